@@ -1,0 +1,200 @@
+package wire
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// sample returns the body of a vector, its parts together.
+func sample(name string) []byte {
+	for _, v := range vectors {
+		if v.name == name {
+			return v.bodyBytes()
+		}
+	}
+	panic("no vector " + name)
+}
+
+// field makes a field of n bytes.
+func field(typ byte, n int) []byte {
+	return append([]byte{typ, byte(n >> 8), byte(n)}, strings.Repeat("x", n)...)
+}
+
+func join(parts ...[]byte) (b []byte) {
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// helloWith makes a HELLO whose sequences are both next.
+func helloWith(next byte, fields ...[]byte) []byte {
+	fixed := make([]byte, 37)
+	fixed[24], fixed[32] = next, next
+	return append(fixed, join(fields...)...)
+}
+
+type bodyTest struct {
+	name string
+	body []byte
+	want error
+}
+
+func checkBodies(t *testing.T, kind Kind, tests []bodyTest) {
+	t.Helper()
+	for _, test := range tests {
+		if _, err := parseBody(kind, test.body); !errors.Is(err, test.want) {
+			t.Errorf("%v, %s: error %v, want %v", kind, test.name, err, test.want)
+		}
+	}
+}
+
+func TestHello(t *testing.T) {
+	token, ticket, proof := field(1, 1), field(2, 1), field(255, 32)
+	checkBodies(t, KindHello, []bodyTest{
+		{"token", helloWith(1, token), nil},
+		{"ticket", helloWith(9, ticket, proof), nil},
+		// "A HELLO has either a token or a ticket." PROTOCOL.md 3.1
+		{"neither", helloWith(1), ErrMalformed},
+		{"both", helloWith(1, token, ticket, proof), ErrMalformed},
+		// "With a token both sequences are 1 and there is no proof" PROTOCOL.md 3.1
+		{"token, sequences 0", helloWith(0, token), ErrMalformed},
+		{"token, sequences 2", helloWith(2, token), ErrMalformed},
+		{"token, one sequence 2", set(helloWith(1, token), 32, 2), ErrMalformed},
+		{"token and proof", helloWith(1, token, proof), ErrMalformed},
+		{"ticket, sequences 0", helloWith(0, ticket, proof), ErrMalformed},
+		{"ticket without proof", helloWith(1, ticket), ErrMalformed},
+		{"proof of 31 bytes", helloWith(1, ticket, field(255, 31)), ErrMalformed},
+		{"proof of 33 bytes", helloWith(1, ticket, field(255, 33)), ErrMalformed},
+		{"unknown binding mode", set(helloWith(1, token), 16, 7), nil},
+		// "Fields stand in strictly ascending order of type." PROTOCOL.md 2.5
+		{"token twice", helloWith(1, token, token), ErrMalformed},
+		{"build before platform", helloWith(1, token, field(4, 1), field(3, 1)), ErrMalformed},
+		{"type 0", helloWith(1, field(0, 1), token), ErrMalformed},
+		// "A field of a type that the body does not use is skipped." PROTOCOL.md 2.5
+		{"unknown field", helloWith(1, token, field(200, 300)), nil},
+		{"unknown field twice", helloWith(1, token, field(200, 1), field(200, 1)), ErrMalformed},
+		{"limits", helloWith(1, token, field(6, 3)), nil},
+		{"empty field", helloWith(1, token, field(3, 0)), ErrMalformed},
+		{"half a field header", helloWith(1, token, []byte{3, 0}), ErrMalformed},
+		{"field a byte short", helloWith(1, token, []byte{3, 0, 2, 'x'}), ErrMalformed},
+		{"token of 4095 bytes", helloWith(1, field(1, MaxToken-1)), nil},
+		{"token of 4096 bytes", helloWith(1, field(1, MaxToken)), nil},
+		{"token of 4097 bytes", helloWith(1, field(1, MaxToken+1)), ErrMalformed},
+		{"ticket of 512 bytes", helloWith(1, field(2, MaxTicket), proof), nil},
+		{"ticket of 513 bytes", helloWith(1, field(2, MaxTicket+1), proof), ErrMalformed},
+		{"5119 bytes", helloWith(1, token, field(200, MaxHelloBody-45)), nil},
+		{"5120 bytes", helloWith(1, token, field(200, MaxHelloBody-44)), nil},
+		{"5121 bytes", helloWith(1, token, field(200, MaxHelloBody-43)), ErrMalformed},
+	})
+	for n := range 37 {
+		checkBodies(t, KindHello, []bodyTest{{"cut", helloWith(1)[:n], ErrMalformed}})
+	}
+}
+
+// "Text has at most 128 bytes of UTF-8 without control characters" PROTOCOL.md 2.5
+func TestHelloText(t *testing.T) {
+	for _, typ := range []fieldType{fieldPlatform, fieldBuild, fieldScope} {
+		for text, want := range map[string]error{
+			"Linux 6.1, größe ≥ 3":   nil,
+			strings.Repeat("x", 127): nil,
+			strings.Repeat("x", 128): nil,
+			strings.Repeat("x", 129): ErrMalformed,
+			strings.Repeat("é", 64):  nil,
+			"a\nb":                   ErrMalformed,
+			"\x00":                   ErrMalformed,
+			"\x1f":                   ErrMalformed,
+			" ":                      nil,
+			"~":                      nil,
+			"\x7f":                   ErrMalformed,
+			"\u009f":                 ErrMalformed,
+			"\u00a0":                 nil,
+			"\xff":                   ErrMalformed,
+			"\xc3":                   ErrMalformed,
+		} {
+			body := appendField(helloWith(1, field(1, 1)), typ, []byte(text))
+			checkBodies(t, KindHello, []bodyTest{{text, body, want}})
+		}
+	}
+}
+
+func TestWelcome(t *testing.T) {
+	body := sample("welcome")
+	fixed, limits := body[:96], body[96:]
+	checkBodies(t, KindWelcome, []bodyTest{
+		{"as it is", body, nil},
+		{"without limits", fixed, ErrMalformed},
+		{"limits a byte short", join(fixed, field(6, 9)), ErrMalformed},
+		{"limits a byte long", join(fixed, field(6, 11)), ErrMalformed},
+		{"a byte left over", join(body, []byte{7}), ErrMalformed},
+		{"unknown field", join(body, field(7, 1)), nil},
+		{"ticket of 512 bytes", join(fixed, field(2, MaxTicket), limits), nil},
+		{"ticket of 513 bytes", join(fixed, field(2, MaxTicket+1), limits), ErrMalformed},
+		{"session id 0", join(body[:16], make([]byte, 4), body[20:]), ErrMalformed},
+		{"epoch 0", join(body[:20], make([]byte, 4), body[24:]), ErrMalformed},
+		{"client next 0", join(body[:56], make([]byte, 8), body[64:]), ErrMalformed},
+		{"server next 0", join(body[:64], make([]byte, 8), body[72:]), ErrMalformed},
+	})
+	for n := range fixed {
+		checkBodies(t, KindWelcome, []bodyTest{{"cut", body[:n], ErrMalformed}})
+	}
+}
+
+func TestRenew(t *testing.T) {
+	checkBodies(t, KindRenew, []bodyTest{
+		{"empty", nil, ErrMalformed},
+		{"one byte", make([]byte, 1), nil},
+		{"4095 bytes", make([]byte, MaxToken-1), nil},
+		{"4096 bytes", make([]byte, MaxToken), nil},
+		{"4097 bytes", make([]byte, MaxToken+1), ErrMalformed},
+	})
+	body := sample("renewed")
+	checkBodies(t, KindRenewed, []bodyTest{
+		{"as it is", body, nil},
+		{"a byte short", body[:43], ErrMalformed},
+		{"a byte left over", join(body, []byte{2}), ErrMalformed},
+		{"epoch 0", join(make([]byte, 4), body[4:]), ErrMalformed},
+		{"ticket of 512 bytes", join(body, field(2, MaxTicket)), nil},
+		{"ticket of 513 bytes", join(body, field(2, MaxTicket+1)), ErrMalformed},
+		{"unknown field", join(body, field(9, 1)), nil},
+	})
+}
+
+func TestPing(t *testing.T) {
+	for n := range 20 {
+		want := ErrMalformed
+		if n == 8 {
+			want = nil
+		}
+		checkBodies(t, KindPing, []bodyTest{{"length", make([]byte, n), want}})
+	}
+}
+
+func TestCloseAndNotice(t *testing.T) {
+	for _, kind := range []Kind{KindClose, KindNotice} {
+		body := func(n int) []byte { return set(make([]byte, n), 0, 200) } // 200 is not known
+		checkBodies(t, kind, []bodyTest{
+			{"empty", nil, ErrMalformed},
+			{"a byte short", body(4), ErrMalformed},
+			{"without detail", body(5), nil},
+			{"detail of 63 bytes", body(5 + MaxDetail - 1), nil},
+			{"detail of 64 bytes", body(5 + MaxDetail), nil},
+			{"detail of 65 bytes", body(5 + MaxDetail + 1), ErrMalformed},
+			{"code 0", make([]byte, 5), ErrMalformed},
+		})
+	}
+}
+
+func TestBearer(t *testing.T) {
+	checkBodies(t, KindBearer, []bodyTest{
+		{"empty", nil, ErrMalformed},
+		{"half a length", []byte{0}, ErrMalformed},
+		{"no token", []byte{0, 0}, ErrMalformed},
+		{"no token, but a payload", []byte{0, 0, 'x'}, ErrMalformed},
+		{"token a byte short", []byte{0, 2, 'x'}, ErrMalformed},
+		{"no payload", []byte{0, 1, 'x'}, nil},
+		{"a byte of payload", []byte{0, 1, 'x', 'y'}, nil},
+		{"nothing but token", append([]byte{0x04, 0x77}, make([]byte, MaxBody-2)...), nil},
+	})
+}

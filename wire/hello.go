@@ -1,0 +1,111 @@
+package wire
+
+import (
+	"encoding/binary"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Binding modes: what ties the datagram keys to the connection.
+const (
+	BindingNone     = 0 // nothing, for DTLS engines that hide the exporter
+	BindingExporter = 1 // the exporter of the DTLS connection
+)
+
+// Hello is the body of HELLO, once its parts are together: who the client says it is.
+//
+//	offset size
+//	     0   16  client nonce
+//	    16    1  binding mode: 0 none, 1 exporter
+//	    17    8  next to send: the client's next sequence
+//	    25    8  next to receive: the server's next sequence
+//	    33    4  features: bits the client offers
+//	    37       fields: token 1 or ticket 2, platform 3, build 4, scope 5, proof 255
+//
+// A HELLO has either a token or a ticket. With a token both sequences are 1; with a ticket there is a proof.
+type Hello struct {
+	Nonce       [16]byte // random, new for each HELLO that is not a retransmission
+	Binding     uint8    // parsed whatever it is: an unknown mode deserves an answer
+	NextSend    uint64   // from 1
+	NextReceive uint64   // from 1
+	Features    uint32   // unknown bits are ignored
+	Token       []byte   // identity token, 1 to MaxToken bytes
+	Ticket      []byte   // 1 to MaxTicket bytes
+	Platform    []byte   // to MaxText bytes of UTF-8 without control characters, as are Build and Scope
+	Build       []byte
+	Scope       []byte
+	Proof       []byte // ProofLen bytes, over everything that stands before the proof field
+}
+
+// ParseHello reads a whole body, at most MaxHelloBody bytes. Slices in the result are part of body. The error is
+// ErrMalformed.
+func ParseHello(body []byte) (Hello, error) {
+	var h Hello
+	c := cursor{left: body, bad: len(body) > MaxHelloBody}
+	c.fill(h.Nonce[:])
+	h.Binding = c.uint8()
+	h.NextSend = c.positive64()
+	h.NextReceive = c.positive64()
+	h.Features = c.uint32()
+	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
+		h.set(&c, typ, value)
+	}
+	if !c.done() || !h.coherent() {
+		return Hello{}, ErrMalformed
+	}
+	return h, nil
+}
+
+func (h *Hello) set(c *cursor, typ fieldType, value []byte) {
+	switch typ {
+	case fieldToken:
+		h.Token = c.fits(value, MaxToken)
+	case fieldTicket:
+		h.Ticket = c.fits(value, MaxTicket)
+	case fieldPlatform:
+		h.Platform = c.text(value)
+	case fieldBuild:
+		h.Build = c.text(value)
+	case fieldScope:
+		h.Scope = c.text(value)
+	case fieldProof:
+		h.Proof = value
+	}
+}
+
+// coherent reports whether the fields go together.
+func (h *Hello) coherent() bool {
+	if h.Ticket != nil {
+		return h.Token == nil && len(h.Proof) == ProofLen
+	}
+	return h.Token != nil && h.Proof == nil && h.NextSend == 1 && h.NextReceive == 1
+}
+
+// AppendTo appends the whole body, which Parts cuts for sending.
+func (h Hello) AppendTo(dst []byte) []byte {
+	dst = append(dst, h.Nonce[:]...)
+	dst = append(dst, h.Binding)
+	dst = binary.BigEndian.AppendUint64(dst, h.NextSend)
+	dst = binary.BigEndian.AppendUint64(dst, h.NextReceive)
+	dst = binary.BigEndian.AppendUint32(dst, h.Features)
+	dst = appendField(dst, fieldToken, h.Token)
+	dst = appendField(dst, fieldTicket, h.Ticket)
+	dst = appendField(dst, fieldPlatform, h.Platform)
+	dst = appendField(dst, fieldBuild, h.Build)
+	dst = appendField(dst, fieldScope, h.Scope)
+	return appendField(dst, fieldProof, h.Proof)
+}
+
+// text returns b and turns c bad unless b is short UTF-8 without control characters.
+func (c *cursor) text(b []byte) []byte {
+	if len(b) > MaxText || !utf8.Valid(b) {
+		c.bad = true
+		return nil
+	}
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		c.bad = c.bad || unicode.IsControl(r)
+		i += n
+	}
+	return b
+}

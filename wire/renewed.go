@@ -1,0 +1,43 @@
+package wire
+
+import "encoding/binary"
+
+// Renewed is the body of RENEWED: the next token epoch.
+//
+//	offset size
+//	     0    4  epoch: the next token epoch
+//	     4   32  secret: random, new for each epoch
+//	    36    8  expiry of that epoch, Unix milliseconds
+//	    44       fields: ticket 2
+type Renewed struct {
+	Epoch  uint32 // from 1
+	Secret [32]byte
+	Expiry int64
+	Ticket []byte // to MaxTicket bytes, opaque to the client
+}
+
+// ParseRenewed reads a body. Ticket is part of it. The error is ErrMalformed.
+func ParseRenewed(body []byte) (Renewed, error) {
+	var r Renewed
+	c := cursor{left: body}
+	r.Epoch = c.positive32()
+	c.fill(r.Secret[:])
+	r.Expiry = int64(c.uint64())
+	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
+		if typ == fieldTicket {
+			r.Ticket = c.fits(value, MaxTicket)
+		}
+	}
+	if !c.done() {
+		return Renewed{}, ErrMalformed
+	}
+	return r, nil
+}
+
+// AppendTo appends the body.
+func (r Renewed) AppendTo(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, r.Epoch)
+	dst = append(dst, r.Secret[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Expiry))
+	return appendField(dst, fieldTicket, r.Ticket)
+}
