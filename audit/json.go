@@ -1,0 +1,166 @@
+package audit
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// ErrConfig is returned by NewJSON for a configuration that cannot work.
+var ErrConfig = errors.New("audit: bad configuration")
+
+// JSONConfig configures a JSON sink. The zero value works.
+type JSONConfig struct {
+	// Key turns subjects and token ids into pseudonyms, the same ones for as long as the key is. At least 16 bytes;
+	// nil means a random key that ends with the process.
+	Key []byte
+
+	Queue int // events waiting for the writer; zero means DefaultQueue
+
+	// PerSecond is how many lines are written in one second of the clock; further events are counted only. Rejections,
+	// which a stranger can cause, take at most half of them, so that nobody can hide a revocation behind a flood. Zero
+	// means DefaultPerSecond, negative means no limit.
+	PerSecond int
+}
+
+// JSON is a Sink that writes one JSON object a line. Each line is one call of the writer, so nothing stays in a buffer.
+type JSON struct {
+	w         io.Writer     // set by NewJSON, constant afterwards; used by the goroutine only
+	pseudonym pseudonymizer // likewise constant
+	perSecond int           // likewise; negative means no limit
+
+	wg   sync.WaitGroup // the writing goroutine; Close waits
+	torn bool           // owned by the goroutine: the last line written may lack its end
+
+	queue chan line // sent to and closed with mu held; the goroutine receives
+
+	mu sync.Mutex
+	// +checklocks:mu
+	closed bool
+	// +checklocks:mu
+	second int64 // Unix time that the next two are about
+	// +checklocks:mu
+	lines int
+	// +checklocks:mu
+	rejections int // among lines
+	// +checklocks:mu
+	pending tally // for the next line
+	// +checklocks:mu
+	lost uint64 // since NewJSON
+	// +checklocks:mu
+	failure error // first of the writer
+}
+
+var _ Sink = (*JSON)(nil)
+
+// NewJSON starts a sink that writes to w from one goroutine, until Close. The error is ErrConfig.
+func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
+	key := c.Key
+	if key == nil {
+		key = make([]byte, MinKey)
+		rand.Read(key) // never fails
+	}
+	switch {
+	case w == nil:
+		return nil, fmt.Errorf("%w: no writer", ErrConfig)
+	case len(key) < MinKey:
+		return nil, fmt.Errorf("%w: key of %d bytes, want at least %d", ErrConfig, len(key), MinKey)
+	case c.Queue < 0:
+		return nil, fmt.Errorf("%w: queue of %d events", ErrConfig, c.Queue)
+	}
+	j := &JSON{
+		w:         w,
+		pseudonym: newPseudonymizer(key),
+		perSecond: orDefault(c.PerSecond, DefaultPerSecond),
+		queue:     make(chan line, orDefault(c.Queue, DefaultQueue)),
+	}
+	j.wg.Go(j.run)
+	return j, nil
+}
+
+func orDefault(n, d int) int {
+	if n == 0 {
+		return d
+	}
+	return n
+}
+
+// Record queues e. What exceeds PerSecond is counted as suppressed; what finds the queue full, the sink closed or the
+// writer failing is counted as lost.
+func (j *JSON) Record(e Event) {
+	now := time.Now()
+	if e.Time.IsZero() {
+		e.Time = now
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		j.lost++
+	case !j.admit(e.Decision, now.Unix()):
+		j.pending.Suppressed++
+	case len(j.queue) == cap(j.queue):
+		j.lost++
+		j.pending.Lost++
+	default:
+		l := newLine(e, j.pseudonym)
+		l.tally, j.pending = j.pending, tally{}
+		j.queue <- l // has room: all senders hold mu
+	}
+}
+
+// admit takes one line of this second.
+//
+// +checklocks:j.mu
+func (j *JSON) admit(d Decision, second int64) bool {
+	if j.perSecond < 0 {
+		return true
+	}
+	if second != j.second {
+		j.second, j.lines, j.rejections = second, 0, 0
+	}
+	if j.lines >= j.perSecond || d == Reject && j.rejections >= (j.perSecond+1)/2 {
+		return false
+	}
+	j.lines++
+	if d == Reject {
+		j.rejections++
+	}
+	return true
+}
+
+// Lost returns how many events were lost since NewJSON. Suppressed ones are not among them.
+func (j *JSON) Lost() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lost
+}
+
+// Close writes what is queued and waits until it is written: a writer that hangs holds up Close, and nothing else. The
+// error is the first of the writer, net.ErrClosed for a second call. Later events are lost. It does not close the
+// writer.
+func (j *JSON) Close() error {
+	if !j.stop() {
+		return net.ErrClosed
+	}
+	j.wg.Wait()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failure
+}
+
+// stop lets the goroutine end; false if it already has been told.
+func (j *JSON) stop() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return false
+	}
+	j.closed = true
+	close(j.queue)
+	return true
+}
