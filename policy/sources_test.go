@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// allow asks n times at once and returns how often the answer was yes.
+func allow(s *Sources, now time.Time, from netip.Addr, n int) (allowed int) {
+	for range n {
+		if s.Allow(now, from) {
+			allowed++
+		}
+	}
+	return allowed
+}
+
+// "zero means DefaultSourceRate", "zero means DefaultSourceBurst"
+func TestSourceDefaults(t *testing.T) {
+	s := NewSources(SourceConfig{})
+	if got := allow(s, epoch, ip("192.0.2.1"), 100); got != DefaultSourceBurst {
+		t.Errorf("%d at once", got)
+	}
+	if got := allow(s, epoch.Add(time.Second), ip("192.0.2.1"), 100); got != DefaultSourceRate {
+		t.Errorf("%d a second later", got)
+	}
+	if got := len(s.table) * ways; got != DefaultMaxSources {
+		t.Errorf("%d places", got)
+	}
+}
+
+// "a bucket per IPv4 /24 and IPv6 /64"
+func TestSourcesShareAPrefix(t *testing.T) {
+	for _, c := range []struct {
+		a, b   string
+		shared bool
+	}{
+		{"192.0.2.0", "192.0.2.255", true},
+		{"192.0.2.255", "192.0.3.0", false},
+		{"192.0.2.1", "::ffff:192.0.2.9", true},
+		{"2001:db8::", "2001:db8::ffff:ffff:ffff:ffff", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+		{"fe80::1%eth0", "fe80::1%eth1", true},
+		{"192.0.2.1", "0:0:c0:2::1", false},
+		{"0.0.0.0", "::", false},
+		{"192.0.2.1", "::192.0.2.1", false}, // IPv4-compatible form of RFC 4291 2.5.5.1 is IPv6
+	} {
+		s := NewSources(SourceConfig{Burst: 1})
+		s.Allow(epoch, ip(c.a))
+		if shared := !s.Allow(epoch, ip(c.b)); shared != c.shared {
+			t.Errorf("%s and %s share a budget: %v, want %v", c.a, c.b, shared, c.shared)
+		}
+	}
+}
+
+func nth(i int) netip.Addr {
+	var b [16]byte
+	b[0] = 0x20
+	binary.BigEndian.PutUint32(b[4:], uint32(i))
+	return netip.AddrFrom16(b)
+}
+
+// "So the memory ... [does] not depend on who sends", and a flood that exceeds it gains bursts, never a crash.
+func TestSourcesAreBounded(t *testing.T) {
+	for _, limit := range []int{-1, 1, ways - 1, ways, ways + 1, 1000} {
+		s := NewSources(SourceConfig{MaxSources: limit})
+		want := max((limit+ways-1)/ways, 1) * ways
+		for i := range 10_000 {
+			if !s.Allow(epoch, nth(i)) {
+				t.Fatalf("limit %d: a new prefix has no budget", limit)
+			}
+		}
+		used := 0
+		for i := range s.table {
+			for _, p := range s.table[i] {
+				if p != (source{}) {
+					used++
+				}
+			}
+		}
+		if used != want {
+			t.Errorf("limit %d: %d places used, want %d", limit, used, want)
+		}
+	}
+}
+
+// "a new prefix takes the place whose bucket is closest to full, which is the one that loses least"
+func TestSourcesDisplaceTheQuietest(t *testing.T) {
+	s := NewSources(SourceConfig{Burst: 2, MaxSources: ways})
+	for i := range ways {
+		allow(s, epoch, nth(i), 2) // spent
+	}
+	later := epoch.Add(DefaultSourceRate * time.Second)
+	for i := range ways {
+		if i != 3 {
+			allow(s, later, nth(i), 2)
+		}
+	}
+	s.Allow(later, nth(100))
+	for i := range ways {
+		if i != 3 && s.Allow(later, nth(i)) {
+			t.Errorf("prefix %d has been forgotten", i)
+		}
+	}
+}
+
+// "Sources forgets whoever has been quiet for one window and loses nothing by it."
+func TestQuietSourcesLoseNothing(t *testing.T) {
+	s := NewSources(SourceConfig{MaxSources: 8 * ways})
+	now := epoch
+	for i := range 10_000 {
+		now = now.Add(DefaultSourceBurst * time.Second / DefaultSourceRate)
+		if got := allow(s, now, nth(i%20), 100); got != DefaultSourceBurst {
+			t.Fatalf("round %d: %d allowed", i, got)
+		}
+	}
+}
+
+// "Clock steps do what they do to a Bucket."
+func TestSourcesClockSteps(t *testing.T) {
+	s := NewSources(SourceConfig{})
+	from := ip("192.0.2.1")
+	s.Allow(epoch, from)
+	back := epoch.Add(-time.Hour)
+	if got := allow(s, back, from, 100); got > DefaultSourceBurst {
+		t.Errorf("%d allowed after a step back", got)
+	}
+	if got := allow(s, back.Add(time.Second), from, 100); got != DefaultSourceRate {
+		t.Errorf("%d allowed a second later, want %d", got, DefaultSourceRate)
+	}
+	if got := allow(s, back, ip("198.51.100.1"), 100); got != DefaultSourceBurst {
+		t.Errorf("%d allowed for a new prefix", got)
+	}
+}
+
+func TestNoAllocs(t *testing.T) {
+	s, k, now, i := NewSources(SourceConfig{MaxSources: 64}), NewBucket(60, 120, epoch), epoch, 0
+	for name, f := range map[string]func(){
+		"Bucket.Allow":        func() { k.Allow(now) },
+		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
+		"Sources.Allow new":   func() { i++; s.Allow(now, nth(i)) },
+		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },
+		"SourcePrefix":        func() { SourcePrefix(linkLocal) },
+		"NetworkPrefix":       func() { NetworkPrefix(linkLocal) },
+	} {
+		if n := testing.AllocsPerRun(1000, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+var linkLocal = ip("fe80::1%eth0")
+
+func BenchmarkSourcesKnown(b *testing.B) {
+	s, now, from := NewSources(SourceConfig{}), epoch, nth(1)
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		s.Allow(now, from)
+	}
+}
+
+// BenchmarkSourcesFlood is each question from another prefix, with the table full.
+func BenchmarkSourcesFlood(b *testing.B) {
+	s, i := NewSources(SourceConfig{}), 0
+	for b.Loop() {
+		i++
+		s.Allow(epoch, nth(i))
+	}
+}
