@@ -1,0 +1,74 @@
+package token
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/binary"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A cache remembers verified tokens. A hash of the token finds an entry, the whole token decides. Readers take no
+// lock. A full set gives up the entry that expires first. Two writers at once may lose one entry to the other,
+// which costs a signature later and nothing else.
+//
+// A stranger chooses nothing that enters, because issuers sign it; a seed, fresh in each process, keeps an issuer's
+// customers from learning which tokens share a set.
+type cache struct {
+	seed uint64
+	sets [cacheSets][cacheWays]atomic.Pointer[verified]
+}
+
+func newCache() *cache {
+	var seed [8]byte
+	rand.Read(seed[:]) // never fails
+	return &cache{seed: binary.BigEndian.Uint64(seed[:])}
+}
+
+func (c *cache) hash(raw []byte) uint64 {
+	var d xxhash.Digest
+	d.ResetWithSeed(c.seed)
+	d.Write(raw)
+	return d.Sum64()
+}
+
+// find returns the entry of exactly this token, or nil.
+func (c *cache) find(hash uint64, raw []byte) *verified {
+	set := &c.sets[hash%cacheSets]
+	for i := range set {
+		t := set[i].Load()
+		if t != nil && t.hash == hash && subtle.ConstantTimeCompare(t.raw, raw) == 1 {
+			return t
+		}
+	}
+	return nil
+}
+
+// add remembers raw, whose signature has just been found good.
+func (c *cache) add(hash uint64, raw []byte, t verified) {
+	t.hash, t.raw = hash, slices.Clone(raw)
+	set := &c.sets[hash%cacheSets]
+	place := &set[0]
+	for i := range set {
+		old := set[i].Load()
+		if old != nil && old.hash == hash {
+			place = &set[i]
+			break
+		}
+		if old.ends().Before(place.Load().ends()) {
+			place = &set[i]
+		}
+	}
+	place.Store(&t)
+}
+
+// ends is when t may be forgotten: a place without a token before all others.
+func (t *verified) ends() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.claims.Expires
+}

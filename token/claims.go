@@ -1,0 +1,78 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Claims says who holds a verified token and what it is good for. It is shared by all who present the same
+// token: read it, never change it. Times have no monotonic part; an optional one that is missing is zero.
+type Claims struct {
+	Issuer   string   // the profile's
+	Subject  string   // the player: 1 to 128 bytes of UTF-8 without control characters
+	ID       string   // jti, else "sha256:" and the hash of what was signed: names the token for revocation, never empty
+	SignIn   string   // what all tokens of one sign-in share (origin_jti, tid), or empty
+	Scope    string   // see HasScope
+	Platform string   // of the client it was made for, or empty
+	Build    string   // of the client it was made for, or empty
+	Audience []string // at least one, except from Nakama
+
+	Expires, NotBefore, IssuedAt time.Time
+
+	Thumbprint    [32]byte // SHA-256 of the client certificate that must come with the token (cnf, RFC 8705 3.1)
+	HasThumbprint bool
+}
+
+// HasScope says whether name is one of the space-separated words of Scope.
+func (c *Claims) HasScope(name string) bool {
+	for word := range strings.SplitSeq(c.Scope, " ") {
+		if word == name && name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// claimNames are the claims we read in some form of token.
+var claimNames = []string{
+	"iss", "aud", "sub", "jti", "exp", "nbf", "iat", "scope", "platform", "build", "cnf", // FormStandard
+	"client_id", "token_use", "origin_jti", // FormCognito
+	"uid", "tid", // FormNakama
+}
+
+// parseClaims reads the decoded second segment. Nothing of the token is parsed a second time after it.
+func parseClaims(b []byte) (object, error) {
+	o, err := parseObject(b)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.exact(claimNames...)
+}
+
+// claims reads from o what a token of this profile says, and checks all that does not depend on the time. signed
+// is what the signature is over.
+func (p *Profile) claims(o object, signed []byte) (*Claims, error) {
+	r := reader{o: o}
+	c := &Claims{
+		Issuer:   p.Issuer,
+		Scope:    r.scope("scope"),
+		Platform: r.text("platform", maxText), Build: r.text("build", maxText),
+		Expires: r.date("exp"), NotBefore: r.date("nbf"), IssuedAt: r.date("iat"),
+	}
+	c.Thumbprint, c.HasThumbprint = r.confirmation("cnf")
+	p.Form.identity(&r, c)
+	if c.ID == "" {
+		sum := sha256.Sum256(signed)
+		c.ID = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	if r.bad || c.Subject == "" || c.Expires.IsZero() {
+		return nil, ErrClaims
+	}
+	if p.Form != FormNakama && !slices.ContainsFunc(c.Audience, p.serves) {
+		return nil, ErrAudience
+	}
+	return c, nil
+}

@@ -1,0 +1,29 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Why a token was refused: what Verify returns. The texts are fixed and quote nothing of the token; match with errors.Is.
+var (
+	ErrMalformed   = errors.New("token: malformed")                 // size, segments, base64url, JSON, header
+	ErrIssuer      = errors.New("token: unknown issuer")            // no profile has this iss
+	ErrAlgorithm   = errors.New("token: wrong algorithm")           // alg is not the profile's, or the key's
+	ErrClaims      = errors.New("token: bad claim")                 // missing, wrong type, too long, life too long
+	ErrAudience    = errors.New("token: wrong audience")            // meant for somebody else
+	ErrExpired     = errors.New("token: expired")                   // exp is not in the future
+	ErrNotYetValid = errors.New("token: not yet valid")             // nbf or iat is in the future
+	ErrUnknownKey  = errors.New("token: unknown key")               // kid is not in the issuer's set, or missing
+	ErrUnavailable = errors.New("token: key set cannot be reached") // try again later
+	ErrSignature   = errors.New("token: signature does not verify") // forged, or signed by another key
+)
+
+// Why a configuration was refused, when the program starts. The text after the colon says what to mend.
+var (
+	ErrKey    = errors.New("token: key refused")
+	ErrConfig = errors.New("token: configuration refused")
+)
+
+// because adds what is wrong, a fixed text, to ErrKey or ErrConfig.
+func because(err error, what string) error { return fmt.Errorf("%w: %s", err, what) }

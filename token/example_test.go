@@ -1,0 +1,61 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/token"
+)
+
+// A game that signs its players in by itself: the sign-in service mints, the match server verifies.
+func Example() {
+	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: "https://game.example", Audience: "arena-7"})
+	if err != nil {
+		panic(err)
+	}
+	now := time.Unix(1_800_000_000, 0)
+	raw, err := issuer.Mint(now, token.Grant{Subject: "ann", Scope: "match:42", Life: 5 * time.Minute})
+	if err != nil {
+		panic(err)
+	}
+
+	verifier, err := token.NewVerifier(issuer.Profile())
+	if err != nil {
+		panic(err)
+	}
+	claims, err := verifier.Verify(context.Background(), now, []byte(raw))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(claims.Subject, claims.HasScope("match:42"))
+
+	_, err = verifier.Verify(context.Background(), now.Add(time.Hour), []byte(raw))
+	fmt.Println(errors.Is(err, token.ErrExpired))
+	// Output:
+	// ann true
+	// true
+}
+
+// Amazon Cognito: the pool's published keys, and the app client that players sign in with.
+func ExampleProfile_cognito() {
+	const issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE"
+	keys, err := token.ParseKeys([]byte(poolKeys), token.RS256) // from issuer + "/.well-known/jwks.json"
+	if err != nil {
+		panic(err)
+	}
+	_, err = token.NewVerifier(token.Profile{
+		Issuer: issuer, Audience: []string{"app-client-id"}, Algorithm: token.RS256, Keys: keys,
+		Form: token.FormCognito, MaxLife: time.Hour,
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// poolKeys holds the example key of RFC 7638 3.1.
+const poolKeys = `{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"2011-04-29","e":"AQAB","n":"` +
+	`0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknj` +
+	`hMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ` +
+	`vRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzK` +
+	`nqDKgw"}]}`

@@ -1,0 +1,103 @@
+package token
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+)
+
+// FuzzVerify: no input panics; what is accepted is accepted again, by the cache and by a verifier that never saw it,
+// with the same claims; and one byte changed anywhere makes it another token, which nobody signed.
+func FuzzVerify(f *testing.F) {
+	for _, forge := range everyForm {
+		raw := []byte(forge().String())
+		for pos := 0; pos < len(raw); pos += 37 {
+			f.Add(raw, uint16(pos), byte('A'))
+		}
+		f.Add(raw, uint16(len(raw)-1), byte('_'))
+	}
+	for _, r := range rules() {
+		for _, bad := range r.refuse[:1] {
+			f.Add([]byte(bad.token.String()), uint16(0), byte('\n'))
+		}
+	}
+	warm := newVerifier()
+	f.Fuzz(func(t *testing.T, raw []byte, pos uint16, b byte) {
+		if acceptedTwice(t, warm, string(raw)) == nil {
+			return
+		}
+		if i := int(pos) % len(raw); raw[i] != b {
+			raw[i] = b
+			if c, err := verify(t, warm, string(raw)); err == nil {
+				t.Errorf("byte %d changed to %q: accepted as %+v", i, b, c)
+			}
+		}
+	})
+}
+
+// FuzzClaims: any header and claims, well signed. What is accepted obeys the rules, and encoding/json, which knows
+// none of them, reads the same.
+func FuzzClaims(f *testing.F) {
+	for _, forge := range everyForm {
+		g := forge()
+		f.Add(string(must(json.Marshal(g.header))), string(must(json.Marshal(g.claims))))
+	}
+	f.Add(`{"alg":"HS256"}`, `{"uid":"u","tid":"t","exp":1800000060,"cnf":{"x5t#S256":"`+thumb+`"}}`)
+	f.Add(`{"alg":"HS256","kid":"hs"}`, `{"iss":"https://secret.example","sub":"s","aud":["arena-7"],"exp":1.80000006e9,"EXP":1}`)
+	warm := newVerifier()
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		signed := b64(header) + "." + b64(claims)
+		raw := signed + "." + b64(string(signHS256([]byte(secret), signed)))
+		c := acceptedTwice(t, warm, raw)
+		if c == nil {
+			return
+		}
+		var twin struct{ Exp float64 }
+		loose := map[string]any{}
+		if json.Unmarshal([]byte(claims), &twin) != nil || json.Unmarshal([]byte(claims), &loose) != nil {
+			t.Fatal("accepted what is no JSON")
+		}
+		if sub := loose["sub"]; c.Issuer != "nakama" && sub != c.Subject || c.Issuer == "nakama" && loose["uid"] != c.Subject {
+			t.Errorf("subject %q, encoding/json reads %v", c.Subject, sub)
+		}
+		if d := twin.Exp - float64(c.Expires.UnixNano())/1e9; d > 1e-3 || d < -1e-3 {
+			t.Errorf("expires %v, encoding/json reads %v", c.Expires, twin.Exp)
+		}
+		if !c.Expires.After(now) || c.ID == "" || c.Subject == "" || len(c.Subject) > 128 || len(raw) > MaxLen {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}
+
+// acceptedTwice returns the claims of raw, or nil, after asking three times.
+func acceptedTwice(t *testing.T, warm *Verifier, raw string) *Claims {
+	first, err := verify(t, warm, raw)
+	again, errAgain := verify(t, warm, raw)
+	cold, errCold := verify(t, newVerifier(), raw)
+	if err != errAgain || err != errCold || !reflect.DeepEqual(first, again) || !reflect.DeepEqual(first, cold) {
+		t.Fatalf("first %+v, %v; again %+v, %v; cold %+v, %v", first, err, again, errAgain, cold, errCold)
+	}
+	return first
+}
+
+// Every single byte of every kind of token, changed to every other byte that could matter.
+func TestSingleByteEdits(t *testing.T) {
+	v := newVerifier()
+	for name, forge := range everyForm {
+		raw := forge().String()
+		if _, err := verify(t, v, raw); err != nil {
+			t.Fatal(err)
+		}
+		for i := range raw {
+			for _, b := range []byte{raw[i] ^ 1, raw[i] ^ 0x20, raw[i] ^ 0x80, 'A', '.', '\n', '=', 0} {
+				edited := []byte(raw)
+				if edited[i] = b; b == raw[i] {
+					continue
+				}
+				if _, err := v.Verify(t.Context(), now, edited); err == nil {
+					t.Errorf("%s: byte %d changed to %q: accepted", name, i, b)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package token
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"time"
+)
+
+// IssuerConfig describes an Issuer.
+type IssuerConfig struct {
+	Issuer   string        // iss, 1 to 256 bytes
+	Audience string        // aud, 1 to 256 bytes: name the server or the match, so that no other takes the token
+	Key      SigningKey    // zero means a fresh one, lost when the process ends unless saved
+	KeyID    string        // kid; empty means the key's RFC 7638 thumbprint
+	Life     time.Duration // of each token, and the longest a Grant may ask for; zero means DefaultLife
+}
+
+// An Issuer mints ES256 identity tokens for a game that has no identity provider: sign the player in however the
+// game does, then Mint. It is safe for concurrent use.
+type Issuer struct {
+	config IssuerConfig
+	public Key
+	keys   *StaticKeys // public alone
+	rules  *Profile    // Mint holds itself to what a Verifier will ask
+}
+
+// A Grant says for whom and for what a token is minted. Only Subject is required.
+type Grant struct {
+	Subject, Scope, Platform, Build string
+
+	Life       time.Duration // zero means the issuer's; at least a second, whole seconds
+	Thumbprint *[32]byte     // SHA-256 of the client certificate that the token is bound to
+}
+
+// NewIssuer returns an Issuer. Errors match ErrConfig or ErrKey.
+func NewIssuer(config IssuerConfig) (i *Issuer, err error) {
+	if config.Key.key == nil {
+		if config.Key, err = GenerateSigningKey(); err != nil {
+			return nil, err
+		}
+	}
+	if config.Life == 0 {
+		config.Life = DefaultLife
+	}
+	i = &Issuer{config: config}
+	if i.public, err = NewPublicKey(config.KeyID, ES256, &config.Key.key().PublicKey); err != nil {
+		return nil, err
+	}
+	if i.keys, err = NewStaticKeys(i.public); err != nil {
+		return nil, err
+	}
+	if i.rules, err = i.Profile().complete(); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Key returns the signing key, to be saved as PEM.
+func (i *Issuer) Key() SigningKey { return i.config.Key }
+
+// JWKS returns the public key as a JWK set, to be published.
+func (i *Issuer) JWKS() []byte { return marshalJWKSet(i.public) }
+
+// Profile returns the rules under which a Verifier accepts the issuer's tokens.
+func (i *Issuer) Profile() Profile {
+	return Profile{
+		Issuer: i.config.Issuer, Audience: []string{i.config.Audience}, Algorithm: ES256, Type: "at+jwt",
+		Keys: i.keys, MaxLife: i.config.Life,
+	}
+}
+
+// Mint returns a token for g that is valid from now, in whole seconds. What a Verifier would refuse is not minted: the
+// error is ErrClaims, or ErrMalformed when the text is not UTF-8 or the token too long.
+func (i *Issuer) Mint(now time.Time, g Grant) (string, error) {
+	if g.Life == 0 {
+		g.Life = i.config.Life
+	}
+	if g.Life < time.Second {
+		return "", ErrClaims
+	}
+	header := map[string]string{"alg": string(ES256), "typ": i.rules.Type, "kid": i.public.id}
+	signed := encode(header) + "." + encode(i.claims(now, g))
+	signature, err := sign(signed, i.config.Key.key())
+	if err != nil {
+		return "", ErrSignature
+	}
+	raw := signed + "." + strict.EncodeToString(signature)
+	if err := i.acceptable(now, []byte(raw)); err != nil {
+		return "", err
+	}
+	return raw, nil
+}
+
+// minted are the claims of a token minted here.
+type minted struct {
+	Issuer   string            `json:"iss"`
+	Audience string            `json:"aud"`
+	Subject  string            `json:"sub"`
+	ID       string            `json:"jti"`
+	IssuedAt int64             `json:"iat"`
+	NotBef   int64             `json:"nbf"`
+	Expires  int64             `json:"exp"`
+	Scope    string            `json:"scope,omitempty"`
+	Platform string            `json:"platform,omitempty"`
+	Build    string            `json:"build,omitempty"`
+	Confirm  map[string]string `json:"cnf,omitempty"`
+}
+
+func (i *Issuer) claims(now time.Time, g Grant) minted {
+	m := minted{
+		Issuer: i.config.Issuer, Audience: i.config.Audience, Subject: g.Subject,
+		ID:       rand.Text(), // 128 bits and a little more
+		IssuedAt: now.Unix(), NotBef: now.Unix(), Expires: now.Unix() + int64(g.Life/time.Second),
+		Scope: g.Scope, Platform: g.Platform, Build: g.Build,
+	}
+	if g.Thumbprint != nil {
+		m.Confirm = map[string]string{"x5t#S256": strict.EncodeToString(g.Thumbprint[:])}
+	}
+	return m
+}
+
+// encode makes a segment. Maps and structs of strings and numbers always encode.
+func encode(v any) string {
+	b, _ := json.Marshal(v)
+	return strict.EncodeToString(b)
+}
+
+// acceptable reads a new token as a Verifier would, all but the signature.
+func (i *Issuer) acceptable(now time.Time, raw []byte) error {
+	if len(raw) > MaxLen {
+		return ErrMalformed
+	}
+	v := &Verifier{profiles: map[string]*Profile{i.rules.Issuer: i.rules}}
+	t, err := v.parse(raw)
+	if err != nil {
+		return err
+	}
+	return i.rules.times(t.claims, now)
+}

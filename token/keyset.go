@@ -1,0 +1,117 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+)
+
+// A KeySet is where an issuer's keys come from. Key returns the key named kid, or the issuer's only key when
+// kid is empty. It is safe for concurrent use and quick for keys it knows, because each presentation of a
+// token asks. Its errors match ErrUnknownKey (there is no such key) or ErrUnavailable (try again).
+type KeySet interface {
+	Key(ctx context.Context, kid string) (Key, error)
+}
+
+// StaticKeys is a KeySet that never changes.
+type StaticKeys struct {
+	keys map[string]Key
+	only Key // the key, if there is exactly one
+}
+
+// NewStaticKeys returns a set of 1 to 64 keys with different names. Only a key that is alone may have no name.
+// Errors match ErrKey.
+func NewStaticKeys(keys ...Key) (*StaticKeys, error) {
+	s := &StaticKeys{keys: make(map[string]Key, len(keys))}
+	for _, k := range keys {
+		if k.material == nil || k.id == "" && len(keys) > 1 {
+			return nil, because(ErrKey, "it is empty or has no name")
+		}
+		s.keys[k.id] = k
+	}
+	if len(s.keys) != len(keys) {
+		return nil, because(ErrKey, "two keys have one name")
+	}
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return nil, because(ErrKey, "a set has 1 to 64 usable keys")
+	}
+	if len(keys) == 1 {
+		s.only = keys[0]
+	}
+	return s, nil
+}
+
+// Key returns the key named kid. Without kid it returns the only key of the set and refuses to guess among several.
+func (s *StaticKeys) Key(_ context.Context, kid string) (Key, error) {
+	k := s.only
+	if kid != "" {
+		k = s.keys[kid]
+	}
+	if k.material == nil {
+		return Key{}, ErrUnknownKey
+	}
+	return k, nil
+}
+
+// ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or a JWK set
+// (RFC 7517), at most 64 KiB. A key without a name of its own gets its RFC 7638 thumbprint as one.
+//
+// Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left out, as RFC 7517 5
+// asks; one that contains a private key is refused. Of a certificate only the key counts: putting the file there
+// was the decision to trust it. Errors match ErrKey.
+func ParseKeys(data []byte, alg Algorithm) (*StaticKeys, error) {
+	if len(data) > maxKeySetLen {
+		return nil, because(ErrKey, "the file is larger than 64 KiB")
+	}
+	data = bytes.TrimSpace(data)
+	parse := parsePEM
+	if bytes.HasPrefix(data, []byte{'{'}) {
+		parse = parseJWKSet
+	}
+	keys, err := parse(data, alg)
+	if err != nil {
+		return nil, err
+	}
+	return NewStaticKeys(keys...)
+}
+
+func parsePEM(data []byte, alg Algorithm) (keys []Key, err error) {
+	for len(data) > 0 {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return nil, because(ErrKey, "neither PEM nor a JWK set")
+		}
+		pub, err := parseBlock(block)
+		if err != nil {
+			return nil, err
+		}
+		k, err := NewPublicKey("", alg, pub)
+		if err != nil {
+			return nil, err
+		}
+		keys, data = append(keys, k), bytes.TrimSpace(rest)
+	}
+	return keys, nil
+}
+
+func parseBlock(block *pem.Block) (pub crypto.PublicKey, err error) {
+	switch block.Type {
+	case "PUBLIC KEY":
+		pub, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		pub, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		var cert *x509.Certificate
+		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
+			pub = cert.PublicKey
+		}
+	default:
+		return nil, because(ErrKey, "a PEM block is neither public key nor certificate")
+	}
+	if err != nil {
+		return nil, because(ErrKey, "a PEM block cannot be read")
+	}
+	return pub, nil
+}

@@ -1,0 +1,102 @@
+package token
+
+import (
+	"slices"
+	"time"
+)
+
+// A Profile holds the rules for the tokens of one issuer (RFC 8725 3.12: they are mutually exclusive, because each
+// issuer has its own algorithm and keys). The operator writes it; NewVerifier copies and checks it.
+type Profile struct {
+	Issuer    string        // iss, exactly; for FormNakama a name of your choice, as Nakama sends none
+	Audience  []string      // one of them must be in aud (FormCognito: be client_id); none for FormNakama
+	Algorithm Algorithm     // the only one accepted
+	Keys      KeySet        // the issuer's own; never share a set between issuers
+	Type      string        // what typ must be, "at+jwt" where you can; empty: typ is missing or "JWT"
+	MaxLife   time.Duration // longest accepted life; zero means DefaultLife, at most LongestLife
+	Leeway    time.Duration // for clocks that differ; zero means DefaultLeeway, negative none, at most MaxLeeway
+	Form      Form          // which claims carry identity and audience
+}
+
+// A Form says under which names a token carries identity and audience.
+type Form uint8
+
+const (
+	FormStandard Form = iota // sub, jti, aud (RFC 7519)
+	FormCognito              // Amazon Cognito access token: sub, jti, origin_jti; client_id for aud, token_use "access"
+	FormNakama               // Nakama session token: uid, tid; no iss and no aud. Give it the session key alone:
+	// with the key of refresh tokens, those would pass too
+)
+
+// identity reads the claims that differ between forms.
+func (f Form) identity(r *reader, c *Claims) {
+	switch f {
+	case FormStandard:
+		c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
+		c.Audience = r.texts("aud", maxName)
+	case FormCognito:
+		c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
+		c.SignIn = r.text("origin_jti", maxText)
+		// An access token may have an aud, but it names an API, not the application that the user signed in to.
+		c.Audience = []string{r.text("client_id", maxName)}
+		r.bad = r.bad || r.text("token_use", maxText) != "access"
+	case FormNakama:
+		// tid stays the same when the session is refreshed, so it names the sign-in and not the token.
+		c.Subject, c.SignIn = r.text("uid", maxText), r.text("tid", maxText)
+	}
+}
+
+// serves says whether a token for audience is meant for us.
+func (p *Profile) serves(audience string) bool { return slices.Contains(p.Audience, audience) }
+
+// times checks everything about c that depends on the time. It runs for cached tokens as well.
+func (p *Profile) times(c *Claims, now time.Time) error {
+	late, early := now.Add(-p.Leeway), now.Add(p.Leeway)
+	if !c.Expires.After(late) { // "on or after which the JWT MUST NOT be accepted", RFC 7519 4.1.4
+		return ErrExpired
+	}
+	if c.NotBefore.After(early) || c.IssuedAt.After(early) { // "before which the JWT MUST NOT be accepted", 4.1.5
+		return ErrNotYetValid
+	}
+	start := c.IssuedAt
+	if start.IsZero() || p.Form == FormNakama { // Nakama's iat is that of the sign-in
+		start = early
+	}
+	if c.Expires.Sub(start) > p.MaxLife {
+		return ErrClaims
+	}
+	return nil
+}
+
+// complete returns a copy of p with its zero values filled in, or what is wrong with it.
+func (p Profile) complete() (*Profile, error) {
+	p.Audience = slices.Clone(p.Audience)
+	if p.MaxLife == 0 {
+		p.MaxLife = DefaultLife
+	}
+	switch {
+	case p.Leeway == 0:
+		p.Leeway = DefaultLeeway
+	case p.Leeway < 0:
+		p.Leeway = 0
+	}
+	switch {
+	case badName(p.Issuer):
+		return nil, because(ErrConfig, "a profile needs an issuer of 1 to 256 bytes")
+	case !p.Algorithm.known():
+		return nil, because(ErrConfig, "a profile needs one of RS256, ES256, EdDSA, HS256")
+	case p.Keys == nil || p.Keys == (*StaticKeys)(nil):
+		return nil, because(ErrConfig, "a profile needs keys")
+	case p.Form > FormNakama:
+		return nil, because(ErrConfig, "unknown form")
+	case (len(p.Audience) == 0) != (p.Form == FormNakama) || slices.ContainsFunc(p.Audience, badName):
+		return nil, because(ErrConfig, "a profile needs audiences of 1 to 256 bytes, for Nakama none")
+	case p.MaxLife < 0 || p.MaxLife > LongestLife:
+		return nil, because(ErrConfig, "the longest accepted life is at most 24 hours")
+	case p.Leeway > MaxLeeway:
+		return nil, because(ErrConfig, "the leeway is at most 30 seconds")
+	}
+	return &p, nil
+}
+
+func badName(s string) bool { return s == "" || len(s) > maxName }

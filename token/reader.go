@@ -1,0 +1,101 @@
+package token
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// A reader takes typed values out of an object and remembers whether any was not as it must be. A missing value
+// is zero and never bad; a present one is never empty.
+type reader struct {
+	o   object
+	bad bool
+}
+
+// text reads a string of 1 to limit bytes without control characters.
+func (r *reader) text(name string, limit int) string {
+	v, present := r.o[name]
+	if !present {
+		return ""
+	}
+	return r.checkText(v, limit)
+}
+
+// checkText is text for a value that is present.
+func (r *reader) checkText(v any, limit int) string {
+	s, ok := v.(string)
+	if !ok || s == "" || len(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
+		r.bad = true
+		return ""
+	}
+	return s
+}
+
+// texts reads one string or a non-empty array of them, as aud has them (RFC 7519 4.1.3).
+func (r *reader) texts(name string, limit int) []string {
+	v, present := r.o[name]
+	if !present {
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return []string{r.checkText(v, limit)}
+	}
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = r.checkText(v, limit)
+	}
+	r.bad = r.bad || len(out) == 0
+	return out
+}
+
+// scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3. A tab is no
+// separator, and nobody has to guess what two spaces mean.
+func (r *reader) scope(name string) string {
+	s := r.text(name, maxScope)
+	for i := range len(s) {
+		edge := i == 0 || i == len(s)-1 || s[i-1] == ' '
+		if s[i] < ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' || s[i] == ' ' && edge {
+			r.bad = true
+		}
+	}
+	return s
+}
+
+// date reads a NumericDate (RFC 7519 2): a JSON number of seconds since 1970, fractions allowed. The range is
+// checked before the conversion to an integer, whose result Go leaves to the platform for huge values.
+func (r *reader) date(name string) time.Time {
+	v, present := r.o[name]
+	if !present {
+		return time.Time{}
+	}
+	n, _ := v.(json.Number)
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || f < 0 || f > maxDate {
+		r.bad = true
+		return time.Time{}
+	}
+	sec, frac := math.Modf(f)
+	return time.Unix(int64(sec), int64(frac*1e9)).UTC()
+}
+
+// confirmation reads cnf: {"x5t#S256": …} (RFC 8705 3.1). A token bound to something else is refused, not
+// taken for one that is bound to nothing.
+func (r *reader) confirmation(name string) (sum [32]byte, present bool) {
+	v, present := r.o[name]
+	if !present {
+		return sum, false
+	}
+	cnf, _ := v.(object)
+	text, _ := cnf["x5t#S256"].(string)
+	b, ok := decodeSegment([]byte(text))
+	if !ok || len(b) != len(sum) || cnf.exact("x5t#S256") != nil {
+		r.bad = true
+		return sum, false
+	}
+	return [32]byte(b), true
+}

@@ -1,0 +1,31 @@
+package token
+
+import (
+	"crypto/ecdsa"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// methods are the algorithms there are. What is not here cannot be reached: no "none", no other hash, no PSS.
+// golang-jwt is asked for nothing but signatures; it never sees a header or a claim.
+var methods = map[Algorithm]jwt.SigningMethod{
+	RS256: jwt.SigningMethodRS256,
+	ES256: jwt.SigningMethodES256, // 64 bytes r ‖ s (RFC 7518 3.4); crypto/ecdsa holds 0 < r, s < n
+	EdDSA: jwt.SigningMethodEdDSA,
+	HS256: jwt.SigningMethodHS256, // compares in constant time
+}
+
+func (a Algorithm) known() bool { return methods[a] != nil }
+
+// verify says whether signature over signed was made with k, under the algorithm that belongs to k.
+func (k Key) verify(signed, signature []byte) error {
+	if methods[k.alg].Verify(string(signed), signature, k.material().key) != nil {
+		return ErrSignature
+	}
+	return nil
+}
+
+// sign makes an ES256 signature.
+func sign(signed string, key *ecdsa.PrivateKey) ([]byte, error) {
+	return jwt.SigningMethodES256.Sign(signed, key)
+}
