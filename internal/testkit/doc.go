@@ -1,0 +1,10 @@
+// Package testkit makes what tests need around a connection: certificates and identity tokens.
+//
+//	Authority ── signs ──▶ Server, ServerRSA     for 127.0.0.1, ::1 and localhost
+//	    │                  Client                with a name
+//	    └── Pool           whom the other end trusts
+//	Issuer ──── mints ───▶ Token                 for Audience
+//
+// Certificates hold from 1990 to 2100, so they do in a synctest bubble too, whose clock starts in 2000. Everything is
+// fresh for each call but the RSA key, which takes a tenth of a second to make and is one for the process.
+package testkit
