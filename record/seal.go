@@ -1,0 +1,69 @@
+package record
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// Seal appends one protected record to dst and returns the longer slice. The plaintext may be anywhere, or lie
+// exactly where its ciphertext goes, at dst[len(dst)+Prefix:]; with room for Overhead more in dst nothing is
+// allocated. On ErrExhausted and ErrTooLarge dst comes back unchanged and no record number is used.
+//
+// Owner: one goroutine, which may be another than Open's.
+func (c *Conn) Seal(dst []byte, typ ContentType, plaintext []byte) ([]byte, error) {
+	if c.out.aead == nil || c.next >= MaxRecords {
+		return dst, ErrExhausted
+	}
+	if len(plaintext) > MaxPlaintext {
+		return dst, ErrTooLarge
+	}
+	h := Header{Type: typ, Version: Version, Epoch: epoch, Seq: c.next, Length: nonceLen + len(plaintext) + tagLen}
+	dst = slices.Grow(dst, Overhead+len(plaintext))
+	start := len(dst)
+	dst = dst[:start+Prefix]
+	h.put(dst[start:])
+	binary.BigEndian.PutUint64(dst[start+HeaderLen:], c.nonce())
+	c.next++
+	c.out.prepare(dst[start+HeaderLen:], h, len(plaintext))
+	return c.out.aead.Seal(dst, c.out.nonce[:], plaintext, c.out.ad[:]), nil
+}
+
+// nonce returns the explicit nonce of the next record.
+func (c *Conn) nonce() uint64 {
+	if c.hinted {
+		return uint64(c.hint)<<32 | c.next // next stays below MaxRecords
+	}
+	return counted(c.next)
+}
+
+// SetHint makes every later record begin its explicit nonce with hint, by which the other end finds the
+// connection from any address. The record number goes on, so nonces stay unique whatever hints follow each
+// other. A hint that begins with 0x0001 or began a nonce of the handshake is ignored: it reports whether the
+// hint was taken. Owner: that of Seal.
+func (c *Conn) SetHint(hint uint32) bool {
+	began := func(n uint64) bool { return uint32(n>>32) == hint }
+	if hint>>16 == epoch || slices.ContainsFunc(c.spent, began) {
+		return false
+	}
+	c.hint, c.hinted = hint, true
+	return true
+}
+
+// Reseal opens a record that this end's handshake sealed and appends its plaintext to dst as a new record: how
+// a lost Finished is sent again (RFC 6347 4.2.4) without ever repeating a record number or a nonce. rec is left
+// as it is. Owner: that of Seal.
+func (c *Conn) Reseal(dst, rec []byte) ([]byte, error) {
+	h, ok := ParseHeader(rec)
+	if !ok || !h.protected() || h.Length != len(rec)-HeaderLen || len(rec) < Overhead {
+		return dst, ErrRecord
+	}
+	if c.out.aead == nil {
+		return dst, ErrExhausted
+	}
+	c.out.prepare(rec[HeaderLen:Prefix], h, len(rec)-Overhead)
+	plaintext, err := c.out.aead.Open(nil, c.out.nonce[:], rec[Prefix:], c.out.ad[:])
+	if err != nil {
+		return dst, ErrRecord
+	}
+	return c.Seal(dst, h.Type, plaintext)
+}
