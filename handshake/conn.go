@@ -1,0 +1,134 @@
+package handshake
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is the net.Conn that an engine is given. Its owner feeds it with Deliver and sends what it writes; the
+// engine has the methods of net.Conn. Both may use it at the same time. Nothing of it blocks but Read and Wait.
+type Conn struct {
+	// Set by NewConn, constant afterwards.
+	server        bool
+	local, remote net.Addr
+	send          func(datagram []byte)
+
+	proven  atomic.Bool
+	retired sync.WaitGroup // the engine that Retire closes; Wait waits
+
+	// What the engine writes. Lock order: out, then mu.
+	out   sync.Mutex
+	muted bool
+	shown bool     // it has proven to hold the key of the client's certificate
+	spent []uint64 // explicit nonces of its records of epoch 1
+	ccs   []byte   // its last ChangeCipherSpec record
+	fin   []byte   // its last Finished record
+
+	// What the engine reads.
+	mu       sync.Mutex
+	wake     *sync.Cond // inbox, closed or deadline has changed
+	inbox    [][]byte
+	filter   filter
+	over     bool // the engine has had its part: everything is for the record layer
+	closed   bool
+	deadline time.Time
+	timer    *time.Timer // wakes Read at deadline
+}
+
+// NewConn returns a Conn for one handshake. send is given each datagram that the engine sends, one call at a
+// time; it must not block, call the Conn or keep the slice. The addresses are for the engine's information.
+func NewConn(server bool, local, remote net.Addr, send func(datagram []byte)) *Conn {
+	c := &Conn{server: server, local: local, remote: remote, send: send, filter: newFilter(server)}
+	c.wake = sync.NewCond(&c.mu)
+	return c
+}
+
+// Read waits for the next datagram that passed the filter. It returns net.ErrClosed after Close and
+// os.ErrDeadlineExceeded after the deadline. A datagram longer than b is cut, as with a socket.
+func (c *Conn) Read(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		switch {
+		case c.closed:
+			return 0, net.ErrClosed
+		case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
+			return 0, os.ErrDeadlineExceeded
+		case len(c.inbox) > 0:
+			n := copy(b, c.inbox[0])
+			c.inbox = c.inbox[1:]
+			return n, nil
+		}
+		c.wake.Wait()
+	}
+}
+
+// SetReadDeadline implements net.Conn. A deadline in the past ends a Read that waits.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	c.deadline = t
+	switch d := time.Until(t); {
+	case t.IsZero() || c.closed:
+	case d <= 0: // without a timer: in a synctest bubble two that are due at once crash the race detector
+		c.wake.Broadcast()
+	default:
+		c.timer = time.AfterFunc(d, c.rouse)
+	}
+	return nil
+}
+
+// rouse makes Read look again. Without the lock it could come between Read's look and its wait, and be lost.
+func (c *Conn) rouse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake.Broadcast()
+}
+
+// SetWriteDeadline implements net.Conn. Write never waits.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// Close ends the engine's reading and writing. Deliver goes on to say Divert if the engine has had its part, and
+// says Refused otherwise.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed, c.inbox = true, nil
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.wake.Broadcast()
+	return nil
+}
+
+// Proven reports whether the peer of a server has returned the cookie, and so receives at its address: the
+// engine has answered with a ServerHello. Safe from anywhere.
+func (c *Conn) Proven() bool { return c.proven.Load() }
+
+// Retire closes an engine that has been muted, in the background, because it may take as long as Retransmit.
+func (c *Conn) Retire(engine io.Closer) {
+	c.retired.Go(func() {
+		_ = engine.Close() // what it still wants to say is swallowed
+		_ = c.Close()
+	})
+}
+
+// Wait returns once a retired engine has ended; at once if there is none.
+func (c *Conn) Wait() { c.retired.Wait() }

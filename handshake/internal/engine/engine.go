@@ -1,0 +1,171 @@
+// Package engine holds what the engines of package handshake share: the rules that both are configured by, and
+// the way the state of a pion connection becomes a handshake.Result. It imports neither of them.
+package engine
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/record"
+)
+
+// mtuSlack is what pion adds to its MTU setting, which counts the body of a handshake message only: a record
+// header and a message header.
+const mtuSlack = 25
+
+// minRSA is the smallest RSA modulus in bits that is accepted (RFC 9325 4.5).
+const minRSA = 2048
+
+// errPeerKey is the cause of a failure whose peer has a key that we do not take.
+var errPeerKey = errors.New("engine: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
+
+// Schemes are the signatures that either end makes and takes. A client takes both kinds, because it does not
+// know its server's key. That is safe with an engine that does not compare the scheme named with the key that
+// signed, as v2 does not: both hash with SHA-256 and the key decides on the algorithm, so a wrong name proves
+// no less. What would prove nothing is Ed25519, for which nothing is hashed: it must never be in this list,
+// and an empty list would contain it.
+func Schemes() []tls.SignatureScheme {
+	return []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PKCS1WithSHA256}
+}
+
+// ClientSuites are offered by a client, in its order of preference.
+func ClientSuites() []record.Suite {
+	return append(suites(false), suites(true)...)
+}
+
+// suites returns those for a server with an RSA or an ECDSA key.
+func suites(rsa bool) []record.Suite {
+	if rsa {
+		return []record.Suite{record.RSAWithAES128, record.RSAWithAES256}
+	}
+	return []record.Suite{record.ECDSAWithAES128, record.ECDSAWithAES256}
+}
+
+// Local is the configuration of one end, checked.
+type Local struct {
+	Certificate *tls.Certificate // nil for a client without
+	Suites      []record.Suite
+	MTU         int // as pion counts it
+	Retransmit  time.Duration
+}
+
+// Server checks the configuration of a server. It asks for the certificate once.
+func Server(cfg *handshake.Config) (Local, error) {
+	l, err := local(cfg)
+	switch {
+	case err != nil:
+		return Local{}, err
+	case l.Certificate == nil:
+		return Local{}, handshake.ErrConfig
+	}
+	switch cfg.ClientAuth {
+	case tls.NoClientCert, tls.RequestClientCert, tls.RequireAnyClientCert:
+	case tls.RequireAndVerifyClientCert:
+		if cfg.ClientCAs == nil { // would mean: any that the host trusts
+			return Local{}, handshake.ErrConfig
+		}
+	default:
+		return Local{}, handshake.ErrConfig
+	}
+	_, isRSA := l.Certificate.PrivateKey.(*rsa.PrivateKey)
+	l.Suites = suites(isRSA)
+	return l, nil
+}
+
+// Client checks the configuration of a client.
+func Client(cfg *handshake.Config) (Local, error) {
+	l, err := local(cfg)
+	if err != nil {
+		return Local{}, err
+	}
+	if cfg.ServerName == "" { // would mean: any server that the authorities know
+		return Local{}, handshake.ErrConfig
+	}
+	l.Suites = ClientSuites()
+	return l, nil
+}
+
+// local checks what both ends have.
+func local(cfg *handshake.Config) (Local, error) {
+	if cfg == nil {
+		return Local{}, handshake.ErrConfig
+	}
+	mtu, retransmit, err := cfg.Limits()
+	if err != nil {
+		return Local{}, err
+	}
+	l := Local{MTU: mtu - mtuSlack, Retransmit: retransmit}
+	if cfg.Certificate != nil {
+		l.Certificate = cfg.Certificate()
+	}
+	if l.Certificate != nil && !usable(l.Certificate) {
+		return Local{}, handshake.ErrConfig
+	}
+	return l, nil
+}
+
+// usable tells whether a certificate is there and its key is one that pion can sign with as we want it.
+func usable(c *tls.Certificate) bool {
+	if len(c.Certificate) == 0 {
+		return false
+	}
+	switch k := c.PrivateKey.(type) {
+	case *ecdsa.PrivateKey:
+		return accepted(&k.PublicKey)
+	case *rsa.PrivateKey:
+		return accepted(&k.PublicKey)
+	}
+	return false
+}
+
+// accepted tells whether a public key is of the kinds and sizes we take.
+func accepted(key any) bool {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		return k.Curve == elliptic.P256()
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= minRSA
+	}
+	return false
+}
+
+// VerifyPeer returns the callback for both engines, which they call after their own checks: the kind of key,
+// the name, and cfg.VerifyPeer. v2 looks at no name at all when ServerName is an IP address.
+func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.Certificate) error {
+	return func(raw [][]byte, _ [][]*x509.Certificate) error {
+		leaf, err := leafOf(raw)
+		if err != nil {
+			return err
+		}
+		if isClient {
+			if err := leaf.VerifyHostname(cfg.ServerName); err != nil {
+				return err
+			}
+		}
+		if cfg.VerifyPeer != nil {
+			return cfg.VerifyPeer(raw)
+		}
+		return nil
+	}
+}
+
+// leafOf parses the peer's own certificate and looks at its key.
+func leafOf(raw [][]byte) (*x509.Certificate, error) {
+	if len(raw) == 0 {
+		return nil, errPeerKey
+	}
+	leaf, err := x509.ParseCertificate(raw[0])
+	if err != nil {
+		return nil, err
+	}
+	if !accepted(leaf.PublicKey) {
+		return nil, errPeerKey
+	}
+	return leaf, nil
+}

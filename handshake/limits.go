@@ -1,0 +1,33 @@
+package handshake
+
+import "time"
+
+const (
+	// MaxHellos is how many datagrams a server looks at before the cookie comes back: a ClientHello, its
+	// retransmissions, and the one with the cookie.
+	MaxHellos = 8
+
+	// MaxServerBytes is how many bytes of handshake a server takes from one client, 16 KiB: a certificate
+	// chain and some retransmissions. An engine keeps several times as much.
+	MaxServerBytes = 16 << 10
+
+	// MaxClientBytes is the same for a client, which has chosen its server. Over a round trip of a second, a
+	// server with a long chain sends it several times before it hears anything.
+	MaxClientBytes = 64 << 10
+
+	// maxDatagram is the largest datagram in bytes that is looked at: over any path MTU in use, and with
+	// what the filter adds below the 8,192 bytes that an engine reads at once.
+	maxDatagram = 4096
+
+	// maxHeld is how many early Finished records wait, those of the first transmissions.
+	maxHeld = 4
+
+	// defaultMTU is the largest UDP payload in bytes that an engine sends, as that of package wire.
+	defaultMTU = 1200
+
+	// minMTU leaves room for a fragment of a useful size.
+	minMTU = 256
+
+	// defaultRetransmit is the time after which an unanswered flight is sent again: twice a usual round trip.
+	defaultRetransmit = 200 * time.Millisecond
+)
