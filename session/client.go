@@ -1,0 +1,242 @@
+package session
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"time"
+
+	"github.com/sallyport/sallyport/replay"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// ClientConfig says who a client is and how it behaves. The zero value, with a
+// token, works.
+type ClientConfig struct {
+	// Fingerprint is what the client states of itself: 128 bytes each at most.
+	Fingerprint Fingerprint
+	// Scope is the match asked for; empty means the token's own.
+	Scope string
+	// Bearer sends the identity token in every datagram instead of a tag.
+	Bearer bool
+	// Unbound asks for binding mode none.
+	Unbound bool
+	// Window, Overlap and KeepAlive: zero means the defaults of this package.
+	Window    int
+	Overlap   time.Duration
+	KeepAlive time.Duration
+	// Random is where nonces come from; nil means crypto/rand.
+	Random io.Reader
+}
+
+// Client is the player's end of one connection. Its receiving half belongs to
+// one goroutine at a time, its sending half (Append) to another.
+type Client struct {
+	link
+
+	config  ClientConfig // constant
+	channel Channel      // constant
+
+	// The receiving half's own.
+	state  state
+	hello  []byte // body of our HELLO, until WELCOME
+	nonce  [16]byte
+	renew  []byte // the token of a RENEW that waits for its RENEWED
+	repeat retransmission
+	ping   wire.Ping // last one sent
+	pinged time.Time
+	heard  time.Time // last accepted datagram
+	limits wire.Limits
+	ends   time.Time     // when the session ends unless it is renewed, by our clock
+	ahead  time.Duration // the server's clock less ours
+}
+
+// retransmission paces what is repeated until it is answered.
+type retransmission struct {
+	due  time.Time
+	wait time.Duration
+}
+
+func (r *retransmission) start(now time.Time) { r.due, r.wait = now, firstRetransmit }
+
+// next says whether it is time, and doubles the wait.
+func (r *retransmission) next(now time.Time) bool {
+	if now.Before(r.due) {
+		return false
+	}
+	r.due = now.Add(r.wait)
+	r.wait = min(2*r.wait, maxRetransmit)
+	return true
+}
+
+// within lets the next wait be no longer than limit, down to minRetransmit.
+func (r *retransmission) within(limit time.Duration) {
+	r.wait = min(r.wait, max(limit, minRetransmit))
+}
+
+// NewClient returns the machine that presents the identity token. Call Tick at
+// once: it sends the HELLO.
+func NewClient(now time.Time, config ClientConfig, ch Channel, identity []byte) (*Client, error) {
+	config.Window = or(config.Window, DefaultWindow)
+	config.Overlap = or(config.Overlap, DefaultOverlap)
+	config.KeepAlive = or(config.KeepAlive, DefaultKeepAlive)
+	if config.Random == nil {
+		config.Random = rand.Reader
+	}
+	if _, err := replay.Size(config.Window); err != nil {
+		return nil, errConfig
+	}
+	c := &Client{config: config, channel: ch, state: verifying, heard: now}
+	c.isClient, c.overlap = true, config.Overlap
+	if _, err := io.ReadFull(config.Random, c.nonce[:]); err != nil {
+		return nil, err
+	}
+	m := wire.Hello{
+		Nonce: c.nonce, Binding: c.binding(), NextSend: 1, NextReceive: 1, Token: identity,
+		Platform: []byte(config.Fingerprint.Platform), Build: []byte(config.Fingerprint.Build), Scope: []byte(config.Scope),
+	}
+	c.hello = m.AppendTo(nil)
+	if _, err := wire.ParseHello(c.hello); err != nil {
+		return nil, ErrHello
+	}
+	if config.Bearer {
+		c.renew = identity // adopted with the first epoch
+	}
+	c.repeat.start(now)
+	return c, nil
+}
+
+func (c *Client) binding() byte {
+	if c.config.Unbound {
+		return wire.BindingNone
+	}
+	return wire.BindingExporter
+}
+
+// Live says whether WELCOME has come and nothing has ended the session since.
+func (c *Client) Live() bool { return c.state == live }
+
+// ID is the session's id, 0 before WELCOME.
+func (c *Client) ID() uint32 { return c.id }
+
+// Limits is what the server said in WELCOME.
+func (c *Client) Limits() wire.Limits { return c.limits }
+
+// Expires is when the session ends unless it is renewed, by the client's clock.
+func (c *Client) Expires() time.Time { return c.ends }
+
+// MaxPayload is the largest payload in bytes that fits a datagram.
+func (c *Client) MaxPayload() int {
+	n := min(wire.MaxBody, int(c.limits.MaxPayload))
+	if e := c.sending.Load(); c.config.Bearer && e != nil {
+		n = min(n, wire.MaxBody-2-len(e.token))
+	}
+	return max(0, n)
+}
+
+// Silent says whether the server has been silent for so long that it must be
+// gone: the idle time that it named in WELCOME.
+func (c *Client) Silent(now time.Time) bool {
+	idle := time.Duration(c.limits.Idle) * time.Millisecond
+	return c.state == live && idle > 0 && now.Sub(c.heard) >= idle
+}
+
+// Renew presents a fresh identity token: RENEW is sent by Tick and repeated
+// until RENEWED comes.
+func (c *Client) Renew(now time.Time, identity []byte) error {
+	if c.state != live {
+		return ErrNotLive
+	}
+	if _, err := wire.ParseRenew(identity); err != nil {
+		return ErrHello
+	}
+	c.renew = append([]byte(nil), identity...)
+	c.repeat.start(now)
+	return nil
+}
+
+// Renewing says whether a RENEW waits for its answer.
+func (c *Client) Renewing() bool { return c.state == live && c.renew != nil }
+
+// Tick sends what is due: HELLO, RENEW, PING. It returns when to call it again.
+func (c *Client) Tick(now time.Time, send func(kind wire.Kind, body []byte)) time.Time {
+	switch {
+	case c.state == verifying:
+		c.sendParts(now, wire.KindHello, c.hello, send)
+		return c.repeat.due
+	case c.state != live:
+		return now.Add(maxRetransmit)
+	}
+	c.retire(now)
+	due := c.keepAlive(now, send)
+	if c.renew != nil {
+		c.repeat.within(c.ends.Sub(now) / 8)
+		c.sendParts(now, wire.KindRenew, c.renew, send)
+		due = earlier(due, c.repeat.due)
+	}
+	return due
+}
+
+func (c *Client) sendParts(now time.Time, kind wire.Kind, body []byte, send func(wire.Kind, []byte)) {
+	if !c.repeat.next(now) {
+		return
+	}
+	var buf [wire.PartHeaderLen + wire.MaxPart]byte
+	for part := range wire.Parts(body) {
+		send(kind, part.AppendTo(buf[:0]))
+	}
+}
+
+// keepAlive sends a PING every KeepAlive: it holds address translators open and
+// measures the round trip.
+func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Time {
+	if due := c.pinged.Add(c.config.KeepAlive); now.Before(due) {
+		return due
+	}
+	c.pinged = now
+	binary.BigEndian.PutUint64(c.ping.Data[:], uint64(now.UnixNano()))
+	var buf [8]byte
+	send(wire.KindPing, c.ping.AppendTo(buf[:0]))
+	return now.Add(c.config.KeepAlive)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// Append writes the envelope for kind and body behind dst. It is the sending
+// half: one goroutine at a time, which may be another than the receiving one.
+func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
+	if kind == wire.KindData && c.config.Bearer {
+		return c.appendBearer(dst, body)
+	}
+	return c.append(dst, kind, body)
+}
+
+// appendBearer wraps a payload with the token of the epoch in use.
+func (c *Client) appendBearer(dst, payload []byte) ([]byte, error) {
+	e := c.sending.Load()
+	if e == nil {
+		return dst, ErrNotLive
+	}
+	var buf [wire.MaxBody]byte
+	m := wire.BearerBody{Token: e.token, Payload: payload}
+	if 2+len(m.Token)+len(m.Payload) > wire.MaxBody {
+		return dst, ErrBearerTooLarge
+	}
+	return c.append(dst, wire.KindBearer, m.AppendTo(buf[:0]))
+}
+
+// Close ends the session from the player's side; the reply is the CLOSE to
+// send.
+func (c *Client) Close() Reply {
+	if c.state != live {
+		return Reply{}
+	}
+	c.state = closed
+	c.end()
+	return closeReply(wire.ReasonLeft, 0)
+}

@@ -1,0 +1,160 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Errors of a client that cannot say what it was given.
+var (
+	// ErrHello means that platform, build, scope or token does not fit a HELLO.
+	ErrHello = errors.New("session: platform, build and scope hold at most 128 bytes of text each, a token at most 4096")
+	// ErrBearerTooLarge means that token and payload do not fit one datagram.
+	ErrBearerTooLarge = errors.New("session: token and payload together are larger than one datagram holds; send less, or do not use bearer mode")
+)
+
+// Handle judges the plaintext of one record: steps 3 to 8 of the receive list,
+// and the mark. msg is borrowed: an EventData's Payload is part of it.
+func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
+	env, err := wire.Parse(msg)
+	switch {
+	case errors.Is(err, wire.ErrVersion) && !(c.state == verifying && env.Kind == wire.KindClose):
+		return dropped(audit.DropVersion)
+	case err != nil && !errors.Is(err, wire.ErrVersion):
+		return dropped(audit.DropMalformed)
+	}
+	if c.state == verifying {
+		return c.beforeWelcome(now, &env)
+	}
+	if drop := c.judge(now, &env); drop != audit.DropNone {
+		return dropped(drop)
+	}
+	return c.deliver(now, &env)
+}
+
+// beforeWelcome heeds the two envelopes that need no tag, and no others.
+func (c *Client) beforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event) {
+	if env.Session != 0 {
+		return dropped(audit.DropSession)
+	}
+	switch env.Kind {
+	case wire.KindWelcome:
+		return c.welcome(now, env.Body)
+	case wire.KindClose:
+		return c.closed(env.Body)
+	}
+	return dropped(audit.DropState)
+}
+
+func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParseWelcome(body)
+	if err != nil || m.Session == 0 || m.Nonce != c.nonce || m.ClientNext != 1 || m.ServerNext != 1 {
+		return dropped(audit.DropMalformed)
+	}
+	keys := schedule{c.channel.Exporter, c.binding(), m.Session, c.config.Fingerprint.digest(&c.channel)}
+	err = c.begin(keys, &m.Secret, m.Epoch, c.config.Window)
+	clear(m.Secret[:])
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.current.token, c.renew = c.renew, nil
+	c.state, c.hello, c.limits = live, nil, m.Limits
+	c.heard = now
+	c.ahead = time.UnixMilli(m.ServerTime).Sub(now)
+	c.ends = c.local(m.Expiry)
+	return Reply{}, Event{Kind: EventJoined}
+}
+
+// judge is steps 4 to 8, and the mark.
+func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
+	if env.Session != c.id {
+		return audit.DropSession
+	}
+	if c.state != live {
+		return audit.DropState
+	}
+	e, seq, drop := c.verify(now, env)
+	if drop != audit.DropNone {
+		return drop
+	}
+	c.window.Accept(seq)
+	c.heard = now
+	if e == c.next {
+		c.promote(now)
+	}
+	return audit.DropNone
+}
+
+func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
+	switch env.Kind {
+	case wire.KindData:
+		return Reply{}, Event{Kind: EventData, Payload: env.Body}
+	case wire.KindPing:
+		if _, err := wire.ParsePing(env.Body); err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		return Reply{Kind: wire.KindPong, Body: env.Body}, Event{}
+	case wire.KindPong:
+		return c.pong(now, env.Body)
+	case wire.KindRenewed:
+		return c.renewed(now, env.Body)
+	case wire.KindNotice:
+		m, err := wire.ParseNoticeBody(env.Body)
+		if err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		return Reply{}, Event{Kind: EventNotice, Notice: m}
+	case wire.KindClose:
+		return c.closed(env.Body)
+	}
+	return dropped(audit.DropState)
+}
+
+func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParsePing(body)
+	if err != nil || m != c.ping || c.pinged.IsZero() {
+		return dropped(audit.DropState)
+	}
+	sent := time.Unix(0, int64(binary.BigEndian.Uint64(m.Data[:])))
+	return Reply{}, Event{Kind: EventPong, RTT: now.Sub(sent)}
+}
+
+// renewed starts to send in the new epoch; the old one is good for receiving
+// until the server has moved, and for the overlap after that.
+func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParseRenewed(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	if c.renew == nil || c.next != nil || m.Epoch != c.current.number+1 {
+		return dropped(audit.DropState) // a copy of an answer that we have
+	}
+	next, err := c.schedule.newEpoch(&m.Secret, m.Epoch, true)
+	clear(m.Secret[:])
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	next.token, c.renew = c.renew, nil
+	c.next = next
+	c.sending.Store(next)
+	c.pinged = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
+	c.ends = c.local(m.Expiry)
+	return Reply{}, Event{Kind: EventRenewed}
+}
+
+// local is a server's Unix milliseconds by the client's clock.
+func (c *Client) local(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.ahead) }
+
+func (c *Client) closed(body []byte) (Reply, Event) {
+	m, err := wire.ParseCloseBody(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.state = closed
+	c.end()
+	return Reply{}, Event{Kind: EventClosed, Reason: m.Reason, RetryAfter: time.Duration(m.RetryAfter) * time.Millisecond}
+}

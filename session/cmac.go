@@ -1,0 +1,57 @@
+package session
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+
+	"github.com/sallyport/sallyport/internal/prefetch"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// cmac is AES-128-CMAC (RFC 4493) over exactly one block, cut to eight bytes:
+// one AES call, since a complete last block needs only the first subkey.
+//
+// One goroutine at a time: the block it works in is a field, so that the call
+// through the cipher's interface does not allocate.
+type cmac struct {
+	cipher cipher.Block
+	subkey [16]byte // K1
+	block  [16]byte
+	memory []byte // the cipher's, for prefetching
+}
+
+func (m *cmac) init(key []byte) error {
+	c, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	m.cipher, m.memory = c, prefetch.Memory(c)
+	c.Encrypt(m.subkey[:], m.subkey[:])
+	double(&m.subkey)
+	return nil
+}
+
+// tag authenticates what m.block holds, and overwrites it.
+func (m *cmac) tag() (t wire.Tag) {
+	for i := range m.block {
+		m.block[i] ^= m.subkey[i]
+	}
+	m.cipher.Encrypt(m.block[:], m.block[:])
+	copy(t[:], m.block[:])
+	return t
+}
+
+// wipe erases what can be reached; the cipher's own schedule is left to the
+// garbage collector.
+func (m *cmac) wipe() { *m = cmac{} }
+
+// double multiplies by x in GF(2^128), without a branch on the key.
+func double(b *[16]byte) {
+	carry := byte(0)
+	for i := 15; i >= 0; i-- {
+		next := b[i] >> 7
+		b[i] = b[i]<<1 | carry
+		carry = next
+	}
+	b[15] ^= 0x87 & -carry
+}

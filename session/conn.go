@@ -1,0 +1,135 @@
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/wire"
+)
+
+type state uint8
+
+const (
+	opening   state = iota // no complete HELLO yet
+	verifying              // HELLO waits for Verified
+	live
+	closed
+)
+
+// Conn is the server's end of one connection. Its receiving half belongs to
+// one goroutine at a time, its sending half (Append) to another.
+type Conn struct {
+	// The receiving half's own; as in link, what every datagram needs stands
+	// together.
+	state   state
+	why     audit.Drop // once closed
+	strayed bool       // the path is now outside prefix
+	badTags int
+	session *Session  // nil before EventJoined
+	answer  *answer   // what a repeated HELLO or RENEW is told
+	since   time.Time // when this state or the last accepted datagram began
+	rate    policy.Bucket
+	gate    *Gate // constant
+
+	link
+
+	channel Channel // constant
+	parts   wire.Assembler
+	partial wire.Kind    // whose parts those are
+	pending *pending     // what Verified will decide
+	again   time.Time    // no token is looked at before, after one was refused
+	prefix  netip.Prefix // of the path the session began on
+}
+
+// answer is kept as long as a copy of what it answers may come: a WELCOME until
+// the client's first datagram shows that it got it, a RENEWED until the next.
+type answer struct {
+	digest [32]byte // of the HELLO or RENEW body
+	reply  Reply
+}
+
+// NewConn returns the machine for a new connection from addr.
+func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
+	c := &Conn{gate: g, channel: ch, since: now, prefix: policy.NetworkPrefix(addr)}
+	c.overlap = g.config.Overlap
+	return c
+}
+
+// Session is the player's session; nil before EventJoined.
+func (c *Conn) Session() *Session { return c.session }
+
+// SetPath tells the machine from which proven address datagrams come now.
+func (c *Conn) SetPath(addr netip.Addr) { c.strayed = policy.NetworkPrefix(addr) != c.prefix }
+
+// Append writes the envelope for kind and body behind dst. It is the sending
+// half: one goroutine at a time, which may be another than the receiving one.
+// It returns ErrNotLive outside a session and ErrTooLarge for a body over
+// wire.MaxBody bytes.
+func (c *Conn) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
+	return c.append(dst, kind, body)
+}
+
+// Tick looks at the machine's time limits. Call it about once a second.
+func (c *Conn) Tick(now time.Time) (Reply, Event) {
+	idle := now.Sub(c.since)
+	switch c.state {
+	case opening:
+		if idle >= helloTimeout {
+			return c.close(audit.DropIdle, wire.ReasonIdle)
+		}
+	case verifying:
+		if idle >= helloTimeout {
+			return c.refuse(audit.DropBusy)
+		}
+	case live:
+		c.retire(now)
+		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+			return c.expire(drop)
+		}
+		if idle >= c.gate.config.Idle {
+			return c.close(audit.DropIdle, wire.ReasonIdle)
+		}
+	}
+	return Reply{}, Event{}
+}
+
+// Close ends the session from the server's side: kick, shutdown. The reply is
+// the CLOSE to send.
+func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
+	if c.state == closed {
+		return Reply{}, Event{}
+	}
+	reply, ev := c.close(audit.DropState, reason)
+	ev.Drop = audit.DropNone
+	return reply, ev
+}
+
+// expire ends a session whose life is over, and says why if a renewal was
+// refused before.
+func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
+	reason := reasons[drop]
+	if p := c.pending; drop == audit.DropExpired && p != nil && p.refused != audit.DropNone {
+		reason = reasons[p.refused]
+	}
+	return c.close(drop, reason)
+}
+
+// close leaves the live states for good; drop is what later datagrams are
+// counted as.
+func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
+	c.state, c.why = closed, drop
+	c.end()
+	c.parts.Reset()
+	c.pending, c.answer = nil, nil
+	if c.session != nil {
+		c.gate.forget(c.session)
+	}
+	return closeReply(reason, 0), Event{Kind: EventClosed, Drop: drop, Reason: reason}
+}
+
+func closeReply(reason wire.Reason, retryAfter time.Duration) Reply {
+	body := wire.CloseBody{Reason: reason, RetryAfter: uint32(retryAfter.Milliseconds())}
+	return Reply{Kind: wire.KindClose, Body: body.AppendTo(nil)}
+}

@@ -1,0 +1,69 @@
+package session
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// EventKind says what a message or the passing of time has led to.
+type EventKind uint8
+
+// The events of both machines.
+const (
+	EventNone    EventKind = iota
+	EventVerify            // Token waits for its verification; hand the outcome to Verified
+	EventJoined            // the session is live
+	EventData              // Payload is the game's
+	EventRenewed           // a newer identity token took the place of the old one
+	EventRefused           // HELLO or RENEW was refused for Drop
+	EventPong              // RTT is a measured round trip (client only)
+	EventNotice            // Notice is the server's warning (client only)
+	EventClosed            // the session, or the attempt at one, is over for Reason
+)
+
+// Event is what a machine tells its caller. Payload and Token are borrowed and
+// valid until the machine is called again.
+type Event struct {
+	Kind       EventKind
+	Drop       audit.Drop // why the message went no further, or the session ended
+	Reason     wire.Reason
+	Payload    []byte
+	Token      []byte
+	Claims     *token.Claims // EventRefused, EventRenewed: of the token, when it was good in itself
+	RTT        time.Duration
+	RetryAfter time.Duration
+	Notice     wire.NoticeBody
+}
+
+// Reply is an envelope that a machine wants sent by Append; Kind 0 means none.
+// Body is borrowed and valid until the machine is called again.
+type Reply struct {
+	Kind wire.Kind
+	Body []byte
+}
+
+// dropped is the answer to a message that went no further.
+func dropped(d audit.Drop) (Reply, Event) { return Reply{}, Event{Drop: d} }
+
+// reasons maps what the operator counts to what the player is told.
+var reasons = map[audit.Drop]wire.Reason{
+	audit.DropMalformed:   wire.ReasonMalformed,
+	audit.DropVersion:     wire.ReasonVersion,
+	audit.DropToken:       wire.ReasonToken,
+	audit.DropExpired:     wire.ReasonExpired,
+	audit.DropScope:       wire.ReasonScope,
+	audit.DropFingerprint: wire.ReasonFingerprint,
+	audit.DropUsed:        wire.ReasonUsed,
+	audit.DropFull:        wire.ReasonFull,
+	audit.DropBusy:        wire.ReasonBusy,
+	audit.DropRevoked:     wire.ReasonRevoked,
+	audit.DropTag:         wire.ReasonRevoked,
+	audit.DropBinding:     wire.ReasonBinding,
+	audit.DropTicket:      wire.ReasonTicket,
+	audit.DropUnavailable: wire.ReasonUnavailable,
+	audit.DropIdle:        wire.ReasonIdle,
+	audit.DropRate:        wire.ReasonRate,
+}

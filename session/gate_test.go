@@ -1,0 +1,212 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+func TestGateConfig(t *testing.T) {
+	for name, c := range map[string]Config{
+		"window not of 64": {Window: 100}, "window small": {Window: 32}, "window large": {Window: 8256},
+		"leeway": {Leeway: token.MaxLeeway + 1}, "leeway below 0": {Leeway: -1}, "overlap": {Overlap: -1}, "idle": {Idle: -1},
+		"rate": {Rate: -1}, "burst": {Burst: -1}, "bad tags": {BadTags: -1},
+	} {
+		if _, err := NewGate(c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := NewGate(Config{Window: 8192, Leeway: token.MaxLeeway}); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewClient(begin, ClientConfig{Window: 100}, channel, []byte("identity")); err == nil {
+		t.Error("a client's window: no error")
+	}
+	for name, cc := range map[string]ClientConfig{
+		"platform": {Fingerprint: Fingerprint{Platform: strings.Repeat("x", 129)}},
+		"build":    {Fingerprint: Fingerprint{Build: "a\nb"}},
+		"scope":    {Scope: "\xff"},
+	} {
+		if _, err := NewClient(begin, cc, channel, []byte("identity")); !errors.Is(err, ErrHello) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, n := range []int{0, wire.MaxToken + 1, 1 << 17} {
+		if _, err := NewClient(begin, ClientConfig{}, channel, make([]byte, n)); !errors.Is(err, ErrHello) {
+			t.Errorf("a token of %d bytes: %v", n, err)
+		}
+	}
+}
+
+// "session id, never 0" PROTOCOL.md 3.2. And no two have the same.
+func TestGateIDs(t *testing.T) {
+	ids := []uint32{0, 7, 7, 0, 7, 8, 8, 9}
+	var random []byte
+	for _, id := range ids {
+		random = binary.BigEndian.AppendUint32(random, id)
+	}
+	g, err := NewGate(Config{Random: bytes.NewReader(random)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var live []*Session
+	for i, want := range []uint32{7, 8, 9} {
+		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
+		s := newSession(c, phone)
+		if drop := g.admit(begin, c, s); drop != audit.DropNone || s.ID() != want {
+			t.Fatalf("id %d, drop %v; want %d", s.ID(), drop, want)
+		}
+		live = append(live, s)
+	}
+	g.forget(&Session{id: 7}) // not the one that has the id now
+	g.forget(live[1])
+	g.forget(live[1])
+	if _, ok := g.Session(7); !ok || g.Len() != 2 {
+		t.Errorf("%d sessions", g.Len())
+	}
+}
+
+// "The server remembers (issuer, token id) until the token has expired" PROTOCOL.md 5.2
+func TestUsedTokens(t *testing.T) {
+	var u usedTokens
+	claim := func(issuer, id string, life time.Duration) *token.Claims {
+		return &token.Claims{Issuer: issuer, ID: id, Expires: begin.Add(life)}
+	}
+	first := claim("issuer", "first", tokenLife)
+	for _, c := range []*token.Claims{first, claim("issue", "rfirst", tokenLife), claim("ISSUER", "first", tokenLife)} {
+		if drop := u.take(begin, c); drop != audit.DropNone {
+			t.Errorf("%s %s: %v", c.Issuer, c.ID, drop)
+		}
+	}
+	forgotten := begin.Add(tokenLife + token.MaxLeeway)
+	for now := begin; !now.After(forgotten); now = now.Add(10 * time.Second) {
+		if drop := u.take(now, first); drop != audit.DropUsed {
+			t.Fatalf("after %v: %v", now.Sub(begin), drop)
+		}
+		if drop := u.take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute)); drop != audit.DropNone {
+			t.Fatal(drop)
+		}
+	}
+	// Once a generation has expired it goes: what is kept is what may still be shown, and not much more.
+	for i := range 1000 {
+		now := forgotten.Add(time.Duration(i) * 10 * time.Second)
+		u.take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute))
+	}
+	if n := len(u.young) + len(u.old); n > 100 {
+		t.Errorf("%d tokens remembered, of which 9 may be shown", n)
+	}
+}
+
+// "To forget one would let a stolen token in": a full memory refuses.
+func TestUsedTokensFull(t *testing.T) {
+	var u usedTokens
+	for i := range maxUsedTokens + 1 {
+		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
+		if drop := u.take(begin, c); (drop == audit.DropFull) != (i == maxUsedTokens) {
+			t.Fatalf("token %d: %v", i, drop)
+		}
+	}
+	if drop := u.take(begin, &token.Claims{ID: "0", Expires: begin.Add(tokenLife)}); drop != audit.DropUsed {
+		t.Errorf("a used token: %v", drop)
+	}
+	later := begin.Add(tokenLife + token.MaxLeeway + 1)
+	for range 2 { // the young generation grows old, then goes
+		u.take(later, &token.Claims{ID: later.String(), Expires: later.Add(time.Minute)})
+		later = later.Add(minUsedLife)
+	}
+	if n := len(u.young) + len(u.old); n > 2 {
+		t.Errorf("%d tokens remembered", n)
+	}
+}
+
+func TestRevokeSubject(t *testing.T) {
+	d := play(t, Config{}, ClientConfig{})
+	d.mint("tablet")
+	d.mint("namesake").Issuer = "other"
+	tablet, namesake := d.connect(ClientConfig{}, "tablet", channel), d.connect(ClientConfig{}, "namesake", channel)
+	tablet.join()
+	namesake.join()
+	if n := d.gate.RevokeSubject("issuer", "player"); n != 2 {
+		t.Errorf("revoked %d", n)
+	}
+	if n := d.gate.RevokeSubject("issuer", "player"); n != 0 {
+		t.Errorf("revoked %d again", n)
+	}
+	d.toServer(d.say(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	tablet.toServer(tablet.say(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	namesake.toServer(namesake.say(wire.KindData, "input")).gives("input")
+}
+
+// Many connections at one gate, each in its own goroutine, while anybody revokes; run with -race.
+func TestGateConcurrency(t *testing.T) {
+	first := meet(t, Config{MaxSessions: 50, Idle: time.Hour}, ClientConfig{})
+	var players []*dialogue
+	for i := range 100 {
+		identity := fmt.Sprint(i)
+		first.mint(identity).Subject = fmt.Sprint(i % 10)
+		first.mint("fresh " + identity).Subject = fmt.Sprint(i % 10)
+	}
+	for i := range 100 {
+		players = append(players, first.connect(ClientConfig{}, fmt.Sprint(i), channel))
+	}
+	var wg sync.WaitGroup
+	for i, d := range players {
+		wg.Go(func() { d.life(i) })
+	}
+	for i := range 10 {
+		wg.Go(func() {
+			for range 20 {
+				first.gate.RevokeSubject("issuer", fmt.Sprint(i))
+			}
+		})
+	}
+	wg.Wait()
+	if n := first.gate.Len(); n != 0 {
+		t.Errorf("%d sessions left", n)
+	}
+}
+
+// life is a session from HELLO to CLOSE, if it is let in, whoever revokes it meanwhile. The server sends from a
+// goroutine of its own, as it may.
+func (d *dialogue) life(i int) {
+	h := d.present(d.ticks(wire.KindHello)...)
+	if h.Event.Kind != EventJoined {
+		return
+	}
+	d.toClient(h.envelope)
+	for range 10 {
+		d.toServer(d.say(wire.KindData, "input"))
+	}
+	h = d.present(d.renew(fmt.Sprint("fresh ", i))...)
+	if h.envelope != nil {
+		d.toClient(h.envelope)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 10 {
+			d.server.Append(nil, wire.KindData, nil) //nolint:errcheck // may have ended
+		}
+	}()
+	for range 10 {
+		if b, err := d.client.Append(nil, wire.KindData, nil); err == nil {
+			d.server.Handle(d.now, b)
+		}
+	}
+	if s, ok := d.gate.Session(d.client.ID()); ok {
+		s.Expires()
+		_ = s.TokenID()
+		s.Revoke()
+	}
+	<-done
+	d.server.Close(wire.ReasonShutdown)
+}

@@ -1,0 +1,207 @@
+package session
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// pending is a token that waits for its verification, and what to do then.
+type pending struct {
+	kind    wire.Kind // KindHello, KindRenew, KindBearer
+	digest  [32]byte  // of the message's body
+	token   []byte
+	hello   hello         // KindHello
+	claims  *token.Claims // verified: of a RENEW, they wait for the new epoch's first datagram
+	refused audit.Drop    // KindRenew: this token will not do
+}
+
+// hello is what of a HELLO is needed after its verification.
+type hello struct {
+	nonce       [16]byte
+	binding     byte
+	scope       string
+	fingerprint Fingerprint
+}
+
+// hello handles a part of a HELLO.
+func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
+	body, drop := c.assemble(now, env)
+	if body == nil {
+		return dropped(drop)
+	}
+	defer c.parts.Reset()
+	digest := sha256.Sum256(body)
+	switch {
+	case c.state == opening:
+		return c.open(now, body, digest)
+	case c.answer != nil && c.answer.digest == digest:
+		return c.answer.reply, Event{} // "same bytes on the same connection → same answer in a new record"
+	case c.state == verifying && c.pending.digest == digest:
+		return Reply{}, Event{} // a copy of what is being verified
+	}
+	return dropped(audit.DropState) // "another HELLO → drop"
+}
+
+// assemble adds one part of a HELLO or RENEW; body is nil until it is whole.
+func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop audit.Drop) {
+	part, err := wire.ParsePart(env.Body)
+	if err != nil {
+		return nil, audit.DropMalformed
+	}
+	if env.Kind != c.partial {
+		c.parts.Reset()
+		c.partial = env.Kind
+	}
+	body, ok, err := c.parts.Add(now, part)
+	if err != nil {
+		return nil, audit.DropMalformed
+	}
+	if !ok {
+		return nil, audit.DropNone
+	}
+	return body, audit.DropNone
+}
+
+// open reads a first HELLO and asks for its token to be verified.
+func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) {
+	c.pending = &pending{kind: wire.KindHello, digest: digest}
+	m, err := wire.ParseHello(body)
+	if err != nil {
+		return c.refuse(audit.DropMalformed)
+	}
+	c.pending.token = append([]byte(nil), m.Token...)
+	c.pending.hello = hello{
+		nonce: m.Nonce, binding: m.Binding,
+		scope:       string(m.Scope),
+		fingerprint: Fingerprint{Platform: string(m.Platform), Build: string(m.Build)},
+	}
+	c.state, c.since = verifying, now
+	switch {
+	case m.Binding != wire.BindingExporter && !(m.Binding == wire.BindingNone && c.gate.config.AllowUnbound):
+		return c.refuse(audit.DropBinding)
+	case len(m.Ticket) > 0:
+		return c.refuse(audit.DropTicket)
+	}
+	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
+}
+
+// Verified is the outcome of an [EventVerify]: the token's claims, or the error
+// of token.Verifier.
+func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, Event) {
+	p := c.pending
+	if c.state == closed || p == nil || p.token == nil {
+		return Reply{}, Event{}
+	}
+	drop := dropOf(err)
+	switch p.kind {
+	case wire.KindRenew:
+		return c.renewVerified(claims, drop, now)
+	case wire.KindBearer:
+		return c.bearerVerified(claims, drop, now)
+	}
+	if drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	return c.join(now, claims)
+}
+
+// join opens the session, if the claims agree with what was said and seen.
+func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
+	p, config := c.pending, &c.gate.config
+	p.claims = claims
+	if drop := c.agrees(claims, p.hello.fingerprint); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	if !c.authorized(claims, p.hello.scope) {
+		return c.refuse(audit.DropScope)
+	}
+	s := newSession(claims, p.hello.fingerprint)
+	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	if drop := c.gate.admit(c.gate.wall(now), claims, s); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	w := wire.Welcome{
+		Nonce: p.hello.nonce, Session: s.id, Epoch: 1, ServerNext: 1, ClientNext: 1,
+		Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Rate), Idle: uint32(config.Idle.Milliseconds())},
+	}
+	c.gate.random(w.Secret[:])
+	keys := schedule{c.channel.Exporter, p.hello.binding, s.id, p.hello.fingerprint.digest(&c.channel)}
+	if err := c.begin(keys, &w.Secret, 1, config.Window); err != nil {
+		c.gate.forget(s)
+		return c.refuse(audit.DropUnavailable)
+	}
+	if config.AllowBearer {
+		c.current.token = p.token
+	}
+	c.session, c.state, c.since, c.pending = s, live, now, nil
+	c.rate = policy.NewBucket(config.Rate, config.Burst, now)
+	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
+	clear(w.Secret[:])
+	return c.answer.reply, Event{Kind: EventJoined}
+}
+
+// agrees compares what a token claims with what the client stated and showed:
+// a token may leave any of it open.
+func (c *Conn) agrees(claims *token.Claims, f Fingerprint) audit.Drop {
+	switch {
+	case claims.Platform != "" && claims.Platform != f.Platform,
+		claims.Build != "" && claims.Build != f.Build,
+		claims.HasThumbprint && !(c.channel.HasCertificate && claims.Thumbprint == c.channel.Thumbprint):
+		return audit.DropFingerprint
+	}
+	return audit.DropNone
+}
+
+// authorized says whether the claims let the player into the match asked for.
+func (c *Conn) authorized(claims *token.Claims, asked string) bool {
+	config := &c.gate.config
+	switch {
+	case config.Authorize != nil:
+		return config.Authorize(claims, asked) == nil
+	case config.Scope != "" && claims.Scope != config.Scope:
+		return false
+	}
+	return asked == "" || asked == claims.Scope
+}
+
+// refuse answers a HELLO with CLOSE, and every copy of it with the same.
+func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
+	digest, claims := c.pending.digest, c.pending.claims
+	reply, ev := c.close(drop, reasons[drop])
+	if passing(drop) {
+		ev.RetryAfter = retryAfter
+		reply = closeReply(ev.Reason, retryAfter)
+	}
+	c.answer = &answer{digest, reply}
+	ev.Kind, ev.Claims = EventRefused, claims
+	return reply, ev
+}
+
+// passing says whether the same identity token may do a moment later.
+func passing(drop audit.Drop) bool {
+	return drop == audit.DropBusy || drop == audit.DropUnavailable || drop == audit.DropFull
+}
+
+// dropOf maps the verifier's errors to what is counted.
+func dropOf(err error) audit.Drop {
+	switch {
+	case err == nil:
+		return audit.DropNone
+	case errors.Is(err, ErrBusy):
+		return audit.DropBusy
+	case errors.Is(err, token.ErrExpired):
+		return audit.DropExpired
+	case errors.Is(err, token.ErrUnavailable):
+		return audit.DropUnavailable
+	}
+	return audit.DropToken
+}

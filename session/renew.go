@@ -1,0 +1,90 @@
+package session
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// renew handles a part of a RENEW, itself a datagram of the session.
+func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
+	body, drop := c.assemble(now, env)
+	if body == nil {
+		return dropped(drop)
+	}
+	defer c.parts.Reset()
+	digest := sha256.Sum256(body)
+	switch {
+	case c.answer != nil && c.answer.digest == digest:
+		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
+	case c.pending != nil && c.pending.digest == digest:
+		return Reply{}, Event{} // being verified, or refused before
+	case c.next != nil, c.pending != nil && c.pending.token != nil:
+		return dropped(audit.DropState) // "until then no further epoch is made"
+	case now.Before(c.again):
+		return dropped(audit.DropRate)
+	}
+	m, err := wire.ParseRenew(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
+	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
+}
+
+// renewVerified makes the next epoch. A refused token ends nothing: the session
+// lives as long as the token it has, and the end then names the refusal.
+func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
+	p := c.pending
+	if drop == audit.DropNone {
+		drop = c.succeeds(now, claims)
+	}
+	bearer := p.token
+	p.token = nil
+	if drop != audit.DropNone {
+		c.again = now.Add(retryAfter)
+		if p.refused = drop; passing(drop) {
+			c.pending = nil // the client repeats it, and it is tried again
+		}
+		return Reply{}, Event{Kind: EventRefused, Drop: drop, Claims: claims}
+	}
+	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli()}
+	c.gate.random(m.Secret[:])
+	next, err := c.schedule.newEpoch(&m.Secret, m.Epoch, false)
+	if err != nil {
+		return Reply{}, Event{Kind: EventRefused, Drop: audit.DropUnavailable}
+	}
+	if c.gate.config.AllowBearer {
+		next.token = bearer
+	}
+	c.next, p.claims = next, claims
+	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
+	clear(m.Secret[:])
+	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}
+}
+
+// succeeds says whether claims may take the place of the session's own: "not
+// used before, of the same issuer, subject and scope".
+func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
+	s := c.session
+	switch {
+	case claims.Issuer != s.issuer || claims.Subject != s.subject:
+		return audit.DropToken
+	case claims.Scope != s.scope:
+		return audit.DropScope
+	}
+	if drop := c.agrees(claims, s.fingerprint); drop != audit.DropNone {
+		return drop
+	}
+	return c.gate.take(c.gate.wall(now), claims)
+}
+
+// renewal is what the token of the next epoch claims.
+func (c *Conn) renewal() *token.Claims {
+	claims := c.pending.claims
+	c.pending = nil
+	return claims
+}

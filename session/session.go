@@ -1,0 +1,77 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+)
+
+// Session is one player's stay in one match. Its methods are safe for
+// concurrent use, and stay valid after the session has ended.
+type Session struct {
+	// Constant once the session has begun.
+	id              uint32
+	issuer, subject string
+	scope           string
+	fingerprint     Fingerprint
+
+	tokenID atomic.Pointer[string] // of the newest identity token
+	expires atomic.Int64           // Unix ns, the leeway not included
+
+	// revoked is the one word that anybody may set and every datagram reads.
+	revoked atomic.Bool
+}
+
+func newSession(claims *token.Claims, f Fingerprint) *Session {
+	s := &Session{issuer: claims.Issuer, subject: claims.Subject, scope: claims.Scope, fingerprint: f}
+	s.adopt(claims)
+	return s
+}
+
+// adopt takes over what a newer identity token says.
+func (s *Session) adopt(claims *token.Claims) {
+	s.tokenID.Store(&claims.ID)
+	s.expires.Store(claims.Expires.UnixNano())
+}
+
+// ID is the session's id on the wire: never 0, unique on its server.
+func (s *Session) ID() uint32 { return s.id }
+
+// Issuer and Subject together say who the player is.
+func (s *Session) Issuer() string { return s.issuer }
+
+// Subject is the player's name at its issuer.
+func (s *Session) Subject() string { return s.subject }
+
+// Scope is the match for which the player was admitted.
+func (s *Session) Scope() string { return s.scope }
+
+// Fingerprint is what the client stated of itself.
+func (s *Session) Fingerprint() Fingerprint { return s.fingerprint }
+
+// TokenID names the newest identity token: its jti.
+func (s *Session) TokenID() string { return *s.tokenID.Load() }
+
+// Expires is when the session ends unless it is renewed.
+func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
+
+// Revoke makes the session's next datagram the last: it is dropped, and the
+// player is told once. It reports whether the session was not revoked before.
+func (s *Session) Revoke() bool { return s.revoked.CompareAndSwap(false, true) }
+
+// Revoked says whether Revoke has been called.
+func (s *Session) Revoked() bool { return s.revoked.Load() }
+
+// dead is step 5 of the receive list: whether the session is past its life,
+// and why.
+func (s *Session) dead(now time.Time, leeway time.Duration) audit.Drop {
+	if s.revoked.Load() {
+		return audit.DropRevoked
+	}
+	if now.UnixNano() >= s.expires.Load()+int64(leeway) {
+		return audit.DropExpired
+	}
+	return audit.DropNone
+}
