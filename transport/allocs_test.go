@@ -1,0 +1,260 @@
+package transport
+
+import (
+	"crypto/rand"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// memory is a socket without a network: tests hand datagrams to the shard, and
+// what it sends is counted.
+type memory struct{ sent int }
+
+func (*memory) receive() []packet         { return nil }
+func (*memory) wait(time.Duration)        {}
+func (*memory) wake()                     {}
+func (m *memory) send(packets []packet)   { m.sent += len(packets) }
+func (m *memory) sendOne(packet)          { m.sent++ }
+func (*memory) localAddr() netip.AddrPort { return serverAddr }
+func (*memory) stats() SocketStats        { return SocketStats{} }
+func (*memory) close() error              { return nil }
+
+// ends is a shard with one player, and the player's keys.
+type ends struct {
+	shard  *shard
+	out    *memory
+	addr   netip.AddrPort
+	record *record.Conn
+	client *session.Client
+	buf    []byte
+	now    time.Time
+}
+
+// newEnds joins a player to a shard by hand, without a handshake.
+func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
+	issuer := testkit.NewIssuer(t)
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Listen("", Config{
+		Conn: conn, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
+		Session: session.Config{Rate: 1 << 30, Burst: 1 << 30, BadTags: 1 << 30},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	e := &ends{out: &memory{}, addr: addr, buf: make([]byte, 0, bufferLen), now: time.Now()}
+	e.shard = newShard(s, e.out)
+	e.shard.handler = h.withDefaults()
+	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
+	rand.Read(secrets.Master[:])
+	if e.record, err = record.New(&secrets, true, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	result := &handshake.Result{Secrets: secrets, Next: 1}
+	ch := channel(result)
+	a, err := e.shard.newAssociation(e.now, addr, result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.shard.adopt(e.now, a)
+	raw := []byte(issuer.Token(t, token.Grant{Subject: "alice"}))
+	if e.client, err = session.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
+		t.Fatal(err)
+	}
+	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.Handle(e.now, e.envelope(kind, body)) })
+	claims, err := issuer.Verifier(t).Verify(t.Context(), e.now, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	welcome, ev := a.session.Verified(e.now, claims, nil)
+	e.shard.outcome(e.now, a, session.Reply{}, ev)
+	b, err := a.session.Append(nil, welcome.Kind, welcome.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ev := e.client.Handle(e.now, b); ev.Kind != session.EventJoined {
+		t.Fatalf("not joined: %+v", ev)
+	}
+	return e
+}
+
+// envelope is the next one of the client's, in e.buf.
+func (e *ends) envelope(kind wire.Kind, body []byte) []byte {
+	b, err := e.client.Append(e.buf[:record.Prefix], kind, body)
+	if err != nil {
+		panic(err)
+	}
+	return b[record.Prefix:]
+}
+
+// seal is a datagram of the client's around msg, which may lie in e.buf.
+func (e *ends) seal(typ record.ContentType, msg []byte) []byte {
+	b, err := e.record.Seal(e.buf[:0], typ, msg)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (e *ends) data(payload []byte) []byte {
+	return e.seal(record.ApplicationData, e.envelope(wire.KindData, payload))
+}
+
+// runs is how often AllocsPerRun calls its function for a number of runs.
+const runs = 500
+
+// "no goroutine and no garbage per player": a datagram in, its answer out.
+func TestNoAllocs(t *testing.T) {
+	payload := make([]byte, 64)
+	for name, hold := range map[string]bool{"Serve": false, "Poll": true} {
+		got := 0
+		e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) {
+			if got++; p.Send(b) != nil {
+				t.Fatal("not sent")
+			}
+		}})
+		n := testing.AllocsPerRun(runs, func() {
+			b := e.data(payload)
+			e.shard.out.hold(true)
+			e.shard.datagram(e.now, e.addr, b)
+			e.shard.sweep(e.now)
+			if hold {
+				e.shard.out.flush()
+			} else {
+				e.shard.out.hold(false)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+		if got != runs+1 || e.out.sent != runs+1 {
+			t.Errorf("%s: %d of %d came, %d went out", name, got, runs+1, e.out.sent)
+		}
+	}
+}
+
+// A PING and its PONG, a Broadcast.
+func TestNoAllocsBesidesData(t *testing.T) {
+	e := newEnds(t, playerAddr(1), Handler{})
+	body := make([]byte, 8)
+	for name, f := range map[string]func(){
+		"ping": func() {
+			e.shard.datagram(e.now, e.addr, e.seal(record.ApplicationData, e.envelope(wire.KindPing, body)))
+		},
+		"broadcast": func() { e.shard.broadcast(body) },
+	} {
+		if n := testing.AllocsPerRun(runs, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	if e.out.sent < 2*runs {
+		t.Errorf("only %d went out", e.out.sent)
+	}
+}
+
+// "Everything before the tag check is free of allocation, of locks that two cores
+// share, and of effects that an unauthenticated sender can cause": what is refused
+// costs nothing, for whatever reason.
+func TestNoAllocsWhenRefused(t *testing.T) {
+	elsewhere := netip.MustParseAddrPort("10.9.9.9:9")
+	payload := make([]byte, 64)
+	for _, test := range []struct {
+		name string
+		want audit.Drop
+		from netip.AddrPort
+		make func(e *ends) []byte
+	}{
+		{"empty", audit.DropSize, playerAddr(1), func(e *ends) []byte { return e.buf[:0] }},
+		{"long", audit.DropSize, playerAddr(1), func(e *ends) []byte { return e.buf[:wire.MaxDatagram+1] }},
+		{"unknown address", audit.DropSource, elsewhere, func(e *ends) []byte { return e.data(payload) }},
+		{"forged", audit.DropRecord, playerAddr(1), func(e *ends) []byte { b := e.data(payload); b[len(b)-1]++; return b }},
+		{"epoch 0", audit.DropRecord, playerAddr(1), func(e *ends) []byte { b := e.data(payload); b[4] = 0; return b }},
+		{"alert", audit.DropRecord, playerAddr(1), func(e *ends) []byte { return append(e.buf[:0], 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 0) }},
+		{"truncated", audit.DropRecord, playerAddr(1), func(e *ends) []byte { b := e.data(payload); return b[:len(b)-1] }},
+		{"no envelope", audit.DropMalformed, playerAddr(1), func(e *ends) []byte { return e.seal(record.ApplicationData, payload[:3]) }},
+		{"version", audit.DropVersion, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, nil)
+			m[0] += 0x10
+			return e.seal(record.ApplicationData, m)
+		}},
+		{"session", audit.DropSession, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, nil)
+			m[2]++
+			return e.seal(record.ApplicationData, m)
+		}},
+		{"epoch", audit.DropEpoch, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, nil)
+			m[1] ^= 3
+			return e.seal(record.ApplicationData, m)
+		}},
+		{"replay", audit.DropReplay, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, nil)
+			copy(m[6:10], []byte{0, 0, 0, 1})
+			return e.seal(record.ApplicationData, m)
+		}},
+		{"tag", audit.DropTag, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, nil)
+			m[10]++
+			return e.seal(record.ApplicationData, m)
+		}},
+		{"kind", audit.DropState, playerAddr(1), func(e *ends) []byte {
+			return e.seal(record.ApplicationData, e.envelope(wire.KindNotice, make([]byte, 5)))
+		}},
+		{"bearer", audit.DropState, playerAddr(1), func(e *ends) []byte {
+			m := e.envelope(wire.KindData, payload)
+			m[0], m[1] = m[0]&0xf0|byte(wire.KindBearer), 0
+			clear(m[10:18])
+			return e.seal(record.ApplicationData, m)
+		}},
+	} {
+		received := 0
+		e := newEnds(t, playerAddr(1), Handler{Receive: func(*Player, []byte) { received++ }})
+		e.shard.datagram(e.now, e.addr, e.data(payload)) // sequence 1
+		received = 0
+		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, test.from, test.make(e)) })
+		if n != 0 {
+			t.Errorf("%s: %v allocations", test.name, n)
+		}
+		if got := e.shard.drops[test.want].Load(); got != runs+1 || received != 0 || e.out.sent != 0 {
+			t.Errorf("%s: %d dropped %v of %d, %d received, %d answered: %v", test.name, got, test.want, runs+1, received, e.out.sent, e.shard.drops.Snapshot())
+		}
+		e.shard.datagram(e.now, e.addr, e.data(payload))
+		if received != 1 {
+			t.Errorf("%s: the player is not heard any more", test.name)
+		}
+	}
+}
+
+// The same for the budget of a source: 41 ClientHellos of one prefix begin 40
+// handshakes at most, the rest is free.
+func TestNoAllocsOverBudget(t *testing.T) {
+	e := newEnds(t, playerAddr(1), Handler{})
+	e.shard.server.config.MaxUnproven = 1
+	hello := append([]byte{22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47, 1, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35, 0xfe, 0xfd}, make([]byte, 33)...)
+	if !handshake.IsFirstHello(hello) {
+		t.Fatal("no ClientHello")
+	}
+	// Budget of the source: spent without a handshake that would allocate.
+	for range 1000 {
+		e.shard.sources.Allow(e.now, stranger(0).Addr())
+	}
+	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, stranger(0), hello) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if got := e.shard.drops[audit.DropBudget].Load(); got != runs+1 {
+		t.Errorf("%d over budget", got)
+	}
+}

@@ -1,0 +1,69 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// ClientConfig is what Dial needs: a Token, and RootCAs unless the server's
+// certificate comes from an authority that the system knows.
+type ClientConfig struct {
+	// Token returns an identity token that has not been used yet: at Dial, and
+	// again in good time before the one in use expires.
+	Token func(ctx context.Context) ([]byte, error)
+
+	// RootCAs vouch for the server; nil means the system's.
+	RootCAs *x509.CertPool
+	// ServerName is whom the server's certificate must be for; empty means the
+	// host of the address.
+	ServerName string
+	// Certificate is shown if the server asks for one.
+	Certificate *tls.Certificate
+
+	// Session says who the client is: platform, build, scope, bearer mode.
+	Session session.ClientConfig
+
+	// Conn is a socket made elsewhere, which the Client then owns; nil means a
+	// new one.
+	Conn net.PacketConn
+
+	// OnEvent, when set, is told what happens to the session. It is called from
+	// the client's goroutine and must not block or call the client.
+	OnEvent func(ClientEvent)
+}
+
+// handshake is what a client brings to the handshake.
+func (c *ClientConfig) handshake() handshake.Config {
+	config := handshake.Config{RootCAs: c.RootCAs, ServerName: c.ServerName}
+	if cert := c.Certificate; cert != nil {
+		config.Certificate = func() *tls.Certificate { return cert }
+	}
+	return config
+}
+
+// ClientEvent is something that happened to a client's session.
+type ClientEvent struct {
+	Kind   session.EventKind // EventJoined, EventRenewed, EventRefused, EventNotice, EventClosed
+	Reason wire.Reason       // EventClosed
+	Notice wire.NoticeCode   // EventNotice
+	Err    error             // EventRefused: no fresh token could be had
+}
+
+var errNoToken = errors.New("transport: ClientConfig.Token is missing: give a function that returns the player's identity token")
+
+// ClientStats is what a client has done since Dial.
+type ClientStats struct {
+	Sent     uint64        // DATA and BEARER
+	Received uint64        // payloads accepted
+	Dropped  uint64        // datagrams that failed a check: not ours, copies, or damaged
+	Overrun  uint64        // payloads that Receive did not take in time
+	RTT      time.Duration // the last one measured, 0 before
+}

@@ -1,0 +1,59 @@
+package transport
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// clock is time that runs with the monotonic clock and never steps, and the wall
+// clock beside it: a step of the system's clock revives no expired token and
+// kicks nobody at once. A step that stays is adopted after clockSettle, by what
+// is compared with the times in tokens and by nothing else.
+//
+// now and at are cheap and safe for concurrent use; check belongs to one
+// goroutine.
+type clock struct {
+	base    time.Time        // wall time at start
+	start   time.Time        // monotonic
+	adopted atomic.Int64     // ns by which the system's clock has been stepped since
+	strayed time.Time        // since when the system's clock disagrees; zero if it does not
+	checked time.Time        // when check was last called
+	wall    func() time.Time // the system's clock
+	elapsed func(time.Time) time.Duration
+}
+
+func newClock() *clock {
+	now := time.Now()
+	return &clock{
+		base: now.Round(0), start: now,
+		wall: func() time.Time { return time.Now().Round(0) }, elapsed: time.Since,
+	}
+}
+
+// now is start time plus what has elapsed since.
+func (c *clock) now() time.Time { return c.base.Add(c.elapsed(c.start)) }
+
+// at is the wall clock's time at now.
+func (c *clock) at(now time.Time) time.Time { return now.Add(c.ahead()) }
+
+// ahead is by how much the wall clock has been stepped.
+func (c *clock) ahead() time.Duration { return time.Duration(c.adopted.Load()) }
+
+// check compares with the system's clock. It reports true when a disagreement
+// begins, and adopts one that lasts.
+func (c *clock) check(now time.Time) (alarm bool) {
+	off := c.wall().Sub(c.at(now))
+	if off.Abs() <= clockJump {
+		c.strayed = time.Time{}
+		return false
+	}
+	if c.strayed.IsZero() {
+		c.strayed = now
+		return true
+	}
+	if now.Sub(c.strayed) >= clockSettle {
+		c.adopted.Add(int64(off))
+		c.strayed = time.Time{}
+	}
+	return false
+}

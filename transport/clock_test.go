@@ -1,0 +1,141 @@
+package transport
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// fakeClock is a clock whose two sources the test sets.
+func fakeClock() (c *clock, wall *time.Time, elapsed *time.Duration) {
+	c = newClock()
+	base := c.base
+	wall, elapsed = &base, new(time.Duration)
+	c.wall = func() time.Time { return *wall }
+	c.elapsed = func(time.Time) time.Duration { return *elapsed }
+	return c, wall, elapsed
+}
+
+// "A wall-clock jump over 30 s alarms and is adopted only if it lasts 60 s, so a
+// clock stepping back revives nothing and one stepping forward kicks nobody at
+// once."
+func TestClockStep(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour, clockJump + 1, -clockJump - 1} {
+		c, wall, elapsed := fakeClock()
+		start := c.now()
+		pass := func(d time.Duration) bool {
+			*wall, *elapsed = wall.Add(d), *elapsed+d
+			return c.check(c.now())
+		}
+		if pass(time.Second) {
+			t.Error("an alarm without a step")
+		}
+		*wall = wall.Add(step)
+		if !pass(time.Second) {
+			t.Errorf("%v: no alarm", step)
+		}
+		for i := range 59 {
+			if pass(time.Second) {
+				t.Errorf("%v: another alarm", step)
+			}
+			if c.ahead() != 0 {
+				t.Errorf("%v: adopted after %d s", step, i+1)
+			}
+		}
+		if pass(time.Second) || c.at(c.now()) != *wall {
+			t.Errorf("%v: not adopted after 60 s", step)
+		}
+		if got := c.now().Sub(start); got != *elapsed {
+			t.Errorf("%v: time itself went by %v in %v", step, got, *elapsed)
+		}
+		if pass(time.Second) {
+			t.Errorf("%v: an alarm after it was adopted", step)
+		}
+	}
+}
+
+// What comes back within 60 s was nothing; up to 30 s is drift.
+func TestClockStray(t *testing.T) {
+	c, wall, elapsed := fakeClock()
+	pass := func(d time.Duration) bool {
+		*wall, *elapsed = wall.Add(d), *elapsed+d
+		return c.check(c.now())
+	}
+	for _, step := range []time.Duration{clockJump, -2 * clockJump} {
+		if *wall = wall.Add(step); pass(time.Second) {
+			t.Errorf("an alarm for %v", step)
+		}
+	}
+	*wall = wall.Add(clockJump + time.Hour)
+	if !pass(time.Second) || pass(50*time.Second) {
+		t.Error("not one alarm")
+	}
+	*wall = wall.Add(-time.Hour)
+	if pass(time.Second) {
+		t.Error("an alarm for the way back")
+	}
+	*wall = wall.Add(time.Hour)
+	if !pass(time.Second) || pass(59*time.Second) || c.ahead() != 0 {
+		t.Error("the time before counts for the new step")
+	}
+}
+
+// The alarm reaches the audit once, players stay through a step that goes away,
+// and limits are kept by elapsed time.
+func TestServerClockStep(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		virtual(t, func(w *world) {
+			s := w.listen()
+			var off atomic.Int64
+			s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
+			w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+			c := w.dial(1)
+			synctest.Wait()
+			off.Store(int64(step))
+			for range 50 {
+				w.echo(c, "here")
+				time.Sleep(time.Second)
+			}
+			off.Store(0)
+			time.Sleep(time.Minute)
+			w.echo(c, "here")
+			if n := w.audited("alarm"); n != 1 {
+				w.Errorf("%d alarms", n)
+			}
+			w.quiet()
+		})
+	}
+}
+
+// A step that is adopted ends no session that is not past its token's expiry:
+// what lasts is measured by elapsed time, whichever way the clock went.
+func TestAdoptedStep(t *testing.T) {
+	for _, step := range []time.Duration{5 * time.Minute, -time.Hour} {
+		virtual(t, func(w *world) {
+			s := w.listen()
+			var off atomic.Int64
+			s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
+			w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+			c := w.dial(1)
+			synctest.Wait()
+			off.Store(int64(step))
+			for range 90 {
+				w.echo(c, "here")
+				time.Sleep(time.Second)
+			}
+			if got := s.clock.ahead(); got != step {
+				w.Errorf("the wall clock is %v ahead, want %v", got, step)
+			}
+			w.net.Tap(func(from, _ netip.AddrPort, _ []byte) bool { return from != playerAddr(1) })
+			time.Sleep(session.DefaultIdle + 2*sweepInterval)
+			if n := s.Stats().Sessions; n != 0 {
+				w.Errorf("%v: a silent player is still there after the idle time", step)
+			}
+			w.net.Tap(nil)
+		})
+	}
+}

@@ -1,0 +1,129 @@
+package transport
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// Verifier says whether an identity token is good, and what it claims.
+// *token.Verifier is one. It is called by several goroutines at once, and may
+// block until ctx is done.
+type Verifier interface {
+	Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error)
+}
+
+// Config is what a Server needs: a Certificate and a Verifier. The rest may
+// stay zero.
+type Config struct {
+	// Certificate is what the server shows: an ECDSA P-256 or an RSA key. With
+	// the default engine an RSA certificate must be signed by an RSA key.
+	// Server.SetCertificate replaces it while the server runs.
+	Certificate tls.Certificate
+
+	// Verifier judges identity tokens.
+	Verifier Verifier
+
+	// Session says whom to admit and what a session may do.
+	Session session.Config
+
+	// ClientAuth asks clients for a certificate: NoClientCert,
+	// RequestClientCert, RequireAnyClientCert or, with ClientCAs,
+	// RequireAndVerifyClientCert.
+	ClientAuth tls.ClientAuthType
+	ClientCAs  *x509.CertPool
+
+	// Conn is a socket made elsewhere, which the Server then owns; nil means
+	// that Listen makes one.
+	Conn net.PacketConn
+
+	// Shards is how many sockets share the port in Serve, each with a goroutine
+	// and connections of its own; zero means one for each processor. Poll uses
+	// one. Where sockets cannot share a port (Config.Conn, other systems than
+	// Linux) there is one.
+	Shards int
+
+	// Audit takes a record of every trust decision; nil means none is kept.
+	Audit audit.Sink
+
+	// MaxHandshakes, MaxUnproven and HandshakeTimeout bound handshakes that are
+	// under way; zero means the defaults. Sources bounds how many each source
+	// may begin.
+	MaxHandshakes    int
+	MaxUnproven      int
+	HandshakeTimeout time.Duration
+	Sources          policy.SourceConfig
+
+	// Verifications is how many identity tokens are verified at once; zero
+	// means one for each processor.
+	Verifications int
+}
+
+// Errors of configuration.
+var (
+	errNoCertificate = errors.New("transport: Config.Certificate is missing: give the certificate and key that the server shows, ECDSA P-256 or RSA")
+	errKey           = errors.New("transport: the certificate's private key must be ECDSA P-256 or RSA of at least 2048 bits")
+	errVerify        = errors.New("transport: Config.ClientAuth must be NoClientCert, RequestClientCert, RequireAnyClientCert, or RequireAndVerifyClientCert with ClientCAs")
+	errNoVerifier    = errors.New("transport: Config.Verifier is missing: give a token.Verifier with the issuers that you trust")
+	errNegative      = errors.New("transport: MaxHandshakes, MaxUnproven, HandshakeTimeout, Verifications and Shards must not be negative")
+)
+
+// checkCertificate refuses what no handshake could use.
+func checkCertificate(cert *tls.Certificate) error {
+	if len(cert.Certificate) == 0 {
+		return errNoCertificate
+	}
+	switch key := cert.PrivateKey.(type) {
+	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P256() {
+			return nil
+		}
+	case *rsa.PrivateKey:
+		if key.N.BitLen() >= 2048 {
+			return nil
+		}
+	}
+	return errKey
+}
+
+func (c *Config) check() error {
+	if err := checkCertificate(&c.Certificate); err != nil {
+		return err
+	}
+	switch {
+	case c.ClientAuth == tls.VerifyClientCertIfGiven || c.ClientAuth == tls.RequireAndVerifyClientCert && c.ClientCAs == nil:
+		return errVerify
+	case c.Verifier == nil:
+		return errNoVerifier
+	case c.MaxHandshakes < 0 || c.MaxUnproven < 0 || c.HandshakeTimeout < 0 || c.Verifications < 0 || c.Shards < 0:
+		return errNegative
+	}
+	if c.MaxHandshakes == 0 {
+		c.MaxHandshakes = DefaultMaxHandshakes
+	}
+	if c.MaxUnproven == 0 {
+		c.MaxUnproven = DefaultMaxUnproven
+	}
+	if c.HandshakeTimeout == 0 {
+		c.HandshakeTimeout = DefaultHandshakeTimeout
+	}
+	if c.Audit == nil {
+		c.Audit = discard{}
+	}
+	return nil
+}
+
+type discard struct{}
+
+func (discard) Record(audit.Event) {}

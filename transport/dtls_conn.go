@@ -1,0 +1,126 @@
+package transport
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// DTLSConn is one connection of a DTLSServer. Its methods are safe for
+// concurrent use and stay valid after the connection has ended.
+type DTLSConn struct {
+	identity
+
+	server      *DTLSServer  // constant
+	association *association // constant
+	gone        atomic.Bool  // written by the shard
+
+	// Owned by the shard's turn.
+	connected bool
+	heard     time.Time // when something last came
+}
+
+// Addr is the peer's address.
+func (c *DTLSConn) Addr() netip.AddrPort { return c.association.addr }
+
+// Send sends payload, at most MaxDTLSPayload bytes, which are copied. It never
+// waits for the network, and never says whether the record arrives.
+//
+// It returns ErrGone when the connection has ended, session.ErrTooLarge, or
+// record.ErrExhausted after 2^24 records.
+func (c *DTLSConn) Send(payload []byte) error {
+	if c.gone.Load() {
+		return ErrGone
+	}
+	return c.association.shard.out.envelope(c.association, wire.KindData, payload)
+}
+
+// bare is a DTLSConn as its shard sees it: the machine without a session, whose
+// messages are payloads.
+type bare DTLSConn
+
+// Handle implements machine.
+func (b *bare) Handle(now time.Time, msg []byte) (session.Reply, session.Event) {
+	if b.gone.Load() {
+		return session.Reply{}, session.Event{Drop: audit.DropState}
+	}
+	if !b.connect() {
+		return b.end(audit.DropFull, wire.ReasonFull)
+	}
+	b.heard = now
+	b.server.serve.Load().Receive((*DTLSConn)(b), msg)
+	return session.Reply{}, session.Event{}
+}
+
+// connect begins the connection if there is room for it.
+func (b *bare) connect() bool {
+	if b.connected {
+		return true
+	}
+	if b.server.conns.Add(1) > b.server.most {
+		b.server.conns.Add(-1)
+		return false
+	}
+	b.connected = true
+	b.server.serve.Load().Connect((*DTLSConn)(b))
+	return true
+}
+
+// end ends the connection, if it has not ended already.
+func (b *bare) end(drop audit.Drop, reason wire.Reason) (session.Reply, session.Event) {
+	if b.gone.Swap(true) {
+		return session.Reply{}, session.Event{}
+	}
+	if b.connected {
+		b.server.conns.Add(-1)
+		b.server.serve.Load().Disconnect((*DTLSConn)(b))
+	}
+	return session.Reply{}, session.Event{Kind: session.EventClosed, Drop: drop, Reason: reason}
+}
+
+// Close implements machine. A peer whose first word is goodbye has been here.
+func (b *bare) Close(reason wire.Reason) (session.Reply, session.Event) {
+	if reason == wire.ReasonLeft && !b.gone.Load() {
+		b.connect()
+	}
+	return b.end(audit.DropNone, reason)
+}
+
+// Tick implements machine.
+func (b *bare) Tick(now time.Time) (session.Reply, session.Event) {
+	if now.Sub(b.heard) < b.server.idle {
+		return session.Reply{}, session.Event{}
+	}
+	return b.end(audit.DropIdle, wire.ReasonIdle)
+}
+
+// Append implements machine: the payload is all there is.
+func (b *bare) Append(dst []byte, _ wire.Kind, payload []byte) ([]byte, error) {
+	return appendBare(dst, payload)
+}
+
+func appendBare(dst, payload []byte) ([]byte, error) {
+	if len(payload) > MaxDTLSPayload {
+		return nil, session.ErrTooLarge
+	}
+	return append(dst, payload...), nil
+}
+
+// Verified implements machine. There is nothing to verify.
+func (b *bare) Verified(time.Time, *token.Claims, error) (session.Reply, session.Event) {
+	return session.Reply{}, session.Event{}
+}
+
+// Session implements machine.
+func (b *bare) Session() *session.Session { return nil }
+
+// PrefetchHandle implements machine: there is nothing to read.
+func (b *bare) PrefetchHandle(int) byte { return 0 }
+
+// PrefetchAppend implements machine.
+func (b *bare) PrefetchAppend(int) byte { return 0 }

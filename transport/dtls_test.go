@@ -1,0 +1,408 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/session"
+)
+
+// plain is a DTLSServer that echoes, in a world without sessions.
+type plain struct {
+	*world
+	server *DTLSServer
+
+	mu    sync.Mutex
+	conns []*DTLSConn // connected ever
+	left  int
+	got   map[string]int
+}
+
+// plainly runs f in a bubble with a server that echoes.
+func plainly(t *testing.T, config DTLSConfig, f func(p *plain)) {
+	t.Helper()
+	virtual(t, func(w *world) {
+		p := &plain{world: w, got: make(map[string]int)}
+		config.Certificate, config.Conn = *w.authority.Server(w), w.socket(serverAddr)
+		var err error
+		if p.server, err = ListenDTLS("", config); err != nil {
+			w.Fatal(err)
+		}
+		w.serving.Go(func() { w.served = p.server.Serve(p.handler()) })
+		defer func() {
+			if err := p.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				w.Error(err)
+			}
+		}()
+		f(p)
+	})
+}
+
+func (p *plain) handler() DTLSHandler {
+	return DTLSHandler{
+		Connect: func(c *DTLSConn) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.conns = append(p.conns, c)
+		},
+		Receive: func(c *DTLSConn, payload []byte) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.got[string(payload)]++
+			if err := c.Send(payload); err != nil {
+				p.Error(err)
+			}
+		},
+		Disconnect: func(*DTLSConn) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.left++
+		},
+	}
+}
+
+// counts are how many have connected, and of those left.
+func (p *plain) counts() (connected, left int) {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns), p.left
+}
+
+func (p *plain) want(connected, left int) {
+	p.Helper()
+	if c, l := p.counts(); c != connected || l != left {
+		p.Errorf("%d connected and %d left, want %d and %d; %+v", c, l, connected, left, p.server.server.Stats())
+	}
+}
+
+// connect connects client n. Close it before the test ends.
+func (p *plain) connect(n int, configure ...func(*DTLSConfig)) *DTLSClient {
+	p.Helper()
+	config := DTLSConfig{RootCAs: p.authority.Pool(), ServerName: testkit.ServerName, Conn: p.socket(playerAddr(n))}
+	for _, f := range configure {
+		f(&config)
+	}
+	ctx, cancel := context.WithTimeout(p.Context(), 10*time.Second)
+	defer cancel()
+	c, err := DialDTLS(ctx, serverAddr.String(), config)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return c
+}
+
+func (p *plain) talk(c *DTLSClient, text string) {
+	p.Helper()
+	if err := c.Send([]byte(text)); err != nil {
+		p.Fatal(err)
+	}
+	if got, err := p.hear(c); err != nil || got != text {
+		p.Fatalf("echo of %q is %q, %v; %+v", text, got, err, p.server.server.Stats())
+	}
+}
+
+func (p *plain) hear(c *DTLSClient) (string, error) {
+	ctx, cancel := context.WithTimeout(p.Context(), 2*time.Second)
+	defer cancel()
+	b := make([]byte, MaxDTLSPayload)
+	n, err := c.Receive(ctx, b)
+	return string(b[:n]), err
+}
+
+// Every size comes back, both ends name the connection alike, and goodbye is
+// said from either side.
+func TestDTLSEcho(t *testing.T) {
+	plainly(t, DTLSConfig{ClientAuth: tls.RequestClientCert}, func(p *plain) {
+		own := p.authority.Client(p, "tool")
+		a := p.connect(1)
+		b := p.connect(2, func(c *DTLSConfig) { c.Certificate = *own })
+		p.want(0, 0)
+		for _, n := range []int{1, 100, MaxDTLSPayload - 1, MaxDTLSPayload, 0} {
+			p.talk(a, strings.Repeat("a", n))
+			p.talk(b, strings.Repeat("b", n))
+		}
+		for _, err := range []error{a.Send(make([]byte, MaxDTLSPayload+1)), p.conns[0].Send(make([]byte, MaxDTLSPayload+1))} {
+			if !errors.Is(err, session.ErrTooLarge) {
+				p.Error(err)
+			}
+		}
+		for i, c := range []*DTLSClient{a, b} {
+			s := p.conns[i]
+			if s.Exporter() != c.Exporter() || s.Exporter() == [32]byte{} || s.Suite() != c.Suite() || s.Addr() != playerAddr(i+1) {
+				p.Errorf("%v, %v: exporter %x and %x", s.Addr(), s.Suite(), s.Exporter(), c.Exporter())
+			}
+			if len(c.PeerCertificates()) == 0 {
+				p.Error("the server's certificate is not told")
+			}
+		}
+		if a.Exporter() == b.Exporter() {
+			p.Error("two connections have the same name")
+		}
+		if shown := p.conns[1].PeerCertificates(); len(p.conns[0].PeerCertificates()) != 0 || len(shown) != 1 || !bytes.Equal(shown[0], own.Certificate[0]) {
+			p.Error("client certificates")
+		}
+		a.Close()
+		p.want(2, 1)
+		if err := p.conns[0].Send(nil); err != ErrGone {
+			p.Error(err)
+		}
+		p.talk(b, "still here")
+		if err := p.server.Close(); err != nil {
+			p.Error(err)
+		}
+		p.want(2, 2)
+		if _, err := p.hear(b); err != io.EOF {
+			p.Errorf("after the server's close_notify: %v", err)
+		}
+		if err := b.Send(nil); err != io.EOF {
+			p.Error(err)
+		}
+		b.Close()
+		if err := b.Send(nil); err != io.EOF && err != net.ErrClosed {
+			p.Error(err)
+		}
+		if err := p.server.Serve(DTLSHandler{}); err != ErrServerClosed {
+			p.Error(err)
+		}
+	})
+}
+
+// "Before its first record too": somebody may be typing for as long as Idle, and
+// no longer; whoever has nothing to say but goodbye has been here.
+func TestDTLSIdle(t *testing.T) {
+	plainly(t, DTLSConfig{Idle: 20 * time.Second}, func(p *plain) {
+		a, b, c := p.connect(1), p.connect(2), p.connect(3)
+		defer a.Close()
+		defer b.Close()
+		c.Close()
+		p.want(1, 1)
+		time.Sleep(18 * time.Second)
+		p.talk(a, "slow")
+		p.want(2, 1)
+		time.Sleep(10 * time.Second)
+		b.Send([]byte("too slow")) //nolint:errcheck // it is lost
+		p.want(2, 1)
+		time.Sleep(8 * time.Second)
+		p.talk(a, "slow again")
+		time.Sleep(22 * time.Second)
+		p.want(2, 2)
+		if _, err := p.hear(a); err != io.EOF {
+			p.Errorf("the idle client is told %v", err)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n := len(p.server.server.first().order); n != 0 || p.server.conns.Load() != 0 {
+			p.Errorf("%d associations are left, %d counted", n, p.server.conns.Load())
+		}
+	})
+}
+
+// "MaxConns is how many connections a server has at once."
+func TestDTLSMaxConns(t *testing.T) {
+	plainly(t, DTLSConfig{MaxConns: 2}, func(p *plain) {
+		a, b, c := p.connect(1), p.connect(2), p.connect(3)
+		defer b.Close()
+		p.talk(a, "a")
+		p.talk(b, "b")
+		c.Send([]byte("c")) //nolint:errcheck // it is refused
+		if _, err := p.hear(c); err != io.EOF {
+			p.Errorf("one too many is told %v", err)
+		}
+		p.want(2, 0)
+		c.Close()
+		a.Close()
+		p.want(2, 1)
+		d := p.connect(4)
+		defer d.Close()
+		p.talk(d, "d")
+		p.want(3, 1)
+		if n := p.server.server.Stats().Drops["full"]; n != 1 {
+			p.Errorf("%d counted as full", n)
+		}
+	})
+}
+
+// "A ClientHello from a known address starts a parallel handshake that replaces
+// the old one only when it completes" (RFC 6347 4.2.8).
+func TestDTLSReturnFromSamePort(t *testing.T) {
+	plainly(t, DTLSConfig{}, func(p *plain) {
+		first := p.connect(1)
+		p.talk(first, "first")
+		first.client.socket.Close() // a crash
+		first.Close()
+		start := time.Now()
+		second := p.connect(1)
+		defer second.Close()
+		p.talk(second, "second")
+		if d := time.Since(start); d > time.Second {
+			p.Errorf("served after %v", d)
+		}
+		p.want(2, 1)
+	})
+}
+
+// What a DTLS server and its client are sent by somebody without keys, they do
+// not notice.
+func TestDTLSForgeries(t *testing.T) {
+	plainly(t, DTLSConfig{}, func(p *plain) {
+		toServer, toClient := p.tap(1)
+		c := p.connect(1)
+		defer c.Close()
+		p.talk(c, "genuine")
+		p.net.Tap(nil)
+		for name, datagrams := range forgeries(slices.Clone(*toServer)) {
+			for _, b := range datagrams {
+				p.net.Inject(playerAddr(1), serverAddr, b)
+			}
+			p.talk(c, "to server: "+name)
+		}
+		for name, datagrams := range forgeries(slices.Clone(*toClient)) {
+			for _, b := range datagrams {
+				p.net.Inject(serverAddr, playerAddr(1), b)
+			}
+			p.talk(c, "to client: "+name)
+		}
+		p.want(1, 0)
+		if n := p.got["genuine"]; n != 1 {
+			p.Errorf("a record was replayed %d times", n-1)
+		}
+	})
+}
+
+// Over a path that loses, reorders and repeats, each record comes once or not
+// at all.
+func TestDTLSImpaired(t *testing.T) {
+	plainly(t, DTLSConfig{}, func(p *plain) {
+		p.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.1, Duplicate: 0.2, Reorder: 0.2})
+		for n := range 10 {
+			c := p.connect(n)
+			for i := range 100 {
+				c.Send(fmt.Append(nil, n, i)) //nolint:errcheck // it may be lost
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(time.Second)
+			c.Close()
+		}
+		if len(p.got) < 800 {
+			p.Errorf("%d of 1000 records came", len(p.got))
+		}
+		for text, n := range p.got {
+			if n != 1 {
+				p.Errorf("%q came %d times", text, n)
+			}
+		}
+	})
+}
+
+// On real sockets, with the handler left empty and with an address in use.
+func TestDTLSLoopback(t *testing.T) {
+	loopback(t, func(w *world) {
+		s, err := ListenDTLS("127.0.0.1:0", DTLSConfig{Certificate: *w.authority.Server(w)})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.serving.Go(func() { w.served = s.Serve(DTLSHandler{Receive: func(c *DTLSConn, b []byte) { c.Send(b) }}) }) //nolint:errcheck // it is looked at
+		if _, err := ListenDTLS(s.Addr().String(), DTLSConfig{Certificate: *w.authority.Server(w)}); err == nil {
+			w.Error("two servers listen at one address")
+		}
+		p := &plain{world: w, server: s}
+		for range 3 {
+			c, err := DialDTLS(w.Context(), s.Addr().String(), DTLSConfig{RootCAs: w.authority.Pool()})
+			if err != nil {
+				w.Fatal(err)
+			}
+			p.talk(c, "hello")
+			if c.LocalAddr() == nil {
+				w.Error("no address")
+			}
+			c.Close()
+		}
+		if err := s.Serve(DTLSHandler{}); err != ErrServing {
+			w.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			w.Error(err)
+		}
+		if err := s.Close(); err != net.ErrClosed {
+			w.Error(err)
+		}
+	})
+}
+
+// "The error is ErrTimeout when the server does not answer, or ErrHandshake."
+func TestDialDTLSErrors(t *testing.T) {
+	plainly(t, DTLSConfig{}, func(p *plain) {
+		n := 0
+		dial := func(limit time.Duration, address string, c DTLSConfig) error {
+			ctx, cancel := context.WithTimeout(p.Context(), limit)
+			defer cancel()
+			n++
+			c.Conn = p.socket(playerAddr(n))
+			_, err := DialDTLS(ctx, address, c)
+			if errors.Is(err, errMTU) {
+				c.Conn.Close()
+			}
+			return err
+		}
+		good := DTLSConfig{RootCAs: p.authority.Pool(), ServerName: testkit.ServerName}
+		if err := dial(time.Second, "10.0.0.9:1", good); err != ErrTimeout {
+			p.Errorf("nobody there: %v", err)
+		}
+		if err := dial(time.Minute, serverAddr.String(), DTLSConfig{RootCAs: testkit.NewAuthority(p).Pool(), ServerName: testkit.ServerName}); !errors.Is(err, ErrHandshake) {
+			p.Errorf("another authority: %v", err)
+		}
+		if err := dial(time.Minute, serverAddr.String(), DTLSConfig{RootCAs: p.authority.Pool()}); !errors.Is(err, ErrHandshake) {
+			p.Errorf("another host: %v", err)
+		}
+		good.MTU = 255
+		if err := dial(time.Minute, serverAddr.String(), good); !errors.Is(err, errMTU) {
+			p.Errorf("MTU: %v", err)
+		}
+		p.want(0, 0)
+	})
+}
+
+// "Fail at start if the configuration says otherwise."
+func TestListenDTLSErrors(t *testing.T) {
+	good := *testkit.NewAuthority(t).Server(t)
+	for name, test := range map[string]struct {
+		config DTLSConfig
+		want   error
+	}{
+		"no certificate": {DTLSConfig{}, errNoCertificate},
+		"verified":       {DTLSConfig{Certificate: good, ClientAuth: tls.RequireAndVerifyClientCert}, errClientAuth},
+		"if given":       {DTLSConfig{Certificate: good, ClientAuth: tls.VerifyClientCertIfGiven}, errClientAuth},
+		"negative auth":  {DTLSConfig{Certificate: good, ClientAuth: -1}, errClientAuth},
+		"MTU 255":        {DTLSConfig{Certificate: good, MTU: 255}, errMTU},
+		"MTU 1501":       {DTLSConfig{Certificate: good, MTU: 1501}, errMTU},
+		"negative MTU":   {DTLSConfig{Certificate: good, MTU: -1}, errMTU},
+		"idle":           {DTLSConfig{Certificate: good, Idle: -1}, errBelowZero},
+		"connections":    {DTLSConfig{Certificate: good, MaxConns: -1}, errBelowZero},
+		"unproven":       {DTLSConfig{Certificate: good, MaxUnproven: -1}, errNegative},
+	} {
+		if _, err := ListenDTLS("127.0.0.1:0", test.config); err != test.want {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+	for _, mtu := range []int{256, 1500} {
+		s, err := ListenDTLS("127.0.0.1:0", DTLSConfig{Certificate: good, MTU: mtu})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !sallyport_pion3
+
+package transport
+
+import "github.com/sallyport/sallyport/handshake/pion2"
+
+// engine negotiates keys: pion/dtls/v2, unless built with -tags sallyport_pion3.
+var engine pion2.Engine

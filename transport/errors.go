@@ -1,0 +1,38 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Errors that callers can match. Payload errors are those of package session.
+var (
+	// ErrServerClosed is returned by Serve and Poll after Shutdown or Close.
+	ErrServerClosed = errors.New("transport: server closed")
+	// ErrServing is returned by Serve and Poll while another goroutine is in
+	// one of them.
+	ErrServing = errors.New("transport: Serve or Poll runs already")
+	// ErrGone is returned by Player.Send when the player has left.
+	ErrGone = errors.New("transport: player has left")
+	// ErrHandshake is returned by Dial when the DTLS handshake failed.
+	ErrHandshake = errors.New("transport: handshake failed")
+	// ErrDisconnected is returned by a client whose server has closed the
+	// connection, or restarted, without saying why.
+	ErrDisconnected = errors.New("transport: the server closed the connection")
+	// ErrTimeout is returned by Dial when no answer came, and by Receive when
+	// the server has fallen silent.
+	ErrTimeout = errors.New("transport: no answer from the server")
+)
+
+// CloseError is how the other end, or a time limit, ended a session.
+type CloseError struct {
+	Reason     wire.Reason
+	RetryAfter time.Duration // when to come again, 0 if the server did not say
+}
+
+func (e *CloseError) Error() string {
+	return fmt.Sprintf("transport: session closed: %v", e.Reason)
+}

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// datagram is a datagram's way in. "While a second handshake runs on an
+// address, record types 20 and 22 go to it, types 21 and 23 to the old keys
+// first."
+func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
+	if len(b) == 0 || len(b) > maxUDP || len(b) > wire.MaxDatagram && !isHandshake(b) {
+		s.drop(audit.DropSize)
+		return
+	}
+	a, o := s.associations[addr], s.openings[addr]
+	switch {
+	case o == nil && a == nil:
+		s.unknown(now, addr, b)
+	case o == nil && handshake.IsFirstHello(b):
+		s.unknown(now, addr, b)
+	case o == nil:
+		s.records(now, a, b)
+	case a == nil || isHandshake(b):
+		s.opening(now, o, b)
+	default:
+		s.either(now, a, o, b)
+	}
+}
+
+func isHandshake(b []byte) bool {
+	t := record.ContentType(b[0])
+	return t == record.ChangeCipherSpec || t == record.Handshake
+}
+
+// either tries the old keys, then the new ones that wait for their proof. Since
+// opening destroys what it fails on, the second try needs a copy.
+func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
+	s.scratch = append(s.scratch[:0], b...)
+	if !s.records(now, a, b) {
+		s.opening(now, o, s.scratch)
+	}
+}
+
+// records opens the records of a datagram one by one, and reports whether any
+// was the association's.
+func (s *shard) records(now time.Time, a *association, b []byte) (any bool) {
+	for len(b) > 0 {
+		rec, rest, ok := record.Next(b)
+		if !ok {
+			s.drop(audit.DropRecord)
+			return any
+		}
+		b = rest
+		typ, plaintext, err := a.record.Open(rec)
+		if err != nil {
+			s.drop(audit.DropRecord)
+			continue
+		}
+		if any = true; a.place == unproven {
+			s.prove(now, a)
+		}
+		switch typ {
+		case record.ApplicationData:
+			s.envelope(now, a, plaintext)
+		case record.Alert:
+			s.alert(now, a, plaintext)
+		case record.Handshake:
+			if handshake.IsFinished(plaintext) {
+				s.repeatFlight(now, a)
+			}
+		}
+	}
+	return any
+}
+
+// envelope hands a record's plaintext to the session, and does what it says.
+func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
+	reply, ev := a.session.Handle(now, plaintext)
+	if ev.Kind == session.EventData && reply.Kind == 0 { // the usual case
+		s.handler.Receive(a.player, ev.Payload)
+		return
+	}
+	s.drop(ev.Drop)
+	s.outcome(now, a, reply, ev)
+}
+
+// outcome sends a machine's reply and acts on its event.
+func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev session.Event) {
+	if reply.Kind != 0 {
+		s.out.envelope(a, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
+	}
+	switch ev.Kind {
+	case session.EventVerify:
+		s.verify(now, a, ev.Token)
+	case session.EventJoined:
+		s.joined(now, a, ev)
+	case session.EventRenewed:
+		s.record(now, a, audit.Renew, ev)
+	case session.EventRefused:
+		s.record(now, a, audit.Reject, ev)
+		if a.player == nil {
+			s.linger(now, a)
+		}
+	case session.EventClosed:
+		s.left(now, a, ev)
+	}
+}
+
+// alert heeds an alert that has authenticated: the peer's end of the
+// connection is gone.
+func (s *shard) alert(now time.Time, a *association, alert []byte) {
+	if !isFinal(alert) {
+		return
+	}
+	_, ev := a.session.Close(wire.ReasonLeft)
+	s.left(now, a, ev)
+	a.removal = now
+}
+
+// alertFatal is the level of an alert that ends the connection (RFC 5246 7.2).
+const alertFatal = 2
+
+// isFinal tells whether an alert ends the connection: a fatal one, or a
+// close_notify. Others are warnings.
+func isFinal(alert []byte) bool {
+	return len(alert) == 2 && (alert[0] == alertFatal || record.IsCloseNotify(alert))
+}
+
+// repeatFlight answers a repeat of the client's last flight, which has
+// authenticated: our own last flight was lost (RFC 6347 4.2.4).
+func (s *shard) repeatFlight(now time.Time, a *association) {
+	if a.flight == nil || now.Sub(a.resent) < resendInterval {
+		return
+	}
+	a.resent = now
+	s.out.raw(a.addr, func(dst []byte) ([]byte, error) { return a.flight.Resend(a.record, dst) })
+}

@@ -1,0 +1,90 @@
+package transport
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// match is the game: it sends everything back, and remembers.
+type match struct {
+	mute   bool   // send nothing back; set before Serve
+	onJoin func() // may be nil; set before Serve
+
+	mu      sync.Mutex
+	players []*Player
+	leaving []wire.Reason
+	got     map[string]int // payloads, and how often each came
+	last    time.Time      // when the last one came
+}
+
+func (m *match) handler() Handler {
+	return Handler{Join: m.join, Receive: m.receive, Leave: m.leave}
+}
+
+func (m *match) join(p *Player) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.players = append(m.players, p)
+	if m.onJoin != nil {
+		m.onJoin()
+	}
+}
+
+func (m *match) receive(p *Player, payload []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.got == nil {
+		m.got = make(map[string]int)
+	}
+	m.got[string(payload)]++
+	m.last = time.Now()
+	if !m.mute {
+		_ = p.Send(payload)
+	}
+}
+
+func (m *match) leave(_ *Player, reason wire.Reason) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leaving = append(m.leaving, reason)
+}
+
+func (m *match) left() []wire.Reason {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.leaving)
+}
+
+func (m *match) count(payload string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.got[payload]
+}
+
+func (m *match) player(n int) *Player {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.players[n]
+}
+
+// sink remembers what is audited.
+type sink struct {
+	mu     sync.Mutex
+	events []audit.Event
+}
+
+func (s *sink) Record(e audit.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+}
+
+func (s *sink) all() []audit.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events)
+}

@@ -1,0 +1,124 @@
+package transport
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Handler is what a match server does with its players. Each function may be
+// nil, and must not block.
+//
+// Poll calls them from its caller's goroutine, one at a time. Serve calls them
+// from one goroutine for each shard: for one player one at a time, for players
+// of different shards at the same time.
+type Handler struct {
+	// Join is called when a player's session has begun.
+	Join func(p *Player)
+	// Receive is called for each accepted datagram. payload is borrowed: it is
+	// valid until Receive returns.
+	Receive func(p *Player, payload []byte)
+	// Leave is called once for each Join, when the session is over.
+	Leave func(p *Player, reason wire.Reason)
+}
+
+// withDefaults makes every function callable.
+func (h Handler) withDefaults() Handler {
+	if h.Join == nil {
+		h.Join = func(*Player) {}
+	}
+	if h.Receive == nil {
+		h.Receive = func(*Player, []byte) {}
+	}
+	if h.Leave == nil {
+		h.Leave = func(*Player, wire.Reason) {}
+	}
+	return h
+}
+
+// verify has an identity token looked at by one of the workers.
+func (s *shard) verify(now time.Time, a *association, raw []byte) {
+	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), done: func(claims *token.Claims, err error) {
+		s.post(func(now time.Time) { s.verified(now, a, claims, err) })
+	}}
+	if !s.server.verifications.submit(j) {
+		s.verified(now, a, nil, session.ErrBusy)
+	}
+}
+
+func (s *shard) verified(now time.Time, a *association, claims *token.Claims, err error) {
+	reply, ev := a.session.Verified(now, claims, err)
+	s.drop(ev.Drop)
+	s.outcome(now, a, reply, ev)
+}
+
+func (s *shard) joined(now time.Time, a *association, ev session.Event) {
+	a.player = &Player{association: a, session: a.session.Session()}
+	if n := s.sessions.Add(1); n > s.peak.Load() {
+		s.peak.Store(n)
+	}
+	s.record(now, a, audit.Accept, ev)
+	s.players.add(a.player)
+	s.handler.Join(a.player)
+}
+
+// left ends a player's stay, if it had begun, and the association some time
+// later.
+func (s *shard) left(now time.Time, a *association, ev session.Event) {
+	s.linger(now, a)
+	if a.player == nil || ev.Kind != session.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
+		return
+	}
+	s.sessions.Add(-1)
+	decision := audit.Close
+	switch ev.Reason {
+	case wire.ReasonRevoked, wire.ReasonFingerprint:
+		decision = audit.Revoke
+	case wire.ReasonReplaced:
+		decision = audit.Replace
+	}
+	s.record(now, a, decision, ev)
+	s.players.remove(a.player)
+	s.handler.Leave(a.player, ev.Reason)
+}
+
+// linger says goodbye in DTLS's own words and leaves the association to answer
+// what still comes.
+func (s *shard) linger(now time.Time, a *association) {
+	if a.removal.IsZero() {
+		a.removal = now.Add(lingerTime)
+		s.out.alert(a, record.CloseNotify[:])
+	}
+}
+
+// replace ends the association that a newer one of its owner takes the place of.
+func (s *shard) replace(now time.Time, old *association) {
+	_, ev := old.session.Close(wire.ReasonReplaced)
+	s.left(now, old, ev)
+	s.remove(old)
+}
+
+// end is Kick, and Shutdown's part for one player.
+func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
+	reply, ev := a.session.Close(reason)
+	s.outcome(now, a, reply, ev)
+}
+
+// record writes a trust decision about an association's player.
+func (s *shard) record(now time.Time, a *association, d audit.Decision, ev session.Event) {
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Reason: ev.Drop, Prefix: prefixOf(a.addr)}
+	if sess := a.session.Session(); sess != nil {
+		f := sess.Fingerprint()
+		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
+		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build
+	}
+	if c := ev.Claims; c != nil { // of the token that the decision is about
+		e.Issuer, e.Subject, e.TokenID, e.Scope, e.Platform, e.Build = c.Issuer, c.Subject, c.ID, c.Scope, c.Platform, c.Build
+	}
+	s.server.config.Audit.Record(e)
+}

@@ -1,0 +1,92 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// Limits and defaults. Each says its unit and its reason.
+const (
+	// DefaultMaxHandshakes is how many handshakes may be under way at once: an
+	// engine holds up to 40 KB for each (PROTOCOL.md, "Limits").
+	DefaultMaxHandshakes = 1024
+
+	// DefaultMaxUnproven is how many of them, within one /24 or /64, may come
+	// from addresses that have not yet returned their cookie.
+	DefaultMaxUnproven = 8
+
+	// DefaultHandshakeTimeout ends a handshake that takes longer: six
+	// retransmissions at 200 ms and a round trip of a second fit.
+	DefaultHandshakeTimeout = 5 * time.Second
+
+	// maxUDP is the largest datagram that is looked at, in bytes: an Ethernet
+	// frame's worth, since a foreign client's handshake may fill one.
+	maxUDP = 1500
+
+	// bufferLen is the length of a receive buffer: more than maxUDP, so that a
+	// longer datagram is seen to be longer.
+	bufferLen = maxUDP + 4
+
+	// batchLen is how many datagrams are received or sent together.
+	batchLen = 64
+
+	// queueLen is how many datagrams wait between a socket that cannot be
+	// drained and its owner; then the oldest goes. 4,096 are 68 ms of 1,000
+	// players at 60 Hz.
+	queueLen = 4096
+
+	// kernelBuffer is what is asked of the kernel for receiving and for sending,
+	// in bytes: it doubles it, and accounts about 768 bytes for a small datagram,
+	// so some 10,000 fit.
+	kernelBuffer = 4 << 20
+
+	// maxPerTurn bounds what one Poll handles, so that a flood cannot hold a
+	// tick: 10,000 players at one datagram a tick fit, with room.
+	maxPerTurn = 16384
+
+	// maxBacklog is how many datagrams wait for a handshake whose engine has
+	// finished but whose keys are not here yet: a few hundred microseconds.
+	maxBacklog = 16
+
+	// proofTimeout is how long finished keys wait for the first record that
+	// opens under them.
+	proofTimeout = 5 * time.Second
+
+	// DefaultDTLSIdle ends a DTLSServer's connection from which nothing has come
+	// for so long: a person may be typing at the other end.
+	DefaultDTLSIdle = time.Minute
+
+	// DefaultMaxDTLSConns is how many connections a DTLSServer has at once, as
+	// many as a Server has sessions.
+	DefaultMaxDTLSConns = session.DefaultMaxSessions
+
+	// lingerTime is how long an association outlives its session, so that a
+	// repeated HELLO gets its CLOSE again and late datagrams their right reason.
+	lingerTime = 5 * time.Second
+
+	// resendInterval and resendTime bound the answer to a repeat of the peer's
+	// last flight: RFC 6347 4.2.4 asks for twice the longest segment lifetime.
+	resendInterval = 100 * time.Millisecond
+	resendTime     = 4 * time.Minute
+
+	// sweepInterval is how often an association's time limits are looked at.
+	sweepInterval = time.Second
+
+	// verifyQueue is how many identity tokens may wait for verification; at
+	// 150 µs each, two cores clear it in 80 ms.
+	verifyQueue = 1024
+
+	// receiveQueue is how many payloads wait for a client's Receive; then the
+	// oldest goes. Two seconds at 128 Hz.
+	receiveQueue = 256
+
+	// renewRetry is how long a client waits after no fresh token could be had.
+	renewRetry = time.Second
+
+	// clockJump and clockSettle: a wall clock that differs by more than the
+	// first from what has elapsed raises an alarm, and is believed only if it
+	// stays so for the second.
+	clockJump   = 30 * time.Second
+	clockSettle = 60 * time.Second
+)

@@ -1,0 +1,175 @@
+package transport
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// opening is a handshake under way, and then its keys until the first record
+// opens under them: nothing is believed before.
+type opening struct {
+	addr    netip.AddrPort
+	conn    *handshake.Conn
+	cancel  context.CancelFunc
+	random  [32]byte // of the ClientHello it began with
+	began   time.Time
+	backlog [][]byte     // came while the engine was done and the keys not here
+	ready   *association // the keys, waiting for their proof
+}
+
+// unknown is the gate for addresses without an association, and for a player
+// who comes again from the same one.
+func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
+	if !handshake.IsFirstHello(b) || s.closing {
+		s.drop(audit.DropSource)
+		return
+	}
+	if !s.sources.Allow(now, addr.Addr()) || !s.room(addr) {
+		s.drop(audit.DropBudget)
+		return
+	}
+	o := &opening{addr: addr, began: now, random: handshake.Random(b)}
+	o.conn = handshake.NewConn(true, s.local, udpAddr(addr), func(datagram []byte) {
+		s.socket.sendOne(packet{addr, datagram})
+	})
+	s.openings[addr] = o
+	s.arrivals = append(s.arrivals, o)
+	prefix := policy.SourcePrefix(addr.Addr())
+	s.unproven[prefix] = append(s.unproven[prefix], o)
+	s.handshakes.started.Add(1)
+	ctx, cancel := context.WithTimeout(s.server.ctx, s.server.config.HandshakeTimeout)
+	o.cancel = cancel
+	s.server.wg.Add(1)
+	go s.negotiate(ctx, o)
+	s.opening(now, o, b)
+}
+
+// negotiate runs the engine: the only goroutine of a handshake that is ours.
+func (s *shard) negotiate(ctx context.Context, o *opening) {
+	defer s.server.wg.Done()
+	result, err := engine.Server(ctx, o.conn, &s.server.handshake)
+	s.post(func(now time.Time) { s.negotiated(now, o, result, err) })
+	o.conn.Wait()
+}
+
+// negotiated takes the keys over, and looks at what came in the meantime.
+func (s *shard) negotiated(now time.Time, o *opening, result *handshake.Result, err error) {
+	o.cancel()
+	if s.openings[o.addr] != o {
+		return // evicted meanwhile
+	}
+	if err == nil {
+		o.ready, err = s.newAssociation(now, o.addr, result)
+	}
+	if err != nil {
+		s.handshakes.failed.Add(1)
+		s.drop(audit.DropHandshake)
+		s.forget(o)
+		return
+	}
+	o.began = now
+	backlog := o.backlog
+	o.backlog = nil
+	for _, b := range backlog {
+		s.datagram(now, o.addr, b)
+	}
+}
+
+// opening hands a datagram to a handshake, or to the keys that came of it.
+func (s *shard) opening(now time.Time, o *opening, b []byte) {
+	if handshake.IsFirstHello(b) && handshake.Random(b) != o.random {
+		s.again(now, o, b)
+		return
+	}
+	if o.ready != nil {
+		s.records(now, o.ready, b)
+		return
+	}
+	switch o.conn.Deliver(b) {
+	case handshake.Refused:
+		s.drop(audit.DropHandshake)
+	case handshake.Divert:
+		if len(o.backlog) == maxBacklog {
+			s.drop(audit.DropQueue)
+			return
+		}
+		o.backlog = append(o.backlog, slices.Clone(b))
+	}
+}
+
+// again is a ClientHello that does not belong to the handshake under way at its
+// address: its sender has begun anew, or the one before was a forger. What nobody
+// has proven to receive makes room; what somebody has goes on to its end.
+func (s *shard) again(now time.Time, o *opening, b []byte) {
+	s.drop(audit.DropHandshake)
+	if o.ready != nil || o.conn.Proven() {
+		return
+	}
+	s.handshakes.failed.Add(1)
+	s.forget(o)
+	s.unknown(now, o.addr, b)
+}
+
+// prove is called when the first record has opened under the new keys: only now
+// do they take the address, and what was there before goes.
+func (s *shard) prove(now time.Time, a *association) {
+	if o := s.openings[a.addr]; o != nil && o.ready == a {
+		s.forget(o)
+	}
+	s.handshakes.completed.Add(1)
+	s.adopt(now, a)
+}
+
+// forget ends an opening; its engine, if it still runs, is cancelled.
+func (s *shard) forget(o *opening) {
+	o.cancel()
+	if s.openings[o.addr] == o {
+		delete(s.openings, o.addr)
+	}
+	prefix := policy.SourcePrefix(o.addr.Addr())
+	rest := slices.DeleteFunc(s.unproven[prefix], func(u *opening) bool { return u == o })
+	s.setUnproven(prefix, rest)
+}
+
+func (s *shard) setUnproven(prefix netip.Prefix, rest []*opening) {
+	if len(rest) == 0 {
+		delete(s.unproven, prefix)
+	} else {
+		s.unproven[prefix] = rest
+	}
+}
+
+// room says whether another handshake may begin: within its prefix only so many
+// that have not proven their address, and in all so many, of which the oldest
+// unproven one makes room.
+func (s *shard) room(addr netip.AddrPort) bool {
+	prefix := policy.SourcePrefix(addr.Addr())
+	rest := slices.DeleteFunc(s.unproven[prefix], func(o *opening) bool { return o.conn.Proven() })
+	s.setUnproven(prefix, rest)
+	if len(rest) >= s.server.config.MaxUnproven {
+		return false
+	}
+	return len(s.openings) < s.server.config.MaxHandshakes || s.evict()
+}
+
+// evict ends the oldest handshake that has not proven its address.
+func (s *shard) evict() bool {
+	for len(s.arrivals) > 0 {
+		o := s.arrivals[0]
+		s.arrivals[0] = nil
+		s.arrivals = s.arrivals[1:]
+		if s.openings[o.addr] == o && !o.conn.Proven() {
+			s.handshakes.failed.Add(1)
+			s.drop(audit.DropHandshake)
+			s.forget(o)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// outbox is the sending half of a shard and of all its associations: what is
+// sealed under its lock goes out in that order, many datagrams together.
+//
+// Each shard has its own, so that shards share nothing; within a shard the lock
+// is contended only when the game sends from several goroutines.
+type outbox struct {
+	socket socket // constant
+
+	mu sync.Mutex
+	// +checklocks:mu
+	batch []packet
+	// +checklocks:mu
+	count int
+	// +checklocks:mu
+	held bool // somebody will flush soon: the shard's turn, or the game's tick
+	// +checklocks:mu
+	sent uint64 // datagrams
+	// +checklocks:mu
+	read byte // what prefetch has read: kept, so that it is read
+	// +checklocks:mu
+	closed bool // the socket is gone
+}
+
+// appender writes an envelope behind dst; session.Conn and session.Client are.
+type appender interface {
+	Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error)
+}
+
+// envelope seals one envelope of an association and sends it by and by.
+func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	err := o.put(a, kind, body)
+	if err == nil && !o.held {
+		o.flushLocked()
+	}
+	return err
+}
+
+// put seals into the batch's next packet.
+//
+// +checklocks:o.mu
+func (o *outbox) put(a *association, kind wire.Kind, body []byte) error {
+	p := o.next(a.addr)
+	b, err := sealEnvelope(p.buf[:0], a.record, a.session, kind, body)
+	if err != nil {
+		return err
+	}
+	p.buf = b
+	o.count++
+	return nil
+}
+
+// sealEnvelope writes record, header and body to dst, encrypted in place.
+func sealEnvelope(dst []byte, rc *record.Conn, s appender, kind wire.Kind, body []byte) ([]byte, error) {
+	b, err := s.Append(dst[:record.Prefix], kind, body)
+	if err != nil {
+		return nil, err
+	}
+	return rc.Seal(dst[:0], record.ApplicationData, b[record.Prefix:])
+}
+
+// alert seals a DTLS alert of an association.
+func (o *outbox) alert(a *association, alert []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.next(a.addr)
+	if b, err := a.record.Seal(p.buf[:0], record.Alert, alert); err == nil {
+		p.buf = b
+		o.count++
+	}
+	if !o.held {
+		o.flushLocked()
+	}
+}
+
+// raw sends a datagram that make writes to its argument.
+func (o *outbox) raw(addr netip.AddrPort, make func(dst []byte) ([]byte, error)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.next(addr)
+	if b, err := make(p.buf[:0]); err == nil {
+		p.buf = b
+		o.count++
+	}
+	if !o.held {
+		o.flushLocked()
+	}
+}
+
+// next is the packet to fill; it counts only once count is raised.
+//
+// +checklocks:o.mu
+func (o *outbox) next(addr netip.AddrPort) *packet {
+	if o.count == len(o.batch) {
+		o.flushLocked()
+	}
+	p := &o.batch[o.count]
+	p.addr = addr
+	return p
+}
+
+// hold says that a flush will come; it reports whether one was to come already.
+func (o *outbox) hold(held bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held = held; !held {
+		o.flushLocked()
+	}
+}
+
+// close is the last flush.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flushLocked()
+	o.closed = true
+}
+
+// flush sends what has been collected.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flushLocked()
+}
+
+// +checklocks:o.mu
+func (o *outbox) flushLocked() {
+	if o.count > 0 && !o.closed {
+		o.socket.send(o.batch[:o.count])
+		o.sent += uint64(o.count)
+	}
+	o.count = 0
+}

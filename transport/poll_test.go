@@ -1,0 +1,193 @@
+package transport
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// polled connects n players to a server that only Poll drives, and stops the
+// loop.
+func (w *world) polled(n int) (s *Server, clients []*Client) {
+	w.Helper()
+	s = w.listen()
+	stop := make(chan struct{})
+	w.serving.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				if _, err := s.Poll(w.match.handler()); err != nil {
+					w.Error(err)
+				}
+				s.Flush()
+			}
+		}
+	})
+	for i := range n {
+		clients = append(clients, w.dial(i, quietClient))
+	}
+	time.Sleep(time.Second) // the last one's first PING
+	close(stop)
+	w.serving.Wait()
+	return s, clients
+}
+
+// "Poll handles everything that has come since the last Poll, on the caller's
+// goroutine and without waiting, and says how many datagrams that were." "Nothing
+// runs between ticks."
+func TestPoll(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		s, clients := w.polled(3)
+		for i := range 100 {
+			for j, c := range clients {
+				if err := c.Send(fmt.Append(nil, j, i)); err != nil {
+					w.Fatal(err)
+				}
+			}
+		}
+		synctest.Wait()
+		if n := len(w.match.got); n != 0 {
+			w.Errorf("%d payloads were delivered between ticks", n)
+		}
+		n, err := s.Poll(w.match.handler()) // maps without a lock would race if another goroutine called the handler
+		if n != 300 || err != nil || len(w.match.got) != 300 {
+			w.Errorf("Poll handles %d datagrams, %v; %d payloads", n, err, len(w.match.got))
+		}
+		if n, err := s.Poll(w.match.handler()); n != 0 || err != nil {
+			w.Errorf("then %d, %v", n, err)
+		}
+		start := time.Now()
+		for range 100 {
+			s.Poll(w.match.handler())
+		}
+		if time.Since(start) != 0 {
+			w.Error("Poll waits")
+		}
+	})
+}
+
+// "What the Handler sends, and what is sent after, goes out with the next Flush
+// or Poll": nothing before, and then in order.
+func TestFlush(t *testing.T) {
+	virtual(t, func(w *world) {
+		s, clients := w.polled(2)
+		c, p := clients[0], w.match.player(0)
+		for name, out := range map[string]func(){"Flush": s.Flush, "Poll": func() { s.Poll(Handler{}) }} {
+			sent := w.net.Stats().Sent
+			if err := c.Send([]byte("1")); err != nil {
+				w.Fatal(err)
+			}
+			synctest.Wait()
+			s.Poll(w.match.handler()) // answers
+			if err := p.Send([]byte("2")); err != nil {
+				w.Fatal(err)
+			}
+			s.Broadcast([]byte("3"))
+			go func() { _ = p.Send([]byte("4")) }()
+			time.Sleep(time.Second)
+			if n := w.net.Stats().Sent - sent; n != 1 {
+				w.Errorf("%d datagrams left before %s", n-1, name)
+			}
+			out()
+			for _, want := range []string{"1", "2", "3", "4"} {
+				if got := w.receive(c); got != want {
+					w.Errorf("%q, want %q", got, want)
+				}
+			}
+			if got := w.receive(clients[1]); got != "3" {
+				w.Errorf("%q, want the broadcast", got)
+			}
+		}
+	})
+}
+
+// More goes out than one batch holds, and each in its order.
+func TestManyBatches(t *testing.T) {
+	virtual(t, func(w *world) {
+		s, clients := w.polled(1)
+		for i := range 3*batchLen + 1 {
+			if err := w.match.player(0).Send(fmt.Append(nil, i)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		s.Flush()
+		for i := range 3*batchLen + 1 {
+			if got := w.receive(clients[0]); got != fmt.Sprint(i) {
+				w.Fatalf("%q, want %d", got, i)
+			}
+		}
+	})
+}
+
+// "Broadcast sends payload to every player, as Player.Send does to one."
+func TestBroadcast(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		var clients []*Client
+		for i := range 100 {
+			clients = append(clients, w.dial(i))
+		}
+		synctest.Wait()
+		clients[50].Close()
+		w.match.player(51).Kick(wire.ReasonKicked)
+		synctest.Wait()
+		w.server.Broadcast([]byte("all"))
+		for i, c := range clients {
+			if i != 50 && i != 51 && w.receive(c) != "all" {
+				w.Error("not the broadcast")
+			}
+		}
+		w.closed(w.ending(clients[51]), wire.ReasonKicked)
+	})
+}
+
+// "ErrTooLarge": nothing is sent and nothing used up.
+func TestTooLarge(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		c := w.dial(1)
+		synctest.Wait()
+		if n := c.MaxPayload(); n != wire.MaxBody {
+			w.Errorf("MaxPayload is %d", n)
+		}
+		large := make([]byte, wire.MaxBody+1)
+		if err := c.Send(large); err != session.ErrTooLarge {
+			w.Errorf("Client.Send: %v", err)
+		}
+		if err := w.match.player(0).Send(large); err != session.ErrTooLarge {
+			w.Errorf("Player.Send: %v", err)
+		}
+		w.server.Broadcast(large)
+		w.echo(c, string(large[1:]))
+	})
+}
+
+// "Drops the oldest and counts": a burst that the queue cannot hold between two
+// ticks.
+func TestQueueOverflow(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		s, _ := w.polled(1)
+		for i := range queueLen + 100 {
+			w.net.Inject(stranger(i), serverAddr, []byte{byte(i)})
+			if i%1000 == 0 {
+				synctest.Wait() // the simulated socket's own queue
+			}
+		}
+		synctest.Wait()
+		n, err := s.Poll(Handler{})
+		if n != queueLen || err != nil {
+			w.Errorf("Poll handles %d, %v", n, err)
+		}
+		if d := s.Stats().Drops["queue"]; d != 100 {
+			w.Errorf("%d counted as dropped, want 100", d)
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package transport
+
+import (
+	"encoding/binary"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxSegments is the most datagrams that the kernel takes as one message.
+	maxSegments = 64
+
+	// sendWait is how long a full send buffer may hold up a flush; what does not
+	// fit then is lost.
+	sendWait = 2 * time.Millisecond
+)
+
+// outMessages is what sendmmsg sends.
+type outMessages struct {
+	gso     bool
+	headers [batchLen]mmsghdr
+	vectors [batchLen]unix.Iovec
+	names   [batchLen]address
+	control [batchLen][controlLen]byte
+}
+
+func (m *outMessages) init() {
+	for i := range m.headers {
+		h := &m.headers[i].hdr
+		h.Name = (*byte)(unsafe.Pointer(&m.names[i]))
+		c := m.control[i][:]
+		header := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
+		header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+		header.SetLen(unix.CmsgLen(2))
+	}
+}
+
+// send sends packets, at most batchLen at a time. One that the network refuses
+// is lost.
+func (s *native) send(packets []packet) {
+	for len(packets) > 0 {
+		n := min(len(packets), batchLen)
+		s.sendBatch(packets[:n])
+		packets = packets[n:]
+	}
+}
+
+func (s *native) sendBatch(packets []packet) {
+	count := s.out.fill(s.family, packets)
+	for sent := 0; sent < count; {
+		n, errno := mmsg(unix.SYS_SENDMMSG, s.fd, s.out.headers[sent:count])
+		sent += n
+		switch {
+		case errno == 0:
+		case errno == unix.EAGAIN && s.drain():
+		case errno == unix.EIO && s.out.gso: // a device that cannot segment
+			s.out.gso = false
+			s.sendEach(packets)
+			return
+		default:
+			sent++ // this message is lost, the next is not to blame
+		}
+	}
+}
+
+// sendEach sends packets one by one.
+func (s *native) sendEach(packets []packet) {
+	for _, p := range packets {
+		s.sendOne(p)
+	}
+}
+
+// drain waits for room in the send buffer.
+func (s *native) drain() bool {
+	fds := [1]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLOUT}}
+	ts := unix.NsecToTimespec(int64(sendWait))
+	n, err := unix.Ppoll(fds[:], &ts, nil)
+	return err == nil && n > 0
+}
+
+// fill makes messages of packets: those that follow each other to one address,
+// all of one length but for a shorter last one, become one message.
+func (m *outMessages) fill(family int, packets []packet) (messages int) {
+	for i := 0; i < len(packets); messages++ {
+		n := 1
+		if m.gso {
+			n = run(packets[i:])
+		}
+		for j := i; j < i+n; j++ {
+			m.vectors[j].Base = &packets[j].buf[0]
+			m.vectors[j].SetLen(len(packets[j].buf))
+		}
+		h := &m.headers[messages].hdr
+		h.Iov = &m.vectors[i]
+		h.SetIovlen(n)
+		h.Namelen = m.names[messages].put(family, packets[i].addr)
+		h.Control = nil
+		h.SetControllen(0)
+		if n > 1 {
+			c := m.control[messages][:]
+			binary.NativeEndian.PutUint16(c[unix.CmsgLen(0):], uint16(len(packets[i].buf)))
+			h.Control = &c[0]
+			h.SetControllen(unix.CmsgSpace(2))
+		}
+		i += n
+	}
+	return messages
+}
+
+// run is how many packets from the first on can go as one message.
+func run(packets []packet) int {
+	size, total := len(packets[0].buf), len(packets[0].buf)
+	for n := 1; n < min(len(packets), maxSegments); n++ {
+		p := &packets[n]
+		total += len(p.buf)
+		if p.addr != packets[0].addr || len(p.buf) > size || total > groLen-64 {
+			return n
+		}
+		if len(p.buf) < size {
+			return n + 1
+		}
+	}
+	return min(len(packets), maxSegments)
+}
+
+// sendOne uses nothing that belongs to the outbox.
+func (s *native) sendOne(p packet) {
+	var name address
+	n := name.put(s.family, p.addr)
+	_, _, _ = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p.buf[0])), uintptr(len(p.buf)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), uintptr(n))
+}

@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Server is the match server's end: one UDP port and the players behind it. Its
+// methods are safe for concurrent use.
+type Server struct {
+	config    Config           // constant
+	handshake handshake.Config // constant
+	gate      *session.Gate    // constant
+	clock     *clock           // constant; checked in the first shard's turn
+
+	// machine makes what runs on a new association; constant.
+	machine func(now time.Time, a *association, r *handshake.Result) machine
+	proof   time.Duration // how long keys wait for the first record that opens under them; constant
+
+	certificate   atomic.Pointer[tls.Certificate]
+	verifications *verifications
+	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
+
+	ctx    context.Context // done when Close begins
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // handshakes; Close waits
+
+	mu sync.Mutex // beginning and end of Serve and Close
+	// +checklocks:mu
+	serving bool
+	closed  atomic.Bool    // set under mu
+	loops   sync.WaitGroup // Serve, which begins under mu; Close waits
+}
+
+// Listen makes a server on a UDP address such as ":7777", or on Config.Conn. It
+// answers nobody before Serve or Poll is called. Close it when done.
+func Listen(address string, config Config) (*Server, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	gate, err := session.NewGate(config.Session)
+	if err != nil {
+		return nil, err
+	}
+	sock, err := listen(address, config.Conn)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {
+		return gate.NewConn(now, channel(r), a.addr.Addr())
+	}
+	s.certificate.Store(&config.Certificate)
+	s.handshake = handshake.Config{
+		Certificate: s.certificate.Load, ClientAuth: config.ClientAuth, ClientCAs: config.ClientCAs,
+	}
+	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
+	s.shards.Store(&[]*shard{newShard(s, sock)})
+	return s, nil
+}
+
+// listen makes the first socket.
+func listen(address string, conn net.PacketConn) (socket, error) {
+	if conn != nil {
+		return newPortable(conn), nil
+	}
+	return listenUDP(address)
+}
+
+func or(n, zero int) int {
+	if n == 0 {
+		return zero
+	}
+	return n
+}
+
+// first is the shard that Poll works.
+func (s *Server) first() *shard { return (*s.shards.Load())[0] }
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() netip.AddrPort { return s.first().socket.localAddr() }
+
+// Gate is the server's door, for looking up and revoking sessions.
+func (s *Server) Gate() *session.Gate { return s.gate }
+
+// SetCertificate shows cert in every handshake that begins from now on.
+func (s *Server) SetCertificate(cert tls.Certificate) error {
+	if err := checkCertificate(&cert); err != nil {
+		return err
+	}
+	s.certificate.Store(&cert)
+	return nil
+}
+
+// Broadcast sends payload to every player, as Player.Send does to one.
+func (s *Server) Broadcast(payload []byte) {
+	for _, sh := range *s.shards.Load() {
+		sh.broadcast(payload)
+	}
+}
+
+func (s *shard) broadcast(payload []byte) {
+	s.players.mu.RLock()
+	defer s.players.mu.RUnlock()
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	list := s.players.list
+	for i, p := range list {
+		if i%batchLen == 0 && len(list) >= prefetchFrom {
+			s.out.prefetch(list[i:min(i+batchLen, len(list))])
+		}
+		if !p.gone.Load() {
+			_ = s.out.put(p.association, wire.KindData, payload) // a lost datagram
+		}
+	}
+	if !s.out.held {
+		s.out.flushLocked()
+	}
+}

@@ -1,0 +1,167 @@
+package transport
+
+import (
+	"crypto/sha256"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// shard is one socket and the connections that live on it. All of it but the
+// outbox, the mailbox and the counters belongs to whoever runs its turns.
+type shard struct {
+	server *Server // constant
+	socket socket  // constant
+	local  net.Addr
+
+	turns chan struct{} // full while somebody runs the shard: Serve, Poll, Shutdown or Close
+
+	// Owned by the turn.
+	handler      Handler
+	scratch      []byte
+	found        []*association // a batch's, for prefetch
+	read         byte           // what prefetch has read: kept, so that it is read
+	associations map[netip.AddrPort]*association
+	order        []*association // the same, for sweeps
+	swept        int            // place in order where the next sweep goes on
+	sweptAt      time.Time
+	proofsAt     time.Time // when openings were last looked at
+	openings     map[netip.AddrPort]*opening
+	arrivals     []*opening // in order of time, those gone since the last sweep included
+	unproven     map[netip.Prefix][]*opening
+	sources      *policy.Sources
+	closing      bool // no newcomers any more
+
+	out     outbox
+	players players
+
+	mail struct {
+		sync.Mutex
+		// +checklocks:Mutex
+		queue []func(now time.Time) // handshakes, verifications, kicks: never per datagram
+	}
+
+	drops      audit.Counters
+	received   atomic.Uint64
+	sessions   atomic.Int64
+	peak       atomic.Int64
+	handshakes struct{ started, completed, failed atomic.Uint64 }
+}
+
+func newShard(server *Server, sock socket) *shard {
+	s := &shard{
+		server: server, socket: sock, local: net.UDPAddrFromAddrPort(sock.localAddr()),
+		associations: make(map[netip.AddrPort]*association),
+		openings:     make(map[netip.AddrPort]*opening),
+		unproven:     make(map[netip.Prefix][]*opening),
+		sources:      policy.NewSources(server.config.Sources),
+		turns:        make(chan struct{}, 1),
+	}
+	s.found = make([]*association, 0, batchLen)
+	s.out.socket, s.out.batch = sock, newBatch(batchLen)
+	return s
+}
+
+// turn handles everything that has arrived, once. It reads the clock once.
+func (s *shard) turn(now time.Time) (n int) {
+	s.delivered(now)
+	for n < maxPerTurn {
+		packets := s.socket.receive()
+		s.prefetch(packets)
+		for i := range packets {
+			s.datagram(now, packets[i].addr, packets[i].buf)
+		}
+		n += len(packets)
+		if len(packets) < batchLen {
+			break
+		}
+	}
+	s.received.Add(uint64(n))
+	s.sweep(now)
+	return n
+}
+
+// post has f run in the shard's next turn, which comes soon.
+func (s *shard) post(f func(now time.Time)) {
+	s.mail.Lock()
+	s.mail.queue = append(s.mail.queue, f)
+	s.mail.Unlock()
+	s.socket.wake()
+}
+
+func (s *shard) delivered(now time.Time) {
+	s.mail.Lock()
+	queue := s.mail.queue
+	s.mail.queue = nil
+	s.mail.Unlock()
+	for _, f := range queue {
+		f(now)
+	}
+}
+
+// sweep looks at the time limits of as many associations as are due, so that
+// each is seen once in a sweepInterval and no turn pays for all.
+func (s *shard) sweep(now time.Time) {
+	if now.Sub(s.proofsAt) >= sweepInterval {
+		s.proofsAt = now
+		s.sweepOpenings(now)
+	}
+	elapsed := now.Sub(s.sweptAt)
+	due := int(int64(len(s.order)) * int64(elapsed) / int64(sweepInterval))
+	if elapsed >= sweepInterval {
+		due = len(s.order)
+	}
+	if due > 0 {
+		s.sweptAt = now
+	}
+	for range due {
+		if len(s.order) == 0 {
+			return
+		}
+		if s.swept >= len(s.order) {
+			s.swept = 0
+		}
+		s.tick(now, s.order[s.swept])
+		s.swept++
+	}
+}
+
+func (s *shard) tick(now time.Time, a *association) {
+	if !a.removal.IsZero() {
+		if !now.Before(a.removal) {
+			s.remove(a)
+		}
+		return
+	}
+	if a.flight != nil && now.Sub(a.born) >= resendTime {
+		a.flight = nil
+	}
+	reply, ev := a.session.Tick(now)
+	s.drop(ev.Drop)
+	s.outcome(now, a, reply, ev)
+}
+
+// sweepOpenings ends what has waited too long for its proof. Engines end by
+// their own time limit.
+func (s *shard) sweepOpenings(now time.Time) {
+	for _, o := range s.openings {
+		if o.ready != nil && now.Sub(o.began) >= s.server.proof {
+			s.handshakes.failed.Add(1)
+			s.drop(audit.DropHandshake)
+			s.forget(o)
+		}
+	}
+	s.arrivals = slices.DeleteFunc(s.arrivals, func(o *opening) bool { return s.openings[o.addr] != o })
+}
+
+func (s *shard) drop(d audit.Drop) { s.drops.Add(d) }
+
+func udpAddr(a netip.AddrPort) net.Addr { return net.UDPAddrFromAddrPort(a) }
+
+func thumbprint(der []byte) [32]byte { return sha256.Sum256(der) }

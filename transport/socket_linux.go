@@ -1,0 +1,215 @@
+package transport
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// native is a UDP socket that the Go runtime's poller does not know: a datagram
+// that arrives wakes nobody who does not wait for it, so that a match which
+// polls sleeps from tick to tick.
+//
+// Datagrams are received and sent many with one system call (recvmmsg,
+// sendmmsg), and those of one player that follow each other as one (UDP_GRO,
+// UDP_SEGMENT), where the kernel can.
+type native struct {
+	fd     int
+	family int            // unix.AF_INET or AF_INET6
+	local  netip.AddrPort // constant
+	notify int            // eventfd that ends a wait
+
+	waiting atomic.Bool // somebody is in wait, or about to be
+	woken   atomic.Bool // wake has been called since
+
+	mu sync.Mutex // wake against close
+	// +checklocks:mu
+	closed bool
+
+	in  inMessages  // owned by the shard's turn
+	out outMessages // owned by the outbox
+}
+
+// listenUDP makes the first socket of an address. It shares the port with
+// nobody, until sibling lets it: a second server on the same port fails.
+func listenUDP(address string) (socket, error) {
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openNative(addr.AddrPort(), false)
+	if err != nil {
+		return nil, fmt.Errorf("transport: listen udp %s: %w", address, err)
+	}
+	return s, nil
+}
+
+// sibling makes another socket on the same port, between which the kernel
+// shares out clients by address (SO_REUSEPORT).
+func (s *native) sibling() (socket, error) {
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return nil, err
+	}
+	return openNative(s.local, true)
+}
+
+func openNative(addr netip.AddrPort, share bool) (*native, error) {
+	s := &native{family: unix.AF_INET6, notify: -1}
+	if addr.Addr().Unmap().Is4() {
+		s.family = unix.AF_INET
+	}
+	var err error
+	s.fd, err = unix.Socket(s.family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err == unix.EAFNOSUPPORT && !addr.Addr().IsValid() { // a host without IPv6
+		s.family = unix.AF_INET
+		s.fd, err = unix.Socket(s.family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.bind(addr, share); err != nil {
+		s.closeFiles()
+		return nil, err
+	}
+	s.in.init()
+	s.out.init()
+	return s, nil
+}
+
+func (s *native) bind(addr netip.AddrPort, share bool) (err error) {
+	if s.notify, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return err
+	}
+	if share {
+		if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return err
+		}
+	}
+	s.tune(addr)
+	if err := unix.Bind(s.fd, s.sockaddr(addr)); err != nil {
+		return err
+	}
+	bound, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return err
+	}
+	s.local = boundTo(bound)
+	return nil
+}
+
+// tune sets what makes the socket faster; a kernel that refuses is slower.
+func (s *native) tune(addr netip.AddrPort) {
+	if s.family == unix.AF_INET6 && (!addr.Addr().IsValid() || addr.Addr().IsUnspecified()) {
+		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
+	}
+	for _, o := range [][2]int{
+		{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE}, {unix.SO_SNDBUF, unix.SO_SNDBUFFORCE},
+	} {
+		if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, o[1], kernelBuffer) != nil { // needs CAP_NET_ADMIN
+			_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, o[0], kernelBuffer)
+		}
+	}
+	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+	_, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+	s.out.gso = err == nil
+}
+
+func (s *native) sockaddr(addr netip.AddrPort) unix.Sockaddr {
+	if s.family == unix.AF_INET {
+		sa := &unix.SockaddrInet4{Port: int(addr.Port())}
+		if addr.Addr().IsValid() {
+			sa.Addr = addr.Addr().Unmap().As4()
+		}
+		return sa
+	}
+	sa := &unix.SockaddrInet6{Port: int(addr.Port()), ZoneId: zoneID(addr.Addr())}
+	if addr.Addr().IsValid() {
+		sa.Addr = addr.Addr().As16()
+	}
+	return sa
+}
+
+func boundTo(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(withZone(netip.AddrFrom16(sa.Addr).Unmap(), sa.ZoneId), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+func (s *native) localAddr() netip.AddrPort { return s.local }
+
+// wait sleeps in ppoll, since the runtime's poller does not know the socket.
+func (s *native) wait(timeout time.Duration) {
+	s.waiting.Store(true)
+	defer s.waiting.Store(false)
+	if s.woken.Swap(false) {
+		return
+	}
+	fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.notify), Events: unix.POLLIN}}
+	ts := unix.NsecToTimespec(int64(timeout))
+	n, err := unix.Ppoll(fds[:], &ts, nil)
+	if err == nil && n > 0 && fds[1].Revents != 0 {
+		var count [8]byte
+		_, _ = unix.Read(s.notify, count[:])
+		s.woken.Store(false)
+	}
+}
+
+// wake costs a system call only when somebody waits.
+func (s *native) wake() {
+	s.woken.Store(true)
+	if !s.waiting.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		one := binary.NativeEndian.AppendUint64(nil, 1)
+		_, _ = unix.Write(s.notify, one)
+	}
+}
+
+// stats asks the kernel.
+func (s *native) stats() SocketStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := SocketStats{Shards: 1}
+	if s.closed {
+		return st
+	}
+	var info [9]uint32 // SO_MEMINFO; see SK_MEMINFO_ in linux/sock_diag.h
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno == 0 {
+		st.ReceiveBuffer, st.SendBuffer, st.Overflow = int(info[1]), int(info[3]), uint64(info[8])
+	}
+	return st
+}
+
+func (s *native) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	s.closed = true
+	return s.closeFiles()
+}
+
+func (s *native) closeFiles() error {
+	if s.notify >= 0 {
+		_ = unix.Close(s.notify)
+	}
+	return unix.Close(s.fd)
+}

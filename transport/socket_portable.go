@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// portable is a socket over any net.PacketConn: one goroutine reads it into a
+// bounded queue, since nothing portable can be asked what has arrived.
+type portable struct {
+	conn  packetConn
+	ready chan struct{}
+	batch []packet       // what receive returned last
+	wg    sync.WaitGroup // the reader; close waits
+	drops atomic.Uint64
+
+	mu sync.Mutex
+	// +checklocks:mu
+	queue []packet // ring; a receive swaps buffers with it
+	// +checklocks:mu
+	first, count int
+}
+
+func newPortable(conn net.PacketConn) *portable {
+	s := &portable{conn: newPacketConn(conn), ready: make(chan struct{}, 1), queue: newBatch(queueLen), batch: newBatch(batchLen)}
+	s.wg.Add(1)
+	go s.read()
+	return s
+}
+
+// read runs until the socket is closed. Any other error, such as an ICMP
+// message that some systems report here, says nothing about the next datagram.
+func (s *portable) read() {
+	defer s.wg.Done()
+	spare := packet{buf: make([]byte, 0, bufferLen)}
+	for pause := time.Duration(0); ; {
+		n, addr, err := s.conn.read(spare.buf[:bufferLen])
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			pause = min(pause+time.Millisecond, 100*time.Millisecond)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		spare.addr, spare.buf = addr, spare.buf[:n]
+		spare = s.enqueue(spare)
+		s.wake()
+	}
+}
+
+// enqueue puts p at the end, and returns a packet whose buffer is free: when
+// the queue is full, the oldest one's.
+func (s *portable) enqueue(p packet) (spare packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == len(s.queue) {
+		s.first = (s.first + 1) % len(s.queue)
+		s.count--
+		s.drops.Add(1)
+	}
+	slot := &s.queue[(s.first+s.count)%len(s.queue)]
+	spare, *slot = *slot, p
+	s.count++
+	return spare
+}
+
+func (s *portable) receive() []packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(s.batch), s.count)
+	for i := range n {
+		slot := &s.queue[s.first]
+		s.batch[i], *slot = *slot, s.batch[i]
+		s.first = (s.first + 1) % len(s.queue)
+	}
+	s.count -= n
+	return s.batch[:n]
+}
+
+func (s *portable) wait(timeout time.Duration) {
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case <-s.ready:
+	case <-t.C:
+	}
+}
+
+func (s *portable) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (s *portable) send(packets []packet) {
+	for i := range packets {
+		s.sendOne(packets[i])
+	}
+}
+
+func (s *portable) sendOne(p packet) { s.conn.write(p.buf, p.addr) }
+
+func (s *portable) localAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
+
+func (s *portable) stats() SocketStats { return SocketStats{Shards: 1, Overflow: s.drops.Load()} }
+
+func (s *portable) close() error {
+	err := s.conn.Close()
+	s.wg.Wait()
+	s.wake()
+	return err
+}

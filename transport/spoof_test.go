@@ -1,0 +1,246 @@
+package transport
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// tape is every datagram of a direction, as it was sent.
+type tape [][]byte
+
+// tap records both directions between player n and the server.
+func (w *world) tap(n int) (toServer, toClient *tape) {
+	toServer, toClient = new(tape), new(tape)
+	w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+		switch {
+		case from == playerAddr(n):
+			*toServer = append(*toServer, slices.Clone(b))
+		case to == playerAddr(n):
+			*toClient = append(*toClient, slices.Clone(b))
+		}
+		return true
+	})
+	return toServer, toClient
+}
+
+// rec is a record as anybody can write it.
+func rec(typ record.ContentType, epoch uint16, seq uint64, body ...byte) []byte {
+	b := []byte{byte(typ), 0xfe, 0xfd}
+	b = binary.BigEndian.AppendUint64(b, uint64(epoch)<<48|seq)
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
+}
+
+// forgeries are what somebody sends who hears everything, has no keys, and can
+// write any source address. genuine is what was sent before.
+func forgeries(genuine tape) map[string][][]byte {
+	last := genuine[len(genuine)-1]
+	f := map[string][][]byte{
+		"nothing":   {{}, {0}, {23}, {22}, make([]byte, 12), make([]byte, 13)},
+		"oversize":  {make([]byte, wire.MaxDatagram+1), append(rec(23, 1, 500), make([]byte, 1500)...), append(rec(22, 0, 9), make([]byte, 1488)...), make([]byte, 9000)},
+		"alert":     {rec(21, 0, 50, 2, 0), rec(21, 0, 51, 1, 0), rec(21, 0, 52, 2, 40), rec(21, 1, 900, 2, 0), rec(21, 1, 901, 1, 0), rec(21, 2, 0, 1, 0)},
+		"change":    {rec(20, 0, 60, 1), rec(20, 1, 1<<40, 1), rec(20, 2, 0, 1), rec(20, 0, 61, 2), rec(20, 0, 62)},
+		"data":      {rec(23, 0, 70, []byte("plaintext")...), rec(23, 1, 1<<47, make([]byte, 60)...), rec(23, 1, 71), rec(23, 1, 72, make([]byte, 24)...)},
+		"epochs":    {rec(23, 2, 0, make([]byte, 60)...), rec(23, 0xffff, 1<<48-1, make([]byte, 60)...), rec(22, 2, 0, make([]byte, 40)...)},
+		"versions":  {},
+		"types":     {},
+		"replayed":  genuine,
+		"truncated": {},
+		"extended":  {append(slices.Clone(last), 0), append(slices.Clone(last), rec(21, 0, 99, 2, 0)...), append(rec(21, 0, 98, 2, 0), last...)},
+		"flipped":   {},
+		"messages":  {},
+		"fragments": {},
+	}
+	for typ := range 256 {
+		for epoch := range uint16(3) {
+			f["types"] = append(f["types"], rec(record.ContentType(typ), epoch, 1000, make([]byte, 40)...))
+		}
+		f["messages"] = append(f["messages"], rec(22, 0, uint64(typ), byte(typ), 0, 0, 4, 0, 5, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4))
+	}
+	for i := range last {
+		f["truncated"] = append(f["truncated"], last[:i])
+		for bit := range 8 {
+			b := slices.Clone(last)
+			b[i] ^= 1 << bit
+			f["flipped"] = append(f["flipped"], b)
+		}
+	}
+	for i := range 2000 { // 2 MB
+		b := []byte{11, 0xff, 0xff, 0, 0, 7, byte(i >> 6), byte(i << 2), 0, 0, 4, 0}
+		f["fragments"] = append(f["fragments"], rec(22, 0, uint64(2000+i), append(b, make([]byte, 1024)...)...))
+	}
+	return f
+}
+
+// "Nothing that is not authenticated ends a connection." PROTOCOL.md 9.2: the
+// player whose address is forged, and the server's, notice nothing.
+func TestForgeries(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		toServer, toClient := w.tap(1)
+		c := w.dial(1)
+		w.echo(c, "genuine")
+		synctest.Wait()
+		w.net.Tap(nil)
+		for name, datagrams := range forgeries(*toServer) {
+			w.inject(c, "to server: "+name, playerAddr(1), serverAddr, datagrams)
+		}
+		for name, datagrams := range forgeries(*toClient) {
+			w.inject(c, "to client: "+name, serverAddr, playerAddr(1), datagrams)
+		}
+		if s := c.Stats(); s.Received != s.Sent {
+			w.Errorf("%+v", s)
+		}
+		if n := w.match.count("genuine"); n != 1 {
+			w.Errorf("a datagram was replayed %d times", n-1)
+		}
+		if s := w.server.Stats(); s.Drops["record"] == 0 || s.Drops["size"] == 0 || s.Drops["rate"] != 0 {
+			w.Errorf("%v", s.Drops)
+		}
+		w.quiet()
+	})
+}
+
+func (w *world) inject(c *Client, name string, from, to netip.AddrPort, datagrams [][]byte) {
+	w.Helper()
+	for i, b := range datagrams {
+		w.net.Inject(from, to, b)
+		if i%64 == 0 || len(datagrams) < 64 {
+			w.echo(c, fmt.Sprint(name, " ", i))
+		}
+	}
+	w.echo(c, name+": done")
+}
+
+// The same, ahead of the genuine datagram each time: a damaged copy that comes
+// first must not use up what the original needs.
+func TestDamagedCopiesFirst(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		c := w.dial(1)
+		i := 0
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			damaged := slices.Clone(b)
+			damaged[i/8%len(b)] ^= 1 << (i % 8)
+			w.net.Inject(from, to, damaged)
+			i++
+			return true
+		})
+		for range 1000 {
+			w.echo(c, "payload")
+			time.Sleep(5 * time.Millisecond) // the session's rate
+		}
+		w.quiet()
+	})
+}
+
+// A datagram of one player is worth nothing from another's address.
+func TestForeignAddress(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		a, b := w.dial(1), w.dial(2)
+		toServer, toClient := w.tap(1)
+		w.echo(a, "a")
+		w.net.Tap(nil)
+		elsewhere := netip.MustParseAddrPort("10.9.9.9:9")
+		for _, d := range *toServer {
+			w.net.Inject(playerAddr(2), serverAddr, d)
+			w.net.Inject(elsewhere, serverAddr, d)
+		}
+		for _, d := range *toClient {
+			w.net.Inject(elsewhere, playerAddr(1), d)
+			w.net.Inject(serverAddr, playerAddr(2), d)
+		}
+		w.echo(b, "b")
+		w.echo(a, "c")
+		if w.match.count("a") != 1 || w.server.Stats().Drops["source"] != 1 {
+			w.Error(w.match.count("a"), w.server.Stats())
+		}
+		w.quiet()
+	})
+}
+
+// "The old connection ends only when the new handshake is complete."
+// PROTOCOL.md 9.5: a ClientHello in a player's name ends nothing.
+func TestForgedHello(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		hellos, _ := w.tap(2)
+		w.dial(2)
+		synctest.Wait()
+		first, second := (*hellos)[0], (*hellos)[1]
+		w.net.Tap(nil)
+		c := w.dial(1)
+		for i := range 60 { // each opens a handshake, once the one before has timed out
+			w.net.Inject(playerAddr(1), serverAddr, first)
+			w.net.Inject(playerAddr(1), serverAddr, second)
+			for j := range 4 {
+				w.echo(c, fmt.Sprint(i, j))
+				time.Sleep(time.Second / 4)
+			}
+		}
+		w.quiet()
+		if s := w.server.Stats(); s.Handshakes.Started < 10 || s.Handshakes.Completed != 2 {
+			w.Errorf("%+v", s.Handshakes)
+		}
+	})
+}
+
+// "A player who comes again from the same address is served" (RFC 6347 4.2.8),
+// while his old session still seems to live, and the old one ends then.
+func TestReturnFromSamePort(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		first := w.dial(1)
+		w.echo(first, "first")
+		first.socket.Close() // a crash: no CLOSE, no close_notify
+		start := time.Now()
+		second := w.dial(1)
+		if d := time.Since(start); d > time.Second {
+			w.Errorf("served after %v", d)
+		}
+		w.echo(second, "second")
+		if left := w.match.left(); len(left) != 1 || left[0] != wire.ReasonReplaced {
+			w.Errorf("left: %v", left)
+		}
+		if s := w.server.Stats(); s.Sessions != 1 || s.SessionsPeak != 1 {
+			w.Errorf("%+v", s)
+		}
+		if n := w.audited("replace"); n != 1 {
+			w.Errorf("%d records of the replacement: %+v", n, w.audit.all())
+		}
+		if err := w.match.player(0).Send(nil); err != ErrGone {
+			w.Error(err)
+		}
+		time.Sleep(time.Minute)
+		w.echo(second, "still here")
+	})
+}
+
+// "While a second handshake runs on an address, record types 20 and 22 go to it,
+// types 21 and 23 to the old keys first": what does not open under the old ones,
+// for which it is new as well, is whole for the new ones.
+func TestReturnUnderNewKeys(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		var dropped atomic.Bool
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
+			return b[0] != byte(record.ApplicationData) || dropped.Swap(true) // the old HELLO's first record is lost
+		})
+		first := w.dial(1)
+		first.socket.Close()
+		start := time.Now()
+		w.echo(w.dial(1), "second")
+		if d := time.Since(start); d != 0 {
+			w.Errorf("served after %v: HELLO had to be repeated", d)
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package transport
+
+import "github.com/sallyport/sallyport/audit"
+
+// Stats is what a server has done since it began.
+type Stats struct {
+	Sessions     int               `json:"sessions"`      // live now
+	SessionsPeak int               `json:"sessions_peak"` // most at once
+	Received     uint64            `json:"datagrams_in"`
+	Sent         uint64            `json:"datagrams_out"`
+	Drops        map[string]uint64 `json:"drops"` // by reason; what never happened is left out
+	Handshakes   HandshakeStats    `json:"handshakes"`
+	Socket       SocketStats       `json:"socket"`
+}
+
+// HandshakeStats counts DTLS handshakes.
+type HandshakeStats struct {
+	Started   uint64 `json:"started"`
+	Completed uint64 `json:"completed"` // and proven by a first record
+	Failed    uint64 `json:"failed"`
+}
+
+// Stats counts. It is safe for concurrent use.
+func (s *Server) Stats() Stats {
+	st := Stats{Drops: make(map[string]uint64)}
+	for _, sh := range *s.shards.Load() {
+		sh.addTo(&st)
+	}
+	if st.Socket.Overflow > 0 {
+		st.Drops[audit.DropQueue.String()] += st.Socket.Overflow
+	}
+	return st
+}
+
+func (s *shard) addTo(st *Stats) {
+	st.Sessions += int(s.sessions.Load())
+	st.SessionsPeak += int(s.peak.Load())
+	st.Received += s.received.Load()
+	s.out.mu.Lock()
+	st.Sent += s.out.sent
+	s.out.mu.Unlock()
+	for reason, n := range s.drops.Snapshot() {
+		st.Drops[reason] += n
+	}
+	st.Handshakes.Started += s.handshakes.started.Load()
+	st.Handshakes.Completed += s.handshakes.completed.Load()
+	st.Handshakes.Failed += s.handshakes.failed.Load()
+	st.Socket.add(s.socket.stats())
+}

@@ -1,0 +1,5 @@
+//go:build !sallyport_pion3
+
+package transport
+
+const sendsRenegotiationInfo = true
