@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/wire"
+)
+
+const help = `Client lets bots play on a match server and judges whether every promise was kept.
+
+  client                                     50 players at 60 Hz for 10 s, on a server in this process
+  client -loss 0.05 -reorder 0.1 -duplicate 0.05
+  client -bearer | -renew | -churn 0.2
+  client -connect 127.0.0.1:7777             on "server -dev", which has written -dev-file
+  client -connect play.example.com:7777 -token tokens.txt -ca ca.pem
+  client -json | jq .verdict
+
+Output: on a terminal, a progress line on standard error. At the end, a table on standard output, or with -json exactly
+one JSON object:
+  players, connected   wanted, and let in at first
+  sent, received       inputs sent, snapshots received
+  lost                 inputs sent - delivered as the server counts - taken by the client's own impairment, after up to
+                       2 s for what was on its way
+  rtt_ms               p50, p95, p99, max: from an input to the first snapshot that acknowledges it, so the wait for
+                       the server's next tick is part of it
+  server               cpu_us_per_datagram, allocs_per_datagram: of the server's process while players played, datagrams
+                       in both directions, null when unknown; scope: "process" when the server is in this process, and
+                       so the players' work included, "server" when it is another; sessions_peak; drops by reason
+  rejected             attempts to join that were refused, by reason
+  verdict, failures    "ok", or "failed" and what was broken: a player did not connect or was thrown out, an input was
+                       lost or delivered twice, snapshots are missing, the server dropped something without cause
+
+Exit status: 0 ok, 1 failed, 2 a flag or file could not be used, 130 interrupted (with the result so far).
+
+Flags:
+`
+
+// flags is the command line.
+type flags struct {
+	config            soak.Config
+	connect, devFile  string
+	tokenFile, caFile string
+	json              bool
+	playersGiven      bool
+	devFileGiven      bool
+}
+
+func (f *flags) define(set *flag.FlagSet) {
+	c, im := &f.config, &f.config.Impairment
+	set.StringVar(&f.connect, "connect", "", "UDP `address` of the server; empty means one in this process")
+	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` that \"server -dev\" wrote")
+	set.StringVar(&f.tokenFile, "token", "", "`file` with an identity token a line, one for each player, in place of -dev-file")
+	set.StringVar(&f.caFile, "ca", "", "PEM `file` that vouches for the server, with -token; empty means the system's authorities")
+	set.IntVar(&c.Players, "players", 50, "how many play; with -token as many as there are tokens")
+	set.IntVar(&c.Rate, "rate", 60, "inputs a second and player")
+	set.IntVar(&c.Payload, "payload", 64, "`bytes` of an input")
+	set.DurationVar(&c.Duration, "duration", 10*time.Second, "how long they play")
+	set.Float64Var(&im.Loss, "loss", 0, "`share` of datagrams that is lost, each way, 0 to 1")
+	set.DurationVar(&im.Latency, "latency", 0, "delay of datagrams, each way")
+	set.Float64Var(&im.Reorder, "reorder", 0, "`share` of datagrams that the next one overtakes")
+	set.Float64Var(&im.Duplicate, "duplicate", 0, "`share` of datagrams that arrive twice")
+	set.Uint64Var(&c.Seed, "seed", 1, "`number` that all chance comes from")
+	set.Float64Var(&c.Churn, "churn", 0, "`share` of players that leave and rejoin per second")
+	set.BoolVar(&c.Bearer, "bearer", false, "send the identity token in every datagram")
+	set.BoolVar(&c.Renew, "renew", false, "use tokens of a few seconds, so that sessions must be renewed")
+	set.BoolVar(&f.json, "json", false, "write one JSON object in place of the table")
+}
+
+// parse reads the command line. Without flags to go on with it returns the exit status.
+func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
+	f := &flags{}
+	set := flag.NewFlagSet("client", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	f.define(set)
+	err := set.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, help)
+		set.SetOutput(stdout)
+		set.PrintDefaults()
+		return nil, exitOK
+	}
+	set.Visit(func(given *flag.Flag) {
+		f.playersGiven = f.playersGiven || given.Name == "players"
+		f.devFileGiven = f.devFileGiven || given.Name == "dev-file"
+	})
+	if err == nil {
+		err = f.check(set.Args())
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "client: %v (-h says more)\n", err)
+		return nil, exitUsage
+	}
+	return f, exitOK
+}
+
+// check says what is wrong with the flags, what is in files aside.
+func (f *flags) check(rest []string) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+	}
+	if err := f.checkNumbers(); err != nil {
+		return err
+	}
+	if f.connect == "" {
+		if f.devFileGiven || f.tokenFile != "" || f.caFile != "" {
+			return errors.New("-dev-file, -token and -ca are for a server elsewhere: give its address with -connect")
+		}
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(f.connect); err != nil {
+		return fmt.Errorf("-connect %q: must be host:port, such as 127.0.0.1:7777", f.connect)
+	}
+	switch {
+	case f.tokenFile == "" && f.caFile != "":
+		return errors.New("-ca goes with -token: a development file brings its own")
+	case f.tokenFile != "" && f.devFileGiven:
+		return errors.New("-token takes the place of -dev-file: give one of them")
+	case f.tokenFile != "" && (f.config.Renew || f.config.Churn > 0):
+		return errors.New("-renew and -churn need fresh tokens: use -dev-file in place of -token")
+	}
+	return nil
+}
+
+func (f *flags) checkNumbers() error {
+	c, im := &f.config, &f.config.Impairment
+	switch {
+	case c.Players < 1:
+		return fmt.Errorf("-players %d: must be at least 1", c.Players)
+	case c.Rate < 1 || c.Rate > soak.MaxRate:
+		return fmt.Errorf("-rate %d: must be 1 to %d", c.Rate, soak.MaxRate)
+	case c.Payload < arena.InputLen || c.Payload > wire.MaxBody:
+		return fmt.Errorf("-payload %d: must be %d to %d", c.Payload, arena.InputLen, wire.MaxBody)
+	case c.Bearer && f.tokenFile == "" && c.Payload > soak.MaxBearerPayload:
+		return fmt.Errorf("-payload %d: at most %d with -bearer, as the token travels beside it", c.Payload, soak.MaxBearerPayload)
+	case c.Duration <= 0:
+		return fmt.Errorf("-duration %v: must be more than nothing", c.Duration)
+	case im.Latency < 0 || im.Latency > 2*time.Second:
+		return fmt.Errorf("-latency %v: must be 0 to 2s", im.Latency)
+	case c.Duration < c.TokenLife():
+		return fmt.Errorf("-duration %v: at least %v with -renew, or no token has to be renewed", c.Duration, c.TokenLife())
+	}
+	for name, share := range map[string]float64{"loss": im.Loss, "reorder": im.Reorder, "duplicate": im.Duplicate, "churn": c.Churn} {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("-%s %v: is a share, 0 to 1", name, share)
+		}
+	}
+	return nil
+}

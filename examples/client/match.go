@@ -1,0 +1,90 @@
+package main
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// match is the server to play on, as the flags say; end is to be called afterwards.
+func (f *flags) match() (match soak.Match, end func(), err error) {
+	end = func() {}
+	switch {
+	case f.connect == "":
+		return embed()
+	case f.tokenFile != "":
+		match, err = f.withTokens()
+	default:
+		match, err = f.withDevFile()
+	}
+	return match, end, err
+}
+
+func (f *flags) withDevFile() (soak.Match, error) {
+	file, err := gameserver.ReadFile(f.devFile)
+	if err != nil {
+		return soak.Match{}, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
+	}
+	match, err := soak.Remote(f.connect, file)
+	if err != nil {
+		return soak.Match{}, fmt.Errorf("cannot use -dev-file %s: %w", f.devFile, err)
+	}
+	return match, nil
+}
+
+func (f *flags) withTokens() (soak.Match, error) {
+	tokens, err := f.readTokens()
+	if err != nil {
+		return soak.Match{}, err
+	}
+	if !f.playersGiven {
+		f.config.Players = len(tokens)
+	}
+	if f.config.Players > len(tokens) {
+		return soak.Match{}, fmt.Errorf("-players %d: -token %s has tokens for %d, and each opens one session",
+			f.config.Players, f.tokenFile, len(tokens))
+	}
+	roots, err := f.readCA()
+	return soak.Tokens(f.connect, roots, tokens), err
+}
+
+// readTokens reads a token a line and passes over empty ones.
+func (f *flags) readTokens() ([]string, error) {
+	b, err := os.ReadFile(f.tokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read -token: %w", err)
+	}
+	tokens := strings.Fields(string(b))
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("-token %s is empty: put an identity token on each line", f.tokenFile)
+	}
+	for i, t := range tokens {
+		if strings.Count(t, ".") != 2 {
+			return nil, fmt.Errorf("-token %s, token %d: not a JWT in compact form", f.tokenFile, i+1)
+		}
+		if room := wire.MaxBody - 2 - len(t); f.config.Bearer && f.config.Payload > room {
+			return nil, fmt.Errorf("-payload %d: with -bearer at most %d fit beside token %d", f.config.Payload, max(room, 0), i+1)
+		}
+	}
+	return tokens, nil
+}
+
+func (f *flags) readCA() (*x509.CertPool, error) {
+	if f.caFile == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(f.caFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read -ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("-ca %s holds no certificate in PEM form", f.caFile)
+	}
+	return roots, nil
+}

@@ -1,0 +1,78 @@
+package arena
+
+import (
+	"github.com/sallyport/sallyport/transport"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Arena is the square and who is in it. It belongs to one goroutine.
+type Arena struct {
+	rate    uint16 // ticks a second; constant
+	tick    uint32
+	joined  uint32 // players so far: the newest one's number
+	players []*player
+
+	bodies   []byte // all players as of this tick, in the order of players
+	others   []byte // what one snapshot shows of them
+	snapshot []byte // the one being sent
+}
+
+// New returns an empty arena that is to be stepped rate times a second, at most MaxTick.
+func New(rate int) *Arena {
+	return &Arena{rate: uint16(rate), snapshot: make([]byte, 0, wire.MaxBody)}
+}
+
+// Handler is the arena's side of a match server. Its functions and Step take turns.
+func (a *Arena) Handler() transport.Handler {
+	return transport.Handler{
+		Join:    func(p *transport.Player) { p.Value = a.join(p) },
+		Receive: func(p *transport.Player, payload []byte) { p.Value.(*player).receive(payload) },
+		Leave:   func(p *transport.Player, _ wire.Reason) { a.leave(p.Value.(*player)) },
+	}
+}
+
+// join puts a newcomer in the middle.
+func (a *Arena) join(conn sender) *player {
+	a.joined++
+	p := &player{conn: conn, body: Body{Player: a.joined}, x: Side / 2.0, y: Side / 2.0, place: len(a.players)}
+	a.players = append(a.players, p)
+	return p
+}
+
+func (a *Arena) leave(p *player) {
+	last := len(a.players) - 1
+	a.players[p.place] = a.players[last]
+	a.players[p.place].place = p.place
+	a.players[last] = nil
+	a.players = a.players[:last]
+}
+
+// Step moves everybody and sends everybody a snapshot. It allocates nothing once the arena has been as full before.
+func (a *Arena) Step() {
+	a.tick++
+	a.bodies = a.bodies[:0]
+	for _, p := range a.players {
+		p.move(1 / float64(a.rate))
+		a.bodies = p.body.appendTo(a.bodies)
+	}
+	for _, p := range a.players {
+		s := Snapshot{
+			Tick: a.tick, Rate: a.rate, Delivered: p.delivered, Newest: p.newest.Number, Time: p.newest.Time,
+			You: p.body, Others: a.seenBy(p),
+		}
+		a.snapshot = s.AppendTo(a.snapshot[:0])
+		p.conn.Send(a.snapshot) //nolint:errcheck // a lost datagram
+	}
+}
+
+// seenBy is the others, in turns of MaxOthers, beginning behind p. It is good until the next call.
+func (a *Arena) seenBy(p *player) Bodies {
+	others := len(a.players) - 1
+	a.others = a.others[:0]
+	for i := range min(others, MaxOthers) {
+		behind := (a.tick*MaxOthers + uint32(i)) % uint32(others)
+		at := (p.place + 1 + int(behind)) % len(a.players) * bodyLen
+		a.others = append(a.others, a.bodies[at:at+bodyLen]...)
+	}
+	return a.others
+}

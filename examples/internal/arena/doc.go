@@ -1,0 +1,34 @@
+// Package arena is a small authoritative game over package transport: players move about in a square, and the server
+// decides where they are.
+//
+//	client                                server, each tick
+//	  Input: "my 17th, I steer east" ──▶  Poll: judge inputs, keep each player's newest direction
+//	                                      move everybody, never faster than TopSpeed, never out of the square
+//	  Snapshot ◀────────────────────────  Send to each player, Flush
+//
+// A client states a direction and nothing else: no position, no speed, no elapsed time. So whatever it sends, and
+// however often, it moves as everybody else does.
+//
+// # Input, client to server
+//
+//	offset size
+//	     0    4  number, from 1, one more for each input
+//	     4    8  the client's time, sent back as it is
+//	    12    2  direction x, -32767 to 32767: share of TopSpeed
+//	    14    2  direction y, likewise
+//	    16    …  filler, ignored
+//
+// # Snapshot, server to client
+//
+//	offset size
+//	     0    4  tick, from 1
+//	     4    2  ticks a second
+//	     6    8  datagrams delivered from you since you joined
+//	    14    4  number of your newest input, 0 before
+//	    18    8  that input's time
+//	    26    8  you:    number 4, x 2, y 2
+//	    34    8  others: likewise, as many as fit; when there are more, each tick shows the next ones
+//
+// All integers are big-endian. Every delivered datagram is counted, whatever is in it; one that is too short, repeats
+// or precedes the newest input, or states an impossible direction moves nobody.
+package arena

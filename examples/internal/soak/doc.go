@@ -1,0 +1,17 @@
+// Package soak lets many players at one match server and judges whether it kept its promises.
+//
+//	dial        each player on a UDP socket of its own, at most 8 at once
+//	play        once all have been answered: each sends Rate inputs a second for Duration; a share Churn of them leaves
+//	            each second and joins again
+//	drain       who leaves stops sending first, and waits up to 2 s until the snapshots acknowledge everything
+//	judge       Report
+//
+// # What is counted
+//
+//	sent        inputs handed to the network by all players
+//	delivered   the same as the server counts them: the number in the last snapshot of each stay
+//	dropped     inputs that the impairment of the player's own socket took on their way out
+//	lost        sent - delivered - dropped of each stay: must be 0, and no stay may have more delivered than sent
+//	rtt         from the sending of an input to the first snapshot that acknowledges it, so the wait for the server's
+//	            next tick is part of it; inputs that a newer one overtook within a tick are not measured
+package soak

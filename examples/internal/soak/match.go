@@ -1,0 +1,132 @@
+package soak
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/token"
+)
+
+// What a player states of itself, and what its tokens are minted for.
+const (
+	platform = "go"
+	build    = "soak"
+	scope    = "arena"
+)
+
+// Match is a server to play on.
+type Match struct {
+	Addr    string         // UDP
+	RootCAs *x509.CertPool // nil means the system's
+
+	// Token returns an unused identity token for a player; life zero leaves it to the issuer.
+	Token func(ctx context.Context, player int, life time.Duration) ([]byte, error)
+	// Stated is what Token's tokens are minted for; false means that players state nothing of themselves.
+	Stated bool
+
+	// Stats asks the server what it has done; nil means that nobody can be asked.
+	Stats func(ctx context.Context) (gameserver.Stats, error)
+	// Scope says whose CPU time and allocations Stats has: "process" for this process, "server" for another.
+	Scope string
+}
+
+func subject(player int) string { return fmt.Sprintf("player-%d", player) }
+
+// Embedded is a development server in this process.
+func Embedded(s *gameserver.Server, dev *gameserver.Dev) Match {
+	return Match{
+		Addr: s.Addr().String(), RootCAs: pool(dev.CA), Stated: true, Scope: "process",
+		Token: func(_ context.Context, player int, life time.Duration) ([]byte, error) {
+			t, err := dev.Issuer.Mint(time.Now(), token.Grant{
+				Subject: subject(player), Scope: scope, Platform: platform, Build: build, Life: life,
+			})
+			return []byte(t), err
+		},
+		Stats: func(context.Context) (gameserver.Stats, error) { return s.Stats(), nil },
+	}
+}
+
+// Remote is a development server at addr that wrote f.
+func Remote(addr string, f gameserver.File) (Match, error) {
+	u, err := url.Parse(f.TokenURL)
+	if err != nil {
+		return Match{}, err
+	}
+	roots := pool([]byte(f.CA))
+	if roots == nil {
+		return Match{}, fmt.Errorf("ca_pem holds no certificate")
+	}
+	return Match{
+		Addr: addr, RootCAs: roots, Stated: true, Scope: "server",
+		Token: func(ctx context.Context, player int, life time.Duration) ([]byte, error) {
+			q := url.Values{"subject": {subject(player)}, "scope": {scope}, "platform": {platform}, "build": {build}}
+			if life > 0 {
+				q.Set("life", life.String())
+			}
+			return get(ctx, f.TokenURL+"?"+q.Encode())
+		},
+		Stats: func(ctx context.Context) (s gameserver.Stats, err error) {
+			b, err := get(ctx, u.ResolveReference(&url.URL{Path: "/stats"}).String())
+			if err == nil {
+				err = json.Unmarshal(b, &s)
+			}
+			return s, err
+		},
+	}, nil
+}
+
+// Tokens is a server at addr that admits players with tokens from elsewhere, one for each player. There are no others,
+// so a session ends with its token and nobody rejoins.
+func Tokens(addr string, roots *x509.CertPool, tokens []string) Match {
+	var mu sync.Mutex
+	used := make([]bool, len(tokens))
+	return Match{
+		Addr: addr, RootCAs: roots,
+		Token: func(_ context.Context, player int, _ time.Duration) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if used[player] {
+				return nil, fmt.Errorf("the token file has no second token for this player")
+			}
+			used[player] = true
+			return []byte(tokens[player]), nil
+		},
+	}
+}
+
+func pool(pem []byte) *x509.CertPool {
+	p := x509.NewCertPool()
+	if !p.AppendCertsFromPEM(pem) {
+		return nil
+	}
+	return p
+}
+
+// get fetches a short text.
+func get(ctx context.Context, address string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, statsTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status address: %s", strings.TrimSpace(string(b)))
+	}
+	return b, err
+}

@@ -1,0 +1,94 @@
+package soak
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
+)
+
+// Report is what a run has found, in the form that scripts read.
+type Report struct {
+	Players   int            `json:"players"`
+	Connected int            `json:"connected"` // players who got in at first
+	Sent      uint64         `json:"sent"`      // inputs
+	Received  uint64         `json:"received"`  // snapshots
+	Lost      uint64         `json:"lost"`      // inputs
+	RTT       RTT            `json:"rtt_ms"`
+	Server    Server         `json:"server"`
+	Rejected  map[string]int `json:"rejected"` // attempts to join, by reason
+	Verdict   string         `json:"verdict"`  // "ok" or "failed"
+	Failures  []string       `json:"failures"` // promises broken
+
+	dropped, renewals, rejoined uint64 // for the table
+	elapsed                     time.Duration
+}
+
+// RTT is in milliseconds, 0 where nothing was measured.
+type RTT struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// Server is what the server's process spent while players played, and what it says of itself. Null is unknown.
+type Server struct {
+	CPU          *float64          `json:"cpu_us_per_datagram"` // user and system time; datagrams in both directions
+	Allocs       *float64          `json:"allocs_per_datagram"`
+	Scope        string            `json:"scope,omitempty"` // "process": this one, players included; "server": another
+	SessionsPeak *int              `json:"sessions_peak"`
+	Drops        map[string]uint64 `json:"drops"` // during the run
+}
+
+// OK says whether every promise was kept.
+func (r *Report) OK() bool { return r.Verdict == "ok" }
+
+// report adds up. The server was asked before the first player dialed, when play began, and at the end.
+func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
+	p := &Report{
+		Players: r.config.Players, Connected: int(r.connected.Load()),
+		Sent: r.sent.Load(), Received: r.received.Load(), Lost: r.lost.Load(),
+		RTT:    RTT{r.rtt.quantile(0.50), r.rtt.quantile(0.95), r.rtt.quantile(0.99), r.rtt.maximum()},
+		Server: Server{Drops: map[string]uint64{}}, Rejected: r.rejected.snapshot(), Failures: []string{},
+		dropped: r.dropped.Load(), renewals: r.renewals.Load(), rejoined: r.rejoined.Load(),
+		elapsed: time.Since(r.began),
+	}
+	if after != nil {
+		p.Server.SessionsPeak = &after.SessionsPeak
+	}
+	if before != nil && after != nil {
+		p.Server.Drops = dropsBetween(before, after)
+	}
+	if loaded != nil && after != nil {
+		r.spent(&p.Server, loaded, after)
+	}
+	r.judge(p, loaded, after)
+	return p
+}
+
+// spent is what a datagram cost between two looks at the server.
+func (r *run) spent(s *Server, from, to *gameserver.Stats) {
+	datagrams := float64(to.Received + to.Sent - from.Received - from.Sent)
+	if datagrams <= 0 {
+		return
+	}
+	if from.CPU != nil && to.CPU != nil {
+		us := float64(*to.CPU-*from.CPU) / datagrams
+		s.CPU, s.Scope = &us, r.match.Scope
+	}
+	if from.Mallocs != nil && to.Mallocs != nil {
+		n := float64(*to.Mallocs-*from.Mallocs) / datagrams
+		s.Allocs, s.Scope = &n, r.match.Scope
+	}
+}
+
+// dropsBetween is what to counts and from does not.
+func dropsBetween(from, to *gameserver.Stats) map[string]uint64 {
+	d := map[string]uint64{}
+	for reason, n := range to.Drops {
+		if n > from.Drops[reason] {
+			d[reason] = n - from.Drops[reason]
+		}
+	}
+	return d
+}

@@ -1,0 +1,59 @@
+package soak
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTable writes the report for people.
+func (r *Report) WriteTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	row("players", "%d of %d connected, %d rejoined, %d renewals", r.Connected, r.Players, r.rejoined, r.renewals)
+	row("inputs", "%d sent, %d lost, %d taken by our own impairment", r.Sent, r.Lost, r.dropped)
+	row("snapshots", "%d received", r.Received)
+	row("round trip", "p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, max %.1f ms", r.RTT.P50, r.RTT.P95, r.RTT.P99, r.RTT.Max)
+	if s := r.Server; s.Scope != "" {
+		row("server", "%s µs CPU and %s allocations a datagram (%s)", number(s.CPU), number(s.Allocs), whose[s.Scope])
+	}
+	if peak := r.Server.SessionsPeak; peak != nil {
+		row("sessions", "%d at most", *peak)
+		row("drops", "%s", counts(r.Server.Drops))
+	}
+	if len(r.Rejected) > 0 {
+		row("refused", "%s", counts(r.Rejected))
+	}
+	row("verdict", "%s after %.1f s", r.Verdict, r.elapsed.Seconds())
+	for _, f := range r.Failures {
+		row("", "%s", f)
+	}
+	return t.Flush()
+}
+
+var whose = map[string]string{
+	"process": "this whole process, players included",
+	"server":  "the server's process",
+}
+
+func number(f *float64) string {
+	if f == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.2f", *f)
+}
+
+// counts lists numbers by name.
+func counts[N int | uint64](m map[string]N) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%d %s", m[name], name))
+	}
+	return strings.Join(parts, ", ")
+}

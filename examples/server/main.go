@@ -1,0 +1,143 @@
+// Server is a match server: players move about in an arena, the server decides where they are.
+//
+//	go run ./examples/server -dev
+//
+// starts one for development, and -h says the rest. The code is what a match server of your own looks like: identity.go
+// makes the certificate and the rules for identity tokens, examples/internal/gameserver puts them into a
+// transport.Config, and examples/internal/arena is the game.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
+)
+
+// Exit statuses, which scripts rely on.
+const (
+	exitOK    = 0
+	exitError = 1 // the match ended by itself
+	exitUsage = 2 // a flag or a file: the server never ran
+)
+
+// shutdownTime is how long players are told that it is over.
+const shutdownTime = 5 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	os.Exit(run(ctx, hup, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program: it serves until ctx is done and reloads the certificate on hup.
+func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stderr io.Writer) int {
+	f, code := parse(args, stdout, stderr)
+	if f == nil {
+		return code
+	}
+	server, closeAudit, err := start(f)
+	if err != nil {
+		fmt.Fprintf(stderr, "server: %v\n", err)
+		return exitUsage
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log.Info("listening", "addr", server.Addr(), "tick", f.tick, "status", server.URL())
+	serve(ctx, hup, f, server, log)
+
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	err = server.Shutdown(ctx)
+	closeAudit()
+	if err != nil {
+		log.Error("stopped", "error", err)
+		return exitError
+	}
+	log.Info("stopped")
+	return exitOK
+}
+
+// serve returns when ctx is done or the match has ended.
+func serve(ctx context.Context, hup <-chan os.Signal, f *flags, server *gameserver.Server, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-server.Done():
+			return
+		case <-hup:
+			reload(f, server, log)
+		}
+	}
+}
+
+// reload keeps the certificate in use if the new one cannot be read.
+func reload(f *flags, server *gameserver.Server, log *slog.Logger) {
+	if f.dev {
+		log.Warn("nothing to reload: a development certificate lasts as long as the process")
+		return
+	}
+	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err == nil {
+		err = server.SetCertificate(cert)
+	}
+	if err != nil {
+		log.Error("certificate kept", "error", err)
+		return
+	}
+	log.Info("certificate reloaded")
+}
+
+// start starts the server that f describes. closeAudit is to be called after its Shutdown.
+func start(f *flags) (server *gameserver.Server, closeAudit func(), err error) {
+	config, err := identity(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
+	closeAudit = func() {}
+	if f.audit != "" {
+		file, err := os.OpenFile(f.audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot write -audit: %w", err)
+		}
+		sink, err := audit.NewJSON(file, audit.JSONConfig{})
+		if err != nil {
+			return nil, nil, err
+		}
+		config.Audit = sink
+		closeAudit = func() { sink.Close(); file.Close() } //nolint:errcheck // the sink counts what it could not write
+	}
+	if server, err = gameserver.Start(config); err != nil {
+		closeAudit()
+		return nil, nil, fmt.Errorf("%w: choose other addresses by -listen and -status", err)
+	}
+	if err = writeDevFile(f, config.Dev, server); err != nil {
+		server.Shutdown(context.Background()) //nolint:errcheck // err says more
+		closeAudit()
+		return nil, nil, err
+	}
+	return server, closeAudit, nil
+}
+
+// writeDevFile tells clients on this machine how to join.
+func writeDevFile(f *flags, dev *gameserver.Dev, server *gameserver.Server) error {
+	if dev == nil {
+		return nil
+	}
+	file := gameserver.File{Addr: server.Addr().String(), CA: string(dev.CA), TokenURL: server.URL() + "/token"}
+	if err := file.Write(f.devFile); err != nil {
+		return fmt.Errorf("cannot write -dev-file: %w", err)
+	}
+	return nil
+}

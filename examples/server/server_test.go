@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/token"
+)
+
+// console is standard error while somebody else reads it.
+type console struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (c *console) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.b.Write(b)
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.b.String()
+}
+
+// await returns the first match of a pattern's group.
+func (c *console) await(t *testing.T, pattern string) string {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(c.String()); m != nil {
+			return m[len(m)-1]
+		}
+	}
+	t.Fatalf("no %s in %q", pattern, c)
+	return ""
+}
+
+// program is a server that runs as the command does.
+type program struct {
+	console
+	hup  chan os.Signal
+	stop context.CancelFunc
+	code chan int
+}
+
+func launch(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{hup: make(chan os.Signal), code: make(chan int, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.stop = cancel
+	args = append([]string{"-listen", "127.0.0.1:0", "-status", "127.0.0.1:0"}, args...)
+	go func() { p.code <- run(ctx, p.hup, args, &p.console, &p.console) }()
+	t.Cleanup(cancel)
+	return p
+}
+
+// end stops the program and wants it to succeed.
+func (p *program) end(t *testing.T) {
+	t.Helper()
+	p.stop()
+	select {
+	case code := <-p.code:
+		if code != exitOK {
+			t.Errorf("exit status %d: %s", code, &p.console)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("does not end")
+	}
+}
+
+func soakFor(t *testing.T, m soak.Match) {
+	t.Helper()
+	r := soak.Run(t.Context(), soak.Config{Players: 2, Rate: 60, Payload: 64, Duration: 300 * time.Millisecond}, m)
+	if !r.OK() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestDev(t *testing.T) {
+	dir := t.TempDir()
+	file, log := filepath.Join(dir, "dev.json"), filepath.Join(dir, "audit")
+	p := launch(t, "-dev", "-dev-file", file, "-audit", log)
+	p.await(t, `msg=listening`)
+	f, err := gameserver.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := soak.Remote(f.Addr, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soakFor(t, m)
+	p.end(t)
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("development file: %v", err)
+	}
+	lines, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(lines), `"accept"`) || !strings.Contains(string(lines), `"close"`) {
+		t.Errorf("audit: %s", lines)
+	}
+	if n := strings.Count(p.String(), "\n"); n != 2 {
+		t.Errorf("%d lines on standard error, want start and end:\n%s", n, &p.console)
+	}
+}
+
+// files writes what a server outside development is given.
+func files(t *testing.T, dev *gameserver.Dev) (cert, key, keys string) {
+	t.Helper()
+	dir := t.TempDir()
+	der, err := x509.MarshalPKCS8PrivateKey(dev.Certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, keys = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "keys.json")
+	write(t, cert, dev.CA)
+	write(t, key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	write(t, keys, dev.Issuer.JWKS())
+	return cert, key, keys
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newDev(t *testing.T) *gameserver.Dev {
+	t.Helper()
+	dev, err := gameserver.NewDev()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+// match is a server at addr that has dev's certificate and trusts dev's issuer.
+func match(t *testing.T, addr string, ca []byte, issuer *token.Issuer) soak.Match {
+	t.Helper()
+	var tokens []string
+	for _, subject := range []string{"alice", "bob"} {
+		raw, err := issuer.Mint(time.Now(), token.Grant{Subject: subject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, raw)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	return soak.Tokens(addr, roots, tokens)
+}
+
+// "SIGHUP reloads the certificate", and a broken file costs nothing.
+func TestOwnCertificateAndKeys(t *testing.T) {
+	dev, other := newDev(t), newDev(t)
+	cert, key, keys := files(t, dev)
+	p := launch(t, "-cert", cert, "-key", key, "-issuer", "sallyport-dev", "-audience", "sallyport-arena", "-keys", keys)
+	addr := p.await(t, `msg=listening addr=(\S+)`)
+	soakFor(t, match(t, addr, dev.CA, dev.Issuer))
+
+	write(t, cert, []byte("junk"))
+	p.hup <- os.Interrupt
+	p.await(t, "certificate kept")
+	soakFor(t, match(t, addr, dev.CA, dev.Issuer))
+
+	newCert, newKey, _ := files(t, other)
+	for from, to := range map[string]string{newCert: cert, newKey: key} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, to, b)
+	}
+	p.hup <- os.Interrupt
+	p.await(t, "certificate reloaded")
+	soakFor(t, match(t, addr, other.CA, dev.Issuer))
+	p.end(t)
+}
+
+func TestKeysInPEM(t *testing.T) {
+	dev := newDev(t)
+	cert, key, _ := files(t, dev)
+	alg, _, err := issuerKeys(&flags{keys: cert})
+	if err != nil || alg != token.ES256 {
+		t.Errorf("%s, %v: a certificate on P-256 is for ES256", alg, err)
+	}
+	if _, _, err := issuerKeys(&flags{keys: cert, alg: "RS256"}); err == nil {
+		t.Error("a certificate on P-256 accepted for RS256")
+	}
+	if _, _, err := issuerKeys(&flags{keys: key}); err == nil {
+		t.Error("a private key accepted")
+	}
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHUPInDevelopment(t *testing.T) {
+	p := launch(t, "-dev", "-dev-file", filepath.Join(t.TempDir(), "dev.json"))
+	url := p.await(t, `status=(\S+)`)
+	p.hup <- os.Interrupt
+	p.await(t, "nothing to reload")
+	resp, err := http.Get(url + "/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var stats gameserver.Stats
+	if err := json.NewDecoder(resp.Body).Decode(&stats); err != nil {
+		t.Error(err)
+	}
+	p.end(t)
+}
+
+// "one clear sentence on standard error that says what to change, exit status 2"
+func TestUsage(t *testing.T) {
+	cert, key, keys := files(t, newDev(t))
+	junk := filepath.Join(t.TempDir(), "junk")
+	write(t, junk, []byte("junk"))
+	own := func(cert, key, keys string, more ...string) []string {
+		args := []string{"-listen", "127.0.0.1:0", "-status", "", "-issuer", "i", "-audience", "a", "-cert", cert, "-key", key, "-keys", keys}
+		return append(args, more...)
+	}
+	for _, args := range [][]string{
+		{},
+		{"-nonsense"},
+		{"argument"},
+		{"-dev", "-tick", "0"},
+		{"-dev", "-tick", "257"},
+		{"-dev", "-cert", cert},
+		{"-dev", "-status", ""},
+		{"-dev", "-listen", "127.0.0.1:0", "-status", "0.0.0.0:0"},
+		{"-dev", "-listen", "nowhere", "-status", "127.0.0.1:0"},
+		{"-dev", "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0", "-dev-file", "/missing/dev.json"},
+		{"-dev", "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0", "-audit", "/missing/audit"},
+		{"-cert", cert, "-key", key},
+		{"-jwks", "https://id.example.com/jwks.json"},
+		own(junk, key, keys),
+		own(cert, cert, keys),
+		own(cert, key, junk),
+		own(cert, key, filepath.Join(t.TempDir(), "missing")),
+		own(cert, key, keys, "-alg", "HS256"),
+		own(cert, key, keys, "-alg", "RS256"),
+	} {
+		var stdout, stderr bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		code := run(ctx, nil, args, &stdout, &stderr)
+		cancel()
+		if code != exitUsage || stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%q: exit status %d, standard output %q, standard error %q", args, code, &stdout, &stderr)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), nil, []string{"-h"}, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
+		t.Errorf("exit status %d, standard error %q", code, &stderr)
+	}
+	for _, want := range []string{"Exit status", "/token", "SIGHUP", "-audience"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("%s is missing from the help", want)
+		}
+	}
+}
