@@ -1,0 +1,218 @@
+package sallyport_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/version"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sallyport/sallyport"
+
+// imports is the import table of ARCHITECTURE.md: what the non-test code of each package may import besides the
+// standard library. "..." stands for every package of this module. A new package adds its line here.
+var imports = map[string][]string{
+	".":      {},
+	"wire":   {},
+	"replay": {},
+	"policy": {},
+	"audit":  {},
+	"token":  {"github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
+
+	"record":          {"replay", "internal/prefetch"},
+	"handshake":       {"record"},
+	"handshake/pion2": {"handshake", "handshake/internal/engine", "record", "github.com/pion/dtls/v2"},
+	"handshake/pion3": {"handshake", "handshake/internal/engine", "record", "github.com/pion/dtls/v3"},
+
+	"handshake/internal/engine":     {"handshake", "record", "github.com/pion/logging"},
+	"handshake/internal/enginetest": {"handshake", "record"},
+
+	"session": {"wire", "replay", "policy", "audit", "token", "internal/prefetch"},
+	"transport": {
+		"wire", "replay", "policy", "audit", "token", "record", "session",
+		"handshake", "handshake/pion2", "handshake/pion3", "golang.org/x/sys",
+	},
+	"nakamabridge": {"session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+
+	"fuzz":                    {"..."},
+	"examples/server":         {"..."},
+	"examples/client":         {"..."},
+	"examples/dtlsecho":       {"..."},
+	"examples/internal/arena": {"..."},
+
+	"examples/internal/gameserver": {"..."},
+	"examples/internal/soak":       {"..."},
+
+	"internal/prefetch": {},
+
+	"internal/simnet":  {},
+	"internal/testkit": {"token", "record", "handshake", "handshake/pion2", "handshake/pion3"},
+}
+
+// pins are the versions that Nakama 3.40.0 links. A Go plugin must match its server in every package they share, so
+// the library requires nothing above them.
+var pins = map[string]string{
+	"github.com/cespare/xxhash/v2":        "v2.3.0",
+	"github.com/golang-jwt/jwt/v5":        "v5.3.1",
+	"github.com/heroiclabs/nakama-common": "v1.47.0",
+	"golang.org/x/crypto":                 "v0.54.0",
+	"golang.org/x/net":                    "v0.57.0",
+	"golang.org/x/sys":                    "v0.47.0",
+	"google.golang.org/protobuf":          "v1.36.11",
+}
+
+const goPin = "1.26.5"
+
+// "Imports point towards the leaves." ARCHITECTURE.md
+func TestImports(t *testing.T) {
+	for dir, files := range packages(t) {
+		allowed, ok := imports[dir]
+		if !ok {
+			t.Errorf("package %s is missing from the import table", dir)
+			continue
+		}
+		for name, file := range files {
+			for _, imported := range importsOf(file) {
+				if !mayImport(allowed, imported) {
+					t.Errorf("%s imports %s, which the import table does not allow", path.Join(dir, name), imported)
+				}
+			}
+		}
+	}
+}
+
+// "golang-jwt is imported by one file." ARCHITECTURE.md
+func TestOneFileImportsJWT(t *testing.T) {
+	var importers []string
+	for dir, files := range packages(t) {
+		for name, file := range files {
+			if slices.Contains(importsOf(file), "github.com/golang-jwt/jwt/v5") {
+				importers = append(importers, path.Join(dir, name))
+			}
+		}
+	}
+	if len(importers) > 1 {
+		t.Errorf("golang-jwt is imported by %v, want one file", importers)
+	}
+}
+
+func TestPackageComments(t *testing.T) {
+	for dir, files := range packages(t) {
+		documented := false
+		for _, file := range files {
+			documented = documented || file.Doc != nil
+		}
+		if !documented {
+			t.Errorf("package %s has no package comment", dir)
+		}
+	}
+}
+
+// A replace directive holds in the main module only: with one, what is tested here is not what users build.
+func TestGoMod(t *testing.T) {
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Go      string
+		Require []struct{ Path, Version string }
+		Replace []struct{ Old, New struct{ Path string } }
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if higher(t, mod.Go, goPin) {
+		t.Errorf("go directive is %s, at most %s", mod.Go, goPin)
+	}
+	for _, r := range mod.Require {
+		if pin, ok := pins[r.Path]; ok && higher(t, r.Version, pin) {
+			t.Errorf("%s is required at %s, at most %s", r.Path, r.Version, pin)
+		}
+	}
+	for _, r := range mod.Replace {
+		t.Errorf("%s is replaced by %s", r.Old.Path, r.New.Path)
+	}
+}
+
+// packages returns the non-test files of every package of this module, by folder and file name.
+// A folder that holds only tests has an empty entry.
+func packages(t *testing.T) map[string]map[string]*ast.File {
+	t.Helper()
+	found := map[string]map[string]*ast.File{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && outside(name):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(name) != ".go":
+			return nil
+		}
+		dir := filepath.ToSlash(filepath.Dir(name))
+		if found[dir] == nil {
+			found[dir] = map[string]*ast.File{}
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		found[dir][filepath.Base(name)] = file
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// outside reports whether the go command leaves folder dir out of this module.
+func outside(dir string) bool {
+	if dir == "." {
+		return false
+	}
+	base := filepath.Base(dir)
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return base == "testdata" || base[0] == '.' || base[0] == '_' || err == nil
+}
+
+// importsOf returns what file imports, without the standard library; packages of this module by folder.
+func importsOf(file *ast.File) []string {
+	var paths []string
+	for _, spec := range file.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value) // the parser has accepted it
+		if host, _, _ := strings.Cut(imported, "/"); strings.Contains(host, ".") {
+			paths = append(paths, strings.TrimPrefix(imported, module+"/"))
+		}
+	}
+	return paths
+}
+
+// mayImport reports whether imported is one of allowed. A path of another module allows the packages below it too.
+func mayImport(allowed []string, imported string) bool {
+	host, _, _ := strings.Cut(imported, "/")
+	foreign := strings.Contains(host, ".")
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		return a == imported || a == "..." && !foreign || foreign && strings.HasPrefix(imported, a+"/")
+	})
+}
+
+// higher reports whether a release is above another. Three plain numbers compare as Go versions do.
+func higher(t *testing.T, release, pin string) bool {
+	t.Helper()
+	a, b := "go"+strings.TrimPrefix(release, "v"), "go"+strings.TrimPrefix(pin, "v")
+	if !version.IsValid(a) || !version.IsValid(b) {
+		t.Fatalf("cannot compare %s with %s", release, pin)
+	}
+	return version.Compare(a, b) > 0
+}

@@ -1,0 +1,245 @@
+package sallyport_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// player is both ends of one connection, without the network between them.
+type player struct {
+	addr           netip.AddrPort
+	clientRecord   *record.Conn
+	serverRecord   *record.Conn
+	client         *session.Client
+	server         *session.Conn
+	inbound, spare []byte
+}
+
+// match is n players of one server, by address as a shard keeps them.
+type match struct {
+	now     time.Time
+	players []*player
+	byAddr  map[netip.AddrPort]*player
+}
+
+func newMatch(b *testing.B, n int) *match {
+	b.Helper()
+	gate, err := session.NewGate(session.Config{MaxSessions: n, Rate: 1 << 30, Burst: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := &match{now: time.Now(), byAddr: make(map[netip.AddrPort]*player)}
+	for i := range n {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 7777)
+		p, err := m.join(gate, addr, fmt.Sprint("player ", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		m.players = append(m.players, p)
+		m.byAddr[addr] = p
+	}
+	return m
+}
+
+func (m *match) join(gate *session.Gate, addr netip.AddrPort, subject string) (*player, error) {
+	secrets := &record.Secrets{Suite: record.ECDSAWithAES128}
+	rand.Read(secrets.Master[:])
+	p := &player{addr: addr, spare: make([]byte, 0, wire.MaxDatagram), inbound: make([]byte, 0, wire.MaxDatagram)}
+	var err error
+	if p.clientRecord, err = record.New(secrets, true, 1, 0); err != nil {
+		return nil, err
+	}
+	if p.serverRecord, err = record.New(secrets, false, 1, 0); err != nil {
+		return nil, err
+	}
+	p.server = gate.NewConn(m.now, session.Channel{}, addr.Addr())
+	if p.client, err = session.NewClient(m.now, session.ClientConfig{}, session.Channel{}, []byte("token")); err != nil {
+		return nil, err
+	}
+	return p, m.handshake(p, &token.Claims{Issuer: "game", Subject: subject, ID: subject, Expires: m.now.Add(time.Hour)})
+}
+
+// handshake carries HELLO and WELCOME by hand.
+func (m *match) handshake(p *player, claims *token.Claims) error {
+	p.client.Tick(m.now, func(kind wire.Kind, body []byte) {
+		if msg, err := p.client.Append(nil, kind, body); err == nil {
+			p.server.Handle(m.now, msg)
+		}
+	})
+	welcome, _ := p.server.Verified(m.now, claims, nil)
+	msg, err := p.server.Append(nil, welcome.Kind, welcome.Body)
+	if err != nil {
+		return err
+	}
+	if _, ev := p.client.Handle(m.now, msg); ev.Kind != session.EventJoined {
+		return fmt.Errorf("client did not join: %v", ev.Drop)
+	}
+	return nil
+}
+
+// send seals one datagram of the client's into p.inbound.
+func (p *player) send(payload []byte) error {
+	b, err := p.client.Append(p.inbound[:record.Prefix], wire.KindData, payload)
+	if err == nil {
+		p.inbound, err = p.clientRecord.Seal(p.inbound[:0], record.ApplicationData, b[record.Prefix:])
+	}
+	return err
+}
+
+type datagram struct {
+	addr netip.AddrPort
+	b    []byte
+}
+
+// seal makes some 200,000 datagrams, each player's in turn, as a batch of
+// receive buffers would hold them.
+func (m *match) seal(b *testing.B, payload []byte) (arrived []datagram) {
+	b.Helper()
+	const total = 200_000
+	length := len(payload) + wire.HeaderLen + wire.RecordOverhead
+	memory := make([]byte, total*length)
+	for i := range total {
+		p := m.players[i%len(m.players)]
+		p.inbound = memory[i*length : i*length : (i+1)*length]
+		if err := p.send(payload); err != nil {
+			b.Fatal(err)
+		}
+		arrived = append(arrived, datagram{p.addr, p.inbound})
+	}
+	return arrived
+}
+
+// batch is how many datagrams a shard looks at together, and crowd from how many
+// players on it prefetches their memory.
+const batch, crowd = 64, 512
+
+// prefetch is what a shard does before it handles a batch.
+func (m *match) prefetch(arrived []datagram) (sum byte) {
+	if len(m.players) < crowd {
+		return 0
+	}
+	var found [batch]*player
+	for i, d := range arrived {
+		found[i] = m.byAddr[d.addr]
+	}
+	for stage := range 3 {
+		for _, p := range found {
+			sum ^= p.server.PrefetchHandle(stage) ^ p.serverRecord.PrefetchOpen(stage)
+		}
+	}
+	return sum
+}
+
+// prefetchOut is what a shard does before it sends to a batch of players.
+func (m *match) prefetchOut(from int) (sum byte) {
+	if len(m.players) < crowd {
+		return 0
+	}
+	for stage := range 3 {
+		for i := range batch {
+			p := m.players[(from+i)%len(m.players)]
+			sum ^= p.server.PrefetchAppend(stage) ^ p.serverRecord.PrefetchSeal(stage)
+		}
+	}
+	return sum
+}
+
+// receive is the server's way of a datagram: by address, record, session.
+func (m *match) receive(addr netip.AddrPort, datagram []byte) (session.Event, error) {
+	p := m.byAddr[addr]
+	_, plaintext, err := p.serverRecord.Open(datagram)
+	if err != nil {
+		return session.Event{}, err
+	}
+	_, ev := p.server.Handle(m.now, plaintext)
+	return ev, nil
+}
+
+// BenchmarkInbound is what a datagram of 64 bytes costs on its way in, system
+// calls aside: address, record, envelope, session, replay, tag, delivery.
+func BenchmarkInbound(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
+			m, payload := newMatch(b, n), make([]byte, 64)
+			var arrived []datagram
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; i < b.N; i += batch {
+				if len(arrived) < batch {
+					b.StopTimer()
+					arrived = m.seal(b, payload)
+					b.StartTimer()
+				}
+				m.prefetch(arrived[:batch])
+				for _, d := range arrived[:batch] {
+					if ev, err := m.receive(d.addr, d.b); err != nil || ev.Kind != session.EventData {
+						b.Fatal(err, ev.Drop)
+					}
+				}
+				arrived = arrived[batch:]
+			}
+		})
+	}
+}
+
+// BenchmarkOutbound is what a datagram of 64 bytes costs on its way out, system
+// calls aside: sequence, tag, envelope, record.
+func BenchmarkOutbound(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
+			m, payload := newMatch(b, n), make([]byte, 64)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				if i%batch == 0 {
+					m.prefetchOut(i)
+				}
+				p := m.players[i%n]
+				out, err := p.server.Append(p.spare[:record.Prefix], wire.KindData, payload)
+				if err == nil {
+					_, err = p.serverRecord.Seal(p.spare[:0], record.ApplicationData, out[record.Prefix:])
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRejected is what a datagram costs that goes no further, by how far
+// it comes.
+func BenchmarkRejected(b *testing.B) {
+	m := newMatch(b, 1)
+	p, payload := m.players[0], make([]byte, 64)
+	for name, spoil := range map[string]func(datagram []byte){
+		"forged":   func(d []byte) { d[len(d)-1] ^= 1 },
+		"epoch0":   func(d []byte) { d[3], d[4] = 0, 0 },
+		"replayed": func(d []byte) { m.receive(p.addr, append([]byte(nil), d...)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			if err := p.send(payload); err != nil {
+				b.Fatal(err)
+			}
+			spoil(p.inbound)
+			datagram := make([]byte, len(p.inbound))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for b.Loop() {
+				copy(datagram, p.inbound) // opening destroys it
+				if ev, err := m.receive(p.addr, datagram); err == nil && ev.Drop == audit.DropNone {
+					b.Fatal("accepted")
+				}
+			}
+		})
+	}
+}
