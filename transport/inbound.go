@@ -19,7 +19,11 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 		s.drop(audit.DropSize)
 		return
 	}
-	a, o := s.associations[addr], s.openings[addr]
+	a := s.association(addr)
+	var o *opening
+	if len(s.openings) > 0 {
+		o = s.openings[addr]
+	}
 	switch {
 	case o == nil && a == nil:
 		s.unknown(now, addr, b)
@@ -32,6 +36,15 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 	default:
 		s.either(now, a, o, b)
 	}
+}
+
+// association finds the one at an address. Datagrams of one player often follow
+// each other, so the last answer is looked at first.
+func (s *shard) association(addr netip.AddrPort) *association {
+	if s.last == nil || s.last.addr != addr {
+		s.last = s.associations[addr]
+	}
+	return s.last
 }
 
 func isHandshake(b []byte) bool {

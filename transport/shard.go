@@ -28,6 +28,7 @@ type shard struct {
 	found        []*association // a batch's, for prefetch
 	read         byte           // what prefetch has read: kept, so that it is read
 	associations map[netip.AddrPort]*association
+	last         *association   // what association found last; nil when it may be wrong
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
 	sweptAt      time.Time
