@@ -50,6 +50,7 @@ var imports = map[string][]string{
 	"examples/dtlsecho":       {"..."},
 	"examples/internal/arena": {"..."},
 
+	"examples/internal/command":    {},
 	"examples/internal/gameserver": {"..."},
 	"examples/internal/soak":       {"..."},
 

@@ -84,15 +84,20 @@ func TestClockStray(t *testing.T) {
 	}
 }
 
+// serveWithClock serves with a wall clock that the test steps by off, in ns.
+func (w *world) serveWithClock() (s *Server, off *atomic.Int64) {
+	s, off = w.listen(), new(atomic.Int64)
+	s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
+	w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+	return s, off
+}
+
 // The alarm reaches the audit once, players stay through a step that goes away,
 // and limits are kept by elapsed time.
 func TestServerClockStep(t *testing.T) {
 	for _, step := range []time.Duration{time.Hour, -time.Hour} {
 		virtual(t, func(w *world) {
-			s := w.listen()
-			var off atomic.Int64
-			s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
-			w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+			_, off := w.serveWithClock()
 			c := w.dial(1)
 			synctest.Wait()
 			off.Store(int64(step))
@@ -116,10 +121,7 @@ func TestServerClockStep(t *testing.T) {
 func TestAdoptedStep(t *testing.T) {
 	for _, step := range []time.Duration{5 * time.Minute, -time.Hour} {
 		virtual(t, func(w *world) {
-			s := w.listen()
-			var off atomic.Int64
-			s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
-			w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+			s, off := w.serveWithClock()
 			c := w.dial(1)
 			synctest.Wait()
 			off.Store(int64(step))

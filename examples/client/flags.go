@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/examples/internal/command"
 	"github.com/sallyport/sallyport/examples/internal/soak"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -77,25 +78,16 @@ func (f *flags) define(set *flag.FlagSet) {
 func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	f := &flags{}
 	set := flag.NewFlagSet("client", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	f.define(set)
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return nil, exitOK
+	check := func(rest []string) error {
+		set.Visit(func(given *flag.Flag) {
+			f.playersGiven = f.playersGiven || given.Name == "players"
+			f.devFileGiven = f.devFileGiven || given.Name == "dev-file"
+		})
+		return f.check(rest)
 	}
-	set.Visit(func(given *flag.Flag) {
-		f.playersGiven = f.playersGiven || given.Name == "players"
-		f.devFileGiven = f.devFileGiven || given.Name == "dev-file"
-	})
-	if err == nil {
-		err = f.check(set.Args())
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "client: %v (-h says more)\n", err)
-		return nil, exitUsage
+	if status, ok := command.Parse(set, help, args, check, stdout, stderr); !ok {
+		return nil, status
 	}
 	return f, exitOK
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/sallyport/sallyport/examples/internal/command"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -68,7 +69,6 @@ func complain(stderr io.Writer, code int, err error) int {
 func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	f := &flags{}
 	set := flag.NewFlagSet("dtlsecho", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	set.StringVar(&f.listen, "listen", "", "server: UDP `address` to listen on; port 0 means a free one, named on standard error")
 	set.StringVar(&f.connect, "connect", "", "client: UDP `address` of the server")
 	set.StringVar(&f.cert, "cert", "", "PEM `file`: certificate, leaf first; a client needs none unless it is asked")
@@ -79,18 +79,8 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	set.IntVar(&f.mtu, "mtu", 1200, "largest UDP payload of the handshake in `bytes`, 256 to 1500")
 	set.StringVar(&f.keylog, "keylog", "", "`file` to which the secrets of every connection are appended in NSS key log format, for Wireshark")
 	set.BoolVar(&f.xor, "xor", false, "server: send each byte back xor 0xff")
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return nil, exitOK
-	}
-	if err == nil {
-		err = f.check(set.Args())
-	}
-	if err != nil {
-		return nil, complain(stderr, exitUsage, fmt.Errorf("%w (-h says more)", err))
+	if status, ok := command.Parse(set, help, args, f.check, stdout, stderr); !ok {
+		return nil, status
 	}
 	return f, exitOK
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/examples/internal/command"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -51,7 +52,6 @@ type flags struct {
 func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	f := &flags{}
 	set := flag.NewFlagSet("server", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	set.StringVar(&f.listen, "listen", "127.0.0.1:7777", "UDP `address` for players")
 	set.IntVar(&f.tick, "tick", 60, "ticks a second")
 	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of /healthz and /stats; empty means none")
@@ -66,19 +66,8 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	set.StringVar(&f.jwks, "jwks", "", "`URL` of the issuer's JWK set (not available yet)")
 	set.StringVar(&f.alg, "alg", "", "signature `algorithm`: ES256, RS256 or EdDSA; empty means what the keys are for")
 	set.StringVar(&f.typ, "typ", "at+jwt", "`type` (typ) of the tokens: at+jwt, or JWT, which may be missing too")
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return nil, exitOK
-	}
-	if err == nil {
-		err = f.check(set.Args())
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "server: %v (-h says more)\n", err)
-		return nil, exitUsage
+	if status, ok := command.Parse(set, help, args, f.check, stdout, stderr); !ok {
+		return nil, status
 	}
 	return f, exitOK
 }
