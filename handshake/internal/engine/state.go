@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"crypto/rsa"
-	"encoding/gob"
 	"errors"
 	"io"
 
@@ -37,7 +36,7 @@ func Handover(c *handshake.Conn, conn io.Closer, isClient bool, snapshot func() 
 		return nil, handshake.Failure(err)
 	}
 	defer clear(raw)
-	s, err := decode(raw, isClient)
+	s, err := checked(raw, isClient)
 	if err != nil {
 		return nil, handshake.Failure(err)
 	}
@@ -47,10 +46,10 @@ func Handover(c *handshake.Conn, conn io.Closer, isClient bool, snapshot func() 
 	return c.Result(secrets, s.SequenceNumber, s.PeerCertificates)
 }
 
-// decode reads the state and checks that it is complete.
-func decode(raw []byte, isClient bool) (*state, error) {
-	s := new(state)
-	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(s); err != nil {
+// checked reads the state and checks that it is complete.
+func checked(raw []byte, isClient bool) (*state, error) {
+	s, err := decode(raw)
+	if err != nil {
 		return nil, err
 	}
 	if s.LocalEpoch != 1 || s.SequenceNumber == 0 || s.IsClient != isClient ||

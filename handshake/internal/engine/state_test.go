@@ -33,7 +33,7 @@ func encode(t *testing.T, s state) []byte {
 
 // What is not the state of a finished handshake yields no keys; and "the server's end-entity certificate's public
 // key MUST be compatible with the selected authentication algorithm" RFC 4492 2, whatever the engine thinks.
-func TestDecode(t *testing.T) {
+func TestChecked(t *testing.T) {
 	_, _, rsaKey, p384, ed := enginetest.Keys(t)
 	ca := enginetest.NewAuthority("authority", false)
 	for name, c := range map[string]struct {
@@ -57,11 +57,11 @@ func TestDecode(t *testing.T) {
 	} {
 		s := good(t)
 		c.change(&s)
-		if _, err := decode(encode(t, s), true); !errors.Is(err, c.want) {
+		if _, err := checked(encode(t, s), true); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if _, err := decode([]byte("no gob"), true); err == nil {
+	if _, err := checked([]byte("no gob"), true); err == nil {
 		t.Error("no gob, and yet a state")
 	}
 }
