@@ -20,6 +20,7 @@ import (
 	"crypto/tls"
 
 	"github.com/pion/dtls/v2"
+	"github.com/pion/dtls/v2/pkg/crypto/elliptic"
 
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/handshake/internal/engine"
@@ -109,6 +110,7 @@ func hardened(cfg *handshake.Config, l engine.Local) *dtls.Config {
 		ExtendedMasterSecret: dtls.RequireExtendedMasterSecret,
 		MTU:                  l.MTU,
 		FlightInterval:       l.Retransmit,
+		EllipticCurves:       []elliptic.Curve{elliptic.P256, elliptic.X25519}, // the first one costs a quarter less
 		LoggerFactory:        engine.Quiet{},
 		KeyLogWriter:         cfg.KeyLog,
 	}

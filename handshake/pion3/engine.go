@@ -18,6 +18,7 @@ import (
 	"crypto/tls"
 
 	"github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/crypto/elliptic"
 	dtlsnet "github.com/pion/dtls/v3/pkg/net"
 
 	"github.com/sallyport/sallyport/handshake"
@@ -132,6 +133,7 @@ func hardened(cfg *handshake.Config, l engine.Local) []dtls.Option {
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithMTU(l.MTU),
 		dtls.WithFlightInterval(l.Retransmit),
+		dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519), // the first one costs a quarter less
 		dtls.WithLoggerFactory(engine.Quiet{}),
 		dtls.WithKeyLogWriter(cfg.KeyLog),
 	}
