@@ -21,7 +21,7 @@ import (
 type memory struct{ sent int }
 
 func (*memory) receive() []packet         { return nil }
-func (*memory) wait(time.Duration)        {}
+func (*memory) wait(time.Duration, bool)  {}
 func (*memory) wake()                     {}
 func (m *memory) send(packets []packet)   { m.sent += len(packets) }
 func (m *memory) sendOne(packet)          { m.sent++ }

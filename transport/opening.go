@@ -39,7 +39,7 @@ func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 		s.socket.sendOne(packet{addr, datagram})
 	})
 	s.openings[addr] = o
-	s.arrivals = append(s.arrivals, o)
+	s.arrivals, s.arrived = append(s.arrivals, o), now
 	prefix := policy.SourcePrefix(addr.Addr())
 	s.unproven[prefix] = append(s.unproven[prefix], o)
 	s.handshakes.started.Add(1)

@@ -88,12 +88,7 @@ func (s *shard) loop(h Handler) error {
 		if _, err := s.run(h, false); err != nil {
 			return err
 		}
-		if len(s.openings) > 0 {
-			// An engine may be ready to run on this processor, which a wait in the
-			// kernel would hold until the runtime takes it away.
-			runtime.Gosched()
-		}
-		s.socket.wait(sweepInterval / 4)
+		s.socket.wait(sweepInterval/4, s.engines)
 	}
 }
 

@@ -35,6 +35,8 @@ type shard struct {
 	proofsAt     time.Time // when openings were last looked at
 	openings     map[netip.AddrPort]*opening
 	arrivals     []*opening // in order of time, those gone since the last sweep included
+	arrived      time.Time  // when the last of them came
+	engines      bool       // players come: engines and verifications run, or soon will
 	unproven     map[netip.Prefix][]*opening
 	sources      *policy.Sources
 	closing      bool // no newcomers any more
@@ -84,6 +86,7 @@ func (s *shard) turn(now time.Time) (n int) {
 		}
 	}
 	s.received.Add(uint64(n))
+	s.engines = len(s.openings) > 0 || now.Sub(s.arrived) < sweepInterval
 	s.sweep(now)
 	return n
 }

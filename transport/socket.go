@@ -19,8 +19,9 @@ type socket interface {
 	receive() []packet
 
 	// wait returns when a datagram may have arrived, wake has been called, or
-	// the time is over. Owner: the shard's loop.
-	wait(timeout time.Duration)
+	// the time is over. With share other goroutines have work to do meanwhile, and
+	// get the processor at once. Owner: the shard's loop.
+	wait(timeout time.Duration, share bool)
 
 	// wake ends a wait, or the next one. Safe for concurrent use.
 	wake()

@@ -1,13 +1,10 @@
 package transport
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,10 +21,7 @@ type native struct {
 	fd     int
 	family int            // unix.AF_INET or AF_INET6
 	local  netip.AddrPort // constant
-	notify int            // eventfd that ends a wait
-
-	waiting atomic.Bool // somebody is in wait, or about to be
-	woken   atomic.Bool // wake has been called since
+	sleep  sleeper
 
 	mu sync.Mutex // wake against close
 	// +checklocks:mu
@@ -61,7 +55,7 @@ func (s *native) sibling() (socket, error) {
 }
 
 func openNative(addr netip.AddrPort, share bool) (*native, error) {
-	s := &native{family: unix.AF_INET6, notify: -1}
+	s := &native{family: unix.AF_INET6, sleep: sleeper{notify: -1}}
 	if addr.Addr().Unmap().Is4() {
 		s.family = unix.AF_INET
 	}
@@ -84,7 +78,7 @@ func openNative(addr netip.AddrPort, share bool) (*native, error) {
 }
 
 func (s *native) bind(addr netip.AddrPort, share bool) (err error) {
-	if s.notify, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+	if err = s.sleep.init(s.fd); err != nil {
 		return err
 	}
 	if share {
@@ -148,37 +142,6 @@ func boundTo(sa unix.Sockaddr) netip.AddrPort {
 
 func (s *native) localAddr() netip.AddrPort { return s.local }
 
-// wait sleeps in ppoll, since the runtime's poller does not know the socket.
-func (s *native) wait(timeout time.Duration) {
-	s.waiting.Store(true)
-	defer s.waiting.Store(false)
-	if s.woken.Swap(false) {
-		return
-	}
-	fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.notify), Events: unix.POLLIN}}
-	ts := unix.NsecToTimespec(int64(timeout))
-	n, err := unix.Ppoll(fds[:], &ts, nil)
-	if err == nil && n > 0 && fds[1].Revents != 0 {
-		var count [8]byte
-		_, _ = unix.Read(s.notify, count[:])
-		s.woken.Store(false)
-	}
-}
-
-// wake costs a system call only when somebody waits.
-func (s *native) wake() {
-	s.woken.Store(true)
-	if !s.waiting.Load() {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		one := binary.NativeEndian.AppendUint64(nil, 1)
-		_, _ = unix.Write(s.notify, one)
-	}
-}
-
 // stats asks the kernel.
 func (s *native) stats() SocketStats {
 	s.mu.Lock()
@@ -208,8 +171,6 @@ func (s *native) close() error {
 }
 
 func (s *native) closeFiles() error {
-	if s.notify >= 0 {
-		_ = unix.Close(s.notify)
-	}
+	s.sleep.close()
 	return unix.Close(s.fd)
 }

@@ -83,7 +83,7 @@ func (s *portable) receive() []packet {
 	return s.batch[:n]
 }
 
-func (s *portable) wait(timeout time.Duration) {
+func (s *portable) wait(timeout time.Duration, _ bool) {
 	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
