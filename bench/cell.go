@@ -66,7 +66,7 @@ func (c *cell) suits(p *peer) bool {
 		return c.Work != "handshake" && c.Work != "idle"
 	case "floor-tick":
 		return c.Work == "paced"
-	case "sallyport-unverified":
+	case "sallyport-unverified", "sallyport-dtls":
 		return c.Work == "handshake"
 	}
 	return true

@@ -53,6 +53,7 @@ var peers = []peer{
 	{"websocket", serveWebSocket, dialWebSocket},
 	{"sallyport", serveSallyport, dialSallyport},
 	{"sallyport-unverified", serveUnverified, dialSallyport},
+	{"sallyport-dtls", serveDTLS, dialDTLS},
 }
 
 func peerNamed(name string) *peer {

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	dtls2 "github.com/pion/dtls/v2"
+	elliptic2 "github.com/pion/dtls/v2/pkg/crypto/elliptic"
 	"github.com/pion/dtls/v2/pkg/crypto/selfsign"
 	"github.com/pion/dtls/v2/pkg/protocol"
 	"github.com/pion/dtls/v2/pkg/protocol/recordlayer"
 	dtls3 "github.com/pion/dtls/v3"
+	elliptic3 "github.com/pion/dtls/v3/pkg/crypto/elliptic"
 	udp2 "github.com/pion/transport/v2/udp"
 )
 
@@ -121,6 +123,7 @@ func dialPion2(j *job) (conn, error) {
 	c, err := dtls2.DialWithContext(ctx, "udp4", to, &dtls2.Config{
 		InsecureSkipVerify: true,
 		CipherSuites:       []dtls2.CipherSuiteID{dtls2.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+		EllipticCurves:     []elliptic2.Curve{elliptic2.P256},
 	})
 	if err != nil {
 		return nil, err
@@ -172,6 +175,7 @@ func dialPion3(j *job) (conn, error) {
 	c, err := dtls3.DialWithOptions("udp4", to,
 		dtls3.WithInsecureSkipVerify(true),
 		dtls3.WithCipherSuites(dtls3.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+		dtls3.WithEllipticCurves(elliptic3.P256),
 	)
 	if err != nil {
 		return nil, err

@@ -47,12 +47,12 @@ func serveQUIC(j *job, n *counters) (endpoint, error) {
 func serverTLS(cert tls.Certificate, protocol string) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{cert}, NextProtos: []string{protocol},
-		CurvePreferences: []tls.CurveID{tls.X25519}, SessionTicketsDisabled: true,
+		CurvePreferences: []tls.CurveID{tls.CurveP256}, SessionTicketsDisabled: true,
 	}
 }
 
 func clientTLS(protocol string) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}, CurvePreferences: []tls.CurveID{tls.X25519}}
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}, CurvePreferences: []tls.CurveID{tls.CurveP256}}
 }
 
 func serveQUICConn(j *job, n *counters, c *quic.Conn) {

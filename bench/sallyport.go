@@ -135,7 +135,7 @@ type trust struct {
 }
 
 func newTrust(e *endpoint) (*trust, error) {
-	root, err := x509.ParseCertificate(e.Root)
+	roots, err := e.roots()
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +143,20 @@ func newTrust(e *endpoint) (*trust, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trust{roots: x509.NewCertPool()}
-	t.roots.AddCert(root)
+	t := &trust{roots: roots}
 	t.issuer, err = token.NewIssuer(token.IssuerConfig{Issuer: issuerName, Audience: audienceName, Key: key})
 	return t, err
+}
+
+// roots vouch for the endpoint.
+func (e *endpoint) roots() (*x509.CertPool, error) {
+	root, err := x509.ParseCertificate(e.Root)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	return pool, nil
 }
 
 // nextPlayer numbers subjects: each signs in once.
