@@ -20,6 +20,9 @@ var ErrSize = errors.New("replay: window size is not a multiple of 64 from 64 to
 // wordBits is the number of bits in a word of the ring.
 const wordBits = 64
 
+// smallWords is the ring of a window up to twice the default, in words.
+const smallWords = 32
+
 // Size returns the window size that a configuration of n means: DefaultSize for zero, else n itself.
 func Size(n int) (int, error) {
 	if n == 0 {
