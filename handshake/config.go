@@ -73,6 +73,5 @@ type Result struct {
 	Peer    [][]byte // the peer's certificates, DER, leaf first; nil without
 	Shown   bool     // the client's end: its own certificate was asked for and shown
 
-	// Flight is the engine's last ChangeCipherSpec and Finished records; see Resend.
-	Flight []byte
+	Flight Flight // the engine's last
 }

@@ -84,7 +84,7 @@ func TestResend(t *testing.T) {
 	server, _ := record.New(&res.Secrets, false, res.Next, 0)
 	peer, _ := record.New(&s, true, 1, 0)
 	for i := range 3 {
-		out, err := res.Resend(server, []byte("dst"))
+		out, err := res.Flight.Resend(server, []byte("dst"))
 		if err != nil || string(out[:3]) != "dst" {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestResend(t *testing.T) {
 			t.Errorf("Finished opens as %v %x, %v", typ, text, err)
 		}
 	}
-	if _, err := new(Result).Resend(server, nil); !errors.Is(err, record.ErrRecord) {
+	if _, err := Flight(nil).Resend(server, nil); !errors.Is(err, record.ErrRecord) {
 		t.Errorf("without a flight: %v", err)
 	}
 }

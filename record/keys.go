@@ -3,33 +3,43 @@ package record
 import (
 	"crypto/aes"
 	"crypto/cipher"
-
-	"github.com/sallyport/sallyport/internal/prefetch"
 )
 
 // half is one direction of a connection: its key, its half of the nonce, and room to build what the cipher
 // wants to see, so that a record costs no allocation.
 type half struct {
-	aead   cipher.AEAD // nil once wiped
+	aead   cipher.AEAD // nil while it rests, and once wiped
 	nonce  [4 + nonceLen]byte
 	ad     [HeaderLen]byte
-	memory []byte // the aead's, for prefetching
+	keyLen uint8 // of key, 0 once wiped
+	key    [32]byte
 }
 
-// newHalf returns the direction with the given AES key and write IV.
-func newHalf(key, iv []byte) half {
-	block, err := aes.NewCipher(key)
+// set gives the direction its AES key and write IV.
+func (d *half) set(key, iv []byte) {
+	d.keyLen = uint8(copy(d.key[:], key))
+	copy(d.nonce[:4], iv)
+}
+
+// ready reports whether there is a key, and expands it if it rests.
+func (d *half) ready() bool { return d.aead != nil || d.expand() }
+
+func (d *half) expand() bool {
+	if d.keyLen == 0 {
+		return false
+	}
+	block, err := aes.NewCipher(d.key[:d.keyLen])
 	if err != nil {
 		panic("record: " + err.Error()) // key lengths come from Suite.params
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
+	if d.aead, err = cipher.NewGCM(block); err != nil {
 		panic("record: " + err.Error())
 	}
-	h := half{aead: aead, memory: prefetch.Memory(aead)}
-	copy(h.nonce[:4], iv)
-	return h
+	return true
 }
+
+// rest lets go of the expanded key.
+func (d *half) rest() { d.aead = nil }
 
 // prepare sets the nonce and the additional data for one record: "additional_data = seq_num +
 // TLSCompressed.type + TLSCompressed.version + TLSCompressed.length" (RFC 5246 6.2.3.3), where seq_num is

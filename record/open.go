@@ -14,7 +14,7 @@ func (c *Conn) Open(rec []byte) (ContentType, []byte, error) {
 	if h.Length != len(rec)-HeaderLen || h.Length < nonceLen+tagLen || h.Length > nonceLen+MaxPlaintext+tagLen {
 		return 0, nil, ErrRecord
 	}
-	if c.in.aead == nil || c.failed >= MaxFailedOpens {
+	if c.failed >= MaxFailedOpens || !c.in.ready() {
 		return 0, nil, ErrExhausted
 	}
 	// "If the received record falls within the window and is new, or if the packet is to the right of the

@@ -10,7 +10,7 @@ import "github.com/sallyport/sallyport/internal/prefetch"
 func (c *Conn) PrefetchOpen(stage int) byte {
 	switch stage {
 	case 0:
-		return c.in.nonce[0] ^ byte(c.failed)
+		return c.in.nonce[0] ^ byte(c.window.Highest())
 	case 1:
 		return c.in.touch() ^ c.window.Prefetch()
 	}
@@ -29,6 +29,19 @@ func (c *Conn) PrefetchSeal(stage int) byte {
 	return 0
 }
 
+// touch reads the key schedule, and behind it what every record needs of the
+// rest: the last power but one of the hash key, and the sizes before the table of
+// its powers. The other powers are for records of 128 bytes and more.
 func (d *half) touch() byte {
-	return prefetch.Touch(prefetch.Schedule(d.memory)) ^ prefetch.Touch(prefetch.Tables(d.memory))
+	return prefetch.Lines(&d.aead, 0, prefetch.ScheduleLines) ^ prefetch.Lines(&d.aead, hashKey, 1) ^
+		prefetch.Lines(&d.aead, lengths, 1)
 }
+
+// hashKey and lengths are offsets in the memory of an AES-GCM.
+var hashKey, lengths = func() (int, int) {
+	const powers = 256
+	h := half{keyLen: 16}
+	h.expand()
+	size := prefetch.Size(h.aead)
+	return max(0, size-16), max(0, size-powers-8)
+}()

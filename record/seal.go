@@ -11,7 +11,7 @@ import (
 //
 // Owner: one goroutine, which may be another than Open's.
 func (c *Conn) Seal(dst []byte, typ ContentType, plaintext []byte) ([]byte, error) {
-	if c.out.aead == nil || c.next >= MaxRecords {
+	if c.next >= MaxRecords || !c.out.ready() {
 		return dst, ErrExhausted
 	}
 	if len(plaintext) > MaxPlaintext {
@@ -57,7 +57,7 @@ func (c *Conn) Reseal(dst, rec []byte) ([]byte, error) {
 	if !ok || !h.protected() || h.Length != len(rec)-HeaderLen || len(rec) < Overhead {
 		return dst, ErrRecord
 	}
-	if c.out.aead == nil {
+	if !c.out.ready() {
 		return dst, ErrExhausted
 	}
 	c.out.prepare(rec[HeaderLen:Prefix], h, len(rec)-Overhead)

@@ -15,38 +15,34 @@ import (
 // Line is the length of a cache line in bytes on the processors in use.
 const Line = 64
 
-// Memory is what a pointer in an interface points to, as bytes to Touch: of a
-// cipher from the standard library, say, whose fields are out of reach. It must
-// not change any more. It is nil for anything but a pointer.
-func Memory(v any) []byte {
+// ScheduleLines is what of an AES cipher's memory encryption with a 128-bit key
+// reads: it stands first, and the schedule for decryption behind it. Where the
+// standard library lays it out otherwise, the wrong lines are read, which costs
+// time and nothing else.
+const ScheduleLines = 3
+
+// Size is the size in bytes of what the pointer in v points to: of a cipher from
+// the standard library, say, whose fields are out of reach. It is 0 for anything
+// but a pointer.
+func Size(v any) int {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return nil
+		return 0
 	}
-	return unsafe.Slice((*byte)(p.UnsafePointer()), p.Type().Elem().Size())
+	return int(p.Type().Elem().Size())
 }
 
-// ScheduleLen is what of an AES cipher's memory encryption with a 128-bit key
-// reads: it stands first, and the schedule for decryption behind it. An AES-GCM
-// has its tables after both.
-const ScheduleLen = 3 * Line
-
-// Schedule is that part of a Memory. Where the standard library lays it out
-// otherwise, the wrong lines are read, which costs time and nothing else.
-func Schedule(m []byte) []byte { return m[:min(len(m), ScheduleLen)] }
-
-// Tables is what follows the schedules in an AES-GCM's memory.
-func Tables(m []byte) []byte { return m[min(len(m), tablesFrom):] }
-
-// tablesFrom is where they begin: behind two schedules of 240 bytes and a
-// length.
-const tablesFrom = 8 + 2*240
-
-// Touch reads a byte of each cache line of b. The sum is there to be kept, so
-// that the compiler does not leave the reading out.
-func Touch(b []byte) (sum byte) {
-	for i := 0; i < len(b); i += Line {
-		sum ^= b[i]
+// Lines reads a byte of each of n cache lines of what the pointer in an interface
+// points to, beginning at offset from; all must lie within its Size. It is 0 for
+// an interface that is nil. The sum is there to be kept, so that the compiler
+// does not leave the reading out.
+func Lines[Interface any](v *Interface, from, n int) (sum byte) {
+	object := (*[2]unsafe.Pointer)(unsafe.Pointer(v))[1]
+	if object == nil {
+		return 0
+	}
+	for i := range n {
+		sum ^= *(*byte)(unsafe.Add(object, from+i*Line))
 	}
 	return sum
 }

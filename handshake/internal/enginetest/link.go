@@ -115,7 +115,7 @@ func (e *End) open(b []byte) {
 		case typ == record.ApplicationData:
 			e.got = append(e.got, string(text))
 		case typ == record.Handshake && handshake.IsFinished(text) && !e.client:
-			if out, err := e.res.Resend(e.rec, nil); err == nil {
+			if out, err := e.res.Flight.Resend(e.rec, nil); err == nil {
 				e.resent++
 				e.link.Send(false)(out)
 			}
