@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 
-	"github.com/sallyport/sallyport/internal/prefetch"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -14,25 +13,37 @@ import (
 // One goroutine at a time: the block it works in is a field, so that the call
 // through the cipher's interface does not allocate.
 type cmac struct {
-	cipher cipher.Block
-	subkey [16]byte // K1
+	cipher cipher.Block // nil while it rests, and once wiped
+	subkey [16]byte     // K1
 	block  [16]byte
-	memory []byte // the cipher's, for prefetching
+	key    [16]byte
 }
 
-func (m *cmac) init(key []byte) error {
-	c, err := aes.NewCipher(key)
-	if err != nil {
-		return err
-	}
-	m.cipher, m.memory = c, prefetch.Memory(c)
-	c.Encrypt(m.subkey[:], m.subkey[:])
+func (m *cmac) init(key []byte) {
+	copy(m.key[:], key)
+	m.expand()
+	m.subkey = [16]byte{}
+	m.cipher.Encrypt(m.subkey[:], m.subkey[:])
 	double(&m.subkey)
-	return nil
 }
+
+// expand makes the cipher, of 512 bytes.
+func (m *cmac) expand() {
+	c, err := aes.NewCipher(m.key[:])
+	if err != nil {
+		panic("session: " + err.Error()) // there is no other length
+	}
+	m.cipher = c
+}
+
+// rest lets go of the cipher, until the next tag.
+func (m *cmac) rest() { m.cipher = nil }
 
 // tag authenticates what m.block holds, and overwrites it.
 func (m *cmac) tag() (t wire.Tag) {
+	if m.cipher == nil {
+		m.expand()
+	}
 	for i := range m.block {
 		m.block[i] ^= m.subkey[i]
 	}
@@ -42,7 +53,7 @@ func (m *cmac) tag() (t wire.Tag) {
 }
 
 // wipe erases what can be reached; the cipher's own schedule is left to the
-// garbage collector.
+// garbage collector. Nothing may be tagged afterwards.
 func (m *cmac) wipe() { *m = cmac{} }
 
 // double multiplies by x in GF(2^128), without a branch on the key.

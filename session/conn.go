@@ -27,11 +27,12 @@ type Conn struct {
 	why     audit.Drop // once closed
 	strayed bool       // the path is now outside prefix
 	badTags int
-	session *Session  // nil before EventJoined
+	session *Session  // nil before EventJoined; then it is own
 	answer  *answer   // what a repeated HELLO or RENEW is told
 	since   time.Time // when this state or the last accepted datagram began
 	rate    policy.Bucket
 	gate    *Gate // constant
+	own     Session
 
 	link
 
@@ -50,12 +51,28 @@ type answer struct {
 	reply  Reply
 }
 
-// NewConn returns the machine for a new connection from addr.
+// NewConn returns a Conn after Init.
 func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
-	c := &Conn{gate: g, channel: ch, since: now, prefix: policy.NetworkPrefix(addr)}
-	c.overlap = g.config.Overlap
+	c := new(Conn)
+	c.Init(g, now, ch, addr)
 	return c
 }
+
+// Init makes a zero Conn the machine for a new connection from addr. From then on it must not be copied.
+func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
+	c.gate, c.channel, c.since, c.prefix = g, ch, now, policy.NetworkPrefix(addr)
+	c.overlap = g.config.Overlap
+}
+
+// RestHandle lets go of what is expanded from keys, half a kilobyte, for a
+// player who is silent. The next datagram expands it again, which costs an
+// allocation. It belongs to the receiving half.
+func (c *Conn) RestHandle() { c.restIn() }
+
+// RestAppend is RestHandle's twin for a player to whom nothing is sent, if
+// silent says so; besides, it erases the keys of epochs that are over. It
+// belongs to the sending half.
+func (c *Conn) RestAppend(silent bool) { c.restOut(silent) }
 
 // Session is the player's session; nil before EventJoined.
 func (c *Conn) Session() *Session { return c.session }

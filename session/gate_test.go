@@ -61,7 +61,8 @@ func TestGateIDs(t *testing.T) {
 	var live []*Session
 	for i, want := range []uint32{7, 8, 9} {
 		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
-		s := newSession(c, phone)
+		s := new(Session)
+		s.init(c, phone)
 		if drop := g.admit(begin, c, s); drop != audit.DropNone || s.ID() != want {
 			t.Fatalf("id %d, drop %v; want %d", s.ID(), drop, want)
 		}

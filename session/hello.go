@@ -121,7 +121,8 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	if !c.authorized(claims, p.hello.scope) {
 		return c.refuse(audit.DropScope)
 	}
-	s := newSession(claims, p.hello.fingerprint)
+	s := &c.own
+	s.init(claims, p.hello.fingerprint)
 	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
 		return c.refuse(drop)
 	}

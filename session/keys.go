@@ -83,28 +83,31 @@ type epoch struct {
 	token   []byte // the identity token it stands for, kept for BEARER only
 }
 
-// newEpoch derives both directions' keys as seen from one end.
+// newEpoch returns an epoch after init.
 func (s *schedule) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
+	e := new(epoch)
+	return e, e.init(s, secret, number, isClient)
+}
+
+// init derives both directions' keys as seen from one end.
+func (e *epoch) init(s *schedule, secret *[32]byte, number uint32, isClient bool) error {
 	in, out := fromClient, fromServer
 	if isClient {
 		in, out = out, in
 	}
-	e := &epoch{number: number}
+	e.number = number
 	for _, half := range []struct {
 		mac       *cmac
 		direction byte
 	}{{&e.in, in}, {&e.out, out}} {
 		key, err := s.key(secret, half.direction, number)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		err = half.mac.init(key)
+		half.mac.init(key)
 		clear(key)
-		if err != nil {
-			return nil, err
-		}
 	}
-	return e, nil
+	return nil
 }
 
 // bits is how an envelope names the epoch.

@@ -29,6 +29,7 @@ type link struct {
 	next          *epoch // made, not yet used by the peer
 	previous      *epoch // good until previousUntil
 	previousUntil time.Time
+	first         epoch // current points to it until a renewal
 
 	// Sending half. The receiving half stores into sending and ended.
 	sending  atomic.Pointer[epoch] // nil before the session
@@ -43,15 +44,35 @@ type link struct {
 // begin starts the session's first epoch.
 func (l *link) begin(s schedule, secret *[32]byte, number uint32, window int) error {
 	l.schedule = s
-	e, err := s.newEpoch(secret, number, l.isClient)
-	if err != nil {
+	if err := l.first.init(&s, secret, number, l.isClient); err != nil {
 		return err
 	}
 	l.id = s.session
 	l.window = *replay.NewWindow(window)
-	l.current = e
-	l.sending.Store(e)
+	l.current = &l.first
+	l.sending.Store(l.current)
 	return nil
+}
+
+// restIn lets go of the receiving half's ciphers, until the next datagram.
+func (l *link) restIn() {
+	for _, e := range []*epoch{l.current, l.next, l.previous} {
+		if e != nil {
+			e.in.rest()
+		}
+	}
+}
+
+// restOut does so with the sending half's if it is silent, and erases what it
+// has no use for any more.
+func (l *link) restOut(silent bool) {
+	e := l.sending.Load()
+	if e != nil && silent {
+		e.out.rest()
+	}
+	if e != &l.first {
+		l.first.out.wipe()
+	}
 }
 
 // end lets nothing in any more, and nothing out but a CLOSE.

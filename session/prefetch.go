@@ -2,34 +2,30 @@ package session
 
 import "github.com/sallyport/sallyport/internal/prefetch"
 
-// PrefetchHandle reads the memory that the next datagram's Handle needs, in
-// three stages: what the Conn points from, what it points to, and the cipher
-// behind that. Call it for a batch of connections, stage by stage. It changes
-// nothing. It belongs to the receiving half.
+// PrefetchHandle reads the memory that the next datagram's Handle needs, in two
+// stages: the Conn itself, then what it points to. Call it for a batch of
+// connections, stage by stage. It changes nothing. It belongs to the receiving
+// half.
 func (c *Conn) PrefetchHandle(stage int) byte {
-	if c.state != live {
+	switch {
+	case stage == 0:
+		return byte(c.state) ^ byte(c.own.expires.Load()) ^ byte(c.window.Highest()) ^
+			byte(c.previousUntil.Nanosecond()) ^ c.first.in.block[0]
+	case c.state != live:
 		return 0
 	}
-	switch stage {
-	case 0:
-		return byte(c.id) ^ byte(c.window.Highest()) ^ byte(c.previousUntil.Nanosecond())
-	case 1:
-		return c.window.Prefetch() ^ c.current.in.block[0] ^ byte(c.session.expires.Load())
-	}
-	return prefetch.Touch(prefetch.Schedule(c.current.in.memory))
+	return c.window.Prefetch() ^ prefetch.Lines(&c.current.in.cipher, 0, prefetch.ScheduleLines)
 }
 
 // PrefetchAppend does for Append what PrefetchHandle does for Handle. It belongs
 // to the sending half.
 func (c *Conn) PrefetchAppend(stage int) byte {
-	e := c.sending.Load()
-	switch {
-	case e == nil:
-		return 0
-	case stage == 0:
-		return byte(c.sequence)
-	case stage == 1:
-		return e.out.block[0]
+	if stage == 0 {
+		return byte(c.sequence) ^ c.first.out.block[0] ^ byte(c.id)
 	}
-	return prefetch.Touch(prefetch.Schedule(e.out.memory))
+	e := c.sending.Load()
+	if e == nil {
+		return 0
+	}
+	return prefetch.Lines(&e.out.cipher, 0, prefetch.ScheduleLines)
 }

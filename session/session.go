@@ -24,15 +24,15 @@ type Session struct {
 	revoked atomic.Bool
 }
 
-func newSession(claims *token.Claims, f Fingerprint) *Session {
-	s := &Session{issuer: claims.Issuer, subject: claims.Subject, scope: claims.Scope, fingerprint: f}
+func (s *Session) init(claims *token.Claims, f Fingerprint) {
+	s.issuer, s.subject, s.scope, s.fingerprint = claims.Issuer, claims.Subject, claims.Scope, f
 	s.adopt(claims)
-	return s
 }
 
 // adopt takes over what a newer identity token says.
 func (s *Session) adopt(claims *token.Claims) {
-	s.tokenID.Store(&claims.ID)
+	id := claims.ID // a pointer into claims would keep all of it
+	s.tokenID.Store(&id)
 	s.expires.Store(claims.Expires.UnixNano())
 }
 
