@@ -40,7 +40,7 @@ var imports = map[string][]string{
 	"session": {"wire", "replay", "policy", "audit", "token", "internal/prefetch"},
 	"transport": {
 		"wire", "replay", "policy", "audit", "token", "record", "session",
-		"handshake", "handshake/pion2", "handshake/pion3", "golang.org/x/sys",
+		"handshake", "handshake/pion2", "handshake/pion3", "internal/addrtable", "golang.org/x/sys",
 	},
 	"nakamabridge": {"session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
@@ -54,7 +54,8 @@ var imports = map[string][]string{
 	"examples/internal/gameserver": {"..."},
 	"examples/internal/soak":       {"..."},
 
-	"internal/prefetch": {},
+	"internal/addrtable": {},
+	"internal/prefetch":  {},
 
 	"internal/simnet":  {},
 	"internal/testkit": {"token", "record", "handshake", "handshake/pion2", "handshake/pion3"},
