@@ -40,24 +40,34 @@ type ends struct {
 	now    time.Time
 }
 
-// newEnds joins a player to a shard by hand, without a handshake.
+// newEnds joins a player to a shard on a socket in memory.
 func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
-	issuer := testkit.NewIssuer(t)
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Listen("", Config{
-		Conn: conn, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
+	return joinEnds(t, "", conn, func(s *Server) *ends {
+		e := &ends{out: &memory{}, addr: addr}
+		e.shard = newShard(s, e.out)
+		e.shard.handler = h.withDefaults()
+		return e
+	})
+}
+
+// joinEnds joins a player to a server by hand, without a handshake. place says
+// to which shard, and from where.
+func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *Server) *ends) *ends {
+	issuer := testkit.NewIssuer(t)
+	s, err := Listen(address, Config{
+		Conn: conn, Shards: 1, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
 		Session: session.Config{Rate: 1 << 30, Burst: 1 << 30, BadTags: 1 << 30},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	e := &ends{out: &memory{}, addr: addr, buf: make([]byte, 0, bufferLen), now: time.Now()}
-	e.shard = newShard(s, e.out)
-	e.shard.handler = h.withDefaults()
+	e := place(s)
+	e.buf, e.now = make([]byte, 0, bufferLen), time.Now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
 	if e.record, err = record.New(&secrets, true, 1, 0); err != nil {
@@ -65,7 +75,7 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 	}
 	result := &handshake.Result{Secrets: secrets, Next: 1}
 	ch := channel(result)
-	a, err := e.shard.newAssociation(e.now, addr, result)
+	a, err := e.shard.newAssociation(e.now, e.addr, result)
 	if err != nil {
 		t.Fatal(err)
 	}

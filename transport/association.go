@@ -15,19 +15,27 @@ import (
 // top, and the address it lives at. It belongs to its shard; what it seals, to
 // the shard's outbox.
 type association struct {
-	shard *shard         // constant
-	addr  netip.AddrPort // constant: another address is another association
+	shard  *shard         // constant
+	addr   netip.AddrPort // constant: another address is another association
+	player *Player        // nil before EventJoined; then it is self
 
-	record  *record.Conn // Open is the shard's, Seal the outbox's
-	session machine      // Append is the outbox's, the rest the shard's
-	player  *Player      // nil before EventJoined
+	// What every datagram needs stands together, in one piece of memory: Open and
+	// Handle are the shard's, Seal and Append the outbox's.
+	session machine // &match, or what a DTLSServer has instead
+	record  record.Conn
+	match   session.Conn
+	self    Player
 
-	flight  *handshake.Result // to answer a repeat of the peer's last flight; nil when the peer cannot need it
-	resent  time.Time         // when it was last done
+	flight  handshake.Flight // to answer a repeat of the peer's last one; nil when the peer cannot need it
+	resent  time.Time        // when it was last done
 	born    time.Time
 	removal time.Time // when a closed association goes; zero while its session may live
-	place   int       // in shard.order, or unproven
+	place   int       // in shard.order, unproven or removed
+
+	opened, sealed uint64 // by record when last looked at: a half that stands still rests
 }
+
+func (a *association) address() netip.AddrPort { return a.addr }
 
 // machine is what an association carries: a *session.Conn, or in a DTLSServer
 // nothing but payloads.
@@ -38,12 +46,17 @@ type machine interface {
 	Tick(now time.Time) (session.Reply, session.Event)
 	Close(reason wire.Reason) (session.Reply, session.Event)
 	Session() *session.Session // nil before EventJoined
+	RestHandle()
+	RestAppend(silent bool)
 	PrefetchHandle(stage int) byte
 	PrefetchAppend(stage int) byte
 }
 
-// unproven is the place of an association under whose keys nothing has opened.
-const unproven = -1
+// The places of an association that has none in shard.order.
+const (
+	unproven = -1 // nothing has opened under its keys
+	removed  = -2
+)
 
 // channel is what the session machine has to know of the handshake's result.
 func channel(r *handshake.Result) session.Channel {
@@ -57,38 +70,53 @@ func channel(r *handshake.Result) session.Channel {
 
 // newAssociation takes over from the engine.
 func (s *shard) newAssociation(now time.Time, addr netip.AddrPort, r *handshake.Result) (*association, error) {
-	rc, err := record.New(&r.Secrets, false, r.Next, s.server.config.Session.Window)
-	if err != nil {
+	a := &association{shard: s, addr: addr, flight: r.Flight, born: now, place: unproven}
+	if err := a.record.Init(&r.Secrets, false, r.Next, s.server.config.Session.Window); err != nil {
 		return nil, err
 	}
-	a := &association{shard: s, addr: addr, record: rc, flight: r, born: now, place: unproven}
 	a.session = s.server.machine(now, a, r)
 	r.Secrets.Wipe()
 	return a, nil
 }
 
+// rest lets the keys of a silent player lie unexpanded: of 4 KB they are most.
+func (a *association) rest() {
+	if n := a.record.Opened(); n == a.opened {
+		a.record.RestOpen()
+		a.session.RestHandle()
+	} else {
+		a.opened = n
+	}
+	a.shard.out.mu.Lock()
+	defer a.shard.out.mu.Unlock()
+	n := a.record.Sealed()
+	if n == a.sealed {
+		a.record.RestSeal()
+	}
+	a.session.RestAppend(n == a.sealed)
+	a.sealed = n
+}
+
 // adopt puts an association in its address's place. What was there before has
 // been replaced by its own owner, who has just proved it (RFC 6347 4.2.8).
 func (s *shard) adopt(now time.Time, a *association) {
-	if old := s.associations[a.addr]; old != nil {
+	if old := s.associations.Get(a.addr); old != nil {
 		s.replace(now, old)
 	}
-	s.associations[a.addr], s.last = a, nil
+	s.associations.Set(a)
 	a.place = len(s.order)
 	s.order = append(s.order, a)
 }
 
 // remove forgets an association whose session is over.
 func (s *shard) remove(a *association) {
-	if s.associations[a.addr] == a {
-		delete(s.associations, a.addr)
-		s.last = nil
-	}
+	s.associations.Remove(a)
 	last := len(s.order) - 1
 	s.order[a.place] = s.order[last]
 	s.order[a.place].place = a.place
 	s.order[last] = nil
 	s.order = s.order[:last]
+	a.place = removed
 	s.out.mu.Lock()
 	a.record.Wipe()
 	s.out.mu.Unlock()

@@ -119,6 +119,12 @@ func (b *bare) Verified(time.Time, *token.Claims, error) (session.Reply, session
 // Session implements machine.
 func (b *bare) Session() *session.Session { return nil }
 
+// RestHandle implements machine: there is nothing that could rest.
+func (b *bare) RestHandle() {}
+
+// RestAppend implements machine.
+func (b *bare) RestAppend(bool) {}
+
 // PrefetchHandle implements machine: there is nothing to read.
 func (b *bare) PrefetchHandle(int) byte { return 0 }
 

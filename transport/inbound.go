@@ -41,8 +41,8 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 // association finds the one at an address. Datagrams of one player often follow
 // each other, so the last answer is looked at first.
 func (s *shard) association(addr netip.AddrPort) *association {
-	if s.last == nil || s.last.addr != addr {
-		s.last = s.associations[addr]
+	if s.last == nil || s.last.addr != addr || s.last.place < 0 {
+		s.last = s.associations.Get(addr)
 	}
 	return s.last
 }
@@ -153,5 +153,5 @@ func (s *shard) repeatFlight(now time.Time, a *association) {
 		return
 	}
 	a.resent = now
-	s.out.raw(a.addr, func(dst []byte) ([]byte, error) { return a.flight.Resend(a.record, dst) })
+	s.out.raw(a.addr, func(dst []byte) ([]byte, error) { return a.flight.Resend(&a.record, dst) })
 }

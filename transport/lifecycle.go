@@ -58,7 +58,8 @@ func (s *shard) verified(now time.Time, a *association, claims *token.Claims, er
 }
 
 func (s *shard) joined(now time.Time, a *association, ev session.Event) {
-	a.player = &Player{association: a, session: a.session.Session()}
+	a.player = &a.self
+	a.player.association, a.player.session = a, a.session.Session()
 	if n := s.sessions.Add(1); n > s.peak.Load() {
 		s.peak.Store(n)
 	}

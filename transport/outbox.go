@@ -52,7 +52,7 @@ func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
 // +checklocks:o.mu
 func (o *outbox) put(a *association, kind wire.Kind, body []byte) error {
 	p := o.next(a.addr)
-	b, err := sealEnvelope(p.buf[:0], a.record, a.session, kind, body)
+	b, err := sealEnvelope(p.buf[:0], &a.record, a.session, kind, body)
 	if err != nil {
 		return err
 	}

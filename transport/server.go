@@ -59,7 +59,8 @@ func Listen(address string, config Config) (*Server, error) {
 	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {
-		return gate.NewConn(now, channel(r), a.addr.Addr())
+		a.match.Init(gate, now, channel(r), a.addr.Addr())
+		return &a.match
 	}
 	s.certificate.Store(&config.Certificate)
 	s.handshake = handshake.Config{
@@ -117,8 +118,8 @@ func (s *shard) broadcast(payload []byte) {
 	defer s.out.mu.Unlock()
 	list := s.players.list
 	for i, p := range list {
-		if i%batchLen == 0 && len(list) >= prefetchFrom {
-			s.out.prefetch(list[i:min(i+batchLen, len(list))])
+		if i%prefetchLen == 0 && len(list) >= prefetchFrom {
+			s.out.prefetch(list[i:min(i+prefetchLen, len(list))])
 		}
 		if !p.gone.Load() {
 			_ = s.out.put(p.association, wire.KindData, payload) // a lost datagram

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/policy"
 )
 
@@ -25,10 +26,11 @@ type shard struct {
 	// Owned by the turn.
 	handler      Handler
 	scratch      []byte
-	found        []*association // a batch's, for prefetch
-	read         byte           // what prefetch has read: kept, so that it is read
-	associations map[netip.AddrPort]*association
-	last         *association   // what association found last; nil when it may be wrong
+	hashes       [prefetchLen]uint32 // of some packets' addresses
+	found        [prefetchLen]*association
+	read         byte // what prefetch has read: kept, so that it is read
+	associations *addrtable.Table[association]
+	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
 	sweptAt      time.Time
@@ -60,13 +62,12 @@ type shard struct {
 func newShard(server *Server, sock socket) *shard {
 	s := &shard{
 		server: server, socket: sock, local: net.UDPAddrFromAddrPort(sock.localAddr()),
-		associations: make(map[netip.AddrPort]*association),
+		associations: addrtable.New((*association).address),
 		openings:     make(map[netip.AddrPort]*opening),
 		unproven:     make(map[netip.Prefix][]*opening),
 		sources:      policy.NewSources(server.config.Sources),
 		turns:        make(chan struct{}, 1),
 	}
-	s.found = make([]*association, 0, batchLen)
 	s.out.socket, s.out.batch = sock, newBatch(batchLen)
 	return s
 }
@@ -76,9 +77,8 @@ func (s *shard) turn(now time.Time) (n int) {
 	s.delivered(now)
 	for n < maxPerTurn {
 		packets := s.socket.receive()
-		s.prefetch(packets)
-		for i := range packets {
-			s.datagram(now, packets[i].addr, packets[i].buf)
+		for some := range slices.Chunk(packets, prefetchLen) {
+			s.datagrams(now, some)
 		}
 		n += len(packets)
 		if len(packets) < batchLen {
@@ -89,6 +89,21 @@ func (s *shard) turn(now time.Time) (n int) {
 	s.engines = len(s.openings) > 0 || now.Sub(s.arrived) < sweepInterval
 	s.sweep(now)
 	return n
+}
+
+// datagrams handles a few packets, whose memory is fetched beforehand when there
+// are so many players that it will not be at hand.
+func (s *shard) datagrams(now time.Time, packets []packet) {
+	crowded := len(s.order) >= prefetchFrom
+	if crowded {
+		s.prefetch(packets)
+	}
+	for i := range packets {
+		if crowded {
+			s.last = s.found[i]
+		}
+		s.datagram(now, packets[i].addr, packets[i].buf)
+	}
 }
 
 // post has f run in the shard's next turn, which comes soon.
@@ -146,6 +161,7 @@ func (s *shard) tick(now time.Time, a *association) {
 	if a.flight != nil && now.Sub(a.born) >= resendTime {
 		a.flight = nil
 	}
+	a.rest()
 	reply, ev := a.session.Tick(now)
 	s.drop(ev.Drop)
 	s.outcome(now, a, reply, ev)

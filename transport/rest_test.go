@@ -1,0 +1,46 @@
+package transport
+
+import (
+	"runtime"
+	"testing"
+)
+
+// mallocs is how many objects f allocates.
+func mallocs(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
+}
+
+// "lets the keys of a silent player lie unexpanded": who is looked at twice and
+// has said nothing in between rests, and comes back as before.
+func TestRest(t *testing.T) {
+	got := 0
+	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) {
+		if got++; p.Send(b) != nil {
+			t.Error("not sent")
+		}
+	}})
+	a := e.shard.associations.Get(e.addr)
+	echo := func() {
+		e.shard.datagram(e.now, e.addr, e.data([]byte("payload")))
+		e.shard.out.flush()
+	}
+	echo()
+	a.rest()
+	if n := testing.AllocsPerRun(runs, func() { echo(); a.rest() }); n != 0 {
+		t.Errorf("%v allocations while nobody is silent", n)
+	}
+	a.rest()
+	if n := mallocs(echo); n < 4 {
+		t.Errorf("%d allocations after a silence: the keys of four ciphers are still expanded", n)
+	}
+	if n := testing.AllocsPerRun(runs, echo); n != 0 {
+		t.Errorf("%v allocations after the return", n)
+	}
+	if want := 1 + runs + 1 + 1 + runs + 1; got != want {
+		t.Errorf("%d of %d came", got, want)
+	}
+}
