@@ -20,7 +20,7 @@
 //	ingest     players send all they can, the server counts      one in
 //	paced      60 datagrams a second from each player            one in and one out
 //	handshake  connect, first echo, close; so many at once       one player
-//	idle       connect, one echo, then nothing                   bytes of one player
+//	idle       connect, one echo, then 3 s of nothing            bytes of one player
 //
 // Run it in this folder:
 //

@@ -77,6 +77,9 @@ func (p *plan) measure(j job, round int) (*result, error) {
 	return r, err
 }
 
+// settle is after how many times the warm-up a crowd counts as idle: 3 s.
+const settle = 6
+
 // crowd measures memory: a server alone, and after the players have come.
 func (p *plan) crowd(j *job, r *result, server *process) error {
 	var before, after sample
@@ -88,7 +91,7 @@ func (p *plan) crowd(j *job, r *result, server *process) error {
 		return err
 	}
 	defer client.stop()
-	time.Sleep(p.warm)
+	time.Sleep(settle * p.warm)
 	if err := server.ask(askCollect, &after); err != nil {
 		return err
 	}
