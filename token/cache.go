@@ -40,11 +40,23 @@ func (c *cache) find(hash uint64, raw []byte) *verified {
 	set := &c.sets[hash%cacheSets]
 	for i := range set {
 		t := set[i].Load()
-		if t != nil && t.hash == hash && subtle.ConstantTimeCompare(t.raw, raw) == 1 {
+		if t != nil && t.hash == hash && equal(t.raw, raw) {
 			return t
 		}
 	}
 	return nil
+}
+
+// equal compares in a time that depends on the lengths alone, as crypto/subtle does, but eight bytes at a time: of what
+// it costs to recognise a token of 1 KB, a byte at a time would be most.
+func equal(a, b []byte) bool {
+	var diff uint64
+	for len(a) >= 8 && len(b) >= 8 {
+		diff |= binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+		a, b = a[8:], b[8:]
+	}
+	// What is left decides about the rest, and about lengths that differ.
+	return subtle.ConstantTimeCompare(a, b)&subtle.ConstantTimeEq(int32(diff|diff>>32), 0) == 1
 }
 
 // add remembers raw, whose signature has just been found good.

@@ -11,10 +11,12 @@ import (
 // Claims says who holds a verified token and what it is good for. It is shared by all who present the same
 // token: read it, never change it. Times have no monotonic part; an optional one that is missing is zero.
 type Claims struct {
-	Issuer   string   // the profile's
+	Issuer   string   // the profile's Name
 	Subject  string   // the player: 1 to 128 bytes of UTF-8 without control characters
 	ID       string   // jti, else "sha256:" and the hash of what was signed: names the token for revocation, never empty
 	SignIn   string   // what all tokens of one sign-in share (origin_jti, tid), or empty
+	Username string   // by which the player signs in (username, cognito:username, usn), or empty; it may change hands
+	Groups   []string // of the player (cognito:groups), at most 100, or none
 	Scope    string   // see HasScope
 	Platform string   // of the client it was made for, or empty
 	Build    string   // of the client it was made for, or empty
@@ -39,8 +41,8 @@ func (c *Claims) HasScope(name string) bool {
 // claimNames are the claims we read in some form of token.
 var claimNames = []string{
 	"iss", "aud", "sub", "jti", "exp", "nbf", "iat", "scope", "platform", "build", "cnf", // FormStandard
-	"client_id", "token_use", "origin_jti", // FormCognito
-	"uid", "tid", // FormNakama
+	"client_id", "token_use", "origin_jti", "username", "cognito:username", "cognito:groups", // FormCognito, FormCognitoID
+	"uid", "tid", "usn", // FormNakama
 }
 
 // parseClaims reads the decoded second segment. Nothing of the token is parsed a second time after it.
@@ -57,7 +59,7 @@ func parseClaims(b []byte) (object, error) {
 func (p *Profile) claims(o object, signed []byte) (*Claims, error) {
 	r := reader{o: o}
 	c := &Claims{
-		Issuer:   p.Issuer,
+		Issuer:   p.Name,
 		Scope:    r.scope("scope"),
 		Platform: r.text("platform", maxText), Build: r.text("build", maxText),
 		Expires: r.date("exp"), NotBefore: r.date("nbf"), IssuedAt: r.date("iat"),
@@ -73,6 +75,9 @@ func (p *Profile) claims(o object, signed []byte) (*Claims, error) {
 	}
 	if p.Form != FormNakama && !slices.ContainsFunc(c.Audience, p.serves) {
 		return nil, ErrAudience
+	}
+	if len(p.Groups) > 0 && !slices.ContainsFunc(c.Groups, p.admits) {
+		return nil, ErrGroup
 	}
 	return c, nil
 }

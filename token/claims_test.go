@@ -54,7 +54,7 @@ func TestClaims(t *testing.T) {
 		t.Errorf("Cognito: %+v, %v", c, err)
 	}
 	c, err = verify(t, v, nakama().String())
-	if err != nil || c.Issuer != "nakama" || c.Subject[:8] != "8750a1c4" || c.SignIn[:8] != "d3ff70a3" || c.ID == c.SignIn {
+	if err != nil || c.Issuer != "nakama" || c.Subject[:8] != "8750a1c4" || c.Username != "ann" || c.SignIn[:8] != "d3ff70a3" || c.ID == c.SignIn {
 		t.Errorf("Nakama: %+v, %v", c, err)
 	}
 }

@@ -30,8 +30,21 @@
 //
 //   - [Issuer.Profile] for tokens minted here (ES256, typ at+jwt, at most 15 minutes);
 //   - [FormStandard] with Type "at+jwt" for an identity provider that follows RFC 9068;
-//   - [FormCognito] with RS256 for Amazon Cognito access tokens (client_id stands for aud);
+//   - [NewCognito] for a user pool of Amazon Cognito, which knows its issuers, keys and forms ([FormCognito] for access
+//     tokens, in which client_id stands for aud, [FormCognitoID] for ID tokens);
 //   - [FormNakama] with HS256 for Nakama session tokens (uid and tid stand for sub and jti; no iss, no aud).
+//
+// # Where keys come from
+//
+// [ParseKeys] reads them from a file once. [RemoteKeys] fetches what an identity provider publishes, and keeps it fresh:
+// for a key that is known a token takes no lock, a rotation costs one fetch however many players wait for it, and
+// invented names of keys cost a small budget and delay nobody whose key is known.
+//
+// The well-known libraries were measured for that, against a provider that takes 100 ms to answer. With 500 players
+// signing in during a rotation, keyfunc/v3 v3.9.1 lets 1 of them in and jwx/v3 v3.3.0 none; keyfunc then refuses a second
+// rotation for up to 5 minutes. go-oidc v3.21.0 lets in all 500, but each token with an invented key or a bad signature
+// costs a fetch. keyfunc and go-oidc read an answer of any length, and jwx needs a newer golang.org/x/crypto than a Nakama plugin
+// may link.
 //
 // # What is checked, in this order
 //
@@ -40,10 +53,13 @@
 //  3. Three segments of strict base64url: no padding, no line break, no stray bits.
 //  4. Header and claims: valid UTF-8, JSON, no duplicate names at any level, bounded depth and width.
 //  5. Profile by iss; then alg and typ against the profile.
-//  6. Claims: types, lengths, characters, audience.
+//  6. Claims: types, lengths, characters, audience, groups.
 //  7. Times: exp, nbf, iat and the length of the life, against the caller's clock. Each time.
 //  8. Key by kid from this issuer's set, and its algorithm. Each time, so that a withdrawn key takes its tokens along.
 //  9. Signature, by golang-jwt; last, because it costs the most, and step 8 may ask the network.
+//
+// Amazon's own verifier for Node.js, aws-jwt-verify, judges the same tokens in a test of internal/cognito, which lists each
+// difference with its reason.
 //
 // What is read before the signature only serves to refuse; nobody is told a claim of a token that failed.
 //

@@ -38,23 +38,34 @@ func Example() {
 	// true
 }
 
-// Amazon Cognito: the pool's published keys, and the app client that players sign in with.
-func ExampleProfile_cognito() {
-	const issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE"
-	keys, err := token.ParseKeys([]byte(poolKeys), token.RS256) // from issuer + "/.well-known/jwks.json"
+// Amazon Cognito: the user pool, and the app client that players sign in with. Keys are fetched with the first player's
+// token, or so that no player waits, by pool.Hydrate when the server starts.
+func ExampleNewCognito() {
+	pool, err := token.NewCognito(token.CognitoConfig{Pool: "eu-west-1_EXAMPLE", Clients: []string{"app-client-id"}})
+	if err != nil {
+		panic(err)
+	}
+	defer pool.Close()                             //nolint:errcheck // always nil
+	_, err = token.NewVerifier(pool.Profiles()...) // for transport.Config
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// An identity provider whose keys are in a file.
+func ExampleParseKeys() {
+	keys, err := token.ParseKeys([]byte(providerKeys), token.RS256)
 	if err != nil {
 		panic(err)
 	}
 	_, err = token.NewVerifier(token.Profile{
-		Issuer: issuer, Audience: []string{"app-client-id"}, Algorithm: token.RS256, Keys: keys,
-		Form: token.FormCognito, MaxLife: time.Hour,
+		Issuer: "https://login.example", Audience: []string{"arena-7"}, Algorithm: token.RS256, Keys: keys, Type: "at+jwt",
 	})
 	fmt.Println(err)
 	// Output: <nil>
 }
 
-// poolKeys holds the example key of RFC 7638 3.1.
-const poolKeys = `{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"2011-04-29","e":"AQAB","n":"` +
+// providerKeys holds the example key of RFC 7638 3.1.
+const providerKeys = `{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"2011-04-29","e":"AQAB","n":"` +
 	`0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknj` +
 	`hMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ` +
 	`vRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzK` +

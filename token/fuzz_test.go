@@ -2,7 +2,9 @@ package token
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -100,4 +102,43 @@ func TestSingleByteEdits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzJWKS: any answer of an endpoint. What is accepted are 1 to 64 public keys with names, for the one algorithm, that
+// survive being published again.
+func FuzzJWKS(f *testing.F) {
+	rs, es := must(NewPublicKey("rs", RS256, &rsaKey().PublicKey)), must(NewPublicKey("es", ES256, &ecKey().PublicKey))
+	ed := must(NewPublicKey("ed", EdDSA, edKey().Public()))
+	all := marshalJWKSet(rs, es, ed)
+	for _, seed := range []string{
+		string(all), string(all) + " ", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[1]}`, `{"keys":null}`, `<html>`, ``,
+		strings.Replace(string(all), `"kty"`, `"d":"AQAB","kty"`, 1), strings.Replace(string(all), `"sig"`, `"enc"`, 1),
+		strings.Replace(string(all), `"kid":"rs"`, `"kid":""`, 1), `{"keys":[{"kty":"oct","k":"AAAA"}]}`, nested(9),
+		strings.Replace(string(all), `"kty"`, `"key_ops":["verify"],"kty"`, 1), strings.Replace(string(all), `"AQAB"`, `"AQABAQAB"`, 1),
+	} {
+		f.Add([]byte(seed), uint8(len(seed)))
+	}
+	algorithms := []Algorithm{RS256, ES256, EdDSA}
+	f.Fuzz(func(t *testing.T, body []byte, which uint8) {
+		alg := algorithms[int(which)%len(algorithms)]
+		set, err := parsePublished(body, alg)
+		if err != nil {
+			if !errors.Is(err, ErrKey) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		if n := len(set.keys); n < 1 || n > maxKeys || len(body) > maxKeySetLen {
+			t.Errorf("%d keys of %d bytes", n, len(body))
+		}
+		for id, k := range set.keys {
+			if id == "" || id != k.ID() || k.Algorithm() != alg {
+				t.Errorf("key %q: %q, %v", id, k.ID(), k.Algorithm())
+			}
+			again, err := parsePublished(marshalJWKSet(k), alg)
+			if err != nil || !again.find(id).equal(k) {
+				t.Errorf("published again: %v", err)
+			}
+		}
+	})
 }

@@ -43,6 +43,12 @@ func (k Key) same(o Key) bool {
 	return k.material != nil && o.material != nil && k.material() == o.material()
 }
 
+// equal says whether k and o are one public key under one name and algorithm.
+func (k Key) equal(o Key) bool {
+	p, ok := k.material().key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.id == o.id && k.alg == o.alg && p.Equal(o.material().key)
+}
+
 func newKey(id string, alg Algorithm, key any) (Key, error) {
 	if len(id) > maxKeyID {
 		return Key{}, because(ErrKey, "its name is longer than 64 bytes")

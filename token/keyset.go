@@ -45,14 +45,32 @@ func NewStaticKeys(keys ...Key) (*StaticKeys, error) {
 
 // Key returns the key named kid. Without kid it returns the only key of the set and refuses to guess among several.
 func (s *StaticKeys) Key(_ context.Context, kid string) (Key, error) {
-	k := s.only
-	if kid != "" {
-		k = s.keys[kid]
-	}
+	k := s.find(kid)
 	if k.material == nil {
 		return Key{}, ErrUnknownKey
 	}
 	return k, nil
+}
+
+// find is Key, with the zero Key for one that there is not.
+func (s *StaticKeys) find(kid string) Key {
+	if kid == "" {
+		return s.only
+	}
+	return s.keys[kid]
+}
+
+// keep puts the keys of an earlier set in the place of equal ones of s, which nobody else has yet: tokens verified with
+// them need not be verified again.
+func (s *StaticKeys) keep(earlier *StaticKeys) {
+	for id, k := range s.keys {
+		if old, ok := earlier.keys[id]; ok && old.equal(k) {
+			s.keys[id] = old
+			if s.only.material != nil {
+				s.only = old
+			}
+		}
+	}
 }
 
 // ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or a JWK set

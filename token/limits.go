@@ -9,6 +9,10 @@ const (
 	// DefaultLife is the longest life accepted, and the life minted, where a Config says nothing.
 	DefaultLife = 15 * time.Minute
 
+	// DefaultCognitoLife is the longest life accepted of a user pool's tokens where a CognitoConfig says nothing: that
+	// of a new app client. Cognito cannot make it shorter than 5 minutes.
+	DefaultCognitoLife = time.Hour
+
 	// LongestLife is the most a profile may accept: a stolen token must die within the day.
 	LongestLife = 24 * time.Hour
 
@@ -26,6 +30,8 @@ const (
 	maxKeyID   = 64   // bytes of kid; a SHA-256 in hexadecimal fits
 	maxText    = 128  // bytes of sub, jti, platform, build: as in HELLO
 	maxName    = 256  // bytes of an issuer or audience, often a URL
+	maxNick    = 512  // bytes of a user name or a group: 128 characters in Amazon Cognito
+	maxGroups  = 100  // groups of one player: as many as Amazon Cognito allows
 	maxScope   = 1024 // bytes of scope, which lists several
 
 	// maxDate is the last second of the year 9999: any NumericDate up to it converts exactly to int64.
@@ -42,4 +48,36 @@ const (
 	// players the chance that one of them finds its set full is below 1 in 1000; it then costs a signature.
 	cacheSets = 512
 	cacheWays = 8
+)
+
+// What a RemoteConfig means where it says nothing.
+const (
+	// DefaultMinRefresh is the least between two background fetches, whatever Cache-Control says: a provider that
+	// forbids caching still has few keys and rarely new ones.
+	DefaultMinRefresh = 5 * time.Minute
+
+	// DefaultMaxRefresh is the most between two background fetches, and so how long a key that the provider has
+	// withdrawn is still trusted.
+	DefaultMaxRefresh = time.Hour
+
+	// DefaultMaxAge is how long keys are trusted while the provider cannot be reached: players keep signing in through
+	// an outage, but who keeps us from hearing of a withdrawn key gains a day at most.
+	DefaultMaxAge = 24 * time.Hour
+
+	// DefaultFetchTimeout ends a fetch: a player waits for it.
+	DefaultFetchTimeout = 5 * time.Second
+
+	// DefaultUnknownEvery and DefaultUnknownBurst are the budget of fetches for unknown keys: one in 10 s in the long
+	// run, 3 at once. A stranger can spend it, which is why it is small; two rotations in a row still fit.
+	DefaultUnknownEvery = 10 * time.Second
+	DefaultUnknownBurst = 3
+)
+
+const (
+	minBackoff   = time.Second      // after a failed fetch, doubled with each further one
+	maxBackoff   = time.Minute      // so that the end of an outage is noticed in time
+	absentLife   = 30 * time.Second // of the knowledge that there is no such key: publication may lag behind the first use
+	maxAbsent    = 512              // names in a generation of such knowledge, of which there are two
+	maxRedirects = 3                // of one fetch, all on the same host
+	maxHeaderLen = 64 << 10         // bytes of the header fields of an answer
 )

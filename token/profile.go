@@ -9,7 +9,9 @@ import (
 // issuer has its own algorithm and keys). The operator writes it; NewVerifier copies and checks it.
 type Profile struct {
 	Issuer    string        // iss, exactly; for FormNakama a name of your choice, as Nakama sends none
+	Name      string        // what Claims.Issuer says; empty means Issuer. For an issuer that spells itself in two ways
 	Audience  []string      // one of them must be in aud (FormCognito: be client_id); none for FormNakama
+	Groups    []string      // when not empty, the player must be in one of them; only for Cognito
 	Algorithm Algorithm     // the only one accepted
 	Keys      KeySet        // the issuer's own; never share a set between issuers
 	Type      string        // what typ must be, "at+jwt" where you can; empty: typ is missing or "JWT"
@@ -22,9 +24,10 @@ type Profile struct {
 type Form uint8
 
 const (
-	FormStandard Form = iota // sub, jti, aud (RFC 7519)
-	FormCognito              // Amazon Cognito access token: sub, jti, origin_jti; client_id for aud, token_use "access"
-	FormNakama               // Nakama session token: uid, tid; no iss and no aud. Give it the session key alone:
+	FormStandard  Form = iota // sub, jti, aud (RFC 7519)
+	FormCognito               // Amazon Cognito access token: sub, jti, origin_jti; client_id for aud, token_use "access"
+	FormCognitoID             // Amazon Cognito ID token: sub, jti, origin_jti, aud, token_use "id"
+	FormNakama                // Nakama session token: uid, tid; no iss and no aud. Give it the session key alone:
 	// with the key of refresh tokens, those would pass too
 )
 
@@ -35,19 +38,35 @@ func (f Form) identity(r *reader, c *Claims) {
 		c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
 		c.Audience = r.texts("aud", maxName)
 	case FormCognito:
-		c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
-		c.SignIn = r.text("origin_jti", maxText)
+		r.cognito(c, "access", "username")
 		// An access token may have an aud, but it names an API, not the application that the user signed in to.
 		c.Audience = []string{r.text("client_id", maxName)}
-		r.bad = r.bad || r.text("token_use", maxText) != "access"
+	case FormCognitoID:
+		r.cognito(c, "id", "cognito:username")
+		c.Audience = r.texts("aud", maxName)
 	case FormNakama:
 		// tid stays the same when the session is refreshed, so it names the sign-in and not the token.
 		c.Subject, c.SignIn = r.text("uid", maxText), r.text("tid", maxText)
+		c.Username = r.text("usn", maxNick)
 	}
 }
 
+// cognito reads what access and ID tokens have in common. token_use alone tells them apart.
+func (r *reader) cognito(c *Claims, use, username string) {
+	c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
+	c.SignIn = r.text("origin_jti", maxText)
+	c.Username, c.Groups = r.text(username, maxNick), r.groups("cognito:groups")
+	r.bad = r.bad || r.text("token_use", maxText) != use
+}
+
+// ofCognito says whether tokens of this form have groups.
+func (f Form) ofCognito() bool { return f == FormCognito || f == FormCognitoID }
+
 // serves says whether a token for audience is meant for us.
 func (p *Profile) serves(audience string) bool { return slices.Contains(p.Audience, audience) }
+
+// admits says whether the players of a group may come in.
+func (p *Profile) admits(group string) bool { return slices.Contains(p.Groups, group) }
 
 // times checks everything about c that depends on the time. It runs for cached tokens as well.
 func (p *Profile) times(c *Claims, now time.Time) error {
@@ -63,14 +82,17 @@ func (p *Profile) times(c *Claims, now time.Time) error {
 		start = early
 	}
 	if c.Expires.Sub(start) > p.MaxLife {
-		return ErrClaims
+		return ErrLife
 	}
 	return nil
 }
 
 // complete returns a copy of p with its zero values filled in, or what is wrong with it.
 func (p Profile) complete() (*Profile, error) {
-	p.Audience = slices.Clone(p.Audience)
+	p.Audience, p.Groups = slices.Clone(p.Audience), slices.Clone(p.Groups)
+	if p.Name == "" {
+		p.Name = p.Issuer
+	}
 	if p.MaxLife == 0 {
 		p.MaxLife = DefaultLife
 	}
@@ -81,16 +103,18 @@ func (p Profile) complete() (*Profile, error) {
 		p.Leeway = 0
 	}
 	switch {
-	case badName(p.Issuer):
+	case badName(p.Issuer) || badName(p.Name):
 		return nil, because(ErrConfig, "a profile needs an issuer of 1 to 256 bytes")
 	case !p.Algorithm.known():
 		return nil, because(ErrConfig, "a profile needs one of RS256, ES256, EdDSA, HS256")
-	case p.Keys == nil || p.Keys == (*StaticKeys)(nil):
+	case p.Keys == nil || p.Keys == (*StaticKeys)(nil) || p.Keys == (*RemoteKeys)(nil):
 		return nil, because(ErrConfig, "a profile needs keys")
 	case p.Form > FormNakama:
 		return nil, because(ErrConfig, "unknown form")
 	case (len(p.Audience) == 0) != (p.Form == FormNakama) || slices.ContainsFunc(p.Audience, badName):
 		return nil, because(ErrConfig, "a profile needs audiences of 1 to 256 bytes, for Nakama none")
+	case len(p.Groups) > 0 && !p.Form.ofCognito() || slices.Contains(p.Groups, ""):
+		return nil, because(ErrConfig, "groups are those of Amazon Cognito, and none has an empty name")
 	case p.MaxLife < 0 || p.MaxLife > LongestLife:
 		return nil, because(ErrConfig, "the longest accepted life is at most 24 hours")
 	case p.Leeway > MaxLeeway:

@@ -53,6 +53,18 @@ func (r *reader) texts(name string, limit int) []string {
 	return out
 }
 
+// groups reads an array of at most maxGroups strings, which may be empty.
+func (r *reader) groups(name string) []string {
+	list, ok := r.o[name].([]any)
+	if _, present := r.o[name]; !present || ok && len(list) == 0 {
+		return nil
+	}
+	if r.bad = r.bad || !ok || len(list) > maxGroups; r.bad {
+		return nil
+	}
+	return r.texts(name, maxNick)
+}
+
 // scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3. A tab is no
 // separator, and nobody has to guess what two spaces mean.
 func (r *reader) scope(name string) string {

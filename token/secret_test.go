@@ -63,7 +63,7 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	v := newVerifier()
 	known := []error{
 		ErrMalformed, ErrIssuer, ErrAlgorithm, ErrClaims, ErrAudience, ErrExpired, ErrNotYetValid, ErrUnknownKey,
-		ErrUnavailable, ErrSignature,
+		ErrUnavailable, ErrSignature, ErrLife, ErrGroup,
 	}
 	fixed := map[error]bool{}
 	for _, err := range known {

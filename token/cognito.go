@@ -1,0 +1,140 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A TokenUse is which of the two tokens of a sign-in at Amazon Cognito players present.
+type TokenUse uint8
+
+const (
+	CognitoAccess TokenUse = iota // what the player may do: meant for servers
+	CognitoID                     // who the player is: meant for the app, and full of personal data
+)
+
+// CognitoConfig is all that an operator has to say about a user pool. Pool and Clients are required.
+type CognitoConfig struct {
+	Pool    string   // "eu-central-1_AbCdEf123": the region, "_", the name
+	Clients []string // app client ids; a token must be for one of them
+	Use     TokenUse
+	Groups  []string // when not empty, the player must be in one of them
+
+	// MaxLife is the longest accepted life; zero means DefaultCognitoLife. A token that lives longer is refused with
+	// ErrLife: set it to what the app client has for the token, or better, set that to 5 minutes.
+	MaxLife time.Duration
+	Leeway  time.Duration // as in Profile
+
+	// Endpoint stands for https://cognito-idp.<region>.amazonaws.com where the pool is elsewhere: at an emulator, or in a
+	// partition of AWS with another domain. The issuer is Endpoint, "/", Pool. It may be http on this host alone.
+	Endpoint string
+
+	Transport http.RoundTripper // as in RemoteConfig
+	OnFetch   func(Fetch)       // as in RemoteConfig
+}
+
+// Cognito is one user pool: its rules and its keys. It is safe for concurrent use.
+//
+// A pool may name itself in two ways: https://cognito-idp.<region>.amazonaws.com/<pool>, and since it can be replicated
+// to other regions also https://issuer-cognito-idp.<region>.amazonaws.com/<pool>. Each publishes its keys under its own
+// name, and they are kept apart. The player is the same: Claims.Issuer is the first name with either.
+type Cognito struct {
+	profiles []Profile
+	keys     []*RemoteKeys // of each profile
+}
+
+// poolID is what Amazon calls a user pool. Emulators have other names for regions.
+var (
+	poolID     = regexp.MustCompile(`^([a-z]{2}|eusc-[a-z]{2})-(gov-)?[a-z]+-[0-9]_[a-zA-Z0-9]{1,64}$`)
+	emulatedID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}_[a-zA-Z0-9]{1,64}$`)
+)
+
+// NewCognito returns a pool whose keys are fetched with the first token, or by Hydrate. Errors match ErrConfig.
+func NewCognito(config CognitoConfig) (*Cognito, error) {
+	if config.Use > CognitoID {
+		return nil, because(ErrConfig, "unknown use of a Cognito token")
+	}
+	issuers, err := config.issuers()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cognito{}
+	for _, issuer := range issuers {
+		p := config.profile(issuer, issuers[0])
+		keys, err := NewRemoteKeys(RemoteConfig{
+			URL: issuer + "/.well-known/jwks.json", Algorithm: RS256, Transport: config.Transport, OnFetch: config.OnFetch,
+		})
+		if err != nil {
+			return nil, err
+		}
+		p.Keys = keys
+		if _, err := p.complete(); err != nil {
+			return nil, err
+		}
+		c.profiles, c.keys = append(c.profiles, p), append(c.keys, keys)
+	}
+	return c, nil
+}
+
+// issuers returns the names of the pool, the usual one first.
+func (c *CognitoConfig) issuers() ([]string, error) {
+	if c.Endpoint != "" {
+		if !emulatedID.MatchString(c.Pool) {
+			return nil, because(ErrConfig, "a user pool id is a region, an underscore, letters and digits")
+		}
+		return []string{strings.TrimSuffix(c.Endpoint, "/") + "/" + c.Pool}, nil
+	}
+	if !poolID.MatchString(c.Pool) {
+		return nil, because(ErrConfig, "a user pool id is like eu-central-1_AbCdEf123")
+	}
+	region, _, _ := strings.Cut(c.Pool, "_")
+	domain := region + ".amazonaws.com/" + c.Pool
+	return []string{"https://cognito-idp." + domain, "https://issuer-cognito-idp." + domain}, nil
+}
+
+func (c *CognitoConfig) profile(issuer, name string) Profile {
+	p := Profile{
+		Issuer: issuer, Name: name, Audience: c.Clients, Groups: c.Groups, Algorithm: RS256,
+		MaxLife: c.MaxLife, Leeway: c.Leeway, Form: FormCognito,
+	}
+	if c.Use == CognitoID {
+		p.Form = FormCognitoID
+	}
+	fill(&p.MaxLife, DefaultCognitoLife)
+	return p
+}
+
+// Profiles returns the rules for the pool's tokens, one for each of its names, for NewVerifier.
+func (c *Cognito) Profiles() []Profile { return c.profiles }
+
+// Hydrate fetches the keys that the pool publishes under its usual name, see RemoteKeys.Hydrate. Those under the other
+// one are fetched with the first token that uses it.
+func (c *Cognito) Hydrate(ctx context.Context) error { return c.keys[0].Hydrate(ctx) }
+
+// Stats counts, for both names together; Fetched is that of the usual one.
+func (c *Cognito) Stats() RemoteStats {
+	sum := c.keys[0].Stats()
+	for _, k := range c.keys[1:] {
+		s := k.Stats()
+		sum.Keys += s.Keys
+		sum.Fetches += s.Fetches
+		sum.Failures += s.Failures
+		sum.Waited += s.Waited
+		sum.Unknown += s.Unknown
+		sum.Refused += s.Refused
+	}
+	return sum
+}
+
+// Close ends background fetches, see RemoteKeys.Close.
+func (c *Cognito) Close() error {
+	var errs []error
+	for _, k := range c.keys {
+		errs = append(errs, k.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,177 @@
+package token
+
+import (
+	"context"
+	"time"
+)
+
+// A flight is one fetch under way. Whoever needs it waits for landed; err is set by then.
+type flight struct {
+	landed chan struct{}
+	paid   bool // from the budget
+	err    error
+}
+
+// wait returns the flight's outcome, or ErrUnavailable when ctx is done first: the fetch goes on, for the others.
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.landed:
+		return f.err
+	case <-ctx.Done():
+		return ErrUnavailable
+	}
+}
+
+// miss is Key for a name that is not in the set.
+func (r *RemoteKeys) miss(ctx context.Context, kid string) (Key, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	began := r.flight == nil // the next flight begins after this call, so it proves whether there is such a key
+	for ; ; began = true {
+		if k, ok := r.known(kid); ok { // it has landed meanwhile
+			return k, nil
+		}
+		f, err := r.board(kid)
+		if err == nil && r.failures > 0 {
+			err = ErrUnavailable
+		}
+		if err != nil {
+			return Key{}, r.count(err)
+		}
+		r.stats.Waited++
+		r.mu.Unlock()
+		err = f.wait(ctx)
+		r.mu.Lock()
+		if k, ok := r.known(kid); ok {
+			return k, nil
+		}
+		if err != nil {
+			return Key{}, ErrUnavailable
+		}
+		if began {
+			r.absent.add(kid, time.Now())
+			return Key{}, r.count(ErrUnknownKey)
+		}
+	}
+}
+
+// count notes why a call of Key was refused without a fetch of its own, or after one.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) count(err error) error {
+	if err == ErrUnknownKey {
+		r.stats.Unknown++
+	} else {
+		r.stats.Refused++
+	}
+	return err
+}
+
+// board returns the flight under way, or a new one if there may be one for the sake of kid.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) board(kid string) (*flight, error) {
+	now, set := time.Now(), r.fresh()
+	switch {
+	case set != nil && hopeless(kid):
+		return nil, ErrUnknownKey
+	case r.flight != nil:
+		return r.flight, nil
+	case set != nil && r.absent.has(kid, now):
+		return nil, ErrUnknownKey
+	case r.closed || now.Before(r.retry):
+		return nil, ErrUnavailable
+	case set != nil && !r.budget.take(now):
+		return nil, ErrUnavailable
+	}
+	return r.depart(set != nil), nil
+}
+
+// hopeless are names that no fetch can bring: of none, and of more bytes than a key's may have.
+func hopeless(kid string) bool { return kid == "" || len(kid) > maxKeyID }
+
+// depart starts a fetch.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) depart(paid bool) *flight {
+	f := &flight{landed: make(chan struct{}), paid: paid}
+	r.flight = f
+	r.wg.Go(func() { r.fly(f) })
+	return f
+}
+
+// fly fetches, and brings the outcome home.
+func (r *RemoteKeys) fly(f *flight) {
+	start := time.Now()
+	keys, life, err := r.fetch()
+	if r.config.OnFetch != nil {
+		n := 0
+		if err == nil {
+			n = len(keys.keys)
+		}
+		r.config.OnFetch(Fetch{time.Since(start), n, err})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.err = err
+	if err == nil {
+		r.arrive(start, keys, life)
+	} else {
+		r.fail(f)
+	}
+	r.flight = nil
+	close(f.landed)
+}
+
+// arrive takes the keys of a fetch that began at start. Their age counts from then, as those of a slow answer may.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) arrive(start time.Time, keys *StaticKeys, life time.Duration) {
+	if old := r.snapshot.Load(); old != nil {
+		keys.keep(old.keys)
+	}
+	r.snapshot.Store(&snapshot{keys, start.Add(r.config.MaxAge)})
+	r.failures, r.retry = 0, time.Time{}
+	r.stats.Fetches++
+	r.stats.Fetched = time.Now()
+	r.schedule(jitter(life))
+}
+
+// fail gives the budget back and has the endpoint left in peace for a while. Without keys that could become too old,
+// the next token that needs some is early enough.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) fail(f *flight) {
+	if f.paid {
+		r.budget.giveBack()
+	}
+	wait := jitter(min(minBackoff<<min(r.failures, 16), maxBackoff))
+	r.failures++
+	r.retry = time.Now().Add(wait)
+	r.stats.Fetches++
+	r.stats.Failures++
+	if r.snapshot.Load() != nil {
+		r.schedule(wait)
+	}
+}
+
+// schedule has the next background fetch begin after wait.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) schedule(wait time.Duration) {
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	if !r.closed {
+		r.timer = time.AfterFunc(wait, r.refresh)
+	}
+}
+
+// refresh is the background fetch.
+func (r *RemoteKeys) refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight == nil && !r.closed {
+		r.depart(false)
+	}
+}

@@ -1,0 +1,152 @@
+package token
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// RemoteKeys is a KeySet that an identity provider publishes (RFC 7517): a JWKS endpoint. It is safe for concurrent
+// use.
+//
+//	Key(kid) ── known and young enough ──▶ the key; no lock, no clock but for the age
+//	    │
+//	    ├─ the last fetch failed ─────────▶ ErrUnavailable, at once; the next one is in the background
+//	    ├─ a fetch is under way ──────────▶ wait for it with all the others, look again
+//	    ├─ just found not to exist ───────▶ ErrUnknownKey
+//	    ├─ the budget is spent ───────────▶ ErrUnavailable, at once
+//	    └─ else ──────────────────────────▶ fetch
+//
+// The first fetch is Hydrate's or the first token's. From then on a timer fetches in the background, so that in
+// ordinary times no player waits. When the provider cannot be reached the keys stay good for MaxAge, and it is asked
+// again after 1 s, 2 s and so on up to a minute; meanwhile nobody waits for it, so that tokens with invented names of
+// keys do not occupy whoever verifies. An answer without a single usable key counts as a failure.
+//
+// A fetch for the sake of one name is paid from the budget; one that fails is free. Whoever sends invented names can
+// spend the budget, but gets the set fetched by it, and whose key is known does not notice.
+type RemoteKeys struct {
+	config   RemoteConfig // complete, constant
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup // fetches; Close waits
+	snapshot atomic.Pointer[snapshot]
+
+	mu sync.Mutex // held for a few operations in memory, never across a fetch
+	// +checklocks:mu
+	flight *flight // the fetch under way, or nil
+	// +checklocks:mu
+	budget budget
+	// +checklocks:mu
+	absent absent
+	// +checklocks:mu
+	failures int // in a row
+	// +checklocks:mu
+	retry time.Time // not before, after a failure
+	// +checklocks:mu
+	timer *time.Timer // of the next background fetch, or nil
+	// +checklocks:mu
+	stats RemoteStats
+	// +checklocks:mu
+	closed bool
+}
+
+// RemoteStats counts since NewRemoteKeys.
+type RemoteStats struct {
+	Keys    int       // in the set, now
+	Fetched time.Time // the last good fetch, or zero
+
+	Fetches  uint64 // ended, good or bad
+	Failures uint64 // of them bad
+	Waited   uint64 // calls of Key that waited for a fetch
+	Unknown  uint64 // calls of Key for which there was no such key
+	Refused  uint64 // calls of Key that were told to come again without a fetch: budget spent, or endpoint down
+}
+
+// A snapshot is what one good fetch brought. It does not change.
+type snapshot struct {
+	keys *StaticKeys
+	ends time.Time // not trusted from then on
+}
+
+// NewRemoteKeys returns a set that has asked nobody yet. Errors match ErrConfig.
+func NewRemoteKeys(config RemoteConfig) (*RemoteKeys, error) {
+	config, err := config.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &RemoteKeys{config: config, budget: budget{every: config.UnknownEvery, burst: config.UnknownBurst}}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Key returns the key named kid, or the set's only key when kid is empty. It waits for a fetch at most, and no longer
+// than ctx. It returns ErrUnknownKey when a fetch that began after the call did not bring the key, or another one did
+// so just before, and ErrUnavailable when none could be made: the endpoint is down, the budget is spent, ctx is done,
+// or the set is closed.
+func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
+	if k, ok := r.known(kid); ok {
+		return k, nil
+	}
+	return r.miss(ctx, kid)
+}
+
+// known looks kid up in what was fetched.
+func (r *RemoteKeys) known(kid string) (Key, bool) {
+	s := r.fresh()
+	if s == nil {
+		return Key{}, false
+	}
+	k := s.keys.find(kid)
+	return k, k.material != nil
+}
+
+// fresh returns the set that is trusted now, or nil.
+func (r *RemoteKeys) fresh() *snapshot {
+	if s := r.snapshot.Load(); s != nil && time.Now().Before(s.ends) {
+		return s
+	}
+	return nil
+}
+
+// Hydrate makes the first fetch, so that no player waits for it. It returns nil when there are keys, else what OnFetch
+// is told or, soon after a failure and without another attempt, ErrUnavailable. Without Hydrate the first token does.
+func (r *RemoteKeys) Hydrate(ctx context.Context) error {
+	r.mu.Lock()
+	if r.fresh() != nil {
+		r.mu.Unlock()
+		return nil
+	}
+	f, err := r.board("")
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.wait(ctx)
+}
+
+// Stats counts.
+func (r *RemoteKeys) Stats() RemoteStats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	if set := r.fresh(); set != nil {
+		s.Keys = len(set.keys.keys)
+	}
+	return s
+}
+
+// Close ends background fetches, cuts the one under way and returns when nothing runs any more. Keys that are known stay
+// good until their MaxAge, so that players who are connected can renew while a server drains; there is no other error
+// than ErrUnavailable for the rest. Close returns nil, however often it is called.
+func (r *RemoteKeys) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.mu.Unlock()
+	r.cancel()
+	r.wg.Wait()
+	return nil
+}

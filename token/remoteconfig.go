@@ -1,0 +1,86 @@
+package token
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// RemoteConfig says where keys are published and how often to ask. Only URL and Algorithm are required; a zero
+// duration or number means the default of that name.
+type RemoteConfig struct {
+	URL       string    // of the JWK set: https, or http to this host (localhost, 127.0.0.0/8, ::1)
+	Algorithm Algorithm // RS256, ES256 or EdDSA: only keys that are good for it are taken
+
+	// Transport carries the fetches; nil means a connection for each, with the system's authorities and proxies.
+	// Redirects are followed on the same host alone.
+	Transport http.RoundTripper
+
+	// MinRefresh and MaxRefresh bound the time between two background fetches. In between, Cache-Control of the answer
+	// decides; without it MaxRefresh holds. Up to a tenth less, at random, keeps a fleet from asking all at once.
+	MinRefresh, MaxRefresh time.Duration
+
+	MaxAge  time.Duration // how long keys are trusted after the last good fetch; more than MaxRefresh
+	Timeout time.Duration // of one fetch
+
+	// UnknownEvery and UnknownBurst are the budget of fetches that unknown names of keys may cause.
+	UnknownEvery time.Duration
+	UnknownBurst int
+
+	// OnFetch, when set, is told of every fetch. It is called from the fetch's goroutine, before the outcome is used:
+	// it must return soon and must not call the RemoteKeys.
+	OnFetch func(Fetch)
+}
+
+// A Fetch is one request for a key set, and what came of it.
+type Fetch struct {
+	Took time.Duration
+	Keys int   // good for the algorithm, when Err is nil
+	Err  error // matches ErrUnavailable and has a fixed text; what it wraps says more, partly in the other end's words
+}
+
+// complete returns a copy of c with its zero values filled in, or what is wrong with it.
+func (c RemoteConfig) complete() (RemoteConfig, error) {
+	fill(&c.MinRefresh, DefaultMinRefresh)
+	fill(&c.MaxRefresh, DefaultMaxRefresh)
+	fill(&c.MaxAge, DefaultMaxAge)
+	fill(&c.Timeout, DefaultFetchTimeout)
+	fill(&c.UnknownEvery, DefaultUnknownEvery)
+	fill(&c.UnknownBurst, DefaultUnknownBurst)
+	if c.Transport == nil {
+		c.Transport = newTransport()
+	}
+	switch {
+	case !safeURL(c.URL):
+		return c, because(ErrConfig, "keys are fetched by https, or by http on this host, without user or fragment")
+	case c.Algorithm == HS256 || !c.Algorithm.known():
+		return c, because(ErrConfig, "published keys are for RS256, ES256 or EdDSA")
+	case c.MinRefresh < time.Second || c.MinRefresh > c.MaxRefresh || c.MaxRefresh >= c.MaxAge:
+		return c, because(ErrConfig, "1 s, MinRefresh, MaxRefresh and MaxAge go up in this order")
+	case c.Timeout < 0 || c.UnknownEvery < 0 || c.UnknownBurst < 0:
+		return c, because(ErrConfig, "a bound of a fetch is negative")
+	}
+	return c, nil
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// safeURL says whether nobody on the way can put in keys of their own.
+func safeURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
