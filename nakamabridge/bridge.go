@@ -1,0 +1,199 @@
+package nakamabridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/transport"
+)
+
+// issuerName is iss and audience aud of the RPC's tokens. Their key is fresh in each process, so that no other takes
+// them.
+const (
+	issuerName = "urn:sallyport:nakamabridge"
+	audience   = "urn:sallyport:nakamabridge:udp"
+)
+
+// Bridge joins one Nakama server and one UDP server. Its methods are safe for concurrent use.
+type Bridge struct {
+	config  Config            // constant, as all down to closing
+	server  *transport.Server // of all matches
+	issuer  *token.Issuer     // of the RPC's tokens
+	contact contact
+	cancel  context.CancelFunc
+	closing context.Context
+
+	users     *bounded[string]    // custom id → user id
+	customIDs *bounded[string]    // user id → custom id
+	profiles  *bounded[profile]   // user id → of UDP-only players, what the RPC knew
+	revoked   *bounded[time.Time] // user id → when
+	newcomers chan string         // user ids for patrol
+
+	counts struct{ inputs, overflow, malformed, orphaned atomic.Uint64 }
+
+	wg sync.WaitGroup // Serve, patrol, shutdown, and one watch for each match; Close waits
+
+	mu sync.Mutex // lock order: Bridge.mu, then inbox.mu
+	// +checklocks:mu
+	matches map[string]*match // by match id
+	// +checklocks:mu
+	members map[string]map[*member]struct{} // by user id
+}
+
+// contact is what every client is told.
+type contact struct{ address, pin, certificate string }
+
+// New opens the UDP port and serves it until ctx ends, which for InitModule's context is when Nakama stops, or until
+// Close. The error is ErrConfig, or the port's.
+func New(ctx context.Context, config Config) (*Bridge, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bridge{
+		config: config,
+		users:  newBounded[string](maxKnown), customIDs: newBounded[string](maxKnown),
+		profiles: newBounded[profile](maxKnown), revoked: newBounded[time.Time](maxKnown),
+		newcomers: make(chan string, accountBatch),
+		matches:   make(map[string]*match), members: make(map[string]map[*member]struct{}),
+	}
+	b.issuer, err = token.NewIssuer(token.IssuerConfig{Issuer: issuerName, Audience: audience, Life: config.TokenLife})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.listen(); err != nil {
+		return nil, err
+	}
+	b.closing, b.cancel = context.WithCancel(ctx)
+	b.wg.Go(b.serve)
+	b.wg.Go(b.patrol)
+	b.wg.Go(b.shutdown)
+	return b, nil
+}
+
+// listen opens the port and writes down what clients are told of it.
+func (b *Bridge) listen() error {
+	verifier, err := token.NewVerifier(b.issuer.Profile())
+	if err != nil {
+		return err
+	}
+	cert := b.config.Certificate
+	if len(cert.Certificate) == 0 {
+		if cert, err = selfSigned(time.Now(), b.host()); err != nil {
+			return err
+		}
+	}
+	stay := b.config.Session
+	stay.Authorize = b.authorize
+	b.server, err = transport.Listen(b.config.Address, transport.Config{
+		Certificate: cert, Verifier: verifier, Session: stay, Conn: b.config.Conn, Audit: b.config.Audit,
+	})
+	if err != nil {
+		return err
+	}
+	pin := sha256.Sum256(cert.Certificate[0])
+	b.contact = contact{
+		address: or(b.config.Public, b.server.Addr().String()), pin: hex.EncodeToString(pin[:]),
+		certificate: base64.StdEncoding.EncodeToString(cert.Certificate[0]),
+	}
+	return nil
+}
+
+// host is whom a certificate made here is for: what clients dial.
+func (b *Bridge) host() string {
+	public := or(b.config.Public, b.config.Address)
+	if b.config.Public == "" && b.config.Conn != nil {
+		public = b.config.Conn.LocalAddr().String()
+	}
+	host, _, err := net.SplitHostPort(public)
+	if err != nil {
+		return public
+	}
+	return host
+}
+
+func (b *Bridge) serve() {
+	err := b.server.Serve(transport.Handler{Join: b.join, Receive: b.receive, Leave: b.leave})
+	if !errors.Is(err, transport.ErrServerClosed) {
+		b.config.Logger.Error("nakamabridge: the UDP server stopped: %v", err)
+	}
+}
+
+// shutdown waits for the end and says goodbye to those who play.
+func (b *Bridge) shutdown() {
+	<-b.closing.Done()
+	if err := b.server.Shutdown(context.Background()); err != nil { // turns are short: no handler of ours waits
+		b.config.Logger.Warn("nakamabridge: %v", err)
+	}
+}
+
+// Close tells those who play that the server stops, closes the port, and returns when nothing of the Bridge runs any
+// more. A second call does nothing.
+func (b *Bridge) Close() {
+	b.mu.Lock()
+	b.cancel() // a match that begins has begun before, or sees that it is too late
+	b.mu.Unlock()
+	b.wg.Wait()
+}
+
+// Addr is the address that the Bridge listens on.
+func (b *Bridge) Addr() netip.AddrPort { return b.server.Addr() }
+
+// Stats is what a Bridge has done since New.
+type Stats struct {
+	Transport transport.Stats `json:"transport"`
+	Inputs    uint64          `json:"inputs"`    // datagrams put into a match's queue
+	Overflow  uint64          `json:"overflow"`  // refused, because the queue was full or the match is over
+	Malformed uint64          `json:"malformed"` // refused, because the op code did not parse
+	Orphaned  uint64          `json:"orphaned"`  // refused in the tick: their sender is not, or not any more, in the match
+}
+
+// Stats counts.
+func (b *Bridge) Stats() Stats {
+	return Stats{
+		Transport: b.server.Stats(), Inputs: b.counts.inputs.Load(), Overflow: b.counts.overflow.Load(),
+		Malformed: b.counts.malformed.Load(), Orphaned: b.counts.orphaned.Load(),
+	}
+}
+
+// open puts a match that begins into the table, until its context ends. It does nothing when the Bridge is closing.
+func (b *Bridge) open(ctx context.Context, m *match) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing.Err() != nil {
+		return
+	}
+	b.matches[m.id] = m
+	b.wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-b.closing.Done():
+		}
+		b.end(m)
+	})
+}
+
+// end takes a match out of the table and sends its UDP players away.
+func (b *Bridge) end(m *match) {
+	b.mu.Lock()
+	if b.matches[m.id] == m {
+		delete(b.matches, m.id)
+	}
+	b.mu.Unlock()
+	m.inbox.close()
+}
+
+func (b *Bridge) match(id string) *match {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.matches[id]
+}

@@ -1,0 +1,130 @@
+package nakamabridge
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/heroiclabs/nakama-common/api"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// Config is what a Bridge needs: Verifier, Accounts, and Public unless Address names an interface. The rest may stay
+// zero.
+type Config struct {
+	// Verifier judges the identity tokens that players sign in with.
+	Verifier Verifier
+	// Accounts is the NakamaModule.
+	Accounts Accounts
+	// Logger takes what an operator should read; nil means nothing is logged.
+	Logger Logger
+	// Audit takes a record of every trust decision; nil means none is kept.
+	Audit audit.Sink
+
+	// Address is the UDP address to listen on; empty means DefaultAddress.
+	Address string
+	// Public is the "host:port" that clients are told; empty means Address, if that names an interface.
+	Public string
+	// Conn is a socket made elsewhere, which the Bridge then owns, in place of Address.
+	Conn net.PacketConn
+	// Certificate is what the UDP server shows; zero means one made here, for which the RPC's pin vouches.
+	Certificate tls.Certificate
+	// Session says what a UDP session may do. Its Scope is not used; its Authorize is asked when the Bridge has agreed.
+	Session session.Config
+
+	// VirtualPlayers is how many UDP-only players a match takes; zero means none.
+	VirtualPlayers int
+	// Queue is how many inputs wait for a match's tick, from all its players together; zero means DefaultQueue.
+	Queue int
+	// KeepInputs gives each tick's inputs memory of their own, for match handlers that keep what GetData returns: two
+	// allocations a tick in which there are inputs.
+	KeepInputs bool
+
+	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero means
+	// DefaultTokenLife. A client renews when about a third of it is left.
+	TokenLife time.Duration
+	// BanInterval is how often the accounts of those who play are looked at; zero means DefaultBanInterval.
+	BanInterval time.Duration
+}
+
+// Verifier says whether an identity token is good at a time, and what it claims. *token.Verifier is one. It is called
+// by several goroutines at once, and ends when ctx does. Its errors are told apart by those of package token.
+type Verifier interface {
+	Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error)
+}
+
+// Accounts is what a Bridge uses of runtime.NakamaModule. It is called by several goroutines at once.
+type Accounts interface {
+	AccountGetId(ctx context.Context, userID string) (*api.Account, error)
+	AccountsGetId(ctx context.Context, userIDs, deviceIDs []string) ([]*api.Account, error)
+	AuthenticateCustom(ctx context.Context, id, username string, create bool) (userID, name string, created bool, err error)
+}
+
+// Logger is what a Bridge uses of runtime.Logger.
+type Logger interface {
+	Info(format string, v ...any)
+	Warn(format string, v ...any)
+	Error(format string, v ...any)
+}
+
+// silent is a Logger and an audit.Sink for who wants neither.
+type silent struct{}
+
+func (silent) Info(string, ...any)  {}
+func (silent) Warn(string, ...any)  {}
+func (silent) Error(string, ...any) {}
+func (silent) Record(audit.Event)   {}
+
+// withDefaults fills in what is zero and refuses what makes no sense.
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Verifier == nil:
+		return c, fmt.Errorf("%w: Verifier is missing", ErrConfig)
+	case c.Accounts == nil:
+		return c, fmt.Errorf("%w: Accounts is missing: give the NakamaModule", ErrConfig)
+	case c.VirtualPlayers < 0, c.Queue < 0, c.BanInterval < 0:
+		return c, fmt.Errorf("%w: VirtualPlayers, Queue and BanInterval must not be negative", ErrConfig)
+	case c.TokenLife != 0 && c.TokenLife != min(max(c.TokenLife, minTokenLife), token.DefaultLife).Truncate(time.Second):
+		return c, fmt.Errorf("%w: TokenLife must be whole seconds from %v to %v", ErrConfig, minTokenLife, token.DefaultLife)
+	}
+	if c.Logger == nil {
+		c.Logger = silent{}
+	}
+	if c.Audit == nil {
+		c.Audit = silent{}
+	}
+	c.Address = or(c.Address, DefaultAddress)
+	c.Queue = or(c.Queue, DefaultQueue)
+	c.TokenLife = or(c.TokenLife, DefaultTokenLife)
+	c.BanInterval = or(c.BanInterval, DefaultBanInterval)
+	return c, c.checkPublic()
+}
+
+// checkPublic makes sure that clients can be told where to go.
+func (c Config) checkPublic() error {
+	if c.Public == "" && c.Conn == nil {
+		if addr, err := netip.ParseAddrPort(c.Address); err != nil || addr.Addr().IsUnspecified() {
+			return fmt.Errorf("%w: Public is missing, and Address names no interface", ErrConfig)
+		}
+	}
+	if c.Public != "" {
+		if host, _, err := net.SplitHostPort(c.Public); err != nil || host == "" {
+			return fmt.Errorf("%w: Public must be host:port", ErrConfig)
+		}
+	}
+	return nil
+}
+
+func or[T comparable](v, zero T) T {
+	var none T
+	if v == none {
+		return zero
+	}
+	return v
+}

@@ -1,0 +1,151 @@
+package nakamabridge
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/heroiclabs/nakama-common/api"
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+)
+
+// The words of a token's scope: the match, and the Nakama session of the socket that the player has, if there is one.
+const (
+	matchWord   = "match:"
+	sessionWord = "sid:"
+)
+
+// profile is what a match handler may ask of a UDP-only player, as of the player's last call of the RPC.
+type profile struct {
+	username string
+	vars     map[string]string
+	expires  int64 // of the Nakama session, Unix seconds
+}
+
+// request and reply are the RPC's JSON; the package comment says what the fields mean.
+type request struct {
+	MatchID string `json:"match_id"`
+}
+
+type reply struct {
+	Address     string `json:"address"`
+	Pin         string `json:"pin"`
+	Certificate string `json:"certificate"`
+	Token       string `json:"token"`
+	Expires     int64  `json:"expires"`
+	MatchID     string `json:"match_id"`
+}
+
+// Connect is the RPC that hands a signed-in player what it takes to connect by UDP, or to renew; see the package
+// comment. It refuses with 3, 5, 7, 14 and 16.
+func (b *Bridge) Connect(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, payload string,
+) (_ string, err error) {
+	defer b.guard("Connect", &err)
+	userID := text(ctx, runtime.RUNTIME_CTX_USER_ID)
+	if userID == "" {
+		return "", errSession
+	}
+	id, err := parseRequest(payload)
+	if err != nil {
+		return "", err
+	}
+	if b.match(id) == nil {
+		return "", errNoMatch
+	}
+	now := time.Now()
+	grant, err := b.grant(ctx, now, userID, id)
+	if err != nil {
+		return "", err
+	}
+	raw, err := b.issuer.Mint(now, grant)
+	if err != nil {
+		b.config.Logger.Error("nakamabridge: %v", err)
+		return "", errInternal
+	}
+	answer, err := json.Marshal(reply{
+		Address: b.contact.address, Pin: b.contact.pin, Certificate: b.contact.certificate,
+		Token: raw, Expires: now.Truncate(time.Second).Add(grant.Life).Unix(), MatchID: id,
+	})
+	return string(answer), err
+}
+
+// parseRequest reads the RPC's payload.
+func parseRequest(payload string) (matchID string, err error) {
+	var r request
+	if len(payload) > maxPayload || json.Unmarshal([]byte(payload), &r) != nil {
+		return "", errRequest
+	}
+	if r.MatchID == "" || len(r.MatchID) > maxMatchID || strings.ContainsFunc(r.MatchID, unprintable) {
+		return "", errRequest
+	}
+	return r.MatchID, nil
+}
+
+// grant says what the caller gets: for a socket a token bound to it, else one for a UDP-only player.
+func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID string) (token.Grant, error) {
+	g := token.Grant{Subject: userID, Scope: matchWord + matchID, Life: b.config.TokenLife}
+	account, err := b.account(ctx, userID)
+	if err != nil {
+		return g, err
+	}
+	if sid := text(ctx, runtime.RUNTIME_CTX_SESSION_ID); sid != "" {
+		g.Scope += " " + sessionWord + sid
+		return g, nil
+	}
+	if b.config.VirtualPlayers == 0 {
+		return g, errDenied
+	}
+	p := profile{username: account.GetUser().GetUsername()}
+	p.vars, _ = ctx.Value(runtime.RUNTIME_CTX_VARS).(map[string]string)
+	p.expires, _ = ctx.Value(runtime.RUNTIME_CTX_USER_SESSION_EXP).(int64)
+	g.Life = min(g.Life, time.Unix(p.expires, 0).Sub(now).Truncate(time.Second))
+	if g.Life < minTokenLife {
+		return g, errSession // about to end: refresh it first
+	}
+	b.profiles.put(userID, p)
+	return g, nil
+}
+
+// account is the caller's, unless it is banned.
+func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, error) {
+	query, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	account, err := b.config.Accounts.AccountGetId(query, userID)
+	switch {
+	case err != nil:
+		b.config.Logger.Warn("nakamabridge: an account could not be read")
+		return nil, errUnavailable
+	case banned(account):
+		b.reject(ctx, audit.DropRevoked, nil, "a banned account was denied")
+		return nil, errDenied
+	}
+	return account, nil
+}
+
+// authorize says whether a token opens a session here: for a match that runs here, and for a player who has not been
+// revoked since it was minted. It runs where the connection lives.
+func (b *Bridge) authorize(claims *token.Claims, asked string) error {
+	id, _ := scopeWords(claims.Scope)
+	if asked != "" && asked != matchWord+id || b.match(id) == nil {
+		return errNoMatch
+	}
+	if b.revokedSince(claims.Subject, claims.IssuedAt) {
+		return errDenied
+	}
+	if also := b.config.Session.Authorize; also != nil {
+		return also(claims, asked)
+	}
+	return nil
+}
+
+// scopeWords reads the scope of a token made here.
+func scopeWords(scope string) (matchID, sessionID string) {
+	match, sid, _ := strings.Cut(scope, " ")
+	return strings.TrimPrefix(match, matchWord), strings.TrimPrefix(sid, sessionWord)
+}

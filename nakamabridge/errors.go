@@ -1,0 +1,62 @@
+package nakamabridge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+)
+
+// Errors that callers can match.
+var (
+	// ErrConfig is returned by New; the text after the colon says what to mend.
+	ErrConfig = errors.New("nakamabridge: configuration refused")
+	// ErrIdentity means that issuer and subject make no custom id.
+	ErrIdentity = errors.New("nakamabridge: identity refused")
+	// ErrUnknown means that no such player has signed in here by an identity token.
+	ErrUnknown = errors.New("nakamabridge: unknown player")
+	// ErrTooLarge is returned by a broadcast when it did not reach a player who has only UDP.
+	ErrTooLarge = errors.New("nakamabridge: op code and data do not fit one datagram")
+)
+
+// What hooks and the RPC answer with: gRPC codes, and texts that go to the client as they are.
+var (
+	errRequest     = runtime.NewError("nakamabridge: bad request", 3)
+	errNoMatch     = runtime.NewError("nakamabridge: no such match", 5)
+	errDenied      = runtime.NewError("nakamabridge: not allowed", 7)
+	errInternal    = runtime.NewError("nakamabridge: internal error", 13)
+	errUnavailable = runtime.NewError("nakamabridge: try again later", 14)
+	errRefused     = runtime.NewError("nakamabridge: identity token refused", 16)
+	errSession     = runtime.NewError("nakamabridge: session required", 16)
+)
+
+// refusals are the causes that may be logged: fixed texts, none of which quotes the token.
+var refusals = []error{
+	token.ErrMalformed, token.ErrIssuer, token.ErrAlgorithm, token.ErrClaims, token.ErrAudience, token.ErrExpired,
+	token.ErrNotYetValid, token.ErrUnknownKey, token.ErrUnavailable, token.ErrSignature,
+	context.DeadlineExceeded, context.Canceled, ErrIdentity,
+}
+
+// cause is the part of a verifier's error that is known to be harmless.
+func cause(err error) error {
+	for _, known := range refusals {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errors.New("refused by the verifier")
+}
+
+// answerTo maps a verifier's error to the client's answer and the operator's reason.
+func answerTo(err error) (*runtime.Error, audit.Drop) {
+	switch {
+	case errors.Is(err, token.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return errUnavailable, audit.DropUnavailable
+	case errors.Is(err, token.ErrExpired):
+		return errRefused, audit.DropExpired
+	}
+	return errRefused, audit.DropToken
+}

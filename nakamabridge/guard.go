@@ -1,0 +1,50 @@
+package nakamabridge
+
+import (
+	"context"
+	"net/netip"
+	"runtime/debug"
+
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
+)
+
+// guard, deferred, turns a panic into an error: Nakama recovers from none. The panic's value, which may quote what the
+// client sent, is not logged.
+func (b *Bridge) guard(hook string, err *error) {
+	if r := recover(); r != nil {
+		*err = errInternal
+		b.config.Logger.Error("nakamabridge: panic of type %T in %s\n%s", r, hook, debug.Stack())
+	}
+}
+
+// reject records a refusal. claims may be nil.
+func (b *Bridge) reject(ctx context.Context, reason audit.Drop, claims *token.Claims, detail string) {
+	b.record(ctx, audit.Reject, reason, claims, detail)
+}
+
+func (b *Bridge) record(ctx context.Context, d audit.Decision, reason audit.Drop, claims *token.Claims, detail string) {
+	e := audit.Event{Decision: d, Reason: reason, Prefix: clientPrefix(ctx), Detail: detail}
+	if claims != nil {
+		e.Issuer, e.Subject, e.TokenID = claims.Issuer, claims.Subject, claims.ID
+	}
+	b.config.Audit.Record(e)
+}
+
+// clientPrefix is the address of who called; the sink shortens it.
+func clientPrefix(ctx context.Context) netip.Prefix {
+	addr, err := netip.ParseAddr(text(ctx, runtime.RUNTIME_CTX_CLIENT_IP))
+	if err != nil {
+		return netip.Prefix{}
+	}
+	addr = addr.Unmap().WithZone("")
+	return netip.PrefixFrom(addr, addr.BitLen())
+}
+
+// text is a context's string value, or empty.
+func text(ctx context.Context, key string) string {
+	s, _ := ctx.Value(key).(string)
+	return s
+}

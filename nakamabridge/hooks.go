@@ -1,0 +1,133 @@
+package nakamabridge
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/heroiclabs/nakama-common/api"
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// BeforeAuthenticateCustom lets in who brings a good identity token as id, under the custom id that the token stands
+// for. Username and session variables that the client sent do not count. It refuses with 3, 14 and 16.
+func (b *Bridge) BeforeAuthenticateCustom(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.AuthenticateCustomRequest,
+) (_ *api.AuthenticateCustomRequest, err error) {
+	defer b.guard("BeforeAuthenticateCustom", &err)
+	if in.GetAccount().GetId() == "" {
+		return nil, errRequest
+	}
+	id, err := b.admit(ctx, in.Account, "signed in")
+	if err != nil {
+		return nil, err
+	}
+	in.Username = username(id)
+	return in, nil
+}
+
+// AfterAuthenticateCustom remembers which Nakama user an identity belongs to.
+func (b *Bridge) AfterAuthenticateCustom(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ *api.Session,
+	in *api.AuthenticateCustomRequest,
+) (err error) {
+	defer b.guard("AfterAuthenticateCustom", &err)
+	id := in.GetAccount().GetId()
+	if userID := text(ctx, runtime.RUNTIME_CTX_USER_ID); userID != "" {
+		if _, _, err := subjectOf(id); err == nil {
+			b.learn(userID, id)
+		}
+	}
+	return nil
+}
+
+// BeforeSessionRefresh keeps the variables that the session has: without it a client writes any it likes into a token
+// that the server signs.
+func (b *Bridge) BeforeSessionRefresh(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.SessionRefreshRequest,
+) (_ *api.SessionRefreshRequest, err error) {
+	defer b.guard("BeforeSessionRefresh", &err)
+	b.dropVars(ctx, &in.Vars)
+	return in, nil
+}
+
+// BeforeLinkCustom links an identity to who proves it by its token, and to an account that has none: without it whoever
+// knows a sub takes its future account. It refuses with 3, 7, 14 and 16.
+func (b *Bridge) BeforeLinkCustom(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.AccountCustom,
+) (_ *api.AccountCustom, err error) {
+	defer b.guard("BeforeLinkCustom", &err)
+	if in.GetId() == "" {
+		return nil, errRequest
+	}
+	if err := b.unlinked(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := b.admit(ctx, in, "identity linked"); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// unlinked says whether the caller's account has no custom id yet.
+func (b *Bridge) unlinked(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	account, err := b.config.Accounts.AccountGetId(ctx, text(ctx, runtime.RUNTIME_CTX_USER_ID))
+	switch {
+	case err != nil:
+		b.config.Logger.Warn("nakamabridge: an account could not be read")
+		return errUnavailable
+	case account.GetCustomId() != "":
+		b.reject(ctx, audit.DropState, nil, "a second identity was denied")
+		return errDenied
+	}
+	return nil
+}
+
+// BeforeUnlinkCustom refuses with 7: an account without its identity would go on beyond the issuer's reach.
+func (b *Bridge) BeforeUnlinkCustom(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ *api.AccountCustom,
+) (_ *api.AccountCustom, err error) {
+	defer b.guard("BeforeUnlinkCustom", &err)
+	b.reject(ctx, audit.DropState, nil, "unlinking was denied")
+	return nil, errDenied
+}
+
+// AfterSessionLogout ends the UDP sessions of who has logged out, on all devices.
+func (b *Bridge) AfterSessionLogout(
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ *api.SessionLogoutRequest,
+) (err error) {
+	defer b.guard("AfterSessionLogout", &err)
+	if userID := text(ctx, runtime.RUNTIME_CTX_USER_ID); userID != "" {
+		b.Revoke(userID)
+	}
+	return nil
+}
+
+// admit verifies the token that a client gave as id and puts the custom id in its place.
+func (b *Bridge) admit(ctx context.Context, account *api.AccountCustom, done string) (string, error) {
+	claims, id, err := b.identify(ctx, account.Id)
+	if err != nil {
+		answer, reason := answerTo(err)
+		b.config.Logger.Info("nakamabridge: identity token refused: %v", cause(err))
+		if answer == errUnavailable {
+			b.config.Logger.Warn("nakamabridge: the issuer's keys cannot be reached")
+		}
+		b.reject(ctx, reason, claims, "identity token refused")
+		return "", answer
+	}
+	b.dropVars(ctx, &account.Vars)
+	account.Id = id
+	b.record(ctx, audit.Accept, audit.DropNone, claims, done)
+	return id, nil
+}
+
+// dropVars takes away the session variables that a client sent.
+func (b *Bridge) dropVars(ctx context.Context, vars *map[string]string) {
+	if len(*vars) > 0 {
+		b.reject(ctx, audit.DropState, nil, "a client's session variables were dropped")
+	}
+	*vars = nil
+}

@@ -1,0 +1,191 @@
+package nakamabridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heroiclabs/nakama-common/api"
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/token"
+)
+
+// verifier is a Verifier made of a function.
+type verifier func(ctx context.Context, raw string) (*token.Claims, error)
+
+func (v verifier) Verify(ctx context.Context, _ time.Time, raw []byte) (*token.Claims, error) {
+	return v(ctx, string(raw))
+}
+
+// "16 unauthenticated, 14 unavailable when the key set cannot be reached", and texts that quote nothing.
+func TestSignInRefused(t *testing.T) {
+	t.Parallel()
+	const raw = "eyJhbGciOiJub25lIn0.secret.secret"
+	for _, c := range []struct {
+		name  string
+		err   error
+		code  int
+		audit string
+	}{
+		{"malformed", token.ErrMalformed, 16, "reject token identity token refused"},
+		{"forged", fmt.Errorf("%w: %s", token.ErrSignature, raw), 16, "reject token identity token refused"},
+		{"expired", token.ErrExpired, 16, "reject expired identity token refused"},
+		{"no keys", token.ErrUnavailable, 14, "reject unavailable identity token refused"},
+		{"too slow", context.DeadlineExceeded, 14, "reject unavailable identity token refused"},
+		{"unknown", errors.New("bad token " + raw), 16, "reject token identity token refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil, func(config *Config) {
+				config.Verifier = verifier(func(context.Context, string) (*token.Claims, error) { return nil, c.err })
+			})
+			in := &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: raw}}
+			out, err := w.bridge.BeforeAuthenticateCustom(w.ctx, nil, nil, nil, in)
+			code(t, err, c.code)
+			if out != nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "nakamabridge: ") {
+				t.Errorf("answered %v, %q", out, err)
+			}
+			w.audited(c.audit, "secret")
+		})
+	}
+}
+
+func TestSignInWithoutID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, in := range []*api.AuthenticateCustomRequest{{}, {Account: &api.AccountCustom{}}} {
+		_, err := w.bridge.BeforeAuthenticateCustom(w.ctx, nil, nil, nil, in)
+		code(t, err, 3)
+	}
+	_, err := w.bridge.BeforeLinkCustom(w.ctx, nil, nil, nil, &api.AccountCustom{})
+	code(t, err, 3)
+}
+
+// "No panic leaves a hook, since it would end Nakama." What the panic says stays unsaid.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, func(c *Config) {
+		c.Verifier = verifier(func(_ context.Context, raw string) (*token.Claims, error) { panic(raw) })
+		c.Accounts = broken{}
+	})
+	user := with(w.ctx, runtime.RUNTIME_CTX_USER_ID, "user")
+	b := w.bridge
+	for name, call := range map[string]func() error{
+		"sign-in": func() error {
+			_, err := b.BeforeAuthenticateCustom(w.ctx, nil, nil, nil, &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: "secret"}})
+			return err
+		},
+		"link": func() error {
+			_, err := b.BeforeLinkCustom(user, nil, nil, nil, &api.AccountCustom{Id: "secret"})
+			return err
+		},
+		"refresh": func() error { _, err := b.BeforeSessionRefresh(w.ctx, nil, nil, nil, nil); return err },
+		"rpc": func() error {
+			_, err := b.Connect(user, nil, nil, nil, `{"match_id":"`+w.stage.id+`"}`)
+			return err
+		},
+	} {
+		code(t, call(), 13)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	if log := w.log.String(); strings.Contains(log, "secret") || !strings.Contains(log, "panic of type string in BeforeAuthenticateCustom") {
+		t.Errorf("logged was %s", log)
+	}
+}
+
+// broken panics.
+type broken struct{ Accounts }
+
+// Every method with the shape of a hook recovers: none was forgotten.
+func TestHooksRecover(t *testing.T) {
+	t.Parallel()
+	hook := reflect.TypeFor[func(context.Context, runtime.Logger)]()
+	b := reflect.ValueOf(&Bridge{config: Config{Logger: silent{}}})
+	for i := range b.NumMethod() {
+		f := b.Method(i).Type()
+		if f.NumIn() < 5 || f.In(0) != hook.In(0) || f.In(1) != hook.In(1) {
+			continue
+		}
+		in := make([]reflect.Value, f.NumIn())
+		for j := range in {
+			in[j] = reflect.Zero(f.In(j)) // no context at all: whoever looks at it panics
+		}
+		out := b.Method(i).Call(in)
+		if name := b.Type().Method(i).Name; name != "BeforeAuthenticateCustom" && name != "BeforeLinkCustom" {
+			code(t, out[len(out)-1].Interface().(error), 13)
+		}
+	}
+}
+
+// A link needs the token of the identity, and an account without one; an identity is never unlinked.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.nakama.others = nil
+	device, err := w.nakama.authenticateDevice(w.ctx, "device", "dora")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.nakama.linkCustom(w.ctx, device, w.issuer.Token(t, token.Grant{Subject: "dora"})); err != nil {
+		t.Fatal(err)
+	}
+	if again := w.signInAs("dora"); again.userID != device.userID {
+		t.Error("the linked identity signs in to another account")
+	}
+	code(t, w.nakama.linkCustom(w.ctx, device, w.issuer.Token(t, token.Grant{Subject: "other"})), 7)
+	w.nakama.down = true
+	code(t, w.nakama.linkCustom(w.ctx, device, w.issuer.Token(t, token.Grant{Subject: "other"})), 14)
+	_, err = w.nakama.unlink(w.ctx, nil, nil, nil, &api.AccountCustom{})
+	code(t, err, 7)
+}
+
+// signInAs is sign-in without the new name.
+func (w *world) signInAs(subject string) *login {
+	w.Helper()
+	raw := w.issuer.Token(w, token.Grant{Subject: subject})
+	l, err := w.nakama.authenticateCustom(w.ctx, &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: raw}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return l
+}
+
+// "the custom id is the map between the two": from memory after a sign-in, from the database after a restart.
+func TestUserIDAndSubject(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	l := w.signInAs("anna")
+	if strings.Contains(l.username, "anna") {
+		t.Errorf("the username %q shows the sub", l.username)
+	}
+	for round, queries := range []int{0, 1, 1, 2} {
+		if round%2 == 1 { // as after a restart
+			w.bridge.users.forget("jwt:" + strings.TrimPrefix(provider(testkit.IssuerName), "jwt:") + ":anna")
+			w.bridge.customIDs.forget(l.userID)
+		}
+		if round < 2 {
+			if id, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "anna"); err != nil || id != l.userID {
+				t.Errorf("UserID = %q, %v", id, err)
+			}
+		} else if p, sub, err := w.bridge.Subject(w.ctx, l.userID); err != nil || sub != "anna" || p != provider(testkit.IssuerName) {
+			t.Errorf("Subject = %q, %q, %v", p, sub, err)
+		}
+		if w.nakama.queries != queries {
+			t.Errorf("round %d: %d queries, want %d", round, w.nakama.queries, queries)
+		}
+	}
+	if _, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "nobody"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("UserID of nobody: %v", err)
+	}
+	if _, _, err := w.bridge.Subject(w.ctx, "nobody"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Subject of nobody: %v", err)
+	}
+}

@@ -1,0 +1,91 @@
+package nakamabridge
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// "cognito:<pool>:<sub>   a Cognito user pool, under both of the issuer names that AWS gives it"
+func TestCustomID(t *testing.T) {
+	t.Parallel()
+	const sub = "ebc40646-3d13-47b1-95b4-b8be6f9de255"
+	long := strings.Repeat("s", maxCustomID-len("jwt:")-22-1)
+	for _, c := range []struct{ issuer, subject, want string }{
+		{"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
+		{"https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
+		{"https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_x", sub, "cognito:cn-north-1_x:" + sub},
+		{"https://cognito-idp.us-east-1.amazonaws.com/us-west-2_AbC9", sub, "jwt:"},
+		{"https://cognito-idp.us-east-1.amazonaws.com.evil.test/us-east-1_AbC9", sub, "jwt:"},
+		{"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9/x", sub, "jwt:"},
+		{"https://issuer.test", "a:b", "jwt:"},
+		{"https://issuer.test", long, "jwt:"},
+		{"https://issuer.test", long + "s", ""},
+		{"https://issuer.test", "a b", ""},
+		{"https://issuer.test", "a\x7f", ""},
+		{"https://issuer.test", "ä", ""},
+		{"https://issuer.test", "", ""},
+		{"", sub, ""},
+	} {
+		id, err := CustomID(c.issuer, c.subject)
+		switch {
+		case c.want == "":
+			if !errors.Is(err, ErrIdentity) {
+				t.Errorf("CustomID(%q, %q) = %q, %v", c.issuer, c.subject, id, err)
+			}
+			continue
+		case err != nil || !strings.HasPrefix(id, c.want) || len(id) < 6 || len(id) > maxCustomID:
+			t.Errorf("CustomID(%q, %q) = %q, %v, want %q", c.issuer, c.subject, id, err, c.want)
+		}
+		if p, subject, err := subjectOf(id); err != nil || subject != c.subject || p != provider(c.issuer) {
+			t.Errorf("subjectOf(%q) = %q, %q, %v", id, p, subject, err)
+		}
+	}
+}
+
+// Issuers do not share identities.
+func TestCustomIDsDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, issuer := range []string{"https://a.test", "https://b.test", "https://a.test/", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_b"} {
+		id, err := CustomID(issuer, "sub")
+		if err != nil || seen[id] != "" {
+			t.Errorf("%s and %s have the same custom id %q (%v)", issuer, seen[id], id, err)
+		}
+		seen[id] = issuer
+	}
+}
+
+// Nakama takes a username of at most 128 bytes without spaces.
+func TestUsername(t *testing.T) {
+	t.Parallel()
+	a, b := username("jwt:x:a"), username("jwt:x:b")
+	if a == b || len(a) != len("player-")+24 || strings.ContainsFunc(a, unprintable) {
+		t.Errorf("usernames are %q and %q", a, b)
+	}
+}
+
+// "of each, newest first"
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	m := newBounded[int](10)
+	for i := range 1000 {
+		m.put(fmt.Sprint(i), i)
+		if n := len(m.young) + len(m.old); n > 10 {
+			t.Fatalf("%d entries, want at most 10", n)
+		}
+	}
+	for i := 996; i < 1000; i++ {
+		if v, ok := m.get(fmt.Sprint(i)); !ok || v != i {
+			t.Errorf("entry %d is %d, %v", i, v, ok)
+		}
+	}
+	if _, ok := m.get("989"); ok {
+		t.Error("an old entry is still there")
+	}
+	m.forget("999")
+	if _, ok := m.get("999"); ok {
+		t.Error("a forgotten entry is still there")
+	}
+}

@@ -1,0 +1,114 @@
+package nakamabridge
+
+import (
+	"sync"
+
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// inbox is what has come by UDP since a match's last tick. Its goroutines are those of the UDP server, and the match's.
+type inbox struct {
+	limit int  // inputs; constant
+	keep  bool // Config.KeepInputs; constant
+
+	mu sync.Mutex
+	// +checklocks:mu
+	next batch
+	// +checklocks:mu
+	live map[*member]struct{} // joined, and not left
+	// +checklocks:mu
+	closed bool
+
+	last batch // what take returned: the match's goroutine's, and filled anew after the next take
+}
+
+// batch is a tick's share.
+type batch struct {
+	joins, leaves []*member // at most one of each for a session
+	inputs        []input
+	data          []byte // of all inputs
+}
+
+// input is one datagram, as runtime.MatchData.
+type input struct {
+	runtime.Presence // set in the tick
+	member           *member
+	op, at           int64
+	start, end       int // in batch.data, until data is set in the tick
+	data             []byte
+}
+
+func (i *input) GetOpCode() int64      { return i.op }
+func (i *input) GetData() []byte       { return i.data }
+func (i *input) GetReliable() bool     { return false }
+func (i *input) GetReceiveTime() int64 { return i.at }
+
+// join reports false when the match is over.
+func (q *inbox) join(m *member) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.live[m] = struct{}{}
+	q.next.joins = append(q.next.joins, m)
+	return true
+}
+
+// push copies an input, or reports that there is no room.
+func (q *inbox) push(m *member, op, at int64, data []byte) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := &q.next
+	if q.closed || len(b.inputs) >= q.limit {
+		return false
+	}
+	start := len(b.data)
+	b.data = append(b.data, data...)
+	b.inputs = append(b.inputs, input{member: m, op: op, at: at, start: start, end: len(b.data)})
+	return true
+}
+
+// leave ends a session's part, after its inputs.
+func (q *inbox) leave(m *member) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.live, m)
+	if !q.closed {
+		q.next.leaves = append(q.next.leaves, m)
+	}
+}
+
+// take is what came before the tick; it is good until the next take.
+func (q *inbox) take() *batch {
+	q.last.reset(q.keep)
+	q.mu.Lock()
+	q.next, q.last = q.last, q.next
+	q.mu.Unlock()
+	return &q.last
+}
+
+// reset empties a batch whose memory is used again, except that of inputs which the game may keep.
+func (b *batch) reset(keep bool) {
+	clear(b.joins)
+	clear(b.leaves)
+	b.joins, b.leaves = b.joins[:0], b.leaves[:0]
+	if keep && len(b.inputs) > 0 {
+		b.inputs, b.data = make([]input, 0, len(b.inputs)), make([]byte, 0, len(b.data))
+		return
+	}
+	clear(b.inputs)
+	b.inputs, b.data = b.inputs[:0], b.data[:0]
+}
+
+// close lets nobody in any more, and sends away who is there.
+func (q *inbox) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for m := range q.live {
+		m.kick(wire.ReasonShutdown)
+	}
+}

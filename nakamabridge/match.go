@@ -1,0 +1,149 @@
+package nakamabridge
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Factory makes a match handler: what runtime.Initializer's RegisterMatch takes.
+type Factory = func(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule,
+) (runtime.Match, error)
+
+// Match puts a Bridge in front of the match handlers that a Factory makes; see the package comment for what they see.
+func (b *Bridge) Match(factory Factory) Factory {
+	return func(ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule) (runtime.Match, error) {
+		inner, err := factory(ctx, logger, db, nk)
+		if err != nil || inner == nil {
+			return inner, err
+		}
+		m := &match{bridge: b, inner: inner, seats: newSeats()}
+		m.inbox = inbox{limit: b.config.Queue, keep: b.config.KeepInputs, live: make(map[*member]struct{})}
+		m.dispatcher.match = m
+		return m, nil
+	}
+}
+
+// match is a runtime.Match. Nakama calls it from one goroutine, to which all below inbox belongs.
+type match struct {
+	bridge   *Bridge       // constant
+	inner    runtime.Match // the game's; constant
+	id, node string        // constant after MatchInit
+
+	inbox inbox
+
+	seats      seats
+	dispatcher dispatcher
+	messages   []runtime.MatchData // a tick's
+}
+
+// call is what Nakama hands to every call of a match.
+type call struct {
+	ctx        context.Context
+	logger     runtime.Logger
+	db         *sql.DB
+	nk         runtime.NakamaModule
+	dispatcher runtime.MatchDispatcher
+	tick       int64
+}
+
+// MatchInit implements runtime.Match.
+func (m *match) MatchInit(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, params map[string]any,
+) (any, int, string) {
+	m.id, m.node = text(ctx, runtime.RUNTIME_CTX_MATCH_ID), text(ctx, runtime.RUNTIME_CTX_MATCH_NODE)
+	state, rate, label := m.inner.MatchInit(ctx, logger, db, nk, params)
+	if state != nil {
+		m.bridge.open(ctx, m)
+	}
+	return state, rate, label
+}
+
+// MatchJoinAttempt implements runtime.Match.
+func (m *match) MatchJoinAttempt(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, presence runtime.Presence, metadata map[string]string,
+) (any, bool, string) {
+	state, allow, reason := m.inner.MatchJoinAttempt(ctx, logger, db, nk, m.wrap(d), tick, state, presence, metadata)
+	return m.done(state), allow, reason
+}
+
+// MatchJoin implements runtime.Match.
+func (m *match) MatchJoin(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, presences []runtime.Presence,
+) any {
+	for _, p := range presences {
+		m.seats.sit(p)
+	}
+	return m.done(m.inner.MatchJoin(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
+}
+
+// MatchLeave implements runtime.Match.
+func (m *match) MatchLeave(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, presences []runtime.Presence,
+) any {
+	for _, p := range presences {
+		m.seats.rise(p.GetSessionId(), wire.ReasonLeft)
+	}
+	return m.done(m.inner.MatchLeave(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
+}
+
+// MatchLoop implements runtime.Match. What has come by UDP since the last tick is taken at once, so that no flood holds
+// this one up.
+func (m *match) MatchLoop(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, messages []runtime.MatchData,
+) any {
+	c := call{ctx, logger, db, nk, m.wrap(d), tick}
+	arrived := m.inbox.take()
+	m.seats.expire()
+	if state = m.admit(c, state, arrived.joins); state != nil {
+		state = m.inner.MatchLoop(ctx, logger, db, nk, c.dispatcher, tick, state, m.merge(messages, arrived))
+	}
+	if state != nil {
+		state = m.dismiss(c, state, arrived.leaves)
+	}
+	return m.done(state)
+}
+
+// MatchTerminate implements runtime.Match. With a grace period the match goes on, and so does UDP.
+func (m *match) MatchTerminate(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, graceSeconds int,
+) any {
+	state = m.done(m.inner.MatchTerminate(ctx, logger, db, nk, m.wrap(d), tick, state, graceSeconds))
+	if graceSeconds <= 0 {
+		m.bridge.end(m)
+	}
+	return state
+}
+
+// MatchSignal implements runtime.Match.
+func (m *match) MatchSignal(
+	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
+	tick int64, state any, data string,
+) (any, string) {
+	state, answer := m.inner.MatchSignal(ctx, logger, db, nk, m.wrap(d), tick, state, data)
+	return m.done(state), answer
+}
+
+// wrap is the dispatcher for the game.
+func (m *match) wrap(d runtime.MatchDispatcher) runtime.MatchDispatcher {
+	m.dispatcher.MatchDispatcher = d
+	return &m.dispatcher
+}
+
+// done ends a call: what was deferred goes out, and no state means that the match is over.
+func (m *match) done(state any) any {
+	m.dispatcher.flush()
+	if state == nil {
+		m.bridge.end(m)
+	}
+	return state
+}

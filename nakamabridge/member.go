@@ -1,0 +1,112 @@
+package nakamabridge
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/transport"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// member is a UDP session of a match.
+type member struct {
+	match     *match // constant, as all down to profile
+	player    *transport.Player
+	userID    string
+	sessionID string // of the socket that it was made for; empty if made for none
+	since     time.Time
+	profile   profile // without sessionID: for a UDP-only player
+
+	out atomic.Bool // replaced, kicked or revoked: what it sends does not count any more
+
+	seat   *seat       // in the match, nil while there is none; the match's goroutine's
+	reason wire.Reason // why it left; written before it is in inbox.leaves
+}
+
+// kick ends the session.
+func (m *member) kick(reason wire.Reason) {
+	m.out.Store(true)
+	m.player.Kick(reason)
+}
+
+// join is transport.Handler's: it tells the match. A player of a match that has just ended is sent away.
+func (b *Bridge) join(p *transport.Player) {
+	m := b.member(p)
+	if m == nil {
+		p.Kick(wire.ReasonScope)
+		return
+	}
+	if ok := false; m.sessionID == "" {
+		if m.profile, ok = b.profiles.get(m.userID); !ok {
+			p.Kick(wire.ReasonBusy) // forgotten in a crowd: the RPC tells it anew
+			return
+		}
+	}
+	b.enter(m)
+	if !m.match.inbox.join(m) {
+		b.exit(m)
+		p.Kick(wire.ReasonScope)
+		return
+	}
+	p.Value = m
+	b.announce(m.userID)
+	if at, ok := b.revoked.get(m.userID); ok && m.since.Sub(at) < revokeSettle {
+		m.kick(wire.ReasonRevoked) // after authorize had looked, before Revoke could find the session
+	}
+}
+
+// member reads the session's scope; nil when its match is over.
+func (b *Bridge) member(p *transport.Player) *member {
+	id, sid := scopeWords(p.Session().Scope())
+	match := b.match(id)
+	if match == nil {
+		return nil
+	}
+	return &member{match: match, player: p, userID: p.Session().Subject(), sessionID: sid, since: time.Now()}
+}
+
+// enter and exit keep the table that Revoke and patrol look at.
+func (b *Bridge) enter(m *member) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.members[m.userID] == nil {
+		b.members[m.userID] = make(map[*member]struct{})
+	}
+	b.members[m.userID][m] = struct{}{}
+}
+
+func (b *Bridge) exit(m *member) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.members[m.userID], m)
+	if len(b.members[m.userID]) == 0 {
+		delete(b.members, m.userID)
+	}
+}
+
+// receive is transport.Handler's: it copies the input into the match's queue.
+func (b *Bridge) receive(p *transport.Player, payload []byte) {
+	m, _ := p.Value.(*member)
+	if m == nil {
+		b.counts.orphaned.Add(1)
+		return
+	}
+	op, data, err := parseDatagram(payload)
+	switch {
+	case err != nil:
+		b.counts.malformed.Add(1)
+	case !m.match.inbox.push(m, op, time.Now().UnixMilli(), data):
+		b.counts.overflow.Add(1)
+	default:
+		b.counts.inputs.Add(1)
+	}
+}
+
+// leave is transport.Handler's.
+func (b *Bridge) leave(p *transport.Player, reason wire.Reason) {
+	if m, _ := p.Value.(*member); m != nil {
+		m.reason = reason
+		b.exit(m)
+		m.match.inbox.leave(m)
+	}
+}

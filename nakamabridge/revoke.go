@@ -1,0 +1,102 @@
+package nakamabridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/heroiclabs/nakama-common/api"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Revoke ends every UDP session of a Nakama user at once, and makes tokens that the RPC has handed out before good for
+// nothing. It says how many sessions there were. Who may still call the RPC comes back: ban the account, or log it out,
+// to keep the player away.
+func (b *Bridge) Revoke(userID string) int {
+	b.revoked.put(userID, time.Now())
+	n := b.server.Gate().RevokeSubject(issuerName, userID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for m := range b.members[userID] {
+		m.kick(wire.ReasonRevoked)
+	}
+	return n
+}
+
+// revokedSince says whether Revoke was called for the user at or after a time in whole seconds: in doubt it was.
+func (b *Bridge) revokedSince(userID string, t time.Time) bool {
+	at, ok := b.revoked.get(userID)
+	return ok && !t.After(at)
+}
+
+// patrol looks at the accounts of those who play, and of newcomers at once, until the Bridge closes: a ban may have come
+// after the RPC's look.
+func (b *Bridge) patrol() {
+	ticker := time.NewTicker(b.config.BanInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-b.closing.Done():
+			return
+		case <-ticker.C:
+			b.inspect(b.playing())
+		case userID := <-b.newcomers:
+			b.inspect([]string{userID})
+		}
+	}
+}
+
+// announce has patrol look at a newcomer soon; in a crowd, in its next round.
+func (b *Bridge) announce(userID string) {
+	select {
+	case b.newcomers <- userID:
+	default:
+	}
+}
+
+// inspect revokes whose account is banned or gone, a batch with each query.
+func (b *Bridge) inspect(users []string) {
+	for len(users) > 0 && b.closing.Err() == nil {
+		batch := users[:min(accountBatch, len(users))]
+		users = users[len(batch):]
+		good, err := b.good(batch)
+		if err != nil {
+			b.config.Logger.Warn("nakamabridge: accounts could not be read")
+			continue // they are looked at again soon
+		}
+		for _, userID := range batch {
+			if !good[userID] {
+				b.Revoke(userID)
+			}
+		}
+	}
+}
+
+// good is which of these users may play.
+func (b *Bridge) good(users []string) (_ map[string]bool, err error) {
+	defer b.guard("AccountsGetId", &err)
+	ctx, cancel := context.WithTimeout(b.closing, accountTimeout)
+	defer cancel()
+	accounts, err := b.config.Accounts.AccountsGetId(ctx, users, nil)
+	if err != nil {
+		return nil, err
+	}
+	good := make(map[string]bool, len(accounts))
+	for _, account := range accounts {
+		good[account.GetUser().GetId()] = !banned(account)
+	}
+	return good, nil
+}
+
+func banned(account *api.Account) bool { return account.GetDisableTime().GetSeconds() > 0 }
+
+// playing is every user with a UDP session.
+func (b *Bridge) playing() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	users := make([]string, 0, len(b.members))
+	for userID := range b.members {
+		users = append(users, userID)
+	}
+	return users
+}

@@ -1,0 +1,134 @@
+package nakamabridge
+
+import (
+	"time"
+
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// seat is a player in a match: a socket's presence, perhaps with UDP, or a UDP-only player's.
+type seat struct {
+	presence runtime.Presence
+	virtual  *virtual // the presence of a UDP-only player, else nil
+	udp      *member  // nil without UDP; never nil with virtual
+}
+
+// reachable is the seat's UDP session, if it may be sent to.
+func (s *seat) reachable() *member {
+	if s == nil || s.udp == nil || s.udp.out.Load() {
+		return nil
+	}
+	return s.udp
+}
+
+// seats is who is in a match. It belongs to the match's goroutine.
+type seats struct {
+	bySession map[string]*seat // socket's or virtual's session id
+	virtuals  map[string]*seat // UDP-only players by user id
+	waiting   map[string]*member
+	udp       int // seats with UDP
+}
+
+func newSeats() seats {
+	return seats{bySession: map[string]*seat{}, virtuals: map[string]*seat{}, waiting: map[string]*member{}}
+}
+
+// sit gives a socket's presence its seat, and the UDP session that waits for it.
+func (s *seats) sit(p runtime.Presence) {
+	sid := p.GetSessionId()
+	if s.bySession[sid] == nil {
+		s.bySession[sid] = &seat{}
+	}
+	s.bySession[sid].presence = p
+	if m := s.waiting[sid]; m != nil {
+		delete(s.waiting, sid)
+		s.bind(m)
+	}
+}
+
+// bind gives m the seat of its socket, or lets it wait for one.
+func (s *seats) bind(m *member) {
+	at := s.bySession[m.sessionID]
+	switch {
+	case at == nil:
+		if old := s.waiting[m.sessionID]; old != nil {
+			old.kick(wire.ReasonReplaced)
+		}
+		s.waiting[m.sessionID] = m
+	case at.virtual != nil || at.presence.GetUserId() != m.userID:
+		m.kick(wire.ReasonScope) // a token names its own session, so this is somebody else's by no honest way
+	default:
+		s.take(at, m)
+	}
+}
+
+// socketOf is the seat of a user's socket, one without UDP first; nil if there is none.
+func (s *seats) socketOf(userID string) (found *seat) {
+	for _, at := range s.bySession {
+		if at.virtual == nil && at.presence.GetUserId() == userID && (found == nil || at.udp == nil) {
+			found = at
+		}
+	}
+	return found
+}
+
+// take has m use the seat; who used it before is replaced.
+func (s *seats) take(at *seat, m *member) {
+	if at.udp == nil {
+		s.udp++
+	} else {
+		at.udp.seat = nil
+		at.udp.kick(wire.ReasonReplaced)
+	}
+	at.udp, m.seat = m, at
+}
+
+// sitVirtual gives a UDP-only player a seat.
+func (s *seats) sitVirtual(v *virtual, m *member) {
+	at := &seat{presence: v, virtual: v}
+	s.bySession[v.sessionID], s.virtuals[v.userID] = at, at
+	s.take(at, m)
+}
+
+// rise takes a seat away, and UDP with it.
+func (s *seats) rise(sessionID string, reason wire.Reason) {
+	at := s.bySession[sessionID]
+	if at == nil {
+		return
+	}
+	delete(s.bySession, sessionID)
+	if at.virtual != nil {
+		delete(s.virtuals, at.virtual.userID)
+	}
+	if at.udp != nil {
+		at.udp.kick(reason)
+		s.release(at.udp)
+	}
+}
+
+// release ends a session's use of its seat. A socket keeps the seat.
+func (s *seats) release(m *member) {
+	if s.waiting[m.sessionID] == m {
+		delete(s.waiting, m.sessionID)
+	}
+	if m.seat != nil {
+		m.seat.udp, m.seat = nil, nil
+		s.udp--
+	}
+}
+
+// expire sends away who has waited for its socket for too long.
+func (s *seats) expire() {
+	if len(s.waiting) == 0 {
+		return
+	}
+	now := time.Now()
+	for sid, m := range s.waiting {
+		if now.Sub(m.since) >= JoinWait {
+			delete(s.waiting, sid)
+			m.kick(wire.ReasonScope)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package nakamabridge
+
+import (
+	"github.com/heroiclabs/nakama-common/runtime"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// admit lets UDP sessions in that have come since the last tick.
+func (m *match) admit(c call, state any, joins []*member) any {
+	for _, j := range joins {
+		switch {
+		case j.out.Load(): // gone again
+		case j.sessionID != "":
+			m.seats.bind(j)
+		case m.seats.virtuals[j.userID] != nil:
+			m.seats.take(m.seats.virtuals[j.userID], j) // back on a new connection: the same player to the game
+		case m.seats.socketOf(j.userID) != nil:
+			m.seats.take(m.seats.socketOf(j.userID), j)
+		default:
+			state = m.ask(c, state, j)
+		}
+		if state == nil {
+			break
+		}
+	}
+	return state
+}
+
+// ask has the game judge a UDP-only player.
+func (m *match) ask(c call, state any, j *member) any {
+	if len(m.seats.virtuals) >= m.bridge.config.VirtualPlayers {
+		j.kick(wire.ReasonFull)
+		return state
+	}
+	v := newVirtual(j)
+	ctx := attempt{c.ctx, j, v.sessionID}
+	metadata := map[string]string{"transport": "udp"}
+	state, allow, _ := m.inner.MatchJoinAttempt(ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, v, metadata)
+	if state == nil {
+		return nil
+	}
+	if !allow {
+		j.kick(wire.ReasonKicked)
+		return state
+	}
+	m.seats.sitVirtual(v, j)
+	return m.inner.MatchJoin(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, []runtime.Presence{v})
+}
+
+// merge puts the UDP inputs of who is in the match behind the socket's messages.
+func (m *match) merge(messages []runtime.MatchData, b *batch) []runtime.MatchData {
+	if len(b.inputs) == 0 {
+		return messages
+	}
+	m.messages = append(m.messages[:0], messages...)
+	for i := range b.inputs {
+		in := &b.inputs[i]
+		if in.member.seat == nil || in.member.out.Load() {
+			m.bridge.counts.orphaned.Add(1)
+			continue
+		}
+		in.Presence = in.member.seat.presence
+		in.data = b.data[in.start:in.end:in.end]
+		m.messages = append(m.messages, in)
+	}
+	return m.messages
+}
+
+// dismiss lets sessions go that have ended since the last tick.
+func (m *match) dismiss(c call, state any, leaves []*member) any {
+	for _, l := range leaves {
+		at := l.seat
+		m.seats.release(l)
+		if at == nil || at.virtual == nil {
+			continue // a socket stays without UDP
+		}
+		m.seats.rise(at.virtual.sessionID, l.reason)
+		gone := []runtime.Presence{at.virtual.leaving(l.reason)}
+		if state = m.inner.MatchLeave(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, gone); state == nil {
+			return nil
+		}
+	}
+	return state
+}
