@@ -1,0 +1,49 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// nakamaModule is the server, a tool of this module.
+const nakamaModule = "github.com/heroiclabs/nakama/v3"
+
+// programs is the folder that the plugin and the server are built into.
+var programs string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "nakama-programs")
+	if err != nil {
+		panic(err)
+	}
+	programs = dir
+	code := m.Run()
+	os.RemoveAll(dir) //nolint:errcheck // a folder in the system's temporary one
+	os.Exit(code)
+}
+
+// buildPlugin builds what README.md says, by the command that it says.
+func buildPlugin(t *testing.T, tag string) string {
+	t.Helper()
+	return build(t, filepath.Join("modules"+tag, "sallyport.so"), "-buildmode=plugin", "-tags="+tag, ".")
+}
+
+// buildServer builds Nakama itself, from the same go.mod and by the same toolchain.
+func buildServer(t *testing.T) string {
+	t.Helper()
+	return build(t, "nakama", nakamaModule)
+}
+
+func build(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	file := filepath.Join(programs, name)
+	cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", file}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %v: %v\n%s", args, err, out)
+	}
+	return file
+}

@@ -1,0 +1,82 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// databasePackage is the Debian package that PostgreSQL comes in.
+const databasePackage = "postgresql"
+
+// databaseBin finds the folder of PostgreSQL's programs, and installs them if that is possible.
+var databaseBin = sync.OnceValues(func() (string, error) {
+	if dir, ok := findDatabase(); ok {
+		return dir, nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		return "", errors.New("PostgreSQL is missing, and it takes root and apt-get to install it")
+	}
+	err := errors.Join(apt("update"), apt("install", "-y", "--no-install-recommends", databasePackage))
+	if dir, ok := findDatabase(); ok {
+		return dir, nil
+	}
+	return "", errors.Join(errors.New("PostgreSQL is missing"), err)
+})
+
+// findDatabase looks where programs are and where Debian puts these.
+func findDatabase() (dir string, ok bool) {
+	places, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // a constant pattern
+	if p, err := exec.LookPath("initdb"); err == nil {
+		places = append(places, p)
+	}
+	if len(places) == 0 {
+		return "", false
+	}
+	return filepath.Dir(places[len(places)-1]), true
+}
+
+func apt(args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("apt-get %v: %w: %s", args, err, out[max(0, len(out)-300):])
+	}
+	return nil
+}
+
+// nobody is whom a database runs as when the test runs as root, which PostgreSQL refuses to.
+const nobody = 65534
+
+// startDatabase starts a fresh PostgreSQL on a loopback port and returns its address as Nakama takes it.
+func startDatabase(t *testing.T, bin string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nakama-db") // not of the test's own: nobody could not reach into it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // a folder in the system's temporary one
+	attr := &syscall.SysProcAttr{}
+	if os.Geteuid() == 0 {
+		attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, port := filepath.Join(dir, "data"), freePort(t)
+	run(t, attr, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-EUTF8")
+	db := start(t, attr, filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F")
+	db.await(t, "ready to accept connections")
+	return "postgres@127.0.0.1:" + port + "/nakama"
+}

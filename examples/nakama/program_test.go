@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take that should take milliseconds.
+const patience = 20 * time.Second
+
+// program is a server that runs beside the test.
+type program struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+// start starts a program, which ends with the test at the latest. What it printed is shown if the test fails.
+func start(t *testing.T, attr *syscall.SysProcAttr, name string, args ...string) *program {
+	t.Helper()
+	p := &program{cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	p.cmd.SysProcAttr, p.cmd.Dir = attr, os.TempDir()
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait() // ProcessState says how it ended
+	}()
+	t.Cleanup(func() {
+		p.stop(syscall.SIGINT)
+		if t.Failed() {
+			t.Logf("%s says:\n%s", name, p.said())
+		}
+	})
+	return p
+}
+
+// stop asks the program to end, insists after a while, and returns its exit status.
+func (p *program) stop(sig os.Signal) int {
+	_ = p.cmd.Process.Signal(sig) // it may have ended by itself
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *program) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.output.Write(b)
+}
+
+func (p *program) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.output.String()
+}
+
+// await waits until the program has printed text.
+func (p *program) await(t *testing.T, text string) {
+	t.Helper()
+	await(t, text, func() bool {
+		select {
+		case <-p.ended:
+			t.Fatalf("the program ended before it printed %q", text)
+		default:
+		}
+		return strings.Contains(p.said(), text)
+	})
+}
+
+// await waits until what is true.
+func await(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !true(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// run runs a program to its end.
+func run(t *testing.T, attr *syscall.SysProcAttr, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr, cmd.Dir = attr, os.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// freePort returns a TCP port on which nobody listens, nor on the one below, which Nakama takes for gRPC. It is none of
+// those that systems give to who calls out, so that nobody takes it before the program does that it is for.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := 20_000 + rand.IntN(10_000)
+		if free(port) && free(port-1) {
+			return strconv.Itoa(port)
+		}
+	}
+	t.Fatal("no two free ports in a row")
+	return ""
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	return err == nil && l.Close() == nil
+}
