@@ -42,7 +42,7 @@ var imports = map[string][]string{
 		"wire", "replay", "policy", "audit", "token", "record", "session",
 		"handshake", "handshake/pion2", "handshake/pion3", "internal/addrtable", "golang.org/x/sys",
 	},
-	"nakamabridge": {"session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+	"nakamabridge": {"wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":                    {"..."},
 	"examples/server":         {"..."},
@@ -52,9 +52,11 @@ var imports = map[string][]string{
 
 	"examples/internal/command":    {},
 	"examples/internal/gameserver": {"..."},
+	"examples/internal/signin":     {},
 	"examples/internal/soak":       {"..."},
 
 	"internal/addrtable": {},
+	"internal/cognito":   {},
 	"internal/prefetch":  {},
 
 	"internal/simnet":  {},
