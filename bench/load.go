@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -39,7 +40,7 @@ func load(j *job, p *peer, n *counters) (players []conn, err error) {
 		for _, c := range players {
 			go listen(n, c)
 		}
-		go pace(j, n, players)
+		go pace(context.Background(), j, n, players, hertz)
 	case "ingest":
 		for w := range min(2, len(players)) {
 			go blast(j, n, players[w:])
@@ -163,13 +164,13 @@ func listen(n *counters, c conn) {
 	}
 }
 
-// pace sends for every player hertz times a second, spread evenly over 1 ms
-// steps. If it falls behind by 250 ms it skips: it never bursts.
-func pace(j *job, n *counters, players []conn) {
-	perSecond := float64(len(players) * hertz)
+// pace sends for every player rate times a second, spread evenly over 1 ms
+// steps, until ctx ends. If it falls behind by 250 ms it skips: it never bursts.
+func pace(ctx context.Context, j *job, n *counters, players []conn, rate int) {
+	perSecond := float64(len(players) * rate)
 	one := window(j, 1)
 	began, done := time.Now(), 0
-	for {
+	for ctx.Err() == nil {
 		due := int(time.Since(began).Seconds() * perSecond)
 		for done = max(done, due-int(perSecond/4)); done < due; done++ {
 			stamp(one[0], time.Now())
