@@ -34,11 +34,18 @@ func newRate(perSecond, burst int) rate {
 
 // take moves full by one token, if that leaves it within the window.
 func (r rate) take(full *int64, now int64) bool {
-	empty := now + r.window
-	*full = min(max(*full, now), empty)
-	if r.interval == 0 || *full+r.interval > empty {
+	*full = r.settle(*full, now)
+	if !r.has(*full, now, 1) {
 		return false
 	}
 	*full += r.interval
 	return true
+}
+
+// settle returns full as it counts now: a full bucket is full now, and an empty one at the end of the window.
+func (r rate) settle(full, now int64) int64 { return min(max(full, now), now+r.window) }
+
+// has says whether a settled bucket holds n tokens, at most maxPayload.
+func (r rate) has(full, now, n int64) bool {
+	return r.interval != 0 && full+n*r.interval <= now+r.window
 }

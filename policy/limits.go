@@ -22,4 +22,59 @@ const (
 	// ways is how many places a prefix may take. While a quarter of the table is in use, one new prefix in a thousand
 	// displaces another that is.
 	ways = 8
+
+	// DefaultStepUpTime is how long a player has to show a fresh identity token: a round trip to the identity provider,
+	// a few retransmissions, and a mobile network that is still waking up.
+	DefaultStepUpTime = 10 * time.Second
+
+	// DefaultDatagrams is how many datagrams a second a session may send in the long run: twice the fastest tick in use
+	// (128 Hz).
+	DefaultDatagrams = 256
+
+	// DefaultDatagramBurst is how many may come at once: four seconds at 128 Hz, since a stalled path delivers in clumps.
+	DefaultDatagramBurst = 512
+
+	// DefaultBytes is how much payload a second a session may send in the long run: 1,145 bytes in each of 128 datagrams
+	// are 143 KiB.
+	DefaultBytes = 256 << 10
+
+	// DefaultByteBurst is how much may come at once: three and a half seconds of those.
+	DefaultByteBurst = 512 << 10
+
+	// Whoever changes state 128 times a second over a path that stalls for 2 s delivers at most 128 · (2 s + 1 s) = 384
+	// changes in any second. A player's usual 60 a second are 180 then. A bot's 800 to 2,000 a second stand out.
+
+	// DefaultFlag is recorded: more than a clump at 60 Hz, and than two seconds at 128 Hz.
+	DefaultFlag = 256
+
+	// DefaultLimit drops: more than any clump at 128 Hz.
+	DefaultLimit = 400
+
+	// DefaultRevoke ends the session: a fifth more than any honest clump. A bot is out within 0.61 s at 800 changes a
+	// second, and within 0.25 s at 2,000.
+	DefaultRevoke = 480
+
+	// DefaultWindow is the time over which state changes are counted.
+	DefaultWindow = time.Second
+
+	// minWindow keeps a slot at 1 ms; maxWindow is where a rate is no behaviour any more.
+	minWindow, maxWindow = slots * time.Millisecond, time.Minute
+
+	// slots is how many parts of a window are counted apart: 64 bytes a session, and a count that is 1/16 of a window
+	// short at most.
+	slots = 16
+
+	// maxChanges bounds thresholds, and with 1 more what a slot counts: sixteen slots stay below 2^29.
+	maxChanges = 1 << 24
+
+	// maxPayload is the longest datagram in bytes that UDP knows.
+	maxPayload = 65535
 )
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}

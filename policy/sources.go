@@ -47,13 +47,6 @@ func NewSources(c SourceConfig) *Sources {
 	}
 }
 
-func orDefault(n, d int) int {
-	if n == 0 {
-		return d
-	}
-	return n
-}
-
 // Allow takes one handshake from the budget of the prefix that from lies in. Clock steps do what they do to a Bucket.
 func (s *Sources) Allow(now time.Time, from netip.Addr) bool {
 	return s.take(&s.find(keyOf(from)).full, now.UnixNano())

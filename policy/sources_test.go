@@ -139,6 +139,7 @@ func TestSourcesClockSteps(t *testing.T) {
 
 func TestNoAllocs(t *testing.T) {
 	s, k, now, i := NewSources(SourceConfig{MaxSources: 64}), NewBucket(60, 120, epoch), epoch, 0
+	b, c, f, g := started(behaviour(t, BehaviourConfig{})), withDefaults(t, FingerprintConfig{}), client(), client()
 	for name, f := range map[string]func(){
 		"Bucket.Allow":        func() { k.Allow(now) },
 		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
@@ -146,6 +147,10 @@ func TestNoAllocs(t *testing.T) {
 		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },
 		"SourcePrefix":        func() { SourcePrefix(linkLocal) },
 		"NetworkPrefix":       func() { NetworkPrefix(linkLocal) },
+		"Behaviour.Observe":   func() { now = now.Add(time.Millisecond); b.Observe(now, 100, 1) },
+		"Fingerprint.Digest":  func() { f.Digest(1) },
+		"Judge":               func() { c.Judge(&f, &g) },
+		"Prefix":              func() { c.Prefix(linkLocal) },
 	} {
 		if n := testing.AllocsPerRun(1000, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

@@ -1,0 +1,106 @@
+package policy
+
+import "time"
+
+// Verdict is what becomes of a datagram.
+type Verdict uint8
+
+const (
+	VerdictAllow  Verdict = iota
+	VerdictFlag           // allowed; to be recorded: the first above Flag since it was last calm
+	VerdictLimit          // this datagram is dropped
+	VerdictRevoke         // the session ends
+)
+
+// String returns "allow", "flag", "limit" or "revoke"; "verdict N" for a value that does not exist.
+func (v Verdict) String() string { return name("verdict", int(v), "allow", "flag", "limit", "revoke") }
+
+// Behaviour is what one session has done lately: two token buckets, and the state changes of the last Window. It has
+// 104 bytes, is a value that belongs into a session, and has one owner. It is ready after Start.
+//
+// State changes are counted in sixteen slots, of which the newest is filling and the oldest is dropped whole. So the
+// count is never above what the last Window saw, and never below what the last 15/16 of it saw: nobody is revoked
+// early, and whoever keeps a rate above a threshold is over it at least once in each slot.
+//
+// Time is the wall clock's, so the clock may step. A step forward forgets the state changes and fills the buckets, that
+// is, allows one burst. A step back by up to one slot is not noticed; a longer one forgets the state changes and empties
+// the buckets at most. So no step revokes.
+type Behaviour struct {
+	config    *BehaviourConfig // set by Start
+	datagrams int64            // when the bucket is full again, Unix ns
+	bytes     int64            // likewise
+
+	begin   int64         // of the newest slot, Unix ns
+	counts  [slots]uint32 // a ring; each at most maxChanges + 1, so that the sum stays below 2^29
+	sum     uint32        // of counts
+	newest  uint8         // index into counts
+	flagged bool          // VerdictFlag given, and not calm since
+}
+
+// Start forgets everything. It keeps c, which is WithDefaults' and does not change afterwards; with any other
+// no datagram passes.
+func (b *Behaviour) Start(c *BehaviourConfig, now time.Time) {
+	ns := now.UnixNano()
+	*b = Behaviour{config: c, datagrams: ns, bytes: ns, begin: ns}
+}
+
+// Observe judges one datagram that has passed tag and replay, with so many bytes of payload and state changes. A
+// datagram that is dropped takes nothing from the two buckets, but its state changes count: a bot that keeps pushing is
+// revoked. Negative numbers count as zero, bytes above 65,535 and a cost above any threshold as the largest. It takes
+// no time from the clock and does not allocate.
+func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
+	c, ns := b.config, now.UnixNano()
+	b.slide(ns)
+	b.count(cost)
+	switch n := int(b.sum); {
+	case n > c.Revoke:
+		return VerdictRevoke
+	case n > c.Limit, !b.afford(ns, bytes):
+		return VerdictLimit
+	case n > c.Flag && !b.flagged:
+		b.flagged = true
+		return VerdictFlag
+	case n <= c.Flag/2:
+		b.flagged = false
+	}
+	return VerdictAllow
+}
+
+// slide brings the newest slot to now.
+func (b *Behaviour) slide(now int64) {
+	slot := b.config.slot
+	since := now - b.begin
+	if since >= -slot && since < slot {
+		return
+	}
+	if since < 0 || slot == 0 || since/slot >= slots {
+		b.counts, b.sum, b.begin = [slots]uint32{}, 0, now
+		return
+	}
+	for ; since >= slot; since -= slot {
+		b.begin += slot
+		b.newest = (b.newest + 1) % slots
+		b.sum -= b.counts[b.newest]
+		b.counts[b.newest] = 0
+	}
+}
+
+// count adds to the newest slot, which does not overflow.
+func (b *Behaviour) count(cost int) {
+	s := &b.counts[b.newest]
+	n := min(uint32(min(max(cost, 0), maxChanges+1)), maxChanges+1-*s)
+	*s += n
+	b.sum += n
+}
+
+// afford takes a datagram and its bytes from the buckets, both or neither.
+func (b *Behaviour) afford(now int64, bytes int) bool {
+	c, n := b.config, int64(min(max(bytes, 0), maxPayload))
+	b.datagrams, b.bytes = c.datagrams.settle(b.datagrams, now), c.bytes.settle(b.bytes, now)
+	if !c.datagrams.has(b.datagrams, now, 1) || !c.bytes.has(b.bytes, now, n) {
+		return false
+	}
+	b.datagrams += c.datagrams.interval
+	b.bytes += n * c.bytes.interval
+	return true
+}

@@ -1,0 +1,172 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// slowBehaviour remembers every datagram, and counts tokens as textbooks do.
+type slowBehaviour struct {
+	config BehaviourConfig
+	seen   []change
+	start  time.Time // where slots are counted from
+	slot   int64     // the newest
+	d, y   slowTokens
+
+	flagged bool
+}
+
+type change struct {
+	at   time.Time
+	slot int64
+	cost int
+}
+
+// slowTokens is a bucket that counts ns.
+type slowTokens struct {
+	ns, interval, burst int64
+	last                time.Time
+}
+
+func newSlowTokens(perSecond, burst int) slowTokens {
+	interval := int64(time.Second) / int64(perSecond)
+	return slowTokens{ns: interval * int64(burst), interval: interval, burst: int64(burst), last: epoch}
+}
+
+func (s *slowTokens) settle(now time.Time) {
+	s.ns = max(min(s.ns+now.Sub(s.last).Nanoseconds(), s.burst*s.interval), 0)
+	s.last = now
+}
+
+func newSlow(c BehaviourConfig) *slowBehaviour {
+	return &slowBehaviour{config: c, start: epoch, d: newSlowTokens(c.Datagrams, c.DatagramBurst), y: newSlowTokens(c.Bytes, c.ByteBurst)}
+}
+
+func (s *slowBehaviour) observe(now time.Time, bytes, cost int) Verdict {
+	length := (s.config.Window / slots).Nanoseconds()
+	slot := s.slot
+	if since := now.Sub(s.start.Add(time.Duration(s.slot * length))).Nanoseconds(); since < -length {
+		s.seen, s.start, slot = nil, now, 0
+	} else if since >= slots*length {
+		s.start, slot = now, s.slot+slots // the same as going on, but slots begin with this datagram
+		s.start = now.Add(-time.Duration(slot * length))
+	} else if since >= length {
+		slot += since / length
+	}
+	s.slot = slot
+	s.seen = append(s.seen, change{now, slot, min(max(cost, 0), maxChanges+1)})
+	n := 0
+	for _, c := range s.seen {
+		if c.slot > slot-slots {
+			n += c.cost
+		}
+	}
+	return s.verdict(now, bytes, n)
+}
+
+func (s *slowBehaviour) verdict(now time.Time, bytes, n int) Verdict {
+	if n > s.config.Revoke {
+		return VerdictRevoke
+	}
+	if n > s.config.Limit {
+		return VerdictLimit
+	}
+	s.d.settle(now)
+	s.y.settle(now)
+	need := int64(min(max(bytes, 0), maxPayload)) * s.y.interval
+	if s.d.ns < s.d.interval || s.y.ns < need {
+		return VerdictLimit
+	}
+	s.d.ns -= s.d.interval
+	s.y.ns -= need
+	if n > s.config.Flag && !s.flagged {
+		s.flagged = true
+		return VerdictFlag
+	}
+	if n <= s.config.Flag/2 {
+		s.flagged = false
+	}
+	return VerdictAllow
+}
+
+// within is the true count of the last d.
+func (s *slowBehaviour) within(now time.Time, d time.Duration) (n int) {
+	for _, c := range s.seen {
+		if c.at.After(now.Add(-d)) {
+			n += c.cost
+		}
+	}
+	return n
+}
+
+// compare gives one datagram to both and holds them to each other and to the promise of the type's comment: "the count
+// is never above what the last Window saw, and never below what the last 15/16 of it saw".
+func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, bytes, cost int, stepped bool) Verdict {
+	t.Helper()
+	got, want := fast.Observe(now, bytes, cost), slow.observe(now, bytes, cost)
+	if got != want {
+		t.Fatalf("%v, want %v: at %v, %d bytes, %d changes, sum %d", got, want, now, bytes, cost, fast.sum)
+	}
+	window := slow.config.Window
+	most, least := slow.within(now, window), slow.within(now, window-window/slots)
+	if n := int(fast.sum); !stepped && (n > most || n < min(least, maxChanges)) {
+		t.Fatalf("%d counted, %d in the window, %d in 15/16 of it", n, most, least)
+	}
+	if slow.config.Revoke < least && !stepped && got != VerdictRevoke {
+		t.Fatalf("%v with %d changes", got, least)
+	}
+	return got
+}
+
+// Sliding slots and buckets kept as instants answer as a list of all datagrams does.
+func TestBehaviourAgainstTwin(t *testing.T) {
+	r, seen := rand.New(rand.NewPCG(3, 4)), tally{}
+	for range 150 {
+		flag := 1 + r.IntN(100)
+		limit := flag + r.IntN(100)
+		c := behaviour(t, BehaviourConfig{
+			Datagrams: 1 + r.IntN(500), DatagramBurst: 1 + r.IntN(100), Bytes: 1 + r.IntN(50_000), ByteBurst: 1000 + r.IntN(10_000),
+			Flag: flag, Limit: limit, Revoke: limit + r.IntN(100), Window: minWindow + time.Duration(r.Int64N(int64(2*time.Second))),
+		})
+		fast, slow, now := started(c), newSlow(*c), epoch
+		pace := 1 + r.Int64N(int64(20*time.Millisecond))
+		for range 600 {
+			switch r.IntN(30) {
+			case 0:
+				now = now.Add(time.Duration(r.Int64N(int64(2 * c.Window)))) // a pause
+			case 1, 2, 3, 4, 5, 6, 7, 8: // at once
+			default:
+				now = now.Add(time.Duration(r.Int64N(pace)))
+			}
+			seen[compare(t, fast, slow, now, r.IntN(300), r.IntN(4)-1, false)]++
+		}
+	}
+	for v, n := range seen {
+		if n < 300 {
+			t.Errorf("only %d times %v", n, Verdict(v))
+		}
+	}
+}
+
+// FuzzBehaviour reads its input as datagrams: two bytes of time (the first a sign and a scale), one of payload, one of
+// state changes.
+func FuzzBehaviour(f *testing.F) {
+	f.Add([]byte{0, 0, 10, 1, 1, 5, 10, 1, 0x42, 200, 10, 9, 0x81, 3, 1, 1})
+	f.Add([]byte{0x84, 1, 1, 80, 0x44, 1, 1, 80, 0x04, 62, 1, 80, 0x04, 63, 1, 80})
+	c, err := BehaviourConfig{Datagrams: 50, DatagramBurst: 20, Bytes: 4000, ByteBurst: 2000, Flag: 60, Limit: 80, Revoke: 120}.WithDefaults()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fast, slow, now, stepped := started(&c), newSlow(c), epoch, false
+		for ; len(b) >= 4; b = b[4:] {
+			d := time.Duration(b[1]) * time.Microsecond << (b[0] & 15)
+			if b[0]&0x80 != 0 {
+				d, stepped = -d, true
+			}
+			now = now.Add(d)
+			compare(t, fast, slow, now, int(b[2])*4, int(b[3])-20, stepped)
+		}
+	})
+}

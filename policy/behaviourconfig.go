@@ -1,0 +1,56 @@
+package policy
+
+import "time"
+
+// BehaviourConfig bounds what one session may do. The zero value works: every default stands in limits.go, with its
+// reason. Budgets are a bucket's numbers, 1 to 1,000,000,000; thresholds are 1 to 16,777,216.
+type BehaviourConfig struct {
+	// Datagrams is how many a session may send per second in the long run, and DatagramBurst how many at once. What
+	// exceeds them is dropped.
+	Datagrams, DatagramBurst int
+
+	// Bytes and ByteBurst bound the payload likewise. A datagram longer than ByteBurst never passes.
+	Bytes, ByteBurst int
+
+	// More than Flag state changes within a Window are recorded, more than Limit have the datagram dropped, and more
+	// than Revoke end the session. Each is at least the one before.
+	Flag, Limit, Revoke int
+
+	// Window is the time that state changes are counted over, 16 ms to 1 minute; zero means DefaultWindow.
+	Window time.Duration
+
+	// Derived by WithDefaults.
+	datagrams, bytes rate
+	slot             int64 // ns; sixteen are a Window
+}
+
+// WithDefaults returns c with zero values filled in. The error is ErrConfig.
+func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
+	c.Datagrams = orDefault(c.Datagrams, DefaultDatagrams)
+	c.DatagramBurst = orDefault(c.DatagramBurst, DefaultDatagramBurst)
+	c.Bytes = orDefault(c.Bytes, DefaultBytes)
+	c.ByteBurst = orDefault(c.ByteBurst, DefaultByteBurst)
+	c.Flag = orDefault(c.Flag, DefaultFlag)
+	c.Limit = orDefault(c.Limit, DefaultLimit)
+	c.Revoke = orDefault(c.Revoke, DefaultRevoke)
+	c.Window = orDefault(c.Window, DefaultWindow)
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	c.datagrams, c.bytes = newRate(c.Datagrams, c.DatagramBurst), newRate(c.Bytes, c.ByteBurst)
+	c.slot = int64(c.Window / slots)
+	return c, nil
+}
+
+func (c *BehaviourConfig) check() error {
+	switch {
+	case min(c.Datagrams, c.DatagramBurst, c.Bytes, c.ByteBurst) < 1,
+		max(c.Datagrams, c.Bytes) > maxRate, max(c.DatagramBurst, c.ByteBurst) > maxBurst:
+		return because("Datagrams, DatagramBurst, Bytes and ByteBurst must be 1 to 1000000000")
+	case c.Flag < 1 || c.Flag > c.Limit || c.Limit > c.Revoke || c.Revoke > maxChanges:
+		return because("Flag, Limit and Revoke must rise in this order, from 1 to 16777216")
+	case c.Window < minWindow || c.Window > maxWindow:
+		return because("Window must be 16 ms to 1 minute")
+	}
+	return nil
+}
