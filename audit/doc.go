@@ -1,28 +1,71 @@
 // Package audit names the reasons of refusals, counts them, and records trust decisions.
 //
-// Counters are for every datagram; events are for decisions: one when a session is admitted, refused, renewed, revoked
-// or ends, not one for each datagram that follows from it. A Sink takes events and never blocks: the decision stands
-// whether or not it can be recorded (fail open), and what was not recorded is counted. Who has to fail closed watches
-// JSON.Lost and stops admitting.
+// Counters are for every datagram; events are for decisions: one when a session is admitted, refused, renewed, moved,
+// revoked or ends, not one for each datagram that follows from it. A Sink takes events and never blocks: the decision
+// stands whether or not it can be recorded (fail open), and what was not recorded is counted. Who has to fail closed
+// watches JSON.Lost and stops admitting.
 //
-// JSON writes one line for each event. Fields without a value are left out.
+//	Event → Tee ─┬→ JSON    a file: queue, one goroutine, one call of the writer a line
+//	             └→ Recent  the newest lines in memory, for a status page
 //
-//	time        when, UTC, RFC 3339 with milliseconds
-//	decision    accept, reject, revoke, renew, close, replace, alarm
-//	reason      label of the Drop; absent for DropNone
-//	issuer      as configured or claimed           ┐
-//	platform    as the client states it            │ text: at most 128 bytes, what does not print
-//	build       likewise                           │ is replaced by U+FFFD, so that no viewer
-//	scope       the match                          │ takes it for a line or for an escape sequence
-//	detail      one short sentence                 ┘
-//	subject     32 hex digits of HMAC-SHA256(key, "subject" ‖ 0 ‖ subject)
-//	token       32 hex digits of HMAC-SHA256(key, "token" ‖ 0 ‖ token id)
-//	session     session id, a number
-//	prefix      network of the peer, at most /24 or, for IPv6, /56
-//	suppressed  events since the line before that exceeded PerSecond
-//	lost        events since the line before that the queue or the writer did not take
+// # Lines
 //
-// Lines, suppressed and lost add up to the events recorded; a last line with the two counts alone is written by Close
-// if it takes one. No line holds a token, a key, an address or a player's id in clear; whoever holds the key can find
-// a known player's lines, and nobody can once it is gone.
+// There is one schema: a line is an event of OCSF, the Open Cybersecurity Schema Framework, version 1.8.0, as one JSON
+// object, and stands before it what OCSF has no attribute for, so that grep '"decision":"revoke"' is enough:
+//
+//	decision  as in the table below; absent in a line that holds a tally only
+//	reason    label of the Drop; absent for DropNone
+//
+// A consumer that refuses attributes it does not know leaves these two out; nothing is lost, since OCSF's attributes say
+// the same. What happens to a player's session is Authentication (class 3002), what happens to the server is Network
+// Activity (class 4001). type_uid is class_uid · 100 + activity_id, category_uid is class_uid / 1000.
+//
+//	decision      class_uid  activity_id, _name  severity_id      status_id  disposition_id
+//	accept        3002        1 Logon            1 informational  1 success   1 allowed
+//	reject        3002        1 Logon            2 low            2 failure  26 unauthorized
+//	step up       3002       99 step up          2 low            0 unknown  99 step up
+//	flag          3002       99 flag             2 low            0 unknown  15 detected
+//	revoke        3002        2 Logoff           3 medium         1 success  24 access revoked
+//	resume        3002       99 resume           1 informational  1 success   1 allowed
+//	renew         3002       99 renew            1 informational  1 success   1 allowed
+//	migrate       3002       99 migrate          1 informational  1 success   1 allowed
+//	replace       3002       99 replace          1 informational  1 success  17 logged
+//	close         3002        2 Logoff           1 informational  1 success  17 logged
+//	key rotation  4001       99 key rotation     1 informational  1 success  17 logged
+//	flood         4001        5 Refuse           3 medium         2 failure   2 blocked
+//	alarm         4001       99 alarm            4 high           0 unknown  19 alert
+//
+// The other attributes; those without a value are left out:
+//
+//	time                      Unix time in milliseconds
+//	status_code               label of the Drop
+//	status_detail             Drop.Describe
+//	message                   Event.Detail                                    text
+//	user.uid                  pseudonym of the subject: 32 hex digits of HMAC-SHA256(key, "subject" ‖ 0 ‖ subject)
+//	user.name                 "unknown" where there is no subject
+//	user.domain               issuer, as configured or claimed                text
+//	user.credential_uid       pseudonym of the token id: likewise, with "token"
+//	session.uid               session id, decimal
+//	actor.user actor.session  the same two in class 4001, if there is a player (profile "host")
+//	src_endpoint.name         network of the peer, at most /24 or, for IPv6, /56: never an ip
+//	dst_endpoint.svc_name     "Sallyport"
+//	metadata.version          "1.8.0"
+//	metadata.product          name and vendor_name "Sallyport", version       text
+//	metadata.profiles         "security_control", to which dispositions belong
+//	metadata.correlation_uid  trace id of W3C Trace Context
+//	disposition               name of disposition 99
+//	unmapped.scope            the match                                       text
+//	unmapped.platform         as the client states it                         text
+//	unmapped.build            likewise                                        text
+//	unmapped.part             part of the fingerprint that differs            text
+//	unmapped.previous         network before a migration, like src_endpoint.name
+//	unmapped.suppressed       events since the line before that exceeded PerSecond
+//	unmapped.lost             events since the line before that the queue or the writer did not take
+//
+// Text has at most 128 bytes. What does not print is replaced by U+FFFD, and JSON escapes the rest, so that no viewer
+// takes it for a line or for an escape sequence.
+//
+// Lines, suppressed and lost add up to the events recorded; a last line with the two counts alone, a Base Event (class
+// 0, activity 0, message "tally"), is written by Close if it takes one. No line holds a token, a key, an address or a
+// player's id in clear; whoever holds the key can find a known player's lines, and nobody can once it is gone.
 package audit

@@ -2,35 +2,11 @@ package audit
 
 import (
 	"net/netip"
-	"strconv"
 	"time"
 )
 
-// Decision is what was decided about a session. The zero value is none.
-type Decision uint8
-
-const (
-	Accept  Decision = iota + 1 // session opened or resumed
-	Reject                      // session refused
-	Revoke                      // session ended by a rule or by the fleet
-	Renew                       // next token epoch
-	Close                       // session ended by its player, by the match or by time
-	Replace                     // connection replaced by another one of the same session
-	Alarm                       // something an operator should look at
-)
-
-var decisions = [...]string{"none", "accept", "reject", "revoke", "renew", "close", "replace", "alarm"}
-
-// String returns the decision as one lower-case word; "decision N" for a value that does not exist.
-func (d Decision) String() string {
-	if int(d) >= len(decisions) {
-		return "decision " + strconv.Itoa(int(d))
-	}
-	return decisions[d]
-}
-
-// Event is one decision. Subject, TokenID and Prefix are given as they are; the Sink makes them unrecognisable. Detail
-// must name neither a person nor an address.
+// Event is one decision. Subject, TokenID, Prefix and Previous are given as they are; the Sink makes them
+// unrecognisable. Detail must name neither a person nor an address.
 type Event struct {
 	Time     time.Time // zero means now
 	Decision Decision
@@ -38,7 +14,13 @@ type Event struct {
 
 	Issuer, Subject, TokenID string // of the identity token
 	Session                  uint32 // zero outside a session
-	Prefix                   netip.Prefix
+
+	Prefix   netip.Prefix // network of the peer
+	Previous netip.Prefix // network that it was in before, for Migrate
+
+	Part    string // part of the fingerprint that differs, for StepUp, Flag, Revoke and Reject
+	Version string // of the library and its protocol; optional
+	Trace   string // W3C trace id: 32 lower-case hex digits, not all zero; anything else is left out
 
 	Platform, Build, Scope, Detail string
 }
@@ -46,4 +28,26 @@ type Event struct {
 // Sink takes events. Record is safe for concurrent use, never blocks and never fails: a Sink counts what it cannot take.
 type Sink interface {
 	Record(Event)
+}
+
+// Tee returns a Sink that gives each event to all of sinks, in this order and with one time. Nil ones are left out.
+func Tee(sinks ...Sink) Sink {
+	var t tee
+	for _, s := range sinks {
+		if s != nil {
+			t = append(t, s)
+		}
+	}
+	return t
+}
+
+type tee []Sink
+
+func (t tee) Record(e Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	for _, s := range t {
+		s.Record(e)
+	}
 }

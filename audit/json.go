@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +30,6 @@ type JSONConfig struct {
 type JSON struct {
 	w         io.Writer     // set by NewJSON, constant afterwards; used by the goroutine only
 	pseudonym pseudonymizer // likewise constant
-	perSecond int           // likewise; negative means no limit
 
 	wg   sync.WaitGroup // the writing goroutine; Close waits
 	torn bool           // owned by the goroutine: the last line written may lack its end
@@ -42,11 +40,7 @@ type JSON struct {
 	// +checklocks:mu
 	closed bool
 	// +checklocks:mu
-	second int64 // Unix time that the next two are about
-	// +checklocks:mu
-	lines int
-	// +checklocks:mu
-	rejections int // among lines
+	limiter limiter
 	// +checklocks:mu
 	pending tally // for the next line
 	// +checklocks:mu
@@ -61,8 +55,7 @@ var _ Sink = (*JSON)(nil)
 func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	key := c.Key
 	if key == nil {
-		key = make([]byte, MinKey)
-		rand.Read(key) // never fails
+		key = randomKey()
 	}
 	switch {
 	case w == nil:
@@ -75,7 +68,7 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	j := &JSON{
 		w:         w,
 		pseudonym: newPseudonymizer(key),
-		perSecond: orDefault(c.PerSecond, DefaultPerSecond),
+		limiter:   limiter{perSecond: orDefault(c.PerSecond, DefaultPerSecond)},
 		queue:     make(chan line, orDefault(c.Queue, DefaultQueue)),
 	}
 	j.wg.Go(j.run)
@@ -101,36 +94,15 @@ func (j *JSON) Record(e Event) {
 	switch {
 	case j.closed:
 		j.lost++
-	case !j.admit(e.Decision, now.Unix()):
+	case !j.limiter.admit(e.Decision, now.Unix()):
 		j.pending.Suppressed++
 	case len(j.queue) == cap(j.queue):
 		j.lost++
 		j.pending.Lost++
 	default:
-		l := newLine(e, j.pseudonym)
-		l.tally, j.pending = j.pending, tally{}
-		j.queue <- l // has room: all senders hold mu
+		j.queue <- newLine(e, j.pseudonym, j.pending) // has room: all senders hold mu
+		j.pending = tally{}
 	}
-}
-
-// admit takes one line of this second.
-//
-// +checklocks:j.mu
-func (j *JSON) admit(d Decision, second int64) bool {
-	if j.perSecond < 0 {
-		return true
-	}
-	if second != j.second {
-		j.second, j.lines, j.rejections = second, 0, 0
-	}
-	if j.lines >= j.perSecond || d == Reject && j.rejections >= (j.perSecond+1)/2 {
-		return false
-	}
-	j.lines++
-	if d == Reject {
-		j.rejections++
-	}
-	return true
 }
 
 // Lost returns how many events were lost since NewJSON. Suppressed ones are not among them.

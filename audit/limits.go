@@ -14,6 +14,13 @@ const (
 	// MinKey is the shortest pseudonym key in bytes.
 	MinKey = 16
 
+	// MaxRecent is the most lines that a Recent keeps: 4 MB of usual ones, 24 MB of the longest.
+	MaxRecent = 4096
+
+	// ocsfVersion is the schema that lines follow, and productName who reports them.
+	ocsfVersion = "1.8.0"
+	productName = "Sallyport"
+
 	// pseudonymLen is the length of a pseudonym in bytes: 128 bits do not collide among all players there will be.
 	pseudonymLen = 16
 

@@ -1,33 +1,10 @@
 package audit
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"net/netip"
-	"strings"
+	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
-
-// line is what is written of an event. All of its strings are safe to read and short.
-type line struct {
-	Time     string `json:"time"`
-	Decision string `json:"decision,omitempty"` // empty in a line that holds a tally only
-	Reason   string `json:"reason,omitempty"`
-	Issuer   string `json:"issuer,omitempty"`
-	Subject  string `json:"subject,omitempty"`
-	Token    string `json:"token,omitempty"`
-	Session  uint32 `json:"session,omitempty"`
-	Prefix   string `json:"prefix,omitempty"`
-	Platform string `json:"platform,omitempty"`
-	Build    string `json:"build,omitempty"`
-	Scope    string `json:"scope,omitempty"`
-	Detail   string `json:"detail,omitempty"`
-	tally
-}
 
 // tally is what has not been written since the line before.
 type tally struct {
@@ -40,24 +17,83 @@ func (t *tally) add(u tally) {
 	t.Lost += u.Lost
 }
 
-func newLine(e Event, p pseudonymizer) line {
+func newLine(e Event, p pseudonymizer, t tally) line {
+	m := e.Decision.mapping()
 	l := line{
-		Time:     stamp(e.Time),
 		Decision: e.Decision.String(),
-		Issuer:   text(e.Issuer),
-		Subject:  p.pseudonym("subject", e.Subject),
-		Token:    p.pseudonym("token", e.TokenID),
-		Session:  e.Session,
-		Prefix:   network(e.Prefix),
-		Platform: text(e.Platform),
-		Build:    text(e.Build),
-		Scope:    text(e.Scope),
-		Detail:   text(e.Detail),
+		Time:     e.Time.UnixMilli(),
+		Severity: m.severity,
+		Status:   m.status,
+
+		DispositionID: m.dispositionID,
+		Message:       text(e.Detail),
+
+		Src:      endpoint{Name: network(e.Prefix)},
+		Dst:      endpoint{Service: productName},
+		Metadata: newMetadata(e),
+		Unmapped: unmapped{
+			Scope: text(e.Scope), Platform: text(e.Platform), Build: text(e.Build),
+			Part: text(e.Part), Previous: network(e.Previous), tally: t,
+		},
+	}
+	l.classify(m.class, m.activity, m.activityName())
+	l.place(newWho(e, p))
+	if m.dispositionID == dispositionOther {
+		l.DispositionName = m.label
 	}
 	if e.Reason != DropNone {
-		l.Reason = e.Reason.String()
+		l.Reason, l.StatusCode, l.StatusDetail = e.Reason.String(), e.Reason.String(), e.Reason.Describe()
 	}
 	return l
+}
+
+// newTally is a line about no event: OCSF's Base Event.
+func newTally(now time.Time, t tally) line {
+	l := line{Time: now.UnixMilli(), Severity: informational, Message: "tally", Metadata: newMetadata(Event{}), Unmapped: unmapped{tally: t}}
+	l.classify(0, 0, "Unknown")
+	return l
+}
+
+// classify derives the numbers that OCSF derives from class and activity.
+func (l *line) classify(class, activity int, name string) {
+	l.Class, l.Category, l.Activity, l.ActivityName = class, class/1000, activity, name
+	l.Type = class*100 + activity
+}
+
+// place puts w where the class has it. An Authentication line must have a user, whoever it is; a Network Activity line
+// has an actor if there is one. OCSF wants a user to have a name or a uid.
+func (l *line) place(w who) {
+	authentication := l.Class == classAuthentication
+	if w.User.UID == "" && (authentication || w.User != user{}) {
+		w.User.Name = "unknown"
+	}
+	switch {
+	case authentication:
+		l.who = w
+	case w != who{}:
+		l.Actor, l.Metadata.Profiles = w, []string{"security_control", "host"}
+	}
+}
+
+func newWho(e Event, p pseudonymizer) who {
+	w := who{User: user{
+		UID:        p.pseudonym("subject", e.Subject),
+		Domain:     text(e.Issuer),
+		Credential: p.pseudonym("token", e.TokenID),
+	}}
+	if e.Session != 0 {
+		w.Session.UID = strconv.FormatUint(uint64(e.Session), 10)
+	}
+	return w
+}
+
+func newMetadata(e Event) metadata {
+	return metadata{
+		Version:     ocsfVersion,
+		Product:     product{Name: productName, Vendor: productName, Version: text(e.Version)},
+		Profiles:    []string{"security_control"},
+		Correlation: trace(e.Trace),
+	}
 }
 
 // encode returns the line with its end.
@@ -67,59 +103,4 @@ func (l line) encode() []byte {
 		panic(err) // strings and numbers only
 	}
 	return append(b, '\n')
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
-
-// text returns the beginning of s, at most MaxText bytes, with U+FFFD for what does not print.
-func text(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			r = unicode.ReplacementChar
-		}
-		if b.Len()+utf8.RuneLen(r) > MaxText {
-			break
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// network returns p, cut to what a line may hold; empty for an invalid one.
-func network(p netip.Prefix) string {
-	bits, longest, addr := p.Bits(), maxBits6, p.Addr()
-	if addr.Is4In6() {
-		bits, addr = max(bits-96, 0), addr.Unmap()
-	}
-	if addr.Is4() {
-		longest = maxBits4
-	}
-	p, err := addr.Prefix(min(bits, longest))
-	if err != nil {
-		return ""
-	}
-	return p.String()
-}
-
-// pseudonymizer holds its key out of reach of fmt, slog and encoders.
-type pseudonymizer func(label, value string) [sha256.Size]byte
-
-func newPseudonymizer(key []byte) pseudonymizer {
-	key = append([]byte(nil), key...)
-	return func(label, value string) (sum [sha256.Size]byte) {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(label + "\x00" + value))
-		m.Sum(sum[:0])
-		return sum
-	}
-}
-
-// pseudonym is empty for an empty value.
-func (p pseudonymizer) pseudonym(label, value string) string {
-	if value == "" {
-		return ""
-	}
-	sum := p(label, value)
-	return hex.EncodeToString(sum[:pseudonymLen])
 }

@@ -45,20 +45,31 @@ func fields(t *testing.T, line string) map[string]any {
 	return m
 }
 
-// The package comment's table, field by field.
+// The package comment's table, attribute by attribute.
 func TestLine(t *testing.T) {
 	got := record(t, Event{
 		Time:     time.Date(2000, 1, 1, 1, 0, 0, 123_456_789, time.FixedZone("", 3600)),
 		Decision: Reject, Reason: DropToken,
 		Issuer: "https://issuer.example", Subject: "player-7", TokenID: "jti-7", Session: 99,
-		Prefix:   netip.MustParsePrefix("192.0.2.0/24"),
+		Prefix: netip.MustParsePrefix("192.0.2.0/24"), Previous: netip.MustParsePrefix("198.51.100.0/24"),
+		Part: "network", Version: "1.2.3", Trace: "4bf92f3577b34da6a3ce929d0e0e4736",
 		Platform: "linux", Build: "1.2", Scope: "match-3", Detail: "signature",
-	}, Event{Time: time.Unix(0, 0), Decision: Close})
+	}, Event{Time: time.Unix(0, 0), Decision: Alarm, Detail: "wall clock stepped"})
 	want := []string{
-		`{"time":"2000-01-01T00:00:00.123Z","decision":"reject","reason":"token","issuer":"https://issuer.example",` +
-			`"subject":"` + pseudonymOf("subject", "player-7") + `","token":"` + pseudonymOf("token", "jti-7") + `",` +
-			`"session":99,"prefix":"192.0.2.0/24","platform":"linux","build":"1.2","scope":"match-3","detail":"signature"}` + "\n",
-		`{"time":"1970-01-01T00:00:00.000Z","decision":"close"}`,
+		`{"decision":"reject","reason":"token","time":946684800123,"class_uid":3002,"category_uid":3,"activity_id":1,` +
+			`"activity_name":"Logon","type_uid":300201,"severity_id":2,"status_id":2,"status_code":"token",` +
+			`"status_detail":"The identity token was refused for its form, signature, issuer, audience or times.",` +
+			`"disposition_id":26,"message":"signature",` +
+			`"user":{"uid":"` + pseudonymOf("subject", "player-7") + `","domain":"https://issuer.example",` +
+			`"credential_uid":"` + pseudonymOf("token", "jti-7") + `"},"session":{"uid":"99"},` +
+			`"src_endpoint":{"name":"192.0.2.0/24"},"dst_endpoint":{"svc_name":"Sallyport"},` +
+			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport","version":"1.2.3"},` +
+			`"profiles":["security_control"],"correlation_uid":"4bf92f3577b34da6a3ce929d0e0e4736"},` +
+			`"unmapped":{"scope":"match-3","platform":"linux","build":"1.2","part":"network","previous":"198.51.100.0/24"}}` + "\n",
+		`{"decision":"alarm","time":0,"class_uid":4001,"category_uid":4,"activity_id":99,"activity_name":"alarm",` +
+			`"type_uid":400199,"severity_id":4,"status_id":0,"disposition_id":19,"message":"wall clock stepped",` +
+			`"dst_endpoint":{"svc_name":"Sallyport"},` +
+			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport"},"profiles":["security_control"]}}`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -80,13 +91,13 @@ func TestPseudonyms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.Record(Event{Subject: "same", TokenID: "same"})
+		j.Record(Event{Decision: Accept, Subject: "same", TokenID: "same"})
 		j.Close()
-		m := fields(t, b.String())
-		if m["subject"] == m["token"] {
+		u := fields(t, b.String())["user"].(map[string]any)
+		if u["uid"] == u["credential_uid"] {
 			t.Error("a subject and a token id have one pseudonym")
 		}
-		return m["subject"].(string)
+		return u["uid"].(string)
 	}
 	key := slices.Clone(testKey)
 	if subject(key) != subject(testKey) {
@@ -116,26 +127,63 @@ func TestHostileText(t *testing.T) {
 		"reversed":     "\u202egnp.exe",
 		"quotes":       `","decision":"accept","x":"\`,
 		"html":         "</script><script>",
+		"10 kB of <":   strings.Repeat("<", 10_000),
 	} {
 		lines := record(t, Event{
 			Decision: Reject, Issuer: s, Subject: s, TokenID: s,
-			Platform: s, Build: s, Scope: s, Detail: s,
+			Platform: s, Build: s, Scope: s, Detail: s, Part: s, Version: s, Trace: s,
 		}, Event{Decision: Alarm})
 		if len(lines) != 2 {
 			t.Fatalf("%s: %d lines", name, len(lines))
 		}
 		m := fields(t, lines[0])
-		if m["decision"] != "reject" || len(m) != 9 {
+		if m["decision"] != "reject" || m["class_uid"] != 3002.0 || m["reason"] != nil || m["x"] != nil {
 			t.Errorf("%s: %v", name, m)
 		}
-		for _, f := range []string{"issuer", "platform", "build", "scope", "detail"} {
-			got := m[f].(string)
+		walk(m, func(got string) {
 			if len(got) > MaxText || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
-				t.Errorf("%s: %s is %q", name, f, got)
+				t.Errorf("%s: %q", name, got)
 			}
+		})
+		if strings.ContainsFunc(strings.TrimSuffix(lines[0], "\n"), func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 }) {
+			t.Errorf("%s: the line can be split: %q", name, lines[0])
 		}
-		if len(lines[0]) > 1+12*(20+6*MaxText) {
+		if len(lines[0]) > longest {
 			t.Errorf("%s: a line of %d bytes", name, len(lines[0]))
+		}
+	}
+}
+
+// longest bounds a line in bytes: eight texts, of which JSON makes six bytes of one at most, and what is ours. MaxRecent
+// counts on it.
+const longest = 8*6*MaxText + 1000
+
+// walk calls f with every name and string of a decoded line.
+func walk(v any, f func(string)) {
+	switch v := v.(type) {
+	case string:
+		f(v)
+	case []any:
+		for _, e := range v {
+			walk(e, f)
+		}
+	case map[string]any:
+		for k, e := range v {
+			f(k)
+			walk(e, f)
+		}
+	}
+}
+
+// "32 lower-case hex digits, not all zero; anything else is left out"
+func TestTrace(t *testing.T) {
+	const good = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for s, want := range map[string]string{
+		good: good, "": "", good[1:]: "", good + "0": "", strings.ToUpper(good): "", good[:31] + "g": "", good[:31] + "\n": "",
+		strings.Repeat("0", 32): "", strings.Repeat("0", 31) + "1": strings.Repeat("0", 31) + "1",
+	} {
+		if got := trace(s); got != want {
+			t.Errorf("%q gives %q", s, got)
 		}
 	}
 }
@@ -185,11 +233,12 @@ func TestNetwork(t *testing.T) {
 func TestNothingInClear(t *testing.T) {
 	const subject, id = "player-4711", "3f1e9a-token-id"
 	var all strings.Builder
-	for d := range Decision(len(decisions)) {
+	for d := range numDecisions {
 		for r := range NumDrops {
 			for _, l := range record(t, Event{
 				Decision: d, Reason: r, Issuer: "issuer", Subject: subject, TokenID: id,
-				Session: 1, Prefix: netip.MustParsePrefix("192.0.2.77/32"), Platform: "p", Build: "b", Scope: "s", Detail: "d",
+				Session: 1, Prefix: netip.MustParsePrefix("192.0.2.77/32"),
+				Previous: netip.MustParsePrefix("2001:db8::77/128"), Part: "network", Version: "v", Platform: "p", Build: "b", Scope: "s", Detail: "d",
 			}) {
 				all.WriteString(l)
 			}
@@ -199,9 +248,39 @@ func TestNothingInClear(t *testing.T) {
 	defer j.Close()
 	fmt.Fprintf(&all, "%v %+v %#v", j.pseudonym, j, j)
 	slog.New(slog.NewJSONHandler(&all, nil)).Info("sink", "sink", j)
-	for _, secret := range []string{subject, "4711", id, "token-id", "192.0.2.77", string(testKey), fmt.Sprint(testKey)[1:20]} {
+	for _, secret := range []string{subject, "4711", id, "token-id", "192.0.2.77", "::77", string(testKey), fmt.Sprint(testKey)[1:20]} {
 		if strings.Contains(all.String(), secret) {
 			t.Errorf("%q is in clear", secret)
 		}
 	}
+}
+
+// FuzzLine: whatever the texts, a line is one line, one object, and says what was decided.
+func FuzzLine(f *testing.F) {
+	f.Add("a\n{\"decision\":\"accept\"}", "\xff\u2028", `","decision":"accept","x":"\`)
+	f.Add("\x1b[2J", strings.Repeat("\x00", 300), "</script>")
+	p := newPseudonymizer(testKey)
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		l := string(newLine(Event{
+			Decision: Reject, Issuer: a, Subject: b, TokenID: c, Session: 1,
+			Part: a, Version: b, Trace: c, Platform: a, Build: b, Scope: c, Detail: a,
+		}, p, tally{}).encode())
+		if strings.Count(l, "\n") != 1 || !strings.HasSuffix(l, "}\n") || len(l) > longest || !utf8.ValidString(l) {
+			t.Fatalf("%q", l)
+		}
+		m := fields(t, l)
+		if m["decision"] != "reject" || m["class_uid"] != 3002.0 || len(m) > len(permitted) {
+			t.Errorf("%q", l)
+		}
+		for _, path := range paths("", m) {
+			if !slices.Contains(permitted, path) {
+				t.Errorf("%q is forged", path)
+			}
+		}
+		walk(m, func(s string) {
+			if len(s) > MaxText || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q", s)
+			}
+		})
+	})
 }

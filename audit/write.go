@@ -15,7 +15,7 @@ func (j *JSON) run() {
 	rest := j.pending
 	j.mu.Unlock()
 	if rest != (tally{}) {
-		j.write(line{Time: stamp(time.Now()), tally: rest})
+		j.write(newTally(time.Now(), rest))
 	}
 }
 
@@ -48,6 +48,6 @@ func (j *JSON) fail(l line, err error) {
 		return // a tally, with which the sink ends
 	}
 	j.lost++
-	j.pending.add(l.tally)
+	j.pending.add(l.Unmapped.tally)
 	j.pending.Lost++
 }

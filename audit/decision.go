@@ -1,0 +1,91 @@
+package audit
+
+import "strconv"
+
+// Decision is what was decided. The zero value is none. The numbers are not stable between releases; the labels are.
+type Decision uint8
+
+const (
+	Accept      Decision = iota + 1 // session opened
+	Reject                          // session, resumption or renewal refused
+	StepUp                          // a fresh identity token is asked for, or the session ends
+	Flag                            // recorded only: more than usual, or a fingerprint that may differ
+	Revoke                          // session ended by a rule or by the fleet
+	Resume                          // session goes on by its ticket
+	Renew                           // next token epoch
+	Migrate                         // session goes on from another address
+	Replace                         // connection replaced by another one of the same session
+	Close                           // session ended by its player, by the match or by time
+	KeyRotation                     // keys of the server, of its fleet or of an issuer changed
+	Flood                           // far more is refused than usual; one event for all of it
+	Alarm                           // something an operator should look at
+	numDecisions
+)
+
+// OCSF numbers, as of version 1.8.0.
+const (
+	classAuthentication, classNetwork = 3002, 4001
+
+	activityLogon, activityLogoff = 1, 2 // of Authentication
+	activityRefuse                = 5    // of Network Activity
+	activityOther                 = 99   // its name is the decision
+
+	informational, low, medium, high = 1, 2, 3, 4
+
+	unknown, success, failure = 0, 1, 2
+
+	allowed, blocked, detected, noAction, logged, alert, revoked, unauthorized = 1, 2, 15, 16, 17, 19, 24, 26
+	dispositionOther                                                           = 99 // its name is the decision
+)
+
+// mapping is what a decision is called, and what OCSF calls it.
+type mapping struct {
+	label                                            string
+	class, activity, severity, status, dispositionID int
+}
+
+var decisions = [numDecisions]mapping{
+	{"none", classNetwork, activityOther, informational, unknown, noAction},
+	{"accept", classAuthentication, activityLogon, informational, success, allowed},
+	{"reject", classAuthentication, activityLogon, low, failure, unauthorized},
+	{"step up", classAuthentication, activityOther, low, unknown, dispositionOther},
+	{"flag", classAuthentication, activityOther, low, unknown, detected},
+	{"revoke", classAuthentication, activityLogoff, medium, success, revoked},
+	{"resume", classAuthentication, activityOther, informational, success, allowed},
+	{"renew", classAuthentication, activityOther, informational, success, allowed},
+	{"migrate", classAuthentication, activityOther, informational, success, allowed},
+	{"replace", classAuthentication, activityOther, informational, success, logged},
+	{"close", classAuthentication, activityLogoff, informational, success, logged},
+	{"key rotation", classNetwork, activityOther, informational, success, logged},
+	{"flood", classNetwork, activityRefuse, medium, failure, blocked},
+	{"alarm", classNetwork, activityOther, high, unknown, alert},
+}
+
+// String returns the decision in lower-case words; "decision N" for a value that does not exist.
+func (d Decision) String() string {
+	if d >= numDecisions {
+		return "decision " + strconv.Itoa(int(d))
+	}
+	return decisions[d].label
+}
+
+// mapping is the one of none for a value that does not exist.
+func (d Decision) mapping() mapping {
+	if d >= numDecisions {
+		d = 0
+	}
+	return decisions[d]
+}
+
+// activityName is the caption that belongs to an activity, the decision where that is Other.
+func (m mapping) activityName() string {
+	switch {
+	case m.activity == activityOther:
+		return m.label
+	case m.class == classNetwork:
+		return "Refuse"
+	case m.activity == activityLogon:
+		return "Logon"
+	}
+	return "Logoff"
+}

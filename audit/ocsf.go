@@ -1,0 +1,74 @@
+package audit
+
+// line is what is written of an event: OCSF's attributes by their names, and decision and reason before them. All of its
+// strings are safe to read and short.
+type line struct {
+	Decision string `json:"decision,omitempty"` // empty in a line that holds a tally only
+	Reason   string `json:"reason,omitempty"`
+	Time     int64  `json:"time"` // Unix ms
+
+	Class        int    `json:"class_uid"`
+	Category     int    `json:"category_uid"`
+	Activity     int    `json:"activity_id"`
+	ActivityName string `json:"activity_name"`
+	Type         int    `json:"type_uid"`
+	Severity     int    `json:"severity_id"`
+
+	Status          int    `json:"status_id"`
+	StatusCode      string `json:"status_code,omitempty"`
+	StatusDetail    string `json:"status_detail,omitempty"`
+	DispositionID   int    `json:"disposition_id"`
+	DispositionName string `json:"disposition,omitempty"`
+	Message         string `json:"message,omitempty"`
+
+	who
+	Actor    who      `json:"actor,omitzero"`
+	Src      endpoint `json:"src_endpoint,omitzero"`
+	Dst      endpoint `json:"dst_endpoint,omitzero"`
+	Metadata metadata `json:"metadata"`
+	Unmapped unmapped `json:"unmapped,omitzero"`
+}
+
+// who is the player: part of an Authentication line itself, the actor of a Network Activity line.
+type who struct {
+	User    user    `json:"user,omitzero"`
+	Session session `json:"session,omitzero"`
+}
+
+type user struct {
+	Name       string `json:"name,omitempty"` // "unknown" where there is no UID
+	UID        string `json:"uid,omitempty"`
+	Domain     string `json:"domain,omitempty"`
+	Credential string `json:"credential_uid,omitempty"`
+}
+
+type session struct {
+	UID string `json:"uid"`
+}
+
+type endpoint struct {
+	Name    string `json:"name,omitempty"`
+	Service string `json:"svc_name,omitempty"`
+}
+
+type metadata struct {
+	Version     string   `json:"version"`
+	Product     product  `json:"product"`
+	Profiles    []string `json:"profiles"`
+	Correlation string   `json:"correlation_uid,omitempty"`
+}
+
+type product struct {
+	Name    string `json:"name"`
+	Vendor  string `json:"vendor_name"`
+	Version string `json:"version,omitempty"`
+}
+
+type unmapped struct {
+	Scope    string `json:"scope,omitempty"`
+	Platform string `json:"platform,omitempty"`
+	Build    string `json:"build,omitempty"`
+	Part     string `json:"part,omitempty"`
+	Previous string `json:"previous,omitempty"`
+	tally
+}

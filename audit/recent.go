@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"bytes"
+	"sync"
+	"time"
+)
+
+// Recent is a Sink that keeps the newest lines in memory, for a status page. They are the lines that JSON writes, without
+// their end, at most DefaultPerSecond a second and of those at most half rejections; what exceeds that is told as
+// suppressed by the next line. Nothing in it waits for a reader.
+type Recent struct {
+	pseudonym pseudonymizer // constant
+
+	mu sync.Mutex
+	// +checklocks:mu
+	ring [][]byte // line number n is at n modulo its length
+	// +checklocks:mu
+	next uint64 // number of the next line
+	// +checklocks:mu
+	limiter limiter
+	// +checklocks:mu
+	pending tally // for the next line
+}
+
+var _ Sink = (*Recent)(nil)
+
+// NewRecent returns a Recent of n lines, 1 to MaxRecent; a number outside counts as the nearest. Its pseudonyms end with
+// it: JSON.Recent returns one that shares a sink's.
+func NewRecent(n int) *Recent { return newRecent(n, newPseudonymizer(randomKey())) }
+
+// Recent returns a Recent of n lines whose pseudonyms are those of j, so that a line on the page can be found in the
+// file. It is a sink of its own: use Tee.
+func (j *JSON) Recent(n int) *Recent { return newRecent(n, j.pseudonym) }
+
+func newRecent(n int, p pseudonymizer) *Recent {
+	return &Recent{
+		pseudonym: p,
+		ring:      make([][]byte, min(max(n, 1), MaxRecent)),
+		limiter:   limiter{perSecond: DefaultPerSecond},
+	}
+}
+
+// Record keeps e as the newest line, in place of the oldest.
+func (r *Recent) Record(e Event) {
+	now := time.Now()
+	if e.Time.IsZero() {
+		e.Time = now
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.limiter.admit(e.Decision, now.Unix()) {
+		r.pending.Suppressed++
+		return
+	}
+	r.ring[r.next%uint64(len(r.ring))] = bytes.TrimSuffix(newLine(e, r.pseudonym, r.pending).encode(), []byte{'\n'})
+	r.next, r.pending = r.next+1, tally{}
+}
+
+// Since returns the lines from number seq on that are still there, oldest first, and the number of the line that comes
+// next: what to ask for then. Lines are numbered from 0, so a reader has missed next − seq − len(lines) of them. A number
+// that has not been reached, as of a process before this one, counts as 0. The lines are shared: do not change them.
+func (r *Recent) Since(seq uint64) (lines [][]byte, next uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if seq > r.next {
+		seq = 0
+	}
+	n := uint64(len(r.ring))
+	if r.next > n {
+		seq = max(seq, r.next-n)
+	}
+	for ; seq < r.next; seq++ {
+		lines = append(lines, r.ring[seq%n])
+	}
+	return lines, r.next
+}
