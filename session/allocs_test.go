@@ -16,7 +16,7 @@ type exchange struct {
 }
 
 func newExchange(t testing.TB, cc ClientConfig) *exchange {
-	d := play(t, Config{Rate: 1e9, Burst: 1e9, AllowBearer: true}, cc)
+	d := play(t, Config{Behaviour: anything, AllowBearer: true}, cc)
 	return &exchange{d, make([]byte, 8), make([]byte, 0, wire.MaxEnvelope)}
 }
 

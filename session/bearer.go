@@ -64,6 +64,7 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 	case drop == audit.DropNone:
 		c.current.token = t
 		c.session.adopt(claims)
+		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
 	case passing(drop):
 		return dropped(drop)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -19,7 +20,10 @@ func (d *dialogue) bearer(identity, payload string) []byte {
 
 func playBearer(t testing.TB) *dialogue {
 	t.Helper()
-	return play(t, Config{AllowBearer: true, Burst: 10_000}, ClientConfig{Bearer: true})
+	return play(t, Config{
+		AllowBearer: true, Behaviour: policy.BehaviourConfig{DatagramBurst: 10_000, Flag: 10_000, Limit: 10_000, Revoke: 10_000},
+		Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire},
+	}, ClientConfig{Bearer: true})
 }
 
 // "It is good only where the server is configured for it" PROTOCOL.md 3.9

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/replay"
 	"github.com/sallyport/sallyport/token"
 )
@@ -43,9 +44,28 @@ type Config struct {
 	// means DefaultIdle.
 	Idle time.Duration
 
-	// Rate and Burst bound a session's accepted datagrams: per second in the
-	// long run, and at once. Zero means DefaultRate and DefaultBurst.
-	Rate, Burst int
+	// Behaviour bounds what a session may do: datagrams, bytes and state changes.
+	// Only datagrams that have passed tag and window count, once each.
+	Behaviour policy.BehaviourConfig
+
+	// Cost, when set, says how many state changes a payload asks for; nil means
+	// that each is one. Inspect, when set, is asked about each payload that
+	// Behaviour allows, before it is delivered: the game's own anti-cheat. Both
+	// run where the connection lives, so they must not block, and payload is
+	// borrowed.
+	Cost    func(payload []byte) int
+	Inspect func(s *Session, payload []byte) policy.Verdict
+
+	// Fingerprint says what happens when a player is no longer what the session
+	// is bound to.
+	Fingerprint policy.FingerprintConfig
+
+	// MaxRevocations bounds the revocations that are remembered; zero means
+	// DefaultMaxRevocations.
+	MaxRevocations int
+
+	// Ping is how often the round trip to a player is measured; zero means never.
+	Ping time.Duration
 
 	// BadTags revokes a session after so many wrong tags in a row; zero means
 	// DefaultBadTags.
@@ -70,20 +90,26 @@ type Config struct {
 // the client is told to come again.
 var ErrBusy = errors.New("session: too many verifications at once")
 
-var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Rate, Burst and BadTags must not be negative")
+var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Ping, BadTags and MaxRevocations must not be negative")
 
 // withDefaults fills in what is zero and refuses what makes no sense.
 func (c Config) withDefaults() (Config, error) {
 	if c.Leeway < 0 || c.Leeway > token.MaxLeeway || c.Overlap < 0 || c.Idle < 0 ||
-		c.Rate < 0 || c.Burst < 0 || c.BadTags < 0 {
+		c.Ping < 0 || c.BadTags < 0 || c.MaxRevocations < 0 {
 		return c, errConfig
+	}
+	var err error
+	if c.Behaviour, err = c.Behaviour.WithDefaults(); err != nil {
+		return c, err
+	}
+	if c.Fingerprint, err = c.Fingerprint.WithDefaults(); err != nil {
+		return c, err
 	}
 	c.MaxSessions = or(c.MaxSessions, DefaultMaxSessions)
 	c.Window = or(c.Window, DefaultWindow)
 	c.Overlap = or(c.Overlap, DefaultOverlap)
 	c.Idle = or(c.Idle, DefaultIdle)
-	c.Rate = or(c.Rate, DefaultRate)
-	c.Burst = or(c.Burst, DefaultBurst)
+	c.MaxRevocations = or(c.MaxRevocations, DefaultMaxRevocations)
 	c.BadTags = or(c.BadTags, DefaultBadTags)
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -23,25 +23,36 @@ const (
 type Conn struct {
 	// The receiving half's own; as in link, what every datagram needs stands
 	// together.
-	state   state
-	why     audit.Drop // once closed
-	strayed bool       // the path is now outside prefix
-	badTags int
-	session *Session  // nil before EventJoined; then it is own
-	answer  *answer   // what a repeated HELLO or RENEW is told
-	since   time.Time // when this state or the last accepted datagram began
-	rate    policy.Bucket
-	gate    *Gate // constant
-	own     Session
+	state     state
+	why       audit.Drop // once closed
+	excess    bool       // behaviour is past the revocation line
+	badTags   int
+	session   *Session  // nil before EventJoined; then it is own
+	answer    *answer   // what a repeated HELLO or RENEW is told
+	since     time.Time // when this state or the last accepted datagram began
+	seen      uint64    // digest of the fingerprint as it is now
+	bound     uint64    // and of what the session is bound to
+	accepted  uint64    // datagrams
+	gate      *Gate     // constant
+	behaviour policy.Behaviour
+	own       Session
 
 	link
 
-	channel Channel // constant
-	parts   wire.Assembler
-	partial wire.Kind    // whose parts those are
-	pending *pending     // what Verified will decide
-	again   time.Time    // no token is looked at before, after one was refused
-	prefix  netip.Prefix // of the path the session began on
+	channel Channel      // constant
+	path    netip.Prefix // where datagrams come from now
+	home    netip.Prefix // where they came from when the session was bound
+	partial partial
+	pending *pending  // what Verified will decide
+	again   time.Time // no token is looked at before, after one was refused
+	doubt   *doubt    // nil as long as nothing is to be told
+	probe   *probe    // nil without Config.Ping
+}
+
+// partial is a HELLO or RENEW of which parts have come.
+type partial struct {
+	kind  wire.Kind
+	parts *wire.Assembler // nil before the first
 }
 
 // answer is kept as long as a copy of what it answers may come: a WELCOME until
@@ -60,7 +71,7 @@ func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
 
 // Init makes a zero Conn the machine for a new connection from addr. From then on it must not be copied.
 func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
-	c.gate, c.channel, c.since, c.prefix = g, ch, now, policy.NetworkPrefix(addr)
+	c.gate, c.channel, c.since, c.path = g, ch, now, g.config.Fingerprint.Prefix(addr)
 	c.overlap = g.config.Overlap
 }
 
@@ -78,7 +89,10 @@ func (c *Conn) RestAppend(silent bool) { c.restOut(silent) }
 func (c *Conn) Session() *Session { return c.session }
 
 // SetPath tells the machine from which proven address datagrams come now.
-func (c *Conn) SetPath(addr netip.Addr) { c.strayed = policy.NetworkPrefix(addr) != c.prefix }
+func (c *Conn) SetPath(addr netip.Addr) {
+	c.path = c.gate.config.Fingerprint.Prefix(addr)
+	c.seen = c.digest(c.path)
+}
 
 // Append writes the envelope for kind and body behind dst. It is the sending
 // half: one goroutine at a time, which may be another than the receiving one.
@@ -108,6 +122,12 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		if idle >= c.gate.config.Idle {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
 		}
+		if c.doubt != nil {
+			if reply, ev := c.doubts(now); reply.Kind != 0 || ev.Kind != EventNone {
+				return reply, ev
+			}
+		}
+		return c.ping(now), Event{}
 	}
 	return Reply{}, Event{}
 }
@@ -138,8 +158,8 @@ func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
 func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	c.state, c.why = closed, drop
 	c.end()
-	c.parts.Reset()
-	c.pending, c.answer = nil, nil
+	c.partial.parts = nil
+	c.pending, c.answer, c.doubt = nil, nil, nil
 	if c.session != nil {
 		c.gate.forget(c.session)
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/policy"
 )
 
 // section returns what stands in PROTOCOL.md under the heading with this number and its subheadings.
@@ -61,7 +63,11 @@ func TestDocumentDefaults(t *testing.T) {
 		"| window | 1,024 numbers (64 to 8,192) |",
 		"| overlap of epochs | " + strconv.Itoa(int(DefaultOverlap.Seconds())) + " s |",
 		"| idle | " + strconv.Itoa(int(DefaultIdle.Seconds())) + " s |",
-		"| rate | " + strconv.Itoa(DefaultRate) + " datagrams a second, " + strconv.Itoa(DefaultBurst) + " at once |",
+		"| rate | " + strconv.Itoa(policy.DefaultDatagrams) + " datagrams a second, " + strconv.Itoa(policy.DefaultDatagramBurst) + " at once |",
+		"| payload | " + strconv.Itoa(policy.DefaultBytes>>10) + " KiB a second, " + strconv.Itoa(policy.DefaultByteBurst>>10) + " KiB at once |",
+		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(policy.DefaultFlag) + ", " +
+			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
+		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
 		"| wrong tags in a row | " + strconv.Itoa(DefaultBadTags) + " |",
 	} {
 		if !strings.Contains(text, row) {

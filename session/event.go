@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -22,6 +23,8 @@ const (
 	EventPong              // RTT is a measured round trip (client only)
 	EventNotice            // Notice is the server's warning (client only)
 	EventClosed            // the session, or the attempt at one, is over for Reason
+	EventStepUp            // Part of the fingerprint has changed: the player must show a fresh token (server only)
+	EventFlagged           // Part has changed and may, or without one behaviour is conspicuous (server only)
 )
 
 // Event is what a machine tells its caller. Payload and Token are borrowed and
@@ -36,6 +39,7 @@ type Event struct {
 	RTT        time.Duration
 	RetryAfter time.Duration
 	Notice     wire.NoticeBody
+	Part       policy.Part // EventStepUp, EventFlagged
 }
 
 // Reply is an envelope that a machine wants sent by Append; Kind 0 means none.

@@ -17,6 +17,7 @@ import (
 // live session touches it.
 type Gate struct {
 	config Config
+	seed   uint64       // of fingerprints' digests
 	ahead  atomic.Int64 // see StepClock
 
 	mu sync.Mutex // held for a map operation or two, never across a call out
@@ -24,6 +25,8 @@ type Gate struct {
 	sessions map[uint32]*Session
 	// +checklocks:mu
 	used usedTokens
+	// +checklocks:mu
+	revoked revocations
 }
 
 // NewGate returns a Gate for config, or says what is wrong with it.
@@ -32,7 +35,11 @@ func NewGate(config Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{config: config, sessions: make(map[uint32]*Session)}, nil
+	g := &Gate{config: config, sessions: make(map[uint32]*Session), revoked: revocations{most: config.MaxRevocations}}
+	var seed [8]byte
+	g.random(seed[:])
+	g.seed = binary.BigEndian.Uint64(seed[:])
+	return g, nil
 }
 
 // StepClock says by how much the wall clock is ahead of the time that machines
@@ -59,13 +66,17 @@ func (g *Gate) Session(id uint32) (*Session, bool) {
 }
 
 // RevokeSubject revokes every live session of a subject of an issuer and says
-// how many there were.
+// how many there were. Nothing is remembered: the subject may come again with
+// another identity token. See Revoke.
 func (g *Gate) RevokeSubject(issuer, subject string) int {
+	return g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
+}
+
+func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := 0
 	for _, s := range g.sessions {
-		if s.issuer == issuer && s.subject == subject && s.Revoke() {
+		if concerned(s) && s.Revoke() {
 			n++
 		}
 	}
@@ -78,6 +89,9 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop
 	defer g.mu.Unlock()
 	if len(g.sessions) >= g.config.MaxSessions {
 		return audit.DropFull
+	}
+	if g.revoked.concern(now, claims, s.fingerprint.Build) {
+		return audit.DropRevoked
 	}
 	if drop := g.used.take(now, claims); drop != audit.DropNone {
 		return drop
@@ -92,9 +106,12 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop
 }
 
 // take marks the token of a renewal as used.
-func (g *Gate) take(now time.Time, claims *token.Claims) audit.Drop {
+func (g *Gate) take(now time.Time, claims *token.Claims, build string) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.revoked.concern(now, claims, build) {
+		return audit.DropRevoked
+	}
 	return g.used.take(now, claims)
 }
 

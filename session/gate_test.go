@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -19,7 +20,7 @@ func TestGateConfig(t *testing.T) {
 	for name, c := range map[string]Config{
 		"window not of 64": {Window: 100}, "window small": {Window: 32}, "window large": {Window: 8256},
 		"leeway": {Leeway: token.MaxLeeway + 1}, "leeway below 0": {Leeway: -1}, "overlap": {Overlap: -1}, "idle": {Idle: -1},
-		"rate": {Rate: -1}, "burst": {Burst: -1}, "bad tags": {BadTags: -1},
+		"rate": {Behaviour: policy.BehaviourConfig{Datagrams: -1}}, "ping": {Ping: -1}, "bad tags": {BadTags: -1},
 	} {
 		if _, err := NewGate(c); err == nil {
 			t.Errorf("%s: no error", name)

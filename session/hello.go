@@ -35,7 +35,7 @@ func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if body == nil {
 		return dropped(drop)
 	}
-	defer c.parts.Reset()
+	defer c.partial.parts.Reset()
 	digest := sha256.Sum256(body)
 	switch {
 	case c.state == opening:
@@ -54,11 +54,15 @@ func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop au
 	if err != nil {
 		return nil, audit.DropMalformed
 	}
-	if env.Kind != c.partial {
-		c.parts.Reset()
-		c.partial = env.Kind
+	p := &c.partial
+	if p.parts == nil {
+		p.parts = new(wire.Assembler)
 	}
-	body, ok, err := c.parts.Add(now, part)
+	if env.Kind != p.kind {
+		p.parts.Reset()
+		p.kind = env.Kind
+	}
+	body, ok, err := p.parts.Add(now, part)
 	if err != nil {
 		return nil, audit.DropMalformed
 	}
@@ -115,8 +119,11 @@ func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, 
 func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	p, config := c.pending, &c.gate.config
 	p.claims = claims
-	if drop := c.agrees(claims, p.hello.fingerprint); drop != audit.DropNone {
-		return c.refuse(drop)
+	action, part := c.agrees(claims, p.hello.fingerprint)
+	if action == policy.ActionRequire {
+		reply, ev := c.refuse(audit.DropFingerprint)
+		ev.Part = part
+		return reply, ev
 	}
 	if !c.authorized(claims, p.hello.scope) {
 		return c.refuse(audit.DropScope)
@@ -132,7 +139,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	w := wire.Welcome{
 		Nonce: p.hello.nonce, Session: s.id, Epoch: 1, ServerNext: 1, ClientNext: 1,
 		Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
-		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Rate), Idle: uint32(config.Idle.Milliseconds())},
+		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
 	}
 	c.gate.random(w.Secret[:])
 	keys := schedule{c.channel.Exporter, p.hello.binding, s.id, p.hello.fingerprint.digest(&c.channel)}
@@ -144,22 +151,12 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 		c.current.token = p.token
 	}
 	c.session, c.state, c.since, c.pending = s, live, now, nil
-	c.rate = policy.NewBucket(config.Rate, config.Burst, now)
+	c.behaviour.Start(&config.Behaviour, now)
+	c.bind()
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
 	clear(w.Secret[:])
+	c.depart(now, action, part)
 	return c.answer.reply, Event{Kind: EventJoined}
-}
-
-// agrees compares what a token claims with what the client stated and showed:
-// a token may leave any of it open.
-func (c *Conn) agrees(claims *token.Claims, f Fingerprint) audit.Drop {
-	switch {
-	case claims.Platform != "" && claims.Platform != f.Platform,
-		claims.Build != "" && claims.Build != f.Build,
-		claims.HasThumbprint && !(c.channel.HasCertificate && claims.Thumbprint == c.channel.Thumbprint):
-		return audit.DropFingerprint
-	}
-	return audit.DropNone
 }
 
 // authorized says whether the claims let the player into the match asked for.

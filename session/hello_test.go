@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -33,7 +34,7 @@ func TestHello(t *testing.T) {
 		s.TokenID() != "id of identity" || s.Fingerprint() != phone || !s.Expires().Equal(begin.Add(tokenLife)) {
 		t.Errorf("%+v", s)
 	}
-	if l := d.client.Limits(); l != (wire.Limits{MaxPayload: wire.MaxBody, Rate: DefaultRate, Idle: 30_000}) {
+	if l := d.client.Limits(); l != (wire.Limits{MaxPayload: wire.MaxBody, Rate: policy.DefaultDatagrams, Idle: 30_000}) {
 		t.Errorf("limits %+v", l)
 	}
 	if found, ok := d.gate.Session(s.ID()); !ok || found != s || d.gate.Len() != 1 {
@@ -132,7 +133,7 @@ func TestHelloPartLost(t *testing.T) {
 	for _, p := range again {
 		d.toServer(p)
 	}
-	if !reflect.ValueOf(d.server.parts).IsZero() {
+	if !reflect.ValueOf(*d.server.partial.parts).IsZero() {
 		t.Error("the buffer is kept")
 	}
 }

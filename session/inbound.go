@@ -41,13 +41,12 @@ func (c *Conn) judge(now time.Time, env *wire.Envelope) audit.Drop {
 		return drop
 	}
 	c.accept(now, e, seq)
-	if c.strayed {
-		return audit.DropFingerprint
+	if c.seen != c.bound {
+		if drop := c.strayed(now); drop != audit.DropNone {
+			return drop
+		}
 	}
-	if !c.rate.Allow(now) {
-		return audit.DropRate
-	}
-	return audit.DropNone
+	return c.behaves(now, env)
 }
 
 // verifyKind is steps 6 to 8. A bearer token's own check stands for 6 and 8.
@@ -61,6 +60,7 @@ func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, au
 // accept is the first state to move: "from here on a copy never counts twice".
 func (c *Conn) accept(now time.Time, e *epoch, seq uint64) {
 	c.window.Accept(seq)
+	c.accepted++
 	c.since = now
 	c.badTags = 0
 	if c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
@@ -84,6 +84,10 @@ func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, 
 		return c.badTag(drop)
 	case audit.DropFingerprint:
 		return c.revoke(drop)
+	case audit.DropRate:
+		if c.excess {
+			return c.revoke(drop)
+		}
 	case audit.DropToken:
 		return c.unknownBearer(now, env)
 	}
@@ -128,7 +132,7 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		_, ev := c.Close(wire.ReasonLeft)
 		return Reply{}, ev
 	case wire.KindPong:
-		return Reply{}, Event{}
+		return c.pong(now, env.Body)
 	}
 	return dropped(audit.DropState) // a kind that only servers send
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -32,6 +33,11 @@ var (
 	phone   = Fingerprint{Platform: "linux", Build: "1.4.2"}
 	channel = Channel{Exporter: [32]byte(counting(0x80, 32))}
 )
+
+// anything is behaviour that is not looked at.
+var anything = policy.BehaviourConfig{
+	Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+}
 
 func counting(from byte, n int) []byte {
 	b := make([]byte, n)

@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/token"
+)
 
 // Limits and defaults. Each says its unit and its reason.
 const (
@@ -18,13 +22,9 @@ const (
 	// DefaultIdle ends a session from which nothing was accepted for so long.
 	DefaultIdle = 30 * time.Second
 
-	// DefaultRate is how many datagrams a second a session may send in the long
-	// run: twice the fastest tick in use (128 Hz).
-	DefaultRate = 256
-
-	// DefaultBurst is how many datagrams may come at once: four seconds at
-	// 128 Hz, since a stalled path delivers in clumps.
-	DefaultBurst = 512
+	// DefaultMaxRevocations is how many revocations a Gate remembers, at about 100
+	// bytes each: every account of a large fleet's worst day.
+	DefaultMaxRevocations = 1 << 16
 
 	// DefaultBadTags revokes a session after so many wrong tags in a row. Only
 	// the peer itself can send one, since the record has authenticated.
@@ -41,6 +41,13 @@ const (
 	// (about 20 MB when full). When it is full newcomers are refused: to forget
 	// one would let a stolen token in.
 	maxUsedTokens = 1 << 18
+
+	// revocationLife is how long a revocation of a player or of a token is
+	// remembered: until the longest token that it concerns has expired.
+	revocationLife = token.LongestLife + token.MaxLeeway
+
+	// noticeInterval is how often a NOTICE is repeated until it is obeyed.
+	noticeInterval = time.Second
 
 	// minUsedLife is the least time in which used tokens are remembered together.
 	minUsedLife = time.Minute

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -28,7 +29,7 @@ var faults = []fault{
 	{"4.8", audit.DropTag, nil, func(b []byte) { b[10] ^= 1 }},
 	{"4.9", audit.DropFingerprint, func(d *dialogue) { d.server.SetPath(far) }, nil},
 	{"4.10", audit.DropRate, func(d *dialogue) {
-		for d.server.rate.Allow(d.now) {
+		for d.server.behaviour.Observe(d.now, 0, 0) == policy.VerdictAllow {
 		}
 	}, nil},
 	{"4.11", audit.DropState, nil, nil}, // a kind that only servers send
@@ -36,7 +37,7 @@ var faults = []fault{
 
 // faulty is a datagram with these faults, and the drop that it led to.
 func faulty(t *testing.T, fs ...fault) audit.Drop {
-	d := play(t, Config{}, ClientConfig{})
+	d := play(t, Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, ClientConfig{})
 	kind := wire.KindData
 	if fs[len(fs)-1].drop == audit.DropState {
 		kind = wire.KindNotice
@@ -78,9 +79,9 @@ func TestReceiveChangesNothing(t *testing.T) {
 		b := d.say(wire.KindData, "input")
 		bad := append([]byte(nil), b...)
 		f.spoil(bad)
-		before := d.server.rate
+		before := d.server.behaviour
 		d.toServer(bad).drops(f.drop)
-		if d.server.window.Highest() != 0 || d.server.rate != before || !d.server.since.Equal(d.now) || d.server.answer == nil {
+		if d.server.window.Highest() != 0 || d.server.behaviour != before || !d.server.since.Equal(d.now) || d.server.answer == nil {
 			t.Errorf("step %s: the session has changed", f.step)
 		}
 		d.toServer(b).gives("input")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -15,7 +16,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if body == nil {
 		return dropped(drop)
 	}
-	defer c.parts.Reset()
+	defer c.partial.parts.Reset()
 	digest := sha256.Sum256(body)
 	switch {
 	case c.answer != nil && c.answer.digest == digest:
@@ -61,6 +62,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 		next.token = bearer
 	}
 	c.next, p.claims = next, claims
+	c.bind() // a fresh token is what a step up asks for
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
 	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}
@@ -76,10 +78,10 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	case claims.Scope != s.scope:
 		return audit.DropScope
 	}
-	if drop := c.agrees(claims, s.fingerprint); drop != audit.DropNone {
-		return drop
+	if action, _ := c.agrees(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
+		return audit.DropFingerprint
 	}
-	return c.gate.take(c.gate.wall(now), claims)
+	return c.gate.take(c.gate.wall(now), claims, s.fingerprint.Build)
 }
 
 // renewal is what the token of the next epoch claims.

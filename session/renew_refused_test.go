@@ -123,7 +123,7 @@ func TestRenewAfterPartialHello(t *testing.T) {
 		d.toServer(p).nothing()
 	}
 	d.verdict(d.toServer(renew[len(renew)-1]).verifies()).renews()
-	if !reflect.ValueOf(d.server.parts).IsZero() {
+	if !reflect.ValueOf(*d.server.partial.parts).IsZero() {
 		t.Error("the buffer is kept")
 	}
 }

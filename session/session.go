@@ -11,17 +11,16 @@ import (
 // Session is one player's stay in one match. Its methods are safe for
 // concurrent use, and stay valid after the session has ended.
 type Session struct {
+	// revoked is the one word that anybody may set and every datagram reads.
+	revoked atomic.Bool
+	expires atomic.Int64          // Unix ns, the leeway not included
+	names   atomic.Pointer[names] // of the newest identity token
+
 	// Constant once the session has begun.
 	id              uint32
 	issuer, subject string
 	scope           string
 	fingerprint     Fingerprint
-
-	tokenID atomic.Pointer[string] // of the newest identity token
-	expires atomic.Int64           // Unix ns, the leeway not included
-
-	// revoked is the one word that anybody may set and every datagram reads.
-	revoked atomic.Bool
 }
 
 func (s *Session) init(claims *token.Claims, f Fingerprint) {
@@ -29,10 +28,12 @@ func (s *Session) init(claims *token.Claims, f Fingerprint) {
 	s.adopt(claims)
 }
 
+// names are what a token can be revoked by.
+type names struct{ token, signIn, key string }
+
 // adopt takes over what a newer identity token says.
 func (s *Session) adopt(claims *token.Claims) {
-	id := claims.ID // a pointer into claims would keep all of it
-	s.tokenID.Store(&id)
+	s.names.Store(&names{claims.ID, claims.SignIn, claims.KeyID})
 	s.expires.Store(claims.Expires.UnixNano())
 }
 
@@ -52,7 +53,7 @@ func (s *Session) Scope() string { return s.scope }
 func (s *Session) Fingerprint() Fingerprint { return s.fingerprint }
 
 // TokenID names the newest identity token: its jti.
-func (s *Session) TokenID() string { return *s.tokenID.Load() }
+func (s *Session) TokenID() string { return s.names.Load().token }
 
 // Expires is when the session ends unless it is renewed.
 func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }

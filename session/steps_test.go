@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -115,7 +116,7 @@ func TestMarkAfterTag(t *testing.T) {
 
 // "the network prefix of the proven path (/24 of IPv4, /56 of IPv6)" PROTOCOL.md 4.9
 func TestFingerprintPath(t *testing.T) {
-	d := play(t, Config{}, ClientConfig{})
+	d := play(t, Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, ClientConfig{})
 	d.server.SetPath(near)
 	d.toServer(d.say(wire.KindData, "near")).gives("near")
 	d.server.SetPath(far)
@@ -138,7 +139,7 @@ func TestFingerprintBack(t *testing.T) {
 
 // "The session's rate allows it; else drop `rate`." PROTOCOL.md 4.10
 func TestRate(t *testing.T) {
-	d := play(t, Config{Rate: 10, Burst: 3}, ClientConfig{})
+	d := play(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 10, DatagramBurst: 3}}, ClientConfig{})
 	for range 3 {
 		d.toServer(d.say(wire.KindData, "clump")).gives("clump")
 	}
@@ -156,7 +157,7 @@ func TestRate(t *testing.T) {
 
 // "Only datagrams that came this far count, once each" PROTOCOL.md 4.10
 func TestRateCountsOnce(t *testing.T) {
-	d := play(t, Config{Rate: 1, Burst: 3}, ClientConfig{})
+	d := play(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 1, DatagramBurst: 3}}, ClientConfig{})
 	a, b, c := d.say(wire.KindData, "a"), d.say(wire.KindData, "b"), d.say(wire.KindData, "c")
 	d.toServer(a).gives("a")
 	for range 5 {

@@ -14,6 +14,7 @@ type Claims struct {
 	Issuer   string   // the profile's Name
 	Subject  string   // the player: 1 to 128 bytes of UTF-8 without control characters
 	ID       string   // jti, else "sha256:" and the hash of what was signed: names the token for revocation, never empty
+	KeyID    string   // the issuer's name for the key that signed the token, or empty
 	SignIn   string   // what all tokens of one sign-in share (origin_jti, tid), or empty
 	Username string   // by which the player signs in (username, cognito:username, usn), or empty; it may change hands
 	Groups   []string // of the player (cognito:groups), at most 100, or none

@@ -37,7 +37,7 @@ func TestClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Claims{
-		Issuer: "https://game.example", Subject: "player-1", ID: "id-1", Scope: "match:42 chat", Platform: "switch", Build: "1.2",
+		Issuer: "https://game.example", Subject: "player-1", ID: "id-1", KeyID: "es", Scope: "match:42 chat", Platform: "switch", Build: "1.2",
 		Audience: c.Audience, Expires: now.Add(600e9).UTC(), NotBefore: now.UTC(), IssuedAt: now.UTC(),
 		Thumbprint: [32]byte([]byte(strings.Repeat("t", 32))), HasThumbprint: true,
 	}

@@ -64,6 +64,7 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 	if err := t.key.verify(t.signed, t.signature); err != nil {
 		return nil, err
 	}
+	t.claims.KeyID = t.key.ID()
 	v.cache.add(hash, raw, t.verified)
 	return t.claims, nil
 }

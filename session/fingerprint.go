@@ -1,0 +1,122 @@
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// doubt is what is not as it should be with a session that goes on.
+type doubt struct {
+	tell   EventKind   // EventStepUp or EventFlagged, told by the next Tick; EventNone once told
+	part   policy.Part // of the fingerprint
+	until  time.Time   // a step up must be done by then; zero without
+	notice time.Time   // when the last NOTICE was sent
+}
+
+// print is what the session's fingerprint is when datagrams come from a network.
+func (c *Conn) print(network netip.Prefix) policy.Fingerprint {
+	return policy.Fingerprint{
+		Platform: c.own.fingerprint.Platform, Build: c.own.fingerprint.Build,
+		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
+		Channel: c.channel.Exporter, Network: network,
+	}
+}
+
+// digest is the cheap first look at it.
+func (c *Conn) digest(network netip.Prefix) uint64 {
+	f := c.print(network)
+	return f.Digest(c.gate.seed)
+}
+
+// bind ties the session to what is seen now, which ends a step up.
+func (c *Conn) bind() {
+	c.home = c.path
+	c.bound = c.digest(c.home)
+	c.seen = c.bound
+	if c.doubt != nil && !c.doubt.until.IsZero() {
+		c.doubt = nil
+	}
+}
+
+// strayed is the second half of step 9, for a fingerprint that has changed.
+func (c *Conn) strayed(now time.Time) audit.Drop {
+	if d := c.doubt; d != nil && !d.until.IsZero() {
+		if now.Before(d.until) {
+			return audit.DropNone
+		}
+		return audit.DropFingerprint
+	}
+	bound, seen := c.print(c.home), c.print(c.path)
+	action, part := c.gate.config.Fingerprint.Judge(&bound, &seen)
+	if action == policy.ActionRequire {
+		return audit.DropFingerprint
+	}
+	c.depart(now, action, part)
+	return audit.DropNone
+}
+
+// depart takes note of a difference that does not end the session at once.
+func (c *Conn) depart(now time.Time, action policy.Action, part policy.Part) {
+	switch action {
+	case policy.ActionStepUp:
+		c.doubt = &doubt{tell: EventStepUp, part: part, until: now.Add(c.gate.config.Fingerprint.StepUpTime)}
+	case policy.ActionNote:
+		c.bind()
+		c.note(part)
+	}
+}
+
+// note has the next Tick tell of something that ends nothing.
+func (c *Conn) note(part policy.Part) {
+	if c.doubt == nil {
+		c.doubt = new(doubt)
+	}
+	if d := c.doubt; d.tell == EventNone {
+		d.tell, d.part = EventFlagged, part
+	}
+}
+
+// doubts is a Tick's part in it: what has not been told is told, and a NOTICE is
+// repeated until it is obeyed or its time is over.
+func (c *Conn) doubts(now time.Time) (Reply, Event) {
+	d := c.doubt
+	ev := Event{Kind: d.tell, Part: d.part}
+	d.tell = EventNone
+	if d.until.IsZero() {
+		return Reply{}, ev
+	}
+	if !now.Before(d.until) {
+		return c.revoke(audit.DropFingerprint)
+	}
+	if now.Sub(d.notice) < noticeInterval {
+		return Reply{}, ev
+	}
+	d.notice = now
+	body := wire.NoticeBody{Code: wire.NoticeStepUp, Within: uint32(d.until.Sub(now).Milliseconds())}
+	return Reply{Kind: wire.KindNotice, Body: body.AppendTo(nil)}, ev
+}
+
+// agrees compares what a token claims with what the client stated and showed: a
+// token may leave any of it open.
+func (c *Conn) agrees(claims *token.Claims, f Fingerprint) (policy.Action, policy.Part) {
+	stated := policy.Fingerprint{
+		Platform: f.Platform, Build: f.Build,
+		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
+	}
+	claimed := stated
+	if claims.Platform != "" {
+		claimed.Platform = claims.Platform
+	}
+	if claims.Build != "" {
+		claimed.Build = claims.Build
+	}
+	if claims.HasThumbprint {
+		claimed.Certificate, claimed.HasCertificate = claims.Thumbprint, true
+	}
+	return c.gate.config.Fingerprint.Judge(&claimed, &stated)
+}

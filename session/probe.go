@@ -1,0 +1,64 @@
+package session
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+// probe measures the round trip to a player.
+type probe struct {
+	sent time.Time
+	ping wire.Ping
+	open bool // the PONG has not come
+	rtt  time.Duration
+}
+
+// ping is the PING that is due, if one is.
+func (c *Conn) ping(now time.Time) Reply {
+	if c.gate.config.Ping == 0 {
+		return Reply{}
+	}
+	if c.probe == nil {
+		c.probe = new(probe)
+	}
+	p := c.probe
+	if now.Sub(p.sent) < c.gate.config.Ping {
+		return Reply{}
+	}
+	c.gate.random(p.ping.Data[:])
+	p.sent, p.open = now, true
+	return Reply{Kind: wire.KindPing, Body: p.ping.AppendTo(nil)}
+}
+
+func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParsePing(body)
+	if p := c.probe; err == nil && p != nil && p.open && m == p.ping {
+		p.open, p.rtt = false, now.Sub(p.sent)
+	}
+	return Reply{}, Event{}
+}
+
+// Stats is what is known of a live session's traffic.
+type Stats struct {
+	Accepted uint64        // datagrams of the player's that passed every check up to the mark
+	Lost     uint64        // those that the player has sent and that have not come, or came too late
+	Sent     uint64        // datagrams to the player
+	RTT      time.Duration // the last one measured; 0 before, and without Config.Ping
+	Doubt    EventKind     // EventStepUp while one waits for its token, EventFlagged once something was, else EventNone
+}
+
+// Stats counts. It belongs to the receiving half, and so to nobody while the
+// sending half is at work on another goroutine.
+func (c *Conn) Stats() Stats {
+	s := Stats{Accepted: c.accepted, Lost: c.window.Highest() - c.accepted, Sent: c.sequence}
+	if c.probe != nil {
+		s.RTT = c.probe.rtt
+	}
+	if d := c.doubt; d != nil {
+		if s.Doubt = EventFlagged; !d.until.IsZero() {
+			s.Doubt = EventStepUp
+		}
+	}
+	return s
+}
