@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -60,7 +61,9 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	issuer := testkit.NewIssuer(t)
 	s, err := Listen(address, Config{
 		Conn: conn, Shards: 1, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
-		Session: session.Config{Rate: 1 << 30, Burst: 1 << 30, BadTags: 1 << 30},
+		Session: session.Config{BadTags: 1 << 30, Behaviour: policy.BehaviourConfig{
+			Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -116,6 +116,10 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 		s.joined(now, a, ev)
 	case session.EventRenewed:
 		s.record(now, a, audit.Renew, ev)
+	case session.EventStepUp:
+		s.record(now, a, audit.StepUp, ev)
+	case session.EventFlagged:
+		s.record(now, a, audit.Flag, ev)
 	case session.EventRefused:
 		s.record(now, a, audit.Reject, ev)
 		if a.player == nil {

@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -78,7 +80,7 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 	s.sessions.Add(-1)
 	decision := audit.Close
 	switch ev.Reason {
-	case wire.ReasonRevoked, wire.ReasonFingerprint:
+	case wire.ReasonRevoked, wire.ReasonFingerprint, wire.ReasonRate:
 		decision = audit.Revoke
 	case wire.ReasonReplaced:
 		decision = audit.Replace
@@ -110,9 +112,15 @@ func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
 	s.outcome(now, a, reply, ev)
 }
 
+// version is what an audit record says about who made it.
+var version = fmt.Sprint("sallyport protocol ", wire.Version)
+
 // record writes a trust decision about an association's player.
 func (s *shard) record(now time.Time, a *association, d audit.Decision, ev session.Event) {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Reason: ev.Drop, Prefix: prefixOf(a.addr)}
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Reason: ev.Drop, Prefix: prefixOf(a.addr), Version: version}
+	if ev.Part != policy.PartNone {
+		e.Part = ev.Part.String()
+	}
 	if sess := a.session.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()

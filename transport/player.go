@@ -43,6 +43,31 @@ func (p *Player) Send(payload []byte) error {
 	return p.association.shard.out.envelope(p.association, wire.KindData, payload)
 }
 
+// PlayerStats is what is known of a player's traffic.
+type PlayerStats struct {
+	Received uint64        // datagrams that passed every check
+	Lost     uint64        // datagrams that the player has sent and that have not come, or too late
+	Sent     uint64        // datagrams to the player
+	RTT      time.Duration // the last one measured; 0 before, and without session.Config.Ping
+
+	// Prefix is the network that the player's datagrams come from.
+	Prefix netip.Prefix
+	// Doubt says whether the fingerprint or the behaviour is as it should be:
+	// session.EventNone; EventStepUp while a fresh identity token is waited for;
+	// EventFlagged after something was recorded.
+	Doubt session.EventKind
+}
+
+// Stats counts. Unlike the other methods it belongs to the goroutine that calls
+// the Handler for this player.
+func (p *Player) Stats() PlayerStats {
+	a := p.association
+	a.shard.out.mu.Lock() // Sent is the sending half's
+	defer a.shard.out.mu.Unlock()
+	s := a.match.Stats()
+	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.addr), s.Doubt}
+}
+
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn.
 func (p *Player) Kick(reason wire.Reason) {

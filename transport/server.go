@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
@@ -101,6 +102,9 @@ func (s *Server) SetCertificate(cert tls.Certificate) error {
 		return err
 	}
 	s.certificate.Store(&cert)
+	s.config.Audit.Record(audit.Event{
+		Time: s.clock.at(s.clock.now()), Decision: audit.KeyRotation, Version: version, Detail: "the server's certificate",
+	})
 	return nil
 }
 

@@ -42,6 +42,7 @@ type shard struct {
 	unproven     map[netip.Prefix][]*opening
 	sources      *policy.Sources
 	closing      bool // no newcomers any more
+	flood        flood
 
 	out     outbox
 	players players
@@ -130,6 +131,7 @@ func (s *shard) sweep(now time.Time) {
 	if now.Sub(s.proofsAt) >= sweepInterval {
 		s.proofsAt = now
 		s.sweepOpenings(now)
+		s.flooded(now)
 	}
 	elapsed := now.Sub(s.sweptAt)
 	due := int(int64(len(s.order)) * int64(elapsed) / int64(sweepInterval))
