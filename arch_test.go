@@ -25,7 +25,7 @@ var imports = map[string][]string{
 	".":      {},
 	"wire":   {},
 	"replay": {},
-	"policy": {},
+	"policy": {"github.com/cespare/xxhash/v2"},
 	"audit":  {},
 	"token":  {"github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
 

@@ -9,11 +9,17 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
+
+// anything is behaviour that no benchmark exceeds. It is looked at all the same.
+var anything = policy.BehaviourConfig{
+	Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+}
 
 // player is both ends of one connection, without the network between them.
 type player struct {
@@ -45,7 +51,7 @@ type match struct {
 
 func newMatch(b *testing.B, n int) *match {
 	b.Helper()
-	gate, err := session.NewGate(session.Config{MaxSessions: n, Rate: 1 << 30, Burst: 1 << 30})
+	gate, err := session.NewGate(session.Config{MaxSessions: n, Behaviour: anything})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -205,6 +211,65 @@ func BenchmarkInbound(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkContinuousChecks is what of that comes after the record has opened:
+// envelope, session, life, revocation, epoch, window, tag, fingerprint, budgets
+// and behaviour.
+func BenchmarkContinuousChecks(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
+			m, payload := newMatch(b, n), make([]byte, 64)
+			var messages [][]byte
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; i < b.N; i += batch {
+				if len(messages) < batch {
+					b.StopTimer()
+					messages = m.envelopes(b, payload)
+					b.StartTimer()
+				}
+				m.prefetchChecks(i)
+				for k, msg := range messages[:batch] {
+					if _, ev := m.players[(i+k)%n].server.Handle(m.now, msg); ev.Kind != session.EventData {
+						b.Fatal(ev.Drop)
+					}
+				}
+				messages = messages[batch:]
+			}
+		})
+	}
+}
+
+// envelopes are what a record holds, of each player in turn, for as many batches
+// as bring every player up.
+func (m *match) envelopes(b *testing.B, payload []byte) (messages [][]byte) {
+	b.Helper()
+	total := batch * len(m.players)
+	length := wire.HeaderLen + len(payload)
+	memory := make([]byte, 0, total*length)
+	for i := range total {
+		var err error
+		at := len(memory)
+		if memory, err = m.players[i%len(m.players)].client.Append(memory, wire.KindData, payload); err != nil {
+			b.Fatal(err)
+		}
+		messages = append(messages, memory[at:])
+	}
+	return messages
+}
+
+// prefetchChecks is the session's part of prefetch.
+func (m *match) prefetchChecks(from int) (sum byte) {
+	if len(m.players) < crowd {
+		return 0
+	}
+	for stage := range 2 {
+		for i := range batch {
+			sum ^= m.players[(from+i)%len(m.players)].server.PrefetchHandle(stage)
+		}
+	}
+	return sum
 }
 
 // BenchmarkOutbound is what a datagram of 64 bytes costs on its way out, system

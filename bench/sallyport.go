@@ -30,6 +30,12 @@ const (
 // unlimited is a rate and a burst that no load here reaches. The checks run.
 const unlimited = 1_000_000_000
 
+// anything is behaviour that no load here exceeds. It is looked at all the same.
+var anything = policy.BehaviourConfig{
+	Datagrams: unlimited, DatagramBurst: unlimited, Bytes: unlimited, ByteBurst: unlimited,
+	Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+}
+
 func serveSallyport(j *job, n *counters) (endpoint, error) {
 	return serveSessions(j, n, func(v *token.Verifier) transport.Verifier { return v })
 }
@@ -68,7 +74,7 @@ func serveSessions(j *job, n *counters, judge func(*token.Verifier) transport.Ve
 func matchConfig(cert tls.Certificate, v transport.Verifier) transport.Config {
 	return transport.Config{
 		Certificate: cert, Verifier: v, MaxUnproven: 1 << 16,
-		Session: session.Config{Rate: unlimited, Burst: unlimited, Idle: 24 * time.Hour},
+		Session: session.Config{Behaviour: anything, Idle: 24 * time.Hour},
 		Sources: policy.SourceConfig{PerSecond: unlimited, Burst: unlimited},
 	}
 }

@@ -34,7 +34,9 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.server, err = transport.Listen("", transport.Config{
 		Conn: w.socket, Certificate: *authority.Server(t), Verifier: issuer.Verifier(t),
-		Session: session.Config{Rate: 1 << 30, Burst: 1 << 30, Idle: 24 * time.Hour},
+		Session: session.Config{Behaviour: policy.BehaviourConfig{
+			Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+		}, Idle: 24 * time.Hour},
 		Sources: policy.SourceConfig{PerSecond: 1 << 20, Burst: 1 << 20},
 	})
 	if err != nil {
