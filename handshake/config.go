@@ -22,6 +22,9 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// ServerName is the DNS name or IP address that the server's certificate must be for. Clients must set it.
 	ServerName string
+	// Pin, if set, is the SHA-256 of the one certificate, in DER, that a client takes from its server; nobody else
+	// vouches for it, and RootCAs and ServerName count for nothing.
+	Pin *[32]byte
 
 	// ClientAuth is what a server wants of client certificates: NoClientCert, RequestClientCert,
 	// RequireAnyClientCert (possession proven, issuer not looked at) or RequireAndVerifyClientCert.

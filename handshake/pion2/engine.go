@@ -92,6 +92,7 @@ func clientConfig(cfg *handshake.Config) (*dtls.Config, error) {
 	}
 	pc := hardened(cfg, l)
 	pc.RootCAs, pc.ServerName = cfg.RootCAs, cfg.ServerName
+	pc.InsecureSkipVerify = cfg.Pin != nil // VerifyPeer compares it
 	pc.VerifyPeerCertificate = engine.VerifyPeer(cfg, true)
 	pc.GetClientCertificate = func(*dtls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if l.Certificate == nil {
@@ -103,7 +104,7 @@ func clientConfig(cfg *handshake.Config) (*dtls.Config, error) {
 }
 
 // hardened is what both ends have in common. Every default that is not good enough is overruled here; what is
-// left out (PSK, SessionStore, SRTP, ALPN, InsecureSkip…, InsecureHashes) stays off.
+// left out (PSK, SessionStore, SRTP, ALPN, InsecureHashes) stays off.
 func hardened(cfg *handshake.Config, l engine.Local) *dtls.Config {
 	pc := &dtls.Config{
 		SignatureSchemes:     engine.Schemes(),

@@ -105,6 +105,7 @@ func clientOptions(cfg *handshake.Config) ([]dtls.ClientOption, error) {
 	}
 	opts := []dtls.ClientOption{
 		dtls.WithRootCAs(cfg.RootCAs),
+		dtls.WithInsecureSkipVerify(cfg.Pin != nil), // VerifyPeer compares it
 		dtls.WithServerName(cfg.ServerName),
 		dtls.WithVerifyPeerCertificate(engine.VerifyPeer(cfg, true)),
 		dtls.WithGetClientCertificate(func(*dtls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -121,7 +122,7 @@ func clientOptions(cfg *handshake.Config) ([]dtls.ClientOption, error) {
 }
 
 // hardened is what both ends have in common. Every default that is not good enough is overruled here; what is
-// left out (PSK, SessionStore, connection ids, SRTP, ALPN, InsecureSkip…, InsecureHashes) stays off.
+// left out (PSK, SessionStore, connection ids, SRTP, ALPN, InsecureHashes) stays off.
 func hardened(cfg *handshake.Config, l engine.Local) []dtls.Option {
 	var suites []dtls.CipherSuiteID
 	for _, s := range l.Suites {

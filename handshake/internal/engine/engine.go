@@ -6,6 +6,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -24,6 +26,9 @@ const minRSA = 2048
 
 // errPeerKey is the cause of a failure whose peer has a key that we do not take.
 var errPeerKey = errors.New("engine: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
+
+// errPin is the cause of a failure whose server has shown another certificate.
+var errPin = errors.New("engine: server's certificate is not the pinned one")
 
 // Schemes are the signatures that either end makes and takes. A client takes both kinds, because it does not
 // know its server's key. That is safe with an engine that does not compare the scheme named with the key that
@@ -84,7 +89,7 @@ func Client(cfg *handshake.Config) (Local, error) {
 	if err != nil {
 		return Local{}, err
 	}
-	if cfg.ServerName == "" { // would mean: any server that the authorities know
+	if cfg.ServerName == "" && cfg.Pin == nil { // would mean: any server that the authorities know
 		return Local{}, handshake.ErrConfig
 	}
 	l.Suites = ClientSuites()
@@ -136,7 +141,7 @@ func accepted(key any) bool {
 }
 
 // VerifyPeer returns the callback for both engines, which they call after their own checks: the kind of key,
-// the name, and cfg.VerifyPeer. v2 looks at no name at all when ServerName is an IP address.
+// the name or the pin, and cfg.VerifyPeer. v2 looks at no name at all when ServerName is an IP address.
 func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.Certificate) error {
 	return func(raw [][]byte, _ [][]*x509.Certificate) error {
 		leaf, err := leafOf(raw)
@@ -144,7 +149,7 @@ func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.C
 			return err
 		}
 		if isClient {
-			if err := leaf.VerifyHostname(cfg.ServerName); err != nil {
+			if err := vouched(cfg, leaf); err != nil {
 				return err
 			}
 		}
@@ -153,6 +158,17 @@ func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.C
 		}
 		return nil
 	}
+}
+
+// vouched tells whether a server's certificate is the one that is pinned, or else is for the right name.
+func vouched(cfg *handshake.Config, leaf *x509.Certificate) error {
+	if cfg.Pin == nil {
+		return leaf.VerifyHostname(cfg.ServerName)
+	}
+	if sum := sha256.Sum256(leaf.Raw); subtle.ConstantTimeCompare(sum[:], cfg.Pin[:]) != 1 {
+		return errPin
+	}
+	return nil
 }
 
 // leafOf parses the peer's own certificate and looks at its key.

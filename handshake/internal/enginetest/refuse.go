@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -210,6 +211,40 @@ func testTimeLimit(t *testing.T, se, ce handshake.Engine) {
 			}
 			if p.ClientAt > Limit+time.Second || p.ServerAt > Limit+time.Second {
 				t.Errorf("took %v and %v", p.ServerAt, p.ClientAt)
+			}
+			p.Wait()
+		})
+	}
+}
+
+// "the SHA-256 of the one certificate, in DER, that a client takes from its server; nobody else vouches for it": no
+// authority and no name is needed, none helps, and the key must be the certificate's.
+func testPin(t *testing.T, se, ce handshake.Engine) {
+	ec, otherEC, _, _, _ := Keys(t)
+	ca := NewAuthority("authority", true)
+	pinned, another := ca.Issue("nobody's name", ec), ca.Issue(ServerName, otherEC)
+	impostor := *pinned
+	impostor.PrivateKey = otherEC
+	pin := sha256.Sum256(pinned.Certificate[0])
+	for name, c := range map[string]struct {
+		cert *tls.Certificate
+		cc   handshake.Config
+		ok   bool
+	}{
+		"pinned":             {pinned, handshake.Config{Pin: &pin}, true},
+		"other name":         {pinned, handshake.Config{Pin: &pin, ServerName: ServerName}, true},
+		"other, vouched for": {another, handshake.Config{Pin: &pin, RootCAs: ca.Pool, ServerName: ServerName}, false},
+		"copied":             {&impostor, handshake.Config{Pin: &pin}, false},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			sc := &handshake.Config{Certificate: Fixed(c.cert)}
+			p := Run(t, &Link{Latency: time.Millisecond}, se, ce, sc, &c.cc)
+			if c.ok {
+				p.Check(t)
+				return
+			}
+			if p.ClientErr == nil {
+				t.Error("accepted")
 			}
 			p.Wait()
 		})

@@ -18,7 +18,7 @@ import (
 func Suite(t *testing.T, server, client handshake.Engine) {
 	for name, test := range map[string]func(*testing.T, handshake.Engine, handshake.Engine){
 		"Agree": testAgree, "Loss": testLoss, "LateFlight": testLateFlight, "Order": testOrder,
-		"MTU": testMTU, "ClientCertificates": testClientCertificates, "Reload": testReload,
+		"MTU": testMTU, "ClientCertificates": testClientCertificates, "Pin": testPin, "Reload": testReload,
 		"Refusals": testRefusals, "Configs": testConfigs, "Spoofed": testSpoofed, "TimeLimit": testTimeLimit,
 		"KeyLog": testKeyLog, "Mangled": testMangled,
 		"Tampered": testTampered,
