@@ -25,6 +25,10 @@ type ClientConfig struct {
 	// ServerName is whom the server's certificate must be for; empty means the
 	// host of the address.
 	ServerName string
+	// Pin, when set, is the SHA-256 of the only certificate (DER) that is taken
+	// from the server, in place of RootCAs and ServerName: for one that nobody
+	// vouches for, and that a service the client trusts has named.
+	Pin *[32]byte
 	// Certificate is shown if the server asks for one.
 	Certificate *tls.Certificate
 
@@ -42,7 +46,7 @@ type ClientConfig struct {
 
 // handshake is what a client brings to the handshake.
 func (c *ClientConfig) handshake() handshake.Config {
-	config := handshake.Config{RootCAs: c.RootCAs, ServerName: c.ServerName}
+	config := handshake.Config{RootCAs: c.RootCAs, ServerName: c.ServerName, Pin: c.Pin}
 	if cert := c.Certificate; cert != nil {
 		config.Certificate = func() *tls.Certificate { return cert }
 	}

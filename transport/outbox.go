@@ -22,7 +22,9 @@ type outbox struct {
 	// +checklocks:mu
 	count int
 	// +checklocks:mu
-	held bool // somebody will flush soon: the shard's turn, or the game's tick
+	held bool // somebody will flush soon: the shard's turn, or the next Flush
+	// +checklocks:mu
+	holds int // by Server.Hold, not yet released
 	// +checklocks:mu
 	sent uint64 // datagrams
 	// +checklocks:mu
@@ -41,8 +43,8 @@ func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	err := o.put(a, kind, body)
-	if err == nil && !o.held {
-		o.flushLocked()
+	if err == nil {
+		o.release()
 	}
 	return err
 }
@@ -79,9 +81,7 @@ func (o *outbox) alert(a *association, alert []byte) {
 		p.buf = b
 		o.count++
 	}
-	if !o.held {
-		o.flushLocked()
-	}
+	o.release()
 }
 
 // raw sends a datagram that make writes to its argument.
@@ -93,7 +93,14 @@ func (o *outbox) raw(addr netip.AddrPort, make func(dst []byte) ([]byte, error))
 		p.buf = b
 		o.count++
 	}
-	if !o.held {
+	o.release()
+}
+
+// release sends what has been collected, unless somebody will.
+//
+// +checklocks:o.mu
+func (o *outbox) release() {
+	if !o.held && o.holds == 0 {
 		o.flushLocked()
 	}
 }
@@ -110,13 +117,20 @@ func (o *outbox) next(addr netip.AddrPort) *packet {
 	return p
 }
 
-// hold says that a flush will come; it reports whether one was to come already.
+// hold says that a flush will come, or that it should come now.
 func (o *outbox) hold(held bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.held = held; !held {
-		o.flushLocked()
-	}
+	o.held = held
+	o.release()
+}
+
+// keep is Server.Hold, and its release.
+func (o *outbox) keep(holds int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.holds += holds
+	o.release()
 }
 
 // close is the last flush.

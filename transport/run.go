@@ -122,6 +122,22 @@ func (s *Server) Flush() {
 	}
 }
 
+// Hold collects what is sent from now on, until release is called: for a game that
+// runs Serve and sends from a tick of its own, a system call for many players in
+// place of one for each. What a full batch holds goes out earlier. Call release
+// once, soon.
+func (s *Server) Hold() (release func()) {
+	shards := *s.shards.Load()
+	for _, sh := range shards {
+		sh.out.keep(1)
+	}
+	return func() {
+		for _, sh := range shards {
+			sh.out.keep(-1)
+		}
+	}
+}
+
 // endTurn lets the next one run the shard.
 func (s *shard) endTurn() { <-s.turns }
 

@@ -129,7 +129,5 @@ func (s *shard) broadcast(payload []byte) {
 			_ = s.out.put(p.association, wire.KindData, payload) // a lost datagram
 		}
 	}
-	if !s.out.held {
-		s.out.flushLocked()
-	}
+	s.out.release()
 }

@@ -1,0 +1,43 @@
+package transport
+
+import "testing"
+
+// "Hold collects what is sent from now on, until release is called": also over a
+// turn of the shard's in the middle, and until the last of several has let go.
+func TestHold(t *testing.T) {
+	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
+	s := e.shard.server
+	s.shards.Store(&[]*shard{e.shard})
+	p := e.shard.associations.Get(e.addr).player
+	send := func(want int) {
+		t.Helper()
+		if err := p.Send([]byte("snapshot")); err != nil {
+			t.Fatal(err)
+		}
+		if e.out.sent != want {
+			t.Errorf("%d datagrams have gone out, want %d", e.out.sent, want)
+		}
+	}
+	send(1)
+	release := s.Hold()
+	send(1)
+	again := s.Hold()
+	e.shard.out.hold(true)
+	e.shard.datagram(e.now, e.addr, e.data([]byte("input")))
+	e.shard.out.hold(false)
+	send(1)
+	release()
+	send(1)
+	again()
+	if e.out.sent != 5 {
+		t.Errorf("%d of 5 datagrams have gone out", e.out.sent)
+	}
+	send(6)
+	defer s.Hold()()
+	for range batchLen + 1 { // "what a full batch holds goes out earlier"
+		_ = p.Send([]byte("snapshot"))
+	}
+	if e.out.sent != 6+batchLen {
+		t.Errorf("%d datagrams have gone out of a full batch", e.out.sent)
+	}
+}
