@@ -36,10 +36,3 @@ func (m *bounded[V]) put(key string, v V) {
 	}
 	m.young[key] = v
 }
-
-func (m *bounded[V]) forget(key string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.young, key)
-	delete(m.old, key)
-}

@@ -42,9 +42,6 @@ type Config struct {
 	VirtualPlayers int
 	// Queue is how many inputs wait for a match's tick, from all its players together; zero means DefaultQueue.
 	Queue int
-	// KeepInputs gives each tick's inputs memory of their own, for match handlers that keep what GetData returns: two
-	// allocations a tick in which there are inputs.
-	KeepInputs bool
 
 	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero means
 	// DefaultTokenLife. A client renews when about a third of it is left.

@@ -49,6 +49,7 @@ func (b *Bridge) Connect(
 	defer b.guard("Connect", &err)
 	userID := text(ctx, runtime.RUNTIME_CTX_USER_ID)
 	if userID == "" {
+		b.reject(ctx, audit.DropToken, nil, "a call without a player was denied")
 		return "", errSession
 	}
 	id, err := parseRequest(payload)
@@ -68,6 +69,7 @@ func (b *Bridge) Connect(
 		b.config.Logger.Error("nakamabridge: %v", err)
 		return "", errInternal
 	}
+	b.record(ctx, audit.Accept, audit.DropNone, nil, "a token for UDP was given")
 	answer, err := json.Marshal(reply{
 		Address: b.contact.address, Pin: b.contact.pin, Certificate: b.contact.certificate,
 		Token: raw, Expires: now.Truncate(time.Second).Add(grant.Life).Unix(), MatchID: id,
@@ -99,6 +101,7 @@ func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID strin
 		return g, nil
 	}
 	if b.config.VirtualPlayers == 0 {
+		b.reject(ctx, audit.DropState, nil, "a player without a socket was denied")
 		return g, errDenied
 	}
 	p := profile{username: account.GetUser().GetUsername()}
@@ -130,7 +133,8 @@ func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, erro
 
 // authorize says whether a token opens a session here: for a match that runs here, and for a player who has not been
 // revoked since it was minted. It runs where the connection lives.
-func (b *Bridge) authorize(claims *token.Claims, asked string) error {
+func (b *Bridge) authorize(claims *token.Claims, asked string) (err error) {
+	defer b.guard("Authorize", &err)
 	id, _ := scopeWords(claims.Scope)
 	if asked != "" && asked != matchWord+id || b.match(id) == nil {
 		return errNoMatch

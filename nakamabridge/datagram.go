@@ -21,8 +21,8 @@ func parseDatagram(b []byte) (op int64, data []byte, err error) {
 
 // appendDatagram writes it behind dst. It reports false for an op code below zero and for what does not fit a payload.
 func appendDatagram(dst []byte, op int64, data []byte) ([]byte, bool) {
-	if op < 0 {
-		return dst, false
+	if op < 0 || len(data) >= wire.MaxBody {
+		return dst, false // what is for sockets alone may be long: it is not copied
 	}
 	from := len(dst)
 	b := append(binary.AppendUvarint(dst, uint64(op)), data...)

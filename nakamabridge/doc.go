@@ -27,8 +27,8 @@
 //
 // The sub has only printable ASCII, and the whole at most 128 bytes; other identities are refused. Nakama makes a user
 // id of its own and keeps the custom id beside it, so the custom id is the map between the two: see [Bridge.UserID] and
-// [Bridge.Subject]. A session variable never is, because some of Nakama's ways in let clients write them. The username
-// is derived by a hash and does not show the sub; a player may change it later.
+// [Bridge.Subject]. A session variable never is, because some of Nakama's ways in let clients write them. A new
+// account's username is random and does not show the sub; a player may change it later.
 //
 // Nakama keeps one hook of each kind, and the last one registered wins. Who has hooks already calls those of a Bridge
 // from within, first. No panic leaves a hook, since it would end Nakama. A hook's errors have fixed texts and the codes
@@ -71,7 +71,7 @@
 // [Bridge.Match] puts itself in front of the handler, which does not change. Inputs that have come by UDP before a tick
 // are among its messages, with GetReliable false, behind those of the socket. Joins and leaves of UDP-only players are
 // calls like those of others, with "transport": "udp" as metadata; calls for joins come before the tick's MatchLoop,
-// those for leaves after it. Data of a UDP message is valid until the next MatchLoop, unless Config.KeepInputs is set.
+// those for leaves after it. A handler may keep a message, and its data, as it may those of the socket.
 //
 //	broadcast         socket only   socket and UDP          UDP only
 //	reliable          socket        socket                  UDP, which may lose it

@@ -20,7 +20,7 @@ func (b *Bridge) guard(hook string, err *error) {
 	}
 }
 
-// reject records a refusal. claims may be nil.
+// reject records a refusal. Without claims it is that of the signed-in user, if the caller is one.
 func (b *Bridge) reject(ctx context.Context, reason audit.Drop, claims *token.Claims, detail string) {
 	b.record(ctx, audit.Reject, reason, claims, detail)
 }
@@ -29,6 +29,8 @@ func (b *Bridge) record(ctx context.Context, d audit.Decision, reason audit.Drop
 	e := audit.Event{Decision: d, Reason: reason, Prefix: clientPrefix(ctx), Detail: detail}
 	if claims != nil {
 		e.Issuer, e.Subject, e.TokenID = claims.Issuer, claims.Subject, claims.ID
+	} else if userID := text(ctx, runtime.RUNTIME_CTX_USER_ID); userID != "" {
+		e.Issuer, e.Subject = issuerName, userID // as with the RPC's tokens
 	}
 	b.config.Audit.Record(e)
 }

@@ -19,11 +19,10 @@ func (b *Bridge) BeforeAuthenticateCustom(
 	if in.GetAccount().GetId() == "" {
 		return nil, errRequest
 	}
-	id, err := b.admit(ctx, in.Account, "signed in")
-	if err != nil {
+	if err := b.admit(ctx, in.Account, "signed in"); err != nil {
 		return nil, err
 	}
-	in.Username = username(id)
+	in.Username = username()
 	return in, nil
 }
 
@@ -64,7 +63,7 @@ func (b *Bridge) BeforeLinkCustom(
 	if err := b.unlinked(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := b.admit(ctx, in, "identity linked"); err != nil {
+	if err := b.admit(ctx, in, "identity linked"); err != nil {
 		return nil, err
 	}
 	return in, nil
@@ -107,7 +106,7 @@ func (b *Bridge) AfterSessionLogout(
 }
 
 // admit verifies the token that a client gave as id and puts the custom id in its place.
-func (b *Bridge) admit(ctx context.Context, account *api.AccountCustom, done string) (string, error) {
+func (b *Bridge) admit(ctx context.Context, account *api.AccountCustom, done string) error {
 	claims, id, err := b.identify(ctx, account.Id)
 	if err != nil {
 		answer, reason := answerTo(err)
@@ -116,12 +115,12 @@ func (b *Bridge) admit(ctx context.Context, account *api.AccountCustom, done str
 			b.config.Logger.Warn("nakamabridge: the issuer's keys cannot be reached")
 		}
 		b.reject(ctx, reason, claims, "identity token refused")
-		return "", answer
+		return answer
 	}
 	b.dropVars(ctx, &account.Vars)
 	account.Id = id
 	b.record(ctx, audit.Accept, audit.DropNone, claims, done)
-	return id, nil
+	return nil
 }
 
 // dropVars takes away the session variables that a client sent.

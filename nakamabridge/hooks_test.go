@@ -147,6 +147,50 @@ func TestLink(t *testing.T) {
 	code(t, err, 7)
 }
 
+// "Not to be guessed, since who takes a name first keeps others from an account of that name": who knows a token, and so
+// the sub, cannot work out the name by which Nakama would make the account.
+func TestUsernameCannotBeTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	raw := w.issuer.Token(t, token.Grant{Subject: "victim"})
+	seen := &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: raw}}
+	if _, err := w.bridge.BeforeAuthenticateCustom(w.ctx, nil, nil, nil, seen); err != nil {
+		t.Fatal(err)
+	}
+	w.nakama.others = nil
+	if _, err := w.nakama.authenticateDevice(w.ctx, "device-of-eve", seen.Username); err != nil {
+		t.Fatal(err)
+	}
+	in := &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: raw}}
+	if _, err := w.nakama.authenticateCustom(w.ctx, in); err != nil {
+		t.Errorf("the victim gets no account: %v", err)
+	}
+}
+
+// An audit record of a signed-in user's call says whose it was.
+func TestAuditSaysWho(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, func(c *Config) { c.VirtualPlayers = 0 })
+	l := w.signIn("anna")
+	if _, err := w.nakama.unlink(l.context(w.ctx), nil, nil, nil, &api.AccountCustom{}); err == nil {
+		t.Error("an identity was unlinked")
+	}
+	w.audited("reject state unlinking was denied")
+	if _, err := w.connect(l, ""); err == nil {
+		t.Error("a UDP-only player was let in")
+	}
+	w.audited("reject state a player without a socket was denied")
+	if _, err := w.connect(l, newUUID()); err != nil {
+		t.Error(err)
+	}
+	w.audited("accept none a token for UDP was given")
+	for _, e := range w.audit.events[1:] { // the first is the sign-in, which has a token
+		if e.Issuer != issuerName || e.Subject != l.userID {
+			t.Errorf("%q names %q of %q, want the user", e.Detail, e.Subject, e.Issuer)
+		}
+	}
+}
+
 // signInAs is sign-in without the new name.
 func (w *world) signInAs(subject string) *login {
 	w.Helper()
@@ -168,8 +212,7 @@ func TestUserIDAndSubject(t *testing.T) {
 	}
 	for round, queries := range []int{0, 1, 1, 2} {
 		if round%2 == 1 { // as after a restart
-			w.bridge.users.forget("jwt:" + strings.TrimPrefix(provider(testkit.IssuerName), "jwt:") + ":anna")
-			w.bridge.customIDs.forget(l.userID)
+			w.bridge.users, w.bridge.customIDs = newBounded[string](maxKnown), newBounded[string](maxKnown)
 		}
 		if round < 2 {
 			if id, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "anna"); err != nil || id != l.userID {

@@ -2,8 +2,8 @@ package nakamabridge
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"regexp"
 	"strings"
@@ -45,11 +45,9 @@ func subjectOf(customID string) (provider, subject string, err error) {
 	return kind + ":" + name, subject, nil
 }
 
-// username is what a new account is called: unique, and without a hint of the sub, since every player can see it.
-func username(customID string) string {
-	sum := sha256.Sum256([]byte("sallyport username\x00" + customID))
-	return "player-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15]))
-}
+// username is what an account is called if the sign-in makes one: without a hint of the sub, since every player can see
+// it, and not to be guessed, since who takes a name first keeps others from an account of that name.
+func username() string { return "player-" + strings.ToLower(rand.Text()) }
 
 func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 

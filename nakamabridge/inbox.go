@@ -10,8 +10,7 @@ import (
 
 // inbox is what has come by UDP since a match's last tick. Its goroutines are those of the UDP server, and the match's.
 type inbox struct {
-	limit int  // inputs; constant
-	keep  bool // Config.KeepInputs; constant
+	limit int // inputs; constant
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -20,11 +19,9 @@ type inbox struct {
 	live map[*member]struct{} // joined, and not left
 	// +checklocks:mu
 	closed bool
-
-	last batch // what take returned: the match's goroutine's, and filled anew after the next take
 }
 
-// batch is a tick's share.
+// batch is a tick's share. Its memory is its own, since match handlers may keep what they get.
 type batch struct {
 	joins, leaves []*member // at most one of each for a session
 	inputs        []input
@@ -81,26 +78,13 @@ func (q *inbox) leave(m *member) {
 	}
 }
 
-// take is what came before the tick; it is good until the next take.
-func (q *inbox) take() *batch {
-	q.last.reset(q.keep)
+// take is what came before the tick. The next batch gets room for as much.
+func (q *inbox) take() batch {
 	q.mu.Lock()
-	q.next, q.last = q.last, q.next
-	q.mu.Unlock()
-	return &q.last
-}
-
-// reset empties a batch whose memory is used again, except that of inputs which the game may keep.
-func (b *batch) reset(keep bool) {
-	clear(b.joins)
-	clear(b.leaves)
-	b.joins, b.leaves = b.joins[:0], b.leaves[:0]
-	if keep && len(b.inputs) > 0 {
-		b.inputs, b.data = make([]input, 0, len(b.inputs)), make([]byte, 0, len(b.data))
-		return
-	}
-	clear(b.inputs)
-	b.inputs, b.data = b.inputs[:0], b.data[:0]
+	defer q.mu.Unlock()
+	b := q.next
+	q.next = batch{inputs: make([]input, 0, len(b.inputs)), data: make([]byte, 0, len(b.data))}
+	return b
 }
 
 // close lets nobody in any more, and sends away who is there.

@@ -19,6 +19,8 @@ type arena struct {
 	refuse  string // the username that may not join
 	over    string // the call, as in log, that ends the match by returning no state
 
+	asked context.Context // of the last MatchJoinAttempt
+
 	loop func(d runtime.MatchDispatcher, messages []runtime.MatchData) // may be nil
 }
 
@@ -37,6 +39,7 @@ func (a *arena) MatchInit(context.Context, runtime.Logger, *sql.DB, runtime.Naka
 }
 
 func (a *arena) MatchJoinAttempt(ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ runtime.MatchDispatcher, _ int64, _ any, p runtime.Presence, metadata map[string]string) (any, bool, string) {
+	a.asked = ctx
 	same := ctx.Value(runtime.RUNTIME_CTX_USER_ID) == p.GetUserId() && ctx.Value(runtime.RUNTIME_CTX_USERNAME) == p.GetUsername() &&
 		ctx.Value(runtime.RUNTIME_CTX_SESSION_ID) == p.GetSessionId()
 	return a.saw("attempt %s %v %s", p.GetUsername(), same, metadata["transport"]), p.GetUsername() != a.refuse, ""

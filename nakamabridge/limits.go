@@ -5,8 +5,8 @@ import "time"
 // Limits and defaults. Each says its unit and its reason.
 const (
 	// DefaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a tick of 10 Hz, three
-	// times over. What comes when it is full is refused and counted. Memory grows to what a tick has needed at most:
-	// twice a kilobyte for each input.
+	// times over. What comes when it is full is refused and counted. An input waits
+	// with 80 bytes and its data.
 	DefaultQueue = 4096
 
 	// DefaultTokenLife is the life of the tokens that the RPC hands out: a client renews a few times an hour, and a

@@ -22,7 +22,7 @@ func (b *Bridge) Match(factory Factory) Factory {
 			return inner, err
 		}
 		m := &match{bridge: b, inner: inner, seats: newSeats()}
-		m.inbox = inbox{limit: b.config.Queue, keep: b.config.KeepInputs, live: make(map[*member]struct{})}
+		m.inbox = inbox{limit: b.config.Queue, live: make(map[*member]struct{})}
 		m.dispatcher.match = m
 		return m, nil
 	}
@@ -38,7 +38,6 @@ type match struct {
 
 	seats      seats
 	dispatcher dispatcher
-	messages   []runtime.MatchData // a tick's
 }
 
 // call is what Nakama hands to every call of a match.

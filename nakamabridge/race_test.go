@@ -101,6 +101,8 @@ func TestAuthorize(t *testing.T) {
 	if refuse = true; w.bridge.authorize(claims, "") == nil {
 		t.Error("Config.Session.Authorize has not been asked")
 	}
+	w.bridge.config.Session.Authorize = func(*token.Claims, string) error { panic("secret") }
+	code(t, w.bridge.authorize(claims, ""), 13) // it would end Nakama
 }
 
 // Of two UDP sessions that wait for one socket, the newer gets its seat.

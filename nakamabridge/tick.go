@@ -49,11 +49,11 @@ func (m *match) ask(c call, state any, j *member) any {
 }
 
 // merge puts the UDP inputs of who is in the match behind the socket's messages.
-func (m *match) merge(messages []runtime.MatchData, b *batch) []runtime.MatchData {
+func (m *match) merge(messages []runtime.MatchData, b batch) []runtime.MatchData {
 	if len(b.inputs) == 0 {
 		return messages
 	}
-	m.messages = append(m.messages[:0], messages...)
+	messages = append(make([]runtime.MatchData, 0, len(messages)+len(b.inputs)), messages...)
 	for i := range b.inputs {
 		in := &b.inputs[i]
 		if in.member.seat == nil || in.member.out.Load() {
@@ -62,9 +62,9 @@ func (m *match) merge(messages []runtime.MatchData, b *batch) []runtime.MatchDat
 		}
 		in.Presence = in.member.seat.presence
 		in.data = b.data[in.start:in.end:in.end]
-		m.messages = append(m.messages, in)
+		messages = append(messages, in)
 	}
-	return m.messages
+	return messages
 }
 
 // dismiss lets sessions go that have ended since the last tick.

@@ -17,8 +17,9 @@ const (
 )
 
 const (
-	tickRate   = 30 // a second
-	maxPlayers = 8  // whose world fits one datagram
+	tickRate   = 30            // a second
+	maxPlayers = 8             // whose world fits one datagram
+	emptyTicks = 60 * tickRate // without players, after which a match ends: Nakama ends none by itself
 )
 
 // arena is a match handler as any other: nothing in it knows by which way an input came or a broadcast goes.
@@ -70,12 +71,15 @@ func (arena) MatchLeave(
 	return w
 }
 
-// MatchLoop takes the inputs of one tick and shows everybody the world.
+// MatchLoop takes the inputs of one tick and shows everybody the world, until it has been empty for a while.
 func (arena) MatchLoop(
 	_ context.Context, logger runtime.Logger, _ *sql.DB, _ runtime.NakamaModule,
 	dispatcher runtime.MatchDispatcher, _ int64, state any, messages []runtime.MatchData,
 ) any {
 	w := state.(*world)
+	if w.over() {
+		return nil
+	}
 	for _, m := range messages {
 		switch m.GetOpCode() {
 		case opMove:
@@ -114,6 +118,7 @@ func report(logger runtime.Logger, err error) {
 // world is the state of one match. It belongs to the match's goroutine.
 type world struct {
 	players map[string]*player // by session id
+	empty   int                // ticks in a row
 }
 
 type player struct {
@@ -123,6 +128,15 @@ type player struct {
 }
 
 func (w *world) room() bool { return len(w.players) < maxPlayers }
+
+// over counts a tick and says whether the match may end.
+func (w *world) over() bool {
+	w.empty++
+	if len(w.players) > 0 {
+		w.empty = 0
+	}
+	return w.empty > emptyTicks
+}
 
 // move takes one step. It ignores what is no step, and who is no player.
 func (w *world) move(session string, step []byte) {

@@ -34,6 +34,38 @@ func TestArenaIsFull(t *testing.T) {
 	}
 }
 
+// "After which a match ends": else whoever joins and leaves makes match after match that runs for ever.
+func TestArenaEnds(t *testing.T) {
+	t.Parallel()
+	var match runtime.Match = arena{}
+	state, _, _ := match.MatchInit(t.Context(), nil, nil, nil, nil)
+	loop := func(ticks int) any {
+		var after any
+		for range ticks {
+			after = match.MatchLoop(t.Context(), nil, nil, nil, listeners{}, 0, state, nil)
+		}
+		return after
+	}
+	if loop(emptyTicks) == nil {
+		t.Error("the match ended too soon")
+	}
+	state.(*world).players["a"] = &player{}
+	if loop(emptyTicks+1) == nil {
+		t.Error("the match ended with a player in it")
+	}
+	delete(state.(*world).players, "a")
+	if loop(emptyTicks) == nil || loop(1) != nil {
+		t.Errorf("the match did not end after %d empty ticks", emptyTicks)
+	}
+}
+
+// listeners is a dispatcher without players.
+type listeners struct{ runtime.MatchDispatcher }
+
+func (listeners) BroadcastMessage(int64, []byte, []runtime.Presence, runtime.Presence, bool) error {
+	return nil
+}
+
 // "It ignores what is no step, and who is no player."
 func TestMove(t *testing.T) {
 	t.Parallel()

@@ -72,6 +72,33 @@ func TestInTheClear(t *testing.T) {
 	}
 }
 
+// "client follows no redirects: a password goes where the user said", nor is a token had from elsewhere.
+func TestRedirect(t *testing.T) {
+	asked := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprint(w, `{"token":"a.b.c","AuthenticationResult":{"AccessToken":"a.b.c"}}`)
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		s := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+		defer s.Close()
+		source, err := URL(t.Context(), s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := source(t.Context()); err == nil {
+			t.Errorf("URL: %d leads to %q", status, got)
+		}
+		if _, err := Cognito(t.Context(), SignInConfig{Endpoint: s.URL, User: "ann", Password: "pw"}); err == nil {
+			t.Errorf("Cognito: %d leads to a token", status)
+		}
+	}
+	if asked > 0 {
+		t.Errorf("%d requests went elsewhere", asked)
+	}
+}
+
 // A pool answers InitiateAuth as Amazon documents it.
 type pool struct {
 	flows   []string
