@@ -254,7 +254,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-h"}, &stdout, &stderr, false); code != exitOK || stderr.Len() > 0 {
 		t.Errorf("exit status %d, standard error %q", code, &stderr)
 	}
-	for _, want := range []string{"Exit status", "-connect", "-churn", "rtt_ms"} {
+	for _, want := range []string{"Exit status", "-connect", "-churn", "rtt_ms", "-attack", "forged-tag", "-cognito-client", passwordVariable} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s is missing from the help", want)
 		}

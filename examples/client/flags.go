@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/command"
 	"github.com/sallyport/sallyport/examples/internal/soak"
 	"github.com/sallyport/sallyport/wire"
@@ -21,7 +23,19 @@ const help = `Client lets bots play on a match server and judges whether every p
   client -bearer | -renew | -churn 0.2
   client -connect 127.0.0.1:7777             on "server -dev", which has written -dev-file
   client -connect play.example.com:7777 -token tokens.txt -ca ca.pem
+  client -connect play.example.com:7777 -cognito-region eu-central-1 -cognito-client 1h57kf5cpq17m0eml12EXAMPLE -user alice
+  client -attack replay                      and stolen-token, bot, flip-fingerprint, forged-tag
   client -json | jq .verdict
+
+Sign-in: -token-url asks a sign-in service for each token, as curl would; -cognito-… signs -user in with Amazon Cognito.
+The password is better left to the environment variable SALLYPORT_PASSWORD than given by -password, which other users
+of the machine can see. Whoever plays then is one player, as often as -players says.
+
+Attacks: -attack does to the server what a cheat would, while a few honest players play, and says what was expected and
+what was seen. The server is the one in this process or one started by "server -dev". The JSON object is then:
+  attack, rows         what was done: attack, expected, seen, drops and audit (the server's, meanwhile), verdict
+  honest               the object described below, of the honest players
+  verdict, failures    "ok" when the server held
 
 Output: on a terminal, a progress line on standard error. At the end, a table on standard output, or with -json exactly
 one JSON object:
@@ -48,6 +62,8 @@ type flags struct {
 	config            soak.Config
 	connect, devFile  string
 	tokenFile, caFile string
+	attack            string
+	signIn            signInFlags
 	json              bool
 	playersGiven      bool
 	devFileGiven      bool
@@ -71,6 +87,8 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.Float64Var(&c.Churn, "churn", 0, "`share` of players that leave and rejoin per second")
 	set.BoolVar(&c.Bearer, "bearer", false, "send the identity token in every datagram")
 	set.BoolVar(&c.Renew, "renew", false, "use tokens of a few seconds, so that sessions must be renewed")
+	set.StringVar(&f.attack, "attack", "", "`what` to do to the server: "+strings.Join(attack.Names(), ", "))
+	f.signIn.define(set)
 	set.BoolVar(&f.json, "json", false, "write one JSON object in place of the table")
 }
 
@@ -100,18 +118,29 @@ func (f *flags) check(rest []string) error {
 	if err := f.checkNumbers(); err != nil {
 		return err
 	}
+	if err := f.checkAttack(); err != nil {
+		return err
+	}
 	if f.connect == "" {
-		if f.devFileGiven || f.tokenFile != "" || f.caFile != "" {
-			return errors.New("-dev-file, -token and -ca are for a server elsewhere: give its address with -connect")
+		if f.devFileGiven || f.tokenFile != "" || f.caFile != "" || f.signIn.given() {
+			return errors.New("-dev-file, -token, -ca and signing in are for a server elsewhere: give its address with -connect")
 		}
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(f.connect); err != nil {
 		return fmt.Errorf("-connect %q: must be host:port, such as 127.0.0.1:7777", f.connect)
 	}
+	return f.checkIdentity()
+}
+
+// checkIdentity says what is wrong with where the tokens are to come from.
+func (f *flags) checkIdentity() error {
+	if f.signIn.given() {
+		return f.checkSignIn()
+	}
 	switch {
 	case f.tokenFile == "" && f.caFile != "":
-		return errors.New("-ca goes with -token: a development file brings its own")
+		return errors.New("-ca goes with -token or with signing in: a development file brings its own")
 	case f.tokenFile != "" && f.devFileGiven:
 		return errors.New("-token takes the place of -dev-file: give one of them")
 	case f.tokenFile != "" && (f.config.Renew || f.config.Churn > 0):

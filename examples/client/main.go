@@ -4,7 +4,7 @@
 //	go run ./examples/client
 //
 // shows 50 players at 60 Hz for 10 seconds, and -h says the rest. A player is a transport.Client; see
-// examples/internal/soak for what it does with it.
+// examples/internal/soak for what it does with it, and examples/internal/attack for those who do not play by the rules.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/soak"
 )
 
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 	if f == nil {
 		return code
 	}
-	match, end, err := f.match()
+	target, end, err := f.target(ctx)
 	if err != nil {
 		fmt.Fprintf(stderr, "client: %v\n", err)
 		return exitUsage
@@ -61,47 +61,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 	if watched {
 		f.config.Progress = stderr
 	}
-	report := soak.Run(ctx, f.config, match)
+	r := f.play(ctx, target)
 	end()
-	if err := write(stdout, report, f.json); err != nil {
+	if err := write(stdout, r, f.json); err != nil {
 		fmt.Fprintf(stderr, "client: %v\n", err)
 		return exitFailed
 	}
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case !report.OK():
+	case !r.OK():
 		return exitFailed
 	}
 	return exitOK
 }
 
-func write(w io.Writer, report *soak.Report, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(report)
-	}
-	return report.WriteTable(w)
+// report is a *soak.Report or an *attack.Report.
+type report interface {
+	OK() bool
+	WriteTable(w io.Writer) error
 }
 
-// embed starts a server in this process; end stops it.
-func embed() (match soak.Match, end func(), err error) {
-	dev, err := gameserver.NewDev()
-	if err != nil {
-		return soak.Match{}, nil, err
+// play is what the program is for.
+func (f *flags) play(ctx context.Context, target attack.Target) report {
+	if f.attack != "" {
+		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target)
 	}
-	verifier, err := dev.Verifier()
-	if err != nil {
-		return soak.Match{}, nil, err
+	return soak.Run(ctx, f.config, target.Match)
+}
+
+func write(w io.Writer, r report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(r)
 	}
-	server, err := gameserver.Start(gameserver.Config{
-		Listen: "127.0.0.1:0", Tick: tick, Certificate: dev.Certificate, Verifier: verifier, Dev: dev,
-	})
-	if err != nil {
-		return soak.Match{}, nil, err
-	}
-	return soak.Embedded(server, dev), func() {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
-		defer cancel()
-		server.Shutdown(ctx) //nolint:errcheck // nobody is left to be told
-	}, nil
+	return r.WriteTable(w)
 }

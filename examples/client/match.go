@@ -1,40 +1,68 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
 
+	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/examples/internal/soak"
 	"github.com/sallyport/sallyport/wire"
 )
 
-// match is the server to play on, as the flags say; end is to be called afterwards.
-func (f *flags) match() (match soak.Match, end func(), err error) {
+// target is the server to play on, as the flags say; end is to be called afterwards.
+func (f *flags) target(ctx context.Context) (t attack.Target, end func(), err error) {
 	end = func() {}
 	switch {
 	case f.connect == "":
 		return embed()
 	case f.tokenFile != "":
-		match, err = f.withTokens()
+		t.Match, err = f.withTokens()
+	case f.signIn.given():
+		t, err = f.withSignIn(ctx)
 	default:
-		match, err = f.withDevFile()
+		t, err = f.withDevFile()
 	}
-	return match, end, err
+	return t, end, err
 }
 
-func (f *flags) withDevFile() (soak.Match, error) {
+// embed starts a server in this process; end stops it.
+func embed() (t attack.Target, end func(), err error) {
+	dev, err := gameserver.NewDev()
+	if err != nil {
+		return t, nil, err
+	}
+	verifier, err := dev.Verifier()
+	if err != nil {
+		return t, nil, err
+	}
+	trail := &attack.Trail{}
+	server, err := gameserver.Start(gameserver.Config{
+		Listen: "127.0.0.1:0", Tick: tick, Certificate: dev.Certificate, Verifier: verifier, Audit: trail, Dev: dev,
+	})
+	if err != nil {
+		return t, nil, err
+	}
+	return attack.Embedded(server, dev, trail), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		server.Shutdown(ctx) //nolint:errcheck // nobody is left to be told
+	}, nil
+}
+
+func (f *flags) withDevFile() (t attack.Target, err error) {
 	file, err := gameserver.ReadFile(f.devFile)
 	if err != nil {
-		return soak.Match{}, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
+		return t, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
 	}
-	match, err := soak.Remote(f.connect, file)
+	t, err = attack.Remote(f.connect, file)
 	if err != nil {
-		return soak.Match{}, fmt.Errorf("cannot use -dev-file %s: %w", f.devFile, err)
+		return t, fmt.Errorf("cannot use -dev-file %s: %w", f.devFile, err)
 	}
-	return match, nil
+	return t, nil
 }
 
 func (f *flags) withTokens() (soak.Match, error) {

@@ -1,0 +1,36 @@
+package attack
+
+import "time"
+
+const (
+	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s.
+	dialTime = 10 * time.Second
+
+	// joinTime is how long the honest players may take to join.
+	joinTime = 20 * time.Second
+
+	// waitTime is how long the server may take to count what has been sent, pollTime how often it is asked.
+	waitTime = 2 * time.Second
+	pollTime = 20 * time.Millisecond
+
+	// settleTicks is how many ticks later everything that was sent has been delivered, or has not been.
+	settleTicks = 3
+
+	// copies is how many datagrams are captured, and sent again.
+	copies = 16
+
+	// forgeries is how many datagrams are forged from outside, in clumps that a socket's buffer holds.
+	forgeries, clump = 512, 64
+
+	// badTags is how many wrong tags in a row end a session (PROTOCOL.md, 4.8).
+	badTags = 8
+
+	// revokeTime is within how long a bot must be out, floodTime how long it goes on if it is not.
+	revokeTime = time.Second
+	floodTime  = 3 * time.Second
+
+	// A stalled path of a game at fastTick inputs a second holds back stallTime and then delivers stallTime's inputs
+	// at once.
+	fastTick  = 128
+	stallTime = 2 * time.Second
+)
