@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/arena"
 	"github.com/sallyport/sallyport/examples/internal/command"
+	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -23,11 +26,17 @@ which must be a loopback one. What a client needs is written to -dev-file once t
   {"addr": "127.0.0.1:7777", "ca_pem": "…", "token_url": "http://127.0.0.1:7780/token"}
   curl "http://127.0.0.1:7780/token?subject=alice&scope=arena&platform=go&build=soak&life=10m"
 
-Otherwise bring a certificate and the public keys of the issuer of your players' tokens:
+Otherwise bring a certificate, and the public keys of the issuer of your players' tokens, in a file or published by it,
+or a user pool of Amazon Cognito; with the last, whoever is signed in may play:
   server -listen :7777 -cert cert.pem -key key.pem -issuer https://id.example.com -audience arena-eu -keys keys.json
+  server … -issuer https://id.example.com -audience arena-eu -jwks https://id.example.com/jwks.json -alg RS256
+  server … -cognito-pool eu-central-1_AbCdEf123 -cognito-clients 1example23456789
 
-Status: GET /healthz answers 200 while the match runs; GET /stats answers one JSON object with sessions,
-sessions_peak, datagrams_in, datagrams_out, drops by reason, handshakes, and cpu_us and mallocs of this process.
+Status: GET / is a page to watch the match, with a button to revoke a player if the address is a loopback one;
+GET /healthz answers 200 while the match runs; GET /stats answers one JSON object with sessions, sessions_peak,
+datagrams_in, datagrams_out, drops by reason, handshakes, and cpu_us and mallocs of this process. What the page's
+button does, at a loopback address only; "subject" or "token_id" in place of "session" revokes a player or a token:
+  curl -H "Sallyport-Admin: revoke" -H "Content-Type: application/json" -d '{"session": 7}' http://127.0.0.1:7780/revoke
 
 Signals: interrupt and SIGTERM tell every player that the server shuts down, then end it; SIGHUP reads -cert and -key
 again for handshakes to come.
@@ -40,22 +49,25 @@ Flags:
 // flags is the command line.
 type flags struct {
 	listen, status, audit string
-	tick                  int
+	tick, eventsMax       int
+	revokeAfter           time.Duration
 	dev                   bool
 	devFile               string
 	cert, key             string
 	issuer, audience      string
 	keys, jwks, alg, typ  string
+
+	cognitoPool, cognitoClients, cognitoEndpoint string
 }
 
-// parse reads the command line. Without flags to go on with it returns the exit status.
-func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
-	f := &flags{}
-	set := flag.NewFlagSet("server", flag.ContinueOnError)
+// define defines every flag.
+func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:7777", "UDP `address` for players")
 	set.IntVar(&f.tick, "tick", 60, "ticks a second")
-	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of /healthz and /stats; empty means none")
+	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of the status page; empty means none")
 	set.StringVar(&f.audit, "audit", "", "`file` to which trust decisions are appended, one JSON object a line")
+	set.IntVar(&f.eventsMax, "events-max", gameserver.DefaultEvents, "how many decisions are kept for the status page")
+	set.DurationVar(&f.revokeAfter, "revoke-after", 0, "revoke each session after that `time`, to see it; 0 means never")
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
 	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
 	set.StringVar(&f.cert, "cert", "", "PEM `file`: certificate, leaf first")
@@ -63,9 +75,19 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	set.StringVar(&f.issuer, "issuer", "", "issuer (iss) of the identity tokens")
 	set.StringVar(&f.audience, "audience", "", "audience (aud) that they must name")
 	set.StringVar(&f.keys, "keys", "", "PEM or JWK set `file`: the issuer's public keys")
-	set.StringVar(&f.jwks, "jwks", "", "`URL` of the issuer's JWK set (not available yet)")
-	set.StringVar(&f.alg, "alg", "", "signature `algorithm`: ES256, RS256 or EdDSA; empty means what the keys are for")
+	set.StringVar(&f.jwks, "jwks", "", "`URL` of the issuer's JWK set, in place of -keys")
+	set.StringVar(&f.alg, "alg", "", "signature `algorithm`: ES256, RS256 or EdDSA; empty means what -keys are for, RS256 with -jwks")
 	set.StringVar(&f.typ, "typ", "at+jwt", "`type` (typ) of the tokens: at+jwt, or JWT, which may be missing too")
+	set.StringVar(&f.cognitoPool, "cognito-pool", "", "user `pool` of Amazon Cognito, in place of -issuer, -audience and -keys")
+	set.StringVar(&f.cognitoClients, "cognito-clients", "", "`ids` of its app clients whose players are admitted, with commas between")
+	set.StringVar(&f.cognitoEndpoint, "cognito-endpoint", "", "`URL` of an emulator or another partition; empty means Amazon's")
+}
+
+// parse reads the command line. Without flags to go on with it returns the exit status.
+func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
+	f := &flags{}
+	set := flag.NewFlagSet("server", flag.ContinueOnError)
+	f.define(set)
 	if status, ok := command.Parse(set, help, args, f.check, stdout, stderr); !ok {
 		return nil, status
 	}
@@ -79,18 +101,41 @@ func (f *flags) check(rest []string) error {
 		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
 	case f.tick < 1 || f.tick > arena.MaxTick:
 		return fmt.Errorf("-tick %d: must be 1 to %d", f.tick, arena.MaxTick)
-	case f.jwks != "":
-		return errors.New("-jwks is not available yet: save the key set to a file and give it with -keys")
-	case f.dev && (f.cert != "" || f.key != "" || f.issuer != "" || f.audience != "" || f.keys != ""):
-		return errors.New("-dev brings a certificate and an issuer: leave out -cert, -key, -issuer, -audience and -keys")
-	case f.dev && f.status == "":
-		return errors.New("-dev serves tokens at the status address: -status must not be empty")
+	case f.eventsMax < 1 || f.eventsMax > audit.MaxRecent:
+		return fmt.Errorf("-events-max %d: must be 1 to %d", f.eventsMax, audit.MaxRecent)
+	case f.revokeAfter < 0:
+		return fmt.Errorf("-revoke-after %v: must not be less than nothing", f.revokeAfter)
 	case f.dev:
-		return nil
+		return f.checkDev()
 	case f.cert == "" || f.key == "":
 		return errors.New("give -cert and -key, or -dev for a development server")
-	case f.issuer == "" || f.audience == "" || f.keys == "":
-		return errors.New("give -issuer, -audience and -keys, or -dev for a development server")
+	}
+	return f.checkIssuer()
+}
+
+func (f *flags) checkDev() error {
+	if f.cert+f.key+f.issuer+f.audience+f.keys+f.jwks+f.cognitoPool != "" {
+		return errors.New("-dev brings a certificate and an issuer: leave out -cert, -key, -issuer, -audience, -keys, -jwks and -cognito-pool")
+	}
+	if f.status == "" {
+		return errors.New("-dev serves tokens at the status address: -status must not be empty")
+	}
+	return nil
+}
+
+// checkIssuer wants exactly one: a file of keys, a URL of keys, or a user pool.
+func (f *flags) checkIssuer() error {
+	switch {
+	case f.cognitoPool != "" && f.issuer+f.audience+f.keys+f.jwks != "":
+		return errors.New("-cognito-pool knows its issuer and keys: leave out -issuer, -audience, -keys and -jwks")
+	case f.cognitoPool == "" && f.cognitoClients+f.cognitoEndpoint != "":
+		return errors.New("-cognito-clients and -cognito-endpoint go with -cognito-pool")
+	case f.cognitoPool != "" && f.cognitoClients == "":
+		return errors.New("-cognito-pool: give the ids of its app clients by -cognito-clients")
+	case f.cognitoPool != "":
+		return nil
+	case f.issuer == "" || f.audience == "" || (f.keys == "") == (f.jwks == ""):
+		return errors.New("give -issuer, -audience and one of -keys and -jwks, or -cognito-pool, or -dev for a development server")
 	case f.alg != "" && !slices.Contains(algorithms, token.Algorithm(f.alg)):
 		return fmt.Errorf("-alg %q: must be ES256, RS256 or EdDSA", f.alg)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,28 +14,27 @@ import (
 // algorithms are those with a public key, in the order in which a file of keys is tried.
 var algorithms = []token.Algorithm{token.ES256, token.RS256, token.EdDSA}
 
-// identity is who the server is and whose players it admits.
-func identity(f *flags) (gameserver.Config, error) {
+// identity is who the server is and whose players it admits. keys is the provider that must be closed, nil if none.
+func identity(f *flags) (config gameserver.Config, keys provider, err error) {
 	if f.dev {
-		return devIdentity(f)
+		config, err = devIdentity(f)
+		return config, nil, err
 	}
-	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if config.Certificate, err = tls.LoadX509KeyPair(f.cert, f.key); err != nil {
+		return config, nil, fmt.Errorf("cannot use -cert %s with -key %s: %w", f.cert, f.key, err)
+	}
+	rules, keys, err := profiles(f)
 	if err != nil {
-		return gameserver.Config{}, fmt.Errorf("cannot use -cert %s with -key %s: %w", f.cert, f.key, err)
+		return config, nil, err
 	}
-	alg, keys, err := issuerKeys(f)
-	if err != nil {
-		return gameserver.Config{}, err
+	config.Issuer = cmp.Or(rules[0].Name, rules[0].Issuer)
+	if f.cognitoPool != "" {
+		config.Authorize = anyScope
 	}
-	profile := token.Profile{Issuer: f.issuer, Audience: []string{f.audience}, Algorithm: alg, Keys: keys}
-	if f.typ != "JWT" {
-		profile.Type = f.typ
+	if config.Verifier, err = token.NewVerifier(rules...); err != nil && keys != nil {
+		keys.Close() //nolint:errcheck // always nil
 	}
-	verifier, err := token.NewVerifier(profile)
-	if err != nil {
-		return gameserver.Config{}, err
-	}
-	return gameserver.Config{Certificate: cert, Verifier: verifier}, nil
+	return config, keys, err
 }
 
 func devIdentity(f *flags) (gameserver.Config, error) {
@@ -43,7 +43,25 @@ func devIdentity(f *flags) (gameserver.Config, error) {
 		return gameserver.Config{}, err
 	}
 	verifier, err := dev.Verifier()
-	return gameserver.Config{Certificate: dev.Certificate, Verifier: verifier, Dev: dev}, err
+	issuer := dev.Issuer.Profile().Issuer
+	return gameserver.Config{Certificate: dev.Certificate, Verifier: verifier, Issuer: issuer, Dev: dev}, err
+}
+
+// profiles are the rules for the players' tokens.
+func profiles(f *flags) ([]token.Profile, provider, error) {
+	if f.cognitoPool != "" {
+		return userPool(f)
+	}
+	p := token.Profile{Issuer: f.issuer, Audience: []string{f.audience}}
+	if f.typ != "JWT" {
+		p.Type = f.typ
+	}
+	if f.jwks != "" {
+		return published(f, p)
+	}
+	alg, keys, err := issuerKeys(f)
+	p.Algorithm, p.Keys = alg, keys
+	return []token.Profile{p}, nil, err
 }
 
 // issuerKeys reads -keys for the algorithm of -alg, else for the first one that the file has keys for.

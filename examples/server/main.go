@@ -18,7 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
 )
 
@@ -46,19 +45,19 @@ func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stder
 	if f == nil {
 		return code
 	}
-	server, closeAudit, err := start(f)
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	server, end, err := start(ctx, f, log)
 	if err != nil {
 		fmt.Fprintf(stderr, "server: %v\n", err)
 		return exitUsage
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
 	log.Info("listening", "addr", server.Addr(), "tick", f.tick, "status", server.URL())
 	serve(ctx, hup, f, server, log)
 
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	err = server.Shutdown(ctx)
-	closeAudit()
+	end()
 	if err != nil {
 		log.Error("stopped", "error", err)
 		return exitError
@@ -98,36 +97,43 @@ func reload(f *flags, server *gameserver.Server, log *slog.Logger) {
 	log.Info("certificate reloaded")
 }
 
-// start starts the server that f describes. closeAudit is to be called after its Shutdown.
-func start(f *flags) (server *gameserver.Server, closeAudit func(), err error) {
-	config, err := identity(f)
+// start starts the server that f describes. end is to be called after its Shutdown.
+func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.Server, end func(), err error) {
+	config, keys, err := identity(f)
 	if err != nil {
 		return nil, nil, err
 	}
-	config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
-	closeAudit = func() {}
-	if f.audit != "" {
-		file, err := os.OpenFile(f.audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot write -audit: %w", err)
-		}
-		sink, err := audit.NewJSON(file, audit.JSONConfig{})
-		if err != nil {
-			return nil, nil, err
-		}
-		config.Audit = sink
-		closeAudit = func() { sink.Close(); file.Close() } //nolint:errcheck // the sink counts what it could not write
-	}
-	if server, err = gameserver.Start(config); err != nil {
+	sink, closeAudit, err := openAudit(f.audit)
+	end = func() {
 		closeAudit()
-		return nil, nil, fmt.Errorf("%w: choose other addresses by -listen and -status", err)
+		if keys != nil {
+			keys.Close() //nolint:errcheck // always nil
+		}
+	}
+	if err == nil {
+		hydrate(ctx, keys, log)
+		config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
+		config.Audit, config.Events, config.RevokeAfter = sink, f.eventsMax, f.revokeAfter
+		server, err = startServer(f, config)
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return server, end, nil
+}
+
+// startServer starts the server and tells clients on this machine how to join.
+func startServer(f *flags, config gameserver.Config) (*gameserver.Server, error) {
+	server, err := gameserver.Start(config)
+	if err != nil {
+		return nil, fmt.Errorf("%w: choose other addresses by -listen and -status", err)
 	}
 	if err = writeDevFile(f, config.Dev, server); err != nil {
 		server.Shutdown(context.Background()) //nolint:errcheck // err says more
-		closeAudit()
-		return nil, nil, err
+		return nil, err
 	}
-	return server, closeAudit, nil
+	return server, nil
 }
 
 // writeDevFile tells clients on this machine how to join.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -169,6 +170,31 @@ func match(t *testing.T, addr string, ca []byte, issuer *token.Issuer) soak.Matc
 	return soak.Tokens(addr, roots, tokens)
 }
 
+// "-jwks: URL of the issuer's JWK set, in place of -keys"
+func TestPublishedKeys(t *testing.T) {
+	dev := newDev(t)
+	cert, key, _ := files(t, dev)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(dev.Issuer.JWKS()) }))
+	defer web.Close()
+	p := launch(t, "-cert", cert, "-key", key, "-issuer", "sallyport-dev", "-audience", "sallyport-arena", "-jwks", web.URL, "-alg", "ES256")
+	soakFor(t, match(t, p.await(t, `msg=listening addr=(\S+)`), dev.CA, dev.Issuer))
+	p.end(t)
+	if strings.Contains(p.String(), "no keys") {
+		t.Error(p.String())
+	}
+}
+
+// "A provider that is down keeps nobody from starting."
+func TestProviderDown(t *testing.T) {
+	cert, key, _ := files(t, newDev(t))
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	p := launch(t, "-cert", cert, "-key", key, "-cognito-pool", "eu-central-1_AbCdEf123", "-cognito-clients", "a,b", "-cognito-endpoint", web.URL)
+	p.await(t, "no keys to verify players with yet")
+	p.await(t, "msg=listening")
+	p.end(t)
+}
+
 // "SIGHUP reloads the certificate", and a broken file costs nothing.
 func TestOwnCertificateAndKeys(t *testing.T) {
 	dev, other := newDev(t), newDev(t)
@@ -254,6 +280,16 @@ func TestUsage(t *testing.T) {
 		{"-dev", "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0", "-audit", "/missing/audit"},
 		{"-cert", cert, "-key", key},
 		{"-jwks", "https://id.example.com/jwks.json"},
+		{"-dev", "-jwks", "https://id.example.com/jwks.json"},
+		{"-dev", "-events-max", "0"},
+		{"-dev", "-events-max", "4097"},
+		{"-dev", "-revoke-after", "-1s"},
+		own(cert, key, keys, "-jwks", "https://id.example.com/jwks.json"),
+		own(cert, key, "", "-jwks", "http://id.example.com/jwks.json"),
+		own(cert, key, keys, "-cognito-pool", "eu-central-1_AbCdEf123", "-cognito-clients", "a"),
+		own(cert, key, keys, "-cognito-clients", "a"),
+		{"-cert", cert, "-key", key, "-cognito-pool", "eu-central-1_AbCdEf123"},
+		{"-cert", cert, "-key", key, "-cognito-pool", "nonsense", "-cognito-clients", "a"},
 		own(junk, key, keys),
 		own(cert, cert, keys),
 		own(cert, key, junk),

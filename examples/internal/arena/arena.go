@@ -65,6 +65,9 @@ func (a *Arena) Step() {
 	}
 }
 
+// Body is where p is, who has joined and not left.
+func (a *Arena) Body(p *transport.Player) Body { return p.Value.(*player).body }
+
 // seenBy is the others, in turns of MaxOthers, beginning behind p. It is good until the next call.
 func (a *Arena) seenBy(p *player) Bodies {
 	others := len(a.players) - 1

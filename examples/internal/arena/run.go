@@ -8,12 +8,11 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// Run is a match: rate times a second it handles what has come, moves everybody and sends the snapshots. It returns nil
-// when ctx is done or srv has been closed; srv stays the caller's to shut down.
-func Run(ctx context.Context, srv *transport.Server, rate int) error {
-	a := New(rate)
-	handler := a.Handler()
-	ticker := time.NewTicker(time.Second / time.Duration(rate))
+// Run is a match: as often as New was told it handles what has come, moves everybody and sends the snapshots. h is
+// Handler's, or one that calls it. Each tick ends with after, which must not block. Run returns nil when ctx is done or
+// srv has been closed; srv stays the caller's to shut down.
+func (a *Arena) Run(ctx context.Context, srv *transport.Server, h transport.Handler, after func(now time.Time)) error {
+	ticker := time.NewTicker(time.Second / time.Duration(a.rate))
 	defer ticker.Stop()
 	for {
 		select {
@@ -21,7 +20,7 @@ func Run(ctx context.Context, srv *transport.Server, rate int) error {
 			return nil
 		case <-ticker.C:
 		}
-		if _, err := srv.Poll(handler); err != nil {
+		if _, err := srv.Poll(h); err != nil {
 			if errors.Is(err, transport.ErrServerClosed) {
 				return nil
 			}
@@ -29,5 +28,6 @@ func Run(ctx context.Context, srv *transport.Server, rate int) error {
 		}
 		a.Step()
 		srv.Flush()
+		after(time.Now())
 	}
 }

@@ -2,7 +2,8 @@
 // package arena on one UDP port, and a status address for operators.
 //
 //	UDP   Config.Listen   package transport: players
-//	HTTP  Config.Status   GET /healthz   200 while the arena runs
+//	HTTP  Config.Status   GET /          the page of package statuspage, and what it asks for
+//	                      GET /healthz   200 while the arena runs
 //	                      GET /stats     one JSON object: Stats
 //	                      GET or POST /token?subject=…&scope=…&platform=…&build=…&life=10m
 //	                                     an identity token; in development only, see below

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,8 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/arena"
-	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -28,6 +26,16 @@ type Config struct {
 	Verifier    transport.Verifier
 	Audit       audit.Sink // nil means none
 
+	// Authorize says whom to admit, as that of session.Config does; nil means players with a token for their match.
+	Authorize func(claims *token.Claims, scope string) error
+
+	// Events is how many decisions are kept for the status page; zero means DefaultEvents.
+	Events int
+	// Issuer is whose players a revocation means that names no issuer.
+	Issuer string
+	// RevokeAfter revokes each session after that time, for demonstration; zero means never.
+	RevokeAfter time.Duration
+
 	Dev *Dev // serves /token, admits many clients from one address, and bearer mode
 }
 
@@ -35,6 +43,7 @@ type Config struct {
 type Server struct {
 	config Config            // constant
 	game   *transport.Server // constant
+	events *audit.Recent     // constant; nil without Config.Status
 	status *http.Server      // constant; nil without Config.Status
 	url    string            // constant: of the status address
 
@@ -44,68 +53,43 @@ type Server struct {
 	err    error          // why; set before done is closed
 }
 
-// loopbackHandshakes bounds handshakes in development, where all players share the source prefix 127.0.0.0/24 and so
-// one budget that is meant for a household: a load test would spend it within a second.
-const loopbackHandshakes = 4096
-
 // Start listens and starts the match. Errors name the address that could not be had.
 func Start(config Config) (*Server, error) {
 	status, err := listenStatus(config)
 	if err != nil {
 		return nil, err
 	}
-	game, err := listen(config)
-	if err != nil {
+	s := &Server{config: config, done: make(chan struct{})}
+	if status != nil {
+		s.events, s.config = record(config)
+	}
+	if s.game, err = listen(s.config); err != nil {
 		if status != nil {
 			status.Close() //nolint:errcheck // err says more
 		}
 		return nil, err
 	}
-	s := &Server{config: config, game: game, done: make(chan struct{})}
-	var ctx context.Context
-	ctx, s.cancel = context.WithCancel(context.Background())
-	s.wg.Go(func() {
-		defer close(s.done)
-		s.err = arena.Run(ctx, game, config.Tick)
-	})
-	if status != nil {
-		s.url = "http://" + status.Addr().String()
-		s.status = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 16}
-		s.wg.Go(func() { s.status.Serve(status) }) //nolint:errcheck // ends with Close
-	}
+	s.run(status)
 	return s, nil
 }
 
-// listen makes the players' end.
-func listen(config Config) (*transport.Server, error) {
-	c := transport.Config{Certificate: config.Certificate, Verifier: config.Verifier, Audit: config.Audit}
-	if config.Dev != nil {
-		c.Session = session.Config{AllowBearer: true}
-		c.Sources = policy.SourceConfig{PerSecond: loopbackHandshakes, Burst: loopbackHandshakes}
-		c.MaxUnproven = loopbackHandshakes
+// run starts the match and, unless status is nil, the status page.
+func (s *Server) run(status net.Listener) {
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	a := arena.New(s.config.Tick)
+	w := newWatch(s.config, s.game, a, status != nil && isLoopback(status))
+	handler := w.handler(a.Handler())
+	s.wg.Go(func() {
+		defer close(s.done)
+		s.err = a.Run(ctx, s.game, handler, w.look)
+	})
+	if status == nil {
+		return
 	}
-	game, err := transport.Listen(config.Listen, c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q: %w", config.Listen, err)
-	}
-	return game, nil
-}
-
-// listenStatus makes the operators' end, nil if there is to be none.
-func listenStatus(config Config) (net.Listener, error) {
-	if config.Status == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", config.Status)
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve status on %q: %w", config.Status, err)
-	}
-	ap, err := netip.ParseAddrPort(l.Addr().String())
-	if config.Dev != nil && (err != nil || !ap.Addr().IsLoopback()) {
-		l.Close() //nolint:errcheck // the sentence below says more
-		return nil, errors.New("a development server gives tokens to whoever asks: its status address must be a loopback one, such as 127.0.0.1:7780")
-	}
-	return l, nil
+	s.url = "http://" + status.Addr().String()
+	s.status = &http.Server{Handler: s.handler(w), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 16}
+	s.wg.Go(func() { s.status.Serve(status) }) //nolint:errcheck // ends with Close
 }
 
 // Addr is where players connect.

@@ -3,16 +3,15 @@ package gameserver
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/examples/internal/statuspage"
 	"github.com/sallyport/sallyport/token"
 )
 
 // handler serves the status address.
-func (s *Server) handler() http.Handler {
+func (s *Server) handler(w *watch) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /stats", s.stats)
@@ -20,6 +19,9 @@ func (s *Server) handler() http.Handler {
 		mux.HandleFunc("GET /token", s.token)
 		mux.HandleFunc("POST /token", s.token)
 	}
+	mux.Handle("/", statuspage.Handler(statuspage.Config{
+		State: w.State, Events: s.events, Admin: w.admin, Revoker: s.game.Gate(), Issuer: s.config.Issuer,
+	}))
 	return mux
 }
 
@@ -40,7 +42,7 @@ func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
 // token mints what the caller asks for. A web page in a browser on this machine could ask as well: the Host that it
 // must send is not ours, unless it is a loopback one.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	if !loopbackHost(r.Host) {
+	if !statuspage.LoopbackHost(r.Host) {
 		http.Error(w, "ask for tokens at a loopback address", http.StatusForbidden)
 		return
 	}
@@ -63,13 +65,4 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jwt")
 	w.Header().Set("Cache-Control", "no-store")
 	io.WriteString(w, t) //nolint:errcheck // the player has gone
-}
-
-func loopbackHost(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	ip, err := netip.ParseAddr(name)
-	return name == "localhost" || err == nil && ip.IsLoopback()
 }
