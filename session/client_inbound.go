@@ -66,7 +66,7 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	c.heard = now
 	c.ahead = time.UnixMilli(m.ServerTime).Sub(now)
 	c.ends = c.local(m.Expiry)
-	return Reply{}, Event{Kind: EventJoined}
+	return Reply{}, Event{Kind: EventJoined, Hint: m.Hint}
 }
 
 // judge is steps 4 to 8, and the mark.

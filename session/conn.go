@@ -46,7 +46,8 @@ type Conn struct {
 	pending *pending  // what Verified will decide
 	again   time.Time // no token is looked at before, after one was refused
 	doubt   *doubt    // nil as long as nothing is to be told
-	probe   *probe    // nil without Config.Ping
+	probe   *probe    // nil as long as nothing is measured or challenged
+	hint    uint32
 }
 
 // partial is a HELLO or RENEW of which parts have come.
@@ -74,6 +75,10 @@ func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
 	c.gate, c.channel, c.since, c.path = g, ch, now, g.config.Fingerprint.Prefix(addr)
 	c.overlap = g.config.Overlap
 }
+
+// SetHint says by what the player is to be found at another address, 0 for
+// nothing: WELCOME tells it the client, so call it before.
+func (c *Conn) SetHint(hint uint32) { c.hint = hint }
 
 // RestHandle lets go of what is expanded from keys, half a kilobyte, for a
 // player who is silent. The next datagram expands it again, which costs an

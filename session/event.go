@@ -14,17 +14,18 @@ type EventKind uint8
 
 // The events of both machines.
 const (
-	EventNone    EventKind = iota
-	EventVerify            // Token waits for its verification; hand the outcome to Verified
-	EventJoined            // the session is live
-	EventData              // Payload is the game's
-	EventRenewed           // a newer identity token took the place of the old one
-	EventRefused           // HELLO or RENEW was refused for Drop
-	EventPong              // RTT is a measured round trip (client only)
-	EventNotice            // Notice is the server's warning (client only)
-	EventClosed            // the session, or the attempt at one, is over for Reason
-	EventStepUp            // Part of the fingerprint has changed: the player must show a fresh token (server only)
-	EventFlagged           // Part has changed and may, or without one behaviour is conspicuous (server only)
+	EventNone     EventKind = iota
+	EventVerify             // Token waits for its verification; hand the outcome to Verified
+	EventJoined             // the session is live
+	EventData               // Payload is the game's
+	EventRenewed            // a newer identity token took the place of the old one
+	EventRefused            // HELLO or RENEW was refused for Drop
+	EventPong               // RTT is a measured round trip (client only)
+	EventNotice             // Notice is the server's warning (client only)
+	EventClosed             // the session, or the attempt at one, is over for Reason
+	EventAnswered           // a Challenge was answered (server only)
+	EventStepUp             // Part of the fingerprint has changed: the player must show a fresh token (server only)
+	EventFlagged            // Part has changed and may, or without one behaviour is conspicuous (server only)
 )
 
 // Event is what a machine tells its caller. Payload and Token are borrowed and
@@ -40,6 +41,7 @@ type Event struct {
 	RetryAfter time.Duration
 	Notice     wire.NoticeBody
 	Part       policy.Part // EventStepUp, EventFlagged
+	Hint       uint32      // EventJoined, client only: what to begin explicit nonces with, 0 for nothing
 }
 
 // Reply is an envelope that a machine wants sent by Append; Kind 0 means none.

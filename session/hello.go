@@ -138,7 +138,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	w := wire.Welcome{
 		Nonce: p.hello.nonce, Session: s.id, Epoch: 1, ServerNext: 1, ClientNext: 1,
-		Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Hint: c.hint, Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
 		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
 	}
 	c.gate.random(w.Secret[:])

@@ -6,12 +6,15 @@ import (
 	"github.com/sallyport/sallyport/wire"
 )
 
-// probe measures the round trip to a player.
+// probe measures the round trip to a player, and challenges a path.
 type probe struct {
 	sent time.Time
 	ping wire.Ping
-	open bool // the PONG has not come
+	open bool // its PONG has not come
 	rtt  time.Duration
+
+	challenge  wire.Ping
+	challenged bool // the challenge has not been answered
 }
 
 // ping is the PING that is due, if one is.
@@ -19,10 +22,7 @@ func (c *Conn) ping(now time.Time) Reply {
 	if c.gate.config.Ping == 0 {
 		return Reply{}
 	}
-	if c.probe == nil {
-		c.probe = new(probe)
-	}
-	p := c.probe
+	p := c.probes()
 	if now.Sub(p.sent) < c.gate.config.Ping {
 		return Reply{}
 	}
@@ -31,10 +31,34 @@ func (c *Conn) ping(now time.Time) Reply {
 	return Reply{Kind: wire.KindPing, Body: p.ping.AppendTo(nil)}
 }
 
+func (c *Conn) probes() *probe {
+	if c.probe == nil {
+		c.probe = new(probe)
+	}
+	return c.probe
+}
+
+// Challenge is the PING to send to an address that the player may have gone to:
+// the same as last time, or a fresh one. Its PONG is an EventAnswered; the caller
+// knows whether it has come from there.
+func (c *Conn) Challenge(fresh bool) Reply {
+	p := c.probes()
+	if fresh {
+		c.gate.random(p.challenge.Data[:])
+		p.challenged = true
+	}
+	return Reply{Kind: wire.KindPing, Body: p.challenge.AppendTo(nil)}
+}
+
 func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePing(body)
-	if p := c.probe; err == nil && p != nil && p.open && m == p.ping {
+	p := c.probe
+	switch {
+	case err != nil || p == nil:
+	case p.open && m == p.ping:
 		p.open, p.rtt = false, now.Sub(p.sent)
+	case p.challenged && m == p.challenge:
+		return Reply{}, Event{Kind: EventAnswered}
 	}
 	return Reply{}, Event{}
 }

@@ -49,7 +49,7 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 	}
 	return joinEnds(t, "", conn, func(s *Server) *ends {
 		e := &ends{out: &memory{}, addr: addr}
-		e.shard = newShard(s, e.out)
+		e.shard = newShard(s, e.out, 0)
 		e.shard.handler = h.withDefaults()
 		return e
 	})

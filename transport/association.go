@@ -16,7 +16,8 @@ import (
 // the shard's outbox.
 type association struct {
 	shard  *shard         // constant
-	addr   netip.AddrPort // constant: another address is another association
+	addr   netip.AddrPort // changed by the shard, under the outbox's lock
+	hint   uint32         // by which the player is found at another address; constant
 	player *Player        // nil before EventJoined; then it is self
 
 	// What every datagram needs stands together, in one piece of memory: Open and
@@ -26,6 +27,7 @@ type association struct {
 	match   session.Conn
 	self    Player
 
+	path    *path            // where the player may have gone, nil without
 	flight  handshake.Flight // to answer a repeat of the peer's last one; nil when the peer cannot need it
 	resent  time.Time        // when it was last done
 	born    time.Time
@@ -36,6 +38,13 @@ type association struct {
 }
 
 func (a *association) address() netip.AddrPort { return a.addr }
+
+// where is address for everybody but the shard.
+func (a *association) where() netip.AddrPort {
+	a.shard.out.mu.Lock()
+	defer a.shard.out.mu.Unlock()
+	return a.addr
+}
 
 // machine is what an association carries: a *session.Conn, or in a DTLSServer
 // nothing but payloads.
@@ -104,6 +113,9 @@ func (s *shard) adopt(now time.Time, a *association) {
 		s.replace(now, old)
 	}
 	s.associations.Set(a)
+	if a.hint != 0 {
+		s.hints[a.hint] = a
+	}
 	a.place = len(s.order)
 	s.order = append(s.order, a)
 }
@@ -111,6 +123,9 @@ func (s *shard) adopt(now time.Time, a *association) {
 // remove forgets an association whose session is over.
 func (s *shard) remove(a *association) {
 	s.associations.Remove(a)
+	if s.hints[a.hint] == a {
+		delete(s.hints, a.hint)
+	}
 	last := len(s.order) - 1
 	s.order[a.place] = s.order[last]
 	s.order[a.place].place = a.place

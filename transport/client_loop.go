@@ -98,6 +98,9 @@ func (c *Client) envelope(now time.Time, plaintext []byte) {
 		c.stats.RTT = ev.RTT
 		return
 	case session.EventJoined:
+		if ev.Hint != 0 {
+			c.record.SetHint(ev.Hint) // one that is of no use is ignored
+		}
 		close(c.joined)
 		c.scheduleRenewal(now)
 	case session.EventRenewed:

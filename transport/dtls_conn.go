@@ -26,7 +26,7 @@ type DTLSConn struct {
 }
 
 // Addr is the peer's address.
-func (c *DTLSConn) Addr() netip.AddrPort { return c.association.addr }
+func (c *DTLSConn) Addr() netip.AddrPort { return c.association.where() }
 
 // Send sends payload, at most MaxDTLSPayload bytes, which are copied. It never
 // waits for the network, and never says whether the record arrives.

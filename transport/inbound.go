@@ -116,6 +116,8 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 		s.joined(now, a, ev)
 	case session.EventRenewed:
 		s.record(now, a, audit.Renew, ev)
+	case session.EventAnswered:
+		s.answered(now, a)
 	case session.EventStepUp:
 		s.record(now, a, audit.StepUp, ev)
 	case session.EventFlagged:

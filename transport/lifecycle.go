@@ -117,17 +117,24 @@ var version = fmt.Sprint("sallyport protocol ", wire.Version)
 
 // record writes a trust decision about an association's player.
 func (s *shard) record(now time.Time, a *association, d audit.Decision, ev session.Event) {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Reason: ev.Drop, Prefix: prefixOf(a.addr), Version: version}
+	e := s.decision(now, a, d)
+	e.Reason = ev.Drop
 	if ev.Part != policy.PartNone {
 		e.Part = ev.Part.String()
-	}
-	if sess := a.session.Session(); sess != nil {
-		f := sess.Fingerprint()
-		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
-		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build
 	}
 	if c := ev.Claims; c != nil { // of the token that the decision is about
 		e.Issuer, e.Subject, e.TokenID, e.Scope, e.Platform, e.Build = c.Issuer, c.Subject, c.ID, c.Scope, c.Platform, c.Build
 	}
 	s.server.config.Audit.Record(e)
+}
+
+// decision is what every record about an association's player says.
+func (s *shard) decision(now time.Time, a *association, d audit.Decision) audit.Event {
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(a.addr), Version: version}
+	if sess := a.session.Session(); sess != nil {
+		f := sess.Fingerprint()
+		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
+		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build
+	}
+	return e
 }

@@ -41,6 +41,24 @@ const (
 	// so some 10,000 fit.
 	kernelBuffer = 4 << 20
 
+	// maxCrossings is how many datagrams wait that the kernel gave to another
+	// shard.
+	maxCrossings = 256
+
+	// pathTime is how long one new address of a player keeps others from being
+	// looked at: maxChallenges and a slow answer fit, and who has gone on to a
+	// third network does not wait long.
+	pathTime = time.Second
+
+	// maxChallenges is how often a new address is challenged, and
+	// challengeInterval how soon again: on a lossy path two are lost now and then.
+	maxChallenges     = 3
+	challengeInterval = 200 * time.Millisecond
+
+	// shardMask is the part of a hint that names a shard, of which there are at
+	// most 256.
+	shardMask = 0xff
+
 	// maxPerTurn bounds what one Poll handles, so that a flood cannot hold a
 	// tick: 10,000 players at one datagram a tick fit, with room.
 	maxPerTurn = 16384

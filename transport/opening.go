@@ -27,7 +27,9 @@ type opening struct {
 // who comes again from the same one.
 func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 	if !handshake.IsFirstHello(b) || s.closing {
-		s.drop(audit.DropSource)
+		if !s.hinted(now, addr, b) {
+			s.drop(audit.DropSource)
+		}
 		return
 	}
 	if !s.sources.Allow(now, addr.Addr()) || !s.room(addr) {

@@ -40,9 +40,18 @@ type appender interface {
 
 // envelope seals one envelope of an association and sends it by and by.
 func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
+	return o.envelopeTo(a, netip.AddrPort{}, kind, body)
+}
+
+// envelopeTo does so to another address than the association's, unless addr is
+// none.
+func (o *outbox) envelopeTo(a *association, addr netip.AddrPort, kind wire.Kind, body []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	err := o.put(a, kind, body)
+	if !addr.IsValid() {
+		addr = a.addr
+	}
+	err := o.put(a, addr, kind, body)
 	if err == nil {
 		o.release()
 	}
@@ -52,8 +61,8 @@ func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
 // put seals into the batch's next packet.
 //
 // +checklocks:o.mu
-func (o *outbox) put(a *association, kind wire.Kind, body []byte) error {
-	p := o.next(a.addr)
+func (o *outbox) put(a *association, addr netip.AddrPort, kind wire.Kind, body []byte) error {
+	p := o.next(addr)
 	b, err := sealEnvelope(p.buf[:0], &a.record, a.session, kind, body)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ type Player struct {
 func (p *Player) Session() *session.Session { return p.session }
 
 // Addr is the address that the player's datagrams come from.
-func (p *Player) Addr() netip.AddrPort { return p.association.addr }
+func (p *Player) Addr() netip.AddrPort { return p.association.where() }
 
 // Send sends payload, at most wire.MaxBody bytes, which are copied. It goes out
 // with the end of the turn or the next Flush; Send never waits for the network,

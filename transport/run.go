@@ -68,12 +68,12 @@ func (s *Server) addShards() error {
 	if !ok || len(first.order)+len(first.openings) > 0 {
 		return nil
 	}
-	for len(shards) < or(s.config.Shards, runtime.GOMAXPROCS(0)) {
+	for len(shards) < min(or(s.config.Shards, runtime.GOMAXPROCS(0)), shardMask+1) {
 		sock, err := native.sibling()
 		if err != nil {
 			return err
 		}
-		shards = append(slices.Clone(shards), newShard(s, sock))
+		shards = append(slices.Clone(shards), newShard(s, sock, len(shards)))
 		s.shards.Store(&shards)
 	}
 	for len(shards) > 1 && len(first.socket.receive()) > 0 {

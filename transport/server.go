@@ -2,7 +2,9 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"runtime"
@@ -31,6 +33,7 @@ type Server struct {
 	certificate   atomic.Pointer[tls.Certificate]
 	verifications *verifications
 	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
+	buffers       sync.Pool                // of *[bufferLen]byte, for crossings
 
 	ctx    context.Context // done when Close begins
 	cancel context.CancelFunc
@@ -58,9 +61,12 @@ func Listen(address string, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
+	s.buffers.New = func() any { return new([bufferLen]byte) }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {
 		a.match.Init(gate, now, channel(r), a.addr.Addr())
+		a.hint = a.shard.newHint()
+		a.match.SetHint(a.hint)
 		return &a.match
 	}
 	s.certificate.Store(&config.Certificate)
@@ -68,7 +74,7 @@ func Listen(address string, config Config) (*Server, error) {
 		Certificate: s.certificate.Load, ClientAuth: config.ClientAuth, ClientCAs: config.ClientCAs,
 	}
 	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
-	s.shards.Store(&[]*shard{newShard(s, sock)})
+	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
 	return s, nil
 }
 
@@ -85,6 +91,13 @@ func or(n, zero int) int {
 		return zero
 	}
 	return n
+}
+
+// random draws 32 bits that nobody can guess.
+func (s *Server) random() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // first is the shard that Poll works.
@@ -126,7 +139,7 @@ func (s *shard) broadcast(payload []byte) {
 			s.out.prefetch(list[i:min(i+prefetchLen, len(list))])
 		}
 		if !p.gone.Load() {
-			_ = s.out.put(p.association, wire.KindData, payload) // a lost datagram
+			_ = s.out.put(p.association, p.association.addr, wire.KindData, payload) // a lost datagram
 		}
 	}
 	s.out.release()

@@ -19,6 +19,7 @@ import (
 type shard struct {
 	server *Server // constant
 	socket socket  // constant
+	index  int     // in Server.shards, constant
 	local  net.Addr
 
 	turns chan struct{} // full while somebody runs the shard: Serve, Poll, Shutdown or Close
@@ -30,6 +31,8 @@ type shard struct {
 	found        [prefetchLen]*association
 	read         byte // what prefetch has read: kept, so that it is read
 	associations *addrtable.Table[association]
+	hints        map[uint32]*association
+	from         netip.AddrPort // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
@@ -47,6 +50,8 @@ type shard struct {
 	out     outbox
 	players players
 
+	crossings chan crossing
+
 	mail struct {
 		sync.Mutex
 		// +checklocks:Mutex
@@ -60,14 +65,16 @@ type shard struct {
 	handshakes struct{ started, completed, failed atomic.Uint64 }
 }
 
-func newShard(server *Server, sock socket) *shard {
+func newShard(server *Server, sock socket, index int) *shard {
 	s := &shard{
-		server: server, socket: sock, local: net.UDPAddrFromAddrPort(sock.localAddr()),
+		server: server, socket: sock, index: index, local: net.UDPAddrFromAddrPort(sock.localAddr()),
 		associations: addrtable.New((*association).address),
 		openings:     make(map[netip.AddrPort]*opening),
 		unproven:     make(map[netip.Prefix][]*opening),
 		sources:      policy.NewSources(server.config.Sources),
 		turns:        make(chan struct{}, 1),
+		hints:        make(map[uint32]*association),
+		crossings:    make(chan crossing, maxCrossings),
 	}
 	s.out.socket, s.out.batch = sock, newBatch(batchLen)
 	return s
@@ -76,6 +83,7 @@ func newShard(server *Server, sock socket) *shard {
 // turn handles everything that has arrived, once. It reads the clock once.
 func (s *shard) turn(now time.Time) (n int) {
 	s.delivered(now)
+	s.crossed(now)
 	for n < maxPerTurn {
 		packets := s.socket.receive()
 		for some := range slices.Chunk(packets, prefetchLen) {

@@ -161,7 +161,7 @@ func TestForeignAddress(t *testing.T) {
 		}
 		w.echo(b, "b")
 		w.echo(a, "c")
-		if w.match.count("a") != 1 || w.server.Stats().Drops["source"] != 1 {
+		if w.match.count("a") != 1 || w.server.Stats().Drops["record"] != 2 {
 			w.Error(w.match.count("a"), w.server.Stats())
 		}
 		w.quiet()
@@ -169,7 +169,7 @@ func TestForeignAddress(t *testing.T) {
 }
 
 // "The old connection ends only when the new handshake is complete."
-// PROTOCOL.md 9.5: a ClientHello in a player's name ends nothing.
+// PROTOCOL.md 9.6: a ClientHello in a player's name ends nothing.
 func TestForgedHello(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

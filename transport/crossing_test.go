@@ -1,0 +1,137 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// nat carries a client's datagrams to a server and back, from a port that it can
+// change.
+type nat struct {
+	*testing.T
+	inside *net.UDPConn
+	server *net.UDPAddr
+
+	mu      sync.Mutex
+	client  net.Addr
+	outside *net.UDPConn
+	wg      sync.WaitGroup
+}
+
+func newNAT(t *testing.T, server *net.UDPAddr) *nat {
+	inside, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &nat{T: t, inside: inside, server: server}
+	n.change()
+	n.wg.Go(func() {
+		b := make([]byte, 2048)
+		for {
+			length, from, err := inside.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			n.mu.Lock()
+			n.client = from
+			_, _ = n.outside.Write(b[:length])
+			n.mu.Unlock()
+		}
+	})
+	return n
+}
+
+func (n *nat) close() {
+	n.inside.Close()
+	n.mu.Lock()
+	n.outside.Close()
+	n.mu.Unlock()
+	n.wg.Wait()
+}
+
+// change forgets the old port.
+func (n *nat) change() {
+	n.Helper()
+	out, err := net.DialUDP("udp", nil, n.server)
+	if err != nil {
+		n.Fatal(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.outside != nil {
+		n.outside.Close()
+	}
+	n.outside = out
+	n.wg.Go(func() {
+		b := make([]byte, 2048)
+		for {
+			length, err := out.Read(b)
+			if err != nil {
+				return
+			}
+			n.mu.Lock()
+			_, _ = n.inside.WriteTo(b[:length], n.client)
+			n.mu.Unlock()
+		}
+	})
+}
+
+// "A datagram that the kernel gave to another shard crosses": of sixteen ports
+// some are another shard's than the first one, and the player is served at each.
+func TestCrossing(t *testing.T) {
+	loopback(t, func(w *world) {
+		s := w.serve(func(c *Config) { c.Shards = 4 })
+		n := newNAT(t, net.UDPAddrFromAddrPort(s.Addr()))
+		defer n.close()
+		c, err := w.dialAt(n.inside.LocalAddr().String(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.clients = append(w.clients, c)
+		shards := map[*shard]int{}
+		for range 16 {
+			n.change()
+			w.answered(c)
+			for _, sh := range *s.shards.Load() {
+				sh.turns <- struct{}{}
+				shards[sh] += sh.associations.Len()
+				sh.endTurn()
+			}
+		}
+		if len(*s.shards.Load()) != 4 {
+			t.Skip("sockets cannot share a port here, so nothing crosses")
+		}
+		owners := 0
+		for _, seen := range shards {
+			if seen > 0 {
+				owners++
+			}
+		}
+		if owners != 1 {
+			t.Errorf("%d shards had the player: it should stay with its own", owners)
+		}
+	})
+}
+
+// answered sends until something comes back.
+func (w *world) answered(c *Client) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	defer cancel()
+	b := make([]byte, 2048)
+	for ctx.Err() == nil {
+		if err := c.Send([]byte("a payload that earns a challenge")); err != nil {
+			w.Fatal(err)
+		}
+		short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+		_, err := c.Receive(short, b)
+		stop()
+		if err == nil {
+			return
+		}
+	}
+	w.Fatal("nothing comes back")
+}

@@ -1,0 +1,149 @@
+package transport
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// path is an address that a player's datagrams have come from lately and that is
+// not proven yet: "the server challenges the new path, keeps sending to the old
+// one until it is answered, then moves."
+type path struct {
+	addr       netip.AddrPort
+	began      time.Time
+	challenged time.Time // when the challenge was last sent
+	times      int       // how often
+	credit     int       // bytes that have come from there, less those that were sent there
+}
+
+// challengeLen is the length in bytes of the datagram with a challenge.
+const challengeLen = record.Overhead + wire.HeaderLen + 8
+
+// hintOf is what the first record of a datagram from an unknown address begins
+// its explicit nonce with.
+func hintOf(b []byte) (hint uint32, ok bool) {
+	if len(b) < record.Overhead || record.ContentType(b[0]) != record.ApplicationData {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b[record.HeaderLen:]), true
+}
+
+// newHint draws a hint whose low bits name the shard. None begins like the
+// explicit nonce of who has no hint.
+func (s *shard) newHint() uint32 {
+	for {
+		hint := s.server.random()&^shardMask | uint32(s.index)
+		if hint>>16 > 1 && s.hints[hint] == nil {
+			return hint
+		}
+	}
+}
+
+// hinted takes a datagram from an unknown address whose hint is known: false if
+// it has none.
+func (s *shard) hinted(now time.Time, addr netip.AddrPort, b []byte) bool {
+	hint, ok := hintOf(b)
+	if !ok {
+		return false
+	}
+	if shards := *s.server.shards.Load(); int(hint&shardMask) != s.index && int(hint&shardMask) < len(shards) {
+		s.cross(shards[hint&shardMask], addr, b)
+		return true
+	}
+	a := s.hints[hint]
+	if a == nil || a.player == nil || !a.removal.IsZero() {
+		return false
+	}
+	s.elsewhere(now, a, addr, b)
+	return true
+}
+
+// elsewhere handles a datagram that names an association and comes from another
+// address than the association's. Nothing happens unless it authenticates, and no
+// path is looked at unless it is the newest: a copy is not.
+func (s *shard) elsewhere(now time.Time, a *association, addr netip.AddrPort, b []byte) {
+	length, newest := len(b), a.record.Opened()
+	s.from = addr
+	opened := s.records(now, a, b)
+	s.from = netip.AddrPort{}
+	if !opened || a.record.Opened() <= newest || !a.removal.IsZero() || a.addr == addr {
+		return
+	}
+	p := a.path
+	if p == nil || p.addr != addr && now.Sub(p.began) >= pathTime {
+		p = &path{addr: addr, began: now}
+		a.path = p
+	}
+	if p.addr != addr {
+		return // "one candidate address at a time"
+	}
+	p.credit += length
+	s.challenge(now, a)
+}
+
+// challenge asks the candidate, as often as it may be asked, and never with more
+// bytes than have come from there.
+func (s *shard) challenge(now time.Time, a *association) {
+	p := a.path
+	if p.times == maxChallenges || p.credit < challengeLen || now.Sub(p.challenged) < challengeInterval {
+		return
+	}
+	reply := a.match.Challenge(p.times == 0)
+	p.times++
+	p.challenged = now
+	p.credit -= challengeLen
+	s.out.envelopeTo(a, p.addr, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
+}
+
+// answered moves an association to the address that its challenge was answered
+// from.
+func (s *shard) answered(now time.Time, a *association) {
+	p := a.path
+	if p == nil || p.addr != s.from || s.associations.Get(p.addr) != nil {
+		return
+	}
+	previous := prefixOf(a.addr)
+	s.associations.Remove(a)
+	s.out.mu.Lock()
+	a.addr, a.path = p.addr, nil
+	s.out.mu.Unlock()
+	s.associations.Set(a)
+	a.match.SetPath(a.addr.Addr())
+	e := s.decision(now, a, audit.Migrate)
+	e.Previous = previous
+	s.server.config.Audit.Record(e)
+}
+
+// crossing is a datagram that the kernel gave to another shard than its
+// association's.
+type crossing struct {
+	addr netip.AddrPort
+	b    *[bufferLen]byte
+	n    int
+}
+
+// cross hands a datagram to the shard that its hint names.
+func (s *shard) cross(to *shard, addr netip.AddrPort, b []byte) {
+	buffer := s.server.buffers.Get().(*[bufferLen]byte)
+	select {
+	case to.crossings <- crossing{addr, buffer, copy(buffer[:], b)}:
+		to.socket.wake()
+	default:
+		s.server.buffers.Put(buffer)
+		s.drop(audit.DropQueue)
+	}
+}
+
+// crossed handles what other shards have handed over before this turn.
+func (s *shard) crossed(now time.Time) {
+	for range len(s.crossings) {
+		c := <-s.crossings
+		s.datagram(now, c.addr, c.b[:c.n])
+		s.server.buffers.Put(c.b)
+	}
+}
