@@ -88,7 +88,7 @@ func TestCrossing(t *testing.T) {
 		defer n.close()
 		c, err := w.dialAt(n.inside.LocalAddr().String(), 1)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v; server %+v", err, s.Stats())
 		}
 		w.clients = append(w.clients, c)
 		shards := map[*shard]int{}

@@ -57,7 +57,7 @@ func (s *Server) endServe() {
 
 // addShards opens the sockets beside the first, where sockets can share a port,
 // and nobody has been served yet: from then on the kernel gives each address to
-// a socket of its own choice, so what the first one got before is forgotten.
+// a socket of its own choice, so what any of them got before is forgotten.
 // Who sent it will send it again.
 func (s *Server) addShards() error {
 	shards := *s.shards.Load()
@@ -76,7 +76,12 @@ func (s *Server) addShards() error {
 		shards = append(slices.Clone(shards), newShard(s, sock, len(shards)))
 		s.shards.Store(&shards)
 	}
-	for len(shards) > 1 && len(first.socket.receive()) > 0 {
+	if len(shards) == 1 {
+		return nil
+	}
+	for _, sh := range shards {
+		for len(sh.socket.receive()) > 0 {
+		}
 	}
 	return nil
 }
@@ -122,19 +127,20 @@ func (s *Server) Flush() {
 	}
 }
 
-// Hold collects what is sent from now on, until release is called: for a game that
-// runs Serve and sends from a tick of its own, a system call for many players in
-// place of one for each. What a full batch holds goes out earlier. Call release
-// once, soon.
-func (s *Server) Hold() (release func()) {
-	shards := *s.shards.Load()
-	for _, sh := range shards {
-		sh.out.keep(1)
+// Hold collects what is sent from now on, until Release: for a game that runs
+// Serve and sends from a tick of its own, a system call for many players in place
+// of one for each. A full batch goes out earlier, and so does everything when
+// somebody else releases. Call Release once for each Hold, soon.
+func (s *Server) Hold() {
+	for _, sh := range *s.shards.Load() {
+		sh.out.keep()
 	}
-	return func() {
-		for _, sh := range shards {
-			sh.out.keep(-1)
-		}
+}
+
+// Release ends a Hold, and sends what has been collected.
+func (s *Server) Release() {
+	for _, sh := range *s.shards.Load() {
+		sh.out.let()
 	}
 }
 
