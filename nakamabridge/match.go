@@ -94,11 +94,15 @@ func (m *match) MatchLeave(
 }
 
 // MatchLoop implements runtime.Match. What has come by UDP since the last tick is taken at once, so that no flood holds
-// this one up.
+// this one up; what the game sends goes out together at the end.
 func (m *match) MatchLoop(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, messages []runtime.MatchData,
 ) any {
+	if s := m.bridge.server; s != nil {
+		s.Hold()
+		defer s.Release()
+	}
 	c := call{ctx, logger, db, nk, m.wrap(d), tick}
 	arrived := m.inbox.take()
 	m.seats.expire()
