@@ -2,8 +2,8 @@ package transport
 
 import "testing"
 
-// "Hold collects what is sent from now on, until release is called": also over a
-// turn of the shard's in the middle, and until the last of several has let go.
+// "Hold collects what is sent from now on, until Release": also over a
+// turn of the shard's in the middle.
 func TestHold(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
 	s := e.shard.server
@@ -19,21 +19,21 @@ func TestHold(t *testing.T) {
 		}
 	}
 	send(1)
-	release := s.Hold()
+	s.Hold()
 	send(1)
-	again := s.Hold()
+	s.Hold()
 	e.shard.out.hold(true)
 	e.shard.datagram(e.now, e.addr, e.data([]byte("input")))
 	e.shard.out.hold(false)
 	send(1)
-	release()
-	send(1)
-	again()
+	s.Release() // "and so does everything when somebody else releases"
+	send(4)
+	s.Release()
 	if e.out.sent != 5 {
 		t.Errorf("%d of 5 datagrams have gone out", e.out.sent)
 	}
 	send(6)
-	defer s.Hold()()
+	s.Hold()
 	for range batchLen + 1 { // "what a full batch holds goes out earlier"
 		_ = p.Send([]byte("snapshot"))
 	}

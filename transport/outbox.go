@@ -134,12 +134,20 @@ func (o *outbox) hold(held bool) {
 	o.release()
 }
 
-// keep is Server.Hold, and its release.
-func (o *outbox) keep(holds int) {
+// keep is Server.Hold.
+func (o *outbox) keep() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.holds += holds
-	o.release()
+	o.holds++
+}
+
+// let is Server.Release. What has been collected goes out at once, whoever holds the outbox
+// besides: of many matches there is always one.
+func (o *outbox) let() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.holds = max(0, o.holds-1) // a shard that Serve has opened since knows of none
+	o.flushLocked()
 }
 
 // close is the last flush.
