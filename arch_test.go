@@ -50,10 +50,12 @@ var imports = map[string][]string{
 	"examples/dtlsecho":       {"..."},
 	"examples/internal/arena": {"..."},
 
+	"examples/internal/attack":     {"..."},
 	"examples/internal/command":    {},
 	"examples/internal/gameserver": {"..."},
 	"examples/internal/signin":     {},
 	"examples/internal/soak":       {"..."},
+	"examples/internal/statuspage": {"session"},
 
 	"internal/addrtable": {},
 	"internal/cognito":   {},
