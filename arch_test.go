@@ -37,6 +37,8 @@ var imports = map[string][]string{
 	"handshake/internal/engine":     {"handshake", "record", "github.com/pion/logging"},
 	"handshake/internal/enginetest": {"handshake", "record"},
 
+	"session/internal/resume": {"wire", "replay", "audit", "token"},
+
 	"session": {"wire", "replay", "policy", "audit", "token", "internal/prefetch"},
 	"transport": {
 		"wire", "replay", "policy", "audit", "token", "record", "session",
