@@ -41,7 +41,6 @@ type Conn struct {
 
 	channel Channel      // constant
 	path    netip.Prefix // where datagrams come from now
-	home    netip.Prefix // where they came from when the session was bound
 	partial partial
 	pending *pending  // what Verified will decide
 	again   time.Time // no token is looked at before, after one was refused

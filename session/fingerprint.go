@@ -35,8 +35,7 @@ func (c *Conn) digest(network netip.Prefix) uint64 {
 
 // bind ties the session to what is seen now, which ends a step up.
 func (c *Conn) bind() {
-	c.home = c.path
-	c.bound = c.digest(c.home)
+	c.bound = c.digest(c.path)
 	c.seen = c.bound
 	if c.doubt != nil && !c.doubt.until.IsZero() {
 		c.doubt = nil
@@ -51,7 +50,7 @@ func (c *Conn) strayed(now time.Time) audit.Drop {
 		}
 		return audit.DropFingerprint
 	}
-	bound, seen := c.print(c.home), c.print(c.path)
+	bound, seen := c.print(netip.Prefix{}), c.print(c.path) // of one connection, nothing else changes
 	action, part := c.gate.config.Fingerprint.Judge(&bound, &seen)
 	if action == policy.ActionRequire {
 		return audit.DropFingerprint

@@ -146,8 +146,12 @@ func TestRevocationsFull(t *testing.T) {
 func TestRevocationRefused(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	for _, r := range []Revocation{
-		{}, {Kind: RevokeBuild + 1, Issuer: "i", Value: "v"}, {Kind: RevokeSubject, Value: "v"}, {Kind: RevokeToken, Issuer: "i"},
-		{Kind: RevokeBuild, Issuer: "i", Value: "v"}, {Kind: RevokeBuild},
+		{},
+		{Kind: RevokeBuild + 1, Issuer: "i", Value: "v"},
+		{Kind: RevokeSubject, Value: "v"},
+		{Kind: RevokeToken, Issuer: "i"},
+		{Kind: RevokeBuild, Issuer: "i", Value: "v"},
+		{Kind: RevokeBuild},
 	} {
 		if n, err := d.gate.Revoke(r); n != 0 || !errors.Is(err, ErrRevocation) {
 			t.Errorf("%+v: %d, %v", r, n, err)

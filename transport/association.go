@@ -27,14 +27,19 @@ type association struct {
 	match   session.Conn
 	self    Player
 
-	path    *path            // where the player may have gone, nil without
-	flight  handshake.Flight // to answer a repeat of the peer's last one; nil when the peer cannot need it
-	resent  time.Time        // when it was last done
-	born    time.Time
-	removal time.Time // when a closed association goes; zero while its session may live
-	place   int       // in shard.order, unproven or removed
+	path    *path       // where the player may have gone, nil without
+	flight  *lastFlight // nil when the peer cannot need it any more
+	removal time.Time   // when a closed association goes; zero while its session may live
+	place   int         // in shard.order, unproven or removed
 
 	opened, sealed uint64 // by record when last looked at: a half that stands still rests
+}
+
+// lastFlight answers a repeat of the peer's last flight: ours was lost.
+type lastFlight struct {
+	handshake.Flight
+	since  time.Time
+	resent time.Time // when it was last done
 }
 
 func (a *association) address() netip.AddrPort { return a.addr }
@@ -79,7 +84,7 @@ func channel(r *handshake.Result) session.Channel {
 
 // newAssociation takes over from the engine.
 func (s *shard) newAssociation(now time.Time, addr netip.AddrPort, r *handshake.Result) (*association, error) {
-	a := &association{shard: s, addr: addr, flight: r.Flight, born: now, place: unproven}
+	a := &association{shard: s, addr: addr, flight: &lastFlight{Flight: r.Flight, since: now}, place: unproven}
 	if err := a.record.Init(&r.Secrets, false, r.Next, s.server.config.Session.Window); err != nil {
 		return nil, err
 	}

@@ -155,9 +155,9 @@ func isFinal(alert []byte) bool {
 // repeatFlight answers a repeat of the client's last flight, which has
 // authenticated: our own last flight was lost (RFC 6347 4.2.4).
 func (s *shard) repeatFlight(now time.Time, a *association) {
-	if a.flight == nil || now.Sub(a.resent) < resendInterval {
+	if a.flight == nil || now.Sub(a.flight.resent) < resendInterval {
 		return
 	}
-	a.resent = now
+	a.flight.resent = now
 	s.out.raw(a.addr, func(dst []byte) ([]byte, error) { return a.flight.Resend(&a.record, dst) })
 }

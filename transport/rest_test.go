@@ -3,6 +3,7 @@ package transport
 import (
 	"runtime"
 	"testing"
+	"unsafe"
 )
 
 // mallocs is how many objects f allocates.
@@ -42,5 +43,13 @@ func TestRest(t *testing.T) {
 	}
 	if want := 1 + runs + 1 + 1 + runs + 1; got != want {
 		t.Errorf("%d of %d came", got, want)
+	}
+}
+
+// "idle: ≤ 4 KB resident per player": an association fills a size class of the
+// allocator, and the next one has 2,048 bytes.
+func TestAssociationSize(t *testing.T) {
+	if n := unsafe.Sizeof(association{}); n > 1792 {
+		t.Errorf("an association has %d bytes", n)
 	}
 }

@@ -168,7 +168,7 @@ func (s *shard) tick(now time.Time, a *association) {
 		}
 		return
 	}
-	if a.flight != nil && now.Sub(a.born) >= resendTime {
+	if a.flight != nil && now.Sub(a.flight.since) >= resendTime {
 		a.flight = nil
 	}
 	a.rest()
