@@ -241,11 +241,18 @@ func BenchmarkContinuousChecks(b *testing.B) {
 	}
 }
 
-// envelopes are what a record holds, of each player in turn, for as many batches
-// as bring every player up.
+// envelopes are what records hold, of each player in turn: whole rounds and whole
+// batches, and not so many that they do not fit into the cache, where a record
+// leaves them.
 func (m *match) envelopes(b *testing.B, payload []byte) (messages [][]byte) {
 	b.Helper()
 	total := batch * len(m.players)
+	switch n := len(m.players); {
+	case n%batch == 0:
+		total = n
+	case n < batch:
+		total = batch * batch * n
+	}
 	length := wire.HeaderLen + len(payload)
 	memory := make([]byte, 0, total*length)
 	for i := range total {
