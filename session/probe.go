@@ -58,6 +58,7 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	case p.open && m == p.ping:
 		p.open, p.rtt = false, now.Sub(p.sent)
 	case p.challenged && m == p.challenge:
+		p.challenged = false
 		return Reply{}, Event{Kind: EventAnswered}
 	}
 	return Reply{}, Event{}
