@@ -15,10 +15,12 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// Of the client: how long the handshake may take, how long it waits for answers when its input has ended, and how
-// many lines may be unanswered before it waits a moment.
+// Of the client: how long the handshake may take, how long it waits for the answer to its first line, since a server that
+// has not taken the keys over yet keeps only a few, how long for the last ones, and how many lines may be unanswered before
+// it waits a moment.
 const (
 	dialTime   = 5 * time.Second
+	firstWait  = time.Second / 2
 	lastWait   = 2 * time.Second
 	unanswered = 64
 	moment     = 20 * time.Millisecond
@@ -126,6 +128,9 @@ func (e *exchange) send(stdin *bufio.Reader) error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("cannot read standard input: %w", err)
+		}
+		if sent == 1 {
+			e.await(sent, firstWait)
 		}
 		e.await(sent-unanswered, moment)
 	}
