@@ -44,7 +44,7 @@ func sameToken(e *epoch, t []byte) bool {
 func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 	m, err := wire.ParseBearerBody(env.Body)
 	waiting := c.pending != nil && c.pending.token != nil
-	if err != nil || waiting || c.next != nil || now.Before(c.again) {
+	if err != nil || waiting || c.next != nil || c.tooSoon(now) {
 		return dropped(audit.DropToken)
 	}
 	c.pending = &pending{kind: wire.KindBearer, token: append([]byte(nil), m.Token...)}
@@ -59,7 +59,7 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 	if drop == audit.DropNone {
 		drop = c.succeeds(now, claims)
 	}
-	c.again = now.Add(retryAfter)
+	c.again = now.Add(retryAfter).UnixNano()
 	switch {
 	case drop == audit.DropNone:
 		c.current.token = t

@@ -42,10 +42,10 @@ type Conn struct {
 	channel Channel      // constant
 	path    netip.Prefix // where datagrams come from now
 	partial partial
-	pending *pending  // what Verified will decide
-	again   time.Time // no token is looked at before, after one was refused
-	doubt   *doubt    // nil as long as nothing is to be told
-	probe   *probe    // nil as long as nothing is measured or challenged
+	pending *pending // what Verified will decide
+	again   int64    // no token is looked at before, after one was refused; Unix ns
+	doubt   *doubt   // nil as long as nothing is to be told
+	probe   *probe   // nil as long as nothing is measured or challenged
 	hint    uint32
 }
 
@@ -135,6 +135,9 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	}
 	return Reply{}, Event{}
 }
+
+// tooSoon says whether a token was refused a moment ago.
+func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.again }
 
 // Close ends the session from the server's side: kick, shutdown. The reply is
 // the CLOSE to send.

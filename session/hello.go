@@ -35,7 +35,7 @@ func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if body == nil {
 		return dropped(drop)
 	}
-	defer c.partial.parts.Reset()
+	c.partial.parts = nil // the body is whole
 	digest := sha256.Sum256(body)
 	switch {
 	case c.state == opening:

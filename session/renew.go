@@ -16,7 +16,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if body == nil {
 		return dropped(drop)
 	}
-	defer c.partial.parts.Reset()
+	c.partial.parts = nil // the body is whole
 	digest := sha256.Sum256(body)
 	switch {
 	case c.answer != nil && c.answer.digest == digest:
@@ -25,7 +25,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return Reply{}, Event{} // being verified, or refused before
 	case c.next != nil, c.pending != nil && c.pending.token != nil:
 		return dropped(audit.DropState) // "until then no further epoch is made"
-	case now.Before(c.again):
+	case c.tooSoon(now):
 		return dropped(audit.DropRate)
 	}
 	m, err := wire.ParseRenew(body)
@@ -46,7 +46,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	bearer := p.token
 	p.token = nil
 	if drop != audit.DropNone {
-		c.again = now.Add(retryAfter)
+		c.again = now.Add(retryAfter).UnixNano()
 		if p.refused = drop; passing(drop) {
 			c.pending = nil // the client repeats it, and it is tried again
 		}

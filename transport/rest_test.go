@@ -46,10 +46,11 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// "idle: ≤ 4 KB resident per player": an association fills a size class of the
-// allocator, and the next one has 2,048 bytes.
+// "idle: ≤ 4 KB resident per player": with the allocator's 8 bytes an association
+// fills a size class of 1,792, which it has nearly for itself. The next one has
+// 2,048, among the garbage of handshakes.
 func TestAssociationSize(t *testing.T) {
-	if n := unsafe.Sizeof(association{}); n > 1792 {
+	if n := unsafe.Sizeof(association{}); n > 1792-8 {
 		t.Errorf("an association has %d bytes", n)
 	}
 }
