@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +25,21 @@ type Session struct {
 }
 
 func (s *Session) init(claims *token.Claims, f Fingerprint) {
-	s.issuer, s.subject, s.scope, s.fingerprint = claims.Issuer, claims.Subject, claims.Scope, f
+	all := together(claims.Issuer, claims.Subject, claims.Scope, f.Platform, f.Build)
+	s.issuer, s.subject, s.scope = all[0], all[1], all[2]
+	s.fingerprint = Fingerprint{Platform: all[3], Build: all[4]}
 	s.adopt(claims)
+}
+
+// together are copies of strings in one piece of memory: what a session keeps
+// lies among what handshakes leave behind, and many small pieces would keep many
+// pages.
+func together(parts ...string) []string {
+	all := strings.Join(parts, "")
+	for i, p := range parts {
+		parts[i], all = all[:len(p)], all[len(p):]
+	}
+	return parts
 }
 
 // names are what a token can be revoked by.
@@ -33,7 +47,8 @@ type names struct{ token, signIn, key string }
 
 // adopt takes over what a newer identity token says.
 func (s *Session) adopt(claims *token.Claims) {
-	s.names.Store(&names{claims.ID, claims.SignIn, claims.KeyID})
+	all := together(claims.ID, claims.SignIn, claims.KeyID)
+	s.names.Store(&names{all[0], all[1], all[2]})
 	s.expires.Store(claims.Expires.UnixNano())
 }
 

@@ -81,6 +81,7 @@ func (s *shard) records(now time.Time, a *association, b []byte) (any bool) {
 		}
 		switch typ {
 		case record.ApplicationData:
+			a.flight = nil // who sends data has got it
 			s.envelope(now, a, plaintext)
 		case record.Alert:
 			s.alert(now, a, plaintext)
