@@ -2,29 +2,25 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // peers are the foreign stacks, by the Debian package that each comes in.
 var peers = map[string]string{"openssl": "openssl", "gnutls-cli": "gnutls-bin", "gnutls-serv": "gnutls-bin"}
 
-// need skips a test, and says why, if one of the foreign stacks is missing and cannot be installed.
+// need is for a test that talks to the foreign stacks.
 func need(t *testing.T) {
 	t.Helper()
-	if err := installed(); err != nil {
-		t.Skipf("no foreign DTLS stack to talk to: %v", err)
-	}
+	testkit.Need(t, installed())
 }
 
 // installed installs what is missing, once.
@@ -38,26 +34,8 @@ var installed = sync.OnceValue(func() error {
 	if len(packages) == 0 {
 		return nil
 	}
-	if _, err := exec.LookPath("apt-get"); runtime.GOOS != "linux" || err != nil {
-		return fmt.Errorf("%v missing, and this system has no apt-get to install them with", packages)
-	}
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("%v missing, and only root may install them", packages)
-	}
-	install := append([]string{"install", "-y", "--no-install-recommends"}, packages...)
-	return errors.Join(apt("update"), apt(install...))
+	return testkit.Install(packages...)
 })
-
-func apt(args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "apt-get", args...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get %v: %w: %s", args, err, out[max(0, len(out)-300):])
-	}
-	return nil
-}
 
 // foreign is a program that runs beside the test.
 type foreign struct {

@@ -7,11 +7,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // Names and passwords of a server that nobody but the test can reach.
@@ -51,16 +52,11 @@ func startNakama(t *testing.T, env map[string]string) *nakama {
 	return n
 }
 
-// needDatabase skips a test, and says why, if there is no PostgreSQL. Where CI is set there must be one.
+// needDatabase is for a test that needs PostgreSQL.
 func needDatabase(t *testing.T) string {
 	t.Helper()
 	bin, err := databaseBin()
-	if err != nil && os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skipf("no database for Nakama: %v", err)
-	}
+	testkit.Need(t, err)
 	return bin
 }
 

@@ -3,16 +3,15 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // databasePackage is the Debian package that PostgreSQL comes in.
@@ -23,10 +22,7 @@ var databaseBin = sync.OnceValues(func() (string, error) {
 	if dir, ok := findDatabase(); ok {
 		return dir, nil
 	}
-	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return "", errors.New("PostgreSQL is missing, and it takes root and apt-get to install it")
-	}
-	err := errors.Join(apt("update"), apt("install", "-y", "--no-install-recommends", databasePackage))
+	err := testkit.Install(databasePackage)
 	if dir, ok := findDatabase(); ok {
 		return dir, nil
 	}
@@ -43,17 +39,6 @@ func findDatabase() (dir string, ok bool) {
 		return "", false
 	}
 	return filepath.Dir(places[len(places)-1]), true
-}
-
-func apt(args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "apt-get", args...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get %v: %w: %s", args, err, out[max(0, len(out)-300):])
-	}
-	return nil
 }
 
 // nobody is whom a database runs as when the test runs as root, which PostgreSQL refuses to.

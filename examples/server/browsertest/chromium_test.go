@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // patience is how long anything may take before it counts as broken.
@@ -34,37 +36,16 @@ func find() (string, error) {
 	return "", errors.New("no Chromium is installed")
 }
 
-// install installs Debian's.
-func install(ctx context.Context) error {
-	if os.Getuid() != 0 {
-		return errors.New("not root, so Chromium cannot be installed")
-	}
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"}} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
-		}
-	}
-	return nil
-}
-
-// chromium is the path of the browser. CI must have one; elsewhere a missing one skips the test.
+// chromium is the path of the browser. CI installs one; elsewhere a missing one skips the test.
 func chromium(t *testing.T) string {
 	t.Helper()
 	path, err := find()
-	if err == nil {
-		return path
+	if err != nil && os.Getenv("CI") != "" {
+		if err = testkit.Install("chromium", "fonts-dejavu-core"); err == nil {
+			path, err = find()
+		}
 	}
-	if os.Getenv("CI") == "" {
-		t.Skipf("%v; with CI set it is installed", err)
-	}
-	if err = install(t.Context()); err == nil {
-		path, err = find()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Need(t, err)
 	return path
 }
 
