@@ -8,25 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
 )
 
-// section returns what stands in PROTOCOL.md under the heading with this number and its subheadings.
+// section is a section's words, each after one space.
 func section(t *testing.T, number string) string {
 	t.Helper()
-	doc, err := os.ReadFile("../PROTOCOL.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	level := 2 + strings.Count(number, ".")
-	_, s, ok := strings.Cut(string(doc), "\n"+strings.Repeat("#", level)+" "+number+" ")
-	if !ok {
-		t.Fatalf("PROTOCOL.md has no section %s", number)
-	}
-	if next := regexp.MustCompile("\n#{2," + strconv.Itoa(level) + "} ").FindStringIndex(s); next != nil {
-		s = s[:next[0]]
-	}
-	return strings.Join(strings.Fields(s), " ")
+	return strings.Join(strings.Fields(testkit.Section(t, number)), " ")
 }
 
 // What the tests quote stands in the section that they name.

@@ -10,38 +10,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // These tests hold PROTOCOL.md and the code together.
-
-func document(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("../PROTOCOL.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// section returns what stands under the heading with this number, up to the next heading of its level or above.
-func section(t *testing.T, number string) string {
-	t.Helper()
-	level := strings.Repeat("#", 2+strings.Count(number, "."))
-	_, s, ok := strings.Cut(document(t), "\n"+level+" "+number+" ")
-	if !ok {
-		t.Fatalf("PROTOCOL.md has no section %s", number)
-	}
-	if next := regexp.MustCompile("\n#{2," + strconv.Itoa(len(level)) + "} ").FindStringIndex(s); next != nil {
-		s = s[:next[0]]
-	}
-	return s
-}
 
 var mapRow = regexp.MustCompile(`(?m)^ +(\d+) {3,}(?:(\d+)  )? *(\S.*)$`)
 
 // Every byte map in a comment stands in PROTOCOL.md, line for line.
 func TestDocumentHasMaps(t *testing.T) {
-	doc := document(t)
+	doc := testkit.Protocol(t)
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +92,7 @@ func TestDocumentOffsets(t *testing.T) {
 		{"3.10", 0, NoticeBody{3, 4, []byte("x")}.AppendTo(nil), [][]byte{{3}, u32(nil, 4), []byte("x")}},
 		{"6.4", 0, block[:], [][]byte{{0x13}, {3}, block[2:6], u64(nil, 0x05060708090a0b0c), {0x0d, 0x0e}}},
 	} {
-		maps := strings.Split(section(t, test.section), "offset size\n")
+		maps := strings.Split(testkit.Section(t, test.section), "offset size\n")
 		if len(maps) < test.which+2 {
 			t.Errorf("section %s lacks map %d", test.section, test.which)
 			continue
@@ -153,7 +132,7 @@ func checkRows(t *testing.T, section string, rows [][]string, encoded []byte, wa
 // table returns the rows of the section's tables, as cells; those of its subsections are not among them.
 func table(t *testing.T, number string) (rows [][]string) {
 	t.Helper()
-	text, _, _ := strings.Cut(section(t, number), "\n### ")
+	text, _, _ := strings.Cut(testkit.Section(t, number), "\n### ")
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "| ") {
 			rows = append(rows, strings.Split(strings.Trim(line, "| "), " | "))
@@ -199,7 +178,7 @@ func TestDocumentCodes(t *testing.T) {
 
 func TestDocumentKindHeadings(t *testing.T) {
 	for k := KindHello; k <= KindNotice; k++ {
-		if want := "\n### 3." + strconv.Itoa(int(k)) + " " + k.String() + "\n"; !strings.Contains(document(t), want) {
+		if want := "\n### 3." + strconv.Itoa(int(k)) + " " + k.String() + "\n"; !strings.Contains(testkit.Protocol(t), want) {
 			t.Errorf("PROTOCOL.md lacks the heading %q", want)
 		}
 	}
@@ -243,7 +222,7 @@ func TestDocumentLimits(t *testing.T) {
 // The vectors of PROTOCOL.md are those of the file: name in bold, then lines of hex and what it is.
 func TestDocumentVectors(t *testing.T) {
 	file := readVectors(t)
-	blocks := regexp.MustCompile("(?s)\n\\*\\*([a-z ]+)\\*\\*\n\n```text\n(.*?)```").FindAllStringSubmatch(section(t, "15"), -1)
+	blocks := regexp.MustCompile("(?s)\n\\*\\*([a-z ]+)\\*\\*\n\n```text\n(.*?)```").FindAllStringSubmatch(testkit.Section(t, "15"), -1)
 	for _, block := range blocks {
 		var digits strings.Builder
 		for line := range strings.Lines(block[2]) {
@@ -278,7 +257,7 @@ func TestQuotes(t *testing.T) {
 				found++
 				// A quotation may end where the sentence goes on.
 				words := strings.TrimSuffix(strings.Join(strings.Fields(q[1]), " "), ".")
-				if !strings.Contains(strings.Join(strings.Fields(section(t, q[2])), " "), words) {
+				if !strings.Contains(strings.Join(strings.Fields(testkit.Section(t, q[2])), " "), words) {
 					t.Errorf("%s: section %s does not say %q", file, q[2], q[1])
 				}
 			}

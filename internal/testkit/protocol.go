@@ -1,0 +1,33 @@
+package testkit
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Protocol is PROTOCOL.md, for the tests of a package that lies directly in the module's folder.
+func Protocol(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile("../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Section is what stands in PROTOCOL.md under the heading with a number, such as 4.9, and under its subheadings.
+func Section(t testing.TB, number string) string {
+	t.Helper()
+	level := 2 + strings.Count(number, ".")
+	_, s, ok := strings.Cut(Protocol(t), "\n"+strings.Repeat("#", level)+" "+number+" ")
+	if !ok {
+		t.Fatalf("PROTOCOL.md has no section %s", number)
+	}
+	if next := regexp.MustCompile("\n#{2," + strconv.Itoa(level) + "} ").FindStringIndex(s); next != nil {
+		s = s[:next[0]]
+	}
+	return s
+}
