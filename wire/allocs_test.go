@@ -49,8 +49,10 @@ func bodyCall(k Kind, body, buf []byte) func() {
 		return func() { m, _ := ParseRenew(body); m.AppendTo(buf) }
 	case KindRenewed:
 		return func() { m, _ := ParseRenewed(body); m.AppendTo(buf) }
-	case KindPing, KindPong:
+	case KindPing:
 		return func() { m, _ := ParsePing(body); m.AppendTo(buf) }
+	case KindPong:
+		return func() { m, _ := ParsePong(body); m.AppendTo(buf) }
 	case KindClose:
 		return func() { m, _ := ParseCloseBody(body); m.AppendTo(buf) }
 	case KindBearer:

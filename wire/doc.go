@@ -12,7 +12,7 @@
 //
 // The kind says what the body is. Each has a file here, and its type's comment draws the bytes:
 //
-//	HELLO   1  [Hello], in parts     PONG    7  [Ping]
+//	HELLO   1  [Hello], in parts     PONG    7  [Pong]
 //	WELCOME 2  [Welcome]             CLOSE   8  [CloseBody]
 //	DATA    3  the payload itself    BEARER  9  [BearerBody]
 //	RENEW   4  [Renew], in parts     NOTICE 10  [NoticeBody]

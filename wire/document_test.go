@@ -38,8 +38,8 @@ func TestDocumentHasMaps(t *testing.T) {
 			}
 		}
 	}
-	if maps != 13 {
-		t.Errorf("found %d maps, want 13", maps)
+	if maps != 14 {
+		t.Errorf("found %d maps, want 14", maps)
 	}
 }
 
@@ -87,6 +87,7 @@ func TestDocumentOffsets(t *testing.T) {
 		{"3.4", 0, Renew{[]byte("x")}.AppendTo(nil), [][]byte{[]byte("x")}},
 		{"3.5", 0, r.AppendTo(nil), [][]byte{u32(nil, 2), r.Secret[:], u64(nil, uint64(r.Expiry)), {}}},
 		{"3.6", 0, Ping{[8]byte{1, 2}}.AppendTo(nil), [][]byte{{1, 2, 0, 0, 0, 0, 0, 0}}},
+		{"3.7", 0, Pong{[8]byte{1, 2}, true, 3}.AppendTo(nil), [][]byte{{1, 2, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 3}}},
 		{"3.8", 0, CloseBody{3, 4, []byte("x")}.AppendTo(nil), [][]byte{{3}, u32(nil, 4), []byte("x")}},
 		{"3.9", 0, BearerBody{[]byte("xy"), []byte("z")}.AppendTo(nil), [][]byte{{0, 2}, []byte("xyz")}},
 		{"3.10", 0, NoticeBody{3, 4, []byte("x")}.AppendTo(nil), [][]byte{{3}, u32(nil, 4), []byte("x")}},

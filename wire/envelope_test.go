@@ -125,7 +125,7 @@ func TestUnknownNames(t *testing.T) {
 		{Reason(0).String(), "reason 0"},
 		{Reason(20).String(), "reason 20"},
 		{NoticeCode(0).String(), "notice 0"},
-		{NoticeCode(3).String(), "notice 3"},
+		{NoticeCode(4).String(), "notice 4"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)

@@ -34,7 +34,7 @@ func FuzzWelcome(f *testing.F) { fuzzBody(f, KindWelcome) }
 
 // FuzzBodies gives its input to the parser of every kind.
 func FuzzBodies(f *testing.F) {
-	fuzzBody(f, KindRenew, KindRenewed, KindPing, KindClose, KindBearer, KindNotice)
+	fuzzBody(f, KindRenew, KindRenewed, KindPing, KindPong, KindClose, KindBearer, KindNotice)
 }
 
 func fuzzBody(f *testing.F, kinds ...Kind) {

@@ -12,6 +12,9 @@ const (
 	BindingExporter = 1 // the exporter of the DTLS connection
 )
 
+// FeatureReports is the bit of a client that wants the server's PONGs to tell what was lost on the way to it.
+const FeatureReports = 1 << 0
+
 // Hello is the body of HELLO, once its parts are together: who the client says it is.
 //
 //	offset size

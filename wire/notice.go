@@ -12,16 +12,18 @@ type NoticeCode uint8
 const (
 	NoticeStepUp NoticeCode = 1 // send RENEW with a fresh identity token
 	NoticeDrain  NoticeCode = 2 // the server is about to go: finish, and play elsewhere
+	NoticeMoved  NoticeCode = 3 // the connection has moved to the address that this was sent to
 )
 
 var noticeNames = [...]string{
 	NoticeStepUp: "step up",
 	NoticeDrain:  "drain",
+	NoticeMoved:  "moved",
 }
 
 // String returns the words PROTOCOL.md uses, or "notice N".
 func (n NoticeCode) String() string {
-	if n == NoticeStepUp || n == NoticeDrain {
+	if n >= NoticeStepUp && n <= NoticeMoved {
 		return noticeNames[n]
 	}
 	return "notice " + strconv.Itoa(int(n))

@@ -1,6 +1,6 @@
 package wire
 
-// Ping is the body of PING, and of the PONG that echoes it.
+// Ping is the body of PING.
 //
 //	offset size
 //	     0    8  data

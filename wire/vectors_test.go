@@ -49,7 +49,8 @@ var vectors = []vector{
 	{"renew", inSession(KindRenew), Renew{Token: []byte("fresh-token")}, nil},
 	{"renewed", inSession(KindRenewed), Renewed{Epoch: 2, Secret: sampleSecret, Expiry: 1800001800000}, nil},
 	{"ping", inSession(KindPing), Ping{Data: [8]byte(counting(0x60, 8))}, nil},
-	{"pong", inSession(KindPong), Ping{Data: [8]byte(counting(0x60, 8))}, nil},
+	{"pong", inSession(KindPong), Pong{Data: [8]byte(counting(0x60, 8))}, nil},
+	{"pong with report", inSession(KindPong), Pong{[8]byte(counting(0x60, 8)), true, 9}, nil},
 	{"close", inSession(KindClose), CloseBody{Reason: ReasonShutdown, RetryAfter: 5000, Detail: []byte("bye")}, nil},
 	{"close before welcome", Envelope{Kind: KindClose}, CloseBody{Reason: ReasonVersion, Detail: []byte{1}}, nil},
 	{"bearer", untagged(inSession(KindBearer)), BearerBody{Token: []byte("identity-token"), Payload: []byte("input")}, nil},
@@ -104,8 +105,10 @@ func parseBody(k Kind, body []byte) (message, error) {
 		return ParseRenew(body)
 	case KindRenewed:
 		return ParseRenewed(body)
-	case KindPing, KindPong:
+	case KindPing:
 		return ParsePing(body)
+	case KindPong:
+		return ParsePong(body)
 	case KindClose:
 		return ParseCloseBody(body)
 	case KindBearer:
