@@ -2,8 +2,8 @@ package session
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/replay"
@@ -22,9 +22,14 @@ type ClientConfig struct {
 	// Unbound asks for binding mode none.
 	Unbound bool
 	// Window, Overlap and KeepAlive: zero means the defaults of this package.
+	// KeepAlive is the longest time between two PINGs; while payloads flow there is
+	// one in two fifths of it, to measure by.
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration
+	// Probe is how long the server may be silent while payloads flow before it is
+	// asked whether it is there; zero means DefaultProbe, negative means never.
+	Probe time.Duration
 	// Random is where nonces come from; nil means crypto/rand.
 	Random io.Reader
 }
@@ -38,17 +43,23 @@ type Client struct {
 	channel Channel      // constant
 
 	// The receiving half's own.
-	state  state
-	hello  []byte // body of our HELLO, until WELCOME
-	nonce  [16]byte
-	renew  []byte // the token of a RENEW that waits for its RENEWED
-	repeat retransmission
-	ping   wire.Ping // last one sent
-	pinged time.Time
-	heard  time.Time // last accepted datagram
-	limits wire.Limits
-	ends   time.Time     // when the session ends unless it is renewed, by our clock
-	ahead  time.Duration // the server's clock less ours
+	state   state
+	hello   []byte // body of our HELLO, until WELCOME
+	nonce   [16]byte
+	former  *Client // whose session this one goes on with, until WELCOME
+	expects uint64  // the server's next number, as HELLO has said
+	renew   []byte  // the token of a RENEW that waits for its RENEWED
+	repeat  retransmission
+	watch   watch
+	counts  *counts // one for all connections of the session
+	limits  wire.Limits
+	ends    time.Time     // when the session ends unless it is renewed, by our clock
+	ahead   time.Duration // the server's clock less ours
+
+	ticket     []byte   // the newest, nil without
+	resumption [32]byte // what proves that it is ours
+
+	flows atomic.Bool // a payload has been sent since the last Tick
 }
 
 // retransmission paces what is repeated until it is answered.
@@ -80,21 +91,19 @@ func NewClient(now time.Time, config ClientConfig, ch Channel, identity []byte) 
 	config.Window = or(config.Window, DefaultWindow)
 	config.Overlap = or(config.Overlap, DefaultOverlap)
 	config.KeepAlive = or(config.KeepAlive, DefaultKeepAlive)
+	config.Probe = or(config.Probe, DefaultProbe)
 	if config.Random == nil {
 		config.Random = rand.Reader
 	}
 	if _, err := replay.Size(config.Window); err != nil {
 		return nil, errConfig
 	}
-	c := &Client{config: config, channel: ch, state: verifying, heard: now}
-	c.isClient, c.overlap = true, config.Overlap
-	if _, err := io.ReadFull(config.Random, c.nonce[:]); err != nil {
+	c := &Client{counts: new(counts)}
+	if err := c.init(now, config, ch); err != nil {
 		return nil, err
 	}
-	m := wire.Hello{
-		Nonce: c.nonce, Binding: c.binding(), NextSend: 1, NextReceive: 1, Token: identity,
-		Platform: []byte(config.Fingerprint.Platform), Build: []byte(config.Fingerprint.Build), Scope: []byte(config.Scope),
-	}
+	m := c.greeting()
+	m.NextSend, m.NextReceive, m.Token = 1, 1, identity
 	c.hello = m.AppendTo(nil)
 	if _, err := wire.ParseHello(c.hello); err != nil {
 		return nil, ErrHello
@@ -102,15 +111,36 @@ func NewClient(now time.Time, config ClientConfig, ch Channel, identity []byte) 
 	if config.Bearer {
 		c.renew = identity // adopted with the first epoch
 	}
-	c.repeat.start(now)
 	return c, nil
 }
 
-func (c *Client) binding() byte {
-	if c.config.Unbound {
-		return wire.BindingNone
+// init begins a connection.
+func (c *Client) init(now time.Time, config ClientConfig, ch Channel) error {
+	c.config, c.channel, c.state = config, ch, verifying
+	c.isClient, c.overlap = true, config.Overlap
+	if config.Unbound {
+		c.binding = wire.BindingNone
+	} else {
+		c.binding = wire.BindingExporter
 	}
-	return wire.BindingExporter
+	c.window = *replay.NewWindow(config.Window)
+	c.watch.heard = now
+	c.repeat.start(now)
+	_, err := io.ReadFull(config.Random, c.nonce[:])
+	return err
+}
+
+// greeting is what every HELLO says.
+func (c *Client) greeting() wire.Hello {
+	return wire.Hello{
+		Nonce: c.nonce, Binding: c.binding, Features: features,
+		Platform: []byte(c.config.Fingerprint.Platform), Build: []byte(c.config.Fingerprint.Build), Scope: []byte(c.config.Scope),
+	}
+}
+
+// schedule is what goes into the session's keys on this connection.
+func (c *Client) schedule(id uint32) schedule {
+	return schedule{c.channel.Exporter, c.binding, id, c.config.Fingerprint.digest(&c.channel)}
 }
 
 // Live says whether WELCOME has come and nothing has ended the session since.
@@ -132,13 +162,6 @@ func (c *Client) MaxPayload() int {
 		n = min(n, wire.MaxBody-2-len(e.token))
 	}
 	return max(0, n)
-}
-
-// Silent says whether the server has been silent for so long that it must be
-// gone: the idle time that it named in WELCOME.
-func (c *Client) Silent(now time.Time) bool {
-	idle := time.Duration(c.limits.Idle) * time.Millisecond
-	return c.state == live && idle > 0 && now.Sub(c.heard) >= idle
 }
 
 // Renew presents a fresh identity token: RENEW is sent by Tick and repeated
@@ -187,19 +210,6 @@ func (c *Client) sendParts(now time.Time, kind wire.Kind, body []byte, send func
 	}
 }
 
-// keepAlive sends a PING every KeepAlive: it holds address translators open and
-// measures the round trip.
-func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Time {
-	if due := c.pinged.Add(c.config.KeepAlive); now.Before(due) {
-		return due
-	}
-	c.pinged = now
-	binary.BigEndian.PutUint64(c.ping.Data[:], uint64(now.UnixNano()))
-	var buf [8]byte
-	send(wire.KindPing, c.ping.AppendTo(buf[:0]))
-	return now.Add(c.config.KeepAlive)
-}
-
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -210,6 +220,9 @@ func earlier(a, b time.Time) time.Time {
 // Append writes the envelope for kind and body behind dst. It is the sending
 // half: one goroutine at a time, which may be another than the receiving one.
 func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
+	if kind == wire.KindData && !c.flows.Load() {
+		c.flows.Store(true)
+	}
 	if kind == wire.KindData && c.config.Bearer {
 		return c.appendBearer(dst, body)
 	}

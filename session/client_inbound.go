@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -52,21 +51,24 @@ func (c *Client) beforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event)
 
 func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParseWelcome(body)
-	if err != nil || m.Session == 0 || m.Nonce != c.nonce || m.ClientNext != 1 || m.ServerNext != 1 {
+	if err != nil || m.Nonce != c.nonce || !c.continues(&m) {
 		return dropped(audit.DropMalformed)
 	}
-	keys := schedule{c.channel.Exporter, c.binding(), m.Session, c.config.Fingerprint.digest(&c.channel)}
-	err = c.begin(keys, &m.Secret, m.Epoch, c.config.Window)
-	clear(m.Secret[:])
-	if err != nil {
+	defer clear(m.Secret[:])
+	if err = c.begin(c.schedule(m.Session), &m.Secret, m.Epoch); err != nil {
 		return dropped(audit.DropMalformed)
 	}
+	c.keep(m.Ticket, &m.Secret)
 	c.current.token, c.renew = c.renew, nil
 	c.state, c.hello, c.limits = live, nil, m.Limits
-	c.heard = now
+	c.watch.heard = now
 	c.ahead = time.UnixMilli(m.ServerTime).Sub(now)
 	c.ends = c.local(m.Expiry)
-	return Reply{}, Event{Kind: EventJoined, Hint: m.Hint}
+	ev := Event{Kind: EventJoined, Hint: m.Hint}
+	if c.former != nil {
+		ev.Kind, c.former = EventResumed, nil
+	}
+	return Reply{}, ev
 }
 
 // judge is steps 4 to 8, and the mark.
@@ -82,7 +84,8 @@ func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 		return drop
 	}
 	c.window.Accept(seq)
-	c.heard = now
+	c.counts.accepted++
+	c.watch.hear(now)
 	if e == c.next {
 		c.promote(now)
 	}
@@ -92,6 +95,7 @@ func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 	switch env.Kind {
 	case wire.KindData:
+		c.watch.flowed = now
 		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	case wire.KindPing:
 		if _, err := wire.ParsePing(env.Body); err != nil {
@@ -107,20 +111,14 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if err != nil {
 			return dropped(audit.DropMalformed)
 		}
+		if m.Code == wire.NoticeMoved {
+			return Reply{}, Event{Kind: EventMoved}
+		}
 		return Reply{}, Event{Kind: EventNotice, Notice: m}
 	case wire.KindClose:
 		return c.closed(env.Body)
 	}
 	return dropped(audit.DropState)
-}
-
-func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
-	m, err := wire.ParsePing(body)
-	if err != nil || m != c.ping || c.pinged.IsZero() {
-		return dropped(audit.DropState)
-	}
-	sent := time.Unix(0, int64(binary.BigEndian.Uint64(m.Data[:])))
-	return Reply{}, Event{Kind: EventPong, RTT: now.Sub(sent)}
 }
 
 // renewed starts to send in the new epoch; the old one is good for receiving
@@ -133,15 +131,16 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	if c.renew == nil || c.next != nil || m.Epoch != c.current.number+1 {
 		return dropped(audit.DropState) // a copy of an answer that we have
 	}
-	next, err := c.schedule.newEpoch(&m.Secret, m.Epoch, true)
-	clear(m.Secret[:])
+	defer clear(m.Secret[:])
+	next, err := c.schedule(c.id).newEpoch(&m.Secret, m.Epoch, true)
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
+	c.keep(m.Ticket, &m.Secret)
 	next.token, c.renew = c.renew, nil
 	c.next = next
 	c.sending.Store(next)
-	c.pinged = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
+	c.watch.pinged = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
 	c.ends = c.local(m.Expiry)
 	return Reply{}, Event{Kind: EventRenewed}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/replay"
 	"github.com/sallyport/sallyport/token"
@@ -80,6 +81,10 @@ type Config struct {
 	// exporter. A session is then bound to its connection by the record layer
 	// alone.
 	AllowUnbound bool
+
+	// FleetKeys seal the tickets by which sessions go on on other connections, and
+	// on other servers that have the same keys. Without any there are no tickets.
+	FleetKeys *fleetkey.Ring
 
 	// Random is where ids and secrets come from; nil means crypto/rand. It must
 	// be safe for concurrent use.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/replay"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -47,6 +48,12 @@ type Conn struct {
 	doubt   *doubt   // nil as long as nothing is to be told
 	probe   *probe   // nil as long as nothing is measured or challenged
 	hint    uint32
+
+	resuming *resumption // nil unless the session has been resumed here, and nothing has come since
+	ticketed bool        // the player has a ticket
+	reports  bool        // the player wants to know what is lost
+	bears    bool        // the player carries the identity token in datagrams
+	report   [8 + 4]byte // the last PONG
 }
 
 // partial is a HELLO or RENEW of which parts have come.
@@ -73,6 +80,12 @@ func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
 func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
 	c.gate, c.channel, c.since, c.path = g, ch, now, g.config.Fingerprint.Prefix(addr)
 	c.overlap = g.config.Overlap
+	c.window = *replay.NewWindow(g.config.Window)
+}
+
+// schedule is what goes into the session's keys on this connection.
+func (c *Conn) schedule() schedule {
+	return schedule{c.channel.Exporter, c.binding, c.session.id, c.session.fingerprint.digest(&c.channel)}
 }
 
 // SetHint says by what the player is to be found at another address, 0 for
@@ -167,10 +180,21 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	c.end()
 	c.partial.parts = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil
-	if c.session != nil {
-		c.gate.forget(c.session)
+	if c.session != nil && !c.Resuming() {
+		c.gate.forget(c.session, finality(reason))
 	}
 	return closeReply(reason, 0), Event{Kind: EventClosed, Drop: drop, Reason: reason}
+}
+
+// finality is why no ticket of a session is taken that has ended for a reason; DropNone if only its connection has.
+func finality(reason wire.Reason) audit.Drop {
+	switch reason {
+	case wire.ReasonIdle, wire.ReasonReplaced, wire.ReasonShutdown, wire.ReasonExpired:
+		return audit.DropNone
+	case wire.ReasonRevoked, wire.ReasonFingerprint, wire.ReasonRate:
+		return audit.DropRevoked
+	}
+	return audit.DropTicket
 }
 
 func closeReply(reason wire.Reason, retryAfter time.Duration) Reply {

@@ -26,6 +26,10 @@ const (
 	EventAnswered           // a Challenge was answered (server only)
 	EventStepUp             // Part of the fingerprint has changed: the player must show a fresh token (server only)
 	EventFlagged            // Part has changed and may, or without one behaviour is conspicuous (server only)
+	EventResume             // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
+	EventResumed            // like EventJoined, for a session that has lived elsewhere
+	EventMoved              // the server has moved the connection to the address that the client sends from now (client only)
+	EventLost               // the path to the server is lost (of transport.Client)
 )
 
 // Event is what a machine tells its caller. Payload and Token are borrowed and
@@ -41,7 +45,7 @@ type Event struct {
 	RetryAfter time.Duration
 	Notice     wire.NoticeBody
 	Part       policy.Part // EventStepUp, EventFlagged
-	Hint       uint32      // EventJoined, client only: what to begin explicit nonces with, 0 for nothing
+	Hint       uint32      // EventJoined and EventResumed, client only: what to begin explicit nonces with, 0 for nothing; EventResume
 }
 
 // Reply is an envelope that a machine wants sent by Append; Kind 0 means none.

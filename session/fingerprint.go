@@ -19,9 +19,11 @@ type doubt struct {
 }
 
 // print is what the session's fingerprint is when datagrams come from a network.
-func (c *Conn) print(network netip.Prefix) policy.Fingerprint {
+func (c *Conn) print(network netip.Prefix) policy.Fingerprint { return c.printOf(c.session, network) }
+
+func (c *Conn) printOf(s *Session, network netip.Prefix) policy.Fingerprint {
 	return policy.Fingerprint{
-		Platform: c.own.fingerprint.Platform, Build: c.own.fingerprint.Build,
+		Platform: s.fingerprint.Platform, Build: s.fingerprint.Build,
 		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
 		Channel: c.channel.Exporter, Network: network,
 	}

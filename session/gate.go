@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -24,7 +24,7 @@ type Gate struct {
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
-	used usedTokens
+	memory memory
 	// +checklocks:mu
 	revoked revocations
 }
@@ -72,6 +72,48 @@ func (g *Gate) RevokeSubject(issuer, subject string) int {
 	return g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
 }
 
+// resident is the live session of a ticket, nil if it lives nowhere on this server.
+func (g *Gate) resident(t *resume.Ticket) *Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.sessions[t.Session]; s != nil && s.name == t.Name {
+		return s
+	}
+	return nil
+}
+
+// barred says why a ticket does not resume its session.
+func (g *Gate) barred(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.memory.turn(now)
+	if g.revoked.concern(now, claims, claims.Build) {
+		return audit.DropRevoked
+	}
+	if drop := g.memory.look(endKey(t.Name)); drop != audit.DropNone {
+		return drop
+	}
+	return g.memory.look(t.Use)
+}
+
+// readmit lets s in, a session that has lived elsewhere.
+func (g *Gate) readmit(s *Session) audit.Drop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.sessions) >= g.config.MaxSessions {
+		return audit.DropFull
+	}
+	g.place(s)
+	return audit.DropNone
+}
+
+// spend uses up a ticket.
+func (g *Gate) spend(now time.Time, t *resume.Ticket) audit.Drop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.memory.take(now, t.Use, time.UnixMilli(t.Expires), audit.DropTicket)
+}
+
 func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,7 +125,7 @@ func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	return n
 }
 
-// admit gives s its id, unless its token has been used or the server is full.
+// admit lets in s, a new session: it gets its id and name, unless its token has been used or the server is full.
 func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,16 +135,24 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop
 	if g.revoked.concern(now, claims, s.fingerprint.Build) {
 		return audit.DropRevoked
 	}
-	if drop := g.used.take(now, claims); drop != audit.DropNone {
+	if drop := g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed); drop != audit.DropNone {
 		return drop
 	}
+	g.random(s.name[:])
+	g.place(s)
+	return audit.DropNone
+}
+
+// place puts s among the live sessions, under an id that it has if nobody else does.
+//
+// +checklocks:g.mu
+func (g *Gate) place(s *Session) {
 	for s.id == 0 || g.sessions[s.id] != nil {
 		var b [4]byte
 		g.random(b[:])
 		s.id = binary.BigEndian.Uint32(b[:])
 	}
 	g.sessions[s.id] = s
-	return audit.DropNone
 }
 
 // take marks the token of a renewal as used.
@@ -112,14 +162,18 @@ func (g *Gate) take(now time.Time, claims *token.Claims, build string) audit.Dro
 	if g.revoked.concern(now, claims, build) {
 		return audit.DropRevoked
 	}
-	return g.used.take(now, claims)
+	return g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed)
 }
 
-func (g *Gate) forget(s *Session) {
+// forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more.
+func (g *Gate) forget(s *Session, why audit.Drop) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
+	}
+	if why != audit.DropNone {
+		g.memory.keep(endKey(s.name), s.Expires(), why)
 	}
 }
 
@@ -129,50 +183,4 @@ func (g *Gate) random(b []byte) {
 	if _, err := io.ReadFull(g.config.Random, b); err != nil {
 		panic(fmt.Sprintf("session: Config.Random failed: %v", err))
 	}
-}
-
-// usedTokens remembers which identity tokens have opened or renewed a session,
-// each at least until it expires. Two generations: the older is dropped when
-// all in it have expired, so that neither a sweep nor a timer is needed.
-type usedTokens struct {
-	young, old         map[[32]byte]struct{}
-	youngSince         time.Time
-	youngEnds, oldEnds time.Time // latest expiry within
-}
-
-// take marks a token, unless it is marked or there is no room.
-func (u *usedTokens) take(now time.Time, claims *token.Claims) audit.Drop {
-	u.turn(now)
-	key := tokenKey(claims)
-	if _, ok := u.young[key]; ok {
-		return audit.DropUsed
-	}
-	if _, ok := u.old[key]; ok {
-		return audit.DropUsed
-	}
-	if len(u.young)+len(u.old) >= maxUsedTokens {
-		return audit.DropFull
-	}
-	u.young[key] = struct{}{}
-	if ends := claims.Expires.Add(token.MaxLeeway); ends.After(u.youngEnds) {
-		u.youngEnds = ends
-	}
-	return audit.DropNone
-}
-
-// turn starts a new generation once the older one holds only expired tokens.
-func (u *usedTokens) turn(now time.Time) {
-	if u.young == nil {
-		u.young, u.youngSince = make(map[[32]byte]struct{}), now
-	}
-	if now.After(u.oldEnds) && now.Sub(u.youngSince) >= minUsedLife {
-		u.old, u.oldEnds = u.young, u.youngEnds
-		u.young, u.youngSince, u.youngEnds = make(map[[32]byte]struct{}), now, time.Time{}
-	}
-}
-
-func tokenKey(claims *token.Claims) [32]byte {
-	b := binary.BigEndian.AppendUint16(nil, uint16(len(claims.Issuer)))
-	b = append(b, claims.Issuer...)
-	return sha256.Sum256(append(b, claims.ID...))
 }

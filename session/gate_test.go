@@ -50,7 +50,8 @@ func TestGateConfig(t *testing.T) {
 
 // "session id, never 0" PROTOCOL.md 3.2. And no two have the same.
 func TestGateIDs(t *testing.T) {
-	ids := []uint32{0, 7, 7, 0, 7, 8, 8, 9}
+	const seed, name = 0, 1 // two words, four words
+	ids := []uint32{seed, seed, name, name, name, name, 7, name, name, name, name, 0, 7, 8, name, name, name, name, 8, 9}
 	var random []byte
 	for _, id := range ids {
 		random = binary.BigEndian.AppendUint32(random, id)
@@ -69,9 +70,9 @@ func TestGateIDs(t *testing.T) {
 		}
 		live = append(live, s)
 	}
-	g.forget(&Session{id: 7}) // not the one that has the id now
-	g.forget(live[1])
-	g.forget(live[1])
+	g.forget(&Session{id: 7}, audit.DropNone) // not the one that has the id now
+	g.forget(live[1], audit.DropNone)
+	g.forget(live[1], audit.DropNone)
 	if _, ok := g.Session(7); !ok || g.Len() != 2 {
 		t.Errorf("%d sessions", g.Len())
 	}
@@ -79,53 +80,59 @@ func TestGateIDs(t *testing.T) {
 
 // "The server remembers (issuer, token id) until the token has expired" PROTOCOL.md 5.2
 func TestUsedTokens(t *testing.T) {
-	var u usedTokens
+	var m memory
+	take := func(now time.Time, c *token.Claims) audit.Drop {
+		return m.take(now, tokenKey(c), c.Expires, audit.DropUsed)
+	}
 	claim := func(issuer, id string, life time.Duration) *token.Claims {
 		return &token.Claims{Issuer: issuer, ID: id, Expires: begin.Add(life)}
 	}
 	first := claim("issuer", "first", tokenLife)
 	for _, c := range []*token.Claims{first, claim("issue", "rfirst", tokenLife), claim("ISSUER", "first", tokenLife)} {
-		if drop := u.take(begin, c); drop != audit.DropNone {
+		if drop := take(begin, c); drop != audit.DropNone {
 			t.Errorf("%s %s: %v", c.Issuer, c.ID, drop)
 		}
 	}
 	forgotten := begin.Add(tokenLife + token.MaxLeeway)
 	for now := begin; !now.After(forgotten); now = now.Add(10 * time.Second) {
-		if drop := u.take(now, first); drop != audit.DropUsed {
+		if drop := take(now, first); drop != audit.DropUsed {
 			t.Fatalf("after %v: %v", now.Sub(begin), drop)
 		}
-		if drop := u.take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute)); drop != audit.DropNone {
+		if drop := take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute)); drop != audit.DropNone {
 			t.Fatal(drop)
 		}
 	}
 	// Once a generation has expired it goes: what is kept is what may still be shown, and not much more.
 	for i := range 1000 {
 		now := forgotten.Add(time.Duration(i) * 10 * time.Second)
-		u.take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute))
+		take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute))
 	}
-	if n := len(u.young) + len(u.old); n > 100 {
+	if n := len(m.young) + len(m.old); n > 100 {
 		t.Errorf("%d tokens remembered, of which 9 may be shown", n)
 	}
 }
 
 // "To forget one would let a stolen token in": a full memory refuses.
 func TestUsedTokensFull(t *testing.T) {
-	var u usedTokens
-	for i := range maxUsedTokens + 1 {
+	var m memory
+	take := func(now time.Time, c *token.Claims) audit.Drop {
+		return m.take(now, tokenKey(c), c.Expires, audit.DropUsed)
+	}
+	for i := range maxRemembered + 1 {
 		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
-		if drop := u.take(begin, c); (drop == audit.DropFull) != (i == maxUsedTokens) {
+		if drop := take(begin, c); (drop == audit.DropFull) != (i == maxRemembered) {
 			t.Fatalf("token %d: %v", i, drop)
 		}
 	}
-	if drop := u.take(begin, &token.Claims{ID: "0", Expires: begin.Add(tokenLife)}); drop != audit.DropUsed {
+	if drop := take(begin, &token.Claims{ID: "0", Expires: begin.Add(tokenLife)}); drop != audit.DropUsed {
 		t.Errorf("a used token: %v", drop)
 	}
 	later := begin.Add(tokenLife + token.MaxLeeway + 1)
 	for range 2 { // the young generation grows old, then goes
-		u.take(later, &token.Claims{ID: later.String(), Expires: later.Add(time.Minute)})
-		later = later.Add(minUsedLife)
+		take(later, &token.Claims{ID: later.String(), Expires: later.Add(time.Minute)})
+		later = later.Add(minRemembered)
 	}
-	if n := len(u.young) + len(u.old); n > 2 {
+	if n := len(m.young) + len(m.old); n > 2 {
 		t.Errorf("%d tokens remembered", n)
 	}
 }

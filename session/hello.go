@@ -3,9 +3,11 @@ package session
 import (
 	"crypto/sha256"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
@@ -16,17 +18,20 @@ type pending struct {
 	kind    wire.Kind // KindHello, KindRenew, KindBearer
 	digest  [32]byte  // of the message's body
 	token   []byte
-	hello   hello         // KindHello
-	claims  *token.Claims // verified: of a RENEW, they wait for the new epoch's first datagram
-	refused audit.Drop    // KindRenew: this token will not do
+	hello   hello          // KindHello
+	ticket  *resume.Ticket // KindHello that resumes
+	claims  *token.Claims  // verified: of a RENEW, they wait for the new epoch's first datagram
+	refused audit.Drop     // KindRenew: this token will not do
 }
 
 // hello is what of a HELLO is needed after its verification.
 type hello struct {
-	nonce       [16]byte
-	binding     byte
-	scope       string
-	fingerprint Fingerprint
+	nonce         [16]byte
+	binding       byte
+	features      uint32
+	send, receive uint64 // the client's next, and the server's as far as the client knows
+	scope         string
+	fingerprint   Fingerprint
 }
 
 // hello handles a part of a HELLO.
@@ -81,7 +86,8 @@ func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) 
 	}
 	c.pending.token = append([]byte(nil), m.Token...)
 	c.pending.hello = hello{
-		nonce: m.Nonce, binding: m.Binding,
+		nonce: m.Nonce, binding: m.Binding, features: m.Features & features,
+		send: m.NextSend, receive: m.NextReceive,
 		scope:       string(m.Scope),
 		fingerprint: Fingerprint{Platform: string(m.Platform), Build: string(m.Build)},
 	}
@@ -90,7 +96,7 @@ func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) 
 	case m.Binding != wire.BindingExporter && !(m.Binding == wire.BindingNone && c.gate.config.AllowUnbound):
 		return c.refuse(audit.DropBinding)
 	case len(m.Ticket) > 0:
-		return c.refuse(audit.DropTicket)
+		return c.present(now, &m, body)
 	}
 	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
 }
@@ -130,33 +136,49 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	s := &c.own
 	s.init(claims, p.hello.fingerprint)
+	s.hint.Store(c.hint)
 	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
 	if drop := c.gate.admit(c.gate.wall(now), claims, s); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
-	w := wire.Welcome{
-		Nonce: p.hello.nonce, Session: s.id, Epoch: 1, ServerNext: 1, ClientNext: 1,
-		Hint: c.hint, Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
-		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
-	}
-	c.gate.random(w.Secret[:])
-	keys := schedule{c.channel.Exporter, p.hello.binding, s.id, p.hello.fingerprint.digest(&c.channel)}
-	if err := c.begin(keys, &w.Secret, 1, config.Window); err != nil {
-		c.gate.forget(s)
+	c.session = s
+	if !c.welcome(now, 1, action != policy.ActionStepUp, c.path) {
+		c.gate.forget(s, audit.DropNone)
+		c.session = nil
 		return c.refuse(audit.DropUnavailable)
 	}
 	if config.AllowBearer {
 		c.current.token = p.token
 	}
-	c.session, c.state, c.since, c.pending = s, live, now, nil
-	c.behaviour.Start(&config.Behaviour, now)
 	c.bind()
-	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
-	clear(w.Secret[:])
 	c.depart(now, action, part)
 	return c.answer.reply, Event{Kind: EventJoined}
+}
+
+// welcome makes c.session live on this connection, from an epoch on, and the WELCOME that says so: with a ticket, if
+// one may be given, that binds whoever shows it to a network.
+func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network netip.Prefix) bool {
+	p, s, config := c.pending, c.session, &c.gate.config
+	c.id, c.binding, c.reports = s.id, p.hello.binding, p.hello.features&wire.FeatureReports != 0
+	w := wire.Welcome{
+		Nonce: p.hello.nonce, Session: s.id, Epoch: number, ServerNext: c.sequence + 1, ClientNext: c.window.Highest() + 1,
+		Features: p.hello.features, Hint: c.hint, Expiry: s.Expires().UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
+	}
+	c.gate.random(w.Secret[:])
+	defer clear(w.Secret[:])
+	if err := c.begin(c.schedule(), &w.Secret, number); err != nil {
+		return false
+	}
+	if ticketed {
+		w.Ticket = c.ticket(&w.Secret, number, s.names.Load(), s.expires.Load(), network)
+	}
+	c.state, c.since, c.pending = live, now, nil
+	c.behaviour.Start(&config.Behaviour, now)
+	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
+	return true
 }
 
 // authorized says whether the claims let the player into the match asked for.

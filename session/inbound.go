@@ -40,7 +40,9 @@ func (c *Conn) judge(now time.Time, env *wire.Envelope) audit.Drop {
 	if drop != audit.DropNone {
 		return drop
 	}
-	c.accept(now, e, seq)
+	if drop := c.accept(now, e, seq); drop != audit.DropNone {
+		return drop
+	}
 	if c.seen != c.bound {
 		if drop := c.strayed(now); drop != audit.DropNone {
 			return drop
@@ -58,24 +60,29 @@ func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, au
 }
 
 // accept is the first state to move: "from here on a copy never counts twice".
-func (c *Conn) accept(now time.Time, e *epoch, seq uint64) {
+func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	c.window.Accept(seq)
 	c.accepted++
 	c.since = now
 	c.badTags = 0
 	if c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		c.answer = nil // the peer has shown that it got it
+		drop = c.settle(now)
 	}
 	if e == c.next {
 		c.session.adopt(c.renewal())
 		c.promote(now)
 	}
+	return drop
 }
 
 // fail is what a datagram that goes no further leads to: mostly nothing.
 func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	if c.state != live {
 		return dropped(drop)
+	}
+	if r := c.resuming; r != nil && r.why != audit.DropNone {
+		return c.lapse(r.why)
 	}
 	switch drop {
 	case audit.DropRevoked, audit.DropExpired:
@@ -117,12 +124,13 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if err != nil {
 			return dropped(audit.DropMalformed)
 		}
+		c.bears = true
 		return Reply{}, Event{Kind: EventData, Payload: b.Payload}
 	case wire.KindPing:
 		if _, err := wire.ParsePing(env.Body); err != nil {
 			return dropped(audit.DropMalformed)
 		}
-		return Reply{Kind: wire.KindPong, Body: env.Body}, Event{}
+		return c.pongOf(env.Body), Event{}
 	case wire.KindRenew:
 		return c.renew(now, env)
 	case wire.KindClose:

@@ -84,9 +84,9 @@ type epoch struct {
 }
 
 // newEpoch returns an epoch after init.
-func (s *schedule) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
+func (s schedule) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
 	e := new(epoch)
-	return e, e.init(s, secret, number, isClient)
+	return e, e.init(&s, secret, number, isClient)
 }
 
 // init derives both directions' keys as seen from one end.

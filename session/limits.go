@@ -37,10 +37,10 @@ const (
 	// retryAfter is what a client is told that is refused for lack of room.
 	retryAfter = time.Second
 
-	// maxUsedTokens bounds the memory of identity tokens that opened a session
-	// (about 20 MB when full). When it is full newcomers are refused: to forget
-	// one would let a stolen token in.
-	maxUsedTokens = 1 << 18
+	// maxRemembered bounds the memory of used identity tokens and tickets (about
+	// 20 MB when full). When it is full newcomers are refused: to forget one would
+	// let a stolen one in.
+	maxRemembered = 1 << 18
 
 	// revocationLife is how long a revocation of a player or of a token is
 	// remembered: until the longest token that it concerns has expired.
@@ -49,8 +49,12 @@ const (
 	// noticeInterval is how often a NOTICE is repeated until it is obeyed.
 	noticeInterval = time.Second
 
-	// minUsedLife is the least time in which used tokens are remembered together.
-	minUsedLife = time.Minute
+	// maxSequence is the highest number with which a direction may go on: a client
+	// that claims more has not sent so many.
+	maxSequence = 1 << 62
+
+	// minRemembered is the least time in which they are remembered together.
+	minRemembered = time.Minute
 
 	// firstRetransmit and maxRetransmit pace what a client repeats until it is
 	// answered: HELLO and RENEW. Each repetition doubles the wait.
@@ -60,6 +64,19 @@ const (
 	// minRetransmit is the shortest wait of a RENEW whose session is about to
 	// expire.
 	minRetransmit = 50 * time.Millisecond
+
+	// DefaultProbe is how long the server may be silent while payloads flow, before
+	// the client asks whether it is there: fifteen snapshots at 60 Hz.
+	DefaultProbe = 250 * time.Millisecond
+
+	// flowTime is how long after a payload more are expected.
+	flowTime = time.Second
+
+	// probeInterval is how soon a PING is followed by the next one that has not been
+	// answered, and lostTime how long none of them may be until the path counts as
+	// lost: three may be lost on a path that is only bad.
+	probeInterval = 200 * time.Millisecond
+	lostTime      = 500 * time.Millisecond
 
 	// DefaultKeepAlive is the client's silence after which it sends a PING: it
 	// must stay well below DefaultIdle and below the 30 s after which many

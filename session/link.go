@@ -37,18 +37,16 @@ type link struct {
 	sequence uint64                // last one sent
 
 	isClient bool
+	binding  byte // constant once the session has begun
 	overlap  time.Duration
-	schedule schedule // constant once the session has begun
 }
 
-// begin starts the session's first epoch.
-func (l *link) begin(s schedule, secret *[32]byte, number uint32, window int) error {
-	l.schedule = s
+// begin starts the session's first epoch on this connection. Window and sequence are as they should be.
+func (l *link) begin(s schedule, secret *[32]byte, number uint32) error {
 	if err := l.first.init(&s, secret, number, l.isClient); err != nil {
 		return err
 	}
-	l.id = s.session
-	l.window = *replay.NewWindow(window)
+	l.id, l.binding = s.session, s.binding
 	l.current = &l.first
 	l.sending.Store(l.current)
 	return nil

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"time"
 
 	"github.com/sallyport/sallyport/wire"
@@ -50,6 +51,18 @@ func (c *Conn) Challenge(fresh bool) Reply {
 	return Reply{Kind: wire.KindPing, Body: p.challenge.AppendTo(nil)}
 }
 
+// pongOf is the answer to a PING, with the report that the client has asked for.
+func (c *Conn) pongOf(ping []byte) Reply {
+	m := wire.Pong{Data: [8]byte(ping), Report: c.reports}
+	if c.reports {
+		m.Lost = uint32(min(c.lost(), math.MaxUint32))
+	}
+	return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.report[:0])}
+}
+
+// lost is how many of the player's datagrams have not come, or came too late.
+func (c *Conn) lost() uint64 { return c.window.Highest() - c.accepted }
+
 func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePing(body)
 	p := c.probe
@@ -76,7 +89,7 @@ type Stats struct {
 // Stats counts. It belongs to the receiving half, and so to nobody while the
 // sending half is at work on another goroutine.
 func (c *Conn) Stats() Stats {
-	s := Stats{Accepted: c.accepted, Lost: c.window.Highest() - c.accepted, Sent: c.sequence}
+	s := Stats{Accepted: c.accepted, Lost: c.lost(), Sent: c.sequence}
 	if c.probe != nil {
 		s.RTT = c.probe.rtt
 	}

@@ -54,7 +54,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	}
 	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli()}
 	c.gate.random(m.Secret[:])
-	next, err := c.schedule.newEpoch(&m.Secret, m.Epoch, false)
+	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
 	if err != nil {
 		return Reply{}, Event{Kind: EventRefused, Drop: audit.DropUnavailable}
 	}
@@ -63,6 +63,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	}
 	c.next, p.claims = next, claims
 	c.bind() // a fresh token is what a step up asks for
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
 	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}

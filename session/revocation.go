@@ -113,9 +113,6 @@ type revocation struct {
 const never = 1<<63 - 1
 
 func (rs *revocations) add(r *Revocation) error {
-	if rs.entries == nil {
-		rs.entries = make(map[[32]byte]revocation)
-	}
 	key, now := revocationKey(r.Kind, r.Issuer, r.Value), r.Time.UnixNano()
 	e := revocation{never, r.Time.Add(revocationLife).UnixNano()}
 	switch r.Kind {
@@ -124,12 +121,20 @@ func (rs *revocations) add(r *Revocation) error {
 	case RevokeKey, RevokeBuild:
 		e.ends = never
 	}
-	old, known := rs.entries[key]
-	if !known && len(rs.entries) >= rs.most && !rs.prune(now) {
+	if _, known := rs.entries[key]; !known && len(rs.entries) >= rs.most && !rs.prune(now) {
 		return ErrRevocationsFull
 	}
-	rs.entries[key] = revocation{max(e.at, old.at), max(e.ends, old.ends)}
+	rs.restore(key, e)
 	return nil
+}
+
+// restore remembers an entry beside what is known already.
+func (rs *revocations) restore(key [32]byte, e revocation) {
+	if rs.entries == nil {
+		rs.entries = make(map[[32]byte]revocation)
+	}
+	old := rs.entries[key]
+	rs.entries[key] = revocation{max(e.at, old.at), max(e.ends, old.ends)}
 }
 
 // prune forgets what has expired; false if that makes no room.

@@ -15,10 +15,12 @@ type Session struct {
 	// revoked is the one word that anybody may set and every datagram reads.
 	revoked atomic.Bool
 	expires atomic.Int64          // Unix ns, the leeway not included
+	hint    atomic.Uint32         // of the connection that it lives on
 	names   atomic.Pointer[names] // of the newest identity token
 
 	// Constant once the session has begun.
 	id              uint32
+	name            [16]byte
 	issuer, subject string
 	scope           string
 	fingerprint     Fingerprint
@@ -42,17 +44,31 @@ func together(parts ...string) []string {
 	return parts
 }
 
-// names are what a token can be revoked by.
-type names struct{ token, signIn, key string }
+// names are what a token can be revoked by, and when it was issued: Unix ms, 0 if it does not say.
+type names struct {
+	token, signIn, key string
+	issued             int64
+}
+
+func namesOf(claims *token.Claims) *names {
+	all := together(claims.ID, claims.SignIn, claims.KeyID)
+	n := &names{token: all[0], signIn: all[1], key: all[2]}
+	if !claims.IssuedAt.IsZero() {
+		n.issued = claims.IssuedAt.UnixMilli()
+	}
+	return n
+}
 
 // adopt takes over what a newer identity token says.
 func (s *Session) adopt(claims *token.Claims) {
-	all := together(claims.ID, claims.SignIn, claims.KeyID)
-	s.names.Store(&names{all[0], all[1], all[2]})
+	s.names.Store(namesOf(claims))
 	s.expires.Store(claims.Expires.UnixNano())
 }
 
-// ID is the session's id on the wire: never 0, unique on its server.
+// Name is the session's own, 16 random bytes: the same on every connection and every server on which it goes on.
+func (s *Session) Name() [16]byte { return s.name }
+
+// ID is the session's id on the wire: never 0, unique on its server, and another one where the session goes on elsewhere.
 func (s *Session) ID() uint32 { return s.id }
 
 // Issuer and Subject together say who the player is.

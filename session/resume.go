@@ -1,0 +1,187 @@
+package session
+
+import (
+	"crypto/subtle"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// resumption is a session that goes on here by its ticket, until the first datagram shows that its player has got the
+// WELCOME: "A ticket is used up by the first datagram that is accepted on the connection that it has opened."
+type resumption struct {
+	ticket *resume.Ticket
+	former *Conn      // where the session lives until then; nil if nowhere on this server
+	why    audit.Drop // it does not go on here
+}
+
+// present looks at the ticket of a HELLO, as far as it concerns this connection alone.
+func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event) {
+	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.wall(now), m.Ticket)
+	p := c.pending
+	switch {
+	case err != nil, t.Binding != m.Binding, !resume.Proven(&t.Key, m.Binding, &c.channel.Exporter, body),
+		m.NextSend > maxSequence, m.NextReceive > maxSequence:
+		clear(t.Key[:])
+		return c.refuse(audit.DropTicket)
+	}
+	clear(t.Key[:])
+	p.ticket, p.claims = &t, claimsOf(&t)
+	p.claims.Platform, p.claims.Build = p.hello.fingerprint.Platform, p.hello.fingerprint.Build
+	digest := p.hello.fingerprint.digest(&c.channel)
+	switch {
+	case subtle.ConstantTimeCompare(digest[:], t.Digest[:]) != 1:
+		reply, ev := c.refuse(audit.DropFingerprint)
+		if t.Certificate != c.channel.HasCertificate {
+			ev.Part = policy.PartCertificate
+		}
+		return reply, ev
+	case p.hello.scope != "" && p.hello.scope != t.Scope:
+		return c.refuse(audit.DropScope)
+	}
+	if former := c.gate.resident(&t); former != nil {
+		return Reply{}, Event{Kind: EventResume, Hint: former.hint.Load()}
+	}
+	return Reply{}, Event{Kind: EventResume}
+}
+
+// Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
+// and its receiving half belongs to the same goroutine. The caller owns the sending halves of both as well.
+//
+// With a former the session goes on there until the first datagram is accepted here; see Resuming.
+func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
+	p := c.pending
+	if c.state != verifying || p == nil || p.ticket == nil {
+		return Reply{}, Event{}
+	}
+	t := p.ticket
+	if former != nil && (former.state != live || former.session.name != t.Name) {
+		former = nil
+	}
+	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	if former == nil && !c.authorized(p.claims, p.hello.scope) {
+		return c.refuse(audit.DropScope)
+	}
+	s, drop := c.reopen(now, t, former)
+	if drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	action, part := c.strays(t.Network, s)
+	if action == policy.ActionRequire {
+		reply, ev := c.refuse(audit.DropFingerprint)
+		ev.Part = part
+		return reply, ev
+	}
+	if former == nil {
+		if drop := c.gate.readmit(s); drop != audit.DropNone {
+			return c.refuse(drop)
+		}
+	}
+	c.session = s
+	c.follow(p, former)
+	if !c.welcome(now, t.Epoch+1, action != policy.ActionStepUp, t.Network) {
+		if former == nil {
+			c.gate.forget(s, audit.DropNone)
+		}
+		c.session = nil
+		return c.refuse(audit.DropUnavailable)
+	}
+	c.resuming = &resumption{ticket: t, former: former}
+	c.bound, c.seen = c.digest(t.Network), c.digest(c.path) // the first datagram is judged by what they differ in
+	if former != nil {
+		return c.answer.reply, Event{}
+	}
+	s.hint.Store(c.hint)
+	return c.answer.reply, Event{Kind: EventResumed}
+}
+
+// reopen is the session that goes on: the former one's, or one like it.
+func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
+	if former != nil {
+		return former.session, former.session.dead(c.gate.wall(now), 0)
+	}
+	s := &c.own
+	s.init(c.pending.claims, c.pending.hello.fingerprint)
+	s.id, s.name = t.Session, t.Name
+	return s, audit.DropNone
+}
+
+// strays judges the network that the player comes from now by the one that the ticket is bound to.
+func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
+	bound, seen := c.printOf(s, network), c.printOf(s, c.path)
+	return c.gate.config.Fingerprint.Judge(&bound, &seen)
+}
+
+// follow goes on with both directions' numbers: "for each direction the larger of stated and known holds".
+func (c *Conn) follow(p *pending, former *Conn) {
+	next := max(p.hello.send, p.ticket.ClientNext)
+	c.sequence = p.hello.receive - 1
+	if former != nil {
+		next = max(next, former.window.Highest()+1)
+		c.sequence = max(c.sequence, former.sequence)
+	}
+	c.window.Skip(next - 1)
+	if former == nil {
+		c.accepted = next - 1
+	}
+}
+
+// Resuming says whether the session lives elsewhere until the first datagram is accepted here. It belongs to the
+// receiving half.
+func (c *Conn) Resuming() bool { return c.resuming != nil && c.resuming.former != nil }
+
+// settle is called with the first accepted datagram: from here on the session lives here, and its ticket is used up.
+func (c *Conn) settle(now time.Time) audit.Drop {
+	r := c.resuming
+	if r == nil {
+		return audit.DropNone
+	}
+	if f := r.former; f != nil && f.state != live {
+		r.why = f.why // it has ended meanwhile
+	} else {
+		r.why = c.gate.spend(c.gate.wall(now), r.ticket)
+	}
+	if r.why != audit.DropNone {
+		return r.why
+	}
+	c.resuming = nil
+	if claims := claimsOf(r.ticket); claims.Expires.UnixNano() > c.session.expires.Load() {
+		c.session.adopt(claims)
+	}
+	c.session.hint.Store(c.hint)
+	if r.former != nil {
+		c.inherit(r.former)
+	}
+	return audit.DropNone
+}
+
+// lapse ends a connection to which its session has not come.
+func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
+	if reason, ok := reasons[why]; ok {
+		return c.close(why, reason)
+	}
+	return c.close(why, wire.ReasonTicket)
+}
+
+// inherit takes over from the former connection what is the session's, and ends it without a word.
+func (c *Conn) inherit(f *Conn) {
+	c.accepted += f.accepted
+	c.behaviour = f.behaviour
+	if d := f.doubt; d != nil && !d.until.IsZero() && c.seen != c.bound {
+		c.doubt = d // a step up is owed wherever the player goes
+	}
+	f.state, f.why = closed, audit.DropState
+	f.end()
+	f.partial.parts = nil
+	f.pending, f.answer, f.doubt = nil, nil, nil
+}
+
+// Follow bumps the sending half's numbers after the former connection has sent its last: none is used twice. It belongs
+// to the owner of both sending halves.
+func (c *Conn) Follow(former *Conn) { c.sequence = max(c.sequence, former.sequence) }

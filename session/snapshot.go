@@ -1,0 +1,160 @@
+package session
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Save fills in of r what is the session's, for another process to go on with it. It is false for a session that is not
+// handed over: one whose player has not answered WELCOME yet, or carries the identity token in every datagram. The
+// caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
+func (c *Conn) Save(r *resume.Session) bool {
+	if c.state != live || c.bears || c.resuming != nil || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+		return false
+	}
+	s := c.session
+	r.ID, r.Name, r.Hint = s.id, s.name, c.hint
+	r.Binding, r.Reports, r.Thumbprint, r.HasCertificate = c.binding, c.reports, c.channel.Thumbprint, c.channel.HasCertificate
+	if c.binding == wire.BindingExporter {
+		r.Exporter = c.channel.Exporter
+	}
+	if c.seen == c.bound {
+		r.Network = c.path // else the player owes a step up, and will again
+	}
+	r.Platform, r.Build = s.fingerprint.Platform, s.fingerprint.Build
+	r.Issuer, r.Subject, r.Scope = s.issuer, s.subject, s.scope
+	r.Sequence, r.Accepted, r.Window = c.sequence, c.accepted, &c.window
+	r.Standing = standing(s.names.Load(), s.Expires())
+	r.Epoch, r.In, r.Out = c.current.number, c.current.in.key, c.current.out.key
+	return c.next == nil || c.saveNext(r)
+}
+
+// saveNext adds the epoch that has been made, and that nothing has come in.
+func (c *Conn) saveNext(r *resume.Session) bool {
+	m, err := wire.ParseRenewed(c.answer.reply.Body)
+	claims := c.pending.claims
+	r.Next = &resume.NextEpoch{Digest: c.answer.digest, Secret: m.Secret, Standing: standing(namesOf(claims), claims.Expires)}
+	return err == nil
+}
+
+func standing(n *names, expires time.Time) resume.Standing {
+	return resume.Standing{Expires: expires.UnixMilli(), Issued: n.issued, TokenID: n.token, SignIn: n.signIn, KeyID: n.key}
+}
+
+// Restore makes a zero Conn the machine of a session that another process has saved, and says why not. r is not kept.
+// From then on it must not be copied.
+func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
+	ch := Channel{Exporter: r.Exporter, Thumbprint: r.Thumbprint, HasCertificate: r.HasCertificate}
+	c.Init(g, now, ch, r.Addr.Addr())
+	s := &c.own
+	claims := savedClaims(r, &r.Standing)
+	s.init(claims, Fingerprint{r.Platform, r.Build})
+	s.id, s.name = r.ID, r.Name
+	s.hint.Store(r.Hint)
+	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
+		return drop
+	}
+	if drop := g.restore(g.wall(now), claims, s); drop != audit.DropNone {
+		return drop
+	}
+	c.session, c.state, c.hint, c.ticketed = s, live, r.Hint, g.config.FleetKeys.Enabled()
+	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
+	c.window, c.sequence, c.accepted = *r.Window, r.Sequence, r.Accepted
+	c.first.number = r.Epoch
+	c.first.in.init(r.In[:])
+	c.first.out.init(r.Out[:])
+	c.current = &c.first
+	c.sending.Store(c.current)
+	c.behaviour.Start(&g.config.Behaviour, now)
+	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
+	if r.Next != nil {
+		c.restoreNext(r)
+	}
+	return audit.DropNone
+}
+
+// restoreNext makes the next epoch again, and the same RENEWED but for its ticket.
+func (c *Conn) restoreNext(r *resume.Session) {
+	claims := savedClaims(r, &r.Next.Standing)
+	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires}
+	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
+	if err != nil {
+		return
+	}
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), r.Network)
+	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims}
+	c.answer = &answer{r.Next.Digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
+	clear(m.Secret[:])
+}
+
+// savedClaims is what is still known of an identity token.
+func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
+	return claimsOf(&resume.Ticket{
+		Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope,
+		TokenID: of.TokenID, SignIn: of.SignIn, KeyID: of.KeyID, Expires: of.Expires, Issued: of.Issued,
+	})
+}
+
+// restore lets a session in that has lived in another process, under the id that its player knows.
+func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case len(g.sessions) >= g.config.MaxSessions:
+		return audit.DropFull
+	case g.revoked.concern(now, claims, s.fingerprint.Build):
+		return audit.DropRevoked
+	case g.sessions[s.id] != nil:
+		return audit.DropSession
+	}
+	g.sessions[s.id] = s
+	return audit.DropNone
+}
+
+// Save writes what must not come again, and what has been revoked, for the process that goes on with the sessions.
+func (g *Gate) Save(w *resume.Writer) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, generation := range []struct {
+		keys map[[32]byte]audit.Drop
+		ends time.Time
+	}{{g.memory.young, g.memory.youngEnds}, {g.memory.old, g.memory.oldEnds}} {
+		for key, why := range generation.keys {
+			e := resume.Remembered{Key: key, Why: remembered[why], Expires: generation.ends.UnixMilli()}
+			if err := w.Remember(e); err != nil {
+				return err
+			}
+		}
+	}
+	for key, r := range g.revoked.entries {
+		if err := w.Revoke(resume.Revoked{Key: key, At: r.at, Ends: r.ends}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Restore takes over what another process has saved.
+func (g *Gate) Restore(s *resume.Snapshot) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range s.Remembered {
+		why := audit.DropTicket
+		for drop, code := range remembered {
+			if code == e.Why {
+				why = drop
+			}
+		}
+		g.memory.keep(e.Key, time.UnixMilli(e.Expires), why)
+	}
+	for _, e := range s.Revoked {
+		g.revoked.restore(e.Key, revocation{e.At, e.Ends})
+	}
+}
+
+// remembered are the reasons of the memory as a snapshot has them.
+var remembered = map[audit.Drop]uint8{audit.DropUsed: 1, audit.DropTicket: 2, audit.DropRevoked: 3}
