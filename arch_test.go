@@ -37,11 +37,14 @@ var imports = map[string][]string{
 	"handshake/internal/engine":     {"handshake", "record", "github.com/pion/logging"},
 	"handshake/internal/enginetest": {"handshake", "record"},
 
-	"session/internal/resume": {"wire", "replay", "audit", "token"},
+	"fleetkey":        {},
+	"internal/resume": {"wire", "replay", "fleetkey"},
 
-	"session": {"wire", "replay", "policy", "audit", "token", "internal/prefetch"},
+	"session": {
+		"wire", "replay", "policy", "audit", "token", "fleetkey", "internal/prefetch", "internal/resume",
+	},
 	"transport": {
-		"wire", "replay", "policy", "audit", "token", "record", "session",
+		"wire", "replay", "policy", "audit", "token", "fleetkey", "record", "session", "internal/resume",
 		"handshake", "handshake/pion2", "handshake/pion3", "internal/addrtable", "golang.org/x/sys",
 	},
 	"nakamabridge": {"wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},

@@ -1,6 +1,8 @@
 package testkit
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"regexp"
 	"strconv"
@@ -8,10 +10,13 @@ import (
 	"testing"
 )
 
-// Protocol is PROTOCOL.md, for the tests of a package that lies directly in the module's folder.
+// Protocol is PROTOCOL.md, for the tests of a package that lies one or two folders below it.
 func Protocol(t testing.TB) string {
 	t.Helper()
 	b, err := os.ReadFile("../PROTOCOL.md")
+	if errors.Is(err, fs.ErrNotExist) {
+		b, err = os.ReadFile("../../PROTOCOL.md")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

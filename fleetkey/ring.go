@@ -1,0 +1,87 @@
+package fleetkey
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Ring is the keys that a server has: the first one seals, all of them open. The
+// zero Ring, like a nil one, has none: nothing is resumed. It is safe for
+// concurrent use; who seals or opens takes no lock. The package comment says how
+// keys are changed.
+type Ring struct {
+	keys atomic.Pointer[[]Key] // constant once stored
+	mu   sync.Mutex            // held by Rotate
+}
+
+// NewRing returns a ring after Set.
+func NewRing(keys ...Key) (*Ring, error) {
+	r := new(Ring)
+	if err := r.Set(keys...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Set puts keys, at most 8 with different ids, in place of those there were.
+// The first seals. Without any, nothing is resumed. The error matches ErrKey,
+// and then nothing has changed.
+func (r *Ring) Set(keys ...Key) error {
+	if len(keys) > maxKeys {
+		return refuse("there are more than 8")
+	}
+	for i, k := range keys {
+		same := func(o Key) bool { return o.ID() == k.ID() }
+		if k.ID() == 0 || slices.ContainsFunc(keys[:i], same) {
+			return refuse("one is empty, or two have the same id")
+		}
+	}
+	keys = slices.Clone(keys)
+	r.keys.Store(&keys)
+	return nil
+}
+
+// Rotate makes next seal, whether the ring knew it or not. The key that sealed
+// until now still opens; all others are forgotten. The error matches ErrKey, and
+// then nothing has changed.
+func (r *Ring) Rotate(next Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys := []Key{next}
+	if old, ok := r.First(); ok {
+		keys = append(keys, old)
+	}
+	return r.Set(keys...)
+}
+
+// Enabled says whether there is a key.
+func (r *Ring) Enabled() bool { return len(r.all()) > 0 }
+
+// First returns the key that seals, and whether there is one.
+func (r *Ring) First() (Key, bool) {
+	if all := r.all(); len(all) > 0 {
+		return all[0], true
+	}
+	return Key{}, false
+}
+
+// Find returns the key that is named id, and whether there is one.
+func (r *Ring) Find(id uint32) (Key, bool) {
+	for _, k := range r.all() {
+		if k.ID() == id {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+func (r *Ring) all() []Key {
+	if r == nil {
+		return nil
+	}
+	if keys := r.keys.Load(); keys != nil {
+		return *keys
+	}
+	return nil
+}

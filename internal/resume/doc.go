@@ -1,0 +1,14 @@
+// Package resume is the sealed bytes by which a session outlives its connection, its server and its process, as
+// PROTOCOL.md 8 has them:
+//
+//	a player's connection breaks                       a process is replaced
+//	   WELCOME, RENEWED ── Ticket.Seal ─▶ client          stops sending
+//	                                        │             NewWriter: Add, Remember, Revoke; Close
+//	   new connection                       │                │
+//	   HELLO ◀── the ticket, and Prove ─────┘             file, good for 30 s
+//	   OpenTicket, Proven: the same session               Read: the same sessions, no handshake
+//
+// It reads and writes, and decides nothing: whether a ticket has been used, a session has ended or a token is revoked is
+// what its caller remembers. Only the fleet's servers have the keys of [fleetkey.Ring], so what opens was written here;
+// everything else is refused with one error for any reason.
+package resume

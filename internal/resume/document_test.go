@@ -1,0 +1,156 @@
+package resume
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/internal/testkit"
+)
+
+// These tests hold PROTOCOL.md and the code together.
+
+// Every byte map in a comment stands in PROTOCOL.md 8, line for line.
+func TestDocumentHasMaps(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^//\t(?:offset )?size\n(?://\t.*\n)+`).FindAllString(string(source), -1) {
+			maps++
+			if m = strings.ReplaceAll(m, "//\t", ""); !strings.Contains(testkit.Section(t, "8"), "```text\n"+m+"```\n") {
+				t.Errorf("%s: PROTOCOL.md lacks the map\n%s", file, m)
+			}
+		}
+	}
+	if maps != 8 {
+		t.Errorf("found %d maps, want 8", maps)
+	}
+}
+
+// What the tests quote stands in the section that they name.
+func TestQuotes(t *testing.T) {
+	words := func(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "*", "")), " ") }
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range regexp.MustCompile(`"([^"]+)"\s+(?:// )?PROTOCOL\.md ([0-9.]*[0-9])`).FindAllStringSubmatch(string(source), -1) {
+			found++
+			if !strings.Contains(words(testkit.Section(t, q[2])), words(strings.ReplaceAll(q[1], "\n// ", " "))) {
+				t.Errorf("%s: section %s does not say %q", file, q[2], q[1])
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("found %d quotations", found)
+	}
+}
+
+// block is a vector of PROTOCOL.md 15.4: values by label, without the length or
+// the field's head in front of a name, and paragraphs as they are, in hex.
+type block struct {
+	values     map[string]string
+	paragraphs []string
+}
+
+var (
+	docBlock = regexp.MustCompile("(?s)\\*\\*(ticket|proof) \\d+\\*\\*\n\n```text\n(.*?)```")
+	docLine  = regexp.MustCompile(`(?m)^([0-9a-f]+) +([^:\n]+)(?:: (.*))?$`)
+)
+
+func readBlocks(t *testing.T) (tickets, proofs []block) {
+	t.Helper()
+	for _, found := range docBlock.FindAllStringSubmatch(testkit.Section(t, "15.4"), -1) {
+		b, label := block{values: map[string]string{}}, ""
+		for paragraph := range strings.SplitSeq(found[2], "\n\n") {
+			var whole strings.Builder
+			for _, line := range docLine.FindAllStringSubmatch(paragraph, -1) {
+				if whole.WriteString(line[1]); line[2] != "..." {
+					label = line[2]
+				}
+				if name, err := strconv.Unquote(line[3]); err == nil {
+					b.values[label+" as text"] = name
+				}
+				b.values[label] += line[1]
+			}
+			b.paragraphs = append(b.paragraphs, whole.String())
+		}
+		if len(b.paragraphs) != 3 {
+			t.Fatalf("%d paragraphs in\n%s", len(b.paragraphs), found[0])
+		}
+		if found[1] == "ticket" {
+			tickets = append(tickets, b)
+		} else {
+			proofs = append(proofs, b)
+		}
+	}
+	return tickets, proofs
+}
+
+// name is a value that stands behind its length, as the document spells it too.
+func (b *block) name(t *testing.T, label string) string {
+	t.Helper()
+	bytes := unhex(b.values[label])
+	name := string(bytes[2:])
+	if len(name) != int(bytes[0])<<8|int(bytes[1]) {
+		t.Errorf("%s has %d bytes, and says %x", label, len(name), bytes[:2])
+	}
+	if label == "network prefix" && name != "" {
+		var p netip.Prefix
+		if err := p.UnmarshalBinary([]byte(name)); err != nil {
+			t.Error(err)
+		}
+		name = p.String()
+	}
+	if text := b.values[label+" as text"]; text != name {
+		t.Errorf("%s is %q, and explained as %q", label, name, text)
+	}
+	return name
+}
+
+// What PROTOCOL.md 15.4 says, read line by line, is what the file says.
+func TestVectorsOfDocument(t *testing.T) {
+	tickets, proofs := readBlocks(t)
+	var got resumeVectors
+	for _, b := range tickets {
+		v := b.values
+		got.Tickets = append(got.Tickets, ticketVector{
+			v["fleet key id"], v["fleet key"], v["nonce"], v["flags"] == "01", v["binding mode"], v["epoch"],
+			v["session id"], v["expiry"], v["client next"], v["issued"], v["session name"], v["resumption key"], v["digest"],
+			b.name(t, "network prefix"), b.name(t, "issuer"), b.name(t, "subject"), b.name(t, "token id"),
+			b.name(t, "sign-in id"), b.name(t, "key id"), b.name(t, "scope"), b.paragraphs[1], v["ticket"],
+		})
+	}
+	for i, b := range proofs {
+		v := b.values
+		head := "field ticket"
+		hello := strings.Replace(b.paragraphs[1], v[head], v[head]+got.Tickets[i].Ticket, 1)
+		body := hello + b.paragraphs[2]
+		got.Proofs = append(got.Proofs, proofVector{v["secret"], v["resumption key"], v["binding mode"], v["exporter"], hello, v["proof"], body})
+		if want := hex.EncodeToString([]byte{0xff, 0, 32}); v["field proof"] != want {
+			t.Errorf("proof %d: the field begins with %s, want %s", i+1, v["field proof"], want)
+		}
+	}
+	if want := readResume(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("PROTOCOL.md has\n%+v\nthe file\n%+v", got, want)
+	}
+}

@@ -1,0 +1,34 @@
+package resume
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+const (
+	// maxTicketContent leaves 351 bytes for names and network prefix: those of
+	// Amazon Cognito take 260 to 300.
+	maxTicketContent = wire.MaxTicket - ticketOverhead
+
+	// SnapshotLife is how long a snapshot is good: a process starts in a few
+	// seconds, and after 30 s of silence clients have given up.
+	SnapshotLife = 30 * time.Second
+
+	// maxChunk is the longest plaintext of a snapshot's chunk in bytes.
+	maxChunk = 64 << 10
+
+	// maxChunks bounds a snapshot to 256 MiB, half a million sessions.
+	maxChunks = 4096
+
+	// maxText is the longest text of a session in bytes, the same as the longest
+	// scope that a token may have: an entry always fits a chunk.
+	maxText = 1024
+
+	// newestSeen is how many of a window's newest numbers a snapshot has one by
+	// one, 2 s at 128 Hz; older ones count as seen.
+	newestSeen = 256
+
+	// maxShared is how many texts of a snapshot have a number.
+	maxShared = 1<<16 - 1
+)

@@ -1,0 +1,129 @@
+package resume
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/fleetkey"
+)
+
+// A snapshot hands all live sessions of a process to the one that takes its
+// place, so that players go on without a handshake:
+//
+//	offset size
+//	     0   16  "sallyport snap 1"
+//	    16    4  fleet key id
+//	    20    8  made, Unix milliseconds
+//	    28   16  id, random
+//	    44       chunks
+//
+// A chunk, of which only the last one is marked so and nothing follows it:
+//
+//	offset size
+//	     0    4  highest bit: the last chunk; other bits: length of the rest, 16 to 65552
+//	     4       AES-256-GCM of whole entries and its tag (16), without additional data
+//
+// The key is HKDF-SHA256(fleet key, salt = header, "sallyport v1 snapshot"), so
+// each snapshot has its own, and every byte of the header counts. The nonce is
+// the chunk's number (8) from 0 ‖ zeros (3) ‖ 1 for the last chunk, else 0. An
+// entry never crosses from one chunk to the next:
+//
+//	offset size
+//	     0    1  kind: 1 session, 2 what counts once, 3 revocation
+//	     1    2  length of the content
+//	     3       content
+const (
+	snapshotMagic  = "sallyport snap 1"
+	snapshotHeader = len(snapshotMagic) + keyIDLen + 8 + 16
+	lastChunk      = 1 << 31
+
+	entrySession    = 1
+	entryRemembered = 2
+	entryRevoked    = 3
+)
+
+// ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off,
+// too old, of another fleet. Nothing of it counts.
+var ErrSnapshot = errors.New("resume: snapshot refused")
+
+// Snapshot is what one process hands to the next. Each list is in the order in
+// which it was written.
+type Snapshot struct {
+	ID         [16]byte // to be remembered for SnapshotLife: the same snapshot is refused a second time
+	Made       time.Time
+	Sessions   []*Session
+	Remembered []Remembered
+	Revoked    []Revoked
+}
+
+// Remembered is one thing that counts once, or must not come again: its memory
+// goes with the sessions, or a new process would let a used token in again.
+type Remembered struct {
+	Key     [32]byte
+	Why     uint8 // the caller's code
+	Expires int64 // Unix ms, after which it may be forgotten
+}
+
+// Revoked is one revocation, for the new process to refuse what it names.
+type Revoked struct {
+	Key      [32]byte
+	At, Ends int64 // Unix ns: of the revocation, and after which it may be forgotten
+}
+
+// appendTo appends the content of an entry:
+//
+//	offset size
+//	     0   32  key of what counts once
+//	    32    1  why, a code
+//	    33    8  until when it is remembered, Unix milliseconds
+func (e *Remembered) appendTo(dst []byte) []byte {
+	dst = append(append(dst, e.Key[:]...), e.Why)
+	return binary.BigEndian.AppendUint64(dst, uint64(e.Expires))
+}
+
+func parseRemembered(b []byte) (e Remembered, ok bool) {
+	u := unpacker{left: b}
+	u.fill(e.Key[:])
+	e.Why = u.uint8()
+	e.Expires = int64(u.uint64())
+	return e, u.done()
+}
+
+// appendTo appends the content of an entry:
+//
+//	offset size
+//	     0   32  key of what is revoked
+//	    32    8  when it was revoked, Unix nanoseconds
+//	    40    8  until when it is remembered, Unix nanoseconds
+func (e *Revoked) appendTo(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, e.Key[:]...), uint64(e.At))
+	return binary.BigEndian.AppendUint64(dst, uint64(e.Ends))
+}
+
+func parseRevoked(b []byte) (e Revoked, ok bool) {
+	u := unpacker{left: b}
+	u.fill(e.Key[:])
+	e.At, e.Ends = int64(u.uint64()), int64(u.uint64())
+	return e, u.done()
+}
+
+// chunkCipher seals or opens the chunks of one snapshot, each once, in order.
+type chunkCipher struct {
+	aead   cipher.AEAD
+	chunks uint64
+}
+
+func newChunkCipher(key fleetkey.Key, header []byte) (chunkCipher, error) {
+	aead, err := key.Cipher(header, "sallyport v1 snapshot")
+	return chunkCipher{aead: aead}, err
+}
+
+// nonce is that of the next chunk; it is false when a snapshot is too long.
+func (c *chunkCipher) nonce(last bool) (nonce [12]byte, ok bool) {
+	binary.BigEndian.PutUint64(nonce[:], c.chunks)
+	nonce[11] = bits(last)
+	c.chunks++
+	return nonce, c.chunks <= maxChunks
+}

@@ -1,0 +1,85 @@
+package resume
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// shortUUID stands in place of a text's length before the 16 bytes of a UUID.
+const shortUUID = 1<<16 - 1
+
+// appendText appends a text of at most maxText bytes as an item. A UUID of 36
+// characters, in lower case, is its 16 bytes behind shortUUID: that is what most
+// identity providers name players and tokens by.
+func appendText(dst []byte, text string) []byte {
+	id, ok := parseUUID(text)
+	if !ok {
+		return appendItem(dst, text)
+	}
+	return append(binary.BigEndian.AppendUint16(dst, shortUUID), id[:]...)
+}
+
+func (u *unpacker) text() string {
+	n := u.uint16()
+	if n != shortUUID {
+		return string(u.take(int(n)))
+	}
+	var id [16]byte
+	u.fill(id[:])
+	return formatUUID(id)
+}
+
+func formatUUID(id [16]byte) string {
+	text := make([]byte, 0, 36)
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, []byte{b})
+	}
+	return string(text)
+}
+
+func parseUUID(text string) (id [16]byte, ok bool) {
+	if len(text) != 36 {
+		return id, false
+	}
+	digits := text[:8] + text[9:13] + text[14:18] + text[19:23] + text[24:]
+	_, err := hex.Decode(id[:], []byte(digits))
+	return id, err == nil && formatUUID(id) == text
+}
+
+// shared is the text that sessions of one snapshot have in common: issuers,
+// scopes, builds. Where a text comes first it stands behind number 0, and gets
+// the next number from 1, up to 65,535 of them; later its number (2) stands for
+// it.
+type shared struct {
+	numbers map[string]uint16
+	texts   []string
+}
+
+func (n *shared) append(dst []byte, text string) []byte {
+	if number, ok := n.numbers[text]; ok {
+		return binary.BigEndian.AppendUint16(dst, number)
+	}
+	if len(n.numbers) < maxShared {
+		n.numbers[text] = uint16(len(n.numbers) + 1)
+	}
+	return appendText(append(dst, 0, 0), text)
+}
+
+func (n *shared) parse(u *unpacker) string {
+	number := int(u.uint16())
+	if number > 0 {
+		u.require(number <= len(n.texts))
+		if u.bad {
+			return ""
+		}
+		return n.texts[number-1]
+	}
+	text := u.text()
+	if len(n.texts) < maxShared {
+		n.texts = append(n.texts, text)
+	}
+	return text
+}

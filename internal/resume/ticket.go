@@ -1,0 +1,113 @@
+package resume
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// A sealed ticket:
+//
+//	offset size
+//	     0    4  fleet key id
+//	     4   12  nonce, random
+//	    16       AES-256-GCM of the content and its tag (16); the fleet key id is the additional data
+//
+// The key is HKDF-SHA256(fleet key, no salt, "sallyport v1 ticket").
+const (
+	keyIDLen       = 4
+	ticketPrefix   = keyIDLen + 12
+	ticketOverhead = ticketPrefix + 16
+)
+
+var (
+	// ErrTicket is the one answer to a ticket that is refused, whatever the reason.
+	ErrTicket = errors.New("resume: ticket refused")
+
+	// ErrNoTicket means that none can be issued, and that the player goes on
+	// without: no fleet key, one that has sealed 2^32 tickets or was wiped, or
+	// names too long for 512 bytes.
+	ErrNoTicket = errors.New("resume: no ticket can be issued")
+)
+
+// Ticket is what a server has to know of a session to go on with it on another
+// connection, where nobody has heard of it. Platform and build are not in it:
+// HELLO states them again, and Digest holds the client to them and to its
+// certificate. Rate and behaviour begin anew.
+type Ticket struct {
+	Name        [16]byte // of the session: random, the same on all its connections
+	Key         [32]byte // the resumption key, see Key
+	Issuer      string
+	Subject     string
+	TokenID     string
+	SignIn      string // what all tokens of one sign-in share, or empty
+	KeyID       string // of the issuer's key that signed the identity token, or empty
+	Scope       string
+	Binding     byte
+	Certificate bool     // tells which part of a fingerprint differs; Digest decides
+	Digest      [32]byte // PROTOCOL.md 6.2, of the connection it was made on
+	Network     netip.Prefix
+	Epoch       uint32 // from 1
+	Session     uint32 // id on the server that made it, never 0
+	Expires     int64  // Unix ms: that of the identity token
+	Issued      int64  // Unix ms: that of the identity token, 0 if it did not say
+	ClientNext  uint64 // the client's next sequence when the ticket was made, from 1: it never goes on below
+
+	// Use names this one ticket, for the memory of those that were used: session
+	// name, nonce, fleet key id. OpenTicket sets it, Seal takes no notice.
+	Use [32]byte
+}
+
+// Seal appends the sealed ticket, at most wire.MaxTicket bytes, to dst; 12 bytes
+// of random are its nonce. The error is ErrNoTicket, or that of random, and dst
+// is as it was.
+func (t *Ticket) Seal(dst []byte, keys *fleetkey.Ring, random io.Reader) ([]byte, error) {
+	b := t.appendTo(make([]byte, 0, wire.MaxTicket))
+	defer clear(b)
+	key, ok := keys.First()
+	if !ok || len(b) > maxTicketContent || !t.coherent() {
+		return dst, ErrNoTicket
+	}
+	var prefix [ticketPrefix]byte
+	binary.BigEndian.PutUint32(prefix[:], key.ID())
+	if _, err := io.ReadFull(random, prefix[keyIDLen:]); err != nil {
+		return dst, err
+	}
+	sealed, err := key.SealTicket(append(dst, prefix[:]...), prefix[keyIDLen:], b, prefix[:keyIDLen])
+	if err != nil {
+		return dst, ErrNoTicket
+	}
+	return sealed, nil
+}
+
+// OpenTicket opens what Seal has written, if a key of the ring has sealed it and
+// it has not expired. Nothing in the result is part of b. The error is
+// ErrTicket.
+func OpenTicket(keys *fleetkey.Ring, now time.Time, b []byte) (Ticket, error) {
+	if len(b) < ticketOverhead || len(b) > wire.MaxTicket {
+		return Ticket{}, ErrTicket
+	}
+	key, ok := keys.Find(binary.BigEndian.Uint32(b))
+	if !ok {
+		return Ticket{}, ErrTicket
+	}
+	var buf [maxTicketContent]byte
+	defer clear(buf[:])
+	content, err := key.OpenTicket(buf[:0], b[keyIDLen:ticketPrefix], b[ticketPrefix:], b[:keyIDLen])
+	if err != nil {
+		return Ticket{}, ErrTicket
+	}
+	t, ok := parseTicket(content)
+	if !ok || now.UnixMilli() >= t.Expires {
+		return Ticket{}, ErrTicket
+	}
+	copy(t.Use[:], t.Name[:])
+	copy(t.Use[len(t.Name):], b[keyIDLen:ticketPrefix])
+	copy(t.Use[len(t.Use)-keyIDLen:], b)
+	return t, nil
+}

@@ -1,0 +1,76 @@
+package resume
+
+import (
+	"encoding/binary"
+
+	"github.com/sallyport/sallyport/wire"
+)
+
+const ticketVersion = 1
+
+// appendTo appends a ticket's content:
+//
+//	offset size
+//	     0    1  version, 1
+//	     1    1  flags: 1 if the client showed a certificate, else 0
+//	     2    1  binding mode
+//	     3    4  epoch, from 1
+//	     7    4  session id on the server that made it, 0 never
+//	    11    8  expiry of the identity token, Unix milliseconds
+//	    19    8  client next: the client's next sequence when the ticket was made, from 1
+//	    27    8  issued: when the identity token was, Unix milliseconds, 0 if it did not say
+//	    35   16  session name: random, the same on all of the session's connections
+//	    51   32  resumption key (section 8.2)
+//	    83   32  fingerprint digest (section 6.2)
+//	   115       network prefix, issuer, subject, token id, sign-in id, key id, scope: length 2 and value each
+func (t *Ticket) appendTo(dst []byte) []byte {
+	dst = append(dst, ticketVersion, bits(t.Certificate), t.Binding)
+	dst = binary.BigEndian.AppendUint32(dst, t.Epoch)
+	dst = binary.BigEndian.AppendUint32(dst, t.Session)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Expires))
+	dst = binary.BigEndian.AppendUint64(dst, t.ClientNext)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Issued))
+	dst = append(dst, t.Name[:]...)
+	dst = append(dst, t.Key[:]...)
+	dst = append(dst, t.Digest[:]...)
+	dst = appendNetwork(dst, t.Network)
+	for _, s := range t.texts() {
+		dst = appendItem(dst, *s)
+	}
+	return dst
+}
+
+// parseTicket reads the content. Nothing in the result is part of b.
+func parseTicket(b []byte) (t Ticket, ok bool) {
+	u := unpacker{left: b}
+	u.require(u.uint8() == ticketVersion)
+	t.Certificate = u.bits(1)&1 != 0
+	t.Binding = u.uint8()
+	t.Epoch = u.uint32()
+	t.Session = u.uint32()
+	t.Expires = int64(u.uint64())
+	t.ClientNext = u.uint64()
+	t.Issued = int64(u.uint64())
+	u.fill(t.Name[:])
+	u.fill(t.Key[:])
+	u.fill(t.Digest[:])
+	t.Network = u.network()
+	for _, s := range t.texts() {
+		*s = string(u.item())
+	}
+	if !u.done() || !t.coherent() {
+		return Ticket{}, false
+	}
+	return t, true
+}
+
+// texts are the ticket's names, in the order in which they are written.
+func (t *Ticket) texts() [6]*string {
+	return [6]*string{&t.Issuer, &t.Subject, &t.TokenID, &t.SignIn, &t.KeyID, &t.Scope}
+}
+
+// coherent says whether a live session can be like that.
+func (t *Ticket) coherent() bool {
+	return t.Binding <= wire.BindingExporter && t.Epoch > 0 && t.Session > 0 && t.Expires > 0 && t.Issued >= 0 &&
+		t.ClientNext > 0 && t.Issuer != "" && t.Subject != "" && t.TokenID != ""
+}
