@@ -15,10 +15,10 @@ import (
 // top, and the address it lives at. It belongs to its shard; what it seals, to
 // the shard's outbox.
 type association struct {
-	shard  *shard         // constant
+	shard  *shard         // constant once its session has a player
 	addr   netip.AddrPort // changed by the shard, under the outbox's lock
 	hint   uint32         // by which the player is found at another address; constant
-	player *Player        // nil before EventJoined; then it is self
+	player *Player        // nil before EventJoined, or as long as it is another association's
 
 	// What every datagram needs stands together, in one piece of memory: Open and
 	// Handle are the shard's, Seal and Append the outbox's.
@@ -27,10 +27,12 @@ type association struct {
 	match   session.Conn
 	self    Player
 
-	path    *path       // where the player may have gone, nil without
-	flight  *lastFlight // nil when the peer cannot need it any more
-	removal time.Time   // when a closed association goes; zero while its session may live
-	place   int         // in shard.order, unproven or removed
+	stray   *shard       // where its datagrams may still arrive, nil for here
+	before  *association // the one that it takes the place of, until that is settled; see resume.go
+	path    *path        // where the player may have gone, nil without
+	flight  *lastFlight  // nil when the peer cannot need it any more
+	removal time.Time    // when a closed association goes; zero while its session may live
+	place   int          // in shard.order, unproven or removed
 
 	opened, sealed uint64 // by record when last looked at: a half that stands still rests
 }
@@ -111,13 +113,18 @@ func (a *association) rest() {
 	a.sealed = n
 }
 
-// adopt puts an association in its address's place. What was there before has
-// been replaced by its own owner, who has just proved it (RFC 6347 4.2.8).
+// adopt puts an association in its address's place. Who was there before, and can
+// resume, goes on beside it until it is known who has come.
 func (s *shard) adopt(now time.Time, a *association) {
 	if old := s.associations.Get(a.addr); old != nil {
-		s.replace(now, old)
+		if old.player != nil && old.match.Resumable() {
+			a.before = old
+		} else {
+			s.replace(now, old)
+		}
 	}
 	s.associations.Set(a)
+	s.last = nil // it may be one that is not found there any more
 	if a.hint != 0 {
 		s.hints[a.hint] = a
 	}
@@ -125,9 +132,10 @@ func (s *shard) adopt(now time.Time, a *association) {
 	s.order = append(s.order, a)
 }
 
-// remove forgets an association whose session is over.
-func (s *shard) remove(a *association) {
+// detach takes an association out of its shard's tables.
+func (s *shard) detach(a *association) {
 	s.associations.Remove(a)
+	s.vacate(a)
 	if s.hints[a.hint] == a {
 		delete(s.hints, a.hint)
 	}
@@ -137,6 +145,12 @@ func (s *shard) remove(a *association) {
 	s.order[last] = nil
 	s.order = s.order[:last]
 	a.place = removed
+}
+
+// remove forgets an association whose session is over, or goes on elsewhere.
+func (s *shard) remove(a *association) {
+	s.detach(a)
+	s.recall(a)
 	s.out.mu.Lock()
 	a.record.Wipe()
 	s.out.mu.Unlock()

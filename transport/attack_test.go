@@ -20,7 +20,7 @@ func (w *world) envelope(c *Client, payload string) []byte {
 	w.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b, err := c.session.Append(nil, wire.KindData, []byte(payload))
+	b, err := c.line.session.Append(nil, wire.KindData, []byte(payload))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func (w *world) smuggle(c *Client, plaintexts ...[]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, plaintext := range plaintexts {
-		b, err := c.record.Seal(nil, record.ApplicationData, plaintext)
+		b, err := c.line.record.Seal(nil, record.ApplicationData, plaintext)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
@@ -18,36 +19,49 @@ import (
 // Client is a player's end: one session with one server, made by Dial. Its
 // methods are safe for concurrent use.
 type Client struct {
-	config ClientConfig   // constant
-	remote netip.AddrPort // constant
-	socket packetConn     // constant
+	config ClientConfig               // constant
+	remote netip.AddrPort             // constant
+	socket atomic.Pointer[packetConn] // replaced by Rebind, under mu
 
 	ctx    context.Context // done when the client is closed
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // receive loop, fetching of tokens; Close waits
 
-	negotiating *handshake.Conn // constant
-	joined      chan struct{}   // closed with WELCOME
-	ended       chan struct{}   // closed when the session or the attempt is over
-	arrived     chan struct{}   // capacity 1: the inbox is not empty
+	joined  chan struct{} // closed with WELCOME
+	ended   chan struct{} // closed when the session or the attempt is over
+	arrived chan struct{} // capacity 1: the inbox is not empty
+
+	sent atomic.Uint64 // bytes
 
 	mu sync.Mutex
 	// +checklocks:mu
-	record *record.Conn // nil during the handshake
+	line *line // on which the session lives; see client_resume.go
 	// +checklocks:mu
-	session clientMachine
+	next *line // nil unless the session needs another line
 	// +checklocks:mu
-	emit func(kind wire.Kind, body []byte) // say, made once
+	former *line // nil unless there was one a moment ago
 	// +checklocks:mu
-	backlog [][]byte
+	formerUntil time.Time
+	// +checklocks:mu
+	lost bool // the path is, and OnEvent has been told
+	// +checklocks:mu
+	disconnected bool // the server has closed the line
+	// +checklocks:mu
+	retryAt time.Time // no attempt before
+	// +checklocks:mu
+	rekeyAt uint64 // records that a line carries before it is replaced
 	// +checklocks:mu
 	buffer []byte // what is being sealed
+	// +checklocks:mu
+	copy []byte // of what may open under a second key
 	// +checklocks:mu
 	inbox inbox
 	// +checklocks:mu
 	stats ClientStats
 	// +checklocks:mu
-	renewAt time.Time // when to ask for a fresh token; zero while asking
+	renewAt time.Time // when to ask for a fresh token; zero means never
+	// +checklocks:mu
+	fetching bool // a token is being asked for
 	// +checklocks:mu
 	err error // why it is over
 }
@@ -124,32 +138,21 @@ func newClient(config ClientConfig, remote netip.AddrPort) (*Client, error) {
 		}
 	}
 	c := &Client{
-		config: config, remote: remote, socket: newPacketConn(socket),
+		config: config, remote: remote, rekeyAt: record.MaxRecords - rekeyMargin,
 		joined: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1),
 		buffer: make([]byte, 0, bufferLen),
 	}
+	conn := newPacketConn(socket)
+	c.socket.Store(&conn)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.negotiating = handshake.NewConn(false, socket.LocalAddr(), udpAddr(remote), c.write)
+	c.line = c.newLine()
 	c.wg.Go(c.receive)
 	return c, nil
 }
 
-// clientMachine is what a client carries: a *session.Client, or in a DTLSClient
-// nothing but payloads.
-type clientMachine interface {
-	appender
-	Handle(now time.Time, msg []byte) (session.Reply, session.Event)
-	Tick(now time.Time, send func(kind wire.Kind, body []byte)) time.Time
-	Silent(now time.Time) bool
-	Renew(now time.Time, identity []byte) error
-	Close() session.Reply
-	Expires() time.Time
-	MaxPayload() int
-}
-
 // connect negotiates keys, then says HELLO until it is answered.
 func (c *Client) connect(ctx context.Context, identity []byte) error {
-	err := c.negotiate(ctx, c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
+	err := c.negotiate(ctx, c.first(), c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
 		return session.NewClient(now, c.config.Session, c.channel(r), identity)
 	})
 	if err != nil {
@@ -165,56 +168,6 @@ func (c *Client) connect(ctx context.Context, identity []byte) error {
 	}
 }
 
-// channel is what the client's machine has to know of the handshake's result:
-// of certificates, its own.
-func (c *Client) channel(r *handshake.Result) session.Channel {
-	ch := channel(r)
-	ch.HasCertificate, ch.Thumbprint = false, [32]byte{}
-	if cert := c.config.Certificate; cert != nil && r.Shown {
-		ch.HasCertificate, ch.Thumbprint = true, thumbprint(cert.Certificate[0])
-	}
-	return ch
-}
-
-// negotiate agrees on keys, and starts the machine that start returns.
-func (c *Client) negotiate(
-	ctx context.Context, config handshake.Config, start func(time.Time, *handshake.Result) (clientMachine, error),
-) error {
-	result, err := engine.Client(ctx, c.negotiating, &config)
-	switch {
-	case ctx.Err() != nil:
-		return ErrTimeout
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrHandshake, err)
-	}
-	defer result.Secrets.Wipe()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	rc, err := record.New(&result.Secrets, true, result.Next, 0)
-	if err != nil {
-		return err
-	}
-	machine, err := start(now, result)
-	if err != nil {
-		return err
-	}
-	c.begin(now, rc, machine)
-	return nil
-}
-
-// begin starts the record layer and the machine, and looks at what came early.
-//
-// +checklocks:c.mu
-func (c *Client) begin(now time.Time, rc *record.Conn, m clientMachine) {
-	c.record, c.session, c.emit = rc, m, c.say
-	for _, b := range c.backlog {
-		c.datagram(now, b)
-	}
-	c.backlog = nil
-	c.tick(now)
-}
-
 // Send sends payload, at most MaxPayload bytes, which are copied. It never says
 // whether the datagram arrives. After the end of the session it returns a
 // *CloseError or net.ErrClosed.
@@ -224,7 +177,7 @@ func (c *Client) Send(payload []byte) error {
 	if c.err != nil {
 		return c.err
 	}
-	if err := c.send(wire.KindData, payload); err != nil {
+	if err := c.send(c.line, wire.KindData, payload); err != nil {
 		return err
 	}
 	c.stats.Sent++
@@ -262,43 +215,53 @@ func (c *Client) Receive(ctx context.Context, b []byte) (int, error) {
 func (c *Client) MaxPayload() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.session.MaxPayload()
+	return c.line.session.MaxPayload()
 }
 
 // LocalAddr is the address that the client sends from.
-func (c *Client) LocalAddr() net.Addr { return c.socket.LocalAddr() }
+func (c *Client) LocalAddr() net.Addr { return c.socket.Load().LocalAddr() }
 
 // Expires is when the session ends unless it is renewed.
 func (c *Client) Expires() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.session.Expires()
+	return c.line.session.Expires()
 }
 
 // Stats counts.
 func (c *Client) Stats() ClientStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stats
+	s := c.stats
+	s.BytesSent = c.sent.Load()
+	if m := c.line.session; m != nil {
+		of := m.Stats()
+		s.RTT, s.Jitter, s.LostIn, s.LostOut = of.RTT, of.Jitter, of.LostIn, of.LostOut
+	}
+	return s
 }
 
 // Close says goodbye to the server, ends the client, and returns when nothing
 // of it runs any more.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	if c.err == nil && c.session != nil {
-		if r := c.session.Close(); r.Kind != 0 {
-			c.send(r.Kind, r.Body) //nolint:errcheck // a lost datagram
+	if c.err == nil && c.line.session != nil {
+		if r := c.line.session.Close(); r.Kind != 0 {
+			c.send(c.line, r.Kind, r.Body) //nolint:errcheck // a lost datagram
 		}
-		c.alert(record.CloseNotify[:])
+		c.alert(c.line, record.CloseNotify[:])
+	}
+	if c.next != nil {
+		c.abandon()
 	}
 	c.finish(net.ErrClosed)
+	first := c.line.negotiating // if Dial is at work
 	c.mu.Unlock()
 	c.cancel()
-	err := c.socket.Close()
-	c.negotiating.Close() //nolint:errcheck // never fails
+	err := c.socket.Load().Close()
+	first.Close() //nolint:errcheck // never fails
 	c.wg.Wait()
-	c.negotiating.Wait()
+	first.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -321,4 +284,14 @@ func (c *Client) over() error {
 	return c.err
 }
 
-func (c *Client) write(b []byte) { c.socket.write(b, c.remote) }
+func (c *Client) write(b []byte) {
+	c.sent.Add(uint64(len(b)))
+	c.socket.Load().write(b, c.remote)
+}
+
+// first is the line that Dial makes.
+func (c *Client) first() *line {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.line
+}

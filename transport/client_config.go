@@ -55,19 +55,33 @@ func (c *ClientConfig) handshake() handshake.Config {
 
 // ClientEvent is something that happened to a client's session.
 type ClientEvent struct {
-	Kind   session.EventKind // EventJoined, EventRenewed, EventRefused, EventNotice, EventClosed
-	Reason wire.Reason       // EventClosed
-	Notice wire.NoticeCode   // EventNotice
-	Err    error             // EventRefused: no fresh token could be had
+	// Kind is EventJoined, EventRenewed, EventMoved (the server knows the new
+	// address), EventLost (the path is lost, and another connection is being made),
+	// EventResumed (the session goes on by it), EventNotice, EventRefused or
+	// EventClosed.
+	Kind   session.EventKind
+	Reason wire.Reason     // EventClosed
+	Notice wire.NoticeCode // EventNotice
+	Err    error           // EventRefused: no fresh token could be had
 }
 
 var errNoToken = errors.New("transport: ClientConfig.Token is missing: give a function that returns the player's identity token")
 
 // ClientStats is what a client has done since Dial.
 type ClientStats struct {
-	Sent     uint64        // DATA and BEARER
-	Received uint64        // payloads accepted
-	Dropped  uint64        // datagrams that failed a check: not ours, copies, or damaged
-	Overrun  uint64        // payloads that Receive did not take in time
-	RTT      time.Duration // the last one measured, 0 before
+	Sent                     uint64 // DATA and BEARER
+	Received                 uint64 // payloads accepted
+	Dropped                  uint64 // datagrams that failed a check: not ours, copies, or damaged
+	Overrun                  uint64 // payloads that Receive did not take in time
+	BytesSent, BytesReceived uint64 // UDP payloads, handshakes included
+
+	RTT    time.Duration // the last one measured, 0 before
+	Jitter time.Duration // mean difference between one RTT and the next
+
+	// LostIn are datagrams of the server's that have not come, or too late; LostOut
+	// the client's own, as the server said a few seconds ago at most.
+	LostIn, LostOut uint64
+	// Moved and Resumed are how often the server has followed to another address,
+	// and the session has gone on by another connection.
+	Moved, Resumed uint64
 }

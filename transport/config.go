@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -35,7 +36,8 @@ type Config struct {
 	// Verifier judges identity tokens.
 	Verifier Verifier
 
-	// Session says whom to admit and what a session may do.
+	// Session says whom to admit and what a session may do. Where its FleetKeys are
+	// nil the server makes a key of its own: players resume here and nowhere else.
 	Session session.Config
 
 	// ClientAuth asks clients for a certificate: NoClientCert,
@@ -43,6 +45,13 @@ type Config struct {
 	// RequireAndVerifyClientCert.
 	ClientAuth tls.ClientAuthType
 	ClientCAs  *x509.CertPool
+
+	// Snapshot is a file by which sessions outlive the process: Shutdown writes the
+	// live ones there, sealed with Session.FleetKeys, and a Listen within 30 s on
+	// the same address goes on with them. Their players notice nothing but the pause.
+	// Beside it a file with the suffix .taken keeps anybody from taking it twice.
+	// Empty means that Shutdown ends all sessions.
+	Snapshot string
 
 	// Conn is a socket made elsewhere, which the Server then owns; nil means
 	// that Listen makes one.
@@ -76,6 +85,7 @@ var (
 	errKey           = errors.New("transport: the certificate's private key must be ECDSA P-256 or RSA of at least 2048 bits")
 	errVerify        = errors.New("transport: Config.ClientAuth must be NoClientCert, RequestClientCert, RequireAnyClientCert, or RequireAndVerifyClientCert with ClientCAs")
 	errNoVerifier    = errors.New("transport: Config.Verifier is missing: give a token.Verifier with the issuers that you trust")
+	errSnapshotKeys  = errors.New("transport: Config.Snapshot needs Session.FleetKeys: without them no other process could read it")
 	errNegative      = errors.New("transport: MaxHandshakes, MaxUnproven, HandshakeTimeout, Verifications and Shards must not be negative")
 )
 
@@ -104,6 +114,8 @@ func (c *Config) check() error {
 	switch {
 	case c.ClientAuth == tls.VerifyClientCertIfGiven || c.ClientAuth == tls.RequireAndVerifyClientCert && c.ClientCAs == nil:
 		return errVerify
+	case c.Snapshot != "" && !c.Session.FleetKeys.Enabled():
+		return errSnapshotKeys
 	case c.Verifier == nil:
 		return errNoVerifier
 	case c.MaxHandshakes < 0 || c.MaxUnproven < 0 || c.HandshakeTimeout < 0 || c.Verifications < 0 || c.Shards < 0:
@@ -117,6 +129,15 @@ func (c *Config) check() error {
 	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = DefaultHandshakeTimeout
+	}
+	if c.Session.FleetKeys == nil {
+		key, err := fleetkey.Generate()
+		if err != nil {
+			return err
+		}
+		if c.Session.FleetKeys, err = fleetkey.NewRing(key); err != nil {
+			return err
+		}
 	}
 	if c.Audit == nil {
 		c.Audit = discard{}

@@ -48,7 +48,7 @@ func DialDTLS(ctx context.Context, address string, config DTLSConfig) (*DTLSClie
 	d := &DTLSClient{client: client}
 	hs := plain.handshake()
 	hs.MTU, hs.KeyLog = config.MTU, config.KeyLog
-	if err := client.negotiate(ctx, hs, d.machine); err != nil {
+	if err := client.negotiate(ctx, client.first(), hs, d.machine); err != nil {
 		client.Close()
 		return nil, err
 	}
@@ -106,6 +106,26 @@ func (bareClient) Tick(time.Time, func(wire.Kind, []byte)) time.Time { return ti
 
 // Silent implements clientMachine: nobody has said how often the server speaks.
 func (bareClient) Silent(time.Time) bool { return false }
+
+// Lost implements clientMachine: nobody answers.
+func (bareClient) Lost(time.Time) bool { return false }
+
+// Resumable implements clientMachine.
+func (bareClient) Resumable() bool { return false }
+
+// Resume implements clientMachine. There is no session.
+func (bareClient) Resume(time.Time, session.Channel) (*session.Client, error) {
+	return nil, session.ErrNoTicket
+}
+
+// Ask implements clientMachine: nobody answers.
+func (bareClient) Ask() {}
+
+// Stats implements clientMachine.
+func (bareClient) Stats() session.ClientStats { return session.ClientStats{} }
+
+// Renewing implements clientMachine.
+func (bareClient) Renewing() bool { return false }
 
 // Renew implements clientMachine. There is no token.
 func (bareClient) Renew(time.Time, []byte) error { return nil }

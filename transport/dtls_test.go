@@ -242,7 +242,7 @@ func TestDTLSReturnFromSamePort(t *testing.T) {
 	plainly(t, DTLSConfig{}, func(p *plain) {
 		first := p.connect(1)
 		p.talk(first, "first")
-		first.client.socket.Close() // a crash
+		first.client.socket.Load().Close() // a crash
 		first.Close()
 		start := time.Now()
 		second := p.connect(1)

@@ -53,10 +53,14 @@ func isHandshake(b []byte) bool {
 }
 
 // either tries the old keys, then the new ones that wait for their proof. Since
-// opening destroys what it fails on, the second try needs a copy.
+// opening destroys what it fails on, the second try needs a copy; a hint saves it.
 func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
+	if hint, ok := hintOf(b); ok && hint == a.hint {
+		s.records(now, a, b)
+		return
+	}
 	s.scratch = append(s.scratch[:0], b...)
-	if !s.records(now, a, b) {
+	if any, _ := s.open(now, a, b); !any {
 		s.opening(now, o, s.scratch)
 	}
 }
@@ -64,16 +68,32 @@ func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
 // records opens the records of a datagram one by one, and reports whether any
 // was the association's.
 func (s *shard) records(now time.Time, a *association, b []byte) (any bool) {
+	if a.before != nil {
+		return s.between(now, a, b)
+	}
+	return s.opened(now, a, b)
+}
+
+// opened is open, and counts what did not.
+func (s *shard) opened(now time.Time, a *association, b []byte) bool {
+	any, failed := s.open(now, a, b)
+	for range failed {
+		s.drop(audit.DropRecord)
+	}
+	return any
+}
+
+// open reports whether any record was the association's, and how many were not.
+func (s *shard) open(now time.Time, a *association, b []byte) (any bool, failed int) {
 	for len(b) > 0 {
 		rec, rest, ok := record.Next(b)
 		if !ok {
-			s.drop(audit.DropRecord)
-			return any
+			return any, failed + 1
 		}
 		b = rest
 		typ, plaintext, err := a.record.Open(rec)
 		if err != nil {
-			s.drop(audit.DropRecord)
+			failed++
 			continue
 		}
 		if any = true; a.place == unproven {
@@ -91,12 +111,15 @@ func (s *shard) records(now time.Time, a *association, b []byte) (any bool) {
 			}
 		}
 	}
-	return any
+	return any, failed
 }
 
 // envelope hands a record's plaintext to the session, and does what it says.
 func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
 	reply, ev := a.session.Handle(now, plaintext)
+	if a.before != nil {
+		s.settle(now, a)
+	}
 	if ev.Kind == session.EventData && reply.Kind == 0 { // the usual case
 		s.handler.Receive(a.player, ev.Payload)
 		return
@@ -113,7 +136,9 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 	switch ev.Kind {
 	case session.EventVerify:
 		s.verify(now, a, ev.Token)
-	case session.EventJoined:
+	case session.EventResume:
+		s.resume(now, a, ev.Hint)
+	case session.EventJoined, session.EventResumed:
 		s.joined(now, a, ev)
 	case session.EventRenewed:
 		s.record(now, a, audit.Renew, ev)
@@ -133,10 +158,17 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 	}
 }
 
-// alert heeds an alert that has authenticated: the peer's end of the
-// connection is gone.
+// alert heeds an alert that has authenticated: the peer's end of the connection
+// is gone. A session that can be resumed waits for its player.
 func (s *shard) alert(now time.Time, a *association, alert []byte) {
 	if !isFinal(alert) {
+		return
+	}
+	if a.player != nil && a.match.Resumable() {
+		s.out.alert(a, record.CloseNotify[:])
+		s.out.mu.Lock()
+		a.record.Wipe()
+		s.out.mu.Unlock()
 		return
 	}
 	_, ev := a.session.Close(wire.ReasonLeft)

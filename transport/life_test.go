@@ -165,7 +165,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 func TestIdle(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()
-		c := w.dial(1, func(c *ClientConfig) { c.Session.KeepAlive = time.Hour })
+		c := w.dial(1, quietClient)
 		time.Sleep(session.DefaultIdle - time.Second)
 		w.echo(c, "here")
 		start := time.Now()

@@ -60,12 +60,22 @@ func (s *shard) verified(now time.Time, a *association, claims *token.Claims, er
 }
 
 func (s *shard) joined(now time.Time, a *association, ev session.Event) {
+	if old := a.before; old != nil { // somebody else's, or the same player's who begins anew
+		a.before = nil
+		if old.place >= 0 {
+			s.replace(now, old)
+		}
+	}
 	a.player = &a.self
-	a.player.association, a.player.session = a, a.session.Session()
+	a.player.shard, a.player.association, a.player.session = s, a, a.session.Session()
 	if n := s.sessions.Add(1); n > s.peak.Load() {
 		s.peak.Store(n)
 	}
-	s.record(now, a, audit.Accept, ev)
+	decision := audit.Accept
+	if ev.Kind == session.EventResumed {
+		decision = audit.Resume
+	}
+	s.record(now, a, decision, ev)
 	s.players.add(a.player)
 	s.handler.Join(a.player)
 }

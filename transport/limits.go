@@ -63,6 +63,10 @@ const (
 	// tick: 10,000 players at one datagram a tick fit, with room.
 	maxPerTurn = 16384
 
+	// recordSkip is what is added to a record number that another process has left:
+	// no nonce of its last moments is ever used again, whatever it did in them.
+	recordSkip = 4096
+
 	// maxBacklog is how many datagrams wait for a handshake whose engine has
 	// finished but whose keys are not here yet: a few hundred microseconds.
 	maxBacklog = 16
@@ -101,6 +105,22 @@ const (
 
 	// renewRetry is how long a client waits after no fresh token could be had.
 	renewRetry = time.Second
+
+	// renewPatience is how long a RENEW may wait for its answer before another token
+	// is tried.
+	renewPatience = 10 * time.Second
+
+	// attemptTime is how long an attempt at another connection may hear nothing
+	// before a new one is made, and attemptPause how soon after one has failed.
+	attemptTime  = 1500 * time.Millisecond
+	attemptPause = 200 * time.Millisecond
+
+	// formerTime is how long a client listens to the connection before.
+	formerTime = 2 * time.Second
+
+	// rekeyMargin is how many records before the last one a client makes another
+	// connection: eight minutes at 128 Hz.
+	rekeyMargin = 1 << 16
 
 	// clockJump and clockSettle: a wall clock that differs by more than the
 	// first from what has elapsed raises an alarm, and is believed only if it

@@ -97,7 +97,7 @@ func TestPortUnreachable(t *testing.T) {
 	loopback(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1), w.dial(2)
-		a.socket.Close()
+		a.socket.Load().Close()
 		for range 50 {
 			w.server.Broadcast([]byte("into nothing"))
 			time.Sleep(time.Millisecond)

@@ -27,7 +27,7 @@ type opening struct {
 // who comes again from the same one.
 func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 	if !handshake.IsFirstHello(b) || s.closing {
-		if !s.hinted(now, addr, b) {
+		if !s.stray(addr, b) && !s.hinted(now, addr, b) {
 			s.drop(audit.DropSource)
 		}
 		return

@@ -43,6 +43,17 @@ func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
 	return o.envelopeTo(a, netip.AddrPort{}, kind, body)
 }
 
+// payload seals a payload for a player, wherever its session lives.
+func (o *outbox) payload(p *Player, payload []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	err := o.put(p.association, p.association.addr, wire.KindData, payload)
+	if err == nil {
+		o.release()
+	}
+	return err
+}
+
 // envelopeTo does so to another address than the association's, unless addr is
 // none.
 func (o *outbox) envelopeTo(a *association, addr netip.AddrPort, kind wire.Kind, body []byte) error {
@@ -156,6 +167,13 @@ func (o *outbox) close() {
 	defer o.mu.Unlock()
 	o.flushLocked()
 	o.closed = true
+}
+
+// reopen takes a close back.
+func (o *outbox) reopen() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = false
 }
 
 // flush sends what has been collected.

@@ -51,8 +51,8 @@ func (s *shard) hinted(now time.Time, addr netip.AddrPort, b []byte) bool {
 	if !ok {
 		return false
 	}
-	if shards := *s.server.shards.Load(); int(hint&shardMask) != s.index && int(hint&shardMask) < len(shards) {
-		s.cross(shards[hint&shardMask], addr, b)
+	if home := s.server.home(hint); home != nil && home.index != s.index {
+		s.cross(home, addr, b)
 		return true
 	}
 	a := s.hints[hint]
@@ -117,6 +117,8 @@ func (s *shard) answered(now time.Time, a *association) {
 	e := s.decision(now, a, audit.Migrate)
 	e.Previous = previous
 	s.server.config.Audit.Record(e)
+	notice := wire.NoticeBody{Code: wire.NoticeMoved}
+	s.out.envelope(a, wire.KindNotice, notice.AppendTo(nil)) //nolint:errcheck // a lost datagram
 }
 
 // crossing is a datagram that the kernel gave to another shard than its

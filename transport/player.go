@@ -18,29 +18,38 @@ type Player struct {
 	// to the goroutine that calls the Handler for this player.
 	Value any
 
+	shard   *shard           // constant: a session stays on its shard
+	session *session.Session // constant
+	gone    atomic.Bool
+	place   int // in players.list
+
+	// The connection on which the session lives. Changed by the shard's turn, under
+	// the outbox's lock; so the turn reads it without.
 	association *association
-	session     *session.Session
-	gone        atomic.Bool
-	place       int // in players.list
 }
 
 // Session says who the player is and until when.
 func (p *Player) Session() *session.Session { return p.session }
 
 // Addr is the address that the player's datagrams come from.
-func (p *Player) Addr() netip.AddrPort { return p.association.where() }
+func (p *Player) Addr() netip.AddrPort {
+	p.shard.out.mu.Lock()
+	defer p.shard.out.mu.Unlock()
+	return p.association.addr
+}
 
 // Send sends payload, at most wire.MaxBody bytes, which are copied. It goes out
 // with the end of the turn or the next Flush; Send never waits for the network,
 // and never says whether the datagram arrives.
 //
 // It returns ErrGone when the player has left, session.ErrTooLarge, or
-// record.ErrExhausted after 2^24 datagrams on one connection.
+// record.ErrExhausted when the player's connection has ended, or has carried 2^24
+// datagrams, and the player has not come back by another.
 func (p *Player) Send(payload []byte) error {
 	if p.gone.Load() {
 		return ErrGone
 	}
-	return p.association.shard.out.envelope(p.association, wire.KindData, payload)
+	return p.shard.out.payload(p, payload)
 }
 
 // PlayerStats is what is known of a player's traffic.
@@ -61,9 +70,9 @@ type PlayerStats struct {
 // Stats counts. Unlike the other methods it belongs to the goroutine that calls
 // the Handler for this player.
 func (p *Player) Stats() PlayerStats {
+	p.shard.out.mu.Lock() // Sent is the sending half's
+	defer p.shard.out.mu.Unlock()
 	a := p.association
-	a.shard.out.mu.Lock() // Sent is the sending half's
-	defer a.shard.out.mu.Unlock()
 	s := a.match.Stats()
 	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.addr), s.Doubt}
 }
@@ -71,8 +80,7 @@ func (p *Player) Stats() PlayerStats {
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn.
 func (p *Player) Kick(reason wire.Reason) {
-	a := p.association
-	a.shard.post(func(now time.Time) { a.shard.end(now, a, reason) })
+	p.shard.post(func(now time.Time) { p.shard.end(now, p.association, reason) })
 }
 
 // players is every player of a shard, for broadcasts.

@@ -24,6 +24,7 @@ func (s *Server) Serve(h Handler) error {
 	if err := s.addShards(); err != nil {
 		return err
 	}
+	s.settled.Do(s.settleIn)
 	shards := *s.shards.Load()
 	var others sync.WaitGroup
 	for _, sh := range shards[1:] {
@@ -62,7 +63,10 @@ func (s *Server) endServe() {
 func (s *Server) addShards() error {
 	shards := *s.shards.Load()
 	first := shards[0]
-	native, ok := first.socket.(interface{ sibling() (socket, error) })
+	native, ok := first.socket.(interface {
+		sibling() (socket, error)
+		steer(shards int)
+	})
 	first.turns <- struct{}{}
 	defer first.endTurn()
 	if !ok || len(first.order)+len(first.openings) > 0 {
@@ -79,6 +83,7 @@ func (s *Server) addShards() error {
 	if len(shards) == 1 {
 		return nil
 	}
+	native.steer(len(shards))
 	for _, sh := range shards {
 		for len(sh.socket.receive()) > 0 {
 		}
@@ -109,6 +114,7 @@ func (s *Server) Poll(h Handler) (int, error) {
 	if !serving {
 		select {
 		case sh.turns <- struct{}{}:
+			s.settled.Do(s.settleIn)
 			sh.out.flush()
 			return sh.run(h, true)
 		default:
@@ -184,20 +190,49 @@ func (s *Server) checkClock(now time.Time) {
 // way; when ctx ends before that turn does, it returns ctx's error, and the
 // server closes without a word once it is over. It must not be called from a
 // Handler.
+//
+// With Config.Snapshot it hands the sessions on, and tells the players nothing. If
+// the snapshot cannot be written it says so, and ends the sessions.
 func (s *Server) Shutdown(ctx context.Context) error {
-	for _, sh := range *s.shards.Load() {
+	shards := *s.shards.Load()
+	for i, sh := range shards {
 		select {
 		case sh.turns <- struct{}{}:
-			sh.shutdown(s.clock.now())
-			sh.endTurn()
 		case <-ctx.Done():
+			for _, held := range shards[:i] {
+				held.endTurn()
+			}
 			if s.stop() {
 				go s.finish() // as soon as whoever holds the turn lets go
 			}
 			return ctx.Err()
 		}
 	}
-	return s.Close()
+	err := s.depart(shards)
+	first := s.stop()
+	for _, sh := range shards {
+		sh.endTurn()
+	}
+	if !first {
+		return net.ErrClosed
+	}
+	return errors.Join(err, s.finish())
+}
+
+// depart hands all sessions on, or ends them.
+func (s *Server) depart(shards []*shard) (err error) {
+	if s.closed.Load() {
+		return nil
+	}
+	if s.config.Snapshot != "" {
+		if err = s.handOver(); err == nil {
+			return nil
+		}
+	}
+	for _, sh := range shards {
+		sh.shutdown(s.clock.now())
+	}
+	return err
 }
 
 // shutdown ends every session of a shard, and lets no new one in.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -34,6 +35,9 @@ type Server struct {
 	verifications *verifications
 	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
 	buffers       sync.Pool                // of *[bufferLen]byte, for crossings
+	restored      []*resume.Session        // until the first turn
+	inherits      bool                     // some were; constant
+	settled       sync.Once                // they have been given to their shards
 
 	ctx    context.Context // done when Close begins
 	cancel context.CancelFunc
@@ -75,6 +79,9 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
 	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
+	if config.Snapshot != "" {
+		s.takeOver()
+	}
 	return s, nil
 }
 

@@ -201,7 +201,7 @@ func TestReturnFromSamePort(t *testing.T) {
 		w.serve()
 		first := w.dial(1)
 		w.echo(first, "first")
-		first.socket.Close() // a crash: no CLOSE, no close_notify
+		first.socket.Load().Close() // a crash: no CLOSE, no close_notify
 		start := time.Now()
 		second := w.dial(1)
 		if d := time.Since(start); d > time.Second {
@@ -236,7 +236,7 @@ func TestReturnUnderNewKeys(t *testing.T) {
 			return b[0] != byte(record.ApplicationData) || dropped.Swap(true) // the old HELLO's first record is lost
 		})
 		first := w.dial(1)
-		first.socket.Close()
+		first.socket.Load().Close()
 		start := time.Now()
 		w.echo(w.dial(1), "second")
 		if d := time.Since(start); d != 0 {

@@ -62,7 +62,7 @@ func TestImpairedToServer(t *testing.T) {
 		w.serve()
 		c := w.dial(1, quietClient)
 		const n = 3000
-		sent, lost := impaired(w, c.socket.PacketConn.(*simnet.Conn), n, func(b []byte) error { return c.Send(b) })
+		sent, lost := impaired(w, c.socket.Load().PacketConn.(*simnet.Conn), n, func(b []byte) error { return c.Send(b) })
 		exactlyOnce(w, w.match.got, sent, lost)
 		if d := w.server.Stats().Drops["replay"]; d != 0 {
 			w.Errorf("%d copies came as far as the session: the record window is before it", d)
@@ -96,7 +96,7 @@ func TestImpairedToClient(t *testing.T) {
 }
 
 // quietClient sends nothing of its own.
-func quietClient(c *ClientConfig) { c.Session.KeepAlive = time.Hour }
+func quietClient(c *ClientConfig) { c.Session.KeepAlive, c.Session.Probe = time.Hour, -1 }
 
 // impaired sends n numbered payloads from a socket whose network is as bad as it
 // gets, and says how many of them cannot have arrived.

@@ -1,0 +1,138 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// line is one DTLS connection of a client, and the machine on it. All of it but
+// negotiating belongs to the client's mu.
+type line struct {
+	negotiating *handshake.Conn // constant
+	record      *record.Conn    // nil during the handshake
+	session     clientMachine
+	emit        func(kind wire.Kind, body []byte) // Client.say for this line, made once
+	backlog     [][]byte
+
+	// While it is being made, after the first.
+	cancel context.CancelFunc
+	heard  time.Time // when something of it last came
+}
+
+// clientMachine is what a client carries: a *session.Client, or in a DTLSClient
+// nothing but payloads.
+type clientMachine interface {
+	appender
+	Handle(now time.Time, msg []byte) (session.Reply, session.Event)
+	Tick(now time.Time, send func(kind wire.Kind, body []byte)) time.Time
+	Silent(now time.Time) bool
+	Lost(now time.Time) bool
+	Resumable() bool
+	Resume(now time.Time, ch session.Channel) (*session.Client, error)
+	Ask()
+	Renew(now time.Time, identity []byte) error
+	Renewing() bool
+	Close() session.Reply
+	Expires() time.Time
+	MaxPayload() int
+	Stats() session.ClientStats
+}
+
+func (c *Client) newLine() *line {
+	return &line{negotiating: handshake.NewConn(false, c.LocalAddr(), udpAddr(c.remote), c.write)}
+}
+
+// negotiate agrees on keys, and starts the machine that start returns.
+func (c *Client) negotiate(
+	ctx context.Context, l *line, config handshake.Config, start func(time.Time, *handshake.Result) (clientMachine, error),
+) error {
+	result, err := engine.Client(ctx, l.negotiating, &config)
+	switch {
+	case ctx.Err() != nil:
+		return ErrTimeout
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrHandshake, err)
+	}
+	defer result.Secrets.Wipe()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	rc, err := record.New(&result.Secrets, true, result.Next, 0)
+	if err != nil {
+		return err
+	}
+	machine, err := start(now, result)
+	if err != nil {
+		return err
+	}
+	c.begin(now, l, rc, machine)
+	return nil
+}
+
+// begin starts the record layer and the machine, and looks at what came early.
+//
+// +checklocks:c.mu
+func (c *Client) begin(now time.Time, l *line, rc *record.Conn, m clientMachine) {
+	l.record, l.session = rc, m
+	l.emit = func(kind wire.Kind, body []byte) { c.say(l, kind, body) }
+	for _, b := range l.backlog {
+		c.datagram(now, b)
+	}
+	l.backlog = nil
+	c.tick(now)
+}
+
+// deliver gives a datagram to the handshake, or keeps it for the keys to come.
+func (l *line) deliver(now time.Time, b []byte) {
+	switch l.negotiating.Deliver(b) {
+	case handshake.Taken:
+		l.heard = now
+	case handshake.Divert:
+		l.heard = now
+		if len(l.backlog) < maxBacklog {
+			l.backlog = append(l.backlog, slices.Clone(b))
+		}
+	}
+}
+
+// channel is what the client's machine has to know of the handshake's result:
+// of certificates, its own.
+func (c *Client) channel(r *handshake.Result) session.Channel {
+	ch := channel(r)
+	ch.HasCertificate, ch.Thumbprint = false, [32]byte{}
+	if cert := c.config.Certificate; cert != nil && r.Shown {
+		ch.HasCertificate, ch.Thumbprint = true, thumbprint(cert.Certificate[0])
+	}
+	return ch
+}
+
+// say is send for what is repeated when it is lost. The machine's Tick calls it,
+// and so mu is held.
+//
+// +checklocksignore
+func (c *Client) say(l *line, kind wire.Kind, body []byte) { _ = c.send(l, kind, body) }
+
+// send seals an envelope and writes it.
+//
+// +checklocks:c.mu
+func (c *Client) send(l *line, kind wire.Kind, body []byte) error {
+	b, err := sealEnvelope(c.buffer, l.record, l.session, kind, body)
+	if err == nil {
+		c.write(b)
+	}
+	return err
+}
+
+// +checklocks:c.mu
+func (c *Client) alert(l *line, alert []byte) {
+	if b, err := l.record.Seal(c.buffer[:0], record.Alert, alert); err == nil {
+		c.write(b)
+	}
+}

@@ -1,0 +1,145 @@
+package transport
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/session"
+)
+
+// A player comes back by a new connection while the old one stands. Both are
+// associations of one shard, and the new one knows the old as before:
+//
+//	keys proven        at the old one's own address: it loses its place in the table of addresses, nothing else
+//	HELLO, ticket      before is where the session lives; WELCOME
+//	first datagram     the player moves over, and the old association goes without a word
+//
+// Until then everything for the player goes out by the old one, and what still
+// comes in by it counts. Where the new one fails, the old one gets its place back.
+
+// resume answers a ticket: the session lives on the association that hint names, or
+// nowhere here. One that lives on another shard stays there, and the newcomer moves.
+func (s *shard) resume(now time.Time, a *association, hint uint32) {
+	if home := s.server.home(hint); hint != 0 && home != nil && home.index != s.index {
+		s.move(a, home, hint)
+		return
+	}
+	s.resumed(now, a, s.hints[hint])
+}
+
+func (s *shard) resumed(now time.Time, a, former *association) {
+	if former != nil && former.player == nil {
+		former = nil // it waits for its own first datagram
+	}
+	var live *session.Conn
+	if former != nil {
+		live = &former.match
+		s.vacate(a)
+		a.before = former
+	}
+	s.out.mu.Lock()
+	reply, ev := a.match.Resume(now, live)
+	s.out.mu.Unlock()
+	if ev.Kind == session.EventRefused && former != nil && former.addr != a.addr {
+		a.before = nil
+	}
+	s.drop(ev.Drop)
+	s.outcome(now, a, reply, ev)
+}
+
+// vacate gives the association that a has taken the place of its address back, if it
+// has lost it.
+func (s *shard) vacate(a *association) {
+	old := a.before
+	if a.before = nil; old != nil && old.place >= 0 && s.associations.Get(old.addr) == nil {
+		s.associations.Set(old)
+		s.last = nil
+	}
+}
+
+// settle moves the player over once its session has moved.
+func (s *shard) settle(now time.Time, a *association) {
+	old := a.before
+	if old.player == nil || a.match.Resuming() || old.match.Session() != a.match.Session() {
+		return
+	}
+	a.before = nil
+	p := old.player
+	a.player, old.player = p, nil
+	s.out.mu.Lock()
+	a.match.Follow(&old.match)
+	p.association = a
+	s.out.mu.Unlock()
+	s.record(now, a, audit.Resume, session.Event{})
+	s.remove(old)
+}
+
+// between opens what may be the new association's or, at the same address, that
+// of the one before. Since opening destroys what it fails on, a second try needs a
+// copy; a hint saves both.
+func (s *shard) between(now time.Time, a *association, b []byte) bool {
+	old := a.before
+	if old.addr != a.addr || old.place < 0 {
+		return s.opened(now, a, b)
+	}
+	if hint, ok := hintOf(b); ok && hint == old.hint {
+		return s.opened(now, old, b)
+	}
+	s.second = append(s.second[:0], b...)
+	if any, _ := s.open(now, a, b); any {
+		return true
+	}
+	return s.opened(now, old, s.second)
+}
+
+// home is the shard that a hint names, nil if there is none. A process that ran more
+// shards than this one may have left its hints.
+func (s *Server) home(hint uint32) *shard {
+	shards := *s.shards.Load()
+	i := int(hint & shardMask)
+	if i >= len(shards) && !s.inherits {
+		return nil
+	}
+	return shards[i%len(shards)]
+}
+
+// move hands an association that has no player over to another shard. What comes
+// from its address is passed on, until it uses its hint.
+func (s *shard) move(a *association, to *shard, hint uint32) {
+	a.before = nil // nobody else gets the address meanwhile
+	s.detach(a)
+	if s.strays == nil {
+		s.strays = make(map[netip.AddrPort]*shard)
+	}
+	s.strays[a.addr] = to
+	to.post(func(now time.Time) {
+		a.shard, a.hint = to, to.newHint()
+		a.match.SetHint(a.hint)
+		a.stray = s
+		to.adopt(now, a)
+		to.resumed(now, a, to.hints[hint])
+	})
+}
+
+// stray passes on what belongs to an association that has moved to another shard.
+func (s *shard) stray(addr netip.AddrPort, b []byte) bool {
+	to := s.strays[addr]
+	if to == nil {
+		return false
+	}
+	s.cross(to, addr, b)
+	return true
+}
+
+// recall ends that, for an association that goes.
+func (s *shard) recall(a *association) {
+	if from := a.stray; from != nil {
+		addr := a.addr
+		from.post(func(time.Time) {
+			if from.strays[addr] == s {
+				delete(from.strays, addr)
+			}
+		})
+	}
+}

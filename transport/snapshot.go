@@ -1,0 +1,108 @@
+package transport
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// handOver writes all live sessions to Config.Snapshot, for the process that comes
+// next. From its beginning on nothing is sent any more, so that no nonce and no
+// sequence can be used by both; if it fails, everything is as before. The caller
+// holds the turns of all shards.
+func (s *Server) handOver() error {
+	shards := *s.shards.Load()
+	for _, sh := range shards {
+		sh.out.close()
+	}
+	err := s.writeSnapshot(shards)
+	if err != nil {
+		for _, sh := range shards {
+			sh.out.reopen()
+		}
+		return err
+	}
+	now := s.clock.now()
+	for _, sh := range shards {
+		sh.handedOn(now)
+	}
+	return nil
+}
+
+// writeSnapshot writes to another file first: what has the name is whole.
+func (s *Server) writeSnapshot(shards []*shard) error {
+	dir, base := filepath.Split(s.config.Snapshot)
+	f, err := os.CreateTemp(dir, base+".*") // nobody else may read it
+	if err != nil {
+		return err
+	}
+	w, err := resume.NewWriter(f, s.config.Session.FleetKeys, time.Now(), rand.Reader)
+	for _, sh := range shards {
+		if err == nil {
+			err = sh.save(w)
+		}
+	}
+	if err == nil {
+		err = s.gate.Save(w)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), s.config.Snapshot)
+	}
+	if err != nil {
+		os.Remove(f.Name()) //nolint:errcheck // err says more
+	}
+	return err
+}
+
+// save writes a shard's sessions. One that cannot be handed over is left out: its
+// player comes back by ticket.
+func (s *shard) save(w *resume.Writer) error {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	for _, a := range s.order {
+		st, ok := a.record.State()
+		if a.player == nil || !a.removal.IsZero() || !ok {
+			continue
+		}
+		r := resume.Session{
+			Addr: a.addr, InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
+			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
+		}
+		var err error
+		if a.match.Save(&r) {
+			err = w.Add(&r)
+		}
+		r.Wipe()
+		if err != nil && !errors.Is(err, resume.ErrSnapshot) {
+			return err
+		}
+	}
+	return nil
+}
+
+// handedOn ends the stay of all players in this process, without a word to them.
+func (s *shard) handedOn(now time.Time) {
+	s.closing = true
+	s.handler = s.handler.withDefaults()
+	for _, a := range s.order {
+		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
+			continue
+		}
+		s.sessions.Add(-1)
+		e := s.decision(now, a, audit.Close)
+		e.Detail = "handed on to the next process"
+		s.server.config.Audit.Record(e)
+		s.players.remove(a.player)
+		s.handler.Leave(a.player, wire.ReasonShutdown)
+	}
+}
