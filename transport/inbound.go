@@ -31,6 +31,7 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 		s.unknown(now, addr, b)
 	case o == nil:
 		s.records(now, a, b)
+	case a == nil && s.hinted(now, addr, b): // whose player makes another connection, too
 	case a == nil || isHandshake(b):
 		s.opening(now, o, b)
 	default:

@@ -29,6 +29,7 @@ type world struct {
 	server    *Server
 	match     *match
 	audit     *sink
+	dialled   sync.Mutex // clients, for tests that dial at once
 	clients   []*Client
 	serving   sync.WaitGroup
 	served    error // what Serve returned
@@ -93,6 +94,9 @@ func (w *world) listen(configure ...func(*Config)) *Server {
 // serve makes the server and runs Serve.
 func (w *world) serve(configure ...func(*Config)) *Server {
 	w.Helper()
+	if w.server != nil && w.server.closed.Load() {
+		w.serving.Wait() // the one before
+	}
 	s := w.listen(configure...)
 	w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
 	return s
@@ -147,6 +151,8 @@ func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	defer cancel()
 	c, err := Dial(ctx, w.server.Addr().String(), config)
 	if err == nil {
+		w.dialled.Lock()
+		defer w.dialled.Unlock()
 		w.clients = append(w.clients, c)
 	}
 	return c, err

@@ -24,13 +24,15 @@ type path struct {
 // challengeLen is the length in bytes of the datagram with a challenge.
 const challengeLen = record.Overhead + wire.HeaderLen + 8
 
-// hintOf is what the first record of a datagram from an unknown address begins
-// its explicit nonce with.
+// hintOf is what the first record of a datagram begins its explicit nonce with, if
+// that is a hint: the low bits of the record number follow. Others draw their nonces
+// at random.
 func hintOf(b []byte) (hint uint32, ok bool) {
 	if len(b) < record.Overhead || record.ContentType(b[0]) != record.ApplicationData {
 		return 0, false
 	}
-	return binary.BigEndian.Uint32(b[record.HeaderLen:]), true
+	hint = binary.BigEndian.Uint32(b[record.HeaderLen:])
+	return hint, hint>>16 > 1 && [4]byte(b[record.Prefix-4:]) == [4]byte(b[7:])
 }
 
 // newHint draws a hint whose low bits name the shard. None begins like the

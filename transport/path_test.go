@@ -213,7 +213,7 @@ func TestHintsOfOthers(t *testing.T) {
 		w.net.Inject(thief, serverAddr, genuine) // a copy
 		for seq := range uint64(200) {
 			forged := slices.Clone(genuine)
-			forged[10] = byte(seq)
+			forged[10], forged[record.Prefix-1] = byte(seq), byte(seq) // record number, as the nonce has it
 			w.net.Inject(thief, serverAddr, forged)
 			guessed := slices.Clone(genuine)
 			guessed[record.HeaderLen] ^= byte(1 + seq)

@@ -75,16 +75,20 @@ func (s *shard) settle(now time.Time, a *association) {
 	s.remove(old)
 }
 
-// between opens what may be the new association's or, at the same address, that
-// of the one before. Since opening destroys what it fails on, a second try needs a
-// copy; a hint saves both.
+// between opens what may be the new association's or that of the one before. A hint
+// says which; without, only what comes from the address of both can be either's. Since
+// opening destroys what it fails on, a second try needs a
+// copy.
 func (s *shard) between(now time.Time, a *association, b []byte) bool {
 	old := a.before
-	if old.addr != a.addr || old.place < 0 {
+	if old.place < 0 {
 		return s.opened(now, a, b)
 	}
 	if hint, ok := hintOf(b); ok && hint == old.hint {
 		return s.opened(now, old, b)
+	}
+	if old.addr != a.addr {
+		return s.opened(now, a, b)
 	}
 	s.second = append(s.second[:0], b...)
 	if any, _ := s.open(now, a, b); any {

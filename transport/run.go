@@ -77,8 +77,9 @@ func (s *Server) addShards() error {
 		if err != nil {
 			return err
 		}
-		shards = append(slices.Clone(shards), newShard(s, sock, len(shards)))
-		s.shards.Store(&shards)
+		more := append(slices.Clone(shards), newShard(s, sock, len(shards)))
+		s.shards.Store(&more)
+		shards = more
 	}
 	if len(shards) == 1 {
 		return nil

@@ -1,0 +1,230 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// frame is how often a player of these tests sends, and the server to each.
+const frame = time.Second / 30
+
+// stayer is a player in the middle of a match: it sends an input each frame, and
+// takes what the server sends.
+type stayer struct {
+	*Client
+
+	number  int
+	done    chan struct{} // closed by stop
+	stopped sync.Once
+	wg      sync.WaitGroup
+	sent    atomic.Int64
+	got     atomic.Int64
+	last    atomic.Int64 // Unix ns: when a snapshot last came
+	twice   atomic.Int64 // snapshots that came again
+	longest atomic.Int64 // ns between two snapshots
+	mu      sync.Mutex
+	events  []ClientEvent
+}
+
+// stay connects player n, and has it play.
+func (w *world) stay(n int, configure ...func(*ClientConfig)) *stayer {
+	w.Helper()
+	s := &stayer{number: n, done: make(chan struct{})}
+	s.Client = w.dial(n, append(configure, func(c *ClientConfig) {
+		c.OnEvent = func(e ClientEvent) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.events = append(s.events, e)
+		}
+	})...)
+	s.last.Store(time.Now().UnixNano())
+	s.wg.Go(s.send)
+	s.wg.Go(s.receive)
+	return s
+}
+
+// input is a player's i-th payload.
+func input(player int, i int64) string { return fmt.Sprint("player ", player, " input ", i) }
+
+// stayAll connects n players at once.
+func (w *world) stayAll(n int, configure ...func(*ClientConfig)) []*stayer {
+	w.Helper()
+	all := make([]*stayer, n)
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() { all[i] = w.stay(i, configure...) })
+	}
+	wg.Wait()
+	return all
+}
+
+func (s *stayer) send() {
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-ticker.C:
+		}
+		if s.Send([]byte(input(s.number, s.sent.Load()))) == nil {
+			s.sent.Add(1)
+		}
+	}
+}
+
+func (s *stayer) receive() {
+	seen := make(map[uint64]bool)
+	for b := make([]byte, wire.MaxBody); ; {
+		n, err := s.Receive(context.Background(), b)
+		if err != nil {
+			return
+		}
+		now := time.Now().UnixNano()
+		s.longest.Store(max(s.longest.Load(), now-s.last.Swap(now)))
+		if number := binary.BigEndian.Uint64(b[:n]); seen[number] {
+			s.twice.Add(1)
+		} else {
+			seen[number] = true
+		}
+		s.got.Add(1)
+	}
+}
+
+// stop ends the sending.
+func (s *stayer) stop() { s.stopped.Do(func() { close(s.done) }) }
+
+// rest does so, and waits until what is on its way has come.
+func (s *stayer) rest() {
+	s.stop()
+	time.Sleep(time.Second)
+}
+
+// quit leaves the match.
+func (s *stayer) quit() {
+	s.stop()
+	s.Client.Close()
+	s.wg.Wait()
+}
+
+// told counts the events of a kind.
+func (s *stayer) told(kind session.EventKind) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// since is how long ago a snapshot came.
+func (s *stayer) since() time.Duration { return time.Since(time.Unix(0, s.last.Load())) }
+
+// missing counts the player's inputs that did not come, and fails for any that came
+// twice.
+func (w *world) missing(s *stayer) (lost int) {
+	w.Helper()
+	for i := range s.sent.Load() {
+		switch n := w.match.count(input(s.number, i)); n {
+		case 0:
+			lost++
+		case 1:
+		default:
+			w.Errorf("player %d, input %d came %d times", s.number, i, n)
+		}
+	}
+	if n := s.twice.Load(); n > 0 {
+		w.Errorf("player %d got %d snapshots twice", s.number, n)
+	}
+	return lost
+}
+
+// running is a server with a match that sends to all players each frame.
+type running struct {
+	*Server
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+var snapshots atomic.Uint64 // sent by all matches: each has its number
+
+// run makes a server and runs its match. It takes the world's place for a server.
+func (w *world) run(configure ...func(*Config)) *running {
+	w.Helper()
+	if w.server == nil {
+		w.match.mute = true
+	}
+	r := &running{Server: w.serve(configure...), stop: make(chan struct{})}
+	r.wg.Go(func() {
+		ticker := time.NewTicker(frame)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-r.stop:
+				return
+			case <-ticker.C:
+				r.Broadcast(binary.BigEndian.AppendUint64(nil, snapshots.Add(1)))
+			}
+		}
+	})
+	return r
+}
+
+// end stops the match, and the server by f.
+func (w *world) end(r *running, f func() error) {
+	w.Helper()
+	close(r.stop)
+	r.wg.Wait()
+	if err := f(); err != nil {
+		w.Errorf("the server ends: %v", err)
+	}
+}
+
+func (r *running) shutdown() error { return r.Shutdown(context.Background()) }
+
+// quit ends a test's match and all its players.
+func (w *world) quit(r *running, stayers ...*stayer) {
+	w.Helper()
+	for _, s := range stayers {
+		s.quit()
+	}
+	w.end(r, r.Close)
+}
+
+// fleet configures servers that share keys, and a snapshot file.
+func (w *world) fleet(t *testing.T) func(*Config) {
+	ring, err := fleetkey.NewRing(newKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "snapshot")
+	return func(c *Config) { c.Session.FleetKeys, c.Snapshot = ring, path }
+}
+
+func newKey(t *testing.T) fleetkey.Key {
+	key, err := fleetkey.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// audits counts the records of a decision, once all is quiet.
+func (w *world) audits(d audit.Decision) int {
+	synctest.Wait()
+	return w.audit.count(d)
+}

@@ -1,0 +1,60 @@
+package transport
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/session"
+)
+
+// A server that shuts down in order hands its sessions on: 200 players go on in a
+// second process on the same port, without a handshake, and miss what was sent while
+// there was none.
+func TestRestart(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		fleet := w.fleet(t)
+		first := w.run(fleet)
+		players := w.stayAll(200)
+		time.Sleep(2 * time.Second)
+		names := make(map[[16]byte]bool)
+		for n := range 200 {
+			names[w.match.player(n).Session().Name()] = true
+		}
+		w.end(first, first.shutdown)
+		const pause = 300 * time.Millisecond
+		time.Sleep(pause)
+		second := w.run(fleet)
+		time.Sleep(3 * time.Second)
+		for n := range 200 {
+			if p := w.match.player(200 + n); !names[p.Session().Name()] {
+				t.Fatalf("player %d has another name", n)
+			}
+		}
+		for _, s := range players {
+			s.stop()
+		}
+		time.Sleep(time.Second)
+		for _, s := range players {
+			lost := w.missing(s)
+			if most := int((pause+40*time.Millisecond)/frame) + 2; lost > most {
+				t.Errorf("player %d: %d inputs are lost, %d were sent meanwhile", s.number, lost, most)
+			}
+			if d := time.Duration(s.longest.Load()); d > pause+40*time.Millisecond+2*frame {
+				t.Errorf("player %d heard nothing for %v", s.number, d)
+			}
+			if s.told(session.EventResumed)+s.told(session.EventClosed)+s.told(session.EventLost) > 0 {
+				t.Errorf("player %d was told %+v", s.number, s.events)
+			}
+		}
+		if st := second.Stats(); st.Handshakes.Started != 0 || st.Sessions != 200 {
+			t.Errorf("%+v", st)
+		}
+		if n := w.audits(audit.Resume); n != 200 {
+			t.Errorf("%d resumptions are on record", n)
+		}
+		w.quit(second, players...)
+	})
+}

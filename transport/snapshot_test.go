@@ -1,0 +1,238 @@
+package transport
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+)
+
+// What is wrong with a snapshot is on record, the file is gone, and its players come
+// back by ticket: nothing is lost for them but the pause.
+func TestSnapshotRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit  func(t *testing.T, path string)
+		pause time.Duration
+		why   string // part of the audit's detail
+	}{
+		"edited": {edit: func(t *testing.T, path string) {
+			b := read(t, path)
+			b[len(b)/2] ^= 1
+			write(t, path, b)
+		}, why: "damaged"},
+		"cut off": {edit: func(t *testing.T, path string) {
+			b := read(t, path)
+			write(t, path, b[:len(b)-1])
+		}, why: "damaged"},
+		"empty": {edit: func(t *testing.T, path string) { write(t, path, nil) }, why: "damaged"},
+		"dated anew": {pause: 5 * time.Second, edit: func(t *testing.T, path string) {
+			b := read(t, path)
+			made := binary.BigEndian.Uint64(b[20:])
+			binary.BigEndian.PutUint64(b[20:], made+60_000) // fresher than it is
+			write(t, path, b)
+		}, why: "too old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				fleet, path := w.fleet(t), ""
+				note := func(c *Config) { fleet(c); path = c.Snapshot }
+				first := w.run(note)
+				s := w.stay(1)
+				time.Sleep(time.Second)
+				name := w.match.player(0).Session().Name()
+				w.end(first, first.shutdown)
+				test.edit(t, path)
+				time.Sleep(test.pause)
+				second := w.run(note)
+				w.refusedSnapshot(test.why)
+				if _, err := os.Stat(path); !os.IsNotExist(err) {
+					t.Errorf("the file is still there: %v", err)
+				}
+				time.Sleep(4 * time.Second)
+				if s.since() > 2*frame || w.match.player(1).Session().Name() != name || s.told(session.EventResumed) != 1 {
+					t.Errorf("the last snapshot came %v ago, %+v", s.since(), s.events)
+				}
+				w.missing(s)
+				w.quit(second, s)
+			})
+		})
+	}
+}
+
+// refusedSnapshot fails unless the audit says that a snapshot was refused, and why.
+func (w *world) refusedSnapshot(why string) {
+	w.Helper()
+	if !slices.ContainsFunc(w.audit.all(), func(e audit.Event) bool {
+		return e.Decision == audit.Reject && strings.Contains(e.Detail, "snapshot was refused") && strings.Contains(e.Detail, why)
+	}) {
+		w.Errorf("not on record: %q", why)
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// "a snapshot is deleted on restore and refused a second time": a copy that somebody
+// puts back brings no session to life beside, or after, the process that took it.
+func TestSnapshotTwice(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet, path := w.fleet(t), ""
+		note := func(c *Config) { fleet(c); path = c.Snapshot }
+		first := w.run(note)
+		s := w.stay(1, quietClient)
+		time.Sleep(time.Second)
+		w.end(first, first.shutdown)
+		copied := read(t, path)
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		second := w.run(note)
+		time.Sleep(time.Second)
+		if n := second.Stats().Sessions; n != 1 {
+			t.Errorf("%d sessions", n)
+		}
+		w.end(second, second.Close) // killed: it leaves no snapshot
+		write(t, path, copied)
+		third := w.run(note)
+		time.Sleep(time.Second)
+		if n := third.Stats().Sessions; n != 0 {
+			t.Errorf("%d sessions from a copy", n)
+		}
+		w.refusedSnapshot("taken before")
+		files, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+		if len(files) != 1 || len(read(t, files[0])) != takenLen {
+			t.Errorf("left: %v", files)
+		}
+		w.quit(third, s)
+	})
+}
+
+// Without the keys that sealed it there is no snapshot to read, and without keys of
+// its own a server cannot be told to write one.
+func TestSnapshotKeys(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet, path := w.fleet(t), ""
+		first := w.run(func(c *Config) { fleet(c); path = c.Snapshot })
+		s := w.stay(1, quietClient)
+		w.end(first, first.shutdown)
+		second := w.run(func(c *Config) {
+			c.Snapshot = path
+			c.Session.FleetKeys, _ = fleetkey.NewRing(newKey(t))
+		})
+		w.refusedSnapshot("another fleet")
+		w.quit(second, s)
+		for _, keys := range []*fleetkey.Ring{nil, {}} {
+			config := Config{
+				Certificate: *w.authority.Server(w), Verifier: w.issuer.Verifier(w), Snapshot: path, Conn: w.socket(serverAddr),
+			}
+			config.Session.FleetKeys = keys
+			if _, err := Listen("", config); err != errSnapshotKeys {
+				t.Error(err)
+			}
+			config.Conn.Close()
+		}
+	})
+}
+
+// A snapshot that cannot be written costs nothing but itself: players are told that
+// the server shuts down, as without it.
+func TestSnapshotNotWritten(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet := w.fleet(t)
+		r := w.run(fleet, func(c *Config) { c.Snapshot = filepath.Join(t.TempDir(), "no such folder", "snapshot") })
+		s := w.stay(1, quietClient)
+		time.Sleep(time.Second)
+		w.net.SetImpairment(simnet.Impairment{Latency: time.Millisecond})
+		close(r.stop)
+		r.wg.Wait()
+		if err := r.shutdown(); !os.IsNotExist(err) && (err == nil || !strings.Contains(err.Error(), "no such file")) {
+			t.Errorf("Shutdown says %v", err)
+		}
+		time.Sleep(time.Second)
+		if s.told(session.EventClosed) != 1 || len(w.match.left()) != 1 {
+			t.Errorf("%+v, left: %v", s.events, w.match.left())
+		}
+		s.quit()
+	})
+}
+
+// "Nonce and sequence safety proven across the restart": of all that was sent to a
+// player under one key no explicit nonce and no record number comes twice, with
+// restarts in the middle of a match whose game goes on sending meanwhile.
+func TestNoncesAcrossRestarts(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		s := w.stay(1)
+		seen := make(map[string]bool)
+		highest, count := uint64(0), 0
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			if b[0] != byte(record.ApplicationData) {
+				return true
+			}
+			h, _ := record.ParseHeader(b)
+			nonce, number := string(b[record.HeaderLen:record.Prefix])+from.String(), h.Seq
+			if seen[nonce] {
+				t.Errorf("nonce %x from %v comes twice", nonce[:8], from)
+			}
+			seen[nonce] = true
+			if from == serverAddr {
+				if count++; number <= highest && highest > 0 {
+					t.Errorf("record %d after %d", number, highest)
+				}
+				highest = number
+			}
+			return true
+		})
+		for range 5 {
+			time.Sleep(time.Second)
+			r.wg.Go(func() { // the game does not know yet
+				p := w.match.player(len(w.match.players) - 1)
+				for range 1000 {
+					_ = p.Send(binary.BigEndian.AppendUint64(nil, snapshots.Add(1)))
+					time.Sleep(time.Millisecond)
+				}
+			})
+			time.Sleep(500 * time.Millisecond)
+			if err := r.shutdown(); err != nil {
+				t.Error(err)
+			}
+			old := r
+			r = w.run(fleet)
+			close(old.stop)
+			old.wg.Wait()
+		}
+		s.rest()
+		w.net.Tap(nil)
+		if count < 1000 || s.told(session.EventResumed) != 0 {
+			t.Errorf("%d records, %+v", count, s.events)
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
+}
