@@ -12,9 +12,19 @@
 //	   ▼                   ▼                     ▼ │ datagram of the new epoch
 //	 closed              closed                renewing
 //
-// A [Gate] is a server's door: it knows which identity tokens have been used
-// and which session ids are taken, and any number of connections share it. A
-// [Conn] is the server's end of one connection, a [Client] the other end. Both
+// A session outlives its connection. With WELCOME and RENEWED comes a ticket; a
+// HELLO with one leads to resuming in place of verifying, and the first datagram
+// that is accepted then moves the session over from where it lived:
+//
+//	          HELLO, ticket               Resume            first datagram
+//	opening ────────────────▶ verifying ─────────▶ resuming ───────────────▶ live
+//	                                                  │ the former Conn is live until then, and closed afterwards
+//
+// [Conn.Save] and [Conn.Restore] carry it into another process.
+//
+// A [Gate] is a server's door: it knows which identity tokens and tickets have
+// been used and which session ids are taken, and any number of connections share
+// it. A [Conn] is the server's end of one connection, a [Client] the other end. Both
 // stand on the same link: epochs, keys, replay window, sequence numbers.
 //
 // Verifying a signature takes longer than a tick allows, so a machine never

@@ -51,16 +51,6 @@ func (c *Client) arrival(now time.Time, b []byte) {
 	c.datagram(now, b)
 }
 
-// +checklocks:c.mu
-func (c *Client) datagram(now time.Time, b []byte) {
-	if c.next != nil || c.former != nil {
-		c.among(now, b)
-		return
-	}
-	_, failed := c.open(now, c.line, b)
-	c.stats.Dropped += failed
-}
-
 // envelope hands a record's plaintext to the line's machine, and does what it says.
 //
 // +checklocks:c.mu
@@ -142,8 +132,15 @@ func (c *Client) tick(now time.Time) {
 		c.finish(ErrTimeout)
 		return
 	}
-	due = c.recover(now, due)
+	due = c.reconnect(now, due)
 	if c.err == nil {
 		c.socket.Load().SetReadDeadline(c.renewal(now, due)) //nolint:errcheck // of a socket that is closed
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

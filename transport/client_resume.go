@@ -3,11 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -23,11 +21,11 @@ import (
 // errAbandoned ends an attempt that nobody waits for any more.
 var errAbandoned = errors.New("transport: attempt abandoned")
 
-// recover makes a new connection when the session needs one, and says when to look
+// reconnect makes a new connection when the session needs one, and says when to look
 // again.
 //
 // +checklocks:c.mu
-func (c *Client) recover(now, due time.Time) time.Time {
+func (c *Client) reconnect(now, due time.Time) time.Time {
 	if c.former != nil && !now.Before(c.formerUntil) {
 		c.former.record.Wipe()
 		c.former = nil
@@ -74,10 +72,7 @@ func (c *Client) usedUp() bool {
 // resume is an attempt.
 func (c *Client) resume(ctx context.Context, n *line) {
 	err := c.negotiate(ctx, n, c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
-		if c.next != n { //nolint:checklocks // negotiate holds mu
-			return nil, errAbandoned
-		}
-		return c.line.session.Resume(now, c.channel(r)) //nolint:checklocks // likewise
+		return c.successor(now, n, r)
 	})
 	n.negotiating.Wait()
 	if err == nil {
@@ -91,6 +86,16 @@ func (c *Client) resume(ctx context.Context, n *line) {
 		c.retryAt = now.Add(attemptPause)
 		c.tick(now)
 	}
+}
+
+// successor is the machine of an attempt. Its caller, negotiate, holds mu.
+//
+// +checklocksignore
+func (c *Client) successor(now time.Time, n *line, r *handshake.Result) (clientMachine, error) {
+	if c.next != n {
+		return nil, errAbandoned
+	}
+	return c.line.session.Resume(now, c.channel(r))
 }
 
 // abandon gives an attempt up.
@@ -154,86 +159,4 @@ func (c *Client) disconnect(l *line) {
 	default:
 		c.finish(ErrDisconnected)
 	}
-}
-
-// Rebind has the client go on from another socket, which it then owns: on a phone,
-// one of the network that is there now. The old one is closed. The server finds the
-// session by its hint, and moves it once the new path is proven.
-func (c *Client) Rebind(conn net.PacketConn) error {
-	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return errors.Join(c.err, conn.Close())
-	}
-	socket := newPacketConn(conn)
-	old := c.socket.Swap(&socket)
-	if c.line.session != nil {
-		c.line.session.Ask()
-		c.tick(time.Now())
-	}
-	c.mu.Unlock()
-	return old.Close()
-}
-
-// among opens a datagram when there is more than one connection it may be of. Since
-// opening destroys what it fails on, each gets a copy.
-//
-// +checklocks:c.mu
-func (c *Client) among(now time.Time, b []byte) {
-	n := c.next
-	if n != nil && n.record == nil && isHandshake(b) {
-		n.deliver(now, b)
-		return
-	}
-	for _, l := range []*line{c.line, n, c.former} {
-		if l == nil || l.record == nil {
-			continue
-		}
-		c.copy = append(c.copy[:0], b...)
-		if any, _ := c.open(now, l, c.copy); any {
-			if l == n {
-				n.heard = now
-			}
-			return
-		}
-	}
-	if n != nil && n.record == nil {
-		n.deliver(now, b)
-		return
-	}
-	c.stats.Dropped++
-}
-
-// open opens the records of a datagram, and says whether any was the line's, and how
-// many were not.
-//
-// +checklocks:c.mu
-func (c *Client) open(now time.Time, l *line, b []byte) (any bool, failed uint64) {
-	for len(b) > 0 {
-		rec, rest, ok := record.Next(b)
-		if !ok {
-			return any, failed + 1
-		}
-		b = rest
-		typ, plaintext, err := l.record.Open(rec)
-		if err != nil {
-			failed++
-			continue
-		}
-		any = true
-		switch {
-		case typ == record.ApplicationData:
-			c.envelope(now, l, plaintext)
-		case typ == record.Alert && isFinal(plaintext):
-			c.disconnect(l)
-		}
-	}
-	return any, failed
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

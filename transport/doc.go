@@ -24,6 +24,13 @@
 // [Server.Serve]: each datagram is handled as it comes. What a Handler sends
 // goes out together when the datagrams at hand are done.
 //
+// # Connections come and go
+//
+// A player may change its address, lose its path, or use up its keys: [Client] goes
+// on with the session by itself, and the match sees the same [Player]. With
+// [Config.Snapshot] it goes on in the next process, too; there it is a new Player
+// whose Session has the same Name.
+//
 // # Without sessions
 //
 // [DTLSServer] and [DTLSClient] are plain DTLS 1.2 on the same sockets,

@@ -306,4 +306,3 @@ func TestRefusedTicketCostsNothing(t *testing.T) {
 		w.quit(r, s)
 	})
 }
-

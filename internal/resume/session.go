@@ -35,7 +35,7 @@ type Session struct {
 	ID             uint32   // on the wire, never 0
 	Name           [16]byte // as in Ticket
 	Binding        byte
-	Reports        bool // the client wants reports in PONG
+	Reports        bool     // the client wants reports in PONG
 	Exporter       [32]byte // zero in binding mode none
 	Thumbprint     [32]byte // SHA-256 of the client's certificate, zero without
 	HasCertificate bool

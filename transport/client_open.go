@@ -1,0 +1,75 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/record"
+)
+
+// datagram opens a datagram of the line's.
+//
+// +checklocks:c.mu
+func (c *Client) datagram(now time.Time, b []byte) {
+	if c.next != nil || c.former != nil {
+		c.among(now, b)
+		return
+	}
+	_, failed := c.open(now, c.line, b)
+	c.stats.Dropped += failed
+}
+
+// among opens a datagram when there is more than one connection it may be of. Since
+// opening destroys what it fails on, each gets a copy.
+//
+// +checklocks:c.mu
+func (c *Client) among(now time.Time, b []byte) {
+	n := c.next
+	if n != nil && n.record == nil && isHandshake(b) {
+		n.deliver(now, b)
+		return
+	}
+	for _, l := range []*line{c.line, n, c.former} {
+		if l == nil || l.record == nil {
+			continue
+		}
+		c.copy = append(c.copy[:0], b...)
+		if any, _ := c.open(now, l, c.copy); any {
+			if l == n {
+				n.heard = now
+			}
+			return
+		}
+	}
+	if n != nil && n.record == nil {
+		n.deliver(now, b)
+		return
+	}
+	c.stats.Dropped++
+}
+
+// open opens the records of a datagram, and says whether any was the line's, and how
+// many were not.
+//
+// +checklocks:c.mu
+func (c *Client) open(now time.Time, l *line, b []byte) (any bool, failed uint64) {
+	for len(b) > 0 {
+		rec, rest, ok := record.Next(b)
+		if !ok {
+			return any, failed + 1
+		}
+		b = rest
+		typ, plaintext, err := l.record.Open(rec)
+		if err != nil {
+			failed++
+			continue
+		}
+		any = true
+		switch {
+		case typ == record.ApplicationData:
+			c.envelope(now, l, plaintext)
+		case typ == record.Alert && isFinal(plaintext):
+			c.disconnect(l)
+		}
+	}
+	return any, failed
+}
