@@ -39,14 +39,26 @@ func (x *exchange) down(kind wire.Kind) (Reply, Event) {
 // What is accepted costs no garbage in either direction, and neither does what is dropped.
 func TestNoAllocs(t *testing.T) {
 	x, bearer := newExchange(t, ClientConfig{}), newExchange(t, ClientConfig{Bearer: true})
+	resumed := *x
+	resumed.dialogue = stay(t, Config{Behaviour: anything}, ClientConfig{}).moves()
+	restored := *x
+	restored.dialogue = stay(t, Config{Behaviour: anything}, ClientConfig{}).restart()
 	old := x.say(wire.KindData, "old")
 	x.toServer(old).gives("old")
 	wrong := mistag(x.say(wire.KindData, "input"))
 	data := func(_ Reply, ev Event) bool { return ev.Kind == EventData }
 	for name, ok := range map[string]func() bool{
-		"DATA up":   func() bool { return data(x.up(wire.KindData)) },
-		"DATA down": func() bool { return data(x.down(wire.KindData)) },
-		"BEARER":    func() bool { return data(bearer.up(wire.KindData)) },
+		"DATA up":             func() bool { return data(x.up(wire.KindData)) },
+		"DATA down":           func() bool { return data(x.down(wire.KindData)) },
+		"DATA up, resumed":    func() bool { return data(resumed.up(wire.KindData)) },
+		"DATA down, resumed":  func() bool { return data(resumed.down(wire.KindData)) },
+		"DATA up, restored":   func() bool { return data(restored.up(wire.KindData)) },
+		"DATA down, restored": func() bool { return data(restored.down(wire.KindData)) },
+		"BEARER":              func() bool { return data(bearer.up(wire.KindData)) },
+		"PING, resumed": func() bool {
+			r, _ := resumed.up(wire.KindPing)
+			return r.Kind == wire.KindPong && len(r.Body) == 8+4
+		},
 		"PING": func() bool {
 			r, _ := x.up(wire.KindPing)
 			b, err := x.server.Append(x.buffer, r.Kind, r.Body)

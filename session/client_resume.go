@@ -11,8 +11,9 @@ import (
 // ErrNoTicket means that the server has given no ticket to resume the session with.
 var ErrNoTicket = errors.New("session: no ticket to resume with")
 
-// Resumable says whether there is a ticket to resume the session with.
-func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil }
+// Resumable says whether there is a ticket to resume the session with. In bearer mode
+// none is of use: the identity token that every datagram carries is not in it.
+func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil && !c.config.Bearer }
 
 // Resume returns the machine that goes on with the session on another connection, by the newest ticket. Call Tick at
 // once: it sends the HELLO. Until its EventResumed the session lives here, and everything may be sent here; afterwards

@@ -181,7 +181,11 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	c.partial.parts = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil
 	if c.session != nil && !c.Resuming() {
-		c.gate.forget(c.session, finality(reason))
+		final := finality(reason)
+		if c.resuming != nil && c.resuming.why != audit.DropNone {
+			final = audit.DropNone // it goes on elsewhere, or may yet
+		}
+		c.gate.forget(c.session, final)
 	}
 	return closeReply(reason, 0), Event{Kind: EventClosed, Drop: drop, Reason: reason}
 }

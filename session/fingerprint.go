@@ -39,15 +39,18 @@ func (c *Conn) digest(network netip.Prefix) uint64 {
 func (c *Conn) bind() {
 	c.bound = c.digest(c.path)
 	c.seen = c.bound
-	if c.doubt != nil && !c.doubt.until.IsZero() {
+	if c.owes() {
 		c.doubt = nil
 	}
 }
 
+// owes says whether a step up waits for its token.
+func (c *Conn) owes() bool { return c.doubt != nil && !c.doubt.until.IsZero() }
+
 // strayed is the second half of step 9, for a fingerprint that has changed.
 func (c *Conn) strayed(now time.Time) audit.Drop {
-	if d := c.doubt; d != nil && !d.until.IsZero() {
-		if now.Before(d.until) {
+	if c.owes() {
+		if now.Before(c.doubt.until) {
 			return audit.DropNone
 		}
 		return audit.DropFingerprint

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ import (
 
 // A script is messages for a machine, each behind a byte for what to do and two for its length. What to do: the low 3
 // bits say how much time passes before it, bit 3 that its header is put right (session, epoch, fresh sequence and
-// tag), bits 4 and 5 what the verifier says.
+// tag), bits 4 and 5 what the verifier says, bit 6 that it goes to the second connection.
 func eachMessage(script []byte, do func(op byte, msg []byte)) {
 	for len(script) >= 3 {
 		op, n := script[0], int(binary.BigEndian.Uint16(script[1:]))
@@ -41,15 +42,32 @@ func put(l *link, msg []byte) []byte {
 	return b
 }
 
+// fuzzed is where scripts go: two connections to one server, with a session on the first one that the client goes on
+// with on the second, or nothing yet. What is random is the same each time, so that a ticket in a script opens.
+func fuzzed(t testing.TB, inSession bool) [2]*dialogue {
+	gc := Config{AllowBearer: true, AllowUnbound: true, FleetKeys: fleet(t), Random: rand.NewChaCha8([32]byte{1})}
+	cc := ClientConfig{Fingerprint: phone, Random: rand.NewChaCha8([32]byte{2})}
+	d := meet(t, gc, cc)
+	d.arrive()
+	if !inSession {
+		second := d.connect(cc, "identity", channel)
+		second.arrive()
+		return [2]*dialogue{d, second}
+	}
+	d.join()
+	d.talks()
+	return [2]*dialogue{d, d.again(d.gate, home)}
+}
+
 // seeds are the datagrams of ordinary dialogues.
 func seeds(f *testing.F) {
-	d, hello := meet(f, Config{}, ClientConfig{Fingerprint: phone}), []byte(nil)
-	for _, b := range d.ticks(wire.KindHello) {
+	lines, hello := fuzzed(f, false), []byte(nil)
+	for _, b := range lines[0].ticks(wire.KindHello) {
 		hello = append(hello, message(0, b)...)
 		f.Add(false, message(0, b))
 	}
-	d = play(f, Config{}, ClientConfig{Fingerprint: phone})
-	all := hello
+	lines = fuzzed(f, true)
+	d, all := lines[0], hello
 	for kind := wire.KindHello; kind <= wire.KindNotice; kind++ {
 		for _, body := range []string{"", closeBody, pingBody, "\x00\x05\x00\x00token", "\x00\x05tokeninput"} {
 			b := d.say(kind, body)
@@ -60,6 +78,13 @@ func seeds(f *testing.F) {
 	}
 	f.Add(false, all)
 	f.Add(true, all)
+	ticket, data := lines[1].ticks(wire.KindHello)[0], d.say(wire.KindData, "input")
+	for _, inSession := range []bool{true, false} {
+		f.Add(inSession, message(0x40, ticket))
+		f.Add(inSession, append(message(0x40, ticket), message(0x48, data)...))
+		f.Add(inSession, append(append(message(0, ticket), message(0x40, ticket)...), append(message(0x48, data), message(8, data)...)...))
+		f.Add(inSession, append(append(message(0x40, ticket), message(8, d.say(wire.KindClose, closeBody))...), message(0x48, data)...))
+	}
 }
 
 // FuzzConn feeds a server what a peer with good records may send: it never panics, keeps little, and a session that is
@@ -67,30 +92,60 @@ func seeds(f *testing.F) {
 func FuzzConn(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, inSession bool, script []byte) {
-		d := meet(t, Config{AllowBearer: true, AllowUnbound: true}, ClientConfig{Fingerprint: phone})
-		if inSession {
-			d.join()
-		}
+		lines := fuzzed(t, inSession)
+		now := begin
 		eachMessage(script, func(op byte, msg []byte) {
-			d.pass(pauses[op&7])
-			if op&8 != 0 && inSession {
+			now = now.Add(pauses[op&7])
+			lines[0].now, lines[1].now = now, now
+			d := lines[op>>6&1]
+			if op&8 != 0 && d.client.Live() {
 				msg = put(&d.client.link, msg)
 			}
-			r, ev := d.server.Handle(d.now, slices.Clone(msg))
-			d.send(r)
-			if ev.Kind == EventVerify {
-				claims := d.mint(string(ev.Token))
-				r, _ = d.server.Verified(d.now, claims, [4]error{nil, token.ErrSignature, ErrBusy, token.ErrUnavailable}[op>>4&3])
-				d.send(r)
-			}
-			r, _ = d.server.Tick(d.now)
-			d.send(r)
+			d.takes(msg, [4]error{nil, token.ErrSignature, ErrBusy, token.ErrUnavailable}[op>>4&3])
 		})
-		d.bounded()
-		if inSession && d.server.state == live && !d.server.session.Revoked() {
-			d.usable()
+		living := 0
+		for _, d := range lines {
+			if d.bounded(); d.server.state == live && !d.server.Resuming() {
+				living++
+			}
+		}
+		if n := lines[0].gate.Len(); n != living {
+			t.Errorf("%d sessions, %d live", n, living)
+		}
+		for _, d := range lines {
+			c := d.server
+			if c.state != live || c.Resuming() || c.session.Revoked() || !d.client.Live() {
+				continue
+			}
+			if c.session.fingerprint == phone && c.binding == d.client.binding { // it is the client's own HELLO
+				d.usable()
+			}
 		}
 	})
+}
+
+// takes is what a server's caller does about a datagram.
+func (d *dialogue) takes(msg []byte, verdict error) {
+	r, ev := d.server.Handle(d.now, slices.Clone(msg))
+	if d.former != nil && !d.server.Resuming() {
+		d.server.Follow(d.former)
+		d.former = nil
+	}
+	d.send(r)
+	switch ev.Kind {
+	case EventVerify:
+		r, _ = d.server.Verified(d.now, d.mint(string(ev.Token)), verdict)
+		d.send(r)
+	case EventResume:
+		former := d.homes[ev.Hint]
+		r, _ = d.server.Resume(d.now, former)
+		if d.server.Resuming() {
+			d.former = former
+		}
+		d.send(r)
+	}
+	r, _ = d.server.Tick(d.now)
+	d.send(r)
 }
 
 // usable has a live session take a datagram, if its token is good and no renewal has moved one end only.
@@ -105,7 +160,7 @@ func (d *dialogue) usable() {
 	d.toServer(d.say(wire.KindData, "still here")).gives("still here")
 }
 
-// send has a reply of the server's written, as its caller would.
+// send has a reply of the server's written, as its caller would. The client gets a WELCOME.
 func (d *dialogue) send(r Reply) {
 	if r.Kind == 0 {
 		return
@@ -113,6 +168,9 @@ func (d *dialogue) send(r Reply) {
 	b := d.must(d.server.Append(nil, r.Kind, r.Body))
 	if _, err := wire.Parse(b); err != nil {
 		d.Fatalf("%v: the server sends what does not parse: %x", err, b)
+	}
+	if r.Kind == wire.KindWelcome {
+		d.client.Handle(d.now, b)
 	}
 }
 
@@ -125,25 +183,22 @@ func (d *dialogue) bounded() {
 	if c.state == closed && (c.pending != nil || c.current != nil || c.next != nil || c.previous != nil) {
 		d.Error("a closed session keeps keys or tokens")
 	}
-	if (c.state == live) != (d.gate.Len() == 1) {
-		d.Errorf("state %d, %d sessions", c.state, d.gate.Len())
-	}
 }
 
 // FuzzClient is FuzzConn for the other end.
 func FuzzClient(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, inSession bool, script []byte) {
-		d := meet(t, Config{}, ClientConfig{Fingerprint: phone})
-		if inSession {
-			d.join()
-		}
+		lines := fuzzed(t, inSession)
+		now := begin
 		eachMessage(script, func(op byte, msg []byte) {
-			d.pass(pauses[op&7])
-			if op&8 != 0 && inSession {
+			now = now.Add(pauses[op&7])
+			d := lines[op>>6&1]
+			d.now = now
+			if op&8 != 0 && d.server.state == live {
 				msg = put(&d.server.link, msg)
 			}
-			if op&16 != 0 && inSession && d.client.Live() {
+			if op&16 != 0 && d.client.Live() {
 				d.must(nil, d.client.Renew(d.now, []byte("fresh")))
 			}
 			r, _ := d.client.Handle(d.now, slices.Clone(msg))
@@ -152,7 +207,7 @@ func FuzzClient(f *testing.F) {
 			}
 			d.client.Tick(d.now, func(kind wire.Kind, body []byte) { d.must(d.client.Append(nil, kind, body)) })
 		})
-		if inSession && d.client.Live() && d.client.current.number == 1 {
+		if d := lines[0]; d.client.Live() && d.server.state == live && d.client.current.number == 1 {
 			d.server.sequence += 1 << 20
 			d.toClient(d.tell(wire.KindData, "still here")).gives("still here")
 		}

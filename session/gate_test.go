@@ -78,65 +78,6 @@ func TestGateIDs(t *testing.T) {
 	}
 }
 
-// "The server remembers (issuer, token id) until the token has expired" PROTOCOL.md 5.2
-func TestUsedTokens(t *testing.T) {
-	var m memory
-	take := func(now time.Time, c *token.Claims) audit.Drop {
-		return m.take(now, tokenKey(c), c.Expires, audit.DropUsed)
-	}
-	claim := func(issuer, id string, life time.Duration) *token.Claims {
-		return &token.Claims{Issuer: issuer, ID: id, Expires: begin.Add(life)}
-	}
-	first := claim("issuer", "first", tokenLife)
-	for _, c := range []*token.Claims{first, claim("issue", "rfirst", tokenLife), claim("ISSUER", "first", tokenLife)} {
-		if drop := take(begin, c); drop != audit.DropNone {
-			t.Errorf("%s %s: %v", c.Issuer, c.ID, drop)
-		}
-	}
-	forgotten := begin.Add(tokenLife + token.MaxLeeway)
-	for now := begin; !now.After(forgotten); now = now.Add(10 * time.Second) {
-		if drop := take(now, first); drop != audit.DropUsed {
-			t.Fatalf("after %v: %v", now.Sub(begin), drop)
-		}
-		if drop := take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute)); drop != audit.DropNone {
-			t.Fatal(drop)
-		}
-	}
-	// Once a generation has expired it goes: what is kept is what may still be shown, and not much more.
-	for i := range 1000 {
-		now := forgotten.Add(time.Duration(i) * 10 * time.Second)
-		take(now, claim("issuer", now.String(), now.Sub(begin)+time.Minute))
-	}
-	if n := len(m.young) + len(m.old); n > 100 {
-		t.Errorf("%d tokens remembered, of which 9 may be shown", n)
-	}
-}
-
-// "To forget one would let a stolen token in": a full memory refuses.
-func TestUsedTokensFull(t *testing.T) {
-	var m memory
-	take := func(now time.Time, c *token.Claims) audit.Drop {
-		return m.take(now, tokenKey(c), c.Expires, audit.DropUsed)
-	}
-	for i := range maxRemembered + 1 {
-		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
-		if drop := take(begin, c); (drop == audit.DropFull) != (i == maxRemembered) {
-			t.Fatalf("token %d: %v", i, drop)
-		}
-	}
-	if drop := take(begin, &token.Claims{ID: "0", Expires: begin.Add(tokenLife)}); drop != audit.DropUsed {
-		t.Errorf("a used token: %v", drop)
-	}
-	later := begin.Add(tokenLife + token.MaxLeeway + 1)
-	for range 2 { // the young generation grows old, then goes
-		take(later, &token.Claims{ID: later.String(), Expires: later.Add(time.Minute)})
-		later = later.Add(minRemembered)
-	}
-	if n := len(m.young) + len(m.old); n > 2 {
-		t.Errorf("%d tokens remembered", n)
-	}
-}
-
 func TestRevokeSubject(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.mint("tablet")

@@ -38,6 +38,12 @@ func (h heard) says(k wire.Kind) heard {
 // joins is EventJoined, with WELCOME from the server.
 func (h heard) joins() heard { h.Helper(); return h.is(EventJoined, audit.DropNone, h.kind) }
 
+// resumes is EventResumed: the session has lived elsewhere.
+func (h heard) resumes() heard {
+	h.Helper()
+	return h.is(EventResumed, audit.DropNone, wire.KindWelcome)
+}
+
 func (h heard) gives(payload string) {
 	h.Helper()
 	if h.is(EventData, audit.DropNone, 0); string(h.Payload) != payload {

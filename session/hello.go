@@ -162,9 +162,13 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network netip.Prefix) bool {
 	p, s, config := c.pending, c.session, &c.gate.config
 	c.id, c.binding, c.reports = s.id, p.hello.binding, p.hello.features&wire.FeatureReports != 0
+	names, expires := s.names.Load(), s.expires.Load()
+	if p.ticket != nil && p.claims.Expires.UnixNano() > expires { // as settle will have it
+		names, expires = namesOf(p.claims), p.claims.Expires.UnixNano()
+	}
 	w := wire.Welcome{
 		Nonce: p.hello.nonce, Session: s.id, Epoch: number, ServerNext: c.sequence + 1, ClientNext: c.window.Highest() + 1,
-		Features: p.hello.features, Hint: c.hint, Expiry: s.Expires().UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Features: p.hello.features, Hint: c.hint, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
 		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
 	}
 	c.gate.random(w.Secret[:])
@@ -173,7 +177,7 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 		return false
 	}
 	if ticketed {
-		w.Ticket = c.ticket(&w.Secret, number, s.names.Load(), s.expires.Load(), network)
+		w.Ticket = c.ticket(&w.Secret, number, names, expires, network)
 	}
 	c.state, c.since, c.pending = live, now, nil
 	c.behaviour.Start(&config.Behaviour, now)

@@ -21,6 +21,8 @@ type dialogue struct {
 	server *Conn
 	client *Client
 	claims map[string]*token.Claims // what identity tokens claim; others do not verify
+	homes  map[uint32]*Conn         // by hint: where sessions live that can be resumed, on all servers
+	former *Conn                    // where on the same server the session lives until it moves here
 }
 
 const tokenLife = 15 * time.Minute
@@ -54,7 +56,7 @@ func meet(t testing.TB, gc Config, cc ClientConfig) *dialogue {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &dialogue{TB: t, now: begin, gate: gate, claims: map[string]*token.Claims{}}
+	d := &dialogue{TB: t, now: begin, gate: gate, claims: map[string]*token.Claims{}, homes: map[uint32]*Conn{}}
 	d.mint("identity")
 	return d.connect(cc, "identity", channel)
 }
@@ -137,6 +139,10 @@ func (d *dialogue) renew(identity string) [][]byte {
 func (d *dialogue) toServer(envelope []byte) heard {
 	d.Helper()
 	r, ev := d.server.Handle(d.now, slices.Clone(envelope))
+	if d.former != nil && !d.server.Resuming() {
+		d.server.Follow(d.former)
+		d.former = nil
+	}
 	return d.heard(r, ev, d.server.Append)
 }
 

@@ -40,7 +40,7 @@ func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event)
 			ev.Part = policy.PartCertificate
 		}
 		return reply, ev
-	case p.hello.scope != "" && p.hello.scope != t.Scope:
+	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
 		return c.refuse(audit.DropScope)
 	}
 	if former := c.gate.resident(&t); former != nil {
@@ -85,7 +85,8 @@ func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
 	}
 	c.session = s
 	c.follow(p, former)
-	if !c.welcome(now, t.Epoch+1, action != policy.ActionStepUp, t.Network) {
+	owes := action == policy.ActionStepUp || former != nil && former.owes()
+	if !c.welcome(now, t.Epoch+1, !owes, t.Network) {
 		if former == nil {
 			c.gate.forget(s, audit.DropNone)
 		}
@@ -173,8 +174,8 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 func (c *Conn) inherit(f *Conn) {
 	c.accepted += f.accepted
 	c.behaviour = f.behaviour
-	if d := f.doubt; d != nil && !d.until.IsZero() && c.seen != c.bound {
-		c.doubt = d // a step up is owed wherever the player goes
+	if f.owes() {
+		c.doubt = f.doubt // a step up is owed wherever the player goes
 	}
 	f.state, f.why = closed, audit.DropState
 	f.end()

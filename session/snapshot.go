@@ -5,15 +5,16 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
 // Save fills in of r what is the session's, for another process to go on with it. It is false for a session that is not
-// handed over: one whose player has not answered WELCOME yet, or carries the identity token in every datagram. The
-// caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
+// handed over: one that has been revoked, or whose player has not answered WELCOME yet, or carries the identity token in
+// every datagram. The caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
 func (c *Conn) Save(r *resume.Session) bool {
-	if c.state != live || c.bears || c.resuming != nil || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+	if c.state != live || c.session.Revoked() || c.bears || c.resuming != nil || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		return false
 	}
 	s := c.session
@@ -22,7 +23,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 	if c.binding == wire.BindingExporter {
 		r.Exporter = c.channel.Exporter
 	}
-	if c.seen == c.bound {
+	if c.seen == c.bound && !c.owes() {
 		r.Network = c.path // else the player owes a step up, and will again
 	}
 	r.Platform, r.Build = s.fingerprint.Platform, s.fingerprint.Build
@@ -71,6 +72,9 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.sending.Store(c.current)
 	c.behaviour.Start(&g.config.Behaviour, now)
 	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
+	if !r.Network.IsValid() { // see Save
+		c.depart(now, policy.ActionStepUp, policy.PartNetwork)
+	}
 	if r.Next != nil {
 		c.restoreNext(r)
 	}
@@ -128,6 +132,15 @@ func (g *Gate) Save(w *resume.Writer) error {
 			if err := w.Remember(e); err != nil {
 				return err
 			}
+		}
+	}
+	for _, s := range g.sessions {
+		if !s.Revoked() {
+			continue
+		}
+		e := resume.Remembered{Key: endKey(s.name), Why: remembered[audit.DropRevoked], Expires: s.Expires().UnixMilli()}
+		if err := w.Remember(e); err != nil {
+			return err
 		}
 	}
 	for key, r := range g.revoked.entries {

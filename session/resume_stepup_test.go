@@ -1,0 +1,191 @@
+package session
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// "Another network than the one that the ticket is bound to is judged as after a change of address (section 4.9). As
+// long as a step up is owed, WELCOME has no ticket." PROTOCOL.md 8.3
+func TestResumeFromAnotherNetwork(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		for _, obeys := range []bool{true, false} {
+			d := stay(t, Config{}, ClientConfig{})
+			g := d.gate
+			if !here {
+				g = d.sister(Config{})
+			}
+			r := d.again(g, far)
+			if m := r.welcomed(r.shows()); m.Ticket != nil || r.client.Resumable() || r.server.Resumable() {
+				t.Error("a ticket before the step up")
+			}
+			r.tickServer().nothing() // the first datagram is judged
+			r.pass(time.Second)
+			r.settles()
+			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); h.Part != policy.PartNetwork || within(h) != policy.DefaultStepUpTime {
+				t.Errorf("%v within %v", h.Part, within(h))
+			}
+			if s := r.server.Stats(); s.Doubt != EventStepUp {
+				t.Errorf("%+v", s)
+			}
+			if obeys {
+				r.obeys()
+				continue
+			}
+			r.pass(policy.DefaultStepUpTime - 1)
+			r.talks()
+			r.pass(1)
+			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+		}
+	}
+}
+
+// obeys is a step up that is done: from then on the player is at home where he is.
+func (d *dialogue) obeys() {
+	d.Helper()
+	d.renewing("fresh")
+	d.talks()
+	d.pass(policy.DefaultStepUpTime + time.Second)
+	d.talks()
+	if !d.client.Resumable() || !d.server.Resumable() {
+		d.Error("no ticket after the step up")
+	}
+	same := d.again(d.gate, far)
+	if m := same.welcomed(same.shows()); m.Ticket == nil {
+		d.Error("the ticket is not bound to where the player has stepped up")
+	}
+	same.settles()
+	same.tickServer().nothing()
+	back := same.again(d.gate, home)
+	if m := back.welcomed(back.shows()); m.Ticket != nil {
+		d.Error("home is elsewhere now")
+	}
+}
+
+// within is the time that a NOTICE names.
+func within(h heard) time.Duration {
+	h.Helper()
+	m, err := wire.ParseNoticeBody(h.body)
+	if err != nil || m.Code != wire.NoticeStepUp {
+		h.Fatalf("%+v, %v", m, err)
+	}
+	return time.Duration(m.Within) * time.Millisecond
+}
+
+// "What the session owes goes with it: rate and behaviour, where they are known, and a step up with its time."
+// PROTOCOL.md 8.3. Resuming does not prolong it.
+func TestResumeOwesStepUp(t *testing.T) {
+	for _, c := range []struct {
+		from   netip.Addr
+		silent bool
+	}{{far, true}, {far, false}, {home, true}} {
+		d := stay(t, Config{}, ClientConfig{})
+		d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+		d.pass(4 * time.Second)
+		r := d.again(d.gate, c.from)
+		if m := r.welcomed(r.shows()); m.Ticket != nil {
+			t.Error("a ticket before the step up")
+		}
+		r.pass(time.Second)
+		r.settles()
+		if h := r.tickServer().says(wire.KindNotice); within(h) != policy.DefaultStepUpTime-5*time.Second {
+			t.Errorf("within %v", within(h))
+		}
+		d.dumb()
+		r.pass(5*time.Second - 1)
+		r.talks()
+		r.pass(1)
+		if c.silent {
+			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
+		} else {
+			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+		}
+	}
+}
+
+// "What the session owes goes with it" PROTOCOL.md 8.3. A step up is owed at home, too, and
+// until it is paid no ticket is given.
+func TestResumeFromHome(t *testing.T) {
+	d := stay(t, Config{}, ClientConfig{})
+	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	r := d.again(d.gate, near)
+	if m := r.welcomed(r.shows()); m.Ticket != nil {
+		t.Error("a ticket")
+	}
+	r.settles()
+	r.renewing("fresh")
+	r.pass(2 * policy.DefaultStepUpTime)
+	r.talks()
+	if s := r.server.Stats(); s.Doubt != EventNone || !r.client.Resumable() {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Where policy only takes note of another network, a player goes on with a ticket.
+func TestResumeNetworkNoted(t *testing.T) {
+	d := stay(t, Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionNote}}, ClientConfig{})
+	r := d.again(d.gate, far)
+	if m := r.welcomed(r.shows()); m.Ticket == nil {
+		t.Error("no ticket")
+	}
+	r.settles()
+	if h := r.tickServer().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
+		t.Errorf("%v", h.Part)
+	}
+	r.talks()
+	r.moves().talks()
+}
+
+// A step up that is owed is owed again after a restart, with all its time; without one nothing is owed.
+func TestRestartOwesStepUp(t *testing.T) {
+	otherPlatform := func(d *dialogue) {
+		d.mint("other").Platform = "ios"
+		*d = *d.connect(ClientConfig{Fingerprint: phone}, "other", channel)
+		d.arrive()
+		d.join()
+		d.talks()
+		d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	}
+	lenient := func(network policy.Action) Config {
+		return Config{Fingerprint: policy.FingerprintConfig{Platform: policy.ActionStepUp, Network: network}}
+	}
+	for name, c := range map[string]struct {
+		config Config
+		owes   func(d *dialogue) // nil if nothing is owed
+	}{
+		"nothing": {Config{}, nil},
+		"strayed": {Config{}, func(d *dialogue) { d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice) }},
+		"strayed and back": {Config{}, func(d *dialogue) {
+			d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+			d.server.SetPath(home)
+			d.talks()
+		}},
+		"of another platform than the token's":              {lenient(policy.ActionStepUp), otherPlatform},
+		"of another platform where networks are noted":      {lenient(policy.ActionNote), otherPlatform},
+		"of another platform where networks may not change": {lenient(policy.ActionRequire), otherPlatform},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := stay(t, c.config, ClientConfig{})
+			if c.owes != nil {
+				c.owes(d)
+			}
+			d.pass(time.Second)
+			r := d.restart()
+			r.talks()
+			if c.owes == nil {
+				r.tickServer().nothing()
+				return
+			}
+			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != policy.DefaultStepUpTime {
+				t.Errorf("within %v", within(h))
+			}
+			r.pass(policy.DefaultStepUpTime)
+			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
+		})
+	}
+}
