@@ -14,9 +14,12 @@ type watch struct {
 	flowed time.Time // when payloads were last seen to flow, either way
 	pinged time.Time // last PING
 	asked  time.Time // the first PING since heard; zero if there is none
-	pings  [4]wire.Ping
-	sent   int // PINGs
-	rtt    time.Duration
+	pings  [4]struct {
+		wire.Ping
+		at time.Time
+	}
+	sent int // PINGs
+	rtt  time.Duration
 }
 
 func (w *watch) hear(now time.Time) { w.heard, w.asked = now, time.Time{} }
@@ -80,6 +83,7 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 	}
 	ping := &w.pings[w.sent%len(w.pings)]
 	w.sent++
+	ping.at = now
 	binary.BigEndian.PutUint64(ping.Data[:], uint64(now.UnixNano()))
 	var buf [8]byte
 	send(wire.KindPing, ping.AppendTo(buf[:0]))
@@ -108,10 +112,11 @@ func (c *Client) pingDue(now time.Time) time.Time {
 func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	w, n := &c.watch, c.counts
-	if err != nil || !w.knows(m.Data) {
+	sent, known := w.asks(m.Data)
+	if err != nil || !known {
 		return dropped(audit.DropState)
 	}
-	rtt := now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(m.Data[:]))))
+	rtt := now.Sub(sent)
 	if n.rtt > 0 {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16
 	}
@@ -122,14 +127,14 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	return Reply{}, Event{Kind: EventPong, RTT: rtt}
 }
 
-// knows says whether a PONG's data are those of one of the last PINGs.
-func (w *watch) knows(data [8]byte) bool {
+// asks says when the one of the last PINGs was sent that has these data, if any.
+func (w *watch) asks(data [8]byte) (at time.Time, ok bool) {
 	for i := range min(w.sent, len(w.pings)) {
 		if w.pings[i].Data == data {
-			return true
+			return w.pings[i].at, true
 		}
 	}
-	return false
+	return at, false
 }
 
 // report takes what a server knows of loss. One that has not known the session

@@ -12,7 +12,7 @@ import (
 )
 
 // resumption is a session that goes on here by its ticket, until the first datagram shows that its player has got the
-// WELCOME: "A ticket is used up by the first datagram that is accepted on the connection that it has opened."
+// WELCOME.
 type resumption struct {
 	ticket *resume.Ticket
 	former *Conn      // where the session lives until then; nil if nowhere on this server
@@ -105,7 +105,11 @@ func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
 // reopen is the session that goes on: the former one's, or one like it.
 func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
 	if former != nil {
-		return former.session, former.session.dead(c.gate.wall(now), 0)
+		drop := former.session.dead(c.gate.wall(now), 0)
+		if drop == audit.DropExpired { // the ticket has not: once the former has ended it will do
+			drop = audit.DropBusy
+		}
+		return former.session, drop
 	}
 	s := &c.own
 	s.init(c.pending.claims, c.pending.hello.fingerprint)
@@ -173,7 +177,7 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 // inherit takes over from the former connection what is the session's, and ends it without a word.
 func (c *Conn) inherit(f *Conn) {
 	c.accepted += f.accepted
-	c.behaviour = f.behaviour
+	c.behaviour, c.again = f.behaviour, f.again
 	if f.owes() {
 		c.doubt = f.doubt // a step up is owed wherever the player goes
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // "A CLOSE ends the session and all of its tickets, on the server that sends or gets it; but with the reasons server
-// shutting down, idle and replaced the tickets stay good." PROTOCOL.md 5.5
+// shutting down, idle, replaced and token expired the tickets stay good." PROTOCOL.md 5.5
 func TestTicketAfterClose(t *testing.T) {
 	good := map[wire.Reason]bool{wire.ReasonShutdown: true, wire.ReasonIdle: true, wire.ReasonReplaced: true}
 	for reason := wire.ReasonLeft; reason <= wire.ReasonRate; reason++ {
