@@ -58,3 +58,26 @@ func TestRestart(t *testing.T) {
 		w.quit(second, players...)
 	})
 }
+
+// A player whose WELCOME is not answered yet is not handed on, as the record says, and
+// comes back by ticket.
+func TestRestartBeforeTheFirstDatagram(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		fleet := w.fleet(t)
+		first := w.run(fleet)
+		s := w.stay(1)
+		w.end(first, first.shutdown)
+		second := w.run(fleet)
+		time.Sleep(3 * time.Second)
+		if st := s.Stats(); s.since() > 2*frame || st.Resumed != 1 || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
+			t.Errorf("the last snapshot came %v ago: %+v, %+v", s.since(), st, s.events)
+		}
+		for _, e := range w.audit.all() {
+			if e.Decision == audit.Close && e.Detail != "left to come back by ticket" {
+				t.Errorf("on record: %q", e.Detail)
+			}
+		}
+		w.quit(second, s)
+	})
+}

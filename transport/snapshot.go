@@ -21,7 +21,8 @@ func (s *Server) handOver() error {
 	for _, sh := range shards {
 		sh.out.close()
 	}
-	err := s.writeSnapshot(shards)
+	saved := make(map[*association]bool)
+	err := s.writeSnapshot(shards, saved)
 	if err != nil {
 		for _, sh := range shards {
 			sh.out.reopen()
@@ -30,13 +31,13 @@ func (s *Server) handOver() error {
 	}
 	now := s.clock.now()
 	for _, sh := range shards {
-		sh.handedOn(now)
+		sh.handedOn(now, saved)
 	}
 	return nil
 }
 
 // writeSnapshot writes to another file first: what has the name is whole.
-func (s *Server) writeSnapshot(shards []*shard) error {
+func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) error {
 	dir, base := filepath.Split(s.config.Snapshot)
 	f, err := os.CreateTemp(dir, base+".*") // nobody else may read it
 	if err != nil {
@@ -45,7 +46,7 @@ func (s *Server) writeSnapshot(shards []*shard) error {
 	w, err := resume.NewWriter(f, s.config.Session.FleetKeys, time.Now(), rand.Reader)
 	for _, sh := range shards {
 		if err == nil {
-			err = sh.save(w)
+			err = sh.save(w, saved)
 		}
 	}
 	if err == nil {
@@ -64,9 +65,9 @@ func (s *Server) writeSnapshot(shards []*shard) error {
 	return err
 }
 
-// save writes a shard's sessions. One that cannot be handed over is left out: its
-// player comes back by ticket.
-func (s *shard) save(w *resume.Writer) error {
+// save writes a shard's sessions, and notes which. One that cannot be handed over is
+// left out: its player comes back by ticket.
+func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	for _, a := range s.order {
@@ -78,7 +79,7 @@ func (s *shard) save(w *resume.Writer) error {
 			Addr: a.addr, InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
-		var err error
+		err := resume.ErrSnapshot
 		if a.match.Save(&r) {
 			err = w.Add(&r)
 		}
@@ -86,12 +87,13 @@ func (s *shard) save(w *resume.Writer) error {
 		if err != nil && !errors.Is(err, resume.ErrSnapshot) {
 			return err
 		}
+		saved[a] = err == nil
 	}
 	return nil
 }
 
 // handedOn ends the stay of all players in this process, without a word to them.
-func (s *shard) handedOn(now time.Time) {
+func (s *shard) handedOn(now time.Time, saved map[*association]bool) {
 	s.closing = true
 	s.handler = s.handler.withDefaults()
 	for _, a := range s.order {
@@ -100,7 +102,10 @@ func (s *shard) handedOn(now time.Time) {
 		}
 		s.sessions.Add(-1)
 		e := s.decision(now, a, audit.Close)
-		e.Detail = "handed on to the next process"
+		e.Detail = "left to come back by ticket"
+		if saved[a] {
+			e.Detail = "handed on to the next process"
+		}
 		s.server.config.Audit.Record(e)
 		s.players.remove(a.player)
 		s.handler.Leave(a.player, wire.ReasonShutdown)
