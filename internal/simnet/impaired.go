@@ -5,18 +5,21 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Impaired is a real UDP socket behind a bad network. All methods are safe for concurrent use.
 type Impaired struct {
-	// OnDrop is called for each datagram that Loss or a full receive queue takes, possibly for both directions at
-	// once. Set it before the first read or write. It must neither block nor use this socket, nor keep the bytes.
+	// OnDrop is called for each datagram that Loss, a blackout or a full receive queue takes, possibly for both
+	// directions at once. Set it before the first read or write. It must neither block nor use this socket, nor keep
+	// the bytes.
 	OnDrop func(outgoing bool, datagram []byte)
 
 	socket udpSocket  // set by Impair, constant afterwards
-	impair Impairment // likewise; the zero value bypasses everything below
+	impair Impairment // likewise; the zero value bypasses everything below, but in a blackout
+	dark   atomic.Bool
 
 	out, in         line
 	outLink, inLink *link // guarded by out.mu and in.mu
@@ -38,21 +41,26 @@ func Impair(pc net.PacketConn, im Impairment, seed uint64) *Impaired {
 	return i
 }
 
+// Blackout begins or ends one: as long as it lasts everything is lost that is written, and everything that the socket
+// receives. What was in flight before still arrives. Reads wait as if nothing came.
+func (i *Impaired) Blackout(on bool) { i.dark.Store(on) }
+
 // WriteToUDPAddrPort sends a copy of b. With an impairment it reports no error but net.ErrClosed.
 func (i *Impaired) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	if i.transparent() {
+	im := i.present()
+	if im == (Impairment{}) {
 		return i.socket.WriteToUDPAddrPort(b, to)
 	}
 	if i.received.failed() != nil {
 		return 0, opError("write", i.LocalAddr(), net.ErrClosed)
 	}
-	i.carry(&i.out, i.outLink, &datagram{to: to, data: slices.Clone(b)})
+	i.carry(&i.out, i.outLink, im, &datagram{to: to, data: slices.Clone(b)})
 	return len(b), nil
 }
 
 // WriteTo is WriteToUDPAddrPort for a *net.UDPAddr.
 func (i *Impaired) WriteTo(b []byte, to net.Addr) (int, error) {
-	if i.transparent() {
+	if i.present() == (Impairment{}) {
 		return i.socket.WriteTo(b, to)
 	}
 	a, ok := to.(*net.UDPAddr)
@@ -65,7 +73,7 @@ func (i *Impaired) WriteTo(b []byte, to net.Addr) (int, error) {
 // ReadFromUDPAddrPort waits for a datagram. What does not fit into b is cut off.
 func (i *Impaired) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if i.transparent() {
-		return i.socket.ReadFromUDPAddrPort(b)
+		return i.readThrough(b)
 	}
 	i.pump.Do(func() { i.pumped.Go(i.receive) })
 	n, from, err := i.received.read(b)
@@ -77,14 +85,23 @@ func (i *Impaired) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 // ReadFrom is ReadFromUDPAddrPort with a *net.UDPAddr.
 func (i *Impaired) ReadFrom(b []byte) (int, net.Addr, error) {
-	if i.transparent() {
-		return i.socket.ReadFrom(b)
-	}
 	n, from, err := i.ReadFromUDPAddrPort(b)
 	if err != nil {
 		return 0, nil, err
 	}
 	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// readThrough reads the socket itself, and past what a blackout takes.
+func (i *Impaired) readThrough(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := i.socket.ReadFromUDPAddrPort(b)
+		im := i.present()
+		if err != nil || im == (Impairment{}) {
+			return n, from, err
+		}
+		i.carry(&i.in, i.inLink, im, &datagram{from: from, data: b[:n]})
+	}
 }
 
 // receive feeds what the socket receives to the incoming line, until the socket fails.
@@ -96,14 +113,14 @@ func (i *Impaired) receive() {
 			i.received.fail(cause(err))
 			return
 		}
-		i.carry(&i.in, i.inLink, &datagram{from: from, data: slices.Clone(buf[:n])})
+		i.carry(&i.in, i.inLink, i.present(), &datagram{from: from, data: slices.Clone(buf[:n])})
 	}
 }
 
-func (i *Impaired) carry(l *line, k *link, d *datagram) {
+func (i *Impaired) carry(l *line, k *link, im Impairment, d *datagram) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.send(k, i.impair, d) {
+	if !l.send(k, im, d) {
 		i.dropped(l == &i.out, d.data)
 	}
 }
@@ -131,7 +148,7 @@ func (i *Impaired) dropped(outgoing bool, b []byte) {
 	}
 }
 
-// Stats returns the counts of each direction since Impair; they stay zero without an impairment.
+// Stats returns the counts of each direction since Impair; without an impairment, of blackouts alone.
 func (i *Impaired) Stats() (out, in Stats) { return i.out.snapshot(), i.in.snapshot() }
 
 // LocalAddr returns the socket's address.
@@ -176,3 +193,11 @@ func (i *Impaired) Close() error {
 }
 
 func (i *Impaired) transparent() bool { return i.impair == Impairment{} }
+
+// present is the impairment as of now.
+func (i *Impaired) present() Impairment {
+	if i.dark.Load() {
+		return Impairment{Loss: 1}
+	}
+	return i.impair
+}

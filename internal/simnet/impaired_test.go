@@ -136,7 +136,7 @@ func TestCloseWhileHeld(t *testing.T) {
 	}
 	i.Close()
 	for range 100 {
-		i.carry(&i.out, i.outLink, &datagram{data: []byte("late")})
+		i.carry(&i.out, i.outLink, i.impair, &datagram{data: []byte("late")})
 	}
 	out, _ := i.Stats()
 	balance(t, out)
