@@ -61,6 +61,7 @@ var imports = map[string][]string{
 	"examples/internal/signin":     {},
 	"examples/internal/soak":       {"..."},
 	"examples/internal/statuspage": {"session"},
+	"examples/internal/succession": {"..."},
 
 	"internal/addrtable": {},
 	"internal/cognito":   {},

@@ -82,7 +82,7 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got, want)
 		}
 	}
-	same("object", top, "connected failures lost players received rejected rtt_ms sent server verdict")
+	same("object", top, "audit connected failures lost migrated missed pause_ms players received rejected renewed resumed rtt_ms sent server verdict")
 	same("rtt_ms", top["rtt_ms"], "max p50 p95 p99")
 	same("server", top["server"], "allocs_per_datagram cpu_us_per_datagram drops scope sessions_peak")
 	if top["failures"] == nil || top["rejected"] == nil {
@@ -254,7 +254,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-h"}, &stdout, &stderr, false); code != exitOK || stderr.Len() > 0 {
 		t.Errorf("exit status %d, standard error %q", code, &stderr)
 	}
-	for _, want := range []string{"Exit status", "-connect", "-churn", "rtt_ms", "-attack", "forged-tag", "-cognito-client", passwordVariable} {
+	for _, want := range []string{"Exit status", "-connect", "-churn", "rtt_ms", "-attack", "forged-tag", "-cognito-client", passwordVariable, "-restart-server", "pause_ms"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s is missing from the help", want)
 		}

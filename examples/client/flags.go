@@ -16,47 +16,6 @@ import (
 	"github.com/sallyport/sallyport/wire"
 )
 
-const help = `Client lets bots play on a match server and judges whether every promise was kept.
-
-  client                                     50 players at 60 Hz for 10 s, on a server in this process
-  client -loss 0.05 -reorder 0.1 -duplicate 0.05
-  client -bearer | -renew | -churn 0.2
-  client -connect 127.0.0.1:7777             on "server -dev", which has written -dev-file
-  client -connect play.example.com:7777 -token tokens.txt -ca ca.pem
-  client -connect play.example.com:7777 -cognito-region eu-central-1 -cognito-client 1h57kf5cpq17m0eml12EXAMPLE -user alice
-  client -attack replay                      and stolen-token, bot, flip-fingerprint, forged-tag
-  client -json | jq .verdict
-
-Sign-in: -token-url asks a sign-in service for each token, as curl would; -cognito-… signs -user in with Amazon Cognito.
-The password is better left to the environment variable SALLYPORT_PASSWORD than given by -password, which other users
-of the machine can see. Whoever plays then is one player, as often as -players says.
-
-Attacks: -attack does to the server what a cheat would, while a few honest players play, and says what was expected and
-what was seen. The server is the one in this process or one started by "server -dev". The JSON object is then:
-  attack, rows         what was done: attack, expected, seen, drops and audit (the server's, meanwhile), verdict
-  honest               the object described below, of the honest players
-  verdict, failures    "ok" when the server held
-
-Output: on a terminal, a progress line on standard error. At the end, a table on standard output, or with -json exactly
-one JSON object:
-  players, connected   wanted, and let in at first
-  sent, received       inputs sent, snapshots received
-  lost                 inputs sent - delivered as the server counts - taken by the client's own impairment, after up to
-                       2 s for what was on its way
-  rtt_ms               p50, p95, p99, max: from an input to the first snapshot that acknowledges it, so the wait for
-                       the server's next tick is part of it
-  server               cpu_us_per_datagram, allocs_per_datagram: of the server's process while players played, datagrams
-                       in both directions, null when unknown; scope: "process" when the server is in this process, and
-                       so the players' work included, "server" when it is another; sessions_peak; drops by reason
-  rejected             attempts to join that were refused, by reason
-  verdict, failures    "ok", or "failed" and what was broken: a player did not connect or was thrown out, an input was
-                       lost or delivered twice, snapshots are missing, the server dropped something without cause
-
-Exit status: 0 ok, 1 failed, 2 a flag or file could not be used, 130 interrupted (with the result so far).
-
-Flags:
-`
-
 // flags is the command line.
 type flags struct {
 	config            soak.Config
@@ -66,6 +25,7 @@ type flags struct {
 	signIn            signInFlags
 	json              bool
 	playersGiven      bool
+	durationGiven     bool
 	devFileGiven      bool
 }
 
@@ -88,6 +48,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.BoolVar(&c.Bearer, "bearer", false, "send the identity token in every datagram")
 	set.BoolVar(&c.Renew, "renew", false, "use tokens of a few seconds, so that sessions must be renewed")
 	set.StringVar(&f.attack, "attack", "", "`what` to do to the server: "+strings.Join(attack.Names(), ", "))
+	f.defineTurns(set)
 	f.signIn.define(set)
 	set.BoolVar(&f.json, "json", false, "write one JSON object in place of the table")
 }
@@ -100,6 +61,7 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	check := func(rest []string) error {
 		set.Visit(func(given *flag.Flag) {
 			f.playersGiven = f.playersGiven || given.Name == "players"
+			f.durationGiven = f.durationGiven || given.Name == "duration"
 			f.devFileGiven = f.devFileGiven || given.Name == "dev-file"
 		})
 		return f.check(rest)
@@ -115,11 +77,10 @@ func (f *flags) check(rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
 	}
-	if err := f.checkNumbers(); err != nil {
-		return err
-	}
-	if err := f.checkAttack(); err != nil {
-		return err
+	for _, check := range []func() error{f.checkTurns, f.checkNumbers, f.checkAttack} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	if f.connect == "" {
 		if f.devFileGiven || f.tokenFile != "" || f.caFile != "" || f.signIn.given() {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/examples/internal/succession"
 )
 
 // Exit statuses, which scripts rely on.
@@ -36,6 +37,9 @@ const (
 )
 
 func main() {
+	if succession.IsChild() {
+		os.Exit(succession.Child(os.Stdin, os.Stdout))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, isTerminal(os.Stderr)))

@@ -17,6 +17,8 @@ import (
 func (f *flags) target(ctx context.Context) (t attack.Target, end func(), err error) {
 	end = func() {}
 	switch {
+	case f.config.Replace:
+		return replaceable()
 	case f.connect == "":
 		return embed()
 	case f.tokenFile != "":
@@ -39,7 +41,7 @@ func embed() (t attack.Target, end func(), err error) {
 	if err != nil {
 		return t, nil, err
 	}
-	trail := &attack.Trail{}
+	trail := &gameserver.Trail{}
 	server, err := gameserver.Start(gameserver.Config{
 		Listen: "127.0.0.1:0", Tick: tick, Certificate: dev.Certificate, Verifier: verifier, Audit: trail, Dev: dev,
 	})

@@ -38,10 +38,20 @@ datagrams_in, datagrams_out, drops by reason, handshakes, and cpu_us and mallocs
 button does, at a loopback address only; "subject" or "token_id" in place of "session" revokes a player or a token:
   curl -H "Sallyport-Admin: revoke" -H "Content-Type: application/json" -d '{"session": 7}' http://127.0.0.1:7780/revoke
 
-Signals: interrupt and SIGTERM tell every player that the server shuts down, then end it; SIGHUP reads -cert and -key
-again for handshakes to come.
+Restarts: with -snapshot the server hands its players on when it is stopped, and the next one that starts on the same
+-listen address within 30 s goes on with them. They notice nothing but the pause; nobody negotiates or signs in again.
+Servers with the same -fleet-keys are a fleet: a player whose connection is lost comes back to any of them by ticket.
+  (umask 077; server -new-fleet-key > fleet.keys)
+  server … -fleet-keys fleet.keys -snapshot sallyport.snapshot
+The first key of the file seals, all of them open. To change it: append a new one on every server, then move it to the top
+on every server, and drop the old one a day later. With -dev the next process has another certificate and issuer: players
+who are there go on, and tickets are of no use.
 
-Exit status: 0 stopped by a signal, 1 the match failed, 2 a flag, file or address could not be used.
+Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on, then end it;
+SIGHUP reads -cert and -key again for handshakes to come, and -fleet-keys for tickets and snapshots to come.
+
+Exit status: 0 stopped by a signal, 1 the match failed or nobody could be handed on, 2 a flag, file or address could not be
+used.
 
 Flags:
 `
@@ -51,6 +61,7 @@ type flags struct {
 	listen, status, audit string
 	tick, eventsMax       int
 	revokeAfter           time.Duration
+	fleet                 fleetFlags
 	dev                   bool
 	devFile               string
 	cert, key             string
@@ -66,6 +77,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.IntVar(&f.tick, "tick", 60, "ticks a second")
 	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of the status page; empty means none")
 	set.StringVar(&f.audit, "audit", "", "`file` to which trust decisions are appended, one JSON object a line")
+	f.fleet.define(set)
 	set.IntVar(&f.eventsMax, "events-max", gameserver.DefaultEvents, "how many decisions are kept for the status page")
 	set.DurationVar(&f.revokeAfter, "revoke-after", 0, "revoke each session after that `time`, to see it; 0 means never")
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
@@ -105,6 +117,11 @@ func (f *flags) check(rest []string) error {
 		return fmt.Errorf("-events-max %d: must be 1 to %d", f.eventsMax, audit.MaxRecent)
 	case f.revokeAfter < 0:
 		return fmt.Errorf("-revoke-after %v: must not be less than nothing", f.revokeAfter)
+	}
+	if err := f.fleet.check(); err != nil || f.fleet.newKey {
+		return err
+	}
+	switch {
 	case f.dev:
 		return f.checkDev()
 	case f.cert == "" || f.key == "":

@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +23,7 @@ import (
 // Exit statuses, which scripts rely on.
 const (
 	exitOK    = 0
-	exitError = 1 // the match ended by itself
+	exitError = 1 // the match ended by itself, or nobody could be handed on
 	exitUsage = 2 // a flag or a file: the server never ran
 )
 
@@ -39,11 +38,14 @@ func main() {
 	os.Exit(run(ctx, hup, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: it serves until ctx is done and reloads the certificate on hup.
+// run is the program: it serves until ctx is done and reads its files again on hup.
 func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stderr io.Writer) int {
 	f, code := parse(args, stdout, stderr)
 	if f == nil {
 		return code
+	}
+	if f.fleet.newKey {
+		return newFleetKey(stdout, stderr)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	server, end, err := start(ctx, f, log)
@@ -56,13 +58,18 @@ func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stder
 
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
+	sessions := server.Stats().Sessions
 	err = server.Shutdown(ctx)
 	end()
-	if err != nil {
+	switch {
+	case err != nil:
 		log.Error("stopped", "error", err)
 		return exitError
+	case f.fleet.snapshot != "":
+		log.Info("stopped", "handed_on", sessions)
+	default:
+		log.Info("stopped")
 	}
-	log.Info("stopped")
 	return exitOK
 }
 
@@ -80,25 +87,12 @@ func serve(ctx context.Context, hup <-chan os.Signal, f *flags, server *gameserv
 	}
 }
 
-// reload keeps the certificate in use if the new one cannot be read.
-func reload(f *flags, server *gameserver.Server, log *slog.Logger) {
-	if f.dev {
-		log.Warn("nothing to reload: a development certificate lasts as long as the process")
-		return
-	}
-	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err == nil {
-		err = server.SetCertificate(cert)
-	}
-	if err != nil {
-		log.Error("certificate kept", "error", err)
-		return
-	}
-	log.Info("certificate reloaded")
-}
-
 // start starts the server that f describes. end is to be called after its Shutdown.
 func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.Server, end func(), err error) {
+	ring, err := f.fleet.ring()
+	if err != nil {
+		return nil, nil, err
+	}
 	config, keys, err := identity(f)
 	if err != nil {
 		return nil, nil, err
@@ -114,6 +108,7 @@ func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.
 		hydrate(ctx, keys, log)
 		config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
 		config.Audit, config.Events, config.RevokeAfter = sink, f.eventsMax, f.revokeAfter
+		config.FleetKeys, config.Snapshot = ring, f.fleet.snapshot
 		server, err = startServer(f, config)
 	}
 	if err != nil {

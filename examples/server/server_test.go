@@ -312,7 +312,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), nil, []string{"-h"}, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
 		t.Errorf("exit status %d, standard error %q", code, &stderr)
 	}
-	for _, want := range []string{"Exit status", "/token", "SIGHUP", "-audience"} {
+	for _, want := range []string{"Exit status", "/token", "SIGHUP", "-audience", "-snapshot", "-new-fleet-key"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s is missing from the help", want)
 		}

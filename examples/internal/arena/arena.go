@@ -8,6 +8,7 @@ import (
 // Arena is the square and who is in it. It belongs to one goroutine.
 type Arena struct {
 	rate    uint16 // ticks a second; constant
+	match   uint32 // constant
 	tick    uint32
 	joined  uint32 // players so far: the newest one's number
 	players []*player
@@ -17,9 +18,10 @@ type Arena struct {
 	snapshot []byte // the one being sent
 }
 
-// New returns an empty arena that is to be stepped rate times a second, at most MaxTick.
-func New(rate int) *Arena {
-	return &Arena{rate: uint16(rate), snapshot: make([]byte, 0, wire.MaxBody)}
+// New returns an empty arena that is to be stepped rate times a second, at most MaxTick. match is its number, not 0,
+// which no other one that a player may come to should have: draw it.
+func New(rate int, match uint32) *Arena {
+	return &Arena{rate: uint16(rate), match: match, snapshot: make([]byte, 0, wire.MaxBody)}
 }
 
 // Handler is the arena's side of a match server. Its functions and Step take turns.
@@ -57,8 +59,8 @@ func (a *Arena) Step() {
 	}
 	for _, p := range a.players {
 		s := Snapshot{
-			Tick: a.tick, Rate: a.rate, Delivered: p.delivered, Newest: p.newest.Number, Time: p.newest.Time,
-			You: p.body, Others: a.seenBy(p),
+			Match: a.match, Tick: a.tick, Rate: a.rate, Delivered: p.delivered,
+			Newest: p.newest.Number, Time: p.newest.Time, You: p.body, Others: a.seenBy(p),
 		}
 		a.snapshot = s.AppendTo(a.snapshot[:0])
 		p.conn.Send(a.snapshot) //nolint:errcheck // a lost datagram

@@ -31,7 +31,7 @@ func send(p *player, in Input) { p.receive(in.AppendTo(nil)) }
 
 // "whatever it sends, and however often, it moves as everybody else does"
 func TestSpeedLimit(t *testing.T) {
-	a := New(60)
+	a := New(60, 7)
 	var box inbox
 	p := a.join(&box)
 	for tick := range 60 {
@@ -46,7 +46,7 @@ func TestSpeedLimit(t *testing.T) {
 }
 
 func TestSquareEnds(t *testing.T) {
-	a := New(1)
+	a := New(1, 7)
 	var box inbox
 	p := a.join(&box)
 	send(p, Input{Number: 1, X: math.MaxInt16, Y: -math.MaxInt16})
@@ -61,7 +61,7 @@ func TestSquareEnds(t *testing.T) {
 // "Every delivered datagram is counted, whatever is in it; one that is too short, repeats or precedes the newest input,
 // or states an impossible direction moves nobody."
 func TestWhatCountsAndWhatSteers(t *testing.T) {
-	a := New(60)
+	a := New(60, 7)
 	var box inbox
 	p := a.join(&box)
 	send(p, Input{Number: 5, Time: 50, X: 100})
@@ -80,15 +80,15 @@ func TestWhatCountsAndWhatSteers(t *testing.T) {
 		}
 	}
 	a.Step()
-	if s := box.snapshot(t); s.Delivered != 8 || s.Newest != 5 || s.Time != 50 {
-		t.Errorf("acknowledged %d datagrams and input %d of time %d, want 8, 5, 50", s.Delivered, s.Newest, s.Time)
+	if s := box.snapshot(t); s.Match != 7 || s.Delivered != 8 || s.Newest != 5 || s.Time != 50 {
+		t.Errorf("match %d has acknowledged %d datagrams and input %d of time %d, want 7, 8, 5, 50", s.Match, s.Delivered, s.Newest, s.Time)
 	}
 }
 
 // "as many as fit; when there are more, each tick shows the next ones"
 func TestEverybodyIsShownInTurn(t *testing.T) {
 	for _, players := range []int{1, 2, MaxOthers, MaxOthers + 1, MaxOthers + 2, 3*MaxOthers + 5} {
-		a := New(60)
+		a := New(60, 7)
 		boxes := make([]inbox, players)
 		for i := range boxes {
 			a.join(&boxes[i])
@@ -111,7 +111,7 @@ func TestEverybodyIsShownInTurn(t *testing.T) {
 }
 
 func TestLeave(t *testing.T) {
-	a := New(60)
+	a := New(60, 7)
 	boxes := make([]inbox, 3)
 	first, second, third := a.join(&boxes[0]), a.join(&boxes[1]), a.join(&boxes[2])
 	a.leave(first)
@@ -126,7 +126,7 @@ func TestLeave(t *testing.T) {
 }
 
 func TestNoAllocs(t *testing.T) {
-	a := New(60)
+	a := New(60, 7)
 	boxes := make([]inbox, 200)
 	for i := range boxes {
 		a.join(&boxes[i])
@@ -143,7 +143,7 @@ func TestNoAllocs(t *testing.T) {
 }
 
 func BenchmarkStep1000(b *testing.B) {
-	a := New(60)
+	a := New(60, 7)
 	boxes := make([]inbox, 1000)
 	for i := range boxes {
 		a.join(&boxes[i])
@@ -172,7 +172,7 @@ func FuzzParseInput(f *testing.F) {
 }
 
 func FuzzParseSnapshot(f *testing.F) {
-	f.Add(Snapshot{Tick: 1, Rate: 60, You: Body{1, 2, 3}, Others: make(Bodies, 2*bodyLen)}.AppendTo(nil))
+	f.Add(Snapshot{Match: 7, Tick: 1, Rate: 60, You: Body{1, 2, 3}, Others: make(Bodies, 2*bodyLen)}.AppendTo(nil))
 	f.Add(make([]byte, snapshotLen+1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseSnapshot(b)

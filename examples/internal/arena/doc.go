@@ -21,13 +21,17 @@
 // # Snapshot, server to client
 //
 //	offset size
-//	     0    4  tick, from 1
-//	     4    2  ticks a second
-//	     6    8  datagrams delivered from you since you joined
-//	    14    4  number of your newest input, 0 before
-//	    18    8  that input's time
-//	    26    8  you:    number 4, x 2, y 2
-//	    34    8  others: likewise, as many as fit; when there are more, each tick shows the next ones
+//	     0    4  match: random and not 0, another number in each process
+//	     4    4  tick, from 1
+//	     8    2  ticks a second
+//	    10    8  datagrams delivered from you since you joined
+//	    18    4  number of your newest input, 0 before
+//	    22    8  that input's time
+//	    30    8  you:    number 4, x 2, y 2
+//	    38    8  others: likewise, as many as fit; when there are more, each tick shows the next ones
+//
+// A process that goes on with another one's players (transport.Config.Snapshot) is a new match to them: everybody has
+// joined anew, all counts begin at 0, and by the match number clients see it.
 //
 // All integers are big-endian. Every delivered datagram is counted, whatever is in it; one that is too short, repeats
 // or precedes the newest input, or states an impossible direction moves nobody.

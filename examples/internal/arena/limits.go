@@ -13,7 +13,7 @@ const (
 	InputLen = 16
 
 	// snapshotLen is a snapshot's length in bytes without others, bodyLen that of one player in it.
-	snapshotLen = 34
+	snapshotLen = 38
 	bodyLen     = 8
 
 	// MaxOthers is how many other players a snapshot shows, so that it fits one datagram.

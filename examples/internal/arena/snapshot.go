@@ -4,6 +4,7 @@ import "encoding/binary"
 
 // Snapshot is what a player is shown of a tick.
 type Snapshot struct {
+	Match     uint32 // random: tells the processes apart that a player plays in
 	Tick      uint32 // from 1
 	Rate      uint16 // ticks a second
 	Delivered uint64 // datagrams from you
@@ -34,18 +35,20 @@ func ParseSnapshot(b []byte) (Snapshot, error) {
 		return Snapshot{}, ErrMalformed
 	}
 	return Snapshot{
-		Tick:      binary.BigEndian.Uint32(b),
-		Rate:      binary.BigEndian.Uint16(b[4:]),
-		Delivered: binary.BigEndian.Uint64(b[6:]),
-		Newest:    binary.BigEndian.Uint32(b[14:]),
-		Time:      int64(binary.BigEndian.Uint64(b[18:])),
-		You:       parseBody(b[26:]),
+		Match:     binary.BigEndian.Uint32(b),
+		Tick:      binary.BigEndian.Uint32(b[4:]),
+		Rate:      binary.BigEndian.Uint16(b[8:]),
+		Delivered: binary.BigEndian.Uint64(b[10:]),
+		Newest:    binary.BigEndian.Uint32(b[18:]),
+		Time:      int64(binary.BigEndian.Uint64(b[22:])),
+		You:       parseBody(b[30:]),
 		Others:    Bodies(b[snapshotLen:]),
 	}, nil
 }
 
 // AppendTo appends the snapshot to dst.
 func (s Snapshot) AppendTo(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, s.Match)
 	dst = binary.BigEndian.AppendUint32(dst, s.Tick)
 	dst = binary.BigEndian.AppendUint16(dst, s.Rate)
 	dst = binary.BigEndian.AppendUint64(dst, s.Delivered)

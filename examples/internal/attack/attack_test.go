@@ -48,7 +48,7 @@ func server(t *testing.T, change func(*token.Claims)) Target {
 	if change != nil {
 		v = lenient{verifier, change}
 	}
-	trail := &Trail{}
+	trail := &gameserver.Trail{}
 	s, err := gameserver.Start(gameserver.Config{
 		Listen: "127.0.0.1:0", Tick: 60, Certificate: dev.Certificate, Verifier: v, Audit: trail, Dev: dev,
 	})

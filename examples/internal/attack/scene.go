@@ -143,7 +143,7 @@ func (s *stage) drops() map[string]uint64 {
 }
 
 // decisions is what the server has audited since the scene began; nil if it cannot be seen.
-func (s *stage) decisions() map[string]uint64 { return more(s.trail, s.target.Trail.snapshot()) }
+func (s *stage) decisions() map[string]uint64 { return more(s.trail, s.target.Trail.Counts()) }
 
 // stats asks the server. An interrupt does not cut the question short.
 func (s *stage) stats() (gameserver.Stats, error) {
@@ -154,7 +154,7 @@ func (s *stage) stats() (gameserver.Stats, error) {
 func (s *stage) perform(sc scene) Row {
 	row := Row{Attack: sc.attack, Expected: sc.expected, Verdict: "failed"}
 	stats, err := s.stats()
-	s.before, s.trail, s.seen, s.broken = stats.Drops, s.target.Trail.snapshot(), "", false
+	s.before, s.trail, s.seen, s.broken = stats.Drops, s.target.Trail.Counts(), "", false
 	if err == nil {
 		err = sc.play(s)
 	}

@@ -3,10 +3,8 @@ package attack
 import (
 	"context"
 	"net/url"
-	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/examples/internal/signin"
 	"github.com/sallyport/sallyport/examples/internal/soak"
@@ -19,15 +17,14 @@ type Target struct {
 
 	// Mint returns a fresh identity token; nil means that this server cannot be attacked.
 	Mint func(ctx context.Context, g token.Grant) ([]byte, error)
-	// Trail is what the server audits; nil for a server elsewhere, whose status address does not show it and whose
-	// tokens cannot be bound to a certificate.
-	Trail *Trail
+	// Trail is what the server audits; nil for a server elsewhere, whose tokens cannot be bound to a certificate.
+	Trail *gameserver.Trail
 }
 
 // Embedded is a development server in this process, which records its decisions in trail.
-func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *Trail) Target {
+func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *gameserver.Trail) Target {
 	return Target{
-		Match: soak.Embedded(s, dev), Trail: trail,
+		Match: soak.Embedded(s, dev, trail), Trail: trail,
 		Mint: func(_ context.Context, g token.Grant) ([]byte, error) {
 			t, err := dev.Issuer.Mint(time.Now(), g)
 			return []byte(t), err
@@ -46,37 +43,6 @@ func Remote(addr string, f gameserver.File) (Target, error) {
 		}
 		return source(ctx)
 	}}, err
-}
-
-// Trail counts what a server audits, by decision and reason. It is safe for concurrent use; the zero Trail is ready.
-type Trail struct {
-	mu sync.Mutex
-	// +checklocks:mu
-	counts map[string]uint64
-}
-
-// Record is audit.Sink's.
-func (t *Trail) Record(e audit.Event) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.counts == nil {
-		t.counts = map[string]uint64{}
-	}
-	what := e.Decision.String()
-	if e.Reason != audit.DropNone {
-		what += " " + e.Reason.String()
-	}
-	t.counts[what]++
-}
-
-// snapshot is a copy; nil for a nil Trail.
-func (t *Trail) snapshot() map[string]uint64 {
-	if t == nil {
-		return nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return more(nil, t.counts)
 }
 
 // more is what to counts and from does not.

@@ -27,7 +27,7 @@ type Dev struct {
 
 // NewDev makes fresh keys. The certificate is for loopback and for hosts, addresses or names.
 func NewDev(hosts ...string) (*Dev, error) {
-	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: "sallyport-dev", Audience: "sallyport-arena"})
+	issuer, err := devIssuer(token.SigningKey{})
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +45,11 @@ func NewDev(hosts ...string) (*Dev, error) {
 		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
 		CA:          pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 	}, nil
+}
+
+// devIssuer mints with key, or with a fresh one if that is zero.
+func devIssuer(key token.SigningKey) (*token.Issuer, error) {
+	return token.NewIssuer(token.IssuerConfig{Issuer: "sallyport-dev", Audience: "sallyport-arena", Key: key})
 }
 
 // devTemplate describes a certificate that signs itself and nothing else: no path may go on from it.

@@ -17,8 +17,10 @@ const loopbackHandshakes = 4096
 
 // listen makes the players' end.
 func listen(config Config) (*transport.Server, error) {
-	c := transport.Config{Certificate: config.Certificate, Verifier: config.Verifier, Audit: config.Audit}
-	c.Session = session.Config{Authorize: config.Authorize}
+	c := transport.Config{
+		Certificate: config.Certificate, Verifier: config.Verifier, Audit: config.Audit, Snapshot: config.Snapshot,
+	}
+	c.Session = session.Config{Authorize: config.Authorize, FleetKeys: config.FleetKeys}
 	if config.Status != "" {
 		c.Session.Ping = sampleEvery
 	}

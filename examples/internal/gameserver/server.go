@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -33,6 +36,11 @@ type Config struct {
 	Events int
 	// Issuer is whose players a revocation means that names no issuer.
 	Issuer string
+	// FleetKeys seal what lets players go on with another process of the fleet; nil means a key that ends with this one.
+	// Snapshot is a file by which Shutdown hands the sessions on to the next process; empty means that it ends them.
+	// Both are those of transport.Config.
+	FleetKeys *fleetkey.Ring
+	Snapshot  string
 	// RevokeAfter revokes each session after that time, for demonstration; zero means never.
 	RevokeAfter time.Duration
 
@@ -77,7 +85,7 @@ func Start(config Config) (*Server, error) {
 func (s *Server) run(status net.Listener) {
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
-	a := arena.New(s.config.Tick)
+	a := arena.New(s.config.Tick, 1+rand.Uint32N(math.MaxUint32))
 	w := newWatch(s.config, s.game, a, status != nil && isLoopback(status))
 	handler := w.handler(a.Handler())
 	s.wg.Go(func() {
@@ -104,7 +112,7 @@ func (s *Server) SetCertificate(c tls.Certificate) error { return s.game.SetCert
 // Done is closed when the match has ended by itself.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Shutdown ends the match, tells every player, and returns when nothing runs any more.
+// Shutdown ends the match, tells every player or hands them on, and returns when nothing runs any more.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.cancel()
 	<-s.done

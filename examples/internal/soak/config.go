@@ -17,6 +17,11 @@ type Config struct {
 	Bearer   bool          // the identity token travels in every datagram
 	Renew    bool          // tokens so short-lived that renewals happen
 
+	// At most one of these, in the middle of play and without Churn.
+	Migrate  bool          // every player goes on from another socket
+	Blackout time.Duration // every player's socket loses everything for so long; zero means never
+	Replace  bool          // another process takes the server's place; Match.Replace must be there
+
 	Impairment simnet.Impairment // of each player's own socket, in both directions
 	Seed       uint64            // what impairment, steering and churn draw from
 
@@ -25,12 +30,12 @@ type Config struct {
 
 // TokenLife is how long an identity token is to be good; zero leaves it to the issuer. With Renew, a run of at least as
 // long sees each player's token replaced: a client renews when two thirds of a life are over. Joining takes about ten
-// times the latency, and so does a renewal with its repeats.
+// times the latency, and so does a renewal with its repeats; a token must outlive a blackout.
 func (c *Config) TokenLife() time.Duration {
 	if !c.Renew {
 		return 0
 	}
-	life := min(max(c.Duration*2/5, 3*time.Second), 6*time.Second) + 20*c.Impairment.Latency
+	life := min(max(c.Duration*2/5, 3*time.Second), 6*time.Second) + 20*c.Impairment.Latency + c.Blackout
 	return life.Truncate(time.Second)
 }
 

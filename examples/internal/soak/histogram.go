@@ -51,4 +51,8 @@ func (h *histogram) quantile(q float64) float64 {
 	return 0
 }
 
-func (h *histogram) maximum() float64 { return float64(h.max.Load()) / 1000 }
+func (h *histogram) maximum() float64 { return ms(h.longest()) }
+
+func (h *histogram) longest() time.Duration { return time.Duration(h.max.Load()) * time.Microsecond }
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -11,16 +11,17 @@ import (
 
 // judge lists the promises that were broken.
 func (r *run) judge(p *Report, loaded, after *gameserver.Stats) {
-	fail := func(format string, args ...any) { p.Failures = append(p.Failures, fmt.Sprintf(format, args...)) }
+	fail := failing(func(format string, args ...any) { p.Failures = append(p.Failures, fmt.Sprintf(format, args...)) })
 	if r.ctx.Err() != nil {
 		fail("interrupted after %.1f s", p.elapsed.Seconds())
 	} else {
 		if p.Connected < p.Players {
 			fail("%d of %d players connected", p.Connected, p.Players)
 		}
-		if r.config.Renew && p.renewals == 0 {
+		if r.config.Renew && p.Renewed == 0 {
 			fail("no token was renewed")
 		}
+		r.judgeTurn(p, fail)
 	}
 	if len(p.Rejected) > 0 {
 		fail("not let in: %s", counts(p.Rejected))
@@ -57,7 +58,7 @@ func (r *run) unexplained(loaded, after *gameserver.Stats) (found []string) {
 		return nil
 	}
 	explained := []audit.Drop{audit.DropSource, audit.DropSize}
-	if r.config.Churn > 0 || r.config.Impairment.Latency > 0 {
+	if r.config.Churn > 0 || r.config.Impairment.Latency > 0 || r.lostPaths.Load() > 0 {
 		explained = append(explained, audit.DropHandshake, audit.DropRecord)
 	}
 	drops := dropsBetween(loaded, after)

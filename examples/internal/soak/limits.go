@@ -15,8 +15,31 @@ const (
 	// settleTime is how long a player behind an impaired socket waits on, for copies: a held datagram is 100 ms late.
 	settleTime = 150 * time.Millisecond
 
-	// statsTime bounds one question to the status address.
-	statsTime = 5 * time.Second
+	// migrations is how many players a second go on from another socket: half of the lines that a server's audit takes.
+	migrations = 50
+
+	// beforeTurn and afterTurn are how long at least players play before and after what happens in the middle: some
+	// snapshots, and a path that takes its time.
+	beforeTurn = time.Second
+	afterTurn  = time.Second
+
+	// replaceTime is how long it may take a busy machine to put one process in the place of another.
+	replaceTime = time.Second
+
+	// aroundBlackout is both for a blackout, after which a client that is slow to notice may be negotiating.
+	aroundBlackout = 4 * time.Second
+
+	// resumeTime is within how long after its path's return a player must have a snapshot, round trips aside.
+	resumeTime = time.Second
+
+	// ledgerLen is of how many inputs it is known how many the impairment had taken: 17 s at 60 Hz and 4 s at MaxRate,
+	// longer than one process takes to follow another.
+	ledgerLen = 1024
+
+	// statsTime bounds one question to the status address, eventsTime is how long it has for the decisions that it keeps:
+	// a megabyte on this machine.
+	statsTime  = 5 * time.Second
+	eventsTime = time.Second
 
 	// fewest is the share of the expected snapshots that must have arrived: a machine that is busy with other things
 	// skips ticks, a server that forgets a player sends none.

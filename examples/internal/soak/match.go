@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/examples/internal/succession"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -35,23 +36,46 @@ type Match struct {
 
 	// Stats asks the server what it has done; nil means that nobody can be asked.
 	Stats func(ctx context.Context) (gameserver.Stats, error)
+	// Audit asks the server what it has audited since a time; nil means that nobody can be asked.
+	Audit func(ctx context.Context, since time.Time) (*gameserver.Trail, error)
+
+	// Replace has another process take the server's place, and Handover says afterwards what both have on record; nil for
+	// a server that stays.
+	Replace  func(ctx context.Context) error
+	Handover func(ctx context.Context) (succession.Handover, error)
+
 	// Scope says whose CPU time and allocations Stats has: "process" for this process, "server" for another.
 	Scope string
 }
 
 func subject(player int) string { return fmt.Sprintf("player-%d", player) }
 
-// Embedded is a development server in this process.
-func Embedded(s *gameserver.Server, dev *gameserver.Dev) Match {
+// Embedded is a development server in this process, which records its decisions in trail.
+func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *gameserver.Trail) Match {
+	m := developed(s.Addr().String(), dev)
+	m.Scope = "process"
+	m.Stats = func(context.Context) (gameserver.Stats, error) { return s.Stats(), nil }
+	m.Audit = func(context.Context, time.Time) (*gameserver.Trail, error) { return trail, nil }
+	return m
+}
+
+// Replaceable is a development server in a process of its own, whose place another one can take.
+func Replaceable(s *succession.Server) Match {
+	m := developed(s.Addr(), s.Dev())
+	m.Scope, m.Stats, m.Replace, m.Handover = "server", s.Stats, s.Replace, s.Handover
+	return m
+}
+
+// developed is a server at addr whose tokens this process mints.
+func developed(addr string, dev *gameserver.Dev) Match {
 	return Match{
-		Addr: s.Addr().String(), RootCAs: pool(dev.CA), Stated: true, Scope: "process",
+		Addr: addr, RootCAs: pool(dev.CA), Stated: true,
 		Token: func(_ context.Context, player int, life time.Duration) ([]byte, error) {
 			t, err := dev.Issuer.Mint(time.Now(), token.Grant{
 				Subject: subject(player), Scope: scope, Platform: platform, Build: build, Life: life,
 			})
 			return []byte(t), err
 		},
-		Stats: func(context.Context) (gameserver.Stats, error) { return s.Stats(), nil },
 	}
 }
 
@@ -80,6 +104,9 @@ func Remote(addr string, f gameserver.File) (Match, error) {
 				err = json.Unmarshal(b, &s)
 			}
 			return s, err
+		},
+		Audit: func(ctx context.Context, since time.Time) (*gameserver.Trail, error) {
+			return readEvents(ctx, u.ResolveReference(&url.URL{Path: "/events"}).String(), since)
 		},
 	}, nil
 }

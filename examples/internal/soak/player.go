@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
 // player is one bot, which may stay several times. It belongs to its goroutine.
 type player struct {
-	run    *run
-	number int
-	stays  uint64
-	rand   *rand.Rand
+	run     *run
+	number  int
+	sockets uint64 // opened so far
+	rand    *rand.Rand
 }
 
 func newPlayer(r *run, number int) *player {
@@ -67,16 +65,13 @@ func (p *player) dial() (*stay, error) {
 	r := p.run
 	ctx, cancel := context.WithTimeout(r.ctx, dialTime)
 	defer cancel()
-	socket, err := net.ListenUDP("udp", nil)
-	if err != nil {
+	s := newStay(p)
+	var err error
+	if s.conn, err = s.listen(); err != nil {
 		return nil, err
 	}
-	s := newStay(r)
-	p.stays++
-	conn := simnet.Impair(socket, r.config.Impairment, r.config.Seed+uint64(p.number)<<20+p.stays)
-	conn.OnDrop = s.dropping
 	config := transport.ClientConfig{
-		RootCAs: r.match.RootCAs, Conn: conn, OnEvent: s.event,
+		RootCAs: r.match.RootCAs, Conn: s.conn, OnEvent: s.event,
 		Session: session.ClientConfig{Bearer: r.config.Bearer},
 		Token: func(ctx context.Context) ([]byte, error) {
 			t, err := r.match.Token(ctx, p.number, r.config.TokenLife())
@@ -90,7 +85,7 @@ func (p *player) dial() (*stay, error) {
 	}
 	client, err := transport.Dial(ctx, r.match.Addr, config)
 	if err != nil {
-		conn.Close() //nolint:errcheck // err says more
+		s.conn.Close() //nolint:errcheck // err says more
 		return nil, err
 	}
 	s.begin(client)

@@ -13,14 +13,29 @@ type Report struct {
 	Sent      uint64         `json:"sent"`      // inputs
 	Received  uint64         `json:"received"`  // snapshots
 	Lost      uint64         `json:"lost"`      // inputs
+	Missed    uint64         `json:"missed"`    // inputs that are not lost by fault: nobody listened where they were sent to
+	Renewed   uint64         `json:"renewed"`   // tokens
+	Migrated  uint64         `json:"migrated"`  // players who went on from another socket
+	Resumed   uint64         `json:"resumed"`   // sessions that went on by ticket, or in the next process
+	Pause     *Pause         `json:"pause_ms"`  // null where nothing happened in the middle of play
 	RTT       RTT            `json:"rtt_ms"`
 	Server    Server         `json:"server"`
+	Audit     Audit          `json:"audit"`    // decisions of the server; null where it was not asked
 	Rejected  map[string]int `json:"rejected"` // attempts to join, by reason
 	Verdict   string         `json:"verdict"`  // "ok" or "failed"
 	Failures  []string       `json:"failures"` // promises broken
 
-	dropped, renewals, rejoined uint64 // for the table
-	elapsed                     time.Duration
+	dropped, rejoined uint64 // for the table
+	elapsed           time.Duration
+}
+
+// Audit counts by decision, with its reason behind if it has one.
+type Audit map[string]uint64
+
+// Pause is how long players waited for the first snapshot after what happened in the middle of play, in milliseconds.
+type Pause struct {
+	P50 float64 `json:"p50"`
+	Max float64 `json:"max"`
 }
 
 // RTT is in milliseconds, 0 where nothing was measured.
@@ -50,9 +65,10 @@ func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
 		Sent: r.sent.Load(), Received: r.received.Load(), Lost: r.lost.Load(),
 		RTT:    RTT{r.rtt.quantile(0.50), r.rtt.quantile(0.95), r.rtt.quantile(0.99), r.rtt.maximum()},
 		Server: Server{Drops: map[string]uint64{}}, Rejected: r.rejected.snapshot(), Failures: []string{},
-		dropped: r.dropped.Load(), renewals: r.renewals.Load(), rejoined: r.rejoined.Load(),
-		elapsed: time.Since(r.began),
+		Missed: r.missed.Load(), Renewed: r.renewals.Load(), Resumed: r.tickets.Load() + r.arrived.Load(), Audit: r.evidence.counts(),
+		dropped: r.dropped.Load(), rejoined: r.rejoined.Load(), elapsed: time.Since(r.began),
 	}
+	r.reportTurn(p)
 	if after != nil {
 		p.Server.SessionsPeak = &after.SessionsPeak
 	}
@@ -66,12 +82,23 @@ func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
 	return p
 }
 
-// spent is what a datagram cost between two looks at the server.
+// reportTurn adds what happened in the middle of play. A server elsewhere may have been replaced by somebody else.
+func (r *run) reportTurn(p *Report) {
+	if r.config.Migrate {
+		p.Migrated = r.turned.Load()
+	}
+	if r.turned.Load() > 0 {
+		p.Pause = &Pause{r.pauses.quantile(0.5), r.pauses.maximum()}
+	}
+}
+
+// spent is what a datagram cost between two looks at the server. It is not known if another process has taken its place,
+// which counts anew.
 func (r *run) spent(s *Server, from, to *gameserver.Stats) {
-	datagrams := float64(to.Received + to.Sent - from.Received - from.Sent)
-	if datagrams <= 0 {
+	if to.Received <= from.Received || to.Sent <= from.Sent || r.arrived.Load() > 0 && !r.config.Replace {
 		return
 	}
+	datagrams := float64(to.Received - from.Received + to.Sent - from.Sent)
 	if from.CPU != nil && to.CPU != nil {
 		us := float64(*to.CPU-*from.CPU) / datagrams
 		s.CPU, s.Scope = &us, r.match.Scope

@@ -18,15 +18,22 @@ type run struct {
 	dialing chan struct{}   // as many as may dial at once
 	start   chan struct{}   // closed when all have been answered: play begins
 	playing context.Context // done when play is over; set before start is closed
+	played  time.Time       // when play began; likewise
 
 	live, connected              atomic.Int64
 	sent, received               atomic.Uint64
-	dropped, lost, twice         atomic.Uint64
+	dropped, missed, lost, twice atomic.Uint64
 	expected, renewals, rejoined atomic.Uint64
-	rtt                          histogram
+	turned, strangers            atomic.Uint64 // players who went on; who came back as somebody else
+	arrived                      atomic.Uint64 // who came to another process
+	lostPaths, tickets           atomic.Uint64 // how often a client has given up its path; and has gone on by ticket
+	rtt, pauses                  histogram
 
 	rejected tally // who was not let in, by reason
 	closed   tally // sessions that ended early, by reason
+
+	// What the server has on record, for runs in which something happens. Set when all players have left.
+	evidence evidence
 }
 
 // Run plays, until it is over or ctx is done, and reports.
@@ -46,10 +53,14 @@ func Run(ctx context.Context, config Config, match Match) *Report {
 	loaded := r.stats()
 	playing, cancel := context.WithTimeout(ctx, config.Duration)
 	defer cancel()
-	r.playing = playing
+	r.playing, r.played = playing, time.Now()
 	close(r.start)
+	if config.Replace {
+		players.Go(r.replace)
+	}
 	players.Wait()
 	stop()
+	r.collect()
 	return r.report(before, loaded, r.stats())
 }
 

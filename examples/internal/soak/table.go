@@ -13,8 +13,8 @@ import (
 func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
-	row("players", "%d of %d connected, %d rejoined, %d renewals", r.Connected, r.Players, r.rejoined, r.renewals)
-	row("inputs", "%d sent, %d lost, %d taken by our own impairment", r.Sent, r.Lost, r.dropped)
+	row("players", "%d of %d connected, %d rejoined, %d renewals", r.Connected, r.Players, r.rejoined, r.Renewed)
+	row("inputs", "%d sent, %d lost, %d taken by our own impairment%s", r.Sent, r.Lost, r.dropped, r.missed())
 	row("snapshots", "%d received", r.Received)
 	row("round trip", "p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, max %.1f ms", r.RTT.P50, r.RTT.P95, r.RTT.P99, r.RTT.Max)
 	if s := r.Server; s.Scope != "" {
@@ -24,6 +24,12 @@ func (r *Report) WriteTable(w io.Writer) error {
 		row("sessions", "%d at most", *peak)
 		row("drops", "%s", counts(r.Server.Drops))
 	}
+	if r.Pause != nil {
+		row("went on", "%d migrated, %d resumed; after p50 %.1f ms, max %.1f ms", r.Migrated, r.Resumed, r.Pause.P50, r.Pause.Max)
+	}
+	if r.Audit != nil {
+		row("audit", "%s", counts(r.Audit))
+	}
 	if len(r.Rejected) > 0 {
 		row("refused", "%s", counts(r.Rejected))
 	}
@@ -32,6 +38,14 @@ func (r *Report) WriteTable(w io.Writer) error {
 		row("", "%s", f)
 	}
 	return t.Flush()
+}
+
+// missed is the rest of the row about inputs.
+func (r *Report) missed() string {
+	if r.Missed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d sent where nobody listened", r.Missed)
 }
 
 var whose = map[string]string{
