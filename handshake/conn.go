@@ -47,6 +47,15 @@ func NewConn(server bool, local, remote net.Addr, send func(datagram []byte)) *C
 	return c
 }
 
+// ExpectCookie has a client hear nothing before the server asks for the cookie: what a handshake that was given up has
+// left on the way, from the same addresses, would mislead the engine. Call it before the handshake, for a server that
+// always asks.
+func (c *Conn) ExpectCookie() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.filter.cookie = true
+}
+
 // Read waits for the next datagram that passed the filter. It returns net.ErrClosed after Close and
 // os.ErrDeadlineExceeded after the deadline. A datagram longer than b is cut, as with a socket.
 func (c *Conn) Read(b []byte) (int, error) {

@@ -5,6 +5,7 @@ import "github.com/sallyport/sallyport/record"
 // filter decides what an engine may see; the package comment has its table. Conn.mu guards it.
 type filter struct {
 	server  bool
+	cookie  bool   // of a client: the server has yet to ask for the cookie
 	hellos  int    // datagrams looked at before the cookie came back
 	budget  int    // bytes that may still pass or wait
 	flight  flight // the client's messages that a server has passed
@@ -94,10 +95,11 @@ func (f *filter) judge(rec []byte) fate {
 func (f *filter) message(body []byte) fate {
 	what := drop
 	for len(body) > 0 {
-		_, rest, ok := nextMessage(body)
-		if !ok {
+		m, rest, ok := nextMessage(body)
+		if !ok || f.cookie && m.typ != helloVerify {
 			return drop
 		}
+		f.cookie = false
 		body, what = rest, pass
 	}
 	return what

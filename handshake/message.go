@@ -10,6 +10,7 @@ import (
 const (
 	clientHello       = 1
 	serverHello       = 2
+	helloVerify       = 3
 	certificate       = 11
 	certificateVerify = 15
 	clientKeyExchange = 16

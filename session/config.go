@@ -22,7 +22,9 @@ type Config struct {
 
 	// Authorize, when set, replaces the comparison of scopes: it is given the
 	// verified claims and the scope that the client asked for. It runs where
-	// the connection lives, so it must not block.
+	// the connection lives, so it must not block. It is asked again when a session
+	// comes from elsewhere by its ticket, which knows of the claims issuer, subject,
+	// ids, scope, times of issue and expiry, platform and build, and nothing else.
 	Authorize func(claims *token.Claims, scope string) error
 
 	// MaxSessions is how many sessions may be live at once; zero means

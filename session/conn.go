@@ -50,6 +50,7 @@ type Conn struct {
 	hint    uint32
 
 	resuming *resumption // nil unless the session has been resumed here, and nothing has come since
+	resumed  bool        // it has been
 	ticketed bool        // the player has a ticket
 	reports  bool        // the player wants to know what is lost
 	bears    bool        // the player carries the identity token in datagrams
@@ -136,8 +137,11 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
-		if idle >= c.gate.config.Idle {
+		if idle >= c.gate.config.Idle || c.resuming != nil && idle >= helloTimeout {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
+		}
+		if c.resuming != nil {
+			return Reply{}, Event{}
 		}
 		if c.doubt != nil {
 			if reply, ev := c.doubts(now); reply.Kind != 0 || ev.Kind != EventNone {
@@ -185,9 +189,13 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 		if c.resuming != nil && c.resuming.why != audit.DropNone {
 			final = audit.DropNone // it goes on elsewhere, or may yet
 		}
-		c.gate.forget(c.session, final)
+		c.gate.forget(c.session, final, reason != wire.ReasonLeft)
 	}
-	return closeReply(reason, 0), Event{Kind: EventClosed, Drop: drop, Reason: reason}
+	ev := Event{Kind: EventClosed, Drop: drop, Reason: reason}
+	if c.resuming != nil {
+		return Reply{}, ev // the session's numbers are another connection's to use
+	}
+	return closeReply(reason, 0), ev
 }
 
 // finality is why no ticket of a session is taken that has ended for a reason; DropNone if only its connection has.

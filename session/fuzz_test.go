@@ -138,7 +138,7 @@ func (d *dialogue) takes(msg []byte, verdict error) {
 		d.send(r)
 	case EventResume:
 		former := d.homes[ev.Hint]
-		r, _ = d.server.Resume(d.now, former)
+		r, _ = d.server.Resume(d.now, former, sentBy(former))
 		if d.server.Resuming() {
 			d.former = former
 		}

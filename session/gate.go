@@ -24,7 +24,13 @@ type Gate struct {
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
-	memory memory
+	names map[[16]byte]*Session // the same
+	// +checklocks:mu
+	memory memory // what is past with a token
+	// +checklocks:mu
+	banned memory // sessions that were put out: as long as any token lives
+	// +checklocks:mu
+	spent spent
 	// +checklocks:mu
 	revoked revocations
 }
@@ -35,7 +41,7 @@ func NewGate(config Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{config: config, sessions: make(map[uint32]*Session), revoked: revocations{most: config.MaxRevocations}}
+	g := &Gate{config: config, sessions: make(map[uint32]*Session), names: make(map[[16]byte]*Session), revoked: revocations{most: config.MaxRevocations}}
 	var seed [8]byte
 	g.random(seed[:])
 	g.seed = binary.BigEndian.Uint64(seed[:])
@@ -76,10 +82,7 @@ func (g *Gate) RevokeSubject(issuer, subject string) int {
 func (g *Gate) resident(t *resume.Ticket) *Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s := g.sessions[t.Session]; s != nil && s.name == t.Name {
-		return s
-	}
-	return nil
+	return g.names[t.Name]
 }
 
 // barred says why a ticket does not resume its session.
@@ -87,13 +90,22 @@ func (g *Gate) barred(now time.Time, t *resume.Ticket, claims *token.Claims) aud
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.memory.turn(now)
+	g.banned.turn(now)
 	if g.revoked.concern(now, claims, claims.Build) {
 		return audit.DropRevoked
 	}
-	if drop := g.memory.look(endKey(t.Name)); drop != audit.DropNone {
-		return drop
+	for _, m := range []*memory{&g.memory, &g.banned} {
+		if drop := m.look(endKey(t.Name)); drop != audit.DropNone {
+			return drop
+		}
 	}
-	return g.memory.look(t.Use)
+	switch {
+	case !g.spent.good(t.Name, t.Epoch):
+		return audit.DropTicket
+	case g.spent.full() || g.banned.full():
+		return audit.DropFull // to forget one would let a stolen one in
+	}
+	return audit.DropNone
 }
 
 // readmit lets s in, a session that has lived elsewhere.
@@ -103,6 +115,9 @@ func (g *Gate) readmit(s *Session) audit.Drop {
 	if len(g.sessions) >= g.config.MaxSessions {
 		return audit.DropFull
 	}
+	if g.names[s.name] != nil {
+		return audit.DropBusy // it has come to life meanwhile: its player asks again
+	}
 	g.place(s)
 	return audit.DropNone
 }
@@ -111,7 +126,7 @@ func (g *Gate) readmit(s *Session) audit.Drop {
 func (g *Gate) spend(now time.Time, t *resume.Ticket) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.memory.take(now, t.Use, time.UnixMilli(t.Expires), audit.DropTicket)
+	return g.spent.use(now, t.Name, t.Epoch, time.UnixMilli(t.Expires))
 }
 
 func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
@@ -152,7 +167,7 @@ func (g *Gate) place(s *Session) {
 		g.random(b[:])
 		s.id = binary.BigEndian.Uint32(b[:])
 	}
-	g.sessions[s.id] = s
+	g.sessions[s.id], g.names[s.name] = s, s
 }
 
 // take marks the token of a renewal as used.
@@ -165,14 +180,21 @@ func (g *Gate) take(now time.Time, claims *token.Claims, build string) audit.Dro
 	return g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed)
 }
 
-// forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more.
-func (g *Gate) forget(s *Session, why audit.Drop) {
+// forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
+// of a player who has left until the token is past, of one who was put out as long as any ticket may live, since one
+// that came with a later token may be anywhere.
+func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
+		delete(g.names, s.name)
 	}
-	if why != audit.DropNone {
+	switch {
+	case why == audit.DropNone:
+	case putOut:
+		g.banned.keep(endKey(s.name), s.Expires().Add(token.LongestLife), why)
+	default:
 		g.memory.keep(endKey(s.name), s.Expires(), why)
 	}
 }

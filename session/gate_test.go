@@ -70,9 +70,9 @@ func TestGateIDs(t *testing.T) {
 		}
 		live = append(live, s)
 	}
-	g.forget(&Session{id: 7}, audit.DropNone) // not the one that has the id now
-	g.forget(live[1], audit.DropNone)
-	g.forget(live[1], audit.DropNone)
+	g.forget(&Session{id: 7}, audit.DropNone, false) // not the one that has the id now
+	g.forget(live[1], audit.DropNone, false)
+	g.forget(live[1], audit.DropNone, false)
 	if _, ok := g.Session(7); !ok || g.Len() != 2 {
 		t.Errorf("%d sessions", g.Len())
 	}

@@ -57,6 +57,9 @@ func (h heard) ends(drop audit.Drop, reason wire.Reason) heard {
 	return h.is(EventClosed, drop, wire.KindClose).because(reason)
 }
 
+// fades is the end of a connection to which its session has not come: nobody is told.
+func (h heard) fades(drop audit.Drop) { h.Helper(); h.is(EventClosed, drop, 0) }
+
 // refuses is CLOSE in answer to a HELLO.
 func (h heard) refuses(drop audit.Drop, reason wire.Reason) heard {
 	h.Helper()

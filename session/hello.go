@@ -145,7 +145,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	c.session = s
 	if !c.welcome(now, 1, action != policy.ActionStepUp, c.path) {
-		c.gate.forget(s, audit.DropNone)
+		c.gate.forget(s, audit.DropNone, false)
 		c.session = nil
 		return c.refuse(audit.DropUnavailable)
 	}

@@ -133,11 +133,19 @@ func (d *dialogue) asks() heard {
 func (d *dialogue) finds(h heard) heard {
 	d.Helper()
 	former := d.homes[h.is(EventResume, audit.DropNone, 0).Hint]
-	r, ev := d.server.Resume(d.now, former)
+	r, ev := d.server.Resume(d.now, former, sentBy(former))
 	if d.server.Resuming() {
 		d.former = former
 	}
 	return d.heard(r, ev, d.server.Append)
+}
+
+// sentBy is a connection's last number.
+func sentBy(c *Conn) uint64 {
+	if c == nil {
+		return 0
+	}
+	return c.Sequence()
 }
 
 // shows is the server's answer to the ticket.

@@ -9,13 +9,54 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// memory remembers what must not come again, and why, each at least until it is past its time anyway: identity tokens
-// that have opened or renewed a session, tickets that have resumed one, sessions that are over for good. Two
-// generations: the older is dropped when all in it are past, so that neither a sweep nor a timer is needed.
-type memory struct {
-	young, old         map[[32]byte]audit.Drop
+// generations remembers a value for each key at least until it expires. Two generations: the older is dropped when all
+// in it are past, so that neither a sweep nor a timer is needed.
+type generations[K comparable, V any] struct {
+	young, old         map[K]V
 	youngSince         time.Time
 	youngEnds, oldEnds time.Time // latest expiry within
+}
+
+// look says what is known of key.
+func (g *generations[K, V]) look(key K) (v V, ok bool) {
+	if v, ok = g.young[key]; !ok {
+		v, ok = g.old[key]
+	}
+	return v, ok
+}
+
+// keep remembers a value, whether or not there is room.
+func (g *generations[K, V]) keep(key K, expires time.Time, v V) {
+	if g.young == nil {
+		g.young = make(map[K]V)
+	}
+	g.young[key] = v
+	if ends := expires.Add(token.MaxLeeway); ends.After(g.youngEnds) {
+		g.youngEnds = ends
+	}
+}
+
+// full says whether there is no room any more.
+func (g *generations[K, V]) full() bool { return len(g.young)+len(g.old) >= maxRemembered }
+
+// turn starts a new generation once the older one holds only what is past.
+func (g *generations[K, V]) turn(now time.Time) {
+	if g.young == nil {
+		g.young = make(map[K]V)
+	}
+	if g.youngSince.IsZero() {
+		g.youngSince = now
+	}
+	if now.After(g.oldEnds) && now.Sub(g.youngSince) >= minRemembered {
+		g.old, g.oldEnds = g.young, g.youngEnds
+		g.young, g.youngSince, g.youngEnds = make(map[K]V), now, time.Time{}
+	}
+}
+
+// memory remembers what must not come again, and why: identity tokens that have opened or renewed a session, sessions
+// that are over for good.
+type memory struct {
+	generations[[32]byte, audit.Drop]
 }
 
 // take remembers key, unless it is known, which the answer says, or there is no room.
@@ -24,7 +65,7 @@ func (m *memory) take(now time.Time, key [32]byte, expires time.Time, why audit.
 	if known := m.look(key); known != audit.DropNone {
 		return known
 	}
-	if len(m.young)+len(m.old) >= maxRemembered {
+	if m.full() {
 		return audit.DropFull
 	}
 	m.keep(key, expires, why)
@@ -33,36 +74,29 @@ func (m *memory) take(now time.Time, key [32]byte, expires time.Time, why audit.
 
 // look says why key must not come again.
 func (m *memory) look(key [32]byte) audit.Drop {
-	if why, ok := m.young[key]; ok {
-		return why
-	}
-	return m.old[key]
+	why, _ := m.generations.look(key)
+	return why
 }
 
-// keep remembers key whether or not there is room: for sessions that end, of which there are no more than tokens and
-// tickets have begun.
-func (m *memory) keep(key [32]byte, expires time.Time, why audit.Drop) {
-	if m.young == nil {
-		m.young = make(map[[32]byte]audit.Drop)
-	}
-	m.young[key] = why
-	if ends := expires.Add(token.MaxLeeway); ends.After(m.youngEnds) {
-		m.youngEnds = ends
-	}
+// spent remembers for each session the latest epoch whose ticket has resumed it: one entry, however often it does.
+type spent struct {
+	generations[[16]byte, uint32]
 }
 
-// turn starts a new generation once the older one holds only what is past.
-func (m *memory) turn(now time.Time) {
-	if m.young == nil {
-		m.young = make(map[[32]byte]audit.Drop)
+// use uses up the ticket of an epoch, and with it all before; DropTicket if it was.
+func (s *spent) use(now time.Time, name [16]byte, epoch uint32, expires time.Time) audit.Drop {
+	s.turn(now)
+	if !s.good(name, epoch) {
+		return audit.DropTicket
 	}
-	if m.youngSince.IsZero() {
-		m.youngSince = now
-	}
-	if now.After(m.oldEnds) && now.Sub(m.youngSince) >= minRemembered {
-		m.old, m.oldEnds = m.young, m.youngEnds
-		m.young, m.youngSince, m.youngEnds = make(map[[32]byte]audit.Drop), now, time.Time{}
-	}
+	s.keep(name, expires, epoch)
+	return audit.DropNone
+}
+
+// good says whether the ticket of an epoch has not been used up.
+func (s *spent) good(name [16]byte, epoch uint32) bool {
+	last, known := s.look(name)
+	return !known || epoch > last
 }
 
 // tokenKey is what an identity token is remembered by.

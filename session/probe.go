@@ -61,7 +61,9 @@ func (c *Conn) pongOf(ping []byte) Reply {
 }
 
 // lost is how many of the player's datagrams have not come, or came too late.
-func (c *Conn) lost() uint64 { return c.window.Highest() - c.accepted }
+func (c *Conn) lost() uint64 {
+	return c.window.Highest() - min(c.accepted, c.window.Highest()) // a client may use one number on two connections
+}
 
 func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePing(body)

@@ -43,17 +43,15 @@ func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event)
 	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
 		return c.refuse(audit.DropScope)
 	}
-	if former := c.gate.resident(&t); former != nil {
-		return Reply{}, Event{Kind: EventResume, Hint: former.hint.Load()}
-	}
-	return Reply{}, Event{Kind: EventResume}
+	return Reply{}, Event{Kind: EventResume, Hint: c.Former()}
 }
 
 // Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
-// and its receiving half belongs to the same goroutine. The caller owns the sending halves of both as well.
+// and its receiving half belongs to the same goroutine; sent is the former's Sequence.
 //
-// With a former the session goes on there until the first datagram is accepted here; see Resuming.
-func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
+// With a former the session goes on there until the first datagram is accepted here; see Resuming. A former that waits
+// for its own first datagram ends without a word: of several that wait the newest counts.
+func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	p := c.pending
 	if c.state != verifying || p == nil || p.ticket == nil {
 		return Reply{}, Event{}
@@ -61,6 +59,10 @@ func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
 	t := p.ticket
 	if former != nil && (former.state != live || former.session.name != t.Name) {
 		former = nil
+	}
+	var waiting *Conn
+	if former != nil && former.resuming != nil {
+		waiting, former = former, nil
 	}
 	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
 		return c.refuse(drop)
@@ -78,22 +80,26 @@ func (c *Conn) Resume(now time.Time, former *Conn) (Reply, Event) {
 		ev.Part = part
 		return reply, ev
 	}
+	if waiting != nil {
+		c.gate.forget(waiting.session, audit.DropNone, false)
+		waiting.vanish()
+	}
 	if former == nil {
 		if drop := c.gate.readmit(s); drop != audit.DropNone {
 			return c.refuse(drop)
 		}
 	}
 	c.session = s
-	c.follow(p, former)
+	c.follow(p, former, sent)
 	owes := action == policy.ActionStepUp || former != nil && former.owes()
 	if !c.welcome(now, t.Epoch+1, !owes, t.Network) {
 		if former == nil {
-			c.gate.forget(s, audit.DropNone)
+			c.gate.forget(s, audit.DropNone, false)
 		}
 		c.session = nil
 		return c.refuse(audit.DropUnavailable)
 	}
-	c.resuming = &resumption{ticket: t, former: former}
+	c.resuming, c.resumed = &resumption{ticket: t, former: former}, true
 	c.bound, c.seen = c.digest(t.Network), c.digest(c.path) // the first datagram is judged by what they differ in
 	if former != nil {
 		return c.answer.reply, Event{}
@@ -124,12 +130,12 @@ func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.P
 }
 
 // follow goes on with both directions' numbers: "for each direction the larger of stated and known holds".
-func (c *Conn) follow(p *pending, former *Conn) {
+func (c *Conn) follow(p *pending, former *Conn, sent uint64) {
 	next := max(p.hello.send, p.ticket.ClientNext)
 	c.sequence = p.hello.receive - 1
 	if former != nil {
 		next = max(next, former.window.Highest()+1)
-		c.sequence = max(c.sequence, former.sequence)
+		c.sequence = max(c.sequence, sent)
 	}
 	c.window.Skip(next - 1)
 	if former == nil {
@@ -140,6 +146,27 @@ func (c *Conn) follow(p *pending, former *Conn) {
 // Resuming says whether the session lives elsewhere until the first datagram is accepted here. It belongs to the
 // receiving half.
 func (c *Conn) Resuming() bool { return c.resuming != nil && c.resuming.former != nil }
+
+// Waiting says whether the first datagram of a session that was resumed here has not been accepted yet. It belongs to
+// the receiving half.
+func (c *Conn) Waiting() bool { return c.resuming != nil }
+
+// Resumed says whether the session was resumed here. It belongs to the receiving half.
+func (c *Conn) Resumed() bool { return c.resumed }
+
+// Former is the hint of the connection on which the session of a ticket lives now, 0 for none.
+func (c *Conn) Former() uint32 {
+	if c.pending == nil || c.pending.ticket == nil {
+		return 0
+	}
+	if s := c.gate.resident(c.pending.ticket); s != nil {
+		return s.hint.Load()
+	}
+	return 0
+}
+
+// Sequence is the last number sent. It belongs to the sending half.
+func (c *Conn) Sequence() uint64 { return c.sequence }
 
 // settle is called with the first accepted datagram: from here on the session lives here, and its ticket is used up.
 func (c *Conn) settle(now time.Time) audit.Drop {
@@ -181,10 +208,18 @@ func (c *Conn) inherit(f *Conn) {
 	if f.owes() {
 		c.doubt = f.doubt // a step up is owed wherever the player goes
 	}
-	f.state, f.why = closed, audit.DropState
-	f.end()
-	f.partial.parts = nil
-	f.pending, f.answer, f.doubt = nil, nil, nil
+	f.vanish()
+}
+
+// Vanished says whether the session that was resumed here has gone elsewhere. It belongs to the receiving half.
+func (c *Conn) Vanished() bool { return c.state == closed && c.resuming != nil }
+
+// vanish ends a connection whose session goes on elsewhere, without a word.
+func (c *Conn) vanish() {
+	c.state, c.why = closed, audit.DropState
+	c.end()
+	c.partial.parts = nil
+	c.pending, c.answer, c.doubt = nil, nil, nil
 }
 
 // Follow bumps the sending half's numbers after the former connection has sent its last: none is used twice. It belongs

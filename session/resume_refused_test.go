@@ -235,7 +235,7 @@ func (c *unresumed) refused(r *dialogue, hello []byte, h heard) {
 	if again := r.toServer(hello).says(wire.KindClose); !bytes.Equal(again.envelope, h.envelope) {
 		r.Error("a copy gets another CLOSE")
 	}
-	if reply, ev := r.server.Resume(r.now, nil); reply.Kind != 0 || ev.Kind != EventNone || r.server.Session() != nil {
+	if reply, ev := r.server.Resume(r.now, nil, 0); reply.Kind != 0 || ev.Kind != EventNone || r.server.Session() != nil {
 		r.Errorf("after the refusal: %v, %+v", reply.Kind, ev)
 	}
 	r.toClient(h.envelope).closes(c.reason)

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/wire"
@@ -40,7 +41,8 @@ func TestResumeWelcomeLost(t *testing.T) {
 
 // "Until then the session lives on the old connection, and the same ticket may be shown on a third: the first of them
 // on which a datagram is accepted wins." PROTOCOL.md 8.3
-// "That uses the ticket up, ends the old connection without a word" PROTOCOL.md 8.3
+// "That uses up the ticket, and all of the session whose epoch is not later, ends the old connection without a word"
+// PROTOCOL.md 8.3
 func TestResumeOnThirdConnection(t *testing.T) {
 	for _, last := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})
@@ -54,8 +56,8 @@ func TestResumeOnThirdConnection(t *testing.T) {
 		d.talks()
 		winner.settles()
 		d.dumb()
-		lost := loser.toServer(loser.say(wire.KindData, "too late")).ends(audit.DropState, wire.ReasonTicket)
-		loser.toClient(lost.envelope).closes(wire.ReasonTicket)
+		loser.toServer(loser.say(wire.KindData, "too late")).fades(audit.DropState)
+		loser.again(d.gate, home).shows() // the ticket of its WELCOME
 		winner.talks()
 		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
 		winner.talks()
@@ -63,25 +65,23 @@ func TestResumeOnThirdConnection(t *testing.T) {
 	}
 }
 
-// The same where the session has come from elsewhere, and waits for its first datagram on the connection before.
+// "Where the session lives nowhere on the server, the newest of them takes the place of the others." PROTOCOL.md 8.3
 func TestResumeElsewhereOnThirdConnection(t *testing.T) {
-	for _, last := range []bool{true, false} {
+	for _, taken := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})
 		g := d.sister(Config{})
-		first, second := d.again(g, home), d.again(g, home)
+		others := 0
+		if taken { // the session's id, by another one
+			d.taken(g)
+			others = 1
+		}
+		first, winner := d.again(g, home), d.again(g, home)
 		first.welcomed(first.shows().resumes())
-		second.welcomed(second.shows().says(wire.KindWelcome))
-		winner := first
-		if last {
-			winner = second
-		}
+		winner.welcomed(winner.shows().resumes())
+		first.toServer(first.say(wire.KindData, "too late")).drops(audit.DropState)
 		winner.settles()
-		if last {
-			first.dumb()
-		} else {
-			second.toServer(second.say(wire.KindData, "too late")).ends(audit.DropTicket, wire.ReasonTicket)
-		}
-		if s := winner.server.Stats(); s.Lost != 0 || s.Accepted != winner.client.sequence || g.Len() != 1 {
+		first.dumb()
+		if s := winner.server.Stats(); s.Lost != 0 || s.Accepted != winner.client.sequence || g.Len() != 1+others {
 			t.Errorf("%+v, %d sessions", s, g.Len())
 		}
 		winner.talks()
@@ -90,40 +90,25 @@ func TestResumeElsewhereOnThirdConnection(t *testing.T) {
 	}
 }
 
-// The loser of two connections that go on where the session's id was taken, so that neither knows of the other, ends
-// alone: the winner's session is not over, and its tickets are good.
-func TestResumeTwiceUnderOtherIDs(t *testing.T) {
-	d := stay(t, Config{}, ClientConfig{})
-	g := d.sister(Config{})
-	d.taken(g)
-	winner, loser := d.again(g, home), d.again(g, home)
-	winner.welcomed(winner.shows().resumes())
-	loser.welcomed(loser.shows().resumes())
-	winner.settles()
-	loser.toServer(loser.say(wire.KindData, "too late")).ends(audit.DropTicket, wire.ReasonTicket)
-	winner.talks()
-	if g.Len() != 2 {
-		t.Errorf("%d sessions", g.Len())
-	}
-	winner.moves().talks()
-}
-
-// fill leaves no room in a gate's memory; empty takes out again what it has put in.
+// fill leaves no room in a gate's memory of used tickets; empty takes out again what it has put in.
 func fill(g *Gate) (empty func()) {
-	m := &g.memory
-	m.turn(begin)
+	g.spent.turn(begin)
+	name := func(n int) [16]byte {
+		return [16]byte(append(make([]byte, 12), byte(n>>24), byte(n>>16), byte(n>>8), byte(n)))
+	}
 	n := 0
-	for ; len(m.young)+len(m.old) < maxRemembered; n++ {
-		m.young[thing(n)] = audit.DropUsed
+	for ; !g.spent.full(); n++ {
+		g.spent.young[name(n)] = 1
 	}
 	return func() {
 		for i := range n {
-			delete(m.young, thing(i))
+			delete(g.spent.young, name(i))
 		}
 	}
 }
 
-// "After reasons 2, 11, 12 and 16 a client may try again as it is" PROTOCOL.md 10
+// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who has been
+// let in before there was no room goes on.
 func TestResumeMemoryFull(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})
@@ -131,15 +116,51 @@ func TestResumeMemoryFull(t *testing.T) {
 		if !here {
 			g = d.sister(Config{})
 		}
-		r := d.again(g, home)
-		r.welcomed(r.shows())
+		before, late := d.again(g, home), d.again(g, home)
+		before.welcomed(before.shows())
 		empty := fill(g)
-		r.toServer(r.say(wire.KindData, "no room")).ends(audit.DropFull, wire.ReasonFull)
-		d.talks()
+		h := late.shows().refuses(audit.DropFull, wire.ReasonFull)
+		if m, err := wire.ParseCloseBody(h.body); err != nil || m.RetryAfter == 0 {
+			t.Errorf("%+v, %v", m, err)
+		}
+		before.settles()
+		before.talks()
 		empty()
-		again := d.again(g, home)
-		again.welcomed(again.shows())
-		again.settles()
-		again.talks()
+		before.moves().talks()
+	}
+}
+
+// A player who resumes again and again takes no more memory than one who does once.
+func TestResumeOften(t *testing.T) {
+	d := stay(t, Config{}, ClientConfig{})
+	first := d
+	for range 50 {
+		d = d.moves()
+	}
+	if n := len(d.gate.spent.young) + len(d.gate.spent.old); n != 1 {
+		t.Errorf("%d entries", n)
+	}
+	first.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	d.talks()
+}
+
+// Who was put out of a server stays out, with whatever ticket of whatever token: another server has given it.
+func TestPutOutWithALaterTicket(t *testing.T) {
+	d := stay(t, Config{Idle: time.Hour}, ClientConfig{})
+	g := d.sister(Config{Idle: time.Hour})
+	early := d.again(g, home) // by the ticket of WELCOME
+	d.pass(tokenLife / 2)
+	d.renewing("second")
+	early.now = d.now
+	early.welcomed(early.shows().resumes())
+	early.settles()
+	early.server.Close(wire.ReasonKicked)
+	for range 30 {
+		d.pass(30 * time.Second)
+		g.memory.take(d.now, [32]byte{1, byte(d.now.Unix()), byte(d.now.Unix() >> 8)}, d.now, audit.DropUsed)
+		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		if d.now.After(begin.Add(tokenLife + tokenLife/2 - time.Minute)) {
+			break
+		}
 	}
 }

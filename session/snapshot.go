@@ -112,62 +112,9 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 		return audit.DropFull
 	case g.revoked.concern(now, claims, s.fingerprint.Build):
 		return audit.DropRevoked
-	case g.sessions[s.id] != nil:
+	case g.sessions[s.id] != nil || g.names[s.name] != nil:
 		return audit.DropSession
 	}
-	g.sessions[s.id] = s
+	g.place(s)
 	return audit.DropNone
 }
-
-// Save writes what must not come again, and what has been revoked, for the process that goes on with the sessions.
-func (g *Gate) Save(w *resume.Writer) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, generation := range []struct {
-		keys map[[32]byte]audit.Drop
-		ends time.Time
-	}{{g.memory.young, g.memory.youngEnds}, {g.memory.old, g.memory.oldEnds}} {
-		for key, why := range generation.keys {
-			e := resume.Remembered{Key: key, Why: remembered[why], Expires: generation.ends.UnixMilli()}
-			if err := w.Remember(e); err != nil {
-				return err
-			}
-		}
-	}
-	for _, s := range g.sessions {
-		if !s.Revoked() {
-			continue
-		}
-		e := resume.Remembered{Key: endKey(s.name), Why: remembered[audit.DropRevoked], Expires: s.Expires().UnixMilli()}
-		if err := w.Remember(e); err != nil {
-			return err
-		}
-	}
-	for key, r := range g.revoked.entries {
-		if err := w.Revoke(resume.Revoked{Key: key, At: r.at, Ends: r.ends}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Restore takes over what another process has saved.
-func (g *Gate) Restore(s *resume.Snapshot) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, e := range s.Remembered {
-		why := audit.DropTicket
-		for drop, code := range remembered {
-			if code == e.Why {
-				why = drop
-			}
-		}
-		g.memory.keep(e.Key, time.UnixMilli(e.Expires), why)
-	}
-	for _, e := range s.Revoked {
-		g.revoked.restore(e.Key, revocation{e.At, e.Ends})
-	}
-}
-
-// remembered are the reasons of the memory as a snapshot has them.
-var remembered = map[audit.Drop]uint8{audit.DropUsed: 1, audit.DropTicket: 2, audit.DropRevoked: 3}

@@ -27,7 +27,7 @@ type association struct {
 	match   session.Conn
 	self    Player
 
-	stray   *shard       // where its datagrams may still arrive, nil for here
+	stray   *stray       // where its datagrams may still arrive, nil for here
 	before  *association // the one that it takes the place of, until that is settled; see resume.go
 	path    *path        // where the player may have gone, nil without
 	flight  *lastFlight  // nil when the peer cannot need it any more
@@ -116,13 +116,11 @@ func (a *association) rest() {
 // adopt puts an association in its address's place. Who was there before, and can
 // resume, goes on beside it until it is known who has come.
 func (s *shard) adopt(now time.Time, a *association) {
-	if old := s.associations.Get(a.addr); old != nil {
-		if old.player != nil && old.match.Resumable() {
-			a.before = old
-		} else {
-			s.replace(now, old)
-		}
+	old := s.associations.Get(a.addr)
+	for ; old != nil && !old.stays(); old = s.associations.Get(a.addr) {
+		s.replace(now, old) // which may bring back the one before it
 	}
+	a.before = old
 	s.associations.Set(a)
 	s.last = nil // it may be one that is not found there any more
 	if a.hint != 0 {
@@ -146,6 +144,9 @@ func (s *shard) detach(a *association) {
 	s.order = s.order[:last]
 	a.place = removed
 }
+
+// stays says whether its player can come back by another association.
+func (a *association) stays() bool { return a.player != nil && a.match.Resumable() }
 
 // remove forgets an association whose session is over, or goes on elsewhere.
 func (s *shard) remove(a *association) {

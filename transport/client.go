@@ -152,7 +152,9 @@ func newClient(config ClientConfig, remote netip.AddrPort) (*Client, error) {
 
 // connect negotiates keys, then says HELLO until it is answered.
 func (c *Client) connect(ctx context.Context, identity []byte) error {
-	err := c.negotiate(ctx, c.first(), c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
+	first := c.first()
+	first.negotiating.ExpectCookie()
+	err := c.negotiate(ctx, first, c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
 		return session.NewClient(now, c.config.Session, c.channel(r), identity)
 	})
 	if err != nil {
@@ -262,10 +264,22 @@ func (c *Client) Close() error {
 	first.Close() //nolint:errcheck // never fails
 	c.wg.Wait()
 	first.Wait()
+	c.wipe()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
+}
+
+// wipe forgets all keys.
+func (c *Client) wipe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range []*line{c.line, c.former} {
+		if l != nil && l.record != nil {
+			l.record.Wipe()
+		}
+	}
 }
 
 // finish ends the session once, for the first reason.

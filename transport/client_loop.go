@@ -86,6 +86,7 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 		if l == c.former {
 			return
 		}
+		c.retryAt = time.Time{} // there is another ticket
 		c.scheduleRenewal(now)
 	case session.EventMoved:
 		c.stats.Moved++

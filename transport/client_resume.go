@@ -54,6 +54,7 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 		return earlier(due, c.retryAt)
 	}
 	n := c.newLine()
+	n.negotiating.ExpectCookie()
 	ctx, cancel := context.WithCancel(c.ctx)
 	n.cancel, n.heard = cancel, now
 	c.next = n
@@ -121,10 +122,10 @@ func (c *Client) resumed(now time.Time) {
 		c.former.record.Wipe()
 	}
 	c.former, c.formerUntil = old, now.Add(formerTime)
-	c.disconnected, c.lost = false, false
+	c.disconnected, c.lost, c.retryAt = false, false, time.Time{}
 	c.stats.Resumed++
-	if old.session.Renewing() {
-		c.renewAt = now // its answer may be lost, and its token used
+	if old.session.Renewing() || c.line.session.Expires().Before(old.session.Expires()) {
+		c.renewAt = now // an answer may be lost, and its token used
 	}
 }
 

@@ -37,6 +37,10 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 	default:
 		s.either(now, a, o, b)
 	}
+	if move := s.moving; move != nil {
+		s.moving = nil
+		move()
+	}
 }
 
 // association finds the one at an address. Datagrams of one player often follow
@@ -56,12 +60,17 @@ func isHandshake(b []byte) bool {
 // either tries the old keys, then the new ones that wait for their proof. Since
 // opening destroys what it fails on, the second try needs a copy; a hint saves it.
 func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
-	if hint, ok := hintOf(b); ok && hint == a.hint {
+	if hint, ok := hintOf(b); ok && (hint == a.hint || a.before != nil && hint == a.before.hint) {
 		s.records(now, a, b)
 		return
 	}
 	s.scratch = append(s.scratch[:0], b...)
-	if any, _ := s.open(now, a, b); !any {
+	any, _ := s.open(now, a, b)
+	if old := a.before; !any && old != nil && old.place >= 0 && old.addr == a.addr {
+		s.second = append(s.second[:0], s.scratch...)
+		any, _ = s.open(now, old, s.second)
+	}
+	if !any {
 		s.opening(now, o, s.scratch)
 	}
 }
@@ -118,7 +127,7 @@ func (s *shard) open(now time.Time, a *association, b []byte) (any bool, failed 
 // envelope hands a record's plaintext to the session, and does what it says.
 func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
 	reply, ev := a.session.Handle(now, plaintext)
-	if a.before != nil {
+	if a.player == nil {
 		s.settle(now, a)
 	}
 	if ev.Kind == session.EventData && reply.Kind == 0 { // the usual case
@@ -139,7 +148,7 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 		s.verify(now, a, ev.Token)
 	case session.EventResume:
 		s.resume(now, a, ev.Hint)
-	case session.EventJoined, session.EventResumed:
+	case session.EventJoined:
 		s.joined(now, a, ev)
 	case session.EventRenewed:
 		s.record(now, a, audit.Renew, ev)
@@ -165,7 +174,7 @@ func (s *shard) alert(now time.Time, a *association, alert []byte) {
 	if !isFinal(alert) {
 		return
 	}
-	if a.player != nil && a.match.Resumable() {
+	if a.stays() {
 		s.out.alert(a, record.CloseNotify[:])
 		s.out.mu.Lock()
 		a.record.Wipe()

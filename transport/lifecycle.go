@@ -62,7 +62,7 @@ func (s *shard) verified(now time.Time, a *association, claims *token.Claims, er
 func (s *shard) joined(now time.Time, a *association, ev session.Event) {
 	if old := a.before; old != nil { // somebody else's, or the same player's who begins anew
 		a.before = nil
-		if old.place >= 0 {
+		if old.place >= 0 && old.addr == a.addr { // else it has moved away meanwhile
 			s.replace(now, old)
 		}
 	}

@@ -71,6 +71,11 @@ const (
 	// finished but whose keys are not here yet: a few hundred microseconds.
 	maxBacklog = 16
 
+	// openingSilence is how long a handshake whose address is proven keeps a new one
+	// from the same address waiting after it has come to nothing: as long as a client
+	// waits before it begins anew.
+	openingSilence = attemptTime
+
 	// proofTimeout is how long finished keys wait for the first record that
 	// opens under them.
 	proofTimeout = 5 * time.Second

@@ -19,6 +19,7 @@ type opening struct {
 	cancel  context.CancelFunc
 	random  [32]byte // of the ClientHello it began with
 	began   time.Time
+	heard   time.Time    // when something last came that it could use
 	backlog [][]byte     // came while the engine was done and the keys not here
 	ready   *association // the keys, waiting for their proof
 }
@@ -27,7 +28,7 @@ type opening struct {
 // who comes again from the same one.
 func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 	if !handshake.IsFirstHello(b) || s.closing {
-		if !s.stray(addr, b) && !s.hinted(now, addr, b) {
+		if !s.strayed(addr, b) && !s.hinted(now, addr, b) {
 			s.drop(audit.DropSource)
 		}
 		return
@@ -75,7 +76,7 @@ func (s *shard) negotiated(now time.Time, o *opening, result *handshake.Result, 
 		s.forget(o)
 		return
 	}
-	o.began = now
+	o.began, o.heard = now, now
 	backlog := o.backlog
 	o.backlog = nil
 	for _, b := range backlog {
@@ -96,7 +97,10 @@ func (s *shard) opening(now time.Time, o *opening, b []byte) {
 	switch o.conn.Deliver(b) {
 	case handshake.Refused:
 		s.drop(audit.DropHandshake)
+	case handshake.Taken:
+		o.heard = now
 	case handshake.Divert:
+		o.heard = now
 		if len(o.backlog) == maxBacklog {
 			s.drop(audit.DropQueue)
 			return
@@ -107,10 +111,11 @@ func (s *shard) opening(now time.Time, o *opening, b []byte) {
 
 // again is a ClientHello that does not belong to the handshake under way at its
 // address: its sender has begun anew, or the one before was a forger. What nobody
-// has proven to receive makes room; what somebody has goes on to its end.
+// has proven to receive makes room; what somebody has goes on, unless it has been
+// silent for so long that its own client has given it up.
 func (s *shard) again(now time.Time, o *opening, b []byte) {
 	s.drop(audit.DropHandshake)
-	if o.ready != nil || o.conn.Proven() {
+	if (o.ready != nil || o.conn.Proven()) && now.Sub(o.heard) < openingSilence {
 		return
 	}
 	s.handshakes.failed.Add(1)

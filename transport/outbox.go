@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 
 	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -48,8 +50,11 @@ func (o *outbox) payload(p *Player, payload []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	err := o.put(p.association, p.association.addr, wire.KindData, payload)
-	if err == nil {
+	switch {
+	case err == nil:
 		o.release()
+	case errors.Is(err, session.ErrNotLive) && !p.gone.Load():
+		return nil // its session is just moving to another connection: a lost datagram
 	}
 	return err
 }

@@ -64,7 +64,13 @@ func claimSnapshot(path string, config session.Config) (*resume.Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	return snap, remember(path+".taken", snap, now)
+	if err := remember(path+".taken", snap, now); err != nil {
+		for _, r := range snap.Sessions {
+			r.Wipe()
+		}
+		return nil, err
+	}
+	return snap, nil
 }
 
 // takenLen is what the file of taken snapshots has of each: its id, and when it was
@@ -87,7 +93,10 @@ func remember(path string, snap *resume.Snapshot, now time.Time) error {
 		}
 		list = append(list, entry...)
 	}
-	return os.WriteFile(path, list, 0o600)
+	if err := os.WriteFile(path+".new", list, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path) // whole, or as before
 }
 
 func made(entry []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(entry[16:]))) }

@@ -22,30 +22,47 @@ import (
 // nowhere here. One that lives on another shard stays there, and the newcomer moves.
 func (s *shard) resume(now time.Time, a *association, hint uint32) {
 	if home := s.server.home(hint); hint != 0 && home != nil && home.index != s.index {
-		s.move(a, home, hint)
+		s.moving = func() { s.move(a, home, hint) } // the rest of the datagram is opened here
 		return
 	}
-	s.resumed(now, a, s.hints[hint])
+	s.resumed(now, a, hint)
 }
 
-func (s *shard) resumed(now time.Time, a, former *association) {
-	if former != nil && former.player == nil {
-		former = nil // it waits for its own first datagram
+func (s *shard) resumed(now time.Time, a *association, hint uint32) {
+	former := s.hints[hint]
+	if former == nil && hint != 0 { // it has moved since
+		former = s.hints[a.match.Former()]
 	}
 	var live *session.Conn
+	var sent uint64
 	if former != nil {
 		live = &former.match
+		s.out.mu.Lock()
+		sent = live.Sequence()
+		s.out.mu.Unlock()
+	}
+	switch {
+	case former == nil:
+	case former.player == nil: // it waits for its own first datagram
+		defer s.displace(former)
+	default:
 		s.vacate(a)
 		a.before = former
 	}
-	s.out.mu.Lock()
-	reply, ev := a.match.Resume(now, live)
-	s.out.mu.Unlock()
-	if ev.Kind == session.EventRefused && former != nil && former.addr != a.addr {
+	reply, ev := a.match.Resume(now, live, sent)
+	if ev.Kind == session.EventRefused && a.before != nil && a.before.addr != a.addr {
 		a.before = nil
 	}
 	s.drop(ev.Drop)
 	s.outcome(now, a, reply, ev)
+}
+
+// displace forgets an association whose session has gone to a newer one before any
+// datagram came.
+func (s *shard) displace(a *association) {
+	if a.place >= 0 && a.match.Vanished() {
+		s.remove(a)
+	}
 }
 
 // vacate gives the association that a has taken the place of its address back, if it
@@ -58,10 +75,15 @@ func (s *shard) vacate(a *association) {
 	}
 }
 
-// settle moves the player over once its session has moved.
+// settle moves the player over once its session has moved, or lets in one whose
+// session has lived nowhere here. Until then a has none.
 func (s *shard) settle(now time.Time, a *association) {
 	old := a.before
-	if old.player == nil || a.match.Resuming() || old.match.Session() != a.match.Session() {
+	if a.match.Waiting() || !a.match.Resumed() {
+		return
+	}
+	if old == nil || old.player == nil || old.match.Session() != a.match.Session() {
+		s.joined(now, a, session.Event{Kind: session.EventResumed})
 		return
 	}
 	a.before = nil
@@ -113,21 +135,29 @@ func (s *Server) home(hint uint32) *shard {
 func (s *shard) move(a *association, to *shard, hint uint32) {
 	a.before = nil // nobody else gets the address meanwhile
 	s.detach(a)
+	s.last = nil // nor is it found here any more
+	clear(s.found[:])
 	if s.strays == nil {
 		s.strays = make(map[netip.AddrPort]*shard)
 	}
 	s.strays[a.addr] = to
+	from := &stray{s, a.addr}
 	to.post(func(now time.Time) {
-		a.shard, a.hint = to, to.newHint()
+		a.shard, a.hint, a.stray = to, to.newHint(), from
 		a.match.SetHint(a.hint)
-		a.stray = s
 		to.adopt(now, a)
-		to.resumed(now, a, to.hints[hint])
+		to.resumed(now, a, hint)
 	})
 }
 
-// stray passes on what belongs to an association that has moved to another shard.
-func (s *shard) stray(addr netip.AddrPort, b []byte) bool {
+// stray is where an association was before it moved to another shard.
+type stray struct {
+	from *shard
+	addr netip.AddrPort
+}
+
+// strayed passes on what belongs to an association that has moved to another shard.
+func (s *shard) strayed(addr netip.AddrPort, b []byte) bool {
 	to := s.strays[addr]
 	if to == nil {
 		return false
@@ -138,11 +168,10 @@ func (s *shard) stray(addr netip.AddrPort, b []byte) bool {
 
 // recall ends that, for an association that goes.
 func (s *shard) recall(a *association) {
-	if from := a.stray; from != nil {
-		addr := a.addr
-		from.post(func(time.Time) {
-			if from.strays[addr] == s {
-				delete(from.strays, addr)
+	if t := a.stray; t != nil {
+		t.from.post(func(time.Time) {
+			if t.from.strays[t.addr] == s {
+				delete(t.from.strays, t.addr)
 			}
 		})
 	}

@@ -195,12 +195,14 @@ func (s *Server) checkClock(now time.Time) {
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
 // the snapshot cannot be written it says so, and ends the sessions.
 func (s *Server) Shutdown(ctx context.Context) error {
-	shards := *s.shards.Load()
-	for i, sh := range shards {
+	var shards []*shard
+	for len(shards) < len(*s.shards.Load()) { // Serve may be about to add some
+		sh := (*s.shards.Load())[len(shards)]
 		select {
 		case sh.turns <- struct{}{}:
+			shards = append(shards, sh)
 		case <-ctx.Done():
-			for _, held := range shards[:i] {
+			for _, held := range shards {
 				held.endTurn()
 			}
 			if s.stop() {
@@ -226,7 +228,7 @@ func (s *Server) depart(shards []*shard) (err error) {
 		return nil
 	}
 	if s.config.Snapshot != "" {
-		if err = s.handOver(); err == nil {
+		if err = s.handOver(shards); err == nil {
 			return nil
 		}
 	}

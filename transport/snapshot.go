@@ -16,9 +16,11 @@ import (
 // next. From its beginning on nothing is sent any more, so that no nonce and no
 // sequence can be used by both; if it fails, everything is as before. The caller
 // holds the turns of all shards.
-func (s *Server) handOver() error {
-	shards := *s.shards.Load()
+func (s *Server) handOver(shards []*shard) error {
+	s.settled.Do(s.settleIn) // what was taken over and has had no turn goes on, too
 	for _, sh := range shards {
+		sh.handler = sh.handler.withDefaults()
+		sh.delivered(s.clock.now())
 		sh.out.close()
 	}
 	saved := make(map[*association]bool)

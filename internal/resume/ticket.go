@@ -57,10 +57,6 @@ type Ticket struct {
 	Expires     int64  // Unix ms: that of the identity token
 	Issued      int64  // Unix ms: that of the identity token, 0 if it did not say
 	ClientNext  uint64 // the client's next sequence when the ticket was made, from 1: it never goes on below
-
-	// Use names this one ticket, for the memory of those that were used: session
-	// name, nonce, fleet key id. OpenTicket sets it, Seal takes no notice.
-	Use [32]byte
 }
 
 // Seal appends the sealed ticket, at most wire.MaxTicket bytes, to dst; 12 bytes
@@ -106,8 +102,5 @@ func OpenTicket(keys *fleetkey.Ring, now time.Time, b []byte) (Ticket, error) {
 	if !ok || now.UnixMilli() >= t.Expires {
 		return Ticket{}, ErrTicket
 	}
-	copy(t.Use[:], t.Name[:])
-	copy(t.Use[len(t.Name):], b[keyIDLen:ticketPrefix])
-	copy(t.Use[len(t.Use)-keyIDLen:], b)
 	return t, nil
 }

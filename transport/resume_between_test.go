@@ -1,0 +1,263 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// replaceLine has a client make another connection although its path is good.
+func (s *stayer) replaceLine() {
+	s.Client.mu.Lock()
+	defer s.Client.mu.Unlock()
+	s.rekeyAt = 1
+	s.tick(time.Now())
+}
+
+// isWelcome says whether a datagram is one, by its length.
+func isWelcome(from netip.AddrPort, b []byte) bool {
+	return from == serverAddr && b[0] == byte(record.ApplicationData) && len(b) > 300
+}
+
+// "Until then the session lives on the old connection": however many others are begun
+// from the same address and come to nothing, because their WELCOME is lost or because
+// the ticket is refused.
+func TestOldConnectionGoesOn(t *testing.T) {
+	for name, refuse := range map[string]bool{"WELCOMEs lost": false, "then refused": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				var ring fleetkey.Ring
+				first, second := newKey(t), newKey(t)
+				if err := ring.Set(first); err != nil {
+					t.Fatal(err)
+				}
+				r := w.run(func(c *Config) { c.Session.FleetKeys = &ring })
+				s := w.stay(1)
+				time.Sleep(time.Second)
+				w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return !isWelcome(from, b) })
+				s.replaceLine()
+				time.Sleep(1400 * time.Millisecond)
+				if refuse {
+					if err := ring.Set(second); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(10 * time.Second)
+				s.rest()
+				if st := s.Stats(); w.missing(s) != 0 || st.LostIn != 0 || st.Resumed != 0 || s.over() != nil {
+					t.Errorf("%d inputs are lost: %+v, server %+v", w.missing(s), st, r.Stats())
+				}
+				s.quit()
+				time.Sleep(helloTime + lingerTime + 2*sweepInterval)
+				w.quit(r)
+				if n := len(r.first().order); n != 0 {
+					t.Errorf("%d associations", n)
+				}
+			})
+		})
+	}
+}
+
+// A connection that waits for its first datagram is nobody's in the match: who has
+// stolen a ticket hears nothing by showing it.
+func TestWaitingHearsNothing(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		s := w.stay(1, quietClient)
+		time.Sleep(time.Second)
+		w.end(r, r.Close)
+		r = w.run(fleet)
+		heard := 0
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
+			if from == serverAddr && b[0] == byte(record.ApplicationData) {
+				heard++
+				return false
+			}
+			return true
+		})
+		w.disconnect(s.Client)
+		time.Sleep(10 * time.Second)
+		w.net.Tap(nil)
+		if n := heard; n == 0 || n > 30 || len(w.match.players) != 1 {
+			t.Errorf("%d records were sent, %d joined", n, len(w.match.players))
+		}
+		s.quit()
+		time.Sleep(helloTime + lingerTime + 2*sweepInterval)
+		w.quit(r)
+		if st := r.Stats(); st.Sessions != 0 || len(r.first().order) != 0 || r.Gate().Len() != 0 {
+			t.Errorf("%+v, %d associations, %d sessions", st, len(r.first().order), r.Gate().Len())
+		}
+	})
+}
+
+// helloTime is how long a connection may take to its first datagram.
+const helloTime = 5 * time.Second
+
+// Authorize may ask the server, whoever comes by whatever way.
+func TestAuthorizeAsksTheServer(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet, server, asked := w.fleet(t), atomic.Pointer[Server]{}, atomic.Int64{}
+		curious := func(c *Config) {
+			c.Snapshot = ""
+			c.Session.Authorize = func(*token.Claims, string) error {
+				asked.Add(1)
+				if s := server.Load(); s != nil {
+					s.Stats()
+					s.Broadcast([]byte("somebody comes"))
+				}
+				return nil
+			}
+		}
+		server.Store(w.serve(fleet, curious))
+		c := w.dial(1, quietClient)
+		w.server.Close()
+		server.Store(w.serve(fleet, curious))
+		w.disconnect(c)
+		time.Sleep(2 * time.Second)
+		if c.Stats().Resumed != 1 || asked.Load() != 2 {
+			t.Errorf("%+v, asked %d times", c.Stats(), asked.Load())
+		}
+	})
+}
+
+// slow holds verdicts back.
+type slow struct {
+	Verifier
+	hold chan struct{} // nil lets them pass
+	on   atomic.Bool
+}
+
+func (v *slow) Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error) {
+	if v.on.Load() {
+		<-v.hold
+	}
+	return v.Verifier.Verify(ctx, now, raw)
+}
+
+// A newcomer at the address that a player has left does not put out the player, who has
+// moved while the newcomer's token was being looked at.
+func TestNewcomerAtTheOldAddress(t *testing.T) {
+	virtual(t, func(w *world) {
+		v := &slow{Verifier: w.issuer.Verifier(w), hold: make(chan struct{})}
+		w.serve(func(c *Config) { c.Verifier = v })
+		a := w.dial(1, quietClient)
+		v.on.Store(true)
+		w.rebind(a, neighbour(1))
+		done := make(chan error)
+		go func() {
+			_, err := w.try(2, func(c *ClientConfig) { c.Conn = w.socket(playerAddr(1)) })
+			done <- err
+		}()
+		time.Sleep(500 * time.Millisecond)
+		w.echoes(a, "from the new port")
+		close(v.hold)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		w.quiet()
+		w.echoes(a, "still here")
+	})
+}
+
+// A path that goes in the middle of a handshake, whatever datagram comes last: the player
+// is back soon after its return.
+func TestPathGoesInMidHandshake(t *testing.T) {
+	for last := range 7 {
+		t.Run(fmt.Sprint("after datagram ", last), func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(simnet.Impairment{Latency: 50 * time.Millisecond})
+				fleet := w.fleet(t)
+				r := w.run(fleet)
+				s := w.stay(1)
+				time.Sleep(time.Second)
+				w.end(r, r.Close)
+				r = w.run(fleet)
+				n, dead := 0, time.Time{}
+				w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool {
+					if isHandshake(b) {
+						if n++; n == last+1 {
+							dead = time.Now().Add(2 * time.Second)
+						}
+					}
+					return dead.IsZero() || time.Now().After(dead)
+				})
+				time.Sleep(15 * time.Second)
+				w.net.Tap(nil)
+				if s.Stats().Resumed == 0 {
+					t.Errorf("not resumed: %+v, server %+v", s.events, r.Stats())
+				}
+				if d := time.Duration(s.longest.Load()); d > 6*time.Second {
+					t.Errorf("nothing was heard for %v, of which the path was dead for 2 s", d)
+				}
+				w.quit(r, s)
+			})
+		})
+	}
+}
+
+// A ticket that was refused is not the last word: RENEWED brings another.
+func TestRefusedThenRenewed(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		var ring fleetkey.Ring
+		retired, keep := newKey(t), newKey(t)
+		if err := ring.Set(retired); err != nil {
+			t.Fatal(err)
+		}
+		share := func(c *Config) { c.Session.FleetKeys = &ring }
+		r := w.run(share)
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		if err := ring.Set(keep); err != nil {
+			t.Fatal(err)
+		}
+		s.replaceLine()
+		time.Sleep(2 * time.Second)
+		s.Client.mu.Lock()
+		s.rekeyAt = record.MaxRecords
+		s.renewSoon(time.Now())
+		s.tick(time.Now())
+		s.Client.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		w.end(r, r.Close)
+		r = w.run(share)
+		time.Sleep(3 * time.Second)
+		if s.Stats().Resumed != 1 || s.since() > 2*frame || s.told(session.EventRenewed) != 1 {
+			t.Errorf("%+v, %+v", s.Stats(), s.events)
+		}
+		w.quit(r, s)
+	})
+}
+
+// A process that is replaced before its first turn hands on what it has been handed.
+func TestRestartBeforeTheFirstTurn(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		w.end(r, r.shutdown)
+		w.serving.Wait()
+		if err := w.listen(fleet).Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		r = w.run(fleet)
+		time.Sleep(3 * time.Second)
+		if s.since() > 2*frame || s.Stats().Resumed != 0 {
+			t.Errorf("%+v", s.Stats())
+		}
+		w.quit(r, s)
+	})
+}
