@@ -253,9 +253,6 @@ func (c *Client) Close() error {
 		}
 		c.alert(c.line, record.CloseNotify[:])
 	}
-	if c.next != nil {
-		c.abandon()
-	}
 	c.finish(net.ErrClosed)
 	first := c.line.negotiating // if Dial is at work
 	c.mu.Unlock()
@@ -286,9 +283,13 @@ func (c *Client) wipe() {
 //
 // +checklocks:c.mu
 func (c *Client) finish(err error) {
-	if c.err == nil {
-		c.err = err
-		close(c.ended)
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	close(c.ended)
+	if c.next != nil {
+		c.abandon()
 	}
 }
 

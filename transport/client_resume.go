@@ -118,6 +118,7 @@ func (c *Client) abandon() {
 func (c *Client) resumed(now time.Time) {
 	old := c.line
 	c.line, c.next = c.next, nil
+	c.line.cancel() // its handshake is long over
 	if c.former != nil {
 		c.former.record.Wipe()
 	}

@@ -99,8 +99,7 @@ func (s *shard) settle(now time.Time, a *association) {
 
 // between opens what may be the new association's or that of the one before. A hint
 // says which; without, only what comes from the address of both can be either's. Since
-// opening destroys what it fails on, a second try needs a
-// copy.
+// opening destroys what it fails on, a second try needs a copy.
 func (s *shard) between(now time.Time, a *association, b []byte) bool {
 	old := a.before
 	if old.place < 0 {
