@@ -49,8 +49,9 @@ func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event)
 // Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
 // and its receiving half belongs to the same goroutine; sent is the former's Sequence.
 //
-// With a former the session goes on there until the first datagram is accepted here; see Resuming. A former that waits
-// for its own first datagram ends without a word: of several that wait the newest counts.
+// With a former the session goes on there until the first datagram is accepted here; see Resuming. Without one it is an
+// EventResumed, and the player is to be let in with the first datagram, when Waiting is false. A former that waits for
+// its own first datagram ends without a word: of several that wait the newest counts.
 func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	p := c.pending
 	if c.state != verifying || p == nil || p.ticket == nil {
