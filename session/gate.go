@@ -24,8 +24,6 @@ type Gate struct {
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
-	names map[[16]byte]*Session // the same
-	// +checklocks:mu
 	memory memory // what is past with a token
 	// +checklocks:mu
 	banned memory // sessions that were put out: as long as any token lives
@@ -41,7 +39,7 @@ func NewGate(config Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{config: config, sessions: make(map[uint32]*Session), names: make(map[[16]byte]*Session), revoked: revocations{most: config.MaxRevocations}}
+	g := &Gate{config: config, sessions: make(map[uint32]*Session), revoked: revocations{most: config.MaxRevocations}}
 	var seed [8]byte
 	g.random(seed[:])
 	g.seed = binary.BigEndian.Uint64(seed[:])
@@ -82,7 +80,23 @@ func (g *Gate) RevokeSubject(issuer, subject string) int {
 func (g *Gate) resident(t *resume.Ticket) *Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.names[t.Name]
+	return g.named(t.Session, t.Name)
+}
+
+// named finds a live session, most likely by its id. Where that is another's it looks at all of them, which is rare and
+// costs less than a second map would in memory.
+//
+// +checklocks:g.mu
+func (g *Gate) named(id uint32, name [16]byte) *Session {
+	if s := g.sessions[id]; s != nil && s.name == name {
+		return s
+	}
+	for _, s := range g.sessions {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // barred says why a ticket does not resume its session.
@@ -115,7 +129,7 @@ func (g *Gate) readmit(s *Session) audit.Drop {
 	if len(g.sessions) >= g.config.MaxSessions {
 		return audit.DropFull
 	}
-	if g.names[s.name] != nil {
+	if g.named(s.id, s.name) != nil {
 		return audit.DropBusy // it has come to life meanwhile: its player asks again
 	}
 	g.place(s)
@@ -167,7 +181,7 @@ func (g *Gate) place(s *Session) {
 		g.random(b[:])
 		s.id = binary.BigEndian.Uint32(b[:])
 	}
-	g.sessions[s.id], g.names[s.name] = s, s
+	g.sessions[s.id] = s
 }
 
 // take marks the token of a renewal as used.
@@ -188,7 +202,6 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	defer g.mu.Unlock()
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
-		delete(g.names, s.name)
 	}
 	switch {
 	case why == audit.DropNone:

@@ -112,7 +112,7 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 		return audit.DropFull
 	case g.revoked.concern(now, claims, s.fingerprint.Build):
 		return audit.DropRevoked
-	case g.sessions[s.id] != nil || g.names[s.name] != nil:
+	case g.sessions[s.id] != nil:
 		return audit.DropSession
 	}
 	g.place(s)
