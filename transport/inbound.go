@@ -65,12 +65,7 @@ func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
 		return
 	}
 	s.scratch = append(s.scratch[:0], b...)
-	any, _ := s.open(now, a, b)
-	if old := a.before; !any && old != nil && old.place >= 0 && old.addr == a.addr {
-		s.second = append(s.second[:0], s.scratch...)
-		any, _ = s.open(now, old, s.second)
-	}
-	if !any {
+	if any, _ := s.try(now, a, b); !any {
 		s.opening(now, o, s.scratch)
 	}
 }
@@ -78,19 +73,19 @@ func (s *shard) either(now time.Time, a *association, o *opening, b []byte) {
 // records opens the records of a datagram one by one, and reports whether any
 // was the association's.
 func (s *shard) records(now time.Time, a *association, b []byte) (any bool) {
-	if a.before != nil {
-		return s.between(now, a, b)
-	}
-	return s.opened(now, a, b)
-}
-
-// opened is open, and counts what did not.
-func (s *shard) opened(now time.Time, a *association, b []byte) bool {
-	any, failed := s.open(now, a, b)
+	any, failed := s.try(now, a, b)
 	for range failed {
 		s.drop(audit.DropRecord)
 	}
 	return any
+}
+
+// try is open, for the association and the one whose place it takes.
+func (s *shard) try(now time.Time, a *association, b []byte) (any bool, failed int) {
+	if a.before != nil {
+		return s.between(now, a, b)
+	}
+	return s.open(now, a, b)
 }
 
 // open reports whether any record was the association's, and how many were not.

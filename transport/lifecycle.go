@@ -87,7 +87,6 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 	if a.player == nil || ev.Kind != session.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
 		return
 	}
-	s.sessions.Add(-1)
 	decision := audit.Close
 	switch ev.Reason {
 	case wire.ReasonRevoked, wire.ReasonFingerprint, wire.ReasonRate:
@@ -96,8 +95,14 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 		decision = audit.Replace
 	}
 	s.record(now, a, decision, ev)
-	s.players.remove(a.player)
-	s.handler.Leave(a.player, ev.Reason)
+	s.farewell(a.player, ev.Reason)
+}
+
+// farewell is the end of a player's stay, once it is on record.
+func (s *shard) farewell(p *Player, reason wire.Reason) {
+	s.sessions.Add(-1)
+	s.players.remove(p)
+	s.handler.Leave(p, reason)
 }
 
 // linger says goodbye in DTLS's own words and leaves the association to answer

@@ -288,10 +288,7 @@ func TestRefusedTicketCostsNothing(t *testing.T) {
 		if err := ring.Set(keep); err != nil {
 			t.Fatal(err)
 		}
-		s.Client.mu.Lock()
-		s.rekeyAt = 1 // the path is good
-		s.tick(time.Now())
-		s.Client.mu.Unlock()
+		s.replaceLine()
 		time.Sleep(20 * time.Second)
 		s.rest()
 		if st := s.Stats(); w.missing(s) != 0 || st.LostIn != 0 || st.Resumed != 0 {

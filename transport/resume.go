@@ -100,22 +100,22 @@ func (s *shard) settle(now time.Time, a *association) {
 // between opens what may be the new association's or that of the one before. A hint
 // says which; without, only what comes from the address of both can be either's. Since
 // opening destroys what it fails on, a second try needs a copy.
-func (s *shard) between(now time.Time, a *association, b []byte) bool {
+func (s *shard) between(now time.Time, a *association, b []byte) (any bool, failed int) {
 	old := a.before
-	if old.place < 0 {
-		return s.opened(now, a, b)
-	}
-	if hint, ok := hintOf(b); ok && hint == old.hint {
-		return s.opened(now, old, b)
-	}
-	if old.addr != a.addr {
-		return s.opened(now, a, b)
+	hint, ok := hintOf(b)
+	switch {
+	case old.place < 0:
+		return s.open(now, a, b)
+	case ok && hint == old.hint:
+		return s.open(now, old, b)
+	case old.addr != a.addr:
+		return s.open(now, a, b)
 	}
 	s.second = append(s.second[:0], b...)
-	if any, _ := s.open(now, a, b); any {
-		return true
+	if any, failed = s.open(now, a, b); any {
+		return any, failed
 	}
-	return s.opened(now, old, s.second)
+	return s.open(now, old, s.second)
 }
 
 // home is the shard that a hint names, nil if there is none. A process that ran more

@@ -97,19 +97,16 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 // handedOn ends the stay of all players in this process, without a word to them.
 func (s *shard) handedOn(now time.Time, saved map[*association]bool) {
 	s.closing = true
-	s.handler = s.handler.withDefaults()
 	for _, a := range s.order {
 		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
 			continue
 		}
-		s.sessions.Add(-1)
 		e := s.decision(now, a, audit.Close)
 		e.Detail = "left to come back by ticket"
 		if saved[a] {
 			e.Detail = "handed on to the next process"
 		}
 		s.server.config.Audit.Record(e)
-		s.players.remove(a.player)
-		s.handler.Leave(a.player, wire.ReasonShutdown)
+		s.farewell(a.player, wire.ReasonShutdown)
 	}
 }
