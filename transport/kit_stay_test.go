@@ -42,7 +42,7 @@ type stayer struct {
 func (w *world) stay(n int, configure ...func(*ClientConfig)) *stayer {
 	w.Helper()
 	s := &stayer{number: n, done: make(chan struct{})}
-	s.Client = w.dial(n, append(configure, func(c *ClientConfig) {
+	s.Client = w.join(n, append(configure, func(c *ClientConfig) {
 		c.OnEvent = func(e ClientEvent) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -124,8 +124,20 @@ func (w *world) socket(addr netip.AddrPort) *simnet.Conn {
 	return conn
 }
 
-// dial connects player n with a fresh token for "match".
+// dial connects player n with a fresh token for "match". With virtual time it returns
+// when the client has said everything it has to say at first: what goes through the
+// network next is the test's.
 func (w *world) dial(n int, configure ...func(*ClientConfig)) *Client {
+	w.Helper()
+	c := w.join(n, configure...)
+	if w.net != nil {
+		synctest.Wait()
+	}
+	return c
+}
+
+// join is dial for several at once: only one may wait for everybody.
+func (w *world) join(n int, configure ...func(*ClientConfig)) *Client {
 	w.Helper()
 	c, err := w.try(n, configure...)
 	if err != nil {
@@ -134,7 +146,7 @@ func (w *world) dial(n int, configure ...func(*ClientConfig)) *Client {
 	return c
 }
 
-// try is dial, and gives up after ten seconds.
+// try is join that may fail: it gives up after ten seconds.
 func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	w.Helper()
 	config := ClientConfig{
