@@ -1,16 +1,12 @@
 package transport
 
 import (
-	"context"
-	"errors"
-	"net"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // Serve handles each datagram as it comes, in one goroutine for each of
@@ -184,110 +180,4 @@ func (s *Server) checkClock(now time.Time) {
 	if alarm {
 		s.config.Audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
-}
-
-// Shutdown admits nobody any more, tells every player that the server shuts
-// down, calls Leave for each, and closes it. It waits for a turn that is under
-// way; when ctx ends before that turn does, it returns ctx's error, and the
-// server closes without a word once it is over. It must not be called from a
-// Handler.
-//
-// With Config.Snapshot it hands the sessions on, and tells the players nothing. If
-// the snapshot cannot be written it says so, and ends the sessions.
-func (s *Server) Shutdown(ctx context.Context) error {
-	var shards []*shard
-	for len(shards) < len(*s.shards.Load()) { // Serve may be about to add some
-		sh := (*s.shards.Load())[len(shards)]
-		select {
-		case sh.turns <- struct{}{}:
-			shards = append(shards, sh)
-		case <-ctx.Done():
-			for _, held := range shards {
-				held.endTurn()
-			}
-			if s.stop() {
-				go s.finish() // as soon as whoever holds the turn lets go
-			}
-			return ctx.Err()
-		}
-	}
-	err := s.depart(shards)
-	first := s.stop()
-	for _, sh := range shards {
-		sh.endTurn()
-	}
-	if !first {
-		return net.ErrClosed
-	}
-	return errors.Join(err, s.finish())
-}
-
-// depart hands all sessions on, or ends them.
-func (s *Server) depart(shards []*shard) (err error) {
-	if s.closed.Load() {
-		return nil
-	}
-	if s.config.Snapshot != "" {
-		if err = s.handOver(shards); err == nil {
-			return nil
-		}
-	}
-	for _, sh := range shards {
-		sh.shutdown(s.clock.now())
-	}
-	return err
-}
-
-// shutdown ends every session of a shard, and lets no new one in.
-func (s *shard) shutdown(now time.Time) {
-	s.closing = true
-	s.handler = s.handler.withDefaults()
-	for _, a := range s.order {
-		if a.removal.IsZero() {
-			s.end(now, a, wire.ReasonShutdown)
-		}
-	}
-	s.out.hold(false)
-}
-
-// Close ends everything at once and returns when nothing runs any more. It says
-// nothing to players, and does not call Leave. It must not be called from a
-// Handler. A second call returns net.ErrClosed.
-func (s *Server) Close() error {
-	if !s.stop() {
-		return net.ErrClosed
-	}
-	return s.finish()
-}
-
-// stop tells everything to end; false if it has been told.
-func (s *Server) stop() bool {
-	s.mu.Lock()
-	again := s.closed.Swap(true)
-	s.mu.Unlock()
-	if again {
-		return false
-	}
-	s.cancel()
-	for _, sh := range *s.shards.Load() {
-		sh.socket.wake()
-	}
-	return true
-}
-
-// finish waits until everything has ended.
-func (s *Server) finish() error {
-	s.loops.Wait()
-	for _, sh := range *s.shards.Load() {
-		sh.turns <- struct{}{} // a Poll that was under way is over; later ones see closed
-		defer sh.endTurn()
-	}
-	s.wg.Wait()
-	s.verifications.wg.Wait()
-	var errs []error
-	for _, sh := range *s.shards.Load() {
-		sh.out.close()
-		errs = append(errs, sh.socket.close())
-	}
-	return errors.Join(errs...)
 }
