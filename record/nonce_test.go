@@ -33,8 +33,8 @@ func TestNoncesUnique(t *testing.T) {
 	}
 }
 
-// "Explicit nonce: DTLS epoch ‖ 48-bit record number; our client after WELCOME: hint ‖ low 32 bits of the record
-// number, which never restarts."
+// "When WELCOME brings a hint that is not 0, the client's explicit nonce is from then on hint (4) ‖ low 32 bits of the
+// record number (4), and the record number never restarts." PROTOCOL.md 9.3
 func TestNoncesDeterministic(t *testing.T) {
 	client, server := pair(t, suites[0], 2)
 	for _, step := range []struct {
@@ -60,7 +60,7 @@ func TestNoncesDeterministic(t *testing.T) {
 	}
 }
 
-// "A hint ... is ignored if an own Finished's nonce began with it."
+// "a client ignores it if the explicit nonce of its own Finished began with it" PROTOCOL.md 9.3
 func TestSpentNonceForbidsHint(t *testing.T) {
 	s := testSecrets(suites[0])
 	s.Spent = []uint64{0x0123456789abcdef, 0xdeadbeef00000001}

@@ -130,7 +130,7 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 }
 
-// "One UDP datagram may hold several records."
+// "A UDP datagram may hold several records." PROTOCOL.md 2.1
 func TestNext(t *testing.T) {
 	client, server := pair(t, suites[0], 1)
 	var datagram []byte

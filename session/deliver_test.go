@@ -133,6 +133,16 @@ func TestCloseByServer(t *testing.T) {
 	kick().nothing()
 }
 
+// "A receiver treats a reason that it does not know as an end like any other." PROTOCOL.md 3.8
+func TestCloseForAnUnknownReason(t *testing.T) {
+	const unknown = wire.Reason(200)
+	body := string(wire.CloseBody{Reason: unknown}.AppendTo(nil))
+	d := play(t, Config{}, ClientConfig{})
+	d.toClient(d.tell(wire.KindClose, body)).closes(unknown)
+	d = play(t, Config{}, ClientConfig{})
+	d.toServer(d.say(wire.KindClose, body)).closes(wire.ReasonLeft)
+}
+
 // "A session from which nothing has been accepted for the idle time ends with CLOSE reason 17." PROTOCOL.md 5.4
 func TestIdle(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})

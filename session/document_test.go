@@ -1,9 +1,6 @@
 package session
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,32 +13,6 @@ import (
 func section(t *testing.T, number string) string {
 	t.Helper()
 	return strings.Join(strings.Fields(testkit.Section(t, number)), " ")
-}
-
-// What the tests quote stands in the section that they name.
-func TestQuotes(t *testing.T) {
-	quote := regexp.MustCompile(`"([^"]+)"\s+(?:// )?PROTOCOL\.md ([0-9.]*[0-9])`)
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range quote.FindAllStringSubmatch(string(source), -1) {
-			found++
-			words := strings.TrimSuffix(strings.Join(strings.Fields(strings.ReplaceAll(q[1], "\n// ", " ")), " "), ".")
-			if !strings.Contains(section(t, q[2]), words) {
-				t.Errorf("%s: section %s does not say %q", file, q[2], words)
-			}
-		}
-	}
-	if found < 40 {
-		t.Errorf("found %d quotations", found)
-	}
 }
 
 // The defaults of PROTOCOL.md 12 are those of the code.

@@ -22,7 +22,8 @@ func unhex(s string) []byte {
 	return b
 }
 
-// RFC 4493 section 4: subkey and the example of 16 bytes.
+// "The tag is the first 8 bytes of AES-128-CMAC (RFC 4493)" PROTOCOL.md 6.4: subkey and the example of 16 bytes of its
+// section 4.
 func TestCMACVectors(t *testing.T) {
 	var m cmac
 	m.init(unhex("2b7e151628aed2a6abf7158809cf4f3c"))

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -144,6 +145,40 @@ func TestSequenceRestored(t *testing.T) {
 	d.toServer(zero).gives("low 0")
 	d.toServer(zero).drops(audit.DropReplay)
 	d.toServer(first).drops(audit.DropReplay) // taken for 2^32 + 1
+}
+
+// "Each direction of a session numbers its datagrams from 1, in 64 bits, across epochs. A number is never used again,
+// not for a repetition either." PROTOCOL.md 7.1
+func TestNumbering(t *testing.T) {
+	d := play(t, Config{}, ClientConfig{})
+	said, told := uint32(0), uint32(0)
+	follows := func(b []byte, last *uint32) {
+		t.Helper()
+		if e, err := wire.Parse(b); err != nil || e.Seq != *last+1 {
+			t.Fatalf("%v has number %d, %v; the last one had %d", e.Kind, e.Seq, err, *last)
+		}
+		*last++
+	}
+	for i := range 5 {
+		input := d.say(wire.KindData, "input")
+		follows(input, &said)
+		d.toServer(input).gives("input") // and takes an epoch over
+		follows(d.tell(wire.KindData, "snapshot"), &told)
+		fresh := fmt.Sprint("token ", i)
+		d.mint(fresh)
+		parts := d.renew(fresh)
+		for range 3 {
+			for _, b := range parts {
+				follows(b, &said)
+			}
+			d.pass(2 * time.Second)
+			parts = d.ticks(wire.KindRenew)
+		}
+		renewed := d.present(parts...).is(EventRenewed, audit.DropNone, wire.KindRenewed).envelope
+		follows(parts[0], &said)
+		follows(renewed, &told)
+		d.toClient(renewed).renews()
+	}
 }
 
 // A clump of all orders: each is delivered once.

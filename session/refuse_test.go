@@ -53,6 +53,7 @@ var refusals = []refusal{
 	{name: "full", drop: audit.DropFull, reason: wire.ReasonFull, gate: Config{MaxSessions: -1}, retry: time.Second},
 	{name: "busy", drop: audit.DropBusy, reason: wire.ReasonBusy, err: fmt.Errorf("queue: %w", ErrBusy), retry: time.Second},
 	{name: "unavailable", drop: audit.DropUnavailable, reason: wire.ReasonUnavailable, err: token.ErrUnavailable, retry: time.Second},
+	// "a server refuses that mode, with CLOSE reason 14, unless it is configured otherwise" PROTOCOL.md 6.1
 	{name: "binding none", drop: audit.DropBinding, reason: wire.ReasonBinding, client: ClientConfig{Unbound: true}},
 	{
 		name: "binding 2", drop: audit.DropBinding, reason: wire.ReasonBinding, gate: Config{AllowUnbound: true},

@@ -39,8 +39,8 @@ func (w *world) alice() (token.Grant, func(*ClientConfig)) {
 
 func askForCertificate(c *Config) { c.ClientAuth = tls.RequireAnyClientCert }
 
-// "Platform, build and client certificate are those that the token names where
-// it names them." PROTOCOL.md 5.1
+// "platform, build and client certificate are those that the token names where it
+// names them" PROTOCOL.md 5.1
 func TestFlippedHello(t *testing.T) {
 	for _, flip := range flips {
 		if flip.drop != "fingerprint" {

@@ -29,7 +29,7 @@ func (w *world) captured(n, inputs int) (c *Client, datagrams tape, envelopes []
 	return c, *toServer, envelopes
 }
 
-// "A copy never counts twice." PROTOCOL.md 4.9. A captured datagram is worth
+// "a copy never counts twice" PROTOCOL.md 4.9. A captured datagram is worth
 // nothing: from its own address the record window knows it, from another one
 // its hint leads to the same window, and on a new connection there are other keys.
 func TestReplay(t *testing.T) {
@@ -89,7 +89,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// "Nobody can have a player revoked by sending in their name." PROTOCOL.md 4.10:
+// "nobody can have a player revoked by sending in their name" PROTOCOL.md 4.10:
 // copies and forgeries at a bot's rate use up nothing of the player's own.
 func TestReplayFlood(t *testing.T) {
 	virtual(t, func(w *world) {

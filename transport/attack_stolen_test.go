@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/wire"
 )
 
-// "The same token on another connection is refused with CLOSE reason 10. Each
+// "the same token on another connection is refused with CLOSE reason 10. Each
 // attempt is audited." PROTOCOL.md 5.2. What the thief states of itself makes no
 // difference, and the owner notices nothing.
 func TestStolenToken(t *testing.T) {
@@ -40,9 +40,9 @@ func TestStolenToken(t *testing.T) {
 	})
 }
 
-// "The session id is this connection's; else drop session. The tag is the one
-// that the epoch's datagram key gives." PROTOCOL.md 4.4, 4.8: an envelope is worth
-// nothing on another connection, and its owner can still send it.
+// "The session id is this connection's; else drop session." PROTOCOL.md 4.4, and "The
+// tag is the one that the epoch's datagram key gives." PROTOCOL.md 4.8: an envelope is
+// worth nothing on another connection, and its owner can still send it.
 func TestStolenEnvelope(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

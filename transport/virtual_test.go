@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -25,6 +26,22 @@ func TestEcho(t *testing.T) {
 		w.echo(a, string(make([]byte, wire.MaxBody)))
 		if s := w.server.Stats(); s.Sessions != 2 || s.Handshakes.Completed != 2 || len(s.Drops) != 0 {
 			w.Errorf("%+v", s)
+		}
+	})
+}
+
+// "The UDP payload has 1 to 1,200 bytes; else drop `size`." PROTOCOL.md 4.1
+func TestSizes(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		w.echo(w.dial(1), string(make([]byte, wire.MaxBody))) // 1,200 bytes with everything around it
+		for size, reason := range map[int]string{0: "size", 1: "record", 1199: "record", 1200: "record", 1201: "size", 9000: "size"} {
+			before := w.server.Stats().Drops[reason]
+			w.net.Inject(playerAddr(1), serverAddr, bytes.Repeat([]byte{0xff}, size))
+			synctest.Wait()
+			if n := w.server.Stats().Drops[reason] - before; n != 1 {
+				w.Errorf("%d bytes: %s rises by %d", size, reason, n)
+			}
 		}
 	})
 }
@@ -55,7 +72,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// "DATA is neither reliable nor ordered, and never twice." PROTOCOL.md 3.3
+// "Delivery is neither reliable nor ordered, and never twice." PROTOCOL.md 3.3
 func TestImpairedToServer(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.match.mute = true

@@ -239,32 +239,3 @@ func TestDocumentVectors(t *testing.T) {
 		t.Errorf("PROTOCOL.md has %d vectors, the file %d", len(blocks), len(file))
 	}
 }
-
-// What tests quote stands in the section they name.
-func TestQuotes(t *testing.T) {
-	quote := regexp.MustCompile(`// "([^"]+)"\s+(?://\s+)?PROTOCOL\.md ([0-9.]*[0-9])`)
-	found := 0
-	for _, dir := range []string{".", "../replay"} {
-		files, err := filepath.Glob(dir + "/*_test.go")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, q := range quote.FindAllStringSubmatch(string(source), -1) {
-				found++
-				// A quotation may end where the sentence goes on.
-				words := strings.TrimSuffix(strings.Join(strings.Fields(q[1]), " "), ".")
-				if !strings.Contains(strings.Join(strings.Fields(testkit.Section(t, q[2])), " "), words) {
-					t.Errorf("%s: section %s does not say %q", file, q[2], q[1])
-				}
-			}
-		}
-	}
-	if found < 15 {
-		t.Errorf("found %d quotations", found)
-	}
-}

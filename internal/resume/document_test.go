@@ -40,31 +40,6 @@ func TestDocumentHasMaps(t *testing.T) {
 	}
 }
 
-// What the tests quote stands in the section that they name.
-func TestQuotes(t *testing.T) {
-	words := func(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "*", "")), " ") }
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range regexp.MustCompile(`"([^"]+)"\s+(?:// )?PROTOCOL\.md ([0-9.]*[0-9])`).FindAllStringSubmatch(string(source), -1) {
-			found++
-			if !strings.Contains(words(testkit.Section(t, q[2])), words(strings.ReplaceAll(q[1], "\n// ", " "))) {
-				t.Errorf("%s: section %s does not say %q", file, q[2], q[1])
-			}
-		}
-	}
-	if found < 8 {
-		t.Errorf("found %d quotations", found)
-	}
-}
-
 // block is a vector of PROTOCOL.md 15.4: values by label, without the length or
 // the field's head in front of a name, and paragraphs as they are, in hex.
 type block struct {

@@ -10,12 +10,14 @@ import (
 	"testing"
 )
 
-// Protocol is PROTOCOL.md, for the tests of a package that lies one or two folders below it.
+// Protocol is PROTOCOL.md, for the tests of the root and of what lies one or two folders below it.
 func Protocol(t testing.TB) string {
 	t.Helper()
-	b, err := os.ReadFile("../PROTOCOL.md")
-	if errors.Is(err, fs.ErrNotExist) {
-		b, err = os.ReadFile("../../PROTOCOL.md")
+	b, err := []byte(nil), fs.ErrNotExist
+	for _, root := range []string{".", "..", "../.."} {
+		if errors.Is(err, fs.ErrNotExist) {
+			b, err = os.ReadFile(root + "/PROTOCOL.md")
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
