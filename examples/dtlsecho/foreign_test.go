@@ -39,7 +39,7 @@ var installed = sync.OnceValue(func() error {
 
 // foreign is a program that runs beside the test.
 type foreign struct {
-	console
+	testkit.Console
 	stdin io.WriteCloser
 	kill  func() // returns when it has ended
 	ended chan struct{}
@@ -50,7 +50,7 @@ func start(t *testing.T, name string, args ...string) *foreign {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	p := &foreign{ended: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = &p.console, &p.console
+	cmd.Stdout, cmd.Stderr = &p.Console, &p.Console
 	stdin, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -70,7 +70,7 @@ func start(t *testing.T, name string, args ...string) *foreign {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s %v says:\n%s", name, args, &p.console)
+			t.Logf("%s %v says:\n%s", name, args, &p.Console)
 		}
 	})
 	return p

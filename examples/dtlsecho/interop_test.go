@@ -49,7 +49,7 @@ func converse(t *testing.T, p *foreign) {
 	for i, size := range []int{1, 10, 100, 1000} {
 		text := fmt.Sprint("line ", i, " ", strings.Repeat("x", size), " end")
 		p.say(t, text+"\n")
-		p.await(t, text)
+		p.Await(t, text)
 	}
 	p.leave(t)
 }
@@ -74,7 +74,7 @@ func TestForeignXor(t *testing.T) {
 	_, address := serve(t, f, "-xor")
 	p := clients[0].start(t, address, f, nil)
 	p.say(t, "hello\n")
-	p.await(t, string(xored("hello\n")))
+	p.Await(t, string(xored("hello\n")))
 	p.leave(t)
 }
 
@@ -227,7 +227,7 @@ func TestForeignMTU(t *testing.T) {
 					return false
 				}), f, nil)
 				p.say(t, "short\n")
-				p.await(t, "short")
+				p.Await(t, "short")
 				p.leave(t)
 				if n := largest.Load(); n > int64(mtu) || n < int64(min(mtu, 600))/2 {
 					t.Errorf("the largest of %d datagrams has %d bytes", datagrams.Load(), n)
@@ -270,7 +270,7 @@ func TestForeignResumption(t *testing.T) {
 	_, elsewhere := startServer(t, "openssl", f)
 	session, none := filepath.Join(t.TempDir(), "session"), filepath.Join(t.TempDir(), "none")
 	p := clients[0].start(t, elsewhere, f, nil, "-sess_out", session)
-	p.await(t, "Session-ID: ")
+	p.Await(t, "Session-ID: ")
 	p.leave(t)
 	server, address := serve(t, f, "-client-auth", "any")
 	p = clients[0].start(t, address, f, &own, "-sess_in", session, "-sess_out", none)
@@ -304,7 +304,7 @@ func TestForeignReturns(t *testing.T) {
 		begin := time.Now()
 		p := clients[0].start(t, address, f, nil, "-bind", port)
 		p.say(t, "hello\n")
-		p.await(t, "hello")
+		p.Await(t, "hello")
 		if d := time.Since(begin); d > 2*time.Second { // the process has to start, beside others
 			t.Errorf("served after %v", d)
 		}
@@ -339,7 +339,7 @@ func startServer(t *testing.T, name string, f files, more ...string) (p *foreign
 		more = append(slices.Clone(more), "-dtls1_2")
 	}
 	p = start(t, name, append(servers[name](port, f), more...)...)
-	p.await(t, map[string]string{"openssl": "ACCEPT", "gnutls-serv": "listening on"}[name])
+	p.Await(t, map[string]string{"openssl": "ACCEPT", "gnutls-serv": "listening on"}[name])
 	return p, address
 }
 
@@ -355,14 +355,14 @@ func TestForeignServer(t *testing.T) {
 			stdin, input := io.Pipe()
 			p := launch(t, stdin, "-connect", address, "-ca", f.cert)
 			go fmt.Fprintln(input, "from the client")
-			server.await(t, "from the client\n")
+			server.Await(t, "from the client\n")
 			server.say(t, "from the server\n")
-			p.stdout.await(t, "from the server\n")
+			p.stdout.Await(t, "from the server\n")
 			input.Close() //nolint:errcheck // a pipe
 			if code := p.exit(t); code != exitOK {
 				t.Errorf("client ends with %d: %s", code, &p.stderr)
 			}
-			server.await(t, "DONE") // by our close_notify
+			server.Await(t, "DONE") // by our close_notify
 		})
 		t.Run("gnutls-serv "+key, func(t *testing.T) {
 			t.Parallel()
@@ -383,7 +383,7 @@ func TestForeignServerAsks(t *testing.T) {
 	f, own := write(t, authority.Server(t)), write(t, authority.Client(t, "player"))
 	server, address := startServer(t, "openssl", f, "-Verify", "1", "-CAfile", own.cert, "-partial_chain", "-verify_return_error")
 	p := launch(t, strings.NewReader("hello\n"), "-connect", address, "-ca", f.cert, "-cert", own.cert, "-key", own.key)
-	server.await(t, "hello\n")
+	server.Await(t, "hello\n")
 	if code := p.exit(t); code != exitOK {
 		t.Errorf("client ends with %d: %s", code, &p.stderr)
 	}

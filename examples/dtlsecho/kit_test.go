@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -23,37 +22,9 @@ import (
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
-// console is what a program writes, while somebody else reads it.
-type console struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (c *console) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.Write(b)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.String()
-}
-
-// await waits for text.
-func (c *console) await(t *testing.T, text string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(c.String(), text); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("no %q in %q", text, c)
-		}
-	}
-}
-
 // program is a dtlsecho that runs as the command does, within the test.
 type program struct {
-	stdout, stderr console
+	stdout, stderr testkit.Console
 	stop           context.CancelFunc
 	code           chan int
 }
@@ -84,7 +55,7 @@ func (p *program) exit(t *testing.T) int {
 func serve(t *testing.T, f files, args ...string) (p *program, address string) {
 	t.Helper()
 	p = launch(t, nil, append([]string{"-listen", "127.0.0.1:0", "-cert", f.cert, "-key", f.key}, args...)...)
-	p.stdout.await(t, "ready\n")
+	p.stdout.Await(t, "ready\n")
 	_, address, _ = strings.Cut(p.stderr.String(), "listening on ")
 	t.Cleanup(func() {
 		p.stop()
@@ -115,7 +86,7 @@ func (p *program) connections(t *testing.T) (all []line) {
 // connection waits for the one line that a server prints.
 func (p *program) connection(t *testing.T) line {
 	t.Helper()
-	p.stdout.await(t, "}\n")
+	p.stdout.Await(t, "}\n")
 	all := p.connections(t)
 	if len(all) != 1 {
 		t.Fatalf("connections: %+v", all)

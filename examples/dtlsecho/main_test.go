@@ -151,7 +151,7 @@ func TestStopped(t *testing.T) {
 		stdin, input := io.Pipe()
 		p := launch(t, stdin, "-connect", address, "-ca", f.cert)
 		go fmt.Fprintln(input, "hello")
-		p.stdout.await(t, "hello")
+		p.stdout.Await(t, "hello")
 		begin, want := time.Now(), exitFailed
 		if stopped == "client" {
 			p.stop()

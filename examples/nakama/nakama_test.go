@@ -67,7 +67,7 @@ func (n *nakama) quit(t *testing.T) {
 		t.Errorf("the server ends with %d", code)
 	}
 	for _, bad := range []string{"panic", "DATA RACE", `"level":"error"`, `"level":"fatal"`} {
-		if strings.Contains(n.said(), bad) {
+		if strings.Contains(n.String(), bad) {
 			t.Errorf("the server has printed %s", bad)
 		}
 	}

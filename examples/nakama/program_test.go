@@ -3,17 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // patience is how long anything may take that should take milliseconds.
@@ -21,11 +21,10 @@ const patience = 20 * time.Second
 
 // program is a server that runs beside the test.
 type program struct {
+	testkit.Console
+
 	cmd   *exec.Cmd
 	ended chan struct{}
-
-	mu     sync.Mutex
-	output bytes.Buffer
 }
 
 // start starts a program, which ends with the test at the latest. What it printed is shown if the test fails.
@@ -33,7 +32,7 @@ func start(t *testing.T, attr *syscall.SysProcAttr, name string, args ...string)
 	t.Helper()
 	p := &program{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	p.cmd.SysProcAttr, p.cmd.Dir = attr, os.TempDir()
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = &p.Console, &p.Console
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +43,7 @@ func start(t *testing.T, attr *syscall.SysProcAttr, name string, args ...string)
 	t.Cleanup(func() {
 		p.stop(syscall.SIGINT)
 		if t.Failed() {
-			t.Logf("%s says:\n%s", name, p.said())
+			t.Logf("%s says:\n%s", name, &p.Console)
 		}
 	})
 	return p
@@ -62,18 +61,6 @@ func (p *program) stop(sig os.Signal) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func (p *program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.Write(b)
-}
-
-func (p *program) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
-}
-
 // await waits until the program has printed text.
 func (p *program) await(t *testing.T, text string) {
 	t.Helper()
@@ -83,7 +70,7 @@ func (p *program) await(t *testing.T, text string) {
 			t.Fatalf("the program ended before it printed %q", text)
 		default:
 		}
-		return strings.Contains(p.said(), text)
+		return strings.Contains(p.String(), text)
 	})
 }
 

@@ -69,7 +69,7 @@ func TestHandOn(t *testing.T) {
 		}, more...)
 	}
 	first := launch(t, args("1")...)
-	first.await(t, `msg=listening`)
+	first.Find(t, `msg=listening`)
 	f, err := gameserver.ReadFile(filepath.Join(dir, "dev.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -83,12 +83,12 @@ func TestHandOn(t *testing.T) {
 	m.Replace = func(context.Context) error {
 		first.end(t)
 		second = launch(t, args("2", "-listen", f.Addr)...)
-		second.await(t, `msg=listening`)
+		second.Find(t, `msg=listening`)
 		return nil
 	}
 	m.Handover = func(context.Context) (h succession.Handover, err error) {
 		h.Former, h.Present = trail(t, filepath.Join(dir, "audit1")), trail(t, filepath.Join(dir, "audit2"))
-		resp, err := http.Get(second.await(t, `status=(\S+)`) + "/stats")
+		resp, err := http.Get(second.Find(t, `status=(\S+)`) + "/stats")
 		if err != nil {
 			return h, err
 		}
@@ -102,7 +102,7 @@ func TestHandOn(t *testing.T) {
 	if !r.OK() || r.Resumed != 3 {
 		t.Errorf("%+v", r)
 	}
-	first.await(t, `msg=stopped handed_on=3\n`)
+	first.Find(t, `msg=stopped handed_on=3\n`)
 	second.end(t)
 }
 
@@ -113,13 +113,13 @@ func TestHandOnFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := launch(t, "-dev", "-dev-file", filepath.Join(t.TempDir(), "dev.json"), "-fleet-keys", newKeys(t), "-snapshot", filepath.Join(dir, "snapshot"))
-	p.await(t, `msg=listening`)
+	p.Find(t, `msg=listening`)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	p.stop()
 	if code := <-p.code; code != exitError || !strings.Contains(p.String(), "msg=stopped error=") {
-		t.Errorf("exit status %d: %s", code, &p.console)
+		t.Errorf("exit status %d: %s", code, &p.Console)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestHandOnFails(t *testing.T) {
 func TestFleetKeysReloaded(t *testing.T) {
 	keys, log := newKeys(t), filepath.Join(t.TempDir(), "audit")
 	p := launch(t, "-dev", "-dev-file", filepath.Join(t.TempDir(), "dev.json"), "-fleet-keys", keys, "-audit", log)
-	p.await(t, `msg=listening`)
+	p.Find(t, `msg=listening`)
 	old, err := os.ReadFile(keys)
 	if err != nil {
 		t.Fatal(err)
@@ -135,14 +135,14 @@ func TestFleetKeysReloaded(t *testing.T) {
 	for text, why := range map[string]string{"junk": "64 more", "": "holds no key"} {
 		write(t, keys, []byte(text))
 		p.hup <- os.Interrupt
-		p.await(t, "fleet keys kept.*"+why)
+		p.Find(t, "fleet keys kept.*"+why)
 	}
 	write(t, keys, append(newKey(t), old...))
 	p.hup <- os.Interrupt
-	p.await(t, `fleet keys reloaded" keys=2\n`)
+	p.Find(t, `fleet keys reloaded" keys=2\n`)
 	p.end(t)
 	if strings.Contains(p.String(), "certificate") {
-		t.Errorf("there is none to reload in development:\n%s", &p.console)
+		t.Errorf("there is none to reload in development:\n%s", &p.Console)
 	}
 	if n := trail(t, log).Counts()["key rotation"]; n != 1 {
 		t.Errorf("%d key rotations audited, want 1", n)

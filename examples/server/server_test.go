@@ -11,50 +11,19 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/token"
 )
 
-// console is standard error while somebody else reads it.
-type console struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (c *console) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.Write(b)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.b.String()
-}
-
-// await returns the first match of a pattern's group.
-func (c *console) await(t *testing.T, pattern string) string {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if m := regexp.MustCompile(pattern).FindStringSubmatch(c.String()); m != nil {
-			return m[len(m)-1]
-		}
-	}
-	t.Fatalf("no %s in %q", pattern, c)
-	return ""
-}
-
 // program is a server that runs as the command does.
 type program struct {
-	console
+	testkit.Console
 	hup  chan os.Signal
 	stop context.CancelFunc
 	code chan int
@@ -66,7 +35,7 @@ func launch(t *testing.T, args ...string) *program {
 	ctx, cancel := context.WithCancel(t.Context())
 	p.stop = cancel
 	args = append([]string{"-listen", "127.0.0.1:0", "-status", "127.0.0.1:0"}, args...)
-	go func() { p.code <- run(ctx, p.hup, args, &p.console, &p.console) }()
+	go func() { p.code <- run(ctx, p.hup, args, &p.Console, &p.Console) }()
 	t.Cleanup(cancel)
 	return p
 }
@@ -78,7 +47,7 @@ func (p *program) end(t *testing.T) {
 	select {
 	case code := <-p.code:
 		if code != exitOK {
-			t.Errorf("exit status %d: %s", code, &p.console)
+			t.Errorf("exit status %d: %s", code, &p.Console)
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("does not end")
@@ -97,7 +66,7 @@ func TestDev(t *testing.T) {
 	dir := t.TempDir()
 	file, log := filepath.Join(dir, "dev.json"), filepath.Join(dir, "audit")
 	p := launch(t, "-dev", "-dev-file", file, "-audit", log)
-	p.await(t, `msg=listening`)
+	p.Find(t, `msg=listening`)
 	f, err := gameserver.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +88,7 @@ func TestDev(t *testing.T) {
 		t.Errorf("audit: %s", lines)
 	}
 	if n := strings.Count(p.String(), "\n"); n != 2 {
-		t.Errorf("%d lines on standard error, want start and end:\n%s", n, &p.console)
+		t.Errorf("%d lines on standard error, want start and end:\n%s", n, &p.Console)
 	}
 }
 
@@ -177,7 +146,7 @@ func TestPublishedKeys(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(dev.Issuer.JWKS()) }))
 	defer web.Close()
 	p := launch(t, "-cert", cert, "-key", key, "-issuer", "sallyport-dev", "-audience", "sallyport-arena", "-jwks", web.URL, "-alg", "ES256")
-	soakFor(t, match(t, p.await(t, `msg=listening addr=(\S+)`), dev.CA, dev.Issuer))
+	soakFor(t, match(t, p.Find(t, `msg=listening addr=(\S+)`), dev.CA, dev.Issuer))
 	p.end(t)
 	if strings.Contains(p.String(), "no keys") {
 		t.Error(p.String())
@@ -190,8 +159,8 @@ func TestProviderDown(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
 	p := launch(t, "-cert", cert, "-key", key, "-cognito-pool", "eu-central-1_AbCdEf123", "-cognito-clients", "a,b", "-cognito-endpoint", web.URL)
-	p.await(t, "no keys to verify players with yet")
-	p.await(t, "msg=listening")
+	p.Find(t, "no keys to verify players with yet")
+	p.Find(t, "msg=listening")
 	p.end(t)
 }
 
@@ -200,12 +169,12 @@ func TestOwnCertificateAndKeys(t *testing.T) {
 	dev, other := newDev(t), newDev(t)
 	cert, key, keys := files(t, dev)
 	p := launch(t, "-cert", cert, "-key", key, "-issuer", "sallyport-dev", "-audience", "sallyport-arena", "-keys", keys)
-	addr := p.await(t, `msg=listening addr=(\S+)`)
+	addr := p.Find(t, `msg=listening addr=(\S+)`)
 	soakFor(t, match(t, addr, dev.CA, dev.Issuer))
 
 	write(t, cert, []byte("junk"))
 	p.hup <- os.Interrupt
-	p.await(t, "certificate kept")
+	p.Find(t, "certificate kept")
 	soakFor(t, match(t, addr, dev.CA, dev.Issuer))
 
 	newCert, newKey, _ := files(t, other)
@@ -217,7 +186,7 @@ func TestOwnCertificateAndKeys(t *testing.T) {
 		write(t, to, b)
 	}
 	p.hup <- os.Interrupt
-	p.await(t, "certificate reloaded")
+	p.Find(t, "certificate reloaded")
 	soakFor(t, match(t, addr, other.CA, dev.Issuer))
 	p.end(t)
 }
@@ -242,9 +211,9 @@ func TestKeysInPEM(t *testing.T) {
 
 func TestHUPInDevelopment(t *testing.T) {
 	p := launch(t, "-dev", "-dev-file", filepath.Join(t.TempDir(), "dev.json"))
-	url := p.await(t, `status=(\S+)`)
+	url := p.Find(t, `status=(\S+)`)
 	p.hup <- os.Interrupt
-	p.await(t, "nothing to reload")
+	p.Find(t, "nothing to reload")
 	resp, err := http.Get(url + "/stats")
 	if err != nil {
 		t.Fatal(err)
