@@ -106,14 +106,26 @@ func (c *Client) connect(ctx context.Context, identity []byte) error {
 	if err != nil {
 		return err
 	}
+	return c.welcomed(ctx)
+}
+
+// welcomed waits until HELLO is answered. Whatever has come since, a client that
+// was let in has joined: Receive says whether it is over again.
+func (c *Client) welcomed(ctx context.Context) error {
+	select {
+	case <-c.joined:
+	case <-c.ended:
+	case <-ctx.Done():
+	}
 	select {
 	case <-c.joined:
 		return nil
-	case <-c.ended:
-		return c.over()
-	case <-ctx.Done():
-		return ErrTimeout
+	default:
 	}
+	if err := c.over(); err != nil {
+		return err
+	}
+	return ErrTimeout
 }
 
 // first is the line that Dial makes.
