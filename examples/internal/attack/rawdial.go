@@ -38,10 +38,15 @@ func dial(ctx context.Context, target *Target, local net.Addr, config session.Cl
 	p.wg.Go(p.receive)
 	select {
 	case <-p.joined:
-		return p, nil
 	case <-p.ended:
-		err = p.why()
 	case <-ctx.Done():
+	}
+	select {
+	case <-p.joined: // whatever has come since
+		return p, nil
+	default:
+	}
+	if err = p.why(); err == nil {
 		err = transport.ErrTimeout
 	}
 	p.vanish()
