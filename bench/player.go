@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -36,17 +37,18 @@ type player struct {
 
 var errNotJoined = errors.New("bench: the server has not let the player in")
 
-// trusted is made once: a process has one endpoint.
-var trusted struct {
-	once sync.Once
-	*trust
-	err error
+// trusts are made once for each endpoint, of which a process has one, and a test that is repeated some.
+var trusts sync.Map // of func() (*trust, error), by Endpoint.Addr
+
+func trustIn(e *endpoint) (*trust, error) {
+	made, _ := trusts.LoadOrStore(e.Addr, sync.OnceValues(func() (*trust, error) { return newTrust(e) }))
+	return made.(func() (*trust, error))()
 }
 
 func dialSallyport(j *job) (conn, error) {
-	trusted.once.Do(func() { trusted.trust, trusted.err = newTrust(&j.Endpoint) })
-	if trusted.err != nil {
-		return nil, trusted.err
+	t, err := trustIn(&j.Endpoint)
+	if err != nil {
+		return nil, err
 	}
 	socket, err := connectUDP(j.Endpoint.Addr)
 	if err != nil {
@@ -55,9 +57,9 @@ func dialSallyport(j *job) (conn, error) {
 	ctx, cancel := dialContext()
 	defer cancel()
 	p := &player{socket: socket}
-	channel, err := p.negotiate(ctx)
+	channel, err := p.negotiate(ctx, t.roots)
 	if err == nil {
-		err = p.join(ctx, channel)
+		err = p.join(ctx, t.issuer, channel)
 	}
 	if err == nil {
 		err = p.equip(j)
@@ -69,13 +71,13 @@ func dialSallyport(j *job) (conn, error) {
 }
 
 // negotiate runs the handshake and takes the keys over.
-func (p *player) negotiate(ctx context.Context) (ch session.Channel, err error) {
+func (p *player) negotiate(ctx context.Context, roots *x509.CertPool) (ch session.Channel, err error) {
 	c := handshake.NewConn(false, p.socket.LocalAddr(), p.socket.RemoteAddr(), func(b []byte) {
 		_, _ = p.socket.Write(b) // a lost datagram
 	})
 	var feeder sync.WaitGroup
 	feeder.Go(func() { p.feed(c) })
-	result, err := pion2.Engine{}.Client(ctx, c, &handshake.Config{RootCAs: trusted.roots, ServerName: serverName})
+	result, err := pion2.Engine{}.Client(ctx, c, &handshake.Config{RootCAs: roots, ServerName: serverName})
 	err = errors.Join(err, p.socket.SetReadDeadline(time.Now())) // ends the feeder
 	feeder.Wait()
 	if err != nil {
@@ -103,8 +105,8 @@ func (p *player) feed(c *handshake.Conn) {
 }
 
 // join says HELLO until WELCOME comes.
-func (p *player) join(ctx context.Context, ch session.Channel) error {
-	identity, err := trusted.issuer.Mint(time.Now(), token.Grant{Subject: fmt.Sprint("player ", nextPlayer.Add(1))})
+func (p *player) join(ctx context.Context, issuer *token.Issuer, ch session.Channel) error {
+	identity, err := issuer.Mint(time.Now(), token.Grant{Subject: fmt.Sprint("player ", nextPlayer.Add(1))})
 	if err != nil {
 		return err
 	}
