@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -305,12 +304,7 @@ func TestForeignReturns(t *testing.T) {
 	t.Parallel()
 	f := write(t, certificates(t)["ECDSA"])
 	server, address := serve(t, f)
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := conn.LocalAddr().String()
-	conn.Close() //nolint:errcheck // a socket
+	port := "127.0.0.1:" + testkit.FreePort(t)
 	for i := range 3 {
 		begin := time.Now()
 		p := clients[0].start(t, address, f, nil, "-bind", port)
@@ -339,19 +333,13 @@ var servers = map[string]func(port string, f files) []string{
 // startServer starts a foreign server on a free port.
 func startServer(t *testing.T, name string, f files, more ...string) (p *foreign, address string) {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = conn.LocalAddr().String()
-	conn.Close() //nolint:errcheck // a socket
-	_, port, _ := net.SplitHostPort(address)
+	port := testkit.FreePort(t)
 	if name == "openssl" && !slices.Contains(more, "-dtls1") {
 		more = append(slices.Clone(more), "-dtls1_2")
 	}
 	p = start(t, name, append(servers[name](port, f), more...)...)
 	p.Await(t, map[string]string{"openssl": "ACCEPT", "gnutls-serv": "listening on"}[name])
-	return p, address
+	return p, "127.0.0.1:" + port
 }
 
 // "Our client connects to openssl s_server -dtls1_2": lines go there and come from there.

@@ -34,7 +34,7 @@ func startNakama(t *testing.T, env map[string]string) *nakama {
 	bin := needDatabase(t)
 	plugin, server := buildPlugin(t, ""), buildServer(t)
 	checkPins(t, server)
-	db, api, console := startDatabase(t, bin), freePort(t), freePort(t)
+	db, api, console := startDatabase(t, bin), testkit.FreePort(t), testkit.FreePort(t)
 	run(t, nil, server, "migrate", "up", "--database.address", db)
 	args := []string{
 		"--name", "arena1", "--database.address", db, "--data_dir", t.TempDir(), "--runtime.path", filepath.Dir(plugin),

@@ -19,7 +19,7 @@ func TestNakama(t *testing.T) {
 	idp := testkit.NewIDP(t)
 	n := startNakama(t, map[string]string{
 		"COGNITO_ENDPOINT": idp.Serve(t), "COGNITO_USER_POOL_ID": testkit.Pool, "COGNITO_CLIENT_IDS": testkit.Client,
-		"SALLYPORT_ADDRESS": "127.0.0.1:" + freePort(t),
+		"SALLYPORT_ADDRESS": "127.0.0.1:" + testkit.FreePort(t),
 	})
 	arena := &arenaTest{nakama: n, idp: idp}
 	for _, step := range []struct {

@@ -59,7 +59,7 @@ func startDatabase(t *testing.T, bin string) string {
 			t.Fatal(err)
 		}
 	}
-	data, port := filepath.Join(dir, "data"), freePort(t)
+	data, port := filepath.Join(dir, "data"), testkit.FreePort(t)
 	run(t, attr, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-EUTF8")
 	db := start(t, attr, filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F")
 	db.await(t, "ready to accept connections")

@@ -3,11 +3,8 @@
 package main
 
 import (
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,23 +89,4 @@ func run(t *testing.T, attr *syscall.SysProcAttr, name string, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
-}
-
-// freePort returns a TCP port on which nobody listens, nor on the one below, which Nakama takes for gRPC. It is none of
-// those that systems give to who calls out, so that nobody takes it before the program does that it is for.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := 20_000 + rand.IntN(10_000)
-		if free(port) && free(port-1) {
-			return strconv.Itoa(port)
-		}
-	}
-	t.Fatal("no two free ports in a row")
-	return ""
-}
-
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	return err == nil && l.Close() == nil
 }
