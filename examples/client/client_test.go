@@ -188,7 +188,7 @@ func TestRejected(t *testing.T) {
 // "Interrupt ends it cleanly with the table so far", exit status 130.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	r, code := play(t, ctx, "-duration", "1h")
 	if code != exitInterrupted || r.Verdict != "failed" || r.Sent == 0 || r.Lost != 0 || len(r.Failures) != 1 {
