@@ -37,10 +37,6 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 	default:
 		s.either(now, a, o, b)
 	}
-	if move := s.moving; move != nil {
-		s.moving = nil
-		move()
-	}
 }
 
 // association finds the one at an address. Datagrams of one player often follow

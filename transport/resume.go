@@ -22,7 +22,7 @@ import (
 // nowhere here. One that lives on another shard stays there, and the newcomer moves.
 func (s *shard) resume(now time.Time, a *association, hint uint32) {
 	if home := s.server.home(hint); hint != 0 && home != nil && home.index != s.index {
-		s.moving = func() { s.move(a, home, hint) } // the rest of the datagram is opened here
+		s.post(func(time.Time) { s.move(a, home, hint) }) // whose datagram is still being opened here
 		return
 	}
 	s.resumed(now, a, hint)
@@ -129,9 +129,12 @@ func (s *Server) home(hint uint32) *shard {
 	return shards[i%len(shards)]
 }
 
-// move hands an association that has no player over to another shard. What comes
-// from its address is passed on, until it uses its hint.
+// move hands an association that has no player over to another shard, unless it has
+// gone. What comes from its address is passed on, until it uses its hint.
 func (s *shard) move(a *association, to *shard, hint uint32) {
+	if s.associations.Get(a.addr) != a {
+		return
+	}
 	a.before = nil // nobody else gets the address meanwhile
 	s.detach(a)
 	s.last = nil // nor is it found here any more

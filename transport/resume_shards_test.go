@@ -104,3 +104,15 @@ func (w *world) migrates(c *Client) {
 		}
 	}
 }
+
+// A connection that ends in the turn that its ticket came in does not move any more.
+func TestGoneBeforeItMoves(t *testing.T) {
+	e := newEnds(t, playerAddr(1), Handler{})
+	s := e.shard
+	a := s.associations.Get(e.addr)
+	s.remove(a)
+	s.move(a, s, 1)
+	if len(s.strays) != 0 || len(s.mail.queue) != 0 {
+		t.Errorf("it moved: %d strays, %d letters", len(s.strays), len(s.mail.queue))
+	}
+}

@@ -36,7 +36,6 @@ type shard struct {
 	hints        map[uint32]*association
 	from         netip.AddrPort // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
-	moving       func()         // hands an association over to another shard, once its datagram is done; nil for none
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
 	sweptAt      time.Time
