@@ -215,6 +215,22 @@ func (w *world) fleet(t *testing.T) func(*Config) {
 	return func(c *Config) { c.Session.FleetKeys, c.Snapshot = ring, path }
 }
 
+// keyed configures servers that share a key, until retire takes another in its place:
+// tickets from before are worth nothing then.
+func (w *world) keyed() (share func(*Config), retire func()) {
+	w.Helper()
+	ring, err := fleetkey.NewRing(newKey(w.T))
+	if err != nil {
+		w.Fatal(err)
+	}
+	share = func(c *Config) { c.Session.FleetKeys = ring }
+	return share, func() {
+		if err := ring.Set(newKey(w.T)); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
 func newKey(t *testing.T) fleetkey.Key {
 	key, err := fleetkey.Generate()
 	if err != nil {

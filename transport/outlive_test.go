@@ -277,17 +277,11 @@ func (s *stayer) ordinary(b []byte) bool {
 func TestRefusedTicketCostsNothing(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-		var ring fleetkey.Ring
-		retired, keep := newKey(t), newKey(t)
-		if err := ring.Set(retired); err != nil {
-			t.Fatal(err)
-		}
-		r := w.run(func(c *Config) { c.Session.FleetKeys = &ring })
+		share, retire := w.keyed()
+		r := w.run(share)
 		s := w.stay(1)
 		time.Sleep(time.Second)
-		if err := ring.Set(keep); err != nil {
-			t.Fatal(err)
-		}
+		retire()
 		s.replaceLine()
 		time.Sleep(20 * time.Second)
 		s.rest()

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
@@ -36,21 +35,15 @@ func TestOldConnectionGoesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
 				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-				var ring fleetkey.Ring
-				first, second := newKey(t), newKey(t)
-				if err := ring.Set(first); err != nil {
-					t.Fatal(err)
-				}
-				r := w.run(func(c *Config) { c.Session.FleetKeys = &ring })
+				share, retire := w.keyed()
+				r := w.run(share)
 				s := w.stay(1)
 				time.Sleep(time.Second)
 				w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return !isWelcome(from, b) })
 				s.replaceLine()
 				time.Sleep(1400 * time.Millisecond)
 				if refuse {
-					if err := ring.Set(second); err != nil {
-						t.Fatal(err)
-					}
+					retire()
 				}
 				time.Sleep(10 * time.Second)
 				s.rest()
@@ -211,18 +204,11 @@ func TestPathGoesInMidHandshake(t *testing.T) {
 func TestRefusedThenRenewed(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-		var ring fleetkey.Ring
-		retired, keep := newKey(t), newKey(t)
-		if err := ring.Set(retired); err != nil {
-			t.Fatal(err)
-		}
-		share := func(c *Config) { c.Session.FleetKeys = &ring }
+		share, retire := w.keyed()
 		r := w.run(share)
 		s := w.stay(1)
 		time.Sleep(time.Second)
-		if err := ring.Set(keep); err != nil {
-			t.Fatal(err)
-		}
+		retire()
 		s.replaceLine()
 		time.Sleep(2 * time.Second)
 		s.Client.mu.Lock()
