@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -19,20 +18,13 @@ import (
 func readEvents(ctx context.Context, address string, since time.Time) (*gameserver.Trail, error) {
 	ctx, cancel := context.WithTimeout(ctx, eventsTime)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	body, err := open(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", address, resp.Status)
-	}
+	defer body.Close()
 	e := events{trail: &gameserver.Trail{}, since: since}
-	lines := bufio.NewScanner(resp.Body)
+	lines := bufio.NewScanner(body)
 	for lines.Scan() {
 		if err := e.read(lines.Bytes()); err != nil {
 			return nil, fmt.Errorf("%s: %w", address, err)

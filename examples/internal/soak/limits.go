@@ -41,6 +41,9 @@ const (
 	statsTime  = 5 * time.Second
 	eventsTime = time.Second
 
+	// shortText is what is read of an answer that ought to be short, in bytes.
+	shortText = 1 << 16
+
 	// fewest is the share of the expected snapshots that must have arrived: a machine that is busy with other things
 	// skips ticks, a server that forgets a player sends none.
 	fewest = 0.5

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -142,6 +142,16 @@ func pool(pem []byte) *x509.CertPool {
 func get(ctx context.Context, address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, statsTime)
 	defer cancel()
+	body, err := open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(io.LimitReader(body, shortText))
+}
+
+// open begins to fetch a text, which the caller closes.
+func open(ctx context.Context, address string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
@@ -150,10 +160,10 @@ func get(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status address: %s", strings.TrimSpace(string(b)))
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
 	}
-	return b, err
+	defer resp.Body.Close()
+	why, _ := io.ReadAll(io.LimitReader(resp.Body, shortText))
+	return nil, fmt.Errorf("%s: %s %s", address, resp.Status, bytes.TrimSpace(why))
 }
