@@ -58,6 +58,7 @@ type Client struct {
 
 	ticket     []byte   // the newest, nil without
 	resumption [32]byte // what proves that it is ours
+	shown      bool     // it has been, for this very connection
 
 	flows atomic.Bool // a payload has been sent since the last Tick
 }

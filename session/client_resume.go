@@ -15,6 +15,10 @@ var ErrNoTicket = errors.New("session: no ticket to resume with")
 // none is of use: the identity token that every datagram carries is not in it.
 func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil && !c.config.Bearer }
 
+// Shown says whether the ticket has been shown before, since WELCOME has brought no other: on this server it may be used
+// up, and its refusal says nothing of the session.
+func (c *Client) Shown() bool { return c.shown }
+
 // Resume returns the machine that goes on with the session on another connection, by the newest ticket. Call Tick at
 // once: it sends the HELLO. Until its EventResumed the session lives here, and everything may be sent here; afterwards
 // only Handle may be called, for what is still on its way. Both machines have the same owner then.
@@ -25,7 +29,7 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	if !c.Resumable() {
 		return nil, ErrNoTicket
 	}
-	r := &Client{counts: c.counts, former: c}
+	r := &Client{counts: c.counts, former: c, ticket: c.ticket, resumption: c.resumption, shown: true}
 	if err := r.init(now, c.config, ch); err != nil {
 		return nil, err
 	}
@@ -60,6 +64,6 @@ func (c *Client) keep(ticket []byte, secret *[32]byte) {
 		return
 	}
 	if key, err := resume.Key(secret); err == nil {
-		c.ticket, c.resumption = append([]byte(nil), ticket...), key
+		c.ticket, c.resumption, c.shown = append([]byte(nil), ticket...), key, false
 	}
 }

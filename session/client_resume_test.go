@@ -33,10 +33,7 @@ func TestNoTicket(t *testing.T) {
 	left.client.Close()
 	none("after the end", left)
 	d := stay(t, keyed, ClientConfig{})
-	r := d.again(d.gate, far)
-	none("while WELCOME is waited for", r)
-	r.welcomed(r.shows())
-	none("as long as a step up is owed", r)
+	none("while WELCOME is waited for", d.again(d.gate, far))
 	d = stay(t, Config{Fingerprint: policy.FingerprintConfig{Platform: policy.ActionStepUp}}, ClientConfig{})
 	d.mint("other").Platform = "ios"
 	o := d.connect(ClientConfig{Fingerprint: phone}, "other", channel)

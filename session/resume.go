@@ -101,6 +101,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.refuse(audit.DropUnavailable)
 	}
 	c.resuming, c.resumed = &resumption{ticket: t, former: former}, true
+	c.ticketed = true                                       // without a new one it has the one that was shown
 	c.bound, c.seen = c.digest(t.Network), c.digest(c.path) // the first datagram is judged by what they differ in
 	if former != nil {
 		return c.answer.reply, Event{}

@@ -11,7 +11,7 @@ import (
 )
 
 // "Another network than the one that the ticket is bound to is judged as after a change of address (section 4.9). As
-// long as a step up is owed, WELCOME has no ticket." PROTOCOL.md 8.3
+// long as a step up is owed, WELCOME has no ticket: the client keeps the one that it has shown". PROTOCOL.md 8.3
 func TestResumeFromAnotherNetwork(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		for _, obeys := range []bool{true, false} {
@@ -21,8 +21,11 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 				g = d.sister(Config{})
 			}
 			r := d.again(g, far)
-			if m := r.welcomed(r.shows()); m.Ticket != nil || r.client.Resumable() || r.server.Resumable() {
+			if m := r.welcomed(r.shows()); m.Ticket != nil {
 				t.Error("a ticket before the step up")
+			}
+			if !r.client.Resumable() || !r.client.Shown() || !r.server.Resumable() {
+				t.Error("the ticket that was shown is not kept")
 			}
 			r.tickServer().nothing() // the first datagram is judged
 			r.pass(time.Second)
@@ -45,6 +48,28 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 	}
 }
 
+// "WELCOME has no ticket: the client keeps the one that it has shown, which another server takes." PROTOCOL.md 8.3. The
+// one on which it has been used up does not, which costs the session nothing.
+func TestTicketShownAgain(t *testing.T) {
+	d := stay(t, Config{}, ClientConfig{})
+	r := d.again(d.gate, far)
+	r.welcomed(r.shows())
+	r.settles()
+	same := r.again(r.gate, far)
+	same.shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	r.talks()
+	other := r.again(r.sister(Config{}), far)
+	if m := other.welcomed(other.shows()); m.Ticket != nil {
+		t.Error("a ticket before the step up")
+	}
+	other.settles()
+	other.renewing("fresh")
+	other.talks()
+	if other.client.Shown() {
+		t.Error("no ticket after the step up")
+	}
+}
+
 // obeys is a step up that is done: from then on the player is at home where he is.
 func (d *dialogue) obeys() {
 	d.Helper()
@@ -52,7 +77,7 @@ func (d *dialogue) obeys() {
 	d.talks()
 	d.pass(policy.DefaultStepUpTime + time.Second)
 	d.talks()
-	if !d.client.Resumable() || !d.server.Resumable() {
+	if d.client.Shown() || !d.server.Resumable() {
 		d.Error("no ticket after the step up")
 	}
 	same := d.again(d.gate, far)
@@ -121,7 +146,7 @@ func TestResumeFromHome(t *testing.T) {
 	r.renewing("fresh")
 	r.pass(2 * policy.DefaultStepUpTime)
 	r.talks()
-	if s := r.server.Stats(); s.Doubt != EventNone || !r.client.Resumable() {
+	if s := r.server.Stats(); s.Doubt != EventNone || r.client.Shown() {
 		t.Errorf("%+v", s)
 	}
 }
@@ -184,7 +209,9 @@ func TestRestartOwesStepUp(t *testing.T) {
 			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != policy.DefaultStepUpTime {
 				t.Errorf("within %v", within(h))
 			}
-			r.pass(policy.DefaultStepUpTime)
+			r.pass(policy.DefaultStepUpTime - 1)
+			r.talks()
+			r.pass(1)
 			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		})
 	}

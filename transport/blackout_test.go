@@ -34,7 +34,7 @@ func TestBlackout(t *testing.T) {
 			return r
 		}, 0},
 		"as another network": {func(w *world, r *running, s *stayer, _ func(*Config)) *running {
-			w.rebind(s.Client, netip.MustParseAddrPort("172.16.5.5:9"))
+			w.rebind(s.Client, elsewhere)
 			return r
 		}, 0},
 		"to a server that has forgotten": {func(w *world, r *running, _ *stayer, fleet func(*Config)) *running {

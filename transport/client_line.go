@@ -35,6 +35,7 @@ type clientMachine interface {
 	Silent(now time.Time) bool
 	Lost(now time.Time) bool
 	Resumable() bool
+	Shown() bool
 	Resume(now time.Time, ch session.Channel) (*session.Client, error)
 	Ask()
 	Renew(now time.Time, identity []byte) error

@@ -131,7 +131,8 @@ func (c *Client) resumed(now time.Time) {
 }
 
 // refused is the answer to a ticket that does not do. The old connection may go on;
-// if its path is lost the session is over.
+// if its path is lost the session is over, unless the ticket was one that this server
+// has taken before.
 //
 // +checklocks:c.mu
 func (c *Client) refused(now time.Time, ev session.Event) {
@@ -139,6 +140,8 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 	switch {
 	case ev.RetryAfter > 0:
 		c.retryAt = now.Add(ev.RetryAfter)
+	case !c.disconnected && c.line.session.Shown():
+		c.retryAt = now.Add(attemptTime) // another server may take the place of this one
 	case c.disconnected || c.line.session.Lost(now):
 		c.finish(&CloseError{Reason: ev.Reason})
 		c.notify(ClientEvent{Kind: session.EventClosed, Reason: ev.Reason})

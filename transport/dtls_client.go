@@ -113,6 +113,9 @@ func (bareClient) Lost(time.Time) bool { return false }
 // Resumable implements clientMachine.
 func (bareClient) Resumable() bool { return false }
 
+// Shown implements clientMachine.
+func (bareClient) Shown() bool { return false }
+
 // Resume implements clientMachine. There is no session.
 func (bareClient) Resume(time.Time, session.Channel) (*session.Client, error) {
 	return nil, session.ErrNoTicket

@@ -110,14 +110,14 @@ func TestMigrationToAnotherNetwork(t *testing.T) {
 				}
 			}
 		})
-		w.rebind(c, netip.MustParseAddrPort("172.16.5.5:9"))
+		w.rebind(c, elsewhere)
 		for range 30 {
 			w.echoes(c, "on the move")
 		}
 		if noticed == 0 || w.audit.count(audit.StepUp) != 1 || w.audit.count(audit.Renew) != 1 {
 			w.Errorf("%d notices, on record %d step ups and %d renewals", noticed, w.audit.count(audit.StepUp), w.audit.count(audit.Renew))
 		}
-		if p := w.match.player(0).Addr(); p.Addr() != netip.MustParseAddr("172.16.5.5") {
+		if p := w.match.player(0).Addr(); p != elsewhere {
 			w.Errorf("the player is at %v", p)
 		}
 	})
@@ -128,7 +128,7 @@ func TestMigrationWithoutToken(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient, func(config *ClientConfig) { config.Token = w.once(grantFor(1)) })
-		w.rebind(c, netip.MustParseAddrPort("172.16.5.5:9"))
+		w.rebind(c, elsewhere)
 		for range 150 {
 			if c.Send([]byte("stolen")) != nil {
 				break

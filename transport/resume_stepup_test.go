@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// elsewhere is an address in another network than all players'.
+var elsewhere = netip.MustParseAddrPort("172.16.5.5:9")
+
+// "As long as a step up is owed, WELCOME has no ticket: the client keeps the one that it
+// has shown, which another server takes." PROTOCOL.md 8.3. The server goes before the
+// player has brought the token that is asked for.
+func TestServerGoesInStepUp(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		share, _ := w.keyed()
+		r := w.run(share)
+		s := w.comeFromElsewhere()
+		w.end(r, r.Close)
+		r = w.run(share)
+		time.Sleep(2 * time.Second)
+		s.rest()
+		if s.since() > 2*frame || s.Stats().Resumed != 2 || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
+			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
+}
+
+// On the server where the ticket is used up another connection is refused, and the one
+// that stands goes on.
+func TestTicketShownToTheSameServer(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run()
+		s := w.comeFromElsewhere()
+		begin := time.Now()
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { // what the old connection carries comes last
+			late := from == serverAddr && b[0] == byte(record.ApplicationData) && !isRefusal(b)
+			return time.Since(begin) > 2*time.Second || time.Since(begin) > time.Second && !late
+		})
+		time.Sleep(5 * time.Second)
+		w.net.Tap(nil)
+		s.rest()
+		if s.over() != nil || s.since() > 2*frame || s.Stats().Resumed != 1 || len(w.match.players) != 1 {
+			t.Errorf("%v, last snapshot %v ago, %+v %+v", s.over(), s.since(), s.Stats(), s.events)
+		}
+		if r.Stats().Drops["ticket"] == 0 {
+			t.Errorf("the ticket was not shown again: %+v", r.Stats())
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
+}
+
+// isRefusal says whether a datagram is the answer to a ticket that does not do, by its length.
+func isRefusal(b []byte) bool {
+	return len(b) == record.Overhead+18+len(wire.CloseBody{}.AppendTo(nil))
+}
+
+// comeFromElsewhere is a player who has just come back by ticket from another network.
+func (w *world) comeFromElsewhere() *stayer {
+	w.Helper()
+	s := w.stay(1)
+	time.Sleep(time.Second)
+	w.rebind(s.Client, elsewhere)
+	w.disconnect(s.Client)
+	for s.Stats().Resumed == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(2 * frame) // the first datagram arrives
+	return s
+}
