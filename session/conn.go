@@ -137,6 +137,9 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
+		if idle >= c.gate.config.Idle && c.owes() {
+			return c.revoke(audit.DropFingerprint)
+		}
 		if idle >= c.gate.config.Idle || c.resuming != nil && idle >= helloTimeout {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
 		}

@@ -16,6 +16,9 @@ type doubt struct {
 	part   policy.Part // of the fingerprint
 	until  time.Time   // a step up must be done by then; zero without
 	notice time.Time   // when the last NOTICE was sent
+
+	silent time.Time     // since when the player is or was, when the time stood still; zero if it has not yet
+	left   time.Duration // of the time then
 }
 
 // print is what the session's fingerprint is when datagrams come from a network.
@@ -94,6 +97,7 @@ func (c *Conn) doubts(now time.Time) (Reply, Event) {
 	if d.until.IsZero() {
 		return Reply{}, ev
 	}
+	d.stand(now, c.since)
 	if !now.Before(d.until) {
 		return c.revoke(audit.DropFingerprint)
 	}
@@ -103,6 +107,17 @@ func (c *Conn) doubts(now time.Time) (Reply, Event) {
 	d.notice = now
 	body := wire.NoticeBody{Code: wire.NoticeStepUp, Within: uint32(d.until.Sub(now).Milliseconds())}
 	return Reply{Kind: wire.KindNotice, Body: body.AppendTo(nil)}, ev
+}
+
+// stand has the time stand still during the player's first silence that lasts: who loses the path with a change of
+// network has had no NOTICE. What is accepted all the same is accepted within the time.
+func (d *doubt) stand(now, heard time.Time) {
+	if d.silent.IsZero() && now.Sub(heard) >= silenceTime {
+		d.silent, d.left = heard, d.until.Sub(heard)
+	}
+	if d.silent.Equal(heard) {
+		d.until = now.Add(d.left)
+	}
 }
 
 // agrees compares what a token claims with what the client stated and showed: a

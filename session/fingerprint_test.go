@@ -59,7 +59,35 @@ func TestStepUpMissed(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 }
 
-// The time runs out for who says nothing, too, and for who has gone back home.
+// "The time stands still during the player's first silence of two seconds and more" PROTOCOL.md 4.9
+func TestStepUpStandsStill(t *testing.T) {
+	d := play(t, Config{}, ClientConfig{})
+	d.stray()
+	quiet := func(seconds int) {
+		for range seconds {
+			d.pass(time.Second)
+			d.tickServer().says(wire.KindNotice)
+		}
+	}
+	d.pass(time.Second / 2)
+	d.toServer(d.say(wire.KindData, "on")).gives("on")
+	quiet(20)
+	d.toServer(d.say(wire.KindData, "back")).gives("back")
+	d.pass(policy.DefaultStepUpTime - time.Second/2 - 1)
+	d.toServer(d.say(wire.KindData, "last")).gives("last")
+	d.pass(1)
+	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+
+	d = play(t, Config{}, ClientConfig{})
+	d.stray()
+	quiet(5)
+	d.toServer(d.say(wire.KindData, "back")).gives("back")
+	quiet(9) // another one does not count
+	d.pass(time.Second)
+	d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
+}
+
+// "until the idle time is over: then the session is revoked" PROTOCOL.md 4.9. Nor does going back home help.
 func TestStepUpSilent(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		d := play(t, Config{}, ClientConfig{})
@@ -67,7 +95,15 @@ func TestStepUpSilent(t *testing.T) {
 		if back {
 			d.server.SetPath(home)
 		}
-		d.pass(policy.DefaultStepUpTime)
+		d.pass(time.Second)
+		d.tickServer().says(wire.KindNotice)
+		for range DefaultIdle/time.Second - 2 {
+			d.pass(time.Second)
+			if within(d.tickServer().says(wire.KindNotice)) != policy.DefaultStepUpTime {
+				t.Error("the time does not stand still")
+			}
+		}
+		d.pass(time.Second)
 		d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 	}
 }

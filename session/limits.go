@@ -49,6 +49,10 @@ const (
 	// noticeInterval is how often a NOTICE is repeated until it is obeyed.
 	noticeInterval = time.Second
 
+	// silenceTime is from when on a player is, for whom the time of a step up stands
+	// still: two NOTICEs have come to nothing.
+	silenceTime = 2 * noticeInterval
+
 	// maxSequence is the highest number with which a direction may go on: a client
 	// that claims more has not sent so many.
 	maxSequence = 1 << 62

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/wire"
@@ -77,4 +78,30 @@ func (w *world) comeFromElsewhere() *stayer {
 	}
 	time.Sleep(2 * frame) // the first datagram arrives
 	return s
+}
+
+// "The time stands still during the player's first silence of two seconds and more, since
+// who loses the path with the change has not got the NOTICE" PROTOCOL.md 4.9
+func TestPathGoesWithTheNetwork(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run()
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		w.rebind(s.Client, elsewhere)
+		for w.audits(audit.Migrate) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * frame) // what comes from there is judged
+		w.net.SetImpairment(simnet.Impairment{Loss: 1})
+		time.Sleep(15 * time.Second)
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		time.Sleep(15 * time.Second)
+		s.rest()
+		if s.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || len(w.match.players) != 1 {
+			t.Errorf("%v, last snapshot %v ago, %+v", s.over(), s.since(), s.events)
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
 }
