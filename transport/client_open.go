@@ -68,7 +68,7 @@ func (c *Client) open(now time.Time, l *line, b []byte) (any bool, failed uint64
 		case typ == record.ApplicationData:
 			c.envelope(now, l, plaintext)
 		case typ == record.Alert && isFinal(plaintext):
-			c.disconnect(l)
+			c.disconnect(now, l)
 		}
 	}
 	return any, failed

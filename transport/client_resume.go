@@ -154,11 +154,12 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 // session that can be resumed.
 //
 // +checklocks:c.mu
-func (c *Client) disconnect(l *line) {
+func (c *Client) disconnect(now time.Time, l *line) {
 	switch {
 	case l == c.former:
 	case l == c.next:
 		c.abandon()
+		c.retryAt = now.Add(attemptPause)
 	case l.session.Resumable():
 		c.disconnected = true
 	default:

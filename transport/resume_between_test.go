@@ -200,6 +200,31 @@ func TestPathGoesInMidHandshake(t *testing.T) {
 	}
 }
 
+// A server whose refusals get lost, and not the end of their connections, is asked at
+// leisure.
+func TestRefusalsLost(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		share, retire := w.keyed()
+		r := w.run(share)
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		retire()
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != serverAddr || !isRefusal(b) })
+		s.replaceLine()
+		const long = 10 * time.Second
+		time.Sleep(long)
+		if n := r.Stats().Handshakes.Started; n < 10 || n > uint64(long/attemptPause) {
+			t.Errorf("%d handshakes", n)
+		}
+		s.rest()
+		if s.since() > 2*frame || w.missing(s) != 0 {
+			t.Errorf("last snapshot %v ago, %+v", s.since(), s.Stats())
+		}
+		w.quit(r, s)
+	})
+}
+
 // A ticket that was refused is not the last word: RENEWED brings another.
 func TestRefusedThenRenewed(t *testing.T) {
 	virtual(t, func(w *world) {
