@@ -155,7 +155,6 @@ func (w *world) listener(addr netip.AddrPort) *int {
 // sender gets no more bytes than it sent, and at most three challenges that it
 // cannot answer; the owner loses no more than the datagrams that were overtaken.
 func TestSpoofedMigration(t *testing.T) {
-	thief := netip.MustParseAddrPort("10.9.9.9:9")
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		w.serve()
@@ -197,7 +196,6 @@ func TestSpoofedMigration(t *testing.T) {
 // A hint is no key: guessed, copied or worn by somebody else's record, it changes
 // nothing, and nobody hears anything.
 func TestHintsOfOthers(t *testing.T) {
-	thief := netip.MustParseAddrPort("10.9.9.9:9")
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,9 +17,11 @@ import (
 
 var seeds = flag.Uint64("seeds", 8, "how many matches TestWhateverHappens plays")
 
-// Whatever happens to players, their paths and their server, in any order and one thing in
-// the midst of another: a moment later each plays as who they were, and nothing has come
-// twice. What fails is played again by its name, such as TestWhateverHappens/23.
+// Whatever happens to players, their paths and their server, and whatever somebody does who
+// hears it all, in any order and one thing in the midst of another: a moment later each
+// player plays on as who they were, nothing has come twice, and the thief was not sent more
+// than the thief has sent. What fails is played again by its name, such as
+// TestWhateverHappens/23.
 func TestWhateverHappens(t *testing.T) {
 	for seed := range *seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -48,12 +51,26 @@ type fated struct {
 	sockets []*simnet.Conn // the players'
 	names   [][16]byte     // of their sessions
 	ports   uint16         // used
-	dark    map[netip.Addr]time.Time
 	log     []string
+
+	mu          sync.Mutex
+	dark        map[netip.Addr]time.Time // whose datagrams get lost until then
+	raced       map[netip.Addr]time.Time // whose datagrams the thief's copies overtake
+	tape        []captured               // the last datagrams of all
+	sent, heard int                      // the thief's bytes
 }
 
+// captured is a datagram that somebody has heard.
+type captured struct {
+	from, to netip.AddrPort
+	b        []byte
+}
+
+// thief is where the thief is.
+var thief = netip.MustParseAddrPort("10.9.9.9:9")
+
 func (w *world) fated(chance *rand.Rand) *fated {
-	f := &fated{world: w, Rand: chance, fleet: w.fleet(w.T), ports: 3000, dark: make(map[netip.Addr]time.Time)}
+	f := &fated{world: w, Rand: chance, fleet: w.fleet(w.T), ports: 3000, dark: make(map[netip.Addr]time.Time), raced: make(map[netip.Addr]time.Time)}
 	w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
 	f.running = w.run(f.fleet)
 	for n := range 4 {
@@ -65,11 +82,68 @@ func (w *world) fated(chance *rand.Rand) *fated {
 		}))
 		f.names = append(f.names, w.match.player(n).Session().Name())
 	}
-	w.net.Tap(func(from, to netip.AddrPort, _ []byte) bool {
-		now := time.Now()
-		return now.After(f.dark[from.Addr()]) && now.After(f.dark[to.Addr()])
-	})
+	w.net.Tap(f.tap)
 	return f
+}
+
+// tap is the network between them, and the thief in it.
+func (f *fated) tap(from, to netip.AddrPort, b []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if to == thief {
+		f.heard += len(b)
+	}
+	b = slices.Clone(b)
+	f.tape = append(f.tape, captured{from, to, b})
+	if len(f.tape) > 256 {
+		f.tape = f.tape[1:]
+	}
+	if now.Before(f.raced[from.Addr()]) {
+		f.steal(b)
+	}
+	return now.After(f.dark[from.Addr()]) && now.After(f.dark[to.Addr()])
+}
+
+// steal sends a datagram in the thief's own name.
+func (f *fated) steal(b []byte) {
+	f.sent += len(b)
+	f.net.Inject(thief, serverAddr, b)
+}
+
+// replay sends all again that was heard: as it was, and to the server from elsewhere, too.
+func (f *fated) replay() {
+	for _, d := range f.recent() {
+		f.net.Inject(d.from, d.to, d.b)
+		if d.to == serverAddr {
+			f.mu.Lock()
+			f.steal(d.b)
+			f.mu.Unlock()
+		}
+	}
+}
+
+// impersonate sends the beginnings of all handshakes that were heard in a player's name.
+func (f *fated) impersonate(n int) {
+	for _, d := range f.recent() {
+		if d.to == serverAddr && d.b[0] == byte(record.Handshake) {
+			f.net.Inject(f.sockets[n].AddrPort(), serverAddr, d.b)
+		}
+	}
+}
+
+// recent is the tape until now.
+func (f *fated) recent() (tape []captured) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.tape)
+}
+
+// until has something be so for a socket's datagrams, for a while.
+func (f *fated) until(what map[netip.Addr]time.Time, addr netip.AddrPort, most int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	what[addr.Addr()] = time.Now().Add(f.upTo(most))
 }
 
 // step has one thing happen.
@@ -86,11 +160,14 @@ func (f *fated) step() {
 			}
 		},
 		"another token": func() { s.renewNow() },
-		"dark":          func() { f.dark[f.sockets[n].AddrPort().Addr()] = time.Now().Add(f.upTo(5000)) },
-		"server dark":   func() { f.dark[serverAddr.Addr()] = time.Now().Add(f.upTo(3000)) },
+		"dark":          func() { f.until(f.dark, f.sockets[n].AddrPort(), 5000) },
+		"server dark":   func() { f.until(f.dark, serverAddr, 3000) },
 		"restart":       func() { f.restart(f.running.shutdown) },
 		"crash":         func() { f.restart(f.running.Close) },
 		"another path":  f.impair,
+		"a thief races": func() { f.until(f.raced, f.sockets[n].AddrPort(), 3000) },
+		"replay":        f.replay,
+		"impersonation": func() { f.impersonate(n) },
 	}
 	names := slices.Sorted(maps.Keys(things))
 	name := names[f.IntN(len(names))]
@@ -148,6 +225,9 @@ func (f *fated) judge() {
 		if !slices.Contains(f.names, p.Session().Name()) {
 			f.Errorf("%s is somebody else", p.Session().Subject())
 		}
+	}
+	if f.heard > f.sent {
+		f.Errorf("the thief sent %d bytes and heard %d", f.sent, f.heard)
 	}
 	if st := f.running.Stats(); st.Sessions != len(f.players) {
 		f.Errorf("%d sessions: %+v", st.Sessions, st)
