@@ -103,6 +103,14 @@ func (s *stayer) receive() {
 	}
 }
 
+// renewNow has a client bring another token.
+func (s *stayer) renewNow() {
+	s.Client.mu.Lock()
+	defer s.Client.mu.Unlock()
+	s.renewSoon(time.Now())
+	s.tick(time.Now())
+}
+
 // stop ends the sending.
 func (s *stayer) stop() { s.stopped.Do(func() { close(s.done) }) }
 

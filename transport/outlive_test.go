@@ -202,10 +202,7 @@ func TestEveryFlightLostOnce(t *testing.T) {
 	const latency = 20 * time.Millisecond
 	for name, exchange := range map[string]func(w *world, r *running, s *stayer, fleet func(*Config)) *running{
 		"renewal": func(_ *world, r *running, s *stayer, _ func(*Config)) *running {
-			s.Client.mu.Lock()
-			defer s.Client.mu.Unlock()
-			s.renewSoon(time.Now())
-			s.tick(time.Now())
+			s.renewNow()
 			return r
 		},
 		"migration": func(w *world, r *running, s *stayer, _ func(*Config)) *running {

@@ -18,7 +18,7 @@ import (
 func (s *stayer) replaceLine() {
 	s.Client.mu.Lock()
 	defer s.Client.mu.Unlock()
-	s.rekeyAt = 1
+	s.rekeyAt = max(s.line.record.Sealed(), s.line.record.Opened()) // used up
 	s.tick(time.Now())
 }
 
@@ -238,9 +238,8 @@ func TestRefusedThenRenewed(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		s.Client.mu.Lock()
 		s.rekeyAt = record.MaxRecords
-		s.renewSoon(time.Now())
-		s.tick(time.Now())
 		s.Client.mu.Unlock()
+		s.renewNow()
 		time.Sleep(2 * time.Second)
 		w.end(r, r.Close)
 		r = w.run(share)

@@ -153,13 +153,13 @@ func (f *fated) step() {
 	things := map[string]func(){
 		"another socket":  func() { f.rebind(n) },
 		"another mapping": func() { f.must(f.sockets[n].Rebind(f.place(n))) },
-		"another line":    func() { s.replaceLine(); s.rekeys(record.MaxRecords) },
+		"another line":    s.replaceLine,
 		"disconnected": func() {
 			if !s.holdsShown() { // a server that closes a connection forgets its session
 				f.disconnect(s.Client)
 			}
 		},
-		"another token": func() { s.renewNow() },
+		"another token": s.renewNow,
 		"dark":          func() { f.until(f.dark, f.sockets[n].AddrPort(), 5000) },
 		"server dark":   func() { f.until(f.dark, serverAddr, 3000) },
 		"restart":       func() { f.restart(f.running.shutdown) },
@@ -241,21 +241,6 @@ func (f *fated) judge() {
 	for _, e := range f.audit.all() {
 		f.Logf("%s %v %v, session %08x, %v, %s", e.Time.Format("04:05.000"), e.Decision, e.Reason, e.Session, e.Prefix, e.Detail)
 	}
-}
-
-// renewNow has a client bring another token.
-func (s *stayer) renewNow() {
-	s.Client.mu.Lock()
-	defer s.Client.mu.Unlock()
-	s.renewSoon(time.Now())
-	s.tick(time.Now())
-}
-
-// rekeys has a client replace its line after so many records.
-func (s *stayer) rekeys(after uint64) {
-	s.Client.mu.Lock()
-	defer s.Client.mu.Unlock()
-	s.rekeyAt = after
 }
 
 // holdsShown says whether the client's ticket is one that it has shown.
