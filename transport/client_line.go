@@ -22,8 +22,9 @@ type line struct {
 	backlog     [][]byte
 
 	// While it is being made, after the first.
-	cancel context.CancelFunc
-	heard  time.Time // when something of it last came
+	cancel    context.CancelFunc
+	heard     time.Time // when something of it last came
+	overtaken bool      // by a newer ticket than it shows
 }
 
 // clientMachine is what a client carries: a *session.Client, or in a DTLSClient

@@ -87,6 +87,9 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			return
 		}
 		c.retryAt = time.Time{} // there is another ticket
+		if c.next != nil {
+			c.next.overtaken = true
+		}
 		c.scheduleRenewal(now)
 	case session.EventMoved:
 		c.stats.Moved++

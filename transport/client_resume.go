@@ -131,22 +131,24 @@ func (c *Client) resumed(now time.Time) {
 }
 
 // refused is the answer to a ticket that does not do. The old connection may go on;
-// if its path is lost the session is over, unless the ticket was one that this server
-// has taken before.
+// if its path is lost the session is over, unless there is another ticket, or this one
+// is one that the server has taken before.
 //
 // +checklocks:c.mu
 func (c *Client) refused(now time.Time, ev session.Event) {
+	overtaken := c.next.overtaken
 	c.abandon()
+	over := c.disconnected || c.line.session.Lost(now) && !c.line.session.Shown()
 	switch {
 	case ev.RetryAfter > 0:
 		c.retryAt = now.Add(ev.RetryAfter)
-	case !c.disconnected && c.line.session.Shown():
-		c.retryAt = now.Add(attemptTime) // another server may take the place of this one
-	case c.disconnected || c.line.session.Lost(now):
+	case overtaken:
+		c.retryAt = now.Add(attemptPause)
+	case over:
 		c.finish(&CloseError{Reason: ev.Reason})
 		c.notify(ClientEvent{Kind: session.EventClosed, Reason: ev.Reason})
 	default:
-		c.retryAt = c.line.session.Expires()
+		c.retryAt = now.Add(refusedPause)
 	}
 }
 

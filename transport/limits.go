@@ -116,9 +116,12 @@ const (
 	renewPatience = 10 * time.Second
 
 	// attemptTime is how long an attempt at another connection may hear nothing
-	// before a new one is made, and attemptPause how soon after one has failed.
+	// before a new one is made, attemptPause how soon after one has failed, and
+	// refusedPause how soon after a ticket was refused: by then another server may
+	// stand at the address.
 	attemptTime  = 1500 * time.Millisecond
 	attemptPause = 200 * time.Millisecond
+	refusedPause = 3 * time.Second
 
 	// formerTime is how long a client listens to the connection before.
 	formerTime = 2 * time.Second

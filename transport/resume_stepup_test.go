@@ -1,13 +1,16 @@
 package transport
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -61,9 +64,74 @@ func TestTicketShownToTheSameServer(t *testing.T) {
 	})
 }
 
+// A refusal of the ticket from before is no word on the one that RENEWED has brought
+// meanwhile.
+func TestRefusalOvertaken(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		share, _ := w.keyed()
+		r := w.run(share)
+		s := w.comeFromElsewhere()
+		time.Sleep(10 * frame)                                  // the connection has sent some records, the next one will send few
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { // what refuses comes last
+			h, _ := record.ParseHeader(b)
+			refuses := from == serverAddr && (b[0] == byte(record.Alert) || isRefusal(b) && h.Seq < 10)
+			return !refuses || s.told(session.EventRenewed) > 0
+		})
+		s.replaceLine()
+		time.Sleep(3 * time.Second)
+		w.net.Tap(nil)
+		if s.told(session.EventRenewed) == 0 || r.Stats().Drops["ticket"] == 0 {
+			t.Errorf("%+v, server %+v", s.events, r.Stats())
+		}
+		w.end(r, r.Close)
+		r = w.run(share)
+		time.Sleep(2 * time.Second)
+		s.rest()
+		if s.since() > 2*frame || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
+			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
+}
+
+// A ticket that one server has refused, whose connection went on, is good for another
+// server.
+func TestRefusedThenTakenElsewhere(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		key := newKey(t)
+		var ring, other fleetkey.Ring
+		if err := errors.Join(ring.Set(key), other.Set(key)); err != nil {
+			t.Fatal(err)
+		}
+		r := w.run(func(c *Config) { c.Session.FleetKeys = &ring })
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		if err := ring.Set(newKey(t)); err != nil {
+			t.Fatal(err)
+		}
+		s.replaceLine()
+		time.Sleep(time.Second)
+		if r.Stats().Drops["ticket"] == 0 {
+			t.Errorf("not refused: %+v", r.Stats())
+		}
+		w.end(r, r.Close)
+		r = w.run(func(c *Config) { c.Session.FleetKeys = &other })
+		time.Sleep(refusedPause + time.Second)
+		s.rest()
+		if s.since() > 2*frame || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
+			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
+		}
+		w.missing(s)
+		w.quit(r, s)
+	})
+}
+
 // isRefusal says whether a datagram is the answer to a ticket that does not do, by its length.
 func isRefusal(b []byte) bool {
-	return len(b) == record.Overhead+18+len(wire.CloseBody{}.AppendTo(nil))
+	return b[0] == byte(record.ApplicationData) && len(b) == record.Overhead+18+len(wire.CloseBody{}.AppendTo(nil))
 }
 
 // comeFromElsewhere is a player who has just come back by ticket from another network.
