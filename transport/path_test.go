@@ -193,6 +193,71 @@ func TestSpoofedMigration(t *testing.T) {
 	})
 }
 
+// "and only when as many bytes have come from there" PROTOCOL.md 9.4: where copies are
+// shorter than a challenge the first one does not earn it.
+func TestChallengeIsEarned(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		w.serve()
+		c := w.dial(1, quietClient)
+		sent, heard := 0, 0
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			switch {
+			case to == thief:
+				if heard += len(b); heard > sent {
+					w.Errorf("%d bytes answer %d", heard, sent)
+				}
+			case from == playerAddr(1) && b[0] == byte(record.ApplicationData):
+				sent += len(b)
+				w.net.Inject(thief, serverAddr, slices.Clone(b)) // arrives first
+			}
+			return true
+		})
+		for range 10 {
+			if err := c.Send([]byte{1}); err != nil {
+				w.Fatal(err)
+			}
+			time.Sleep(challengeInterval + time.Millisecond)
+		}
+		if w.net.Tap(nil); heard == 0 {
+			w.Error("no challenge at all")
+		}
+	})
+}
+
+// "until the PONG comes from the candidate" PROTOCOL.md 9.4: a challenge that somebody
+// passes on to the player is answered from where the player is, and nobody moves.
+func TestChallengeAnsweredElsewhere(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		w.serve()
+		c := w.dial(1, quietClient)
+		copied, passed, answers := false, 0, 0
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			switch {
+			case to == thief:
+				passed++
+				w.net.Inject(serverAddr, playerAddr(1), slices.Clone(b))
+			case from != playerAddr(1):
+			case copied:
+				answers++
+			default:
+				copied = true
+				w.net.Inject(thief, serverAddr, slices.Clone(b)) // arrives first
+			}
+			return true
+		})
+		if err := c.Send([]byte("an input that is long enough to earn a challenge")); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if p := w.match.player(0); passed == 0 || answers == 0 || p.Addr() != playerAddr(1) || w.audits(audit.Migrate) != 0 {
+			w.Errorf("%d challenges passed on, %d answers; the player is at %v", passed, answers, p.Addr())
+		}
+		w.net.Tap(nil)
+	})
+}
+
 // A hint is no key: guessed, copied or worn by somebody else's record, it changes
 // nothing, and nobody hears anything.
 func TestHintsOfOthers(t *testing.T) {
