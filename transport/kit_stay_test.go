@@ -185,7 +185,7 @@ func (w *world) run(configure ...func(*Config)) *running {
 			case <-r.stop:
 				return
 			case <-ticker.C:
-				r.Broadcast(binary.BigEndian.AppendUint64(nil, snapshots.Add(1)))
+				r.Broadcast(append(binary.BigEndian.AppendUint64(nil, snapshots.Add(1)), 0)) // as long as nothing else is
 			}
 		}
 	})
