@@ -48,6 +48,7 @@ func TestNoncesDeterministic(t *testing.T) {
 		{0xdeadbeef, true, 0xdeadbeef_00000005},
 		{0x00010001, false, 0xdeadbeef_00000006},
 		{0xcafebabe, true, 0xcafebabe_00000007},
+		{0x0000_abcd, false, 0xcafebabe_00000008},
 	} {
 		if step.hint != 0 && client.SetHint(step.hint) != step.taken {
 			t.Errorf("SetHint(%x) = %v", step.hint, !step.taken)

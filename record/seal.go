@@ -38,11 +38,11 @@ func (c *Conn) nonce() uint64 {
 
 // SetHint makes every later record begin its explicit nonce with hint, by which the other end finds the
 // connection from any address. The record number goes on, so nonces stay unique whatever hints follow each
-// other. A hint that begins with 0x0001 or began a nonce of the handshake is ignored: it reports whether the
+// other. A hint that begins with 0x0000 or 0x0001 or began a nonce of the handshake is ignored: it reports whether the
 // hint was taken. Owner: that of Seal.
 func (c *Conn) SetHint(hint uint32) bool {
 	began := func(n uint64) bool { return uint32(n>>32) == hint }
-	if hint>>16 == epoch || slices.ContainsFunc(c.spent, began) {
+	if hint>>16 <= epoch || slices.ContainsFunc(c.spent, began) {
 		return false
 	}
 	c.hint, c.hinted = hint, true
