@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,12 +219,16 @@ func TestCloseNotifyEndsTheConnection(t *testing.T) {
 func TestWithoutTickets(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Session.FleetKeys = new(fleetkey.Ring) })
-		c := w.dial(1)
+		var last atomic.Pointer[ClientEvent]
+		c := w.dial(1, func(c *ClientConfig) { c.OnEvent = func(e ClientEvent) { last.Store(&e) } })
 		w.echo(c, "hello")
 		w.net.SetImpairment(simnet.Impairment{Loss: 1})
 		start := time.Now()
 		if err := w.ending(c); err != ErrTimeout || time.Since(start) < session.DefaultIdle {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if e := last.Load(); e.Kind != session.EventClosed || e.Err != ErrTimeout || e.Reason != 0 {
+			t.Errorf("told of %+v", e)
 		}
 		if n := w.server.Stats().Handshakes.Started; n != 1 {
 			t.Errorf("%d handshakes", n)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -64,8 +65,9 @@ type Client struct {
 }
 
 // Send sends payload, at most MaxPayload bytes, which are copied. It never says
-// whether the datagram arrives. After the end of the session it returns a
-// *CloseError or net.ErrClosed.
+// whether the datagram arrives. For a longer one it returns session.ErrTooLarge or
+// session.ErrBearerTooLarge, after the end of the session a *CloseError, ErrTimeout,
+// ErrDisconnected or net.ErrClosed.
 func (c *Client) Send(payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +83,7 @@ func (c *Client) Send(payload []byte) error {
 
 // Receive waits for the next payload and copies it to b. It returns
 // io.ErrShortBuffer when b is too short for it, ctx's error, and after the end
-// of the session a *CloseError, ErrTimeout or net.ErrClosed.
+// of the session a *CloseError, ErrTimeout, ErrDisconnected or net.ErrClosed.
 func (c *Client) Receive(ctx context.Context, b []byte) (int, error) {
 	for {
 		c.mu.Lock()
@@ -184,6 +186,21 @@ func (c *Client) finish(err error) {
 	if c.next != nil {
 		c.abandon()
 	}
+}
+
+// conclude ends the session for a reason of the server's or the path's, and tells of it.
+//
+// +checklocks:c.mu
+func (c *Client) conclude(err error) {
+	if c.err != nil {
+		return
+	}
+	c.finish(err)
+	ev := ClientEvent{Kind: session.EventClosed, Err: err}
+	if closed, ok := errors.AsType[*CloseError](err); ok {
+		ev.Reason = closed.Reason
+	}
+	c.notify(ev)
 }
 
 func (c *Client) over() error {

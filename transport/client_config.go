@@ -39,8 +39,9 @@ type ClientConfig struct {
 	// new one.
 	Conn net.PacketConn
 
-	// OnEvent, when set, is told what happens to the session. It is called from
-	// the client's goroutine and must not block or call the client.
+	// OnEvent, when set, is told what happens to the session. It is called by one
+	// goroutine at a time, which may be that of Dial or Rebind, and must neither
+	// block nor call the client.
 	OnEvent func(ClientEvent)
 }
 
@@ -58,11 +59,11 @@ type ClientEvent struct {
 	// Kind is EventJoined, EventRenewed, EventMoved (the server knows the new
 	// address), EventLost (the path is lost, and another connection is being made),
 	// EventResumed (the session goes on by it), EventNotice, EventRefused or
-	// EventClosed.
+	// EventClosed (the session is over, and not by Close).
 	Kind   session.EventKind
-	Reason wire.Reason     // EventClosed
+	Reason wire.Reason     // EventClosed, if the server has said why
 	Notice wire.NoticeCode // EventNotice
-	Err    error           // EventRefused: no fresh token could be had
+	Err    error           // EventRefused: no fresh token could be had; EventClosed: what Receive returns
 }
 
 var errNoToken = errors.New("transport: ClientConfig.Token is missing: give a function that returns the player's identity token")
@@ -81,7 +82,7 @@ type ClientStats struct {
 	// LostIn are datagrams of the server's that have not come, or too late; LostOut
 	// the client's own, as the server said a few seconds ago at most.
 	LostIn, LostOut uint64
-	// Moved and Resumed are how often the server has followed to another address,
-	// and the session has gone on by another connection.
+	// Moved and Resumed are how often the server has followed to another address, as
+	// far as its notice has come, and the session has gone on by another connection.
 	Moved, Resumed uint64
 }

@@ -105,9 +105,10 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			c.refused(now, ev)
 			return
 		}
-		c.finish(&CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter})
+		c.conclude(&CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter})
+		return
 	}
-	c.notify(ClientEvent{Kind: ev.Kind, Reason: ev.Reason, Notice: ev.Notice.Code})
+	c.notify(ClientEvent{Kind: ev.Kind, Notice: ev.Notice.Code})
 }
 
 // announce wakes one Receive.
@@ -133,7 +134,7 @@ func (c *Client) tick(now time.Time) {
 	}
 	due := c.line.session.Tick(now, c.line.emit)
 	if c.line.session.Silent(now) {
-		c.finish(ErrTimeout)
+		c.conclude(ErrTimeout)
 		return
 	}
 	due = c.reconnect(now, due)

@@ -145,8 +145,7 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 	case overtaken:
 		c.retryAt = now.Add(attemptPause)
 	case over:
-		c.finish(&CloseError{Reason: ev.Reason})
-		c.notify(ClientEvent{Kind: session.EventClosed, Reason: ev.Reason})
+		c.conclude(&CloseError{Reason: ev.Reason})
 	default:
 		c.retryAt = now.Add(refusedPause)
 	}
@@ -165,6 +164,6 @@ func (c *Client) disconnect(now time.Time, l *line) {
 	case l.session.Resumable():
 		c.disconnected = true
 	default:
-		c.finish(ErrDisconnected)
+		c.conclude(ErrDisconnected)
 	}
 }
