@@ -7,7 +7,7 @@
 //
 //	UDP socket, many datagrams per system call
 //	  gate           size, first byte, budget of the source          transport, policy
-//	  connection     by remote address                               transport
+//	  connection     by remote address, or by the hint               transport
 //	    handshake records   the engine, until it has the keys        handshake, handshake/pion2
 //	    everything else     opened in place, new in its window       record
 //	  envelope       kind, epoch, session id, sequence, tag          wire

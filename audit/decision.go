@@ -11,12 +11,12 @@ const (
 	StepUp                          // a fresh identity token is asked for, or the session ends
 	Flag                            // recorded only: more than usual, or a fingerprint that may differ
 	Revoke                          // session ended by a rule or by the fleet
-	Resume                          // session goes on by its ticket
+	Resume                          // session goes on by its ticket or from a snapshot
 	Renew                           // next token epoch
 	Migrate                         // session goes on from another address
-	Replace                         // connection replaced by another one of the same session
+	Replace                         // session ended by a new one from the same address
 	Close                           // session ended by its player, by the match or by time
-	KeyRotation                     // keys of the server, of its fleet or of an issuer changed
+	KeyRotation                     // the server's certificate changed; other keys are the program's to record
 	Flood                           // far more is refused than usual; one event for all of it
 	Alarm                           // something an operator should look at
 	numDecisions

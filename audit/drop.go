@@ -60,7 +60,7 @@ var drops = [NumDrops]struct{ label, sentence string }{
 	DropVersion:     {"version", "The protocol version is not served."},
 	DropToken:       {"token", "The identity token was refused for its form, signature, issuer, audience or times."},
 	DropScope:       {"scope", "The identity token does not permit this match."},
-	DropUsed:        {"used", "The identity token has already opened a session."},
+	DropUsed:        {"used", "The identity token has already opened or renewed a session."},
 	DropFull:        {"full", "The server has as many sessions as it allows."},
 	DropBusy:        {"busy", "The queue for token verification is full."},
 	DropUnavailable: {"unavailable", "The key set of the token's issuer cannot be reached."},

@@ -42,6 +42,9 @@ const (
 	// let a stolen one in.
 	maxRemembered = 1 << 18
 
+	// minRemembered is the shortest time that one generation of this memory covers.
+	minRemembered = time.Minute
+
 	// revocationLife is how long a revocation of a player or of a token is
 	// remembered: until the longest token that it concerns has expired.
 	revocationLife = token.LongestLife + token.MaxLeeway
@@ -56,9 +59,6 @@ const (
 	// maxSequence is the highest number with which a direction may go on: a client
 	// that claims more has not sent so many.
 	maxSequence = 1 << 62
-
-	// minRemembered is the least time in which they are remembered together.
-	minRemembered = time.Minute
 
 	// firstRetransmit and maxRetransmit pace what a client repeats until it is
 	// answered: HELLO and RENEW. Each repetition doubles the wait.
@@ -82,7 +82,7 @@ const (
 	probeInterval = 200 * time.Millisecond
 	lostTime      = 500 * time.Millisecond
 
-	// DefaultKeepAlive is the client's silence after which it sends a PING: it
+	// DefaultKeepAlive is the longest time between two PINGs of a client's: it
 	// must stay well below DefaultIdle and below the 30 s after which many
 	// address translators forget a UDP mapping.
 	DefaultKeepAlive = 5 * time.Second

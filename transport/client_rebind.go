@@ -8,7 +8,8 @@ import (
 
 // Rebind has the client go on from another socket, which it then owns: on a phone,
 // one of the network that is there now. The old one is closed. The server finds the
-// session by its hint, and moves it once the new path is proven.
+// session by its hint, and moves it once the new path is proven. After the end of the
+// session conn is closed, and the error is the session's.
 func (c *Client) Rebind(conn net.PacketConn) error {
 	c.mu.Lock()
 	if c.err != nil {

@@ -50,7 +50,8 @@ type Config struct {
 	// live ones there, sealed with Session.FleetKeys, and a Listen within 30 s on
 	// the same address goes on with them. Their players notice nothing but the pause.
 	// Beside it a file with the suffix .taken keeps anybody from taking it twice.
-	// Empty means that Shutdown ends all sessions.
+	// Without Session.FleetKeys Listen refuses it. Empty means that Shutdown ends all
+	// sessions.
 	Snapshot string
 
 	// Conn is a socket made elsewhere, which the Server then owns; nil means

@@ -2,8 +2,8 @@
 // DTLS 1.2, and a session token in every datagram.
 //
 //	UDP socket, many datagrams at a time
-//	 → gate           size, known address? else only a first ClientHello within its source's budget
-//	 → association    by remote address
+//	 → gate           size, known address or hint? else only a first ClientHello within its source's budget
+//	 → association    by remote address, or by the hint
 //	     handshake records  → an engine of package handshake, one goroutine, bounded, gone when done
 //	     everything else    → package record: opened in place, record replay window
 //	 → session.Conn   envelope, session, life, epoch, replay, tag, fingerprint, rate

@@ -80,8 +80,8 @@ func TestAddressChangeWithoutAnswers(t *testing.T) {
 	}
 }
 
-// "first have every server open with the next key, then have every server seal with
-// it, and keep the old one until its tickets have expired": nobody is kicked, before,
+// "every server opens with the next one, then every server seals with it, and the old one
+// is kept until what it has sealed has expired" PROTOCOL.md 8.1: nobody is kicked, before,
 // in the midst of it, or after, and whoever comes back by ticket comes back.
 func TestFleetKeysRotate(t *testing.T) {
 	virtual(t, func(w *world) {

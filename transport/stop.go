@@ -10,13 +10,14 @@ import (
 )
 
 // Shutdown admits nobody any more, tells every player that the server shuts
-// down, calls Leave for each, and closes it. It waits for a turn that is under
+// down, and closes. It waits for a turn that is under
 // way; when ctx ends before that turn does, it returns ctx's error, and the
 // server closes without a word once it is over. It must not be called from a
 // Handler.
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
-// the snapshot cannot be written it says so, and ends the sessions.
+// the snapshot cannot be written it says so, and ends the sessions. Leave is called
+// for each either way, with wire.ReasonShutdown.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var shards []*shard
 	for len(shards) < len(*s.shards.Load()) { // Serve may be about to add some
