@@ -41,7 +41,7 @@ func handedOn(n int) *resume.Session {
 }
 
 // "10,000 sessions snapshot and restore in ≤ 1 s, ≤ 512 bytes each": from Shutdown's
-// first turn to the file, and from the file to the last Join.
+// first turn to the file, and from the file to the last Join. Else it fails.
 func BenchmarkHandOver(b *testing.B) {
 	const players = 10_000
 	key, err := fleetkey.Generate()
@@ -98,6 +98,9 @@ func BenchmarkHandOver(b *testing.B) {
 	info, err := os.Stat(path)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if each := (restore + save) / time.Duration(b.N); each > time.Second || info.Size() > 512*players {
+		b.Errorf("%v, %d bytes a session", each, info.Size()/players)
 	}
 	b.ReportMetric(float64(info.Size())/players, "bytes/session")
 	b.ReportMetric(float64(restore.Milliseconds())/float64(b.N), "ms-restore")
