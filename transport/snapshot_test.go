@@ -223,7 +223,7 @@ func TestNoncesAcrossRestarts(t *testing.T) {
 			if err := r.shutdown(); err != nil {
 				t.Error(err)
 			}
-			w.net.Tap(nil) // waits for a call that runs
+			w.net.Tap(nil)         // waits for a call that runs
 			least = highest + 4096 // "skips 4,096 record numbers" PROTOCOL.md 8.4
 			w.net.Tap(tap)
 			old := r
