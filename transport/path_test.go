@@ -251,10 +251,10 @@ func TestChallengeAnsweredElsewhere(t *testing.T) {
 			w.Fatal(err)
 		}
 		time.Sleep(time.Second)
+		w.net.Tap(nil)
 		if p := w.match.player(0); passed == 0 || answers == 0 || p.Addr() != playerAddr(1) || w.audits(audit.Migrate) != 0 {
 			w.Errorf("%d challenges passed on, %d answers; the player is at %v", passed, answers, p.Addr())
 		}
-		w.net.Tap(nil)
 	})
 }
 
