@@ -59,7 +59,8 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 		}
 		time.Sleep(2 * DefaultHandshakeTimeout)
 		synctest.Wait()
-		if n, left := len(w.server.first().openings), runtime.NumGoroutine()-routines; n != 0 || left > 0 {
+		const others = 8 // may have begun, of the process: a handshake has one, and there were thousands
+		if n, left := len(w.server.first().openings), runtime.NumGoroutine()-routines; n != 0 || left > others {
 			w.Errorf("%d handshakes and %d goroutines are left", n, left)
 		}
 		for i, c := range clients {
