@@ -59,8 +59,13 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 		}
 		time.Sleep(2 * DefaultHandshakeTimeout)
 		synctest.Wait()
-		const others = 8 // may have begun, of the process: a handshake has one, and there were thousands
-		if n, left := len(w.server.first().openings), runtime.NumGoroutine()-routines; n != 0 || left > others {
+		for range 10_000 { // the process itself has one more at times
+			if runtime.NumGoroutine() <= routines {
+				break
+			}
+			runtime.Gosched()
+		}
+		if n, left := len(w.server.first().openings), runtime.NumGoroutine()-routines; n != 0 || left > 0 {
 			w.Errorf("%d handshakes and %d goroutines are left", n, left)
 		}
 		for i, c := range clients {

@@ -159,7 +159,7 @@ func TestStopped(t *testing.T) {
 		} else {
 			server.stop()
 		}
-		if code := p.exit(t); code != want || time.Since(begin) > 5*time.Second {
+		if code := p.exit(t); code != want || time.Since(begin) > 2*time.Second {
 			t.Errorf("%s stopped: status %d after %v, %q", stopped, code, time.Since(begin), &p.stderr)
 		}
 		input.Close() //nolint:errcheck // a pipe
