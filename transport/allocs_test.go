@@ -182,7 +182,6 @@ func TestNoAllocsBesidesData(t *testing.T) {
 // share, and of effects that an unauthenticated sender can cause": what is refused
 // costs nothing, for whatever reason.
 func TestNoAllocsWhenRefused(t *testing.T) {
-	elsewhere := netip.MustParseAddrPort("10.9.9.9:9")
 	payload := make([]byte, 64)
 	for _, test := range []struct {
 		name string
@@ -192,7 +191,7 @@ func TestNoAllocsWhenRefused(t *testing.T) {
 	}{
 		{"empty", audit.DropSize, playerAddr(1), func(e *ends) []byte { return e.buf[:0] }},
 		{"long", audit.DropSize, playerAddr(1), func(e *ends) []byte { return e.buf[:wire.MaxDatagram+1] }},
-		{"unknown address", audit.DropSource, elsewhere, func(e *ends) []byte { return e.data(payload) }},
+		{"unknown address", audit.DropSource, thief, func(e *ends) []byte { return e.data(payload) }},
 		{"forged", audit.DropRecord, playerAddr(1), func(e *ends) []byte { b := e.data(payload); b[len(b)-1]++; return b }},
 		{"epoch 0", audit.DropRecord, playerAddr(1), func(e *ends) []byte { b := e.data(payload); b[4] = 0; return b }},
 		{"alert", audit.DropRecord, playerAddr(1), func(e *ends) []byte { return append(e.buf[:0], 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 0) }},

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +44,7 @@ func TestReplay(t *testing.T) {
 		}},
 		{"another address", "record", func(w *world, _ *Client, datagrams tape, _ [][]byte) {
 			for _, b := range datagrams {
-				w.net.Inject(netip.MustParseAddrPort("10.9.9.9:9"), serverAddr, b)
+				w.net.Inject(thief, serverAddr, b)
 			}
 		}},
 		{"another player's address", "record", func(w *world, _ *Client, datagrams tape, _ [][]byte) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -237,6 +238,27 @@ func (w *world) keyed() (share func(*Config), retire func()) {
 			w.Fatal(err)
 		}
 	}
+}
+
+// outdated is a player in a match whose ticket is of a key that is no more.
+func (w *world) outdated() (r *running, s *stayer, share func(*Config)) {
+	w.Helper()
+	w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	share, retire := w.keyed()
+	r, s = w.run(share), w.stay(1)
+	time.Sleep(time.Second)
+	retire()
+	return r, s, share
+}
+
+// goesOn fails unless a player who is on a second server plays there, in the session of
+// the first.
+func (w *world) goesOn(s *stayer) {
+	w.Helper()
+	if s.since() > 2*frame || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
+		w.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
+	}
+	w.missing(s)
 }
 
 func newKey(t *testing.T) fleetkey.Key {

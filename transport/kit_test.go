@@ -39,6 +39,12 @@ type world struct {
 // of its own.
 var serverAddr = netip.MustParseAddrPort("10.0.0.1:7777")
 
+// elsewhere is in another network than all players, and thief where nobody listens.
+var (
+	elsewhere = netip.MustParseAddrPort("172.16.5.5:9")
+	thief     = netip.MustParseAddrPort("10.9.9.9:9")
+)
+
 func playerAddr(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(1 + n/250), byte(1 + n%250), 2}), 1000)
 }

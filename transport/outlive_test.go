@@ -272,12 +272,7 @@ func (s *stayer) ordinary(b []byte) bool {
 // at the same address.
 func TestRefusedTicketCostsNothing(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-		share, retire := w.keyed()
-		r := w.run(share)
-		s := w.stay(1)
-		time.Sleep(time.Second)
-		retire()
+		r, s, _ := w.outdated()
 		s.replaceLine()
 		time.Sleep(20 * time.Second)
 		s.rest()

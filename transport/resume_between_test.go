@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // replaceLine has a client make another connection although its path is good.
@@ -25,6 +26,11 @@ func (s *stayer) replaceLine() {
 // isWelcome says whether a datagram is one, by its length.
 func isWelcome(from netip.AddrPort, b []byte) bool {
 	return from == serverAddr && b[0] == byte(record.ApplicationData) && len(b) > 300
+}
+
+// isRefusal says whether one is the answer to a ticket that does not do, by its length.
+func isRefusal(b []byte) bool {
+	return b[0] == byte(record.ApplicationData) && len(b) == record.Overhead+wire.HeaderLen+len(wire.CloseBody{}.AppendTo(nil))
 }
 
 // "Until then the session lives on the old connection": however many others are begun
@@ -204,12 +210,7 @@ func TestPathGoesInMidHandshake(t *testing.T) {
 // leisure.
 func TestRefusalsLost(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-		share, retire := w.keyed()
-		r := w.run(share)
-		s := w.stay(1)
-		time.Sleep(time.Second)
-		retire()
+		r, s, _ := w.outdated()
 		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != serverAddr || !isRefusal(b) })
 		s.replaceLine()
 		const long = 10 * time.Second
@@ -228,12 +229,7 @@ func TestRefusalsLost(t *testing.T) {
 // A ticket that was refused is not the last word: RENEWED brings another.
 func TestRefusedThenRenewed(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
-		share, retire := w.keyed()
-		r := w.run(share)
-		s := w.stay(1)
-		time.Sleep(time.Second)
-		retire()
+		r, s, share := w.outdated()
 		s.replaceLine()
 		time.Sleep(2 * time.Second)
 		s.Client.mu.Lock()

@@ -11,11 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
-
-// elsewhere is an address in another network than all players'.
-var elsewhere = netip.MustParseAddrPort("172.16.5.5:9")
 
 // "As long as a step up is owed, WELCOME has no ticket: the client keeps the one that it
 // has shown, which another server takes." PROTOCOL.md 8.3. The server goes before the
@@ -30,10 +26,10 @@ func TestServerGoesInStepUp(t *testing.T) {
 		r = w.run(share)
 		time.Sleep(2 * time.Second)
 		s.rest()
-		if s.since() > 2*frame || s.Stats().Resumed != 2 || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
-			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
+		if n := s.Stats().Resumed; n != 2 {
+			t.Errorf("resumed %d times", n)
 		}
-		w.missing(s)
+		w.goesOn(s)
 		w.quit(r, s)
 	})
 }
@@ -88,10 +84,7 @@ func TestRefusalOvertaken(t *testing.T) {
 		r = w.run(share)
 		time.Sleep(2 * time.Second)
 		s.rest()
-		if s.since() > 2*frame || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
-			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
-		}
-		w.missing(s)
+		w.goesOn(s)
 		w.quit(r, s)
 	})
 }
@@ -121,17 +114,9 @@ func TestRefusedThenTakenElsewhere(t *testing.T) {
 		r = w.run(func(c *Config) { c.Session.FleetKeys = &other })
 		time.Sleep(refusedPause + time.Second)
 		s.rest()
-		if s.since() > 2*frame || w.match.player(1).Session().Name() != w.match.player(0).Session().Name() {
-			t.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
-		}
-		w.missing(s)
+		w.goesOn(s)
 		w.quit(r, s)
 	})
-}
-
-// isRefusal says whether a datagram is the answer to a ticket that does not do, by its length.
-func isRefusal(b []byte) bool {
-	return b[0] == byte(record.ApplicationData) && len(b) == record.Overhead+18+len(wire.CloseBody{}.AppendTo(nil))
 }
 
 // comeFromElsewhere is a player who has just come back by ticket from another network.

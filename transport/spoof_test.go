@@ -150,13 +150,12 @@ func TestForeignAddress(t *testing.T) {
 		toServer, toClient := w.tap(1)
 		w.echo(a, "a")
 		w.net.Tap(nil)
-		elsewhere := netip.MustParseAddrPort("10.9.9.9:9")
 		for _, d := range *toServer {
 			w.net.Inject(playerAddr(2), serverAddr, d)
-			w.net.Inject(elsewhere, serverAddr, d)
+			w.net.Inject(thief, serverAddr, d)
 		}
 		for _, d := range *toClient {
-			w.net.Inject(elsewhere, playerAddr(1), d)
+			w.net.Inject(thief, playerAddr(1), d)
 			w.net.Inject(serverAddr, playerAddr(2), d)
 		}
 		w.echo(b, "b")

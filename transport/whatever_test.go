@@ -66,9 +66,6 @@ type captured struct {
 	b        []byte
 }
 
-// thief is where the thief is.
-var thief = netip.MustParseAddrPort("10.9.9.9:9")
-
 func (w *world) fated(chance *rand.Rand) *fated {
 	f := &fated{world: w, Rand: chance, fleet: w.fleet(w.T), ports: 3000, dark: make(map[netip.Addr]time.Time), raced: make(map[netip.Addr]time.Time)}
 	w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
