@@ -55,8 +55,9 @@ type Revocation struct {
 // Revoke ends every live session that r concerns with its next datagram, says how
 // many there were, and refuses the tokens that r concerns from now on: of a key or
 // a build as long as this process runs and those that it hands its sessions to, of
-// anything else until the longest-lived token has expired. Memory is bounded by MaxRevocations, and repeating a revocation
-// takes none. The error is ErrRevocation, or ErrRevocationsFull.
+// anything else until the longest-lived token has expired. Memory is bounded by
+// MaxRevocations, and repeating a revocation takes none. The error is ErrRevocation,
+// or ErrRevocationsFull.
 //
 // Revoke is what a feed of a whole fleet calls. It costs a look at every session.
 func (g *Gate) Revoke(r Revocation) (ended int, err error) {
