@@ -59,11 +59,13 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 	if drop == audit.DropNone {
 		drop = c.succeeds(now, claims)
 	}
+	if drop == audit.DropNone {
+		drop = c.gate.adopt(c.gate.wall(now), c.session, claims)
+	}
 	c.again = now.Add(retryAfter).UnixNano()
 	switch {
 	case drop == audit.DropNone:
 		c.current.token = t
-		c.session.adopt(claims)
 		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
 	case passing(drop):

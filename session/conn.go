@@ -160,9 +160,12 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.again }
 
 // Close ends the session from the server's side: kick, shutdown. The reply is
-// the CLOSE to send.
+// the CLOSE to send. Where the session still lives on another connection only this
+// one ends; see Resuming. Where this one has ended before, a reason that ends the
+// session for good ends it all the same, on whatever connection it lives by now.
 func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 	if c.state == closed {
+		c.putOut(reason)
 		return Reply{}, Event{}
 	}
 	reply, ev := c.close(audit.DropState, reason)
@@ -174,6 +177,9 @@ func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 // refused before.
 func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
 	reason := reasons[drop]
+	if out := c.session.out.Load(); drop == audit.DropRevoked && out != 0 {
+		reason = wire.Reason(out)
+	}
 	if p := c.pending; drop == audit.DropExpired && p != nil && p.refused != audit.DropNone {
 		reason = reasons[p.refused]
 	}
@@ -199,6 +205,14 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 		return Reply{}, ev // the session's numbers are another connection's to use
 	}
 	return closeReply(reason, 0), ev
+}
+
+// putOut ends the session for good of a connection that has ended. ReasonLeft, which may be the other end's word about
+// the connection, does not.
+func (c *Conn) putOut(reason wire.Reason) {
+	if final := finality(reason); c.session != nil && final != audit.DropNone && reason != wire.ReasonLeft {
+		c.session.putOut(reason, final)
+	}
 }
 
 // finality is why no ticket of a session is taken that has ended for a reason; DropNone if only its connection has.

@@ -31,6 +31,8 @@ type Gate struct {
 	spent spent
 	// +checklocks:mu
 	revoked revocations
+	// +checklocks:mu
+	absent absent
 }
 
 // NewGate returns a Gate for config, or says what is wrong with it.
@@ -39,7 +41,10 @@ func NewGate(config Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{config: config, sessions: make(map[uint32]*Session), revoked: revocations{most: config.MaxRevocations}}
+	g := &Gate{
+		config: config, sessions: make(map[uint32]*Session),
+		revoked: revocations{most: config.MaxRevocations}, absent: absent{most: config.MaxSessions},
+	}
 	var seed [8]byte
 	g.random(seed[:])
 	g.seed = binary.BigEndian.Uint64(seed[:])
@@ -69,13 +74,6 @@ func (g *Gate) Session(id uint32) (*Session, bool) {
 	return s, ok
 }
 
-// RevokeSubject revokes every live session of a subject of an issuer and says
-// how many there were. Nothing is remembered: the subject may come again with
-// another identity token. See Revoke.
-func (g *Gate) RevokeSubject(issuer, subject string) int {
-	return g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
-}
-
 // resident is the live session of a ticket, nil if it lives nowhere on this server.
 func (g *Gate) resident(t *resume.Ticket) *Session {
 	g.mu.Lock()
@@ -103,15 +101,16 @@ func (g *Gate) named(id uint32, name [16]byte) *Session {
 func (g *Gate) barred(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.memory.turn(now)
-	g.banned.turn(now)
-	if g.revoked.concern(now, claims, claims.Build) {
-		return audit.DropRevoked
+	return g.bars(now, t, claims)
+}
+
+// +checklocks:g.mu
+func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
+	if drop := g.withdrawn(now, claims, claims.Build); drop != audit.DropNone {
+		return drop
 	}
-	for _, m := range []*memory{&g.memory, &g.banned} {
-		if drop := m.look(endKey(t.Name)); drop != audit.DropNone {
-			return drop
-		}
+	if drop := g.ended(now, t.Name); drop != audit.DropNone {
+		return drop
 	}
 	switch {
 	case !g.spent.good(t.Name, t.Epoch):
@@ -122,36 +121,45 @@ func (g *Gate) barred(now time.Time, t *resume.Ticket, claims *token.Claims) aud
 	return audit.DropNone
 }
 
-// readmit lets s in, a session that has lived elsewhere.
-func (g *Gate) readmit(s *Session) audit.Drop {
+// readmit lets s in, a session that lives nowhere on this server, or only on a connection that waits for its first
+// datagram: that one's, nil for none, it takes the place of. What may have happened since barred was asked counts.
+func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.sessions) >= g.config.MaxSessions {
-		return audit.DropFull
+	if drop := g.bars(now, t, claims); drop != audit.DropNone {
+		return drop
 	}
-	if g.named(s.id, s.name) != nil {
+	live := g.named(s.id, s.name)
+	switch {
+	case live != nil && live != waiting:
 		return audit.DropBusy // it has come to life meanwhile: its player asks again
+	case live != nil:
+		delete(g.sessions, live.id)
+	case len(g.sessions) >= g.config.MaxSessions:
+		return audit.DropFull
 	}
 	g.place(s)
 	return audit.DropNone
 }
 
-// spend uses up a ticket.
-func (g *Gate) spend(now time.Time, t *resume.Ticket) audit.Drop {
+// spend uses up a ticket, with which s goes on here; s takes over what the ticket knows of a newer identity token.
+func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.spent.use(now, t.Name, t.Epoch, time.UnixMilli(t.Expires))
-}
-
-func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, s := range g.sessions {
-		if concerned(s) && s.Revoke() {
-			n++
-		}
+	claims := claimsOf(t)
+	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+		return drop
 	}
-	return n
+	if drop := g.ended(now, t.Name); drop != audit.DropNone {
+		return drop
+	}
+	if drop := g.spent.use(now, t.Name, t.Epoch, time.UnixMilli(t.Expires)); drop != audit.DropNone {
+		return drop
+	}
+	if claims.Expires.UnixNano() > s.expires.Load() {
+		s.adopt(claims)
+	}
+	return audit.DropNone
 }
 
 // admit lets in s, a new session: it gets its id and name, unless its token has been used or the server is full.
@@ -161,8 +169,8 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop
 	if len(g.sessions) >= g.config.MaxSessions {
 		return audit.DropFull
 	}
-	if g.revoked.concern(now, claims, s.fingerprint.Build) {
-		return audit.DropRevoked
+	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+		return drop
 	}
 	if drop := g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed); drop != audit.DropNone {
 		return drop
@@ -181,6 +189,10 @@ func (g *Gate) place(s *Session) {
 		g.random(b[:])
 		s.id = binary.BigEndian.Uint32(b[:])
 	}
+	if s.gate == nil {
+		s.gate = g
+	}
+	g.absent.remove(s.name)
 	g.sessions[s.id] = s
 }
 
@@ -188,15 +200,14 @@ func (g *Gate) place(s *Session) {
 func (g *Gate) take(now time.Time, claims *token.Claims, build string) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.revoked.concern(now, claims, build) {
-		return audit.DropRevoked
+	if drop := g.withdrawn(now, claims, build); drop != audit.DropNone {
+		return drop
 	}
 	return g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed)
 }
 
 // forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
-// of a player who has left until the token is past, of one who was put out as long as any ticket may live, since one
-// that came with a later token may be anywhere.
+// of a player who has left until the token is past, of one who was put out as long as bar says.
 func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -204,9 +215,12 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 		delete(g.sessions, s.id)
 	}
 	switch {
+	case s.Revoked(): // which putOut has seen to
+	case why == audit.DropNone && g.config.FleetKeys.Enabled():
+		g.absent.add(s)
 	case why == audit.DropNone:
 	case putOut:
-		g.banned.keep(endKey(s.name), s.Expires().Add(token.LongestLife), why)
+		g.bar(s.name, s.Expires(), why)
 	default:
 		g.memory.keep(endKey(s.name), s.Expires(), why)
 	}

@@ -70,7 +70,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 		drop = c.settle(now)
 	}
 	if e == c.next {
-		c.session.adopt(c.renewal())
+		drop = c.gate.adopt(c.gate.wall(now), c.session, c.renewal())
 		c.promote(now)
 	}
 	return drop
@@ -110,7 +110,7 @@ func (c *Conn) badTag(drop audit.Drop) (Reply, Event) {
 }
 
 func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
-	c.session.Revoke()
+	c.session.putOut(reasons[drop], audit.DropRevoked)
 	return c.expire(drop)
 }
 

@@ -81,13 +81,16 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		ev.Part = part
 		return reply, ev
 	}
-	if waiting != nil {
-		c.gate.forget(waiting.session, audit.DropNone, false)
-		waiting.vanish()
-	}
 	if former == nil {
-		if drop := c.gate.readmit(s); drop != audit.DropNone {
+		var before *Session
+		if waiting != nil {
+			before = waiting.session
+		}
+		if drop := c.gate.readmit(c.gate.wall(now), t, p.claims, s, before); drop != audit.DropNone {
 			return c.refuse(drop)
+		}
+		if waiting != nil {
+			waiting.vanish()
 		}
 	}
 	c.session = s
@@ -121,7 +124,7 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 	}
 	s := &c.own
 	s.init(c.pending.claims, c.pending.hello.fingerprint)
-	s.id, s.name = t.Session, t.Name
+	s.gate, s.id, s.name = c.gate, t.Session, t.Name
 	return s, audit.DropNone
 }
 
@@ -179,15 +182,12 @@ func (c *Conn) settle(now time.Time) audit.Drop {
 	if f := r.former; f != nil && f.state != live {
 		r.why = f.why // it has ended meanwhile
 	} else {
-		r.why = c.gate.spend(c.gate.wall(now), r.ticket)
+		r.why = c.gate.spend(c.gate.wall(now), r.ticket, c.session)
 	}
 	if r.why != audit.DropNone {
 		return r.why
 	}
 	c.resuming = nil
-	if claims := claimsOf(r.ticket); claims.Expires.UnixNano() > c.session.expires.Load() {
-		c.session.adopt(claims)
-	}
 	c.session.hint.Store(c.hint)
 	if r.former != nil {
 		c.inherit(r.former)

@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // ErrRevocationsFull means that MaxRevocations are remembered already and none of
@@ -52,8 +54,9 @@ type Revocation struct {
 	Time time.Time
 }
 
-// Revoke ends every live session that r concerns with its next datagram, says how
-// many there were, and refuses the tokens that r concerns from now on: of a key or
+// Revoke ends every session that r concerns with its next datagram, says how many
+// there were, and refuses the tokens that r concerns, and the tickets that stand for
+// them, from now on: of a key or
 // a build as long as this process runs and those that it hands its sessions to, of
 // anything else until the longest-lived token has expired. Memory is bounded by
 // MaxRevocations, and repeating a revocation takes none. The error is ErrRevocation,
@@ -64,20 +67,71 @@ func (g *Gate) Revoke(r Revocation) (ended int, err error) {
 	if r.Kind < RevokeSubject || r.Kind > RevokeBuild || r.Value == "" || r.Issuer == "" != (r.Kind == RevokeBuild) {
 		return 0, ErrRevocation
 	}
+	until := int64(never) // of the issue of tokens, Unix ms: what is live now has been issued
 	if r.Time.IsZero() {
 		r.Time = time.Now()
+	} else if r.Kind == RevokeSubject {
+		until = r.Time.UnixMilli()
 	}
 	g.mu.Lock()
-	err = g.revoked.add(&r) // first, so that nobody slips in between
-	g.mu.Unlock()
-	return g.revokeLive(r.concerns), err
+	defer g.mu.Unlock()
+	err = g.revoked.add(&r)
+	ended = g.revokeLive(func(s *Session) bool { return r.concerns(s) && s.names.Load().issued <= until })
+	if r.Kind == RevokeSubject {
+		ended += g.revokeAbsent(playerKey(r.Issuer, r.Value), until)
+	}
+	return ended, err
 }
 
-// RevokeSession ends a live session with its next datagram; false if there is
-// none of this id, or it is revoked already.
+// RevokeSubject revokes every session of a subject of an issuer that lives here, or
+// whose connection has ended a while ago and that may yet be resumed, and says how
+// many there were. The subject may come again with another identity token. See
+// Revoke.
+func (g *Gate) RevokeSubject(issuer, subject string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
+	return n + g.revokeAbsent(playerKey(issuer, subject), never)
+}
+
+// RevokeSession ends a session with its next datagram; false if there is none of
+// this id, neither live nor one that may yet be resumed, or it is revoked already.
 func (g *Gate) RevokeSession(id uint32) bool {
-	s, ok := g.Session(id)
-	return ok && s.Revoke()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.sessions[id]; s != nil {
+		return g.putOut(s, wire.ReasonRevoked, audit.DropRevoked)
+	}
+	for name, e := range g.absent.sessions {
+		if e.id == id {
+			g.bar(name, time.Unix(0, e.expires), audit.DropRevoked)
+			return true
+		}
+	}
+	return false
+}
+
+// +checklocks:g.mu
+func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
+	for _, s := range g.sessions {
+		if concerned(s) && g.putOut(s, wire.ReasonRevoked, audit.DropRevoked) {
+			n++
+		}
+	}
+	return n
+}
+
+// revokeAbsent revokes a player's sessions that are not here and whose token was issued by then (Unix ms).
+//
+// +checklocks:g.mu
+func (g *Gate) revokeAbsent(player [16]byte, until int64) (n int) {
+	for name, e := range g.absent.sessions {
+		if e.player == player && e.issued <= until {
+			g.bar(name, time.Unix(0, e.expires), audit.DropRevoked)
+			n++
+		}
+	}
+	return n
 }
 
 // concerns says whether a live session falls under r.

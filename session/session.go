@@ -7,18 +7,21 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // Session is one player's stay in one match. Its methods are safe for
 // concurrent use, and stay valid after the session has ended.
 type Session struct {
-	// revoked is the one word that anybody may set and every datagram reads.
-	revoked atomic.Bool
-	expires atomic.Int64          // Unix ns, the leeway not included
+	// out is the one word that anybody may set and every datagram reads: the wire.Reason for which the session has been put
+	// out, 0 if it has not. Only Gate.putOut sets it.
+	out     atomic.Uint32
 	hint    atomic.Uint32         // of the connection that it lives on
+	expires atomic.Int64          // Unix ns, the leeway not included
 	names   atomic.Pointer[names] // of the newest identity token
 
 	// Constant once the session has begun.
+	gate            *Gate
 	id              uint32
 	name            [16]byte
 	issuer, subject string
@@ -90,16 +93,28 @@ func (s *Session) TokenID() string { return s.names.Load().token }
 func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
 
 // Revoke makes the session's next datagram the last: it is dropped, and the
-// player is told once. It reports whether the session was not revoked before.
-func (s *Session) Revoke() bool { return s.revoked.CompareAndSwap(false, true) }
+// player is told once. The session's tickets are refused from now on, even if it
+// has ended meanwhile or lives on another connection to this server. Revoke reports
+// whether the session was not revoked before.
+func (s *Session) Revoke() bool { return s.putOut(wire.ReasonRevoked, audit.DropRevoked) }
 
-// Revoked says whether Revoke has been called.
-func (s *Session) Revoked() bool { return s.revoked.Load() }
+// putOut is Revoke with the reason that the player is told, and what its tickets are refused for.
+func (s *Session) putOut(reason wire.Reason, why audit.Drop) bool {
+	g := s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.putOut(s, reason, why)
+}
+
+// Revoked reports whether the session has been revoked or put out otherwise. Of a
+// session that has been resumed on another connection since, the *Session of that
+// connection knows.
+func (s *Session) Revoked() bool { return s.out.Load() != 0 }
 
 // dead is step 5 of the receive list: whether the session is past its life,
 // and why.
 func (s *Session) dead(now time.Time, leeway time.Duration) audit.Drop {
-	if s.revoked.Load() {
+	if s.out.Load() != 0 {
 		return audit.DropRevoked
 	}
 	if now.UnixNano() >= s.expires.Load()+int64(leeway) {

@@ -107,11 +107,15 @@ func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
 func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+		return drop
+	}
+	if drop := g.ended(now, s.name); drop != audit.DropNone {
+		return drop // since the session was written down
+	}
 	switch {
 	case len(g.sessions) >= g.config.MaxSessions:
 		return audit.DropFull
-	case g.revoked.concern(now, claims, s.fingerprint.Build):
-		return audit.DropRevoked
 	case g.sessions[s.id] != nil:
 		return audit.DropSession
 	}

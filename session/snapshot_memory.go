@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/token"
 )
 
 // What a snapshot's memory is about, PROTOCOL.md 8.4.
@@ -26,11 +25,6 @@ var savedWhy = map[uint8]audit.Drop{
 func (g *Gate) Save(w *resume.Writer) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, s := range g.sessions {
-		if s.Revoked() { // and has not been told yet
-			g.banned.keep(endKey(s.name), s.Expires().Add(token.LongestLife), audit.DropRevoked)
-		}
-	}
 	for _, about := range []struct {
 		memory              *memory
 		used, left, revoked uint8
