@@ -93,7 +93,7 @@ func (b *Bridge) listen() error {
 		}
 	}
 	stay := b.config.Session
-	stay.Authorize = b.authorize
+	stay.Authorize = b.admission
 	b.server, err = transport.Listen(b.config.Address, transport.Config{
 		Certificate: cert, Verifier: verifier, Session: stay, Conn: b.config.Conn, Audit: b.config.Audit,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // The words of a token's scope: the match, and the Nakama session of the socket that the player has, if there is one.
@@ -131,19 +134,33 @@ func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, erro
 	return account, nil
 }
 
-// authorize says whether a token opens a session here: for a match that runs here, and for a player who has not been
-// revoked since it was minted. It runs where the connection lives.
-func (b *Bridge) authorize(claims *token.Claims, asked string) (err error) {
+// admission is session.Config.Authorize: authorize, and what the player is told. Where the game's own has failed the
+// player is asked to come again: a session that lives goes on.
+func (b *Bridge) admission(a *session.Admission) error {
+	switch err := b.authorize(a); {
+	case errors.Is(err, errDenied):
+		return session.Refusal(wire.ReasonRevoked)
+	case errors.Is(err, errInternal):
+		return session.Refusal(wire.ReasonBusy)
+	default:
+		return err
+	}
+}
+
+// authorize says whether a token opens a session here, or has one go on: for a match that runs here, and for a player who
+// has not been revoked since it was minted. Seats are the match's to give, to a session once: one that is renewed, or
+// resumed where it lives, keeps its own. It runs where the connection lives.
+func (b *Bridge) authorize(a *session.Admission) (err error) {
 	defer b.guard("Authorize", &err)
-	id, _ := scopeWords(claims.Scope)
-	if asked != "" && asked != matchWord+id || b.match(id) == nil {
+	id, _ := scopeWords(a.Claims.Scope)
+	if a.Scope != "" && a.Scope != matchWord+id || b.match(id) == nil {
 		return errNoMatch
 	}
-	if b.revokedSince(claims.Subject, claims.IssuedAt) {
+	if b.revokedSince(a.Claims.Subject, a.Claims.IssuedAt) {
 		return errDenied
 	}
 	if also := b.config.Session.Authorize; also != nil {
-		return also(claims, asked)
+		return also(a)
 	}
 	return nil
 }

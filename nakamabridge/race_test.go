@@ -19,7 +19,7 @@ func TestRevokeWhileJoining(t *testing.T) {
 	t.Parallel()
 	var w *world
 	var ben *login
-	revoke := func(*token.Claims, string) error {
+	revoke := func(*session.Admission) error {
 		w.bridge.Revoke(ben.userID)
 		return nil
 	}
@@ -62,7 +62,7 @@ func TestMatchStops(t *testing.T) {
 func TestMatchStopsWhileJoining(t *testing.T) {
 	t.Parallel()
 	var w *world
-	stop := func(*token.Claims, string) error {
+	stop := func(*session.Admission) error {
 		w.stage.match.(*match).inbox.close()
 		return nil
 	}
@@ -82,7 +82,7 @@ func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	refuse := false
 	w := newWorld(t, nil, func(c *Config) {
-		c.Session.Authorize = func(*token.Claims, string) error {
+		c.Session.Authorize = func(*session.Admission) error {
 			if refuse {
 				return errNone
 			}
@@ -94,15 +94,23 @@ func TestAuthorize(t *testing.T) {
 		"": true, matchWord + w.stage.id: true,
 		w.stage.id: false, matchWord: false, matchWord + "other": false, claims.Scope: false,
 	} {
-		if err := w.bridge.authorize(claims, asked); (err == nil) != ok {
+		if err := w.bridge.authorize(&session.Admission{Claims: claims, Scope: asked}); (err == nil) != ok {
 			t.Errorf("scope asked %q: %v", asked, err)
 		}
 	}
-	if refuse = true; w.bridge.authorize(claims, "") == nil {
+	bare := &session.Admission{Claims: claims}
+	if refuse = true; w.bridge.authorize(bare) == nil {
 		t.Error("Config.Session.Authorize has not been asked")
 	}
-	w.bridge.config.Session.Authorize = func(*token.Claims, string) error { panic("secret") }
-	code(t, w.bridge.authorize(claims, ""), 13) // it would end Nakama
+	w.bridge.config.Session.Authorize = func(*session.Admission) error { panic("secret") }
+	code(t, w.bridge.authorize(bare), 13) // it would end Nakama
+	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonBusy) {
+		t.Errorf("the player is told %v", err)
+	}
+	w.bridge.revoked.put("user", time.Now())
+	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonRevoked) {
+		t.Errorf("the player who was revoked is told %v", err)
+	}
 }
 
 // Of two UDP sessions that wait for one socket, the newer gets its seat.

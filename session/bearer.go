@@ -63,6 +63,9 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 		drop = c.gate.adopt(c.gate.wall(now), c.session, claims)
 	}
 	c.again = now.Add(retryAfter).UnixNano()
+	if c.session.Revoked() {
+		return c.expire(audit.DropRevoked)
+	}
 	switch {
 	case drop == audit.DropNone:
 		c.current.token = t

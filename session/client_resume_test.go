@@ -10,7 +10,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -191,8 +190,8 @@ func TestResumeBearer(t *testing.T) {
 // Config.Authorize may let a player in who asks for another scope than the token names: whom it has let in it lets in
 // again by ticket.
 func TestResumeScopeAskedFor(t *testing.T) {
-	agrees := func(_ *token.Claims, scope string) error {
-		if scope != "lobby" {
+	agrees := func(a *Admission) error {
+		if a.Scope != "lobby" {
 			return errors.New("no such match")
 		}
 		return nil

@@ -20,12 +20,14 @@ type Config struct {
 	// refused. Empty means that the token's own scope decides.
 	Scope string
 
-	// Authorize, when set, replaces the comparison of scopes: it is given the
-	// verified claims and the scope that the client asked for. It runs where
-	// the connection lives, so it must not block. It is asked again when a session
-	// comes from elsewhere by its ticket, which knows of the claims issuer, subject,
-	// ids, scope, times of issue and expiry, platform and build, and nothing else.
-	Authorize func(claims *token.Claims, scope string) error
+	// Authorize, when set, replaces the comparison of scopes: it is asked whenever a
+	// session is opened, renewed, or resumed by a ticket, and learns which of these.
+	// An error refuses; a Refusal says what the player is told, which is
+	// wire.ReasonScope otherwise. A session that lives here ends at once with that
+	// reason, unless it means "not now". Authorize runs where the connection lives,
+	// on several goroutines at a time, so it must not block; it may call the Gate
+	// and its Sessions.
+	Authorize func(*Admission) error
 
 	// MaxSessions is how many sessions may be live at once; zero means
 	// DefaultMaxSessions, negative means none.

@@ -13,7 +13,8 @@ import (
 // bar, and every way of bringing one to life asks ended first, under the same lock.
 
 // putOut ends a session with its next datagram, wherever it lives on this server, and refuses its tickets from now on. The
-// player is told reason; why is what the tickets are refused for. It reports whether the session had not been put out before.
+// player is told reason; why is what the tickets are refused for, DropNone if they stay good. It reports whether the
+// session had not been put out before.
 //
 // +checklocks:g.mu
 func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
@@ -26,7 +27,9 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 			expires = e
 		}
 	}
-	g.bar(s.name, expires, why)
+	if why != audit.DropNone {
+		g.bar(s.name, expires, why)
+	}
 	return first
 }
 

@@ -215,10 +215,11 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 		delete(g.sessions, s.id)
 	}
 	switch {
-	case s.Revoked(): // which putOut has seen to
-	case why == audit.DropNone && g.config.FleetKeys.Enabled():
-		g.absent.add(s)
+	case g.banned.look(endKey(s.name)) != audit.DropNone: // putOut has seen to it
 	case why == audit.DropNone:
+		if g.config.FleetKeys.Enabled() {
+			g.absent.add(s)
+		}
 	case putOut:
 		g.bar(s.name, s.Expires(), why)
 	default:

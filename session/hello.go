@@ -131,8 +131,8 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 		ev.Part = part
 		return reply, ev
 	}
-	if !c.authorized(claims, p.hello.scope) {
-		return c.refuse(audit.DropScope)
+	if drop, reason := c.authorized(&Admission{Why: Opening, Claims: claims, Scope: p.hello.scope}); drop != audit.DropNone {
+		return c.refuseFor(drop, reason)
 	}
 	s := &c.own
 	s.init(claims, p.hello.fingerprint)
@@ -185,22 +185,13 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 	return true
 }
 
-// authorized says whether the claims let the player into the match asked for.
-func (c *Conn) authorized(claims *token.Claims, asked string) bool {
-	config := &c.gate.config
-	switch {
-	case config.Authorize != nil:
-		return config.Authorize(claims, asked) == nil
-	case config.Scope != "" && claims.Scope != config.Scope:
-		return false
-	}
-	return asked == "" || asked == claims.Scope
-}
-
 // refuse answers a HELLO with CLOSE, and every copy of it with the same.
-func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
+func (c *Conn) refuse(drop audit.Drop) (Reply, Event) { return c.refuseFor(drop, reasons[drop]) }
+
+// refuseFor is refuse with a reason of its own for the player.
+func (c *Conn) refuseFor(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	digest, claims := c.pending.digest, c.pending.claims
-	reply, ev := c.close(drop, reasons[drop])
+	reply, ev := c.close(drop, reason)
 	if passing(drop) {
 		ev.RetryAfter = retryAfter
 		reply = closeReply(ev.Reason, retryAfter)

@@ -45,7 +45,7 @@ var refusals = []refusal{
 	{name: "scope of the server", drop: audit.DropScope, reason: wire.ReasonScope, gate: Config{Scope: "match-8"}},
 	{name: "scope asked for", drop: audit.DropScope, reason: wire.ReasonScope, client: ClientConfig{Scope: "match-8"}},
 	{name: "not authorized", drop: audit.DropScope, reason: wire.ReasonScope, gate: Config{
-		Authorize: func(*token.Claims, string) error { return errors.New("banned") },
+		Authorize: func(*Admission) error { return errors.New("banned") },
 	}},
 	{name: "platform", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, claims: func(c *token.Claims) { c.Platform = "ios" }},
 	{name: "build", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, claims: func(c *token.Claims) { c.Build = "1.4.3" }},

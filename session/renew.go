@@ -45,6 +45,9 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	}
 	bearer := p.token
 	p.token = nil
+	if c.session.Revoked() {
+		return c.expire(audit.DropRevoked)
+	}
 	if drop != audit.DropNone {
 		c.again = now.Add(retryAfter).UnixNano()
 		if p.refused = drop; passing(drop) {
@@ -81,6 +84,9 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	}
 	if action, _ := c.agrees(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
 		return audit.DropFingerprint
+	}
+	if drop := c.reauthorized(claims); drop != audit.DropNone {
+		return drop
 	}
 	return c.gate.take(c.gate.wall(now), claims, s.fingerprint.Build)
 }

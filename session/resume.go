@@ -68,12 +68,23 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
-	if former == nil && !c.authorized(p.claims, p.hello.scope) {
-		return c.refuse(audit.DropScope)
-	}
 	s, drop := c.reopen(now, t, former)
 	if drop != audit.DropNone {
 		return c.refuse(drop)
+	}
+	ask := Admission{Why: ResumingElsewhere, Claims: p.claims, Scope: p.hello.scope, Session: s}
+	if former != nil {
+		ask.Why = Resuming
+	}
+	if drop, reason := c.authorized(&ask); drop != audit.DropNone {
+		switch {
+		case passing(drop):
+		case former != nil:
+			s.putOut(reason, finality(reason))
+		case waiting != nil:
+			waiting.session.putOut(reason, audit.DropNone) // its ticket may be shown where it is let in
+		}
+		return c.refuseFor(drop, reason)
 	}
 	action, part := c.strays(t.Network, s)
 	if action == policy.ActionRequire {

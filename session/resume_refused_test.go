@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -113,8 +112,11 @@ var unresumablesHere = []unresumed{
 	{name: "left", over: true, before: func(d *dialogue) { d.toServer(d.say(wire.KindClose, closeBody)) }},
 	{name: "kicked", over: true, before: func(d *dialogue) { d.server.Close(wire.ReasonKicked) }},
 	{name: "used", before: func(d *dialogue) { *d = *d.moves() }},
-	{name: "not authorized, where it lives", good: true, before: func(d *dialogue) {
-		d.gate.config.Authorize = func(*token.Claims, string) error { return errors.New("not asked") }
+	{name: "not authorized, where it lives", drop: audit.DropScope, reason: wire.ReasonScope, over: true, before: func(d *dialogue) {
+		d.gate.config.Authorize = func(*Admission) error { return errors.New("banned") }
+	}},
+	{name: "not authorized for the moment, where it lives", drop: audit.DropBusy, reason: wire.ReasonBusy, stuck: true, before: func(d *dialogue) {
+		d.gate.config.Authorize = func(*Admission) error { return Refusal(wire.ReasonBusy) }
 	}},
 	{name: "full, where it lives", good: true, before: func(d *dialogue) { d.gate.config.MaxSessions = 1 }},
 }
@@ -124,11 +126,12 @@ var unresumablesElsewhere = []unresumed{
 	{name: "match not hosted", drop: audit.DropScope, reason: wire.ReasonScope, gate: Config{Scope: "match-8"}},
 	{name: "match hosted", good: true, gate: Config{Scope: "match-7"}},
 	{name: "not authorized", drop: audit.DropScope, reason: wire.ReasonScope, gate: Config{
-		Authorize: func(*token.Claims, string) error { return errors.New("banned") },
+		Authorize: func(*Admission) error { return errors.New("banned") },
 	}},
 	{name: "authorized by what the ticket knows of the token", good: true, gate: Config{
-		Authorize: func(c *token.Claims, scope string) error {
-			if c.Issuer != "issuer" || c.Subject != "player" || c.ID != "id of identity" || c.SignIn != "sign-in" || c.KeyID != "key" ||
+		Authorize: func(a *Admission) error {
+			c, scope := a.Claims, a.Scope
+			if a.Why != ResumingElsewhere || c.Issuer != "issuer" || c.Subject != "player" || c.ID != "id of identity" || c.SignIn != "sign-in" || c.KeyID != "key" ||
 				c.Scope != "match-7" || scope != "" || !c.IssuedAt.Equal(begin) || !c.Expires.Equal(begin.Add(tokenLife)) {
 				return errors.New("another token")
 			}
@@ -193,7 +196,7 @@ func (c *unresumed) test(t *testing.T, here bool) {
 	if c.over {
 		return
 	}
-	d.talks() // "For the session nothing has changed then."
+	d.talks() // "For the session nothing has changed then"
 	if !c.stuck {
 		d.moves().talks()
 	}

@@ -88,10 +88,10 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 		return
 	}
 	decision := audit.Close
-	switch ev.Reason {
-	case wire.ReasonRevoked, wire.ReasonFingerprint, wire.ReasonRate:
+	switch {
+	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonFingerprint, ev.Reason == wire.ReasonRate:
 		decision = audit.Revoke
-	case wire.ReasonReplaced:
+	case ev.Reason == wire.ReasonReplaced:
 		decision = audit.Replace
 	}
 	s.record(now, a, decision, ev)

@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 		{"scope of server", func(_ *world, c *Config) { c.Session.Scope = "another" }, nil, wire.ReasonScope, audit.DropScope, false},
 		{"scope of client", nil, func(_ *world, c *ClientConfig) { c.Session.Scope = "another" }, wire.ReasonScope, audit.DropScope, false},
 		{"authorize", func(_ *world, c *Config) {
-			c.Session.Authorize = func(*token.Claims, string) error { return errors.New("no") }
+			c.Session.Authorize = func(*session.Admission) error { return errors.New("no") }
 		}, nil, wire.ReasonScope, audit.DropScope, false},
 		{"used", nil, func(w *world, c *ClientConfig) {
 			raw, _ := c.Token(w.Context())

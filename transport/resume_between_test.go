@@ -110,7 +110,7 @@ func TestAuthorizeAsksTheServer(t *testing.T) {
 		fleet, server, asked := w.fleet(t), atomic.Pointer[Server]{}, atomic.Int64{}
 		curious := func(c *Config) {
 			c.Snapshot = ""
-			c.Session.Authorize = func(*token.Claims, string) error {
+			c.Session.Authorize = func(*session.Admission) error {
 				asked.Add(1)
 				if s := server.Load(); s != nil {
 					s.Stats()

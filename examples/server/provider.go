@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -45,7 +46,7 @@ func userPool(f *flags) ([]token.Profile, provider, error) {
 }
 
 // anyScope admits whoever is signed in, to the one match there is: a user pool's tokens name none.
-func anyScope(*token.Claims, string) error { return nil }
+func anyScope(*session.Admission) error { return nil }
 
 // hydrate fetches the keys, so that no player waits for them. A provider that is down keeps nobody from starting: it is
 // asked again, and until then its players are told to come again.

@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/examples/internal/arena"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -30,7 +30,7 @@ type Config struct {
 	Audit       audit.Sink // nil means none
 
 	// Authorize says whom to admit, as that of session.Config does; nil means players with a token for their match.
-	Authorize func(claims *token.Claims, scope string) error
+	Authorize func(*session.Admission) error
 
 	// Events is how many decisions are kept for the status page; zero means DefaultEvents.
 	Events int

@@ -106,11 +106,11 @@ type match struct {
 func serve(t *testing.T, verifier *token.Verifier, judged chan<- *token.Claims) *match {
 	t.Helper()
 	m := &match{authority: testkit.NewAuthority(t)}
-	authorize := func(c *token.Claims, scope string) error {
-		if scope != "match:42" {
+	authorize := func(a *session.Admission) error {
+		if a.Why == session.Opening && a.Scope != "match:42" {
 			return errors.New("no such match")
 		}
-		judged <- c
+		judged <- a.Claims
 		return nil
 	}
 	var err error
