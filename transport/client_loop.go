@@ -14,6 +14,7 @@ import (
 // what is due.
 func (c *Client) receive() {
 	b := make([]byte, bufferLen)
+	var failed failures
 	for {
 		socket := c.socket.Load()
 		n, from, err := socket.read(b)
@@ -34,8 +35,11 @@ func (c *Client) receive() {
 		if over {
 			return
 		}
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
-			time.Sleep(time.Millisecond) // an ICMP message: it says nothing that can be believed
+		switch {
+		case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
+			failed.end()
+		case !errors.Is(err, net.ErrClosed):
+			failed.pause() // it says nothing that can be believed
 		}
 	}
 }

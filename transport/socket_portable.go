@@ -16,6 +16,7 @@ type portable struct {
 	ready chan struct{}
 	batch []packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
+	ended atomic.Bool    // close has begun
 	drops atomic.Uint64
 
 	mu sync.Mutex
@@ -32,25 +33,26 @@ func newPortable(conn net.PacketConn) *portable {
 	return s
 }
 
-// read runs until the socket is closed. Any other error, such as an ICMP
-// message that some systems report here, says nothing about the next datagram.
+// read runs until the socket is closed. Sockets of another make say so in words of their
+// own, such as io.EOF: once close has begun, any error ends the reader. Until then an
+// error says nothing about the next datagram.
 func (s *portable) read() {
 	defer s.wg.Done()
+	var failed failures
 	spare := packet{buf: make([]byte, 0, bufferLen)}
-	for pause := time.Duration(0); ; {
+	for {
 		n, addr, err := s.conn.read(spare.buf[:bufferLen])
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case err == nil:
+			failed.end()
+			spare.addr, spare.buf = addr, spare.buf[:n]
+			spare = s.enqueue(spare)
+			s.wake()
+		case s.ended.Load() || errors.Is(err, net.ErrClosed):
 			return
+		default:
+			failed.pause()
 		}
-		if err != nil {
-			pause = min(pause+time.Millisecond, 100*time.Millisecond)
-			time.Sleep(pause)
-			continue
-		}
-		pause = 0
-		spare.addr, spare.buf = addr, spare.buf[:n]
-		spare = s.enqueue(spare)
-		s.wake()
 	}
 }
 
@@ -112,6 +114,7 @@ func (s *portable) localAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr
 func (s *portable) stats() SocketStats { return SocketStats{Shards: 1, Overflow: s.drops.Load()} }
 
 func (s *portable) close() error {
+	s.ended.Store(true)
 	err := s.conn.Close()
 	s.wg.Wait()
 	s.wake()
