@@ -55,20 +55,37 @@ func (s *native) sendBatch(packets []packet) {
 		switch {
 		case errno == 0:
 		case errno == unix.EAGAIN && s.drain():
-		case errno == unix.EIO && s.out.gso: // a device that cannot segment
-			s.out.gso = false
-			s.sendEach(packets)
-			return
-		default:
-			sent++ // this message is lost, the next is not to blame
+		default: // the next message is not to blame
+			s.refused(packets, sent, errno)
+			sent++
 		}
 	}
 }
 
-// sendEach sends packets one by one.
-func (s *native) sendEach(packets []packet) {
-	for _, p := range packets {
-		s.sendOne(p)
+// refused is called for a message that the kernel has not taken. Several datagrams that
+// it has not taken as one are sent one by one, when it may be the segmentation that it
+// refuses: EMSGSIZE, before Linux 6.14 EINVAL, where the way takes a datagram only in
+// fragments, which says nothing about other players; and EIO from a device that cannot
+// segment for anybody. Anything else is lost.
+func (s *native) refused(packets []packet, message int, errno unix.Errno) {
+	switch errno {
+	case unix.EIO:
+		s.out.gso = false
+	case unix.EMSGSIZE, unix.EINVAL:
+	default:
+		return
+	}
+	first, n := 0, int(s.out.headers[message].hdr.Iovlen)
+	for i := range message {
+		first += int(s.out.headers[i].hdr.Iovlen)
+	}
+	if n == 1 {
+		return
+	}
+	for _, p := range packets[first : first+n] {
+		if s.write(p) == unix.EAGAIN && s.drain() {
+			s.write(p)
+		}
 	}
 }
 
@@ -126,9 +143,12 @@ func run(packets []packet) int {
 }
 
 // sendOne uses nothing that belongs to the outbox.
-func (s *native) sendOne(p packet) {
+func (s *native) sendOne(p packet) { s.write(p) }
+
+func (s *native) write(p packet) unix.Errno {
 	var name address
 	n := name.put(s.family, p.addr)
-	_, _, _ = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p.buf[0])), uintptr(len(p.buf)),
+	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p.buf[0])), uintptr(len(p.buf)),
 		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), uintptr(n))
+	return errno
 }

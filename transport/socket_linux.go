@@ -98,7 +98,7 @@ func (s *native) bind(addr netip.AddrPort, share bool) (err error) {
 	return nil
 }
 
-// tune sets what makes the socket faster; a kernel that refuses is slower.
+// tune sets what makes the socket faster or safer; a kernel that refuses is neither.
 func (s *native) tune(addr netip.AddrPort) {
 	if s.family == unix.AF_INET6 && (!addr.Addr().IsValid() || addr.Addr().IsUnspecified()) {
 		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
@@ -113,6 +113,10 @@ func (s *native) tune(addr netip.AddrPort) {
 	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	_, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	s.out.gso = err == nil
+	// An ICMP message by which a router asks for smaller datagrams is easily forged: IPv4
+	// is sent without DF, and fragmented by us only where our own device asks for it.
+	// Over IPv6 no router may ask for less than 1,280 bytes, which maxDatagram fits into.
+	_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT)
 }
 
 func (s *native) sockaddr(addr netip.AddrPort) unix.Sockaddr {

@@ -1,0 +1,129 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// manifold is a match that answers an input with as many payloads of 1,100 bytes as the
+// input's first byte says, in one flush.
+func (w *world) manifold(configure ...func(*Config)) *native {
+	s := w.listen(configure...)
+	h := Handler{Receive: func(p *Player, b []byte) {
+		for range b[0] {
+			_ = p.Send(make([]byte, 1100))
+		}
+	}}
+	w.serving.Go(func() {
+		for ; w.served == nil; time.Sleep(time.Second / 60) {
+			_, w.served = s.Poll(h)
+			s.Flush()
+		}
+	})
+	return s.first().socket.(*native)
+}
+
+// arrived asks for n payloads 20 times, and says how many of them come.
+func (w *world) arrived(c *Client, n byte) (got int) {
+	w.Helper()
+	for range 20 {
+		if err := c.Send([]byte{n}); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second / 50)
+	}
+	for b := make([]byte, 1200); ; got++ {
+		ctx, cancel := context.WithTimeout(w.Context(), 200*time.Millisecond)
+		_, err := c.Receive(ctx, b)
+		cancel()
+		if err != nil {
+			return got
+		}
+	}
+}
+
+func (w *world) allArrive(s *native, c *Client) {
+	w.Helper()
+	for _, n := range []byte{1, 2, 3, 4} {
+		if got, want := w.arrived(c, n), 20*int(n); got != want {
+			w.Errorf("of %d payloads in each flush %d of %d have arrived", n, got, want)
+		}
+	}
+	o := &w.server.first().out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !s.out.gso {
+		w.Error("one player's path has ended segmentation for all")
+	}
+}
+
+// Where the way to a player takes a full datagram only in fragments, several in one flush
+// arrive as one does, and other players' still go out as one message.
+func TestSmallPath(t *testing.T) {
+	alone(t, func(n *ownNet) {
+		n.ip("link set lo mtu 1150")
+		loopback(t, func(w *world) {
+			s := w.manifold()
+			w.allArrive(s, w.dial(1))
+		})
+	})
+}
+
+// A forged ICMP message changes nothing for anybody: its sender knows the server's port
+// and the player's address, and is not on the path.
+func TestForgedPathMTU(t *testing.T) {
+	alone(t, func(n *ownNet) {
+		n.neighbour()
+		n.address("10.99.0.1/24", "10.99.0.2/24")
+		n.address("10.99.0.9/24", "10.99.0.3/24")
+		loopback(t, func(w *world) {
+			w.address = "10.99.0.1:0"
+			s := w.manifold()
+			var c *Client
+			n.there(func() (err error) {
+				c, err = w.try(1)
+				return err
+			})
+			n.there(func() error { return forgePathMTU(w.server.Addr(), netip.MustParseAddr("10.99.0.2"), 600) })
+			w.allArrive(s, c)
+		})
+	})
+}
+
+// forgePathMTU tells the server that what it sends to player must be smaller.
+func forgePathMTU(server netip.AddrPort, player netip.Addr, mtu uint16) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	b := []byte{3, 4, 0, 0, 0, 0, byte(mtu >> 8), byte(mtu)} // fragmentation needed
+	from, to := server.Addr().As4(), player.As4()
+	udp := binary.BigEndian.AppendUint16(nil, server.Port())
+	udp = append(udp, 0, 9, 4, 188, 0, 0)
+	b = append(b, 0x45, 0, 4, 208, 0, 1, 0x40, 0, 64, unix.IPPROTO_UDP, 0, 0)
+	b = slices.Concat(b, from[:], to[:], udp)
+	binary.BigEndian.PutUint16(b[18:], checksum(b[8:28]))
+	binary.BigEndian.PutUint16(b[2:], checksum(b))
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 99, 0, 3}}); err != nil {
+		return err
+	}
+	return unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: from})
+}
+
+func checksum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) > 1; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
