@@ -62,8 +62,8 @@ type FingerprintConfig struct {
 	// as for NetworkPrefix.
 	IPv4Bits, IPv6Bits int
 
-	// StepUpTime is how long a player has to show a fresh identity token; zero means DefaultStepUpTime. It stands still
-	// during the player's first silence of two seconds and more (PROTOCOL.md 4.9).
+	// StepUpTime is how long a player has to show a fresh identity token; zero means DefaultStepUpTime. It runs only while
+	// the player could show one and does not (PROTOCOL.md 4.9).
 	StepUpTime time.Duration
 }
 

@@ -153,7 +153,9 @@ func (c *Client) closed(body []byte) (Reply, Event) {
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
-	c.state = closed
-	c.end()
+	if m.Reason != wire.ReasonFingerprint || !c.Resumable() { // else the session may go on from the network it is bound to
+		c.state = closed
+		c.end()
+	}
 	return Reply{}, Event{Kind: EventClosed, Reason: m.Reason, RetryAfter: time.Duration(m.RetryAfter) * time.Millisecond}
 }

@@ -65,6 +65,12 @@ type Config struct {
 	// is bound to.
 	Fingerprint policy.FingerprintConfig
 
+	// Unverified, when set, returns what an identity token claims without looking at its signature, or why it would be
+	// refused all the same; token.Verifier has it. While a step up is owed, its time stands still for a token that claims
+	// what the session needs and waits for its verification. Nothing else depends on it. Nil means that each token may
+	// stop the time. It runs where the connection lives, so it must not block. transport.Listen sets it.
+	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
+
 	// MaxRevocations bounds the revocations that are remembered; zero means
 	// DefaultMaxRevocations.
 	MaxRevocations int

@@ -27,6 +27,7 @@ type Conn struct {
 	state     state
 	why       audit.Drop // once closed
 	excess    bool       // behaviour is past the revocation line
+	confined  bool       // a step up has lapsed: the network may not change
 	badTags   int
 	session   *Session  // nil before EventJoined; then it is own
 	answer    *answer   // what a repeated HELLO or RENEW is told
@@ -106,12 +107,6 @@ func (c *Conn) RestAppend(silent bool) { c.restOut(silent) }
 // Session is the player's session; nil before EventJoined.
 func (c *Conn) Session() *Session { return c.session }
 
-// SetPath tells the machine from which proven address datagrams come now.
-func (c *Conn) SetPath(addr netip.Addr) {
-	c.path = c.gate.config.Fingerprint.Prefix(addr)
-	c.seen = c.digest(c.path)
-}
-
 // Append writes the envelope for kind and body behind dst. It is the sending
 // half: one goroutine at a time, which may be another than the receiving one.
 // It returns ErrNotLive outside a session and ErrTooLarge for a body over
@@ -138,7 +133,10 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() {
-			return c.revoke(audit.DropFingerprint)
+			if c.Away() {
+				return c.overdue(now)
+			}
+			c.confine(now)
 		}
 		if idle >= c.gate.config.Idle || c.resuming != nil && idle >= helloTimeout {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
@@ -195,7 +193,7 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	c.pending, c.answer, c.doubt = nil, nil, nil
 	if c.session != nil && !c.Resuming() {
 		final := finality(reason)
-		if c.resuming != nil && c.resuming.why != audit.DropNone {
+		if drop == audit.DropFingerprint || c.resuming != nil && c.resuming.why != audit.DropNone {
 			final = audit.DropNone // it goes on elsewhere, or may yet
 		}
 		c.gate.forget(c.session, final, reason != wire.ReasonLeft)

@@ -28,6 +28,8 @@ func TestDocumentDefaults(t *testing.T) {
 		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(policy.DefaultFlag) + ", " +
 			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
 		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
+		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxPatience.Seconds())) + " s |",
+		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
 		"| wrong tags in a row | " + strconv.Itoa(DefaultBadTags) + " |",
 	} {
 		if !strings.Contains(text, row) {

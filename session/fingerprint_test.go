@@ -13,9 +13,19 @@ import (
 // stray has a player send from another network; the server's next Tick is returned.
 func (d *dialogue) stray() heard {
 	d.Helper()
-	d.server.SetPath(far)
+	d.server.SetPath(d.now, far)
 	d.toServer(d.say(wire.KindData, "far")).gives("far")
 	return d.tickServer()
+}
+
+// lasts lets time pass, in which the player plays and the server looks at its clock.
+func (d *dialogue) lasts(t time.Duration) {
+	d.Helper()
+	for end := d.now.Add(t); d.now.Before(end); {
+		d.pass(min(time.Second/4, end.Sub(d.now)))
+		d.toServer(d.say(wire.KindData, "on")).gives("on")
+		d.tickServer()
+	}
 }
 
 // "**step up** lets the session go on and asks for a fresh identity token by NOTICE (section 3.10)" PROTOCOL.md 4.9
@@ -37,7 +47,7 @@ func TestStepUp(t *testing.T) {
 	if s := d.server.Stats(); s.Doubt != EventNone {
 		t.Errorf("%+v", s)
 	}
-	d.server.SetPath(home) // "binds the session to what is observed then": now home is elsewhere
+	d.server.SetPath(d.now, home) // "binds the session to what is observed then": now home is elsewhere
 	d.toServer(d.say(wire.KindData, "home")).gives("home")
 	d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 }
@@ -57,55 +67,6 @@ func TestStepUpMissed(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "last")).gives("last")
 	d.pass(1)
 	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
-}
-
-// "The time stands still during the player's first silence of two seconds and more" PROTOCOL.md 4.9
-func TestStepUpStandsStill(t *testing.T) {
-	d := play(t, Config{}, ClientConfig{})
-	d.stray()
-	quiet := func(seconds int) {
-		for range seconds {
-			d.pass(time.Second)
-			d.tickServer().says(wire.KindNotice)
-		}
-	}
-	d.pass(time.Second / 2)
-	d.toServer(d.say(wire.KindData, "on")).gives("on")
-	quiet(20)
-	d.toServer(d.say(wire.KindData, "back")).gives("back")
-	d.pass(policy.DefaultStepUpTime - time.Second/2 - 1)
-	d.toServer(d.say(wire.KindData, "last")).gives("last")
-	d.pass(1)
-	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
-
-	d = play(t, Config{}, ClientConfig{})
-	d.stray()
-	quiet(5)
-	d.toServer(d.say(wire.KindData, "back")).gives("back")
-	quiet(9) // another one does not count
-	d.pass(time.Second)
-	d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
-}
-
-// "until the idle time is over: then the session is revoked" PROTOCOL.md 4.9. Nor does going back home help.
-func TestStepUpSilent(t *testing.T) {
-	for _, back := range []bool{false, true} {
-		d := play(t, Config{}, ClientConfig{})
-		d.stray()
-		if back {
-			d.server.SetPath(home)
-		}
-		d.pass(time.Second)
-		d.tickServer().says(wire.KindNotice)
-		for range DefaultIdle/time.Second - 2 {
-			d.pass(time.Second)
-			if within(d.tickServer().says(wire.KindNotice)) != policy.DefaultStepUpTime {
-				t.Error("the time does not stand still")
-			}
-		}
-		d.pass(time.Second)
-		d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
-	}
 }
 
 // "**note** records it."

@@ -30,6 +30,8 @@ type Gate struct {
 	// +checklocks:mu
 	spent spent
 	// +checklocks:mu
+	confined spent // sessions whose step up has lapsed, and up to which epoch their tickets are good at home only
+	// +checklocks:mu
 	revoked revocations
 	// +checklocks:mu
 	absent absent
@@ -142,8 +144,9 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 	return audit.DropNone
 }
 
-// spend uses up a ticket, with which s goes on here; s takes over what the ticket knows of a newer identity token.
-func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session) audit.Drop {
+// spend uses up a ticket, with which s goes on here, and those before it; of one that is kept only those before it. s
+// takes over what the ticket knows of a newer identity token.
+func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	claims := claimsOf(t)
@@ -153,8 +156,13 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session) audit.Drop {
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
-	if drop := g.spent.use(now, t.Name, t.Epoch, time.UnixMilli(t.Expires)); drop != audit.DropNone {
-		return drop
+	if !g.spent.good(t.Name, t.Epoch) {
+		return audit.DropTicket
+	}
+	if epoch := t.Epoch; !kept {
+		g.spent.use(now, t.Name, epoch, time.UnixMilli(t.Expires))
+	} else if g.spent.good(t.Name, epoch-1) {
+		g.spent.use(now, t.Name, epoch-1, time.UnixMilli(t.Expires))
 	}
 	if claims.Expires.UnixNano() > s.expires.Load() {
 		s.adopt(claims)

@@ -90,7 +90,7 @@ func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, 
 	case audit.DropTag:
 		return c.badTag(drop)
 	case audit.DropFingerprint:
-		return c.revoke(drop)
+		return c.overdue(now)
 	case audit.DropRate:
 		if c.excess {
 			return c.revoke(drop)

@@ -52,9 +52,20 @@ const (
 	// noticeInterval is how often a NOTICE is repeated until it is obeyed.
 	noticeInterval = time.Second
 
-	// silenceTime is from when on a player is, for whom the time of a step up stands
-	// still: two NOTICEs have come to nothing.
+	// silenceTime is the length from which on a player's first silence stops the time of a step up: two NOTICEs have
+	// come to nothing.
 	silenceTime = 2 * noticeInterval
+
+	// hangTime is how long after its last NOTICE the server hangs: the next one is overdue by half.
+	hangTime = noticeInterval + noticeInterval/2
+
+	// maxPatience is how long, in all, the time of a step up stops for a token that waits for its verification: a key
+	// set that is fetched again, and the queue behind it. A forged token gains no more than that, once.
+	maxPatience = 30 * time.Second
+
+	// homeTime is how long a player must have been back at the network that its session is bound to until nothing is
+	// owed any more: six times what a step up leaves, so that an absence now and then adds up.
+	homeTime = time.Minute
 
 	// maxSequence is the highest number with which a direction may go on: a client
 	// that claims more has not sent so many.

@@ -96,8 +96,11 @@ func (c *Conn) Stats() Stats {
 		s.RTT = c.probe.rtt
 	}
 	if d := c.doubt; d != nil {
-		if s.Doubt = EventFlagged; !d.until.IsZero() {
+		switch {
+		case d.step != nil:
 			s.Doubt = EventStepUp
+		case d.flagged:
+			s.Doubt = EventFlagged
 		}
 	}
 	return s

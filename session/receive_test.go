@@ -28,7 +28,7 @@ var faults = []fault{
 	{"4.6", audit.DropEpoch, nil, func(b []byte) { b[1] ^= 2 }},
 	{"4.7", audit.DropReplay, func(d *dialogue) { d.server.window.Accept(d.client.sequence) }, nil},
 	{"4.8", audit.DropTag, nil, func(b []byte) { b[10] ^= 1 }},
-	{"4.9", audit.DropFingerprint, func(d *dialogue) { d.server.SetPath(far) }, nil},
+	{"4.9", audit.DropFingerprint, func(d *dialogue) { d.server.SetPath(d.now, far) }, nil},
 	{"4.10", audit.DropRate, func(d *dialogue) {
 		for d.server.behaviour.Observe(d.now, 0, 0) == policy.VerdictAllow {
 		}

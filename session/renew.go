@@ -33,6 +33,9 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
+	if c.owes() && c.fits(now, m.Token) {
+		c.doubt.step.wait(now, true)
+	}
 	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
 }
 
@@ -47,6 +50,9 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	p.token = nil
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
+	}
+	if c.owes() && !passing(drop) {
+		c.doubt.step.wait(now, false)
 	}
 	if drop != audit.DropNone {
 		c.again = now.Add(retryAfter).UnixNano()
@@ -66,6 +72,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	}
 	c.next, p.claims = next, claims
 	c.bind() // a fresh token is what a step up asks for
+	c.confined = false
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
@@ -75,20 +82,33 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 // succeeds says whether claims may take the place of the session's own: "not
 // used before, of the same issuer, subject and scope".
 func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
+	if drop := c.follows(claims); drop != audit.DropNone {
+		return drop
+	}
+	if drop := c.reauthorized(claims); drop != audit.DropNone {
+		return drop
+	}
+	return c.gate.take(c.gate.wall(now), claims, c.session.fingerprint.Build)
+}
+
+// follows reports why a token with these claims is none that could follow the session's own, whether or not it has been
+// used; DropNone if it could. One that is no newer than the token the session stands on may have been used on another
+// server of the fleet, so a step up does not take it.
+func (c *Conn) follows(claims *token.Claims) audit.Drop {
 	s := c.session
+	own := s.names.Load()
 	switch {
 	case claims.Issuer != s.issuer || claims.Subject != s.subject:
 		return audit.DropToken
 	case claims.Scope != s.scope:
 		return audit.DropScope
+	case claims.ID == own.token, c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
+		return audit.DropUsed
 	}
 	if action, _ := c.agrees(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
 		return audit.DropFingerprint
 	}
-	if drop := c.reauthorized(claims); drop != audit.DropNone {
-		return drop
-	}
-	return c.gate.take(c.gate.wall(now), claims, s.fingerprint.Build)
+	return audit.DropNone
 }
 
 // renewal is what the token of the next epoch claims.

@@ -15,6 +15,7 @@ import (
 // WELCOME.
 type resumption struct {
 	ticket *resume.Ticket
+	kept   bool       // WELCOME had no other ticket, since a step up is owed: this one stays good
 	former *Conn      // where the session lives until then; nil if nowhere on this server
 	why    audit.Drop // it does not go on here
 }
@@ -86,8 +87,9 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		}
 		return c.refuseFor(drop, reason)
 	}
+	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
 	action, part := c.strays(t.Network, s)
-	if action == policy.ActionRequire {
+	if action == policy.ActionRequire || c.confined && part == policy.PartNetwork {
 		reply, ev := c.refuse(audit.DropFingerprint)
 		ev.Part = part
 		return reply, ev
@@ -106,17 +108,20 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	}
 	c.session = s
 	c.follow(p, former, sent)
-	owes := action == policy.ActionStepUp || former != nil && former.owes()
-	if !c.welcome(now, t.Epoch+1, !owes, t.Network) {
+	away := action == policy.ActionStepUp
+	if !c.welcome(now, t.Epoch+1, !away, t.Network) {
 		if former == nil {
 			c.gate.forget(s, audit.DropNone, false)
 		}
 		c.session = nil
 		return c.refuse(audit.DropUnavailable)
 	}
-	c.resuming, c.resumed = &resumption{ticket: t, former: former}, true
+	c.resuming, c.resumed = &resumption{ticket: t, kept: away, former: former}, true
 	c.ticketed = true                                       // without a new one it has the one that was shown
 	c.bound, c.seen = c.digest(t.Network), c.digest(c.path) // the first datagram is judged by what they differ in
+	if c.Away() {
+		c.leave(t.Network)
+	}
 	if former != nil {
 		return c.answer.reply, Event{}
 	}
@@ -193,7 +198,7 @@ func (c *Conn) settle(now time.Time) audit.Drop {
 	if f := r.former; f != nil && f.state != live {
 		r.why = f.why // it has ended meanwhile
 	} else {
-		r.why = c.gate.spend(c.gate.wall(now), r.ticket, c.session)
+		r.why = c.gate.spend(c.gate.wall(now), r.ticket, c.session, r.kept)
 	}
 	if r.why != audit.DropNone {
 		return r.why
@@ -201,7 +206,10 @@ func (c *Conn) settle(now time.Time) audit.Drop {
 	c.resuming = nil
 	c.session.hint.Store(c.hint)
 	if r.former != nil {
-		c.inherit(r.former)
+		c.inherit(now, r.former)
+	}
+	if c.confined {
+		c.confine(now) // the ticket of this WELCOME, too
 	}
 	return audit.DropNone
 }
@@ -215,13 +223,32 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 }
 
 // inherit takes over from the former connection what is the session's, and ends it without a word.
-func (c *Conn) inherit(f *Conn) {
+func (c *Conn) inherit(now time.Time, f *Conn) {
 	c.accepted += f.accepted
 	c.behaviour, c.again = f.behaviour, f.again
 	if f.owes() {
-		c.doubt = f.doubt // a step up is owed wherever the player goes
+		c.owe(now, f.doubt)
 	}
 	f.vanish()
+}
+
+// owe takes a step up over, which is owed wherever the player goes.
+func (c *Conn) owe(now time.Time, d *doubt) {
+	home := c.home()
+	c.doubt = d
+	d.step.waiting = false // the connection before was told the verdict
+	if s := c.owedForNetwork(); s != nil {
+		switch away := c.Away(); {
+		case away && !s.home.IsZero():
+			s.depart(now)
+		case !away && s.home.IsZero():
+			s.arrive(now)
+		}
+	}
+	d.home = netip.Prefix{}
+	if c.Away() {
+		d.home = home
+	}
 }
 
 // Vanished says whether the session that was resumed here has gone elsewhere. It belongs to the receiving half.

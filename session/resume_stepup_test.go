@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net/netip"
 	"testing"
 	"time"
 
@@ -40,25 +39,26 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 				r.obeys()
 				continue
 			}
-			r.pass(policy.DefaultStepUpTime - 1)
-			r.talks()
+			r.lasts(policy.DefaultStepUpTime - 1)
 			r.pass(1)
 			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		}
 	}
 }
 
-// "WELCOME has no ticket: the client keeps the one that it has shown, which another server takes." PROTOCOL.md 8.3. The
-// one on which it has been used up does not, which costs the session nothing.
+// "WELCOME has no ticket, and the one that was shown is not used up: it can be shown again, here or on another server."
+// PROTOCOL.md 8.3
 func TestTicketShownAgain(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	r := d.again(d.gate, far)
 	r.welcomed(r.shows())
 	r.settles()
 	same := r.again(r.gate, far)
-	same.shows().refuses(audit.DropTicket, wire.ReasonTicket)
-	r.talks()
-	other := r.again(r.sister(Config{}), far)
+	if m := same.welcomed(same.shows().says(wire.KindWelcome)); m.Ticket != nil {
+		t.Error("a ticket before the step up")
+	}
+	same.settles()
+	other := same.again(same.sister(Config{}), far)
 	if m := other.welcomed(other.shows()); m.Ticket != nil {
 		t.Error("a ticket before the step up")
 	}
@@ -68,6 +68,19 @@ func TestTicketShownAgain(t *testing.T) {
 	if other.client.Shown() {
 		t.Error("no ticket after the step up")
 	}
+}
+
+// Tickets from before the one that is kept are used up with it.
+func TestTicketBeforeTheOneKept(t *testing.T) {
+	d := stay(t, Config{}, ClientConfig{})
+	old := d.again(d.gate, home) // and its ticket is that of WELCOME
+	d.renewing("newer")
+	d.talks()
+	r := d.again(d.gate, far)
+	r.welcomed(r.shows())
+	r.settles()
+	old.shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	r.talks()
 }
 
 // obeys is a step up that is done: from then on the player is at home where he is.
@@ -105,14 +118,11 @@ func within(h heard) time.Duration {
 // "What the session owes goes with it: rate and behaviour, where they are known, and a step up with its time."
 // PROTOCOL.md 8.3. Resuming does not prolong it.
 func TestResumeOwesStepUp(t *testing.T) {
-	for _, c := range []struct {
-		from   netip.Addr
-		silent bool
-	}{{far, true}, {far, false}, {home, true}} {
+	for _, silent := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})
 		d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
-		d.pass(4 * time.Second)
-		r := d.again(d.gate, c.from)
+		d.lasts(4 * time.Second)
+		r := d.again(d.gate, far)
 		if m := r.welcomed(r.shows()); m.Ticket != nil {
 			t.Error("a ticket before the step up")
 		}
@@ -122,10 +132,9 @@ func TestResumeOwesStepUp(t *testing.T) {
 			t.Errorf("within %v", within(h))
 		}
 		d.dumb()
-		r.pass(5*time.Second - 1)
-		r.talks()
+		r.lasts(5*time.Second - 1)
 		r.pass(1)
-		if c.silent {
+		if silent {
 			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		} else {
 			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
@@ -133,19 +142,24 @@ func TestResumeOwesStepUp(t *testing.T) {
 	}
 }
 
-// "What the session owes goes with it" PROTOCOL.md 8.3. A step up is owed at home, too, and
-// until it is paid no ticket is given.
+// "What the session owes goes with it" PROTOCOL.md 8.3. A player who comes home by another connection owes what is left,
+// if it leaves again, and has a ticket.
 func TestResumeFromHome(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	d.lasts(4 * time.Second)
 	r := d.again(d.gate, near)
-	if m := r.welcomed(r.shows()); m.Ticket != nil {
-		t.Error("a ticket")
+	if m := r.welcomed(r.shows()); m.Ticket == nil {
+		t.Error("no ticket at home")
 	}
 	r.settles()
+	r.lasts(20 * time.Second)
+	r.stray()
+	if left := r.quiet(1); left != policy.DefaultStepUpTime-5*time.Second {
+		t.Errorf("within %v", left)
+	}
 	r.renewing("fresh")
-	r.pass(2 * policy.DefaultStepUpTime)
-	r.talks()
+	r.lasts(2 * policy.DefaultStepUpTime)
 	if s := r.server.Stats(); s.Doubt != EventNone || r.client.Shown() {
 		t.Errorf("%+v", s)
 	}
@@ -166,7 +180,8 @@ func TestResumeNetworkNoted(t *testing.T) {
 	r.moves().talks()
 }
 
-// A step up that is owed is owed again after a restart, with all its time; without one nothing is owed.
+// A step up that is owed is owed again after a restart, with all its time, which stands still at home; without one nothing
+// is owed.
 func TestRestartOwesStepUp(t *testing.T) {
 	otherPlatform := func(d *dialogue) {
 		d.mint("other").Platform = "ios"
@@ -187,7 +202,7 @@ func TestRestartOwesStepUp(t *testing.T) {
 		"strayed": {Config{}, func(d *dialogue) { d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice) }},
 		"strayed and back": {Config{}, func(d *dialogue) {
 			d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
-			d.server.SetPath(home)
+			d.server.SetPath(d.now, home)
 			d.talks()
 		}},
 		"of another platform than the token's":              {lenient(policy.ActionStepUp), otherPlatform},
@@ -209,8 +224,13 @@ func TestRestartOwesStepUp(t *testing.T) {
 			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != policy.DefaultStepUpTime {
 				t.Errorf("within %v", within(h))
 			}
-			r.pass(policy.DefaultStepUpTime - 1)
-			r.talks()
+			if r.lasts(policy.DefaultStepUpTime - 1); name == "strayed and back" {
+				r.lasts(homeTime - policy.DefaultStepUpTime)
+				if r.lasts(1); r.server.owes() {
+					t.Error("owes at home")
+				}
+				return
+			}
 			r.pass(1)
 			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		})

@@ -23,8 +23,9 @@ func (c *Conn) Save(r *resume.Session) bool {
 	if c.binding == wire.BindingExporter {
 		r.Exporter = c.channel.Exporter
 	}
-	if c.seen == c.bound && !c.owes() {
-		r.Network = c.path // else the player owes a step up, and will again
+	r.Network, r.Confined = c.home(), c.confined
+	if c.owes() {
+		r.StepUp = uint8(c.doubt.part)
 	}
 	r.Platform, r.Build = s.fingerprint.Platform, s.fingerprint.Build
 	r.Issuer, r.Subject, r.Scope = s.issuer, s.subject, s.scope
@@ -71,9 +72,16 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.current = &c.first
 	c.sending.Store(c.current)
 	c.behaviour.Start(&g.config.Behaviour, now)
+	c.confined = r.Confined
 	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
-	if !r.Network.IsValid() { // see Save
-		c.depart(now, policy.ActionStepUp, policy.PartNetwork)
+	if c.Away() {
+		c.leave(r.Network)
+	}
+	if r.StepUp != 0 {
+		c.depart(now, policy.ActionStepUp, policy.Part(r.StepUp))
+		if s := c.owedForNetwork(); s != nil && !c.Away() {
+			s.arrive(now)
+		}
 	}
 	if r.Next != nil {
 		c.restoreNext(r)

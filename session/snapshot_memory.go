@@ -15,6 +15,7 @@ const (
 	savedPutOut  = 3 // session that the match has ended
 	savedRevoked = 4 // session that was revoked
 	savedSpent   = 5 // tickets of a session, up to an epoch
+	savedLapsed  = 6 // step up of a session, whose tickets are good at home only, up to an epoch
 )
 
 var savedWhy = map[uint8]audit.Drop{
@@ -37,11 +38,13 @@ func (g *Gate) Save(w *resume.Writer) error {
 			return err
 		}
 	}
-	err := g.spent.save(func(name [16]byte, ends time.Time, epoch uint32) error {
-		return w.Remember(resume.Remembered{Key: spentKey(name, epoch), Why: savedSpent, Expires: ends.UnixMilli()})
-	})
-	if err != nil {
-		return err
+	for why, of := range map[uint8]*spent{savedSpent: &g.spent, savedLapsed: &g.confined} {
+		err := of.save(func(name [16]byte, ends time.Time, epoch uint32) error {
+			return w.Remember(resume.Remembered{Key: spentKey(name, epoch), Why: why, Expires: ends.UnixMilli()})
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for key, r := range g.revoked.entries {
 		if err := w.Revoke(resume.Revoked{Key: key, At: r.at, Ends: r.ends}); err != nil {
@@ -66,6 +69,14 @@ func (g *generations[K, V]) save(f func(key K, ends time.Time, v V) error) error
 	return nil
 }
 
+// restore remembers what spentKey has made a key of.
+func (s *spent) restore(key [32]byte, ends time.Time) {
+	name, epoch := [16]byte(key[:]), binary.BigEndian.Uint32(key[28:])
+	if s.good(name, epoch) {
+		s.keep(name, ends, epoch)
+	}
+}
+
 // spentKey is a session's name, 12 zeros and an epoch.
 func spentKey(name [16]byte, epoch uint32) (key [32]byte) {
 	key = endKey(name)
@@ -81,10 +92,9 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 		ends := time.UnixMilli(e.Expires)
 		switch e.Why {
 		case savedSpent:
-			name, epoch := [16]byte(e.Key[:]), binary.BigEndian.Uint32(e.Key[28:])
-			if g.spent.good(name, epoch) {
-				g.spent.keep(name, ends, epoch)
-			}
+			g.spent.restore(e.Key, ends)
+		case savedLapsed:
+			g.confined.restore(e.Key, ends)
 		case savedPutOut, savedRevoked:
 			g.banned.keep(e.Key, ends, savedWhy[e.Why])
 		case savedToken, savedLeft:

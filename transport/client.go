@@ -45,6 +45,8 @@ type Client struct {
 	// +checklocks:mu
 	disconnected bool // the server has closed the line
 	// +checklocks:mu
+	refusal error // why no attempt succeeds as long as the player is where it is; nil if the server has not said so
+	// +checklocks:mu
 	retryAt time.Time // no attempt before
 	// +checklocks:mu
 	rekeyAt uint64 // records that a line carries before it is replaced

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -109,6 +110,10 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			c.refused(now, ev)
 			return
 		}
+		if l.session.Resumable() { // from where the player is, perhaps
+			c.disconnected, c.refusal = true, &CloseError{Reason: ev.Reason}
+			return
+		}
 		c.conclude(&CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter})
 		return
 	}
@@ -138,7 +143,7 @@ func (c *Client) tick(now time.Time) {
 	}
 	due := c.line.session.Tick(now, c.line.emit)
 	if c.line.session.Silent(now) {
-		c.conclude(ErrTimeout)
+		c.conclude(cmp.Or(c.refusal, error(ErrTimeout)))
 		return
 	}
 	due = c.reconnect(now, due)

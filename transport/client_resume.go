@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // When its path is lost a client makes another connection from the same socket, and
@@ -123,7 +124,7 @@ func (c *Client) resumed(now time.Time) {
 		c.former.record.Wipe()
 	}
 	c.former, c.formerUntil = old, now.Add(formerTime)
-	c.disconnected, c.lost, c.retryAt = false, false, time.Time{}
+	c.disconnected, c.lost, c.retryAt, c.refusal = false, false, time.Time{}, nil
 	c.stats.Resumed++
 	if old.session.Renewing() || c.line.session.Expires().Before(old.session.Expires()) {
 		c.renewAt = now // an answer may be lost, and its token used
@@ -144,6 +145,9 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 		c.retryAt = now.Add(ev.RetryAfter)
 	case overtaken:
 		c.retryAt = now.Add(attemptPause)
+	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may be at home again before the idle time is over
+		c.refusal = &CloseError{Reason: ev.Reason}
+		c.retryAt = now.Add(refusedPause)
 	case over:
 		c.conclude(&CloseError{Reason: ev.Reason})
 	default:

@@ -89,7 +89,7 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 	}
 	decision := audit.Close
 	switch {
-	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonFingerprint, ev.Reason == wire.ReasonRate:
+	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
 		decision = audit.Revoke
 	case ev.Reason == wire.ReasonReplaced:
 		decision = audit.Replace

@@ -76,6 +76,10 @@ func (s *shard) elsewhere(now time.Time, a *association, addr netip.AddrPort, b 
 	if !opened || a.record.Opened() <= newest || !a.removal.IsZero() || a.addr == addr {
 		return
 	}
+	if !a.match.Follows(addr.Addr()) {
+		s.drop(audit.DropFingerprint)
+		return
+	}
 	p := a.path
 	if p == nil || p.addr != addr && now.Sub(p.began) >= pathTime {
 		p = &path{addr: addr, began: now}
@@ -109,15 +113,21 @@ func (s *shard) answered(now time.Time, a *association) {
 	if p == nil || p.addr != s.from || s.associations.Get(p.addr) != nil {
 		return
 	}
-	previous := prefixOf(a.addr)
+	previous, away := a.addr, a.match.Away()
 	s.associations.Remove(a)
 	s.out.mu.Lock()
 	a.addr, a.path = p.addr, nil
 	s.out.mu.Unlock()
 	s.associations.Set(a)
-	a.match.SetPath(a.addr.Addr())
+	a.match.SetPath(now, a.addr.Addr())
+	switch {
+	case !a.match.Away():
+		a.left = nil
+	case !away:
+		a.left = &previous
+	}
 	e := s.decision(now, a, audit.Migrate)
-	e.Previous = previous
+	e.Previous = prefixOf(previous)
 	s.server.config.Audit.Record(e)
 	notice := wire.NoticeBody{Code: wire.NoticeMoved}
 	s.out.envelope(a, wire.KindNotice, notice.AppendTo(nil)) //nolint:errcheck // a lost datagram

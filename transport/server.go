@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -56,6 +57,9 @@ func Listen(address string, config Config) (*Server, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	if v, ok := config.Verifier.(unverifier); ok && config.Session.Unverified == nil {
+		config.Session.Unverified = v.Unverified
+	}
 	gate, err := session.NewGate(config.Session)
 	if err != nil {
 		return nil, err
@@ -83,6 +87,11 @@ func Listen(address string, config Config) (*Server, error) {
 		s.takeOver()
 	}
 	return s, nil
+}
+
+// unverifier is what a Verifier may have besides; see session.Config.Unverified.
+type unverifier interface {
+	Unverified(now time.Time, raw []byte) (*token.Claims, error)
 }
 
 // listen makes the first socket.

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // shard is one socket and the connections that live on it. All of it but the
@@ -176,6 +177,9 @@ func (s *shard) tick(now time.Time, a *association) {
 	a.rest()
 	reply, ev := a.session.Tick(now)
 	s.drop(ev.Drop)
+	if reply.Kind == wire.KindNotice && a.left != nil {
+		s.out.envelopeTo(a, *a.left, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
+	}
 	s.outcome(now, a, reply, ev)
 }
 

@@ -39,7 +39,9 @@ type Session struct {
 	Exporter       [32]byte // zero in binding mode none
 	Thumbprint     [32]byte // SHA-256 of the client's certificate, zero without
 	HasCertificate bool
-	Network        netip.Prefix // the network prefix that the session is bound to; zero if to none
+	Network        netip.Prefix // the network prefix that the session is bound to
+	StepUp         uint8        // the part of the fingerprint that a step up is owed for; 0 if none is
+	Confined       bool         // a step up has lapsed: the network may not change
 	Platform       string       // what the client states
 	Build          string
 	Issuer         string // texts have at most 1,024 bytes; issuer and subject are never empty

@@ -11,7 +11,8 @@ import (
 // shared ones as names does.
 //
 //	size
-//	   1  flags: 1 client certificate, 2 binding mode 1, 4 next epoch, 8 keys of 32 bytes, 16 reports
+//	   1  flags: 1 client certificate, 2 binding mode 1, 4 next epoch, 8 keys of 32 bytes, 16 reports,
+//	      64 step up, 128 confined
 //	      record keys (16 or 32 each) and IVs (4 each): key in, IV in, key out, IV out
 //	   8  next record number
 //	   8  records that did not open
@@ -23,6 +24,7 @@ import (
 //	  32  exporter, in binding mode 1 only
 //	  32  SHA-256 of the client's certificate, with one only
 //	      network prefix: length 2 and value, as in a ticket
+//	   1  part of the fingerprint that a step up is owed for, with one only
 //	   8  last sequence to the client
 //	   8  datagrams of the client's that were accepted so far
 //	      window of sequences
@@ -38,7 +40,7 @@ import (
 // (shared).
 func (s *Session) appendTo(dst []byte, names *shared) []byte {
 	bound := s.Binding == wire.BindingExporter
-	dst = append(dst, bits(s.HasCertificate, bound, s.Next != nil, len(s.InKey) == 32, s.Reports))
+	dst = append(dst, bits(s.HasCertificate, bound, s.Next != nil, len(s.InKey) == 32, s.Reports, false, s.StepUp != 0, s.Confined))
 	for _, b := range [][]byte{s.InKey, s.InIV, s.OutKey, s.OutIV} {
 		dst = append(dst, b...)
 	}
@@ -56,6 +58,9 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 		dst = append(dst, s.Thumbprint[:]...)
 	}
 	dst = appendNetwork(dst, s.Network)
+	if s.StepUp != 0 {
+		dst = append(dst, s.StepUp)
+	}
 	dst = binary.BigEndian.AppendUint64(dst, s.Sequence)
 	dst = binary.BigEndian.AppendUint64(dst, s.Accepted)
 	dst = s.Window.AppendTo(dst, newestSeen)
@@ -79,9 +84,9 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 	s = new(Session)
 	u := unpacker{left: b}
-	flags := u.bits(31)
+	flags := u.bits(31 | 64 | 128)
 	keyLen := 16 + int(flags&8)*2
-	s.HasCertificate, s.Reports = flags&1 != 0, flags&16 != 0
+	s.HasCertificate, s.Reports, s.Confined = flags&1 != 0, flags&16 != 0, flags&128 != 0
 	s.InKey, s.InIV = u.clone(keyLen), u.clone(4)
 	s.OutKey, s.OutIV = u.clone(keyLen), u.clone(4)
 	s.RecordNext = u.uint64()
@@ -99,6 +104,10 @@ func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 		u.fill(s.Thumbprint[:])
 	}
 	s.Network = u.network()
+	if flags&64 != 0 {
+		s.StepUp = u.uint8()
+		u.require(s.StepUp != 0)
+	}
 	s.Sequence = u.uint64()
 	s.Accepted = u.uint64()
 	s.Window = u.window()

@@ -41,6 +41,9 @@ func sampleSession(n int) *Session {
 	if n%4 == 3 {
 		s.Binding, s.Exporter = wire.BindingNone, [32]byte{}
 	}
+	if n%6 == 5 {
+		s.StepUp, s.Confined = uint8(n%5+1), n%12 == 5
+	}
 	if n%10 == 9 {
 		s.Next = &NextEpoch{[32]byte(counting(10, 32)), [32]byte(counting(11, 32)), sampleStanding(n + 1)}
 	}
