@@ -390,4 +390,3 @@ func TestStepUpTwin(t *testing.T) {
 		}
 	}
 }
-

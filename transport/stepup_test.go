@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -138,6 +140,41 @@ func TestNoticeGoesHome(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		w.unharmed(s)
 		w.net.Tap(nil)
+		w.quit(r, s)
+	})
+}
+
+// away is a Verifier whose issuer cannot be reached while down is set.
+type away struct {
+	*token.Verifier
+	down *atomic.Bool
+}
+
+func (v away) Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error) {
+	if v.down.Load() {
+		return nil, token.ErrUnavailable
+	}
+	return v.Verifier.Verify(ctx, now, raw)
+}
+
+// "while a token that the player has shown in time waits for the server or for its issuer, for 30 s in all"
+// PROTOCOL.md 4.9
+func TestStepUpWhileTheIssuerIsAway(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		var down atomic.Bool
+		r := w.run(func(c *Config) { c.Verifier = away{c.Verifier.(*token.Verifier), &down} })
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		down.Store(true)
+		w.rebind(s.Client, elsewhere)
+		time.Sleep(25 * time.Second)
+		down.Store(false)
+		time.Sleep(15 * time.Second)
+		w.unharmed(s)
+		if w.audits(audit.Renew) != 1 || w.audits(audit.Close) != 0 {
+			w.Errorf("%d renewals, %d ends", w.audits(audit.Renew), w.audits(audit.Close))
+		}
 		w.quit(r, s)
 	})
 }

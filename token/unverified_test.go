@@ -1,0 +1,30 @@
+package token
+
+import (
+	"errors"
+	"testing"
+)
+
+// "All but its signature would do": Unverified refuses what Verify does, for the same reason, and takes what is wrong in
+// nothing but its signature or its key.
+func TestUnverified(t *testing.T) {
+	v := newVerifier()
+	for _, r := range rules() {
+		for _, ok := range r.accept {
+			claims, err := v.Unverified(now, []byte(ok.String()))
+			if want, _ := verify(t, v, ok.String()); err != nil || claims.Subject != want.Subject || claims.ID != want.ID {
+				t.Errorf("%s: %v, %v", r.rule, claims, err)
+			}
+		}
+		for _, bad := range r.refuse {
+			_, err := v.Unverified(now, []byte(bad.token.String()))
+			unseen := errors.Is(bad.want, ErrSignature) || errors.Is(bad.want, ErrUnknownKey) || errors.Is(bad.want, ErrUnavailable)
+			if !errors.Is(err, bad.want) && !(unseen && err == nil) {
+				t.Errorf("%s: %v, want %v", r.rule, err, bad.want)
+			}
+		}
+	}
+	if _, err := v.Unverified(now, make([]byte, MaxLen+1)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too long: %v", err)
+	}
+}
