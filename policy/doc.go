@@ -1,7 +1,9 @@
 // Package policy says who may send how much, and who still is who was let in. It measures in integers, allocates nothing
-// once made, and takes the time as an argument; nothing in it is safe for concurrent use, but what only reads is.
+// once made, and takes the time as an argument; Sources and LiveAddresses are safe for concurrent use, and otherwise only
+// what reads is.
 //
-//	Sources        handshakes of a source prefix                    before anybody has proven anything
+//	Sources        handshakes of a source prefix                    ┐ before anybody has proven anything
+//	LiveAddresses  what players' own addresses may do besides       ┘
 //	Fingerprint    what a client states, proves and comes from      ┐ each datagram of a session that has passed
 //	Behaviour      datagrams, bytes and state changes of a session  ┘ tag and replay, once
 //

@@ -15,13 +15,51 @@ const (
 	// within a second when a server restarts, so it is a LAN party: 40 players.
 	DefaultSourceBurst = 40
 
-	// DefaultMaxSources bounds the prefixes remembered, at 24 bytes each: 1.5 MB. A flood from more of them than that
-	// within a window (2 s) gains fresh bursts, and meets the handshake budget of the whole server.
+	// DefaultUnproven is how many handshakes of a source prefix may be under way that have not returned their cookie: a
+	// cookie is back within a round trip, so 8 are 40 newcomers a second at 200 ms.
+	DefaultUnproven = 8
+
+	// maxUnproven bounds it, so that no tier overflows.
+	maxUnproven = 1 << 24
+
+	// DefaultMaxSources bounds the prefixes remembered, at 25 bytes each: 1.6 MB for a whole server. A flood from more of
+	// them than that within a window (2 s) gains fresh bursts, and meets the handshake budget of the whole server.
 	DefaultMaxSources = 65536
 
-	// ways is how many places a prefix may take. While a quarter of the table is in use, one new prefix in a thousand
+	// ways is how many places a key may take. While a quarter of the table is in use, one new prefix in a thousand
 	// displaces another that is.
 	ways = 8
+
+	// tries is how often a set of places is tried, some microseconds in all; a look at one takes a tenth of one.
+	tries = 1000
+
+	// An IPv6 site is often given a /56, and a provider's customer or a rented server a /48: 65,536 /64s, each of which
+	// would have budgets of its own. So a /56 and a /48 have budgets, too, each tierFactor times that of the one below: a
+	// household of 4 subnets with a LAN party in each fits in a /56, and 4 such households of one provider in a /48, since
+	// other providers give each household a /48. By default a /56 begins 80 handshakes a second, 160 at once, 32 of them
+	// without a cookie; a /48 begins 320, 640 and 128, an eighth of what a server negotiates at once.
+	tierFactor = 4
+	maxTiers   = len(sourceTiers6)
+
+	// LatelyLive is how long an address at which a session has lived keeps what is its own: a player whose line fails
+	// tries again for some minutes, and by then a household's address may have changed.
+	LatelyLive = 10 * time.Minute
+
+	// LiveInterval is how often the address of a session is to be noted while the session lives: that costs a crowd
+	// nothing, and an address is forgotten a minute late at most.
+	LiveInterval = time.Minute
+
+	// ownPerSecond and ownUnproven are what such an address has of its own. A client's attempts are 1.5 s apart, and the
+	// players of one household, who lose their path together, come one by one.
+	ownPerSecond = 1
+	ownUnproven  = 1
+
+	// The table of live addresses has livePlaces places for liveSessions sessions, at 25 bytes each: room for those who
+	// have left in the last minutes, too.
+	livePlaces, liveSessions = 3, 2
+
+	// maxLive bounds the sessions that it is made for: 38 MB.
+	maxLive = 1 << 20
 
 	// DefaultStepUpTime is how long a player has to show a fresh identity token: a round trip to the identity provider,
 	// a few retransmissions, and a mobile network that is still waking up.

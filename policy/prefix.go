@@ -10,7 +10,11 @@ const (
 	sourceBits6  = 64
 	networkBits4 = 24
 	networkBits6 = 56
+	siteBits6    = 48
 )
+
+// sourceTiers6 are the IPv6 prefixes that have budgets, the smallest first.
+var sourceTiers6 = [...]int{sourceBits6, networkBits6, siteBits6}
 
 // SourcePrefix returns the /24 or /64 that a budget is for. An IPv4 address in IPv6 form is an IPv4 address, and a zone
 // is dropped. An invalid address gives the zero Prefix.
@@ -18,6 +22,9 @@ func SourcePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, sou
 
 // NetworkPrefix returns the /24 or /56 that a fingerprint is about, under the same rules.
 func NetworkPrefix(a netip.Addr) netip.Prefix { return prefix(a, networkBits4, networkBits6) }
+
+// SitePrefix returns the /24 or /48 whose hosts may be one party's, under the same rules.
+func SitePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, siteBits6) }
 
 func prefix(a netip.Addr, bits4, bits6 int) netip.Prefix {
 	a = a.Unmap().WithZone("")

@@ -7,73 +7,108 @@ import (
 	"time"
 )
 
-// SourceConfig says what a source prefix may begin. Numbers outside a bucket's bounds count as the nearest.
+// SourceConfig says what a source prefix may begin: an IPv4 /24 or an IPv6 /64. The IPv6 /56 around it may begin 4 times
+// as much, and the /48 16 times. Numbers outside a bucket's bounds count as the nearest.
 type SourceConfig struct {
 	PerSecond  int // handshakes a second; zero means DefaultSourceRate
 	Burst      int // at once; zero means DefaultSourceBurst
+	Unproven   int // at once that have not returned their cookie; zero means DefaultUnproven
 	MaxSources int // prefixes remembered, rounded up to a multiple of 8; zero means DefaultMaxSources
 }
 
-// Sources is the handshake budget of each source prefix: a bucket per IPv4 /24 and IPv6 /64. It has one owner.
+// Sources is the handshake budget of each source prefix, and counts the handshakes of each that have not returned their
+// cookie. It is safe for concurrent use, and its numbers are totals: however many shards ask at once, no more is allowed.
 //
-// The buckets lie in a table of fixed size. A hash with a seed of its own gives a prefix eight places; a new prefix
-// takes the place whose bucket is closest to full, which is the one that loses least. So the memory and the longest
-// time for an answer do not depend on who sends, and a stranger cannot choose whom to displace.
+// The prefixes lie in a table of fixed size. A new one takes the place whose bucket is closest to full, which is the one
+// that loses least, among those that no handshake holds.
 type Sources struct {
-	rate  // set by NewSources, constant afterwards
-	seed  maphash.Seed
-	table [][ways]source
-}
-
-// source is a bucket. An empty place is a full one.
-type source struct {
-	key  sourceKey
-	full int64 // Unix ns
+	tiers [maxTiers]tier // constant
+	table places
 }
 
 // sourceKey is a source prefix without the pointer in netip.Prefix, so that it can be hashed in place.
 type sourceKey struct {
-	bits uint64 // the first 64 of an IPv6, the first 24 of an IPv4 address
-	four bool
+	address uint64 // the first 64 bits of an IPv6, the first 24 of an IPv4 address, zero behind the prefix
+	bits    int
 }
 
 // NewSources returns the budgets of sources not seen yet.
 func NewSources(c SourceConfig) *Sources {
-	n := max(orDefault(c.MaxSources, DefaultMaxSources), 1)
-	return &Sources{
-		rate:  newRate(orDefault(c.PerSecond, DefaultSourceRate), orDefault(c.Burst, DefaultSourceBurst)),
-		seed:  maphash.MakeSeed(),
-		table: make([][ways]source, (n+ways-1)/ways),
+	s := &Sources{table: newPlaces(orDefault(c.MaxSources, DefaultMaxSources))}
+	perSecond, burst := orDefault(c.PerSecond, DefaultSourceRate), orDefault(c.Burst, DefaultSourceBurst)
+	unproven := orDefault(c.Unproven, DefaultUnproven)
+	factor := 1
+	for i := range s.tiers {
+		s.tiers[i] = tier{
+			rate: newRate(factor*min(max(perSecond, 1), maxRate), factor*min(max(burst, 1), maxBurst)),
+			most: int32(factor * min(max(unproven, 1), maxUnproven)),
+		}
+		factor *= tierFactor
 	}
+	return s
 }
 
-// Allow takes one handshake from the budget of the prefix that from lies in. Clock steps do what they do to a Bucket.
+// Allow takes one handshake from the budgets of the prefixes that from lies in. Clock steps do what they do to a Bucket.
 func (s *Sources) Allow(now time.Time, from netip.Addr) bool {
-	return s.take(&s.find(keyOf(from)).full, now.UnixNano())
+	held, ok := s.take(now, from)
+	if ok {
+		held.release()
+	}
+	return ok
 }
 
-// find returns the bucket for k, a full one if k has none.
-func (s *Sources) find(k sourceKey) *source {
-	places := &s.table[maphash.Comparable(s.seed, k)%uint64(len(s.table))]
-	oldest := &places[0]
-	for i := range places {
-		p := &places[i]
-		if p.key == k {
-			return p
-		}
-		if p.full < oldest.full {
-			oldest = p
+// Claim is Allow for a handshake that counts as unproven until Release. It returns nil, and nothing is taken, when there
+// is no room or no budget.
+func (s *Sources) Claim(now time.Time, from netip.Addr) *Claim {
+	held, ok := s.take(now, from)
+	if !ok {
+		return nil
+	}
+	return &Claim{shares: held}
+}
+
+// take takes from every tier, or from none.
+func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
+	keys, n := keysOf(from)
+	held.tiers = s.tiers[:n]
+	for i, k := range keys[:n] {
+		if held.places[i] = s.enter(now, k, &s.tiers[i]); held.places[i] == nil {
+			held.refund(i)
+			held.release()
+			return shares{}, false
 		}
 	}
-	*oldest = source{key: k}
-	return oldest
+	return held, true
 }
 
-func keyOf(a netip.Addr) sourceKey {
+// enter claims for one prefix.
+func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
+	hash := max(maphash.Comparable(s.table.seed, k), 1)
+	set := s.table.set(hash)
+	if !set.try() {
+		return nil
+	}
+	defer set.release()
+	p := set.find(hash) // two prefixes with one hash share a budget: of 2^64
+	if p == nil {
+		p = set.displace(hash, func(a, b *place) bool { return a.full.Load() < b.full.Load() })
+	}
+	if p == nil || !t.claim(p, now) {
+		return nil
+	}
+	return p
+}
+
+// keysOf returns the prefixes of an address that have budgets, the smallest first.
+func keysOf(a netip.Addr) (keys [maxTiers]sourceKey, n int) {
 	p := SourcePrefix(a).Addr()
 	b := p.As16()
 	if p.Is4() {
-		return sourceKey{bits: uint64(binary.BigEndian.Uint32(b[12:])), four: true}
+		return [maxTiers]sourceKey{{uint64(binary.BigEndian.Uint32(b[12:])), sourceBits4}}, 1
 	}
-	return sourceKey{bits: binary.BigEndian.Uint64(b[:])}
+	address := binary.BigEndian.Uint64(b[:])
+	for i, bits := range sourceTiers6 {
+		keys[i] = sourceKey{address >> (64 - bits) << (64 - bits), bits}
+	}
+	return keys, maxTiers
 }

@@ -28,7 +28,7 @@ func TestSourceDefaults(t *testing.T) {
 	if got := allow(s, epoch.Add(time.Second), ip("192.0.2.1"), 100); got != DefaultSourceRate {
 		t.Errorf("%d a second later", got)
 	}
-	if got := len(s.table) * ways; got != DefaultMaxSources {
+	if got := len(s.table.sets) * ways; got != DefaultMaxSources {
 		t.Errorf("%d places", got)
 	}
 }
@@ -57,11 +57,11 @@ func TestSourcesShareAPrefix(t *testing.T) {
 	}
 }
 
+// nth is an address in a /24 of its own.
 func nth(i int) netip.Addr {
-	var b [16]byte
-	b[0] = 0x20
-	binary.BigEndian.PutUint32(b[4:], uint32(i))
-	return netip.AddrFrom16(b)
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(i)<<8|1)
+	return netip.AddrFrom4(b)
 }
 
 // "So the memory ... [does] not depend on who sends", and a flood that exceeds it gains bursts, never a crash.
@@ -75,9 +75,10 @@ func TestSourcesAreBounded(t *testing.T) {
 			}
 		}
 		used := 0
-		for i := range s.table {
-			for _, p := range s.table[i] {
-				if p != (source{}) {
+		for i := range s.table.sets {
+			for j := range s.table.sets[i].places {
+				p := &s.table.sets[i].places[j]
+				if p.key != 0 {
 					used++
 				}
 			}

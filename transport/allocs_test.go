@@ -261,7 +261,7 @@ func TestNoAllocsOverBudget(t *testing.T) {
 	}
 	// Budget of the source: spent without a handshake that would allocate.
 	for range 1000 {
-		e.shard.sources.Allow(e.now, stranger(0).Addr())
+		e.shard.server.admission.sources.Allow(e.now, stranger(0).Addr())
 	}
 	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, stranger(0), hello) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -76,6 +76,7 @@ func (s *shard) joined(now time.Time, a *association, ev session.Event) {
 		decision = audit.Resume
 	}
 	s.record(now, a, decision, ev)
+	s.noteAddress(now, a)
 	s.players.add(a.player)
 	s.handler.Join(a.player)
 }
@@ -95,6 +96,7 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 		decision = audit.Replace
 	}
 	s.record(now, a, decision, ev)
+	s.noteAddress(now, a)
 	s.farewell(a.player, ev.Reason)
 }
 

@@ -3,6 +3,7 @@ package transport
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -13,8 +14,9 @@ const (
 	DefaultMaxHandshakes = 1024
 
 	// DefaultMaxUnproven is how many of them, within one /24 or /64, may come
-	// from addresses that have not yet returned their cookie.
-	DefaultMaxUnproven = 8
+	// from addresses that have not yet returned their cookie; within a /56 and a
+	// /48 it is 4 and 16 times as many.
+	DefaultMaxUnproven = policy.DefaultUnproven
 
 	// DefaultHandshakeTimeout ends a handshake that takes longer: six
 	// retransmissions at 200 ms and a round trip of a second fit.
@@ -82,6 +84,14 @@ const (
 	// from the same address waiting after it has come to nothing: as long as a client
 	// waits before it begins anew.
 	openingSilence = attemptTime
+
+	// askInterval is how soon a shard without a handshake of its own asks another
+	// one again to let one go: sooner than a client repeats its ClientHello.
+	askInterval = 10 * time.Millisecond
+
+	// noteTime is how long a shard notes its players' addresses, once in a
+	// policy.LiveInterval: each of them is looked at twice in it.
+	noteTime = 2 * sweepInterval
 
 	// proofTimeout is how long finished keys wait for the first record that
 	// opens under them.

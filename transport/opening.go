@@ -17,7 +17,9 @@ type opening struct {
 	addr    netip.AddrPort
 	conn    *handshake.Conn
 	cancel  context.CancelFunc
-	random  [32]byte // of the ClientHello it began with
+	random  [32]byte      // of the ClientHello it began with
+	claim   *policy.Claim // what it holds until its address is proven
+	own     bool          // by what a live player's address has of its own
 	began   time.Time
 	heard   time.Time    // when something last came that it could use
 	backlog [][]byte     // came while the engine was done and the keys not here
@@ -33,18 +35,29 @@ func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 		}
 		return
 	}
-	if !s.sources.Allow(now, addr.Addr()) || !s.room(addr) {
+	claim, own := s.admit(now, addr)
+	if claim == nil {
 		s.drop(audit.DropBudget)
 		return
 	}
-	o := &opening{addr: addr, began: now, random: handshake.Random(b)}
+	s.begin(now, addr, b, claim, own)
+}
+
+// begin starts a handshake for which there is room.
+func (s *shard) begin(now time.Time, addr netip.AddrPort, b []byte, claim *policy.Claim, own bool) {
+	o := &opening{addr: addr, began: now, heard: now, random: handshake.Random(b), claim: claim, own: own}
 	o.conn = handshake.NewConn(true, s.local, udpAddr(addr), func(datagram []byte) {
+		if o.conn.Proven() {
+			claim.Release()
+		}
 		s.socket.sendOne(packet{addr, datagram})
 	})
 	s.openings[addr] = o
-	s.arrivals, s.arrived = append(s.arrivals, o), now
-	prefix := policy.SourcePrefix(addr.Addr())
-	s.unproven[prefix] = append(s.unproven[prefix], o)
+	s.underway.Add(1)
+	s.arrived = now
+	if !own {
+		s.arrivals = append(s.arrivals, o)
+	}
 	s.handshakes.started.Add(1)
 	ctx, cancel := context.WithTimeout(s.server.ctx, s.server.config.HandshakeTimeout)
 	o.cancel = cancel
@@ -111,16 +124,21 @@ func (s *shard) opening(now time.Time, o *opening, b []byte) {
 
 // again is a ClientHello that does not belong to the handshake under way at its
 // address: its sender has begun anew, or the one before was a forger. What nobody
-// has proven to receive makes room; what somebody has goes on, unless it has been
-// silent for so long that its own client has given it up.
+// has proven to receive makes room, if there is budget for another one; what somebody
+// has goes on, unless it has been silent for so long that its own client has given it up.
 func (s *shard) again(now time.Time, o *opening, b []byte) {
 	s.drop(audit.DropHandshake)
-	if (o.ready != nil || o.conn.Proven()) && now.Sub(o.heard) < openingSilence {
+	if o.conn.Proven() && now.Sub(o.heard) < openingSilence {
+		return
+	}
+	claim, own := s.readmit(now, o)
+	if claim == nil {
+		s.drop(audit.DropBudget)
 		return
 	}
 	s.handshakes.failed.Add(1)
-	s.forget(o)
-	s.unknown(now, o.addr, b)
+	s.discard(o)
+	s.begin(now, o.addr, b, claim, own)
 }
 
 // prove is called when the first record has opened under the new keys: only now
@@ -131,52 +149,4 @@ func (s *shard) prove(now time.Time, a *association) {
 	}
 	s.handshakes.completed.Add(1)
 	s.adopt(now, a)
-}
-
-// forget ends an opening; its engine, if it still runs, is cancelled.
-func (s *shard) forget(o *opening) {
-	o.cancel()
-	if s.openings[o.addr] == o {
-		delete(s.openings, o.addr)
-	}
-	prefix := policy.SourcePrefix(o.addr.Addr())
-	rest := slices.DeleteFunc(s.unproven[prefix], func(u *opening) bool { return u == o })
-	s.setUnproven(prefix, rest)
-}
-
-func (s *shard) setUnproven(prefix netip.Prefix, rest []*opening) {
-	if len(rest) == 0 {
-		delete(s.unproven, prefix)
-	} else {
-		s.unproven[prefix] = rest
-	}
-}
-
-// room says whether another handshake may begin: within its prefix only so many
-// that have not proven their address, and in all so many, of which the oldest
-// unproven one makes room.
-func (s *shard) room(addr netip.AddrPort) bool {
-	prefix := policy.SourcePrefix(addr.Addr())
-	rest := slices.DeleteFunc(s.unproven[prefix], func(o *opening) bool { return o.conn.Proven() })
-	s.setUnproven(prefix, rest)
-	if len(rest) >= s.server.config.MaxUnproven {
-		return false
-	}
-	return len(s.openings) < s.server.config.MaxHandshakes || s.evict()
-}
-
-// evict ends the oldest handshake that has not proven its address.
-func (s *shard) evict() bool {
-	for len(s.arrivals) > 0 {
-		o := s.arrivals[0]
-		s.arrivals[0] = nil
-		s.arrivals = s.arrivals[1:]
-		if s.openings[o.addr] == o && !o.conn.Proven() {
-			s.handshakes.failed.Add(1)
-			s.drop(audit.DropHandshake)
-			s.forget(o)
-			return true
-		}
-	}
-	return false
 }

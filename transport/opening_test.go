@@ -119,8 +119,14 @@ func TestMaxUnproven(t *testing.T) {
 		}
 		time.Sleep(time.Second) // those that made way have ended at the same instant
 		synctest.Wait()
-		if n := len(w.server.first().unproven); n != 0 {
-			w.Errorf("%d prefixes are still counted", n)
+		started := w.server.Stats().Handshakes.Started
+		for i := range 2 * DefaultMaxUnproven {
+			neighbour[3] = byte(100 + i)
+			w.net.Inject(netip.AddrPortFrom(netip.AddrFrom4(neighbour), 1), serverAddr, hello)
+		}
+		synctest.Wait()
+		if n := w.server.Stats().Handshakes.Started - started; n != DefaultMaxUnproven {
+			w.Errorf("%d begin once those have ended: they are still counted, or more are", n)
 		}
 	})
 }

@@ -126,6 +126,7 @@ func (s *shard) answered(now time.Time, a *association) {
 	case !away:
 		a.left = &previous
 	}
+	s.noteAddress(now, a)
 	e := s.decision(now, a, audit.Migrate)
 	e.Previous = prefixOf(previous)
 	s.server.config.Audit.Record(e)

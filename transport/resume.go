@@ -94,6 +94,7 @@ func (s *shard) settle(now time.Time, a *association) {
 	p.association = a
 	s.out.mu.Unlock()
 	s.record(now, a, audit.Resume, session.Event{})
+	s.noteAddress(now, a)
 	s.remove(old)
 }
 

@@ -33,6 +33,7 @@ type Server struct {
 	proof   time.Duration // how long keys wait for the first record that opens under them; constant
 
 	certificate   atomic.Pointer[tls.Certificate]
+	admission     *admission // constant
 	verifications *verifications
 	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
 	buffers       sync.Pool                // of *[bufferLen]byte, for crossings
@@ -69,6 +70,7 @@ func Listen(address string, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
+	s.admission = newAdmission(&s.config)
 	s.buffers.New = func() any { return new([bufferLen]byte) }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {

@@ -42,12 +42,13 @@ type shard struct {
 	sweptAt      time.Time
 	proofsAt     time.Time // when openings were last looked at
 	openings     map[netip.AddrPort]*opening
-	arrivals     []*opening // in order of time, those gone since the last sweep included
-	arrived      time.Time  // when the last of them came
-	engines      bool       // players come: engines and verifications run, or soon will
-	unproven     map[netip.Prefix][]*opening
-	sources      *policy.Sources
-	closing      bool // no newcomers any more
+	arrivals     []*opening           // in order of time, those gone since the last sweep included
+	arrived      time.Time            // when the last of them came
+	engines      bool                 // players come: engines and verifications run, or soon will
+	sites        map[netip.Prefix]int // how many proven handshakes each has, while that is looked at
+	askedAt      time.Time            // when another shard was last asked to make room
+	notedAt      time.Time            // when players' addresses were last noted
+	closing      bool                 // no newcomers any more
 	flood        flood
 
 	out     outbox
@@ -65,6 +66,7 @@ type shard struct {
 	received   atomic.Uint64
 	sessions   atomic.Int64
 	peak       atomic.Int64
+	underway   atomic.Int64 // openings, for other shards to see
 	handshakes struct{ started, completed, failed atomic.Uint64 }
 }
 
@@ -73,8 +75,7 @@ func newShard(server *Server, sock socket, index int) *shard {
 		server: server, socket: sock, index: index, local: net.UDPAddrFromAddrPort(sock.localAddr()),
 		associations: addrtable.New((*association).address),
 		openings:     make(map[netip.AddrPort]*opening),
-		unproven:     make(map[netip.Prefix][]*opening),
-		sources:      policy.NewSources(server.config.Sources),
+		sites:        make(map[netip.Prefix]int),
 		turns:        make(chan struct{}, 1),
 		hints:        make(map[uint32]*association),
 		crossings:    make(chan crossing, maxCrossings),
@@ -142,6 +143,9 @@ func (s *shard) sweep(now time.Time) {
 	if now.Sub(s.proofsAt) >= sweepInterval {
 		s.proofsAt = now
 		s.sweepOpenings(now)
+		if now.Sub(s.notedAt) >= policy.LiveInterval {
+			s.notedAt = now
+		}
 		s.flooded(now)
 	}
 	elapsed := now.Sub(s.sweptAt)
@@ -174,6 +178,9 @@ func (s *shard) tick(now time.Time, a *association) {
 	if a.flight != nil && now.Sub(a.flight.since) >= resendTime {
 		a.flight = nil
 	}
+	if a.player != nil && now.Sub(s.notedAt) < noteTime {
+		s.noteAddress(now, a)
+	}
 	a.rest()
 	reply, ev := a.session.Tick(now)
 	s.drop(ev.Drop)
@@ -193,7 +200,7 @@ func (s *shard) sweepOpenings(now time.Time) {
 			s.forget(o)
 		}
 	}
-	s.arrivals = slices.DeleteFunc(s.arrivals, func(o *opening) bool { return s.openings[o.addr] != o })
+	s.arrivals = slices.DeleteFunc(s.arrivals, func(o *opening) bool { return s.openings[o.addr] != o || o.conn.Proven() })
 }
 
 func (s *shard) drop(d audit.Drop) { s.drops.Add(d) }

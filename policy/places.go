@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// places is a table of fixed size that all shards share. A hash with a seed of its own leads a key to a set of eight
+// places, so a stranger cannot choose whom to displace, and neither memory nor time depends on who sends.
+//
+// It is safe for concurrent use. A look at a set takes the set for a few comparisons. Whoever finds it taken tries again
+// for some microseconds, which is longer than a look lasts, and then does without: it never waits for a goroutine that
+// the system has interrupted. What a claim holds is counted in atomics, so giving it back waits for nobody.
+type places struct {
+	seed maphash.Seed
+	sets []set
+}
+
+type set struct {
+	taken  atomic.Bool
+	places [ways]place
+}
+
+// place is a bucket and a count of 24 bytes. One that counts nothing may be displaced; a full bucket is as good as a
+// forgotten one.
+type place struct {
+	full atomic.Int64 // of the bucket, Unix ns
+	key  uint64       // zero for an empty place; key and seen belong to whoever has taken the set
+	held atomic.Int32 // claims; raised by whoever has taken the set, lowered by anybody
+	seen uint32       // Unix s
+}
+
+func newPlaces(n int) places {
+	return places{seed: maphash.MakeSeed(), sets: make([]set, (max(n, 1)+ways-1)/ways)}
+}
+
+func (t *places) set(hash uint64) *set { return &t.sets[hash%uint64(len(t.sets))] }
+
+// try takes the set, unless somebody else has it all the while.
+func (s *set) try() bool {
+	for range tries {
+		if s.taken.CompareAndSwap(false, true) {
+			return true
+		}
+	}
+	return false
+}
+
+// release gives the set back.
+func (s *set) release() { s.taken.Store(false) }
+
+// find returns the place of key, nil if it has none.
+func (s *set) find(key uint64) *place {
+	for i := range s.places {
+		if p := &s.places[i]; p.key == key {
+			return p
+		}
+	}
+	return nil
+}
+
+// displace gives key the place that is worth least, as an empty one with a full bucket. It returns nil when a claim
+// holds each of them.
+func (s *set) displace(key uint64, less func(a, b *place) bool) *place {
+	var least *place
+	for i := range s.places {
+		if p := &s.places[i]; p.held.Load() == 0 && (least == nil || less(p, least)) {
+			least = p
+		}
+	}
+	if least != nil {
+		least.key, least.seen = key, 0
+		least.full.Store(0)
+	}
+	return least
+}
+
+// takeShared is take for a bucket that others use at the same time.
+func (r rate) takeShared(full *atomic.Int64, now int64) bool {
+	for {
+		old := full.Load()
+		next := old
+		ok := r.take(&next, now)
+		if full.CompareAndSwap(old, next) {
+			return ok
+		}
+	}
+}
