@@ -68,8 +68,8 @@ type Config struct {
 	Audit audit.Sink
 
 	// MaxHandshakes, MaxUnproven and HandshakeTimeout bound handshakes that are
-	// under way; zero means the defaults. Sources bounds how many each source
-	// may begin.
+	// under way, on all shards together; zero means the defaults. Sources bounds
+	// how many each source may begin; MaxUnproven stands for its Unproven.
 	MaxHandshakes    int
 	MaxUnproven      int
 	HandshakeTimeout time.Duration

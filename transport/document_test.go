@@ -1,0 +1,30 @@
+package transport
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// The bounds of handshakes in PROTOCOL.md 12 are those of the code.
+func TestDocumentLimits(t *testing.T) {
+	text := testkit.Section(t, "12")
+	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
+	for _, row := range []string{
+		"| handshakes under way | " + thousands(DefaultMaxHandshakes) + " in all |",
+		fmt.Sprintf("| those that have not returned their cookie | %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48 |",
+			DefaultMaxUnproven, 4*DefaultMaxUnproven, 16*DefaultMaxUnproven),
+		fmt.Sprintf("| handshakes begun | %d a second and %d at once for each IPv4 /24 or IPv6 /64, 4 times that for each /56, 16 times for each /48 |",
+			policy.DefaultSourceRate, policy.DefaultSourceBurst),
+		fmt.Sprintf("| those of an address at which a session lives or has lived in the last %.f min | besides: 1 a second, 1 without a cookie |",
+			policy.LatelyLive.Minutes()),
+		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", DefaultHandshakeTimeout.Seconds()),
+	} {
+		if !strings.Contains(text, row) {
+			t.Errorf("section 12 lacks %q", row)
+		}
+	}
+}

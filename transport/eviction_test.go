@@ -1,0 +1,222 @@
+package transport
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// fallSilent returns the cookie from an address, and then says nothing more.
+func (w *world) fallSilent(addr netip.AddrPort) {
+	w.Helper()
+	socket := w.socket(addr)
+	defer socket.Close() //nolint:errcheck // never fails
+	sent := make(chan struct{}, 100)
+	c := handshake.NewConn(false, udpAddr(addr), udpAddr(serverAddr), func(b []byte) {
+		_, _ = socket.WriteTo(b, udpAddr(serverAddr))
+		sent <- struct{}{}
+	})
+	ctx, cancel := context.WithCancel(w.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = engine.Client(ctx, c, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
+	}()
+	<-sent
+	b := make([]byte, bufferLen)
+	n, _, err := socket.ReadFrom(b)
+	if err != nil {
+		w.Fatal(err)
+	}
+	c.Deliver(b[:n]) // HelloVerifyRequest
+	<-sent
+	cancel()
+	_ = c.Close()
+	<-done
+	c.Wait()
+}
+
+// "Once there are as many as there may be, a newcomer takes the place of the oldest that has not returned its cookie, and
+// if all have, of the longest silent within the site (IPv4 /24, IPv6 /48) that holds most of them." PROTOCOL.md 9.1: it does
+// not wait for their time to be over.
+func TestSilentHandshakesGiveWay(t *testing.T) {
+	const most, latency = 30, 20 * time.Millisecond
+	virtual(t, func(w *world) {
+		w.serve(func(c *Config) { c.MaxHandshakes = most })
+		w.net.SetImpairment(simnet.Impairment{Latency: latency})
+		others := []netip.AddrPort{stranger(200), stranger(400), stranger(600)}
+		for _, addr := range others {
+			w.fallSilent(addr)
+		}
+		for i := range DefaultMaxUnproven * 5 { // one /24, as many as its budget lets begin at once
+			w.fallSilent(stranger(i))
+		}
+		sh := w.server.first()
+		if n := len(sh.openings); n != most {
+			w.Fatalf("%d handshakes are silent, want %d", n, most)
+		}
+		for _, addr := range others {
+			if sh.openings[addr] == nil {
+				w.Errorf("%v is gone, and not one of those who hold most", addr)
+			}
+		}
+		start := time.Now()
+		w.dial(1)
+		if d := time.Since(start); d > 8*latency {
+			w.Errorf("a newcomer is in after %v, want four round trips", d)
+		}
+	})
+}
+
+// slowDispensable says of each handshake whether it is the one to go, by the words of the document.
+func slowDispensable(now time.Time, all []*opening, own bool) map[*opening]bool {
+	var unproven, silent []*opening
+	sites := map[netip.Prefix]int{}
+	for _, o := range all {
+		switch {
+		case o.conn.Proven() && (!o.own || now.Sub(o.heard) >= openingSilence):
+			silent = append(silent, o)
+			sites[policy.SitePrefix(o.addr.Addr())]++
+		case !o.conn.Proven() && !o.own:
+			unproven = append(unproven, o)
+		}
+	}
+	candidates := unproven
+	if len(candidates) == 0 {
+		most := 0
+		for _, n := range sites {
+			most = max(most, n)
+		}
+		for _, o := range silent {
+			if sites[policy.SitePrefix(o.addr.Addr())] == most {
+				candidates = append(candidates, o)
+			}
+		}
+	}
+	if len(candidates) == 0 && own {
+		for _, o := range all {
+			if now.Sub(o.heard) >= openingSilence {
+				candidates = append(candidates, o)
+			}
+		}
+	}
+	oldest := map[*opening]bool{}
+	for _, o := range candidates {
+		first := true
+		for _, other := range candidates {
+			first = first && !other.heard.Before(o.heard)
+		}
+		oldest[o] = first
+	}
+	return oldest
+}
+
+// Of any handshakes, the one goes that the document names.
+func TestWhoGivesWay(t *testing.T) {
+	virtual(t, func(w *world) {
+		sh := w.listen().first()
+		for seed := range uint64(500) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			sh.openings, sh.arrivals = map[netip.AddrPort]*opening{}, nil
+			now := time.Now()
+			var all []*opening
+			for i := range 1 + r.IntN(20) {
+				o := &opening{addr: stranger(r.IntN(4)*200 + i), own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
+				o.conn = handshake.NewConn(true, udpAddr(serverAddr), udpAddr(o.addr), func([]byte) {})
+				if seed%2 == 0 || r.IntN(2) == 0 {
+					_, _ = o.conn.Write(rec(22, 0, 0, 2)) // ServerHello: the cookie has come back
+				}
+				all = append(all, o)
+				sh.openings[o.addr] = o
+				if !o.own {
+					sh.arrivals = append(sh.arrivals, o)
+				}
+			}
+			for _, own := range []bool{false, true} {
+				want := slowDispensable(now, all, own)
+				got := sh.dispensable(now, own)
+				if got == nil != (len(want) == 0) || got != nil && !want[got] {
+					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, own, got, len(want))
+				}
+			}
+		}
+		sh.openings, sh.arrivals = map[netip.AddrPort]*opening{}, nil
+		synctest.Wait()
+	})
+}
+
+// from sends a ClientHello from an address of the loopback interface.
+func from(t *testing.T, to netip.AddrPort, local net.IP, hello []byte) {
+	t.Helper()
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: local}, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		t.Skip("this machine has no addresses on the loopback interface but one: ", err)
+	}
+	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // it has served
+	if _, err := conn.Write(hello); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begun waits until so many ClientHellos have begun a handshake or been dropped.
+func (w *world) begun(datagrams int) Stats {
+	w.Helper()
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		s := w.server.Stats()
+		if s.Handshakes.Started+s.Drops["budget"] >= uint64(datagrams) || time.Since(start) > 5*time.Second {
+			return s
+		}
+	}
+}
+
+// "for the whole server and however many sockets it has" PROTOCOL.md 9.1: the bounds hold exactly on real sockets, eight to
+// a port.
+func TestTotalsOfShards(t *testing.T) {
+	var hello []byte
+	virtual(t, func(w *world) {
+		w.serve()
+		hello = w.firstHello()
+	})
+	const most = 20
+	for _, n := range []int{DefaultMaxUnproven - 1, DefaultMaxUnproven, DefaultMaxUnproven + 1, 100} {
+		w := newWorld(t)
+		s := w.serve(func(c *Config) { c.Shards, c.Sources.Burst = 8, 1000 })
+		w.echo(w.dial(1), "all shards serve")
+		before := s.Stats().Handshakes.Started
+		for range n {
+			from(t, s.Addr(), net.IPv4(127, 0, 9, 1), hello)
+		}
+		st := w.begun(int(before) + n)
+		if got := int(st.Handshakes.Started - before); got != min(n, DefaultMaxUnproven) {
+			t.Errorf("%d of one /24 at once: %d begun on %d shards", n, got, st.Socket.Shards)
+		}
+		w.close()
+	}
+	for _, n := range []int{most - 1, most, most + 1, 100} {
+		w := newWorld(t)
+		s := w.serve(func(c *Config) { c.Shards, c.MaxHandshakes = 8, most })
+		w.echo(w.dial(1), "all shards serve")
+		for i := range n {
+			from(t, s.Addr(), net.IPv4(127, 1, byte(i), 1), hello)
+		}
+		w.begun(1 + n)
+		var sum int64
+		for _, sh := range *s.shards.Load() {
+			sum += sh.underway.Load()
+		}
+		// Where a shard has had to ask another one, its newcomer has not come again yet.
+		if total := s.admission.underway.Load(); sum != total || total > most || n <= most && total != int64(n) || n > most && total < most/2 {
+			t.Errorf("%d at once: %d under way, %d by the count, of at most %d", n, sum, total, most)
+		}
+		w.close()
+	}
+}

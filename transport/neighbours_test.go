@@ -1,0 +1,178 @@
+package transport
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/simnet"
+)
+
+// besiege sends ClientHellos from forged addresses, perSecond of them, until the
+// returned function is called.
+func (w *world) besiege(perSecond int, from func(i int) netip.AddrPort) (end func()) {
+	hello := w.firstHello()
+	done := make(chan struct{})
+	w.serving.Go(func() {
+		ticker := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer ticker.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+			b := append([]byte(nil), hello...)
+			b[40] = byte(i) // of the random: each begins a handshake of its own
+			w.net.Inject(from(i), serverAddr, b)
+		}
+	})
+	return func() { close(done) }
+}
+
+// neighbours are the other hosts of player 1's /24, in any order.
+func neighbours(i int) netip.AddrPort {
+	a := playerAddr(1).Addr().As4()
+	a[3] = byte(100 + i%100)
+	return netip.AddrPortFrom(netip.AddrFrom4(a), uint16(1024+i))
+}
+
+// resumes has player 1's connection end, from the same port or another, and fails unless the
+// player is back within two seconds.
+func (w *world) resumes(s *stayer, port uint16) {
+	w.Helper()
+	before := s.Stats().Resumed
+	start := time.Now()
+	if port != 0 {
+		w.rebind(s.Client, netip.AddrPortFrom(playerAddr(1).Addr(), port))
+	}
+	w.disconnect(s.Client)
+	for s.Stats().Resumed == before && time.Since(start) < time.Minute {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if d := time.Since(start); d > 2*time.Second {
+		w.Errorf("back after %v; the server: %+v", d, w.server.Stats())
+	}
+}
+
+// "Each address at which a session lives, or has lived in the last 10 minutes, has one ClientHello a second, and one
+// handshake that has not returned its cookie, of its own" PROTOCOL.md 9.1. "Sessions that are open do not feel it"
+// PROTOCOL.md 13: whatever comes from the other addresses of its prefix, and however much, a live player resumes.
+func TestNeighboursOfALivePlayer(t *testing.T) {
+	for _, flood := range []int{30, 300, 3000} {
+		for name, from := range map[string]func(int) netip.AddrPort{
+			"the player's /24":         neighbours,
+			"everywhere":               func(i int) netip.AddrPort { return stranger(i * 7) },
+			"the /24s of many players": func(i int) netip.AddrPort { return netip.AddrPortFrom(playerAddr(i%250).Addr().Next(), 9) },
+		} {
+			t.Run(fmt.Sprintf("%d a second from %s", flood, name), func(t *testing.T) {
+				virtual(t, func(w *world) {
+					w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+					r := w.run()
+					s := w.stay(1)
+					defer w.quit(r, s)
+					end := w.besiege(flood, from)
+					defer end()
+					time.Sleep(10 * time.Second)
+					w.resumes(s, 0)
+					time.Sleep(5 * time.Second)
+					w.resumes(s, 5001)
+					time.Sleep(5 * time.Second)
+					w.resumes(s, 5002)
+				})
+			})
+		}
+	}
+}
+
+// The same for an address at which nobody lives any more, for ten minutes.
+func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
+	for _, c := range []struct {
+		away time.Duration
+		in   bool
+	}{{time.Minute, true}, {9 * time.Minute, true}, {13 * time.Minute, false}} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+			w.serve()
+			w.dial(1).Close()
+			time.Sleep(c.away)
+			end := w.besiege(300, neighbours)
+			defer end()
+			time.Sleep(10 * time.Second)
+			start := time.Now()
+			_, err := w.try(1)
+			if d := time.Since(start); c.in != (err == nil && d < 2*time.Second) {
+				w.Errorf("away for %v: in after %v, %v", c.away, d, err)
+			}
+		})
+	}
+}
+
+// Players of one household, whose addresses differ by the port alone, lose their path at once, and come back one by one.
+func TestHouseholdResumes(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+		r := w.run()
+		var players []*stayer
+		for i := range 4 {
+			players = append(players, w.stay(1, func(c *ClientConfig) {
+				c.Conn.Close() //nolint:errcheck // never fails
+				c.Conn = w.socket(netip.AddrPortFrom(playerAddr(1).Addr(), uint16(2000+i)))
+				c.Token = w.tokens(grantFor(1 + i))
+			}))
+		}
+		end := w.besiege(300, neighbours)
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		for _, s := range players {
+			w.disconnect(s.Client)
+		}
+		for _, s := range players {
+			for s.Stats().Resumed == 0 && time.Since(start) < time.Minute {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		if d := time.Since(start); d > 8*time.Second {
+			w.Errorf("the last one is back after %v", d)
+		}
+		end()
+		w.quit(r, players...)
+	})
+}
+
+// "A server MUST NOT end such a handshake for a stranger's" PROTOCOL.md 9.1, nor for a ClientHello from the same address with
+// another port.
+func TestOwnHandshakeStays(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve(func(c *Config) { c.MaxHandshakes = 10 })
+		hello := w.firstHello()
+		w.dial(1)
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		w.net.Inject(neighbour(1), serverAddr, hello)
+		synctest.Wait()
+		sh := w.server.first()
+		own := sh.openings[neighbour(1)]
+		if own == nil || !own.own {
+			w.Fatal("a live player's address has nothing of its own")
+		}
+		r := rand.New(rand.NewPCG(1, 1))
+		for i := range 100 {
+			from := stranger(i * 200)
+			if r.IntN(2) == 0 {
+				from = netip.AddrPortFrom(playerAddr(1).Addr(), uint16(3000+i))
+			}
+			w.net.Inject(from, serverAddr, hello)
+			synctest.Wait()
+			if sh.openings[neighbour(1)] != own {
+				w.Fatalf("it is gone after %d others", i+1)
+			}
+			if n := len(sh.openings); n > 10 {
+				w.Fatalf("%d handshakes", n)
+			}
+		}
+	})
+}
