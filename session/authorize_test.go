@@ -72,11 +72,11 @@ func TestAuthorizeEndsTheSession(t *testing.T) {
 		reason wire.Reason
 		after  audit.Drop // what the ticket is refused for, once the arbiter has changed its mind
 	}{
-		errors.New("whatever"):                         {wire.ReasonScope, audit.DropTicket},
-		Refusal(wire.ReasonKicked):                     {wire.ReasonKicked, audit.DropTicket},
-		Refusal(wire.ReasonRevoked):                    {wire.ReasonRevoked, audit.DropRevoked},
+		errors.New("whatever"):                          {wire.ReasonScope, audit.DropTicket},
+		Refusal(wire.ReasonKicked):                      {wire.ReasonKicked, audit.DropTicket},
+		Refusal(wire.ReasonRevoked):                     {wire.ReasonRevoked, audit.DropRevoked},
 		fmt.Errorf("no: %w", Refusal(wire.Reason(200))): {wire.Reason(200), audit.DropTicket},
-		Refusal(wire.ReasonShutdown):                   {wire.ReasonShutdown, audit.DropNone},
+		Refusal(wire.ReasonShutdown):                    {wire.ReasonShutdown, audit.DropNone},
 	} {
 		for name, ask := range map[string]func(d *dialogue){
 			"renewing": func(d *dialogue) {

@@ -75,6 +75,9 @@ type Config struct {
 	// DefaultMaxRevocations.
 	MaxRevocations int
 
+	// MaxBans bounds the bans that are remembered; zero means DefaultMaxBans.
+	MaxBans int
+
 	// Ping is how often the round trip to a player is measured; zero means never.
 	Ping time.Duration
 
@@ -105,12 +108,12 @@ type Config struct {
 // the client is told to come again.
 var ErrBusy = errors.New("session: too many verifications at once")
 
-var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Ping, BadTags and MaxRevocations must not be negative")
+var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Ping, BadTags, MaxRevocations and MaxBans must not be negative")
 
 // withDefaults fills in what is zero and refuses what makes no sense.
 func (c Config) withDefaults() (Config, error) {
 	if c.Leeway < 0 || c.Leeway > token.MaxLeeway || c.Overlap < 0 || c.Idle < 0 ||
-		c.Ping < 0 || c.BadTags < 0 || c.MaxRevocations < 0 {
+		c.Ping < 0 || c.BadTags < 0 || c.MaxRevocations < 0 || c.MaxBans < 0 {
 		return c, errConfig
 	}
 	var err error
@@ -125,6 +128,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Overlap = or(c.Overlap, DefaultOverlap)
 	c.Idle = or(c.Idle, DefaultIdle)
 	c.MaxRevocations = or(c.MaxRevocations, DefaultMaxRevocations)
+	c.MaxBans = or(c.MaxBans, DefaultMaxBans)
 	c.BadTags = or(c.BadTags, DefaultBadTags)
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -175,8 +175,8 @@ func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 // refused before.
 func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
 	reason := reasons[drop]
-	if out := c.session.out.Load(); drop == audit.DropRevoked && out != 0 {
-		reason = wire.Reason(out)
+	if r := c.session.reason(); drop == audit.DropRevoked && r != 0 {
+		reason = r
 	}
 	if p := c.pending; drop == audit.DropExpired && p != nil && p.refused != audit.DropNone {
 		reason = reasons[p.refused]

@@ -61,8 +61,14 @@ func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
 //
 // +checklocks:g.mu
 func (g *Gate) withdrawn(now time.Time, claims *token.Claims, build string) audit.Drop {
+	g.latest = now.UnixNano()
 	if g.revoked.concern(now, claims, build) {
 		return audit.DropRevoked
+	}
+	if len(g.bans.entries) > 0 {
+		if _, banned := g.bans.look(revocationKey(RevokeSubject, claims.Issuer, claims.Subject), g.latest); banned {
+			return audit.DropRevoked
+		}
 	}
 	return audit.DropNone
 }

@@ -34,7 +34,11 @@ type Gate struct {
 	// +checklocks:mu
 	revoked revocations
 	// +checklocks:mu
+	bans bans
+	// +checklocks:mu
 	absent absent
+	// +checklocks:mu
+	latest int64 // wall clock as of the last question of somebody who wants in, Unix ns
 }
 
 // NewGate returns a Gate for config, or says what is wrong with it.
@@ -45,7 +49,7 @@ func NewGate(config Config) (*Gate, error) {
 	}
 	g := &Gate{
 		config: config, sessions: make(map[uint32]*Session),
-		revoked: revocations{most: config.MaxRevocations}, absent: absent{most: config.MaxSessions},
+		revoked: revocations{most: config.MaxRevocations}, bans: bans{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
 	}
 	var seed [8]byte
 	g.random(seed[:])

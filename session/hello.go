@@ -186,7 +186,15 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 }
 
 // refuse answers a HELLO with CLOSE, and every copy of it with the same.
-func (c *Conn) refuse(drop audit.Drop) (Reply, Event) { return c.refuseFor(drop, reasons[drop]) }
+func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
+	reason := reasons[drop]
+	if claims := c.pending.claims; drop == audit.DropRevoked && claims != nil {
+		if r, banned := c.gate.keptOut(claims.Issuer, claims.Subject); banned {
+			reason = r
+		}
+	}
+	return c.refuseFor(drop, reason)
+}
 
 // refuseFor is refuse with a reason of its own for the player.
 func (c *Conn) refuseFor(drop audit.Drop, reason wire.Reason) (Reply, Event) {

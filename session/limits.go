@@ -26,6 +26,9 @@ const (
 	// bytes each: every account of a large fleet's worst day.
 	DefaultMaxRevocations = 1 << 16
 
+	// DefaultMaxBans is how many bans a Gate remembers, at about 100 bytes each.
+	DefaultMaxBans = 1 << 16
+
 	// DefaultBadTags revokes a session after so many wrong tags in a row. Only
 	// the peer itself can send one, since the record has authenticated.
 	DefaultBadTags = 8

@@ -78,7 +78,7 @@ func (g *Gate) Revoke(r Revocation) (ended int, err error) {
 	err = g.revoked.add(&r)
 	ended = g.revokeLive(func(s *Session) bool { return r.concerns(s) && s.names.Load().issued <= until })
 	if r.Kind == RevokeSubject {
-		ended += g.revokeAbsent(playerKey(r.Issuer, r.Value), until)
+		ended += g.barAbsent(playerKey(r.Issuer, r.Value), until, audit.DropRevoked)
 	}
 	return ended, err
 }
@@ -86,12 +86,12 @@ func (g *Gate) Revoke(r Revocation) (ended int, err error) {
 // RevokeSubject revokes every session of a subject of an issuer that lives here, or
 // whose connection has ended a while ago and that may yet be resumed, and says how
 // many there were. The subject may come again with another identity token. See
-// Revoke.
+// Revoke and Ban.
 func (g *Gate) RevokeSubject(issuer, subject string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
-	return n + g.revokeAbsent(playerKey(issuer, subject), never)
+	return n + g.barAbsent(playerKey(issuer, subject), never, audit.DropRevoked)
 }
 
 // RevokeSession ends a session with its next datagram; false if there is none of
@@ -121,13 +121,13 @@ func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	return n
 }
 
-// revokeAbsent revokes a player's sessions that are not here and whose token was issued by then (Unix ms).
+// barAbsent bars a player's sessions that are not here and whose token was issued by then (Unix ms).
 //
 // +checklocks:g.mu
-func (g *Gate) revokeAbsent(player [16]byte, until int64) (n int) {
+func (g *Gate) barAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
 	for name, e := range g.absent.sessions {
 		if e.player == player && e.issued <= until {
-			g.bar(name, time.Unix(0, e.expires), audit.DropRevoked)
+			g.bar(name, time.Unix(0, e.expires), why)
 			n++
 		}
 	}

@@ -111,6 +111,9 @@ func (s *Session) putOut(reason wire.Reason, why audit.Drop) bool {
 // connection knows.
 func (s *Session) Revoked() bool { return s.out.Load() != 0 }
 
+// reason is what the player is told of a session that was put out, 0 if it was not.
+func (s *Session) reason() wire.Reason { return wire.Reason(s.out.Load()) }
+
 // dead is step 5 of the receive list: whether the session is past its life,
 // and why.
 func (s *Session) dead(now time.Time, leeway time.Duration) audit.Drop {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/wire"
 )
 
 // What a snapshot's memory is about, PROTOCOL.md 8.4.
@@ -48,6 +49,11 @@ func (g *Gate) Save(w *resume.Writer) error {
 	}
 	for key, r := range g.revoked.entries {
 		if err := w.Revoke(resume.Revoked{Key: key, At: r.at, Ends: r.ends}); err != nil {
+			return err
+		}
+	}
+	for key, b := range g.bans.entries {
+		if err := w.Ban(resume.Banned{Key: key, Until: b.until, Reason: uint8(b.reason)}); err != nil {
 			return err
 		}
 	}
@@ -103,5 +109,8 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 	}
 	for _, e := range s.Revoked {
 		g.revoked.restore(e.Key, revocation{e.At, e.Ends})
+	}
+	for _, e := range s.Banned {
+		g.bans.restore(e.Key, ban{e.Until, wire.Reason(e.Reason)})
 	}
 }

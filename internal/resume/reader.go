@@ -97,6 +97,10 @@ func (p *parser) entry(kind byte, content []byte) bool {
 		e, ok := parseRevoked(content)
 		p.snapshot.Revoked = append(p.snapshot.Revoked, e)
 		return ok
+	case entryBanned:
+		e, ok := parseBanned(content)
+		p.snapshot.Banned = append(p.snapshot.Banned, e)
+		return ok
 	}
 	return false
 }

@@ -31,7 +31,7 @@ import (
 // entry never crosses from one chunk to the next:
 //
 //	offset size
-//	     0    1  kind: 1 session, 2 what counts once, 3 revocation
+//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -42,6 +42,7 @@ const (
 	entrySession    = 1
 	entryRemembered = 2
 	entryRevoked    = 3
+	entryBanned     = 4
 )
 
 // ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off,
@@ -56,6 +57,7 @@ type Snapshot struct {
 	Sessions   []*Session
 	Remembered []Remembered
 	Revoked    []Revoked
+	Banned     []Banned
 }
 
 // Remembered is one thing that counts once, or must not come again: its memory
@@ -70,6 +72,13 @@ type Remembered struct {
 type Revoked struct {
 	Key      [32]byte
 	At, Ends int64 // Unix ns: of the revocation, and after which it may be forgotten
+}
+
+// Banned is one ban, for the new process to keep the player out.
+type Banned struct {
+	Key    [32]byte
+	Until  int64 // Unix ns
+	Reason uint8 // of CLOSE
 }
 
 // appendTo appends the content of an entry:
@@ -106,6 +115,24 @@ func parseRevoked(b []byte) (e Revoked, ok bool) {
 	u := unpacker{left: b}
 	u.fill(e.Key[:])
 	e.At, e.Ends = int64(u.uint64()), int64(u.uint64())
+	return e, u.done()
+}
+
+// appendTo appends the content of an entry:
+//
+//	offset size
+//	     0   32  key of who is banned
+//	    32    8  until when, Unix nanoseconds
+//	    40    1  close reason
+func (e *Banned) appendTo(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, e.Key[:]...), uint64(e.Until))
+	return append(dst, e.Reason)
+}
+
+func parseBanned(b []byte) (e Banned, ok bool) {
+	u := unpacker{left: b}
+	u.fill(e.Key[:])
+	e.Until, e.Reason = int64(u.uint64()), u.uint8()
 	return e, u.done()
 }
 

@@ -59,7 +59,7 @@ func TestSnapshotMemory(t *testing.T) {
 	want := Snapshot{ID: [16]byte(counting(1, 16)), Made: begin}
 	for n := range 3000 {
 		var err error
-		switch n % 3 {
+		switch n % 4 {
 		case 0:
 			err = w.Remember(sampleRemembered(n))
 			want.Remembered = append(want.Remembered, sampleRemembered(n))
@@ -69,6 +69,9 @@ func TestSnapshotMemory(t *testing.T) {
 		case 2:
 			err = w.Add(sampleSession(n))
 			want.Sessions = append(want.Sessions, written(t, sampleSession(n)))
+		case 3:
+			err = w.Ban(sampleBanned(n))
+			want.Banned = append(want.Banned, sampleBanned(n))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -90,6 +93,10 @@ func sampleRemembered(n int) Remembered {
 func sampleRevoked(n int) Revoked {
 	at := begin.Add(time.Duration(n)).UnixNano()
 	return Revoked{sha256.Sum256([]byte{byte(n), byte(n >> 8), 1}), at, at + int64(time.Hour)}
+}
+
+func sampleBanned(n int) Banned {
+	return Banned{sha256.Sum256([]byte{byte(n), byte(n >> 8), 2}), begin.Add(time.Duration(n) * time.Hour).UnixNano(), byte(n)}
 }
 
 // A session and the token that it has used take at most 512 bytes, with the default window and names of Amazon Cognito.
@@ -129,9 +136,10 @@ func FuzzSnapshot(f *testing.F) {
 		f.Add(chunk)
 		f.Add(appendItem(append(chunk, entrySession), again))
 	}
-	remembered, revoked := sampleRemembered(1), sampleRevoked(1)
+	remembered, revoked, banned := sampleRemembered(1), sampleRevoked(1), sampleBanned(1)
 	f.Add(appendItem([]byte{entryRemembered}, remembered.appendTo(nil)))
 	f.Add(appendItem([]byte{entryRevoked}, revoked.appendTo(nil)))
+	f.Add(appendItem([]byte{entryBanned}, banned.appendTo(nil)))
 	f.Add(writeSnapshot(f, newRing(f, newTestKey(f, 2)), 1, sampleSession(1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := Read(bytes.NewReader(b), ring, begin); !errors.Is(err, ErrSnapshot) {
@@ -170,6 +178,9 @@ func rewrite(t testing.TB, ring *fleetkey.Ring, s *Snapshot) []byte {
 	}
 	for _, e := range s.Revoked {
 		err = errors.Join(err, w.Revoke(e))
+	}
+	for _, e := range s.Banned {
+		err = errors.Join(err, w.Ban(e))
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)

@@ -146,6 +146,7 @@ func TestSnapshotTwin(t *testing.T) {
 	for n := range list {
 		want.Remembered = append(want.Remembered, sampleRemembered(n))
 		want.Revoked = append(want.Revoked, sampleRevoked(n))
+		want.Banned = append(want.Banned, sampleBanned(n))
 	}
 	w.chunks(t, rewrite(t, newRing(t, newTestKey(t, 1)), want))
 	got := &Snapshot{ID: want.ID, Made: begin}
@@ -158,6 +159,8 @@ func TestSnapshotTwin(t *testing.T) {
 			got.Remembered = append(got.Remembered, Remembered{[32]byte(w.take(32)), uint8(w.number(1)), int64(w.number(8))})
 		case 3:
 			got.Revoked = append(got.Revoked, Revoked{[32]byte(w.take(32)), int64(w.number(8)), int64(w.number(8))})
+		case 4:
+			got.Banned = append(got.Banned, Banned{[32]byte(w.take(32)), int64(w.number(8)), uint8(w.number(1))})
 		}
 		if after-len(w.left) != length {
 			t.Fatalf("kind %d has %d bytes, and says %d", kind, after-len(w.left), length)

@@ -67,6 +67,12 @@ func (w *Writer) Revoke(e Revoked) error {
 	return w.put(entryRevoked)
 }
 
+// Ban writes one ban. An error ends the snapshot.
+func (w *Writer) Ban(e Banned) error {
+	w.entry = e.appendTo(w.entry[:0])
+	return w.put(entryBanned)
+}
+
 // Close writes the last chunk and forgets what was sealed. It does not close the
 // writer below. After an error there is no snapshot.
 func (w *Writer) Close() error {
