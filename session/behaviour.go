@@ -10,7 +10,7 @@ import (
 
 // behaves is step 10: "rate and behaviour allow it". A datagram that carries no
 // payload of the game's changes no state of it.
-func (c *Conn) behaves(now time.Time, env *wire.Envelope) audit.Drop {
+func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
 	payload, cost := env.Body, 0
 	if env.Kind == wire.KindBearer {
 		b, _ := wire.ParseBearerBody(env.Body) // it has parsed before
@@ -23,7 +23,7 @@ func (c *Conn) behaves(now time.Time, env *wire.Envelope) audit.Drop {
 			cost = c.gate.config.Cost(payload)
 		}
 	}
-	verdict := c.behaviour.Observe(now, len(payload), cost)
+	verdict := c.behaviour.Observe(arrived, len(payload), cost)
 	if inspect := c.gate.config.Inspect; inspect != nil && game && verdict <= policy.VerdictFlag {
 		verdict = max(verdict, inspect(c.session, payload))
 	}

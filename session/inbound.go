@@ -11,7 +11,12 @@ import (
 // Handle judges the plaintext of one record. Steps 1 and 2 of the receive list
 // (size, record) are behind it; this is steps 3 to 11, in that order. msg is
 // borrowed: an EventData's Payload is part of it.
-func (c *Conn) Handle(now time.Time, msg []byte) (Reply, Event) {
+func (c *Conn) Handle(now time.Time, msg []byte) (Reply, Event) { return c.HandleLate(now, 0, msg) }
+
+// HandleLate is Handle for a message that arrived before now, waited ago (0 or
+// more), and could not be handled earlier. Behaviour is judged by the time of
+// arrival: a server that stalls holds nothing of that against its players.
+func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Reply, Event) {
 	env, err := wire.Parse(msg)
 	if err != nil {
 		return c.unparsed(&env, err)
@@ -19,14 +24,14 @@ func (c *Conn) Handle(now time.Time, msg []byte) (Reply, Event) {
 	if env.Kind == wire.KindHello {
 		return c.hello(now, &env)
 	}
-	if drop := c.judge(now, &env); drop != audit.DropNone {
+	if drop := c.judge(now, waited, &env); drop != audit.DropNone {
 		return c.fail(now, drop, &env)
 	}
 	return c.deliver(now, &env)
 }
 
 // judge is steps 4 to 10: nothing changes before the tag has been compared.
-func (c *Conn) judge(now time.Time, env *wire.Envelope) audit.Drop {
+func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) audit.Drop {
 	if c.session == nil || env.Session != c.id {
 		return audit.DropSession
 	}
@@ -48,7 +53,7 @@ func (c *Conn) judge(now time.Time, env *wire.Envelope) audit.Drop {
 			return drop
 		}
 	}
-	return c.behaves(now, env)
+	return c.behaves(now.Add(-waited), env)
 }
 
 // verifyKind is steps 6 to 8. A bearer token's own check stands for 6 and 8.

@@ -87,7 +87,7 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	if e.client, err = session.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
 		t.Fatal(err)
 	}
-	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.Handle(e.now, e.envelope(kind, body)) })
+	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.HandleLate(e.now, 0, e.envelope(kind, body)) })
 	claims, err := issuer.Verifier(t).Verify(t.Context(), e.now, raw)
 	if err != nil {
 		t.Fatal(err)

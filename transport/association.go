@@ -58,7 +58,7 @@ func (a *association) where() netip.AddrPort {
 // nothing but payloads.
 type machine interface {
 	appender
-	Handle(now time.Time, msg []byte) (session.Reply, session.Event)
+	HandleLate(now time.Time, waited time.Duration, msg []byte) (session.Reply, session.Event)
 	Verified(now time.Time, claims *token.Claims, err error) (session.Reply, session.Event)
 	Tick(now time.Time) (session.Reply, session.Event)
 	Close(reason wire.Reason) (session.Reply, session.Event)

@@ -44,8 +44,8 @@ func (c *DTLSConn) Send(payload []byte) error {
 // messages are payloads.
 type bare DTLSConn
 
-// Handle implements machine.
-func (b *bare) Handle(now time.Time, msg []byte) (session.Reply, session.Event) {
+// HandleLate implements machine.
+func (b *bare) HandleLate(now time.Time, _ time.Duration, msg []byte) (session.Reply, session.Event) {
 	if b.gone.Load() {
 		return session.Reply{}, session.Event{Drop: audit.DropState}
 	}

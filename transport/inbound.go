@@ -117,7 +117,7 @@ func (s *shard) open(now time.Time, a *association, b []byte) (any bool, failed 
 
 // envelope hands a record's plaintext to the session, and does what it says.
 func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
-	reply, ev := a.session.Handle(now, plaintext)
+	reply, ev := a.session.HandleLate(now, s.waiting.waited(), plaintext)
 	if a.player == nil {
 		s.settle(now, a)
 	}

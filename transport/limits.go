@@ -147,6 +147,12 @@ const (
 	// connection: eight minutes at 128 Hz.
 	rekeyMargin = 1 << 16
 
+	// clockStep and clockSlew are by how much the system's clock may differ from what
+	// has elapsed without having been stepped: it is read a moment later, and is slewed
+	// by a twelfth at most (chrony's maxslewrate).
+	clockStep = 50 * time.Millisecond
+	clockSlew = 8
+
 	// clockJump and clockSettle: a wall clock that differs by more than the
 	// first from what has elapsed raises an alarm, and is believed only if it
 	// stays so for the second.

@@ -50,7 +50,7 @@ func (s *shard) begin(now time.Time, addr netip.AddrPort, b []byte, claim *polic
 		if o.conn.Proven() {
 			claim.Release()
 		}
-		s.socket.sendOne(packet{addr, datagram})
+		s.socket.sendOne(packet{addr: addr, buf: datagram})
 	})
 	s.openings[addr] = o
 	s.underway.Add(1)

@@ -137,16 +137,17 @@ func (s *shard) answered(now time.Time, a *association) {
 // crossing is a datagram that the kernel gave to another shard than its
 // association's.
 type crossing struct {
-	addr netip.AddrPort
-	b    *[bufferLen]byte
-	n    int
+	addr  netip.AddrPort
+	b     *[bufferLen]byte
+	n     int
+	stamp int64 // as a packet's
 }
 
 // cross hands a datagram to the shard that its hint names.
 func (s *shard) cross(to *shard, addr netip.AddrPort, b []byte) {
 	buffer := s.server.buffers.Get().(*[bufferLen]byte)
 	select {
-	case to.crossings <- crossing{addr, buffer, copy(buffer[:], b)}:
+	case to.crossings <- crossing{addr, buffer, copy(buffer[:], b), s.waiting.stamp}:
 		to.socket.wake()
 	default:
 		s.server.buffers.Put(buffer)
@@ -154,10 +155,11 @@ func (s *shard) cross(to *shard, addr netip.AddrPort, b []byte) {
 	}
 }
 
-// crossed handles what other shards have handed over before this turn.
-func (s *shard) crossed(now time.Time) {
-	for range len(s.crossings) {
+// crossed handles n datagrams that other shards have handed over.
+func (s *shard) crossed(now time.Time, n int) {
+	for range n {
 		c := <-s.crossings
+		s.waiting.stamp = c.stamp
 		s.datagram(now, c.addr, c.b[:c.n])
 		s.server.buffers.Put(c.b)
 	}

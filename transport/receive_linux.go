@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,15 +13,12 @@ const (
 	// groStride keeps messages' beginnings apart in the processor's cache, where
 	// equal distances of 64 KiB would all fall on the same lines.
 	groStride = groLen + 1 + 320
-
-	// controlLen is room for one control message with an int in it.
-	controlLen = 24
 )
 
 // inMessages is what recvmmsg fills. Memory that no datagram has touched costs
 // address space only.
 type inMessages struct {
-	gro     bool
+	gro     bool // several datagrams may come as one
 	headers [batchLen]mmsghdr
 	vectors [batchLen]unix.Iovec
 	names   [batchLen]address
@@ -43,6 +39,7 @@ func (m *inMessages) init() {
 		h := &m.headers[i].hdr
 		h.Iov, h.Iovlen = &m.vectors[i], 1
 		h.Name = (*byte)(unsafe.Pointer(&m.names[i]))
+		h.Control = &m.control[i][0]
 	}
 	m.packets = make([]packet, 0, batchLen)
 }
@@ -54,10 +51,7 @@ func (s *native) receive() []packet {
 	for i := range m.headers {
 		h := &m.headers[i].hdr
 		h.Namelen = unix.SizeofSockaddrInet6
-		if m.gro {
-			h.Control = &m.control[i][0]
-			h.SetControllen(controlLen)
-		}
+		h.SetControllen(controlLen)
 	}
 	m.packets = m.packets[:0]
 	n, _ := mmsg(unix.SYS_RECVMMSG, s.fd, m.headers[:])
@@ -67,28 +61,16 @@ func (s *native) receive() []packet {
 	return m.packets
 }
 
-// split appends message i's datagrams.
+// split appends message i's datagrams, of which all but the last have the same
+// length.
 func (m *inMessages) split(i int) {
-	b := unsafe.Slice(m.vectors[i].Base, m.headers[i].len)
-	addr, size := m.names[i].get(), m.segment(i)
-	for size > 0 && len(b) > size {
-		m.packets = append(m.packets, packet{addr, b[:size:size]})
-		b = b[size:]
+	h := &m.headers[i]
+	b := unsafe.Slice(m.vectors[i].Base, h.len)
+	c := parseControl(m.control[i][:min(int(h.hdr.Controllen), controlLen)])
+	addr := m.names[i].get()
+	for c.segment > 0 && len(b) > c.segment {
+		m.packets = append(m.packets, packet{addr, b[:c.segment:c.segment], c.stamp})
+		b = b[c.segment:]
 	}
-	m.packets = append(m.packets, packet{addr, b})
-}
-
-// segment is the length of message i's datagrams but the last, 0 if it is one.
-func (m *inMessages) segment(i int) int {
-	h := &m.headers[i].hdr
-	if !m.gro || h.Controllen < unix.SizeofCmsghdr+4 {
-		return 0
-	}
-	c := m.control[i][:]
-	level := binary.NativeEndian.Uint32(c[unix.SizeofCmsghdr-8:])
-	typ := binary.NativeEndian.Uint32(c[unix.SizeofCmsghdr-4:])
-	if level != unix.IPPROTO_UDP || typ != unix.UDP_GRO {
-		return 0
-	}
-	return int(binary.NativeEndian.Uint32(c[unix.SizeofCmsghdr:]))
+	m.packets = append(m.packets, packet{addr, b, c.stamp})
 }

@@ -35,6 +35,7 @@ type shard struct {
 	read         byte // what prefetch has read: kept, so that it is read
 	associations *addrtable.Table[association]
 	hints        map[uint32]*association
+	waiting      waiting        // of the datagram that is handled
 	from         netip.AddrPort // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
@@ -80,24 +81,35 @@ func newShard(server *Server, sock socket, index int) *shard {
 		hints:        make(map[uint32]*association),
 		crossings:    make(chan crossing, maxCrossings),
 	}
+	s.waiting.turned = server.clock.now()
 	s.out.socket, s.out.batch = sock, newBatch(batchLen)
 	return s
 }
 
-// turn handles everything that has arrived, once. It reads the clock once.
+// turn handles everything that has arrived, once. It reads no clock but, if
+// something has, the system's once.
 func (s *shard) turn(now time.Time) (n int) {
 	s.delivered(now)
-	s.crossed(now)
-	for n < maxPerTurn {
-		packets := s.socket.receive()
+	packets, crossed := s.socket.receive(), len(s.crossings)
+	if len(packets)+crossed > 0 {
+		s.waiting.begin(now, s.server.clock.wall())
+	}
+	s.crossed(now, crossed)
+	for {
 		for some := range slices.Chunk(packets, prefetchLen) {
 			s.datagrams(now, some)
 		}
 		n += len(packets)
 		if len(packets) < batchLen {
+			s.waiting.turned = now
 			break
 		}
+		if n >= maxPerTurn {
+			break
+		}
+		packets = s.socket.receive()
 	}
+	s.waiting.stamp = 0
 	s.received.Add(uint64(n))
 	s.engines = len(s.openings) > 0 || now.Sub(s.arrived) < sweepInterval
 	s.sweep(now)
@@ -115,6 +127,7 @@ func (s *shard) datagrams(now time.Time, packets []packet) {
 		if crowded {
 			s.last = s.found[i]
 		}
+		s.waiting.stamp = packets[i].stamp
 		s.datagram(now, packets[i].addr, packets[i].buf)
 	}
 }

@@ -7,8 +7,9 @@ import (
 
 // packet is a datagram and the address it came from or goes to.
 type packet struct {
-	addr netip.AddrPort // unmapped: never an IPv4 address in IPv6 form
-	buf  []byte
+	addr  netip.AddrPort // unmapped: never an IPv4 address in IPv6 form
+	buf   []byte
+	stamp int64 // when it was received, Unix ns by the system's clock; 0 if that is unknown
 }
 
 // socket is a UDP socket as a shard uses it.

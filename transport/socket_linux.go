@@ -98,7 +98,8 @@ func (s *native) bind(addr netip.AddrPort, share bool) (err error) {
 	return nil
 }
 
-// tune sets what makes the socket faster or safer; a kernel that refuses is neither.
+// tune sets what makes the socket faster or safer, and tells how old its datagrams
+// are; a kernel that refuses does without.
 func (s *native) tune(addr netip.AddrPort) {
 	if s.family == unix.AF_INET6 && (!addr.Addr().IsValid() || addr.Addr().IsUnspecified()) {
 		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
@@ -110,6 +111,7 @@ func (s *native) tune(addr netip.AddrPort) {
 			_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, o[0], kernelBuffer)
 		}
 	}
+	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	_, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	s.out.gso = err == nil

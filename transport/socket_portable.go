@@ -45,7 +45,7 @@ func (s *portable) read() {
 		switch {
 		case err == nil:
 			failed.end()
-			spare.addr, spare.buf = addr, spare.buf[:n]
+			spare.addr, spare.buf, spare.stamp = addr, spare.buf[:n], time.Now().UnixNano()
 			spare = s.enqueue(spare)
 			s.wake()
 		case s.ended.Load() || errors.Is(err, net.ErrClosed):

@@ -1,0 +1,41 @@
+package transport
+
+import "time"
+
+// waiting tells how long a shard's datagrams have waited for their turn, from the
+// time at which the kernel, or the socket's reader, received each. A stall of the
+// server's own is therefore not taken for the doing of the players who were not
+// read meanwhile.
+//
+// Stamps are the system's clock's, which may step. A datagram has never waited
+// for longer than since the turn before, which read everything that had come; and
+// when the clock has been stepped since, none counts as having waited: then it is
+// as if the player had been silent.
+type waiting struct {
+	stamp  int64         // of the datagram that is being handled; 0 if unknown
+	wall   int64         // the system's clock in this turn, Unix ns; 0 if stamps are not to be believed
+	ahead  int64         // ns by which it was ahead of the server's when last looked at
+	gap    time.Duration // from the turn before, or the socket's beginning, to this one
+	turned time.Time     // when the last turn began that read everything
+}
+
+// begin is called in each turn in which there is something to read, after the
+// socket has been asked.
+func (w *waiting) begin(now, wall time.Time) {
+	w.wall = wall.UnixNano()
+	w.gap = now.Sub(w.turned)
+	ahead := w.wall - now.UnixNano()
+	step := time.Duration(ahead - w.ahead).Abs()
+	if step > clockStep+w.gap/clockSlew {
+		w.wall = 0
+	}
+	w.ahead = ahead
+}
+
+// waited is how long the datagram that is being handled has waited, 0 or more.
+func (w *waiting) waited() time.Duration {
+	if w.stamp == 0 || w.wall == 0 {
+		return 0
+	}
+	return min(max(time.Duration(w.wall-w.stamp), 0), w.gap)
+}
