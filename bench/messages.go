@@ -151,7 +151,8 @@ func (m *messages) receive() ([]datagram, error) {
 			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&m.inNames[i])), unix.SizeofSockaddrInet4
 		}
 		if m.segmented {
-			h.Control, h.Controllen = &m.inControl[i][0], uint64(len(m.inControl[i]))
+			h.Control = &m.inControl[i][0]
+			h.SetControllen(len(m.inControl[i]))
 		}
 	}
 	if err := m.socket.Read(m.read); err != nil {
@@ -243,7 +244,8 @@ func (m *messages) fill(i int, list []datagram) {
 		head.Level, head.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
 		head.SetLen(unix.CmsgLen(2))
 		binary.NativeEndian.PutUint16(c[unix.SizeofCmsghdr:], uint16(size))
-		h.Control, h.Controllen = &c[0], uint64(unix.CmsgSpace(2))
+		h.Control = &c[0]
+		h.SetControllen(unix.CmsgSpace(2))
 	}
 }
 

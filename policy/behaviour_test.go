@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 	"unsafe"
@@ -98,7 +99,7 @@ func TestThresholds(t *testing.T) {
 		{89, VerdictLimit},
 		{90, VerdictLimit},
 		{91, VerdictRevoke},
-		{1 << 40, VerdictRevoke},
+		{math.MaxInt, VerdictRevoke},
 	} {
 		if got := started(c).Observe(epoch, 1, want.changes); got != want.last {
 			t.Errorf("%d changes at once: %v, want %v", want.changes, got, want.last)

@@ -8,7 +8,7 @@
 //
 //	header   alg      the one algorithm of the issuer's profile
 //	         typ      "at+jwt", or what the profile asks for
-//	         kid      at most 64 bytes; may be missing only when the issuer has exactly one key
+//	         kid      at most 256 bytes; may be missing only when the issuer has exactly one key
 //	claims   iss      picks the profile, compared byte for byte
 //	         aud      string or array of strings; one must be ours
 //	         sub      the player, 1 to 128 bytes

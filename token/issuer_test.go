@@ -89,7 +89,7 @@ func TestIssuerConfig(t *testing.T) {
 		"no audience":       {IssuerConfig{Issuer: "i"}, ErrConfig},
 		"life over 24 h":    {IssuerConfig{Issuer: "i", Audience: "a", Life: LongestLife + 1}, ErrConfig},
 		"life negative":     {IssuerConfig{Issuer: "i", Audience: "a", Life: -1}, ErrConfig},
-		"name of 65 bytes":  {IssuerConfig{Issuer: "i", Audience: "a", KeyID: strings.Repeat("k", 65)}, ErrKey},
+		"name of 257 bytes": {IssuerConfig{Issuer: "i", Audience: "a", KeyID: strings.Repeat("k", 257)}, ErrKey},
 		"audience too long": {IssuerConfig{Issuer: "i", Audience: strings.Repeat("a", 257)}, ErrConfig},
 	} {
 		if i, err := NewIssuer(c.config); !errors.Is(err, c.want) || i != nil {

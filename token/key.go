@@ -51,7 +51,7 @@ func (k Key) equal(o Key) bool {
 
 func newKey(id string, alg Algorithm, key any) (Key, error) {
 	if len(id) > maxKeyID {
-		return Key{}, because(ErrKey, "its name is longer than 64 bytes")
+		return Key{}, because(ErrKey, "its name is longer than 256 bytes")
 	}
 	m := &material{key}
 	return Key{id, alg, func() *material { return m }}, nil

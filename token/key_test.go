@@ -79,8 +79,8 @@ func TestPublicKey(t *testing.T) {
 			t.Errorf("%s: %v, accepted should be %v", name, err, c.ok)
 		}
 	}
-	if _, err := NewPublicKey(strings.Repeat("k", 65), ES256, ec); !errors.Is(err, ErrKey) {
-		t.Errorf("name of 65 bytes: %v", err)
+	if _, err := NewPublicKey(strings.Repeat("k", 257), ES256, ec); !errors.Is(err, ErrKey) {
+		t.Errorf("name of 257 bytes: %v", err)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestParsePEM(t *testing.T) {
 	}{
 		"public key":         {spki(ec), ES256, 1},
 		"two":                {append(spki(ec), spki(other)...), ES256, 2},
-		"the same twice":     {append(spki(ec), cert...), ES256, 0},
+		"the same twice":     {append(spki(ec), cert...), ES256, 1},
 		"certificate":        {cert, ES256, 1},
 		"spaces around":      {[]byte("\n " + string(cert) + " \n"), ES256, 1},
 		"PKCS 1":             {armor("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey)), RS256, 1},
@@ -192,6 +192,9 @@ func TestParseJWKSet(t *testing.T) {
 	ec := func(more fields) fields {
 		return jwk(must(NewPublicKey("", ES256, &ecKey().PublicKey)), more)
 	}
+	other := func(kid string) fields {
+		return jwk(must(NewPublicKey("", ES256, &otherKey().PublicKey)), fields{"kid": kid})
+	}
 	rs := jwk(must(NewPublicKey("", RS256, &rsaKey().PublicKey)), nil)
 	y := ec(nil)["y"].(string)
 	for name, c := range map[string]struct {
@@ -210,7 +213,8 @@ func TestParseJWKSet(t *testing.T) {
 		"use number":           {[]any{ec(fields{"use": 1})}, ES256, 0},
 		"key_ops sign":         {[]any{ec(fields{"key_ops": []string{"sign"}})}, ES256, 0},
 		"key_ops empty":        {[]any{ec(fields{"key_ops": []string{}})}, ES256, 0},
-		"kid of 65 bytes":      {[]any{ec(fields{"kid": strings.Repeat("k", 65)})}, ES256, 0},
+		"kid of 256 bytes":     {[]any{ec(fields{"kid": strings.Repeat("k", 256)})}, ES256, 1},
+		"kid of 257 bytes":     {[]any{ec(fields{"kid": strings.Repeat("k", 257)})}, ES256, 0},
 		"crv P-384":            {[]any{ec(fields{"crv": "P-384"})}, ES256, 0},
 		"off the curve":        {[]any{ec(fields{"x": y})}, ES256, 0},
 		"x of 31 bytes":        {[]any{ec(fields{"x": b64(strings.Repeat("x", 31))})}, ES256, 0},
@@ -222,7 +226,11 @@ func TestParseJWKSet(t *testing.T) {
 		"private":              {[]any{rs, ec(fields{"d": y})}, RS256, 0},
 		"secret":               {[]any{fields{"kty": "oct", "k": b64(secret)}}, HS256, 0},
 		"HS256 with an EC key": {[]any{ec(nil)}, HS256, 0},
-		"same kid":             {[]any{ec(fields{"kid": "1"}), ec(fields{"kid": "1"})}, ES256, 0},
+		"one key twice":        {[]any{ec(fields{"kid": "1"}), ec(fields{"kid": "1"})}, ES256, 1},
+		"one key, two names":   {[]any{ec(fields{"kid": "1"}), ec(fields{"kid": "2"})}, ES256, 2},
+		"two keys, one name":   {[]any{ec(fields{"kid": "1"}), other("1"), ec(fields{"kid": "1"})}, ES256, 0},
+		"and a good one":       {[]any{other("1"), ec(fields{"kid": "1"}), ec(fields{"kid": "2"})}, ES256, 1},
+		"others' key twice":    {[]any{other("1"), ec(fields{"kid": "2"}), other("1")}, ES256, 2},
 		"no set":               {"x", ES256, 0},
 		"no keys":              {[]any{}, ES256, 0},
 		"no key":               {[]any{1}, ES256, 0},

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 )
 
 // A KeySet is where an issuer's keys come from. Key returns the key named kid, or the issuer's only key when
@@ -76,6 +77,8 @@ func (s *StaticKeys) keep(earlier *StaticKeys) {
 // ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or a JWK set
 // (RFC 7517), at most 64 KiB. A key without a name of its own gets its RFC 7638 thumbprint as one.
 //
+// A key that is listed more than once is one key; different keys of one name are of no use, and the others are.
+//
 // Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left out, as RFC 7517 5
 // asks; one that contains a private key is refused. Of a certificate only the key counts: putting the file there
 // was the decision to trust it. Errors match ErrKey.
@@ -92,7 +95,26 @@ func ParseKeys(data []byte, alg Algorithm) (*StaticKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewStaticKeys(keys...)
+	return NewStaticKeys(distinct(keys)...)
+}
+
+// distinct leaves out what an issuer's slip has put into its list: of a key that stands there more than once all but the
+// first, and all keys of one name that differ, since a token that names them could mean either.
+func distinct(keys []Key) []Key {
+	differ := make(map[string]bool)
+	first := make(map[string]Key)
+	for _, k := range keys {
+		if old, known := first[k.id]; !known {
+			first[k.id] = k
+		} else if !old.equal(k) {
+			differ[k.id] = true
+		}
+	}
+	return slices.DeleteFunc(keys, func(k Key) bool {
+		_, unseen := first[k.id]
+		delete(first, k.id)
+		return !unseen || differ[k.id]
+	})
 }
 
 func parsePEM(data []byte, alg Algorithm) (keys []Key, err error) {

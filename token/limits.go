@@ -27,7 +27,7 @@ const (
 const (
 	maxDepth   = 8    // nested objects and arrays in JSON; the deepest token seen in practice has 3
 	maxMembers = 64   // names in any one object, so that a token has at most 64 claims
-	maxKeyID   = 64   // bytes of kid; a SHA-256 in hexadecimal fits
+	maxKeyID   = 256  // bytes of kid; two SHA-256 in hexadecimal and an algorithm's name fit
 	maxText    = 128  // bytes of sub, jti, platform, build: as in HELLO
 	maxName    = 256  // bytes of an issuer or audience, often a URL
 	maxNick    = 512  // bytes of a user name or a group: 128 characters in Amazon Cognito

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,17 +66,34 @@ func (r *reader) groups(name string) []string {
 	return r.texts(name, maxNick)
 }
 
-// scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3. A tab is no
-// separator, and nobody has to guess what two spaces mean.
+// scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3, or an array of them, as
+// some issuers write it, and returns the former. No word at all is no scope. A tab is no separator, and nobody has to
+// guess what two spaces mean.
 func (r *reader) scope(name string) string {
-	s := r.text(name, maxScope)
-	for i := range len(s) {
-		edge := i == 0 || i == len(s)-1 || s[i-1] == ' '
-		if s[i] < ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' || s[i] == ' ' && edge {
-			r.bad = true
+	var words []string
+	switch v := r.o[name].(type) {
+	case string:
+		if v == "" {
+			return ""
 		}
+		words = strings.Split(v, " ")
+	case []any:
+		for _, word := range v {
+			words = append(words, r.checkText(word, maxScope))
+		}
+	default:
+		_, present := r.o[name]
+		r.bad = r.bad || present
+		return ""
 	}
+	s := strings.Join(words, " ")
+	r.bad = r.bad || len(s) > maxScope || slices.ContainsFunc(words, badScope)
 	return s
+}
+
+// badScope reports whether a word is no scope-token.
+func badScope(word string) bool {
+	return word == "" || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
 
 // date reads a NumericDate (RFC 7519 2): a JSON number of seconds since 1970, fractions allowed. The range is

@@ -198,11 +198,11 @@ func TestRemoteAbsent(t *testing.T) {
 	})
 }
 
-// Names that no key can have cost nothing: none, where there are two keys, and more than 64 bytes.
+// Names that no key can have cost nothing: none, where there are two keys, and more than 256 bytes.
 func TestRemoteHopeless(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.want("cold", w.idp.Token(w, "ann"), nil)
-		for _, kid := range []string{"", strings.Repeat("k", 65)} {
+		for _, kid := range []string{"", strings.Repeat("k", 257)} {
 			if _, err := w.keys.Key(w.Context(), kid); err != token.ErrUnknownKey {
 				w.Errorf("%d bytes: %v", len(kid), err)
 			}
