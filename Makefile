@@ -43,6 +43,7 @@ format: tools
 
 vet:
 	$(call each,go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go vet ./...)
+	$(call each,GOARCH=386 CGO_ENABLED=0 go vet ./...)
 	$(if $(PION3),go vet $(PION3) ./...)
 
 fix:

@@ -38,7 +38,7 @@ func takeSample(n *counters) (*sample, error) {
 	}
 	resident, err := residentBytes()
 	s := &sample{
-		At: time.Now().UnixNano(), User: usage.Utime.Nano(), System: usage.Stime.Nano(), Switches: usage.Nvcsw,
+		At: time.Now().UnixNano(), User: usage.Utime.Nano(), System: usage.Stime.Nano(), Switches: int64(usage.Nvcsw),
 		Mallocs: memory.Mallocs, Resident: resident, Goroutines: runtime.NumGoroutine(),
 		Received: n.received.Load(), Sent: n.sent.Load(), Failed: n.failed.Load(), Handshakes: n.handshakes.Load(),
 	}

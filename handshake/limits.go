@@ -28,6 +28,9 @@ const (
 	// minMTU leaves room for a fragment of a useful size.
 	minMTU = 256
 
+	// minRSA is the smallest RSA modulus in bits that is accepted (RFC 9325 4.5).
+	minRSA = 2048
+
 	// defaultRetransmit is the time after which an unanswered flight is sent again: twice a usual round trip.
 	defaultRetransmit = 200 * time.Millisecond
 )

@@ -2,17 +2,16 @@ package transport
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -28,8 +27,10 @@ type Verifier interface {
 // Config is what a Server needs: a Certificate and a Verifier. The rest may
 // stay zero.
 type Config struct {
-	// Certificate is what the server shows: an ECDSA P-256 or an RSA key. With
-	// the default engine an RSA certificate must be signed by an RSA key.
+	// Certificate is what the server shows: an ECDSA P-256 or an RSA key, which
+	// must be the certificate's, and a certificate that has not expired. With the
+	// default engine an RSA certificate must be signed by an RSA key, and the key
+	// must be here, not behind another crypto.Signer; -tags sallyport_pion3 takes one.
 	// Server.SetCertificate replaces it while the server runs.
 	Certificate tls.Certificate
 
@@ -83,29 +84,21 @@ type Config struct {
 // Errors of configuration.
 var (
 	errNoCertificate = errors.New("transport: Config.Certificate is missing: give the certificate and key that the server shows, ECDSA P-256 or RSA")
-	errKey           = errors.New("transport: the certificate's private key must be ECDSA P-256 or RSA of at least 2048 bits")
 	errVerify        = errors.New("transport: Config.ClientAuth must be NoClientCert, RequestClientCert, RequireAnyClientCert, or RequireAndVerifyClientCert with ClientCAs")
 	errNoVerifier    = errors.New("transport: Config.Verifier is missing: give a token.Verifier with the issuers that you trust")
 	errSnapshotKeys  = errors.New("transport: Config.Snapshot needs Session.FleetKeys: without them no other process could read it")
 	errNegative      = errors.New("transport: MaxHandshakes, MaxUnproven, HandshakeTimeout, Verifications and Shards must not be negative")
 )
 
-// checkCertificate refuses what no handshake could use.
+// checkCertificate refuses what no handshake could use. The error wraps handshake.ErrConfig.
 func checkCertificate(cert *tls.Certificate) error {
 	if len(cert.Certificate) == 0 {
 		return errNoCertificate
 	}
-	switch key := cert.PrivateKey.(type) {
-	case *ecdsa.PrivateKey:
-		if key.Curve == elliptic.P256() {
-			return nil
-		}
-	case *rsa.PrivateKey:
-		if key.N.BitLen() >= 2048 {
-			return nil
-		}
+	if err := handshake.CheckCertificate(cert, time.Now(), signers); err != nil {
+		return fmt.Errorf("transport: the server's certificate: %w", err)
 	}
-	return errKey
+	return nil
 }
 
 func (c *Config) check() error {

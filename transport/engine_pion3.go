@@ -6,3 +6,6 @@ import "github.com/sallyport/sallyport/handshake/pion3"
 
 // engine negotiates keys: pion/dtls/v3.
 var engine pion3.Engine
+
+// signers says whether it can use a certificate whose key is behind a crypto.Signer.
+const signers = true

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -242,7 +243,19 @@ func TestSetCertificate(t *testing.T) {
 		if err := w.server.SetCertificate(tls.Certificate{}); err != errNoCertificate {
 			w.Error(err)
 		}
-		if s := w.server.Stats(); s.Sessions != 1 {
+		swapped := *next.Server(w) // "whose key is another's": the new certificate, and the old key
+		swapped.PrivateKey = next.Server(w).PrivateKey
+		rotated := w.audited("key rotation")
+		if err := w.server.SetCertificate(swapped); !errors.Is(err, handshake.ErrConfig) {
+			w.Errorf("a key of another certificate: %v", err)
+		}
+		if n := w.audited("key rotation"); n != rotated {
+			w.Error("a refused certificate is on record as if it were shown")
+		}
+		w.authority = next // "the one in use stays"
+		w.echo(w.dial(9), "new")
+		w.authority = old
+		if s := w.server.Stats(); s.Sessions != 2 {
 			w.Errorf("%+v", s)
 		}
 	})

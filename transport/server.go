@@ -127,7 +127,9 @@ func (s *Server) Addr() netip.AddrPort { return s.first().socket.localAddr() }
 // Gate is the server's door, for looking up and revoking sessions.
 func (s *Server) Gate() *session.Gate { return s.gate }
 
-// SetCertificate shows cert in every handshake that begins from now on.
+// SetCertificate shows cert in every handshake that begins from now on. One that no
+// handshake could use, whose key is another's or which has expired, is refused, and
+// the one in use stays; the error wraps handshake.ErrConfig.
 func (s *Server) SetCertificate(cert tls.Certificate) error {
 	if err := checkCertificate(&cert); err != nil {
 		return err

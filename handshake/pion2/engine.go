@@ -31,6 +31,9 @@ type Engine struct{}
 
 var _ handshake.Engine = Engine{}
 
+// signers: v2 knows *ecdsa.PrivateKey and *rsa.PrivateKey, and no other crypto.Signer.
+const signers = false
+
 // Server implements handshake.Engine.
 func (Engine) Server(ctx context.Context, c *handshake.Conn, cfg *handshake.Config) (*handshake.Result, error) {
 	pc, err := serverConfig(cfg)
@@ -67,7 +70,7 @@ func handover(c *handshake.Conn, conn *dtls.Conn, isClient bool, err error) (*ha
 
 // serverConfig translates the configuration of a server.
 func serverConfig(cfg *handshake.Config) (*dtls.Config, error) {
-	l, err := engine.Server(cfg)
+	l, err := engine.Server(cfg, signers)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,7 @@ func serverConfig(cfg *handshake.Config) (*dtls.Config, error) {
 
 // clientConfig translates the configuration of a client.
 func clientConfig(cfg *handshake.Config) (*dtls.Config, error) {
-	l, err := engine.Client(cfg)
+	l, err := engine.Client(cfg, signers)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,9 @@ type Engine struct{}
 
 var _ handshake.Engine = Engine{}
 
+// signers: v3 signs by crypto.Signer, wherever the key is.
+const signers = true
+
 // Server implements handshake.Engine.
 func (Engine) Server(ctx context.Context, c *handshake.Conn, cfg *handshake.Config) (*handshake.Result, error) {
 	opts, err := serverOptions(cfg)
@@ -75,7 +78,7 @@ func negotiate(ctx context.Context, c *handshake.Conn, conn *dtls.Conn, isClient
 
 // serverOptions translates the configuration of a server.
 func serverOptions(cfg *handshake.Config) ([]dtls.ServerOption, error) {
-	l, err := engine.Server(cfg)
+	l, err := engine.Server(cfg, signers)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func serverOptions(cfg *handshake.Config) ([]dtls.ServerOption, error) {
 
 // clientOptions translates the configuration of a client.
 func clientOptions(cfg *handshake.Config) ([]dtls.ClientOption, error) {
-	l, err := engine.Client(cfg)
+	l, err := engine.Client(cfg, signers)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package pion3_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/tls"
 	"net"
 	"testing"
 
@@ -25,6 +27,21 @@ func TestSpentNonces(t *testing.T) {
 		if len(s) != 1 || s[0] != 1<<48 {
 			t.Errorf("spent nonces %x", s)
 		}
+	}
+}
+
+// elsewhere signs as a TPM or a key service does: nobody here has its key.
+type elsewhere struct{ crypto.Signer }
+
+// "v3 signs by crypto.Signer, wherever the key is", at both ends.
+func TestSigner(t *testing.T) {
+	for _, isRSA := range []bool{false, true} {
+		sc, cc := enginetest.Configs(t, isRSA)
+		opaque := *sc.Certificate()
+		opaque.PrivateKey = elsewhere{opaque.PrivateKey.(crypto.Signer)}
+		sc.Certificate, cc.Certificate = enginetest.Fixed(&opaque), enginetest.Fixed(&opaque)
+		sc.ClientAuth = tls.RequireAnyClientCert
+		enginetest.Run(t, &enginetest.Link{}, pion3.Engine{}, pion3.Engine{}, sc, cc).Check(t)
 	}
 }
 

@@ -3,8 +3,7 @@
 package engine
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -20,9 +19,6 @@ import (
 // mtuSlack is what pion adds to its MTU setting, which counts the body of a handshake message only: a record
 // header and a message header.
 const mtuSlack = 25
-
-// minRSA is the smallest RSA modulus in bits that is accepted (RFC 9325 4.5).
-const minRSA = 2048
 
 // errPeerKey is the cause of a failure whose peer has a key that we do not take.
 var errPeerKey = errors.New("engine: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
@@ -60,9 +56,10 @@ type Local struct {
 	Retransmit  time.Duration
 }
 
-// Server checks the configuration of a server. It asks for the certificate once.
-func Server(cfg *handshake.Config) (Local, error) {
-	l, err := local(cfg)
+// Server checks the configuration of a server. It asks for the certificate once. signers says whether the engine can use
+// keys behind a crypto.Signer.
+func Server(cfg *handshake.Config, signers bool) (Local, error) {
+	l, err := local(cfg, signers)
 	switch {
 	case err != nil:
 		return Local{}, err
@@ -78,14 +75,14 @@ func Server(cfg *handshake.Config) (Local, error) {
 	default:
 		return Local{}, handshake.ErrConfig
 	}
-	_, isRSA := l.Certificate.PrivateKey.(*rsa.PrivateKey)
+	_, isRSA := l.Certificate.PrivateKey.(crypto.Signer).Public().(*rsa.PublicKey) // which CheckKey has seen
 	l.Suites = suites(isRSA)
 	return l, nil
 }
 
-// Client checks the configuration of a client.
-func Client(cfg *handshake.Config) (Local, error) {
-	l, err := local(cfg)
+// Client checks the configuration of a client; for signers see Server.
+func Client(cfg *handshake.Config, signers bool) (Local, error) {
+	l, err := local(cfg, signers)
 	if err != nil {
 		return Local{}, err
 	}
@@ -97,7 +94,7 @@ func Client(cfg *handshake.Config) (Local, error) {
 }
 
 // local checks what both ends have.
-func local(cfg *handshake.Config) (Local, error) {
+func local(cfg *handshake.Config, signers bool) (Local, error) {
 	if cfg == nil {
 		return Local{}, handshake.ErrConfig
 	}
@@ -109,35 +106,10 @@ func local(cfg *handshake.Config) (Local, error) {
 	if cfg.Certificate != nil {
 		l.Certificate = cfg.Certificate()
 	}
-	if l.Certificate != nil && !usable(l.Certificate) {
-		return Local{}, handshake.ErrConfig
+	if l.Certificate == nil {
+		return l, nil
 	}
-	return l, nil
-}
-
-// usable tells whether a certificate is there and its key is one that pion can sign with as we want it.
-func usable(c *tls.Certificate) bool {
-	if len(c.Certificate) == 0 {
-		return false
-	}
-	switch k := c.PrivateKey.(type) {
-	case *ecdsa.PrivateKey:
-		return accepted(&k.PublicKey)
-	case *rsa.PrivateKey:
-		return accepted(&k.PublicKey)
-	}
-	return false
-}
-
-// accepted tells whether a public key is of the kinds and sizes we take.
-func accepted(key any) bool {
-	switch k := key.(type) {
-	case *ecdsa.PublicKey:
-		return k.Curve == elliptic.P256()
-	case *rsa.PublicKey:
-		return k.N.BitLen() >= minRSA
-	}
-	return false
+	return l, handshake.CheckKey(l.Certificate, signers)
 }
 
 // VerifyPeer returns the callback for both engines, which they call after their own checks: the kind of key,
@@ -180,7 +152,7 @@ func leafOf(raw [][]byte) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !accepted(leaf.PublicKey) {
+	if !handshake.AcceptsKey(leaf.PublicKey) {
 		return nil, errPeerKey
 	}
 	return leaf, nil
