@@ -56,7 +56,11 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
 	t := c.pending.token
 	c.pending = nil
-	if drop == audit.DropNone {
+	switch {
+	case drop != audit.DropNone:
+	case c.renewedLately(now):
+		drop = audit.DropRate
+	default:
 		drop = c.succeeds(now, claims)
 	}
 	if drop == audit.DropNone {
@@ -69,9 +73,10 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 	switch {
 	case drop == audit.DropNone:
 		c.current.token = t
+		c.pace(now, claims)
 		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
-	case passing(drop):
+	case passing(drop), drop == audit.DropRate:
 		return dropped(drop)
 	}
 	reply, ev := c.badTag(drop)

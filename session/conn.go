@@ -41,14 +41,15 @@ type Conn struct {
 
 	link
 
-	channel Channel      // constant
-	path    netip.Prefix // where datagrams come from now
-	partial partial
-	pending *pending // what Verified will decide
-	again   int64    // no token is looked at before, after one was refused; Unix ns
-	doubt   *doubt   // nil as long as nothing is to be told
-	probe   *probe   // nil as long as nothing is measured or challenged
-	hint    uint32
+	channel   Channel      // constant
+	path      netip.Prefix // where datagrams come from now
+	partial   partial
+	pending   *pending // what Verified will decide
+	again     int64    // no token is looked at before, after one was refused; Unix ns
+	doubt     *doubt   // nil as long as nothing is to be told
+	probe     *probe   // nil as long as nothing is measured or challenged
+	hint      uint32
+	renewable uint32 // no RENEW is looked at before, unless a step up asks for it; Unix s
 
 	resuming *resumption // nil unless the session has been resumed here, and nothing has come since
 	resumed  bool        // it has been

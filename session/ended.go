@@ -18,7 +18,8 @@ import (
 //
 // +checklocks:g.mu
 func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
-	first := g.banned.look(endKey(s.name)) != audit.DropRevoked
+	e, _ := g.memory.look(sessionKey(s.name))
+	first := e.why != audit.DropRevoked
 	expires := s.Expires()
 	first = s.out.CompareAndSwap(0, uint32(reason)) && first
 	if live := g.named(s.id, s.name); live != nil && live != s { // s has been resumed since
@@ -33,15 +34,20 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 	return first
 }
 
-// bar refuses all tickets of a session from now on: as long as any may live, since one that came with a later token may
-// be anywhere. A revocation takes the place of another end, and nothing the place of a revocation.
+// bar refuses all tickets of a session from now on: until the last one is past that any server may have given by now,
+// with whatever token. A revocation takes the place of another end, and nothing the place of a revocation.
 //
 // +checklocks:g.mu
 func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 	g.absent.remove(name)
-	if g.banned.look(endKey(name)) != audit.DropRevoked {
-		g.banned.keep(endKey(name), expires.Add(token.LongestLife), why)
+	e := g.memory.session(name, owner(sessionKey(name)))
+	if e.why != audit.DropRevoked {
+		e.why = why
 	}
+	if last := g.memory.last(); last.After(expires) {
+		expires = last
+	}
+	g.memory.keep(sessionKey(name), expires, e)
 }
 
 // ended reports why no ticket of a session is taken any more: DropNone if it is.
@@ -49,11 +55,10 @@ func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 // +checklocks:g.mu
 func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
 	g.memory.turn(now)
-	g.banned.turn(now)
-	if drop := g.banned.look(endKey(name)); drop != audit.DropNone {
-		return drop
+	if e, _ := g.memory.look(sessionKey(name)); e.why != audit.DropUsed {
+		return e.why
 	}
-	return g.memory.look(endKey(name))
+	return audit.DropNone
 }
 
 // withdrawn reports whether an identity token, who it names or the build of who shows it is trusted no more: DropNone if

@@ -24,13 +24,7 @@ type Gate struct {
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
-	memory memory // what is past with a token
-	// +checklocks:mu
-	banned memory // sessions that were put out: as long as any token lives
-	// +checklocks:mu
-	spent spent
-	// +checklocks:mu
-	confined spent // sessions whose step up has lapsed, and up to which epoch their tickets are good at home only
+	memory memory
 	// +checklocks:mu
 	revoked revocations
 	// +checklocks:mu
@@ -48,7 +42,7 @@ func NewGate(config Config) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{
-		config: config, sessions: make(map[uint32]*Session),
+		config: config, sessions: make(map[uint32]*Session), memory: newMemory(),
 		revoked: revocations{most: config.MaxRevocations}, bans: bans{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
 	}
 	var seed [8]byte
@@ -118,10 +112,11 @@ func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
+	e, known := g.memory.look(sessionKey(t.Name))
 	switch {
-	case !g.spent.good(t.Name, t.Epoch):
+	case t.Epoch <= e.spent:
 		return audit.DropTicket
-	case g.spent.full() || g.banned.full():
+	case !known && !g.memory.renews(g.config.MaxSessions):
 		return audit.DropFull // to forget one would let a stolen one in
 	}
 	return audit.DropNone
@@ -160,14 +155,14 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) aud
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
-	if !g.spent.good(t.Name, t.Epoch) {
+	e := g.memory.session(t.Name, g.memory.owner(t.Issuer, t.Subject))
+	if t.Epoch <= e.spent {
 		return audit.DropTicket
 	}
-	if epoch := t.Epoch; !kept {
-		g.spent.use(now, t.Name, epoch, time.UnixMilli(t.Expires))
-	} else if g.spent.good(t.Name, epoch-1) {
-		g.spent.use(now, t.Name, epoch-1, time.UnixMilli(t.Expires))
+	if e.spent = t.Epoch; kept {
+		e.spent--
 	}
+	g.memory.keep(sessionKey(t.Name), claims.Expires, e)
 	if claims.Expires.UnixNano() > s.expires.Load() {
 		s.adopt(claims)
 	}
@@ -184,10 +179,13 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop
 	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
-	if drop := g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed); drop != audit.DropNone {
+	g.memory.turn(now)
+	room := g.memory.admits(g.config.MaxSessions, len(g.sessions))
+	if drop := g.memory.take(claims, room, 1); drop != audit.DropNone {
 		return drop
 	}
 	g.random(s.name[:])
+	binary.BigEndian.PutUint64(s.name[8:], g.memory.token(claims)) // so that one entry stands for both
 	g.place(s)
 	return audit.DropNone
 }
@@ -208,26 +206,41 @@ func (g *Gate) place(s *Session) {
 	g.sessions[s.id] = s
 }
 
-// take marks the token of a renewal as used.
-func (g *Gate) take(now time.Time, claims *token.Claims, build string) audit.Drop {
+// take marks the token of a renewal as used. The session is remembered as long as it may last now, so that its end takes
+// no room.
+func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.withdrawn(now, claims, build); drop != audit.DropNone {
+	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
-	return g.memory.take(now, tokenKey(claims), claims.Expires, audit.DropUsed)
+	g.memory.turn(now)
+	if drop := g.memory.take(claims, g.memory.renews(g.config.MaxSessions), 2); drop != audit.DropNone {
+		return drop
+	}
+	g.remember(s, claims.Expires)
+	return audit.DropNone
+}
+
+// remember keeps the entry of a session that may last until expires, and be resumed until then: so its end, whenever it
+// comes, takes no room.
+//
+// +checklocks:g.mu
+func (g *Gate) remember(s *Session, expires time.Time) {
+	g.memory.keep(sessionKey(s.name), expires, g.memory.session(s.name, g.memory.owner(s.issuer, s.subject)))
 }
 
 // forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
-// of a player who has left until the token is past, of one who was put out as long as bar says.
+// of a player who has left until the last one is past that was given here, of one who was put out as long as bar says.
 func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
 	}
+	e := g.memory.session(s.name, g.memory.owner(s.issuer, s.subject))
 	switch {
-	case g.banned.look(endKey(s.name)) != audit.DropNone: // putOut has seen to it
+	case e.why != audit.DropUsed: // putOut has seen to it
 	case why == audit.DropNone:
 		if g.config.FleetKeys.Enabled() {
 			g.absent.add(s)
@@ -235,7 +248,8 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	case putOut:
 		g.bar(s.name, s.Expires(), why)
 	default:
-		g.memory.keep(endKey(s.name), s.Expires(), why)
+		e.why = why
+		g.memory.keep(sessionKey(s.name), s.Expires(), e)
 	}
 }
 

@@ -75,7 +75,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 		drop = c.settle(now)
 	}
 	if e == c.next {
-		drop = c.gate.adopt(c.gate.wall(now), c.session, c.renewal())
+		drop = c.gate.adopt(c.gate.wall(now), c.session, c.renewal(now))
 		c.promote(now)
 	}
 	return drop

@@ -40,13 +40,35 @@ const (
 	// retryAfter is what a client is told that is refused for lack of room.
 	retryAfter = time.Second
 
-	// maxRemembered bounds the memory of used identity tokens and tickets (about
-	// 20 MB when full). When it is full newcomers are refused: to forget one would
-	// let a stolen one in.
-	maxRemembered = 1 << 18
+	// maxRemembered bounds the memory of what counts once, in entries of about 55
+	// bytes: a machine has 230 MB for it. minRemembered is what it always may have,
+	// some 4 MB.
+	maxRemembered = 1 << 22
+	minRemembered = 1 << 16
 
-	// minRemembered is the shortest time that one generation of this memory covers.
-	minRemembered = time.Minute
+	// shortestStay is the shortest mean stay of a full server's players at which none
+	// is ever refused for lack of memory: below it nobody plays.
+	shortestStay = time.Minute
+
+	// tokensOfSession is how many entries of one session may count at once: that of
+	// the token which opened it, four of renewals a quarter of a life apart, one
+	// more that comes early, one for a step up, and one in reserve.
+	tokensOfSession = 8
+
+	// memorySlot is how many seconds of entries are forgotten together: what is past
+	// takes room for so long.
+	memorySlot = 8
+
+	// shareEvery and minShare bound the entries of one player: one each 15 s of the
+	// longest life of a token, four times what one seat may take. cells is the length
+	// of each of the two rows in which they are counted.
+	shareEvery = 15 * time.Second
+	minShare   = 64
+	cells      = 1 << 14
+
+	// renewalsOfLife is how often a session may be renewed within a token's life: a
+	// client needs one or two, and each is remembered.
+	renewalsOfLife = 4
 
 	// revocationLife is how long a revocation of a player or of a token is
 	// remembered: until the longest token that it concerns has expired.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
@@ -9,105 +11,147 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// generations remembers a value for each key at least until it expires. Two generations: the older is dropped when all
-// in it are past, so that neither a sweep nor a timer is needed.
-type generations[K comparable, V any] struct {
-	young, old         map[K]V
-	youngSince         time.Time
-	youngEnds, oldEnds time.Time // latest expiry within
-}
-
-// look says what is known of key.
-func (g *generations[K, V]) look(key K) (v V, ok bool) {
-	if v, ok = g.young[key]; !ok {
-		v, ok = g.old[key]
-	}
-	return v, ok
-}
-
-// keep remembers a value, whether or not there is room.
-func (g *generations[K, V]) keep(key K, expires time.Time, v V) {
-	if g.young == nil {
-		g.young = make(map[K]V)
-	}
-	g.young[key] = v
-	if ends := expires.Add(token.MaxLeeway); ends.After(g.youngEnds) {
-		g.youngEnds = ends
-	}
-}
-
-// full says whether there is no room any more.
-func (g *generations[K, V]) full() bool { return len(g.young)+len(g.old) >= maxRemembered }
-
-// turn starts a new generation once the older one holds only what is past.
-func (g *generations[K, V]) turn(now time.Time) {
-	if g.young == nil {
-		g.young = make(map[K]V)
-	}
-	if g.youngSince.IsZero() {
-		g.youngSince = now
-	}
-	if now.After(g.oldEnds) && now.Sub(g.youngSince) >= minRemembered {
-		g.old, g.oldEnds = g.young, g.youngEnds
-		g.young, g.youngSince, g.youngEnds = make(map[K]V), now, time.Time{}
-	}
-}
-
-// memory remembers what must not come again, and why: identity tokens that have opened or renewed a session, sessions
-// that are over for good.
+// memory remembers what must not come again, each thing until a time of its own and never for less: identity tokens
+// that have opened or renewed a session, sessions that are over for good, tickets that are used up.
+//
+// One entry stands for a session and for the token that opened it: the session's name ends in the token's digest. A
+// token that renews a session has an entry of its own, since with it another session could be opened; that tokens of
+// a player's are used in the order of their issue cannot be relied on, because somebody may play on two devices.
+//
+// An entry is forgotten with its slot of time, in a step for each entry that goes, so nothing is ever swept as a whole.
+// Times are those of the wall clock, in Unix seconds.
 type memory struct {
-	generations[[32]byte, audit.Drop]
+	key     [32]byte // of digests: nobody can aim at an entry of somebody else's
+	entries map[uint64]remembered
+	slots   map[int64][]uint64 // keys by the slot in which they go; one that was extended stands in earlier ones, too
+	next    int64              // first slot that has not been gone through, 0 before the first turn
+	now     int64              // what turn was told last
+	longest time.Duration      // life of a token that has been seen
+	shares  shares
+	told    int // level of the alarm that was raised last
 }
 
-// take remembers key, unless it is known, which the answer says, or there is no room.
-func (m *memory) take(now time.Time, key [32]byte, expires time.Time, why audit.Drop) audit.Drop {
-	m.turn(now)
-	if known := m.look(key); known != audit.DropNone {
-		return known
+// remembered takes 20 bytes, and with its key, its place in a slot and the room that maps leave about 55.
+type remembered struct {
+	ends  uint32 // Unix s, good until the year 2106
+	owner owner
+	spent uint32     // tickets of the session up to this epoch are used up
+	home  uint32     // and up to this one good only from the network that they are bound to, since a step up has lapsed
+	why   audit.Drop // DropUsed, or why no ticket resumes the session any more
+}
+
+func newMemory() memory {
+	m := memory{entries: make(map[uint64]remembered), slots: make(map[int64][]uint64), longest: token.DefaultLife, shares: newShares()}
+	rand.Read(m.key[:]) //nolint:errcheck // it never fails
+	return m
+}
+
+// turn forgets what is past.
+func (m *memory) turn(now time.Time) {
+	m.now = now.Unix()
+	past := m.now / memorySlot // this slot is not over yet
+	if past-m.next > int64(len(m.slots)) {
+		for slot := range m.slots {
+			m.pass(slot, past)
+		}
+	} else {
+		for slot := m.next; slot < past; slot++ {
+			m.pass(slot, past)
+		}
 	}
-	if m.full() {
-		return audit.DropFull
+	m.next = max(m.next, past)
+}
+
+// pass forgets a slot if it is over.
+func (m *memory) pass(slot, past int64) {
+	if slot >= past {
+		return
 	}
-	m.keep(key, expires, why)
-	return audit.DropNone
-}
-
-// look says why key must not come again.
-func (m *memory) look(key [32]byte) audit.Drop {
-	why, _ := m.generations.look(key)
-	return why
-}
-
-// spent remembers for each session the latest epoch whose ticket has resumed it: one entry, however often it does.
-type spent struct {
-	generations[[16]byte, uint32]
-}
-
-// use uses up the ticket of an epoch, and with it all before; DropTicket if it was.
-func (s *spent) use(now time.Time, name [16]byte, epoch uint32, expires time.Time) audit.Drop {
-	s.turn(now)
-	if !s.good(name, epoch) {
-		return audit.DropTicket
+	for _, key := range m.slots[slot] {
+		if e, ok := m.entries[key]; ok && slotOf(e.ends) <= slot {
+			delete(m.entries, key)
+			m.shares.add(e.owner, -1)
+		}
 	}
-	s.keep(name, expires, epoch)
-	return audit.DropNone
+	delete(m.slots, slot)
 }
 
-// good says whether the ticket of an epoch has not been used up.
-func (s *spent) good(name [16]byte, epoch uint32) bool {
-	last, known := s.look(name)
-	return !known || epoch > last
+// slotOf is the slot that is over when ends has come.
+func slotOf(ends uint32) int64 { return (int64(ends) - 1) / memorySlot }
+
+// look returns what is known of key, and false if that is nothing or no longer counts.
+func (m *memory) look(key uint64) (remembered, bool) {
+	e, ok := m.entries[key]
+	if !ok || m.now >= int64(e.ends) {
+		return remembered{}, false
+	}
+	return e, true
 }
 
-// tokenKey is what an identity token is remembered by.
-func tokenKey(claims *token.Claims) [32]byte {
-	b := binary.BigEndian.AppendUint16(nil, uint16(len(claims.Issuer)))
-	b = append(b, claims.Issuer...)
-	return sha256.Sum256(append(b, claims.ID...))
+// session returns what is known of a session, or what is to be known of one that goes on and is the owner's.
+func (m *memory) session(name [16]byte, who owner) remembered {
+	if e, known := m.look(sessionKey(name)); known {
+		return e
+	}
+	return remembered{owner: who, why: audit.DropUsed}
 }
 
-// endKey is what a session is remembered by that is over: its name and zeros, which no hash is.
-func endKey(name [16]byte) (key [32]byte) {
-	copy(key[:], name[:])
-	return key
+// last is when the last token expires that anybody may have by now.
+func (m *memory) last() time.Time { return time.Unix(m.now, 0).Add(m.longest) }
+
+// keep remembers key until the token or ticket that ends at expires is over for everybody, or longer if it was known for
+// longer, whether or not there is room.
+func (m *memory) keep(key uint64, expires time.Time, e remembered) {
+	m.learn(expires)
+	old, known := m.entries[key]
+	e.ends = max(endOf(expires), old.ends)
+	slot := max(slotOf(e.ends), m.next)
+	if !known || slot > max(slotOf(old.ends), m.next) {
+		m.slots[slot] = append(m.slots[slot], key)
+	}
+	if known {
+		e.owner = old.owner
+	} else {
+		m.shares.add(e.owner, 1)
+	}
+	m.entries[key] = e
 }
+
+// endOf is when what ends at expires is over for everybody, in Unix seconds.
+func endOf(expires time.Time) uint32 { return unixUp(expires.Add(token.MaxLeeway)) }
+
+// unixUp is a time in Unix seconds, rounded up.
+func unixUp(t time.Time) uint32 {
+	return uint32(max(0, min(t.Add(time.Second-1).Unix(), 1<<32-1)))
+}
+
+// learn notes how long tokens live here.
+func (m *memory) learn(expires time.Time) {
+	if life := time.Duration(expires.Unix()-m.now) * time.Second; m.now > 0 && life > m.longest {
+		m.longest = min(life, token.LongestLife)
+	}
+}
+
+// token is what an identity token is remembered by: 64 bits of a MAC. Of a million entries one is taken for another once
+// in 2^44 times, and then an honest player needs a fresh token.
+func (m *memory) token(claims *token.Claims) uint64 {
+	return binary.BigEndian.Uint64(m.digest(claims.Issuer, claims.ID))
+}
+
+// owner is a player of an issuer: two cells in which the entries of the player are counted.
+type owner uint32
+
+func (m *memory) owner(issuer, subject string) owner {
+	return owner(binary.BigEndian.Uint32(m.digest(issuer, subject)[8:]))
+}
+
+func (m *memory) digest(issuer, name string) []byte {
+	mac := hmac.New(sha256.New, m.key[:])
+	mac.Write(binary.BigEndian.AppendUint16(nil, uint16(len(issuer))))
+	mac.Write([]byte(issuer))
+	mac.Write([]byte(name))
+	return mac.Sum(nil)
+}
+
+// sessionKey is what a session is remembered by: the end of its name.
+func sessionKey(name [16]byte) uint64 { return binary.BigEndian.Uint64(name[8:]) }

@@ -1,170 +1,153 @@
 package session
 
 import (
-	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/token"
+	"github.com/sallyport/sallyport/wire"
 )
 
-// thing is the key of something to remember.
-func thing(n int) (key [32]byte) {
-	binary.BigEndian.PutUint64(key[:], uint64(n))
-	key[31] = 0xff // no token's and no session's
-	return key
+// minted is what an identity token claims that is good until ends.
+func minted(subject, id any, ends time.Time) *token.Claims {
+	return &token.Claims{Issuer: "issuer", Subject: fmt.Sprint(subject), ID: fmt.Sprint(id), Expires: ends}
+}
+
+// enter opens a session.
+func enter(g *Gate, now time.Time, c *token.Claims) (*Session, audit.Drop) {
+	s := new(Session)
+	s.init(c, phone)
+	return s, g.admit(now, c, s)
+}
+
+func newGate(t testing.TB, config Config) *Gate {
+	t.Helper()
+	g, err := NewGate(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // "The server remembers (issuer, token id) until the token has expired" PROTOCOL.md 5.2
 func TestUsedTokens(t *testing.T) {
-	var m memory
-	claim := func(issuer, id string) *token.Claims { return &token.Claims{Issuer: issuer, ID: id} }
-	first := claim("issuer", "first")
+	g := newGate(t, Config{})
 	ends := begin.Add(tokenLife)
-	for _, c := range []*token.Claims{first, claim("issue", "rfirst"), claim("ISSUER", "first"), claim("", "issuerfirst")} {
-		if drop := m.take(begin, tokenKey(c), ends, audit.DropUsed); drop != audit.DropNone {
-			t.Errorf("%s %s: %v", c.Issuer, c.ID, drop)
+	for _, name := range [][2]string{{"issuer", "first"}, {"issue", "rfirst"}, {"ISSUER", "first"}, {"", "issuerfirst"}} {
+		c := &token.Claims{Issuer: name[0], ID: name[1], Expires: ends}
+		if _, drop := enter(g, begin, c); drop != audit.DropNone {
+			t.Errorf("%q: %v", name, drop)
 		}
 	}
-	for now := begin; !now.After(ends.Add(token.MaxLeeway)); now = now.Add(10 * time.Second) {
-		if drop := m.take(now, tokenKey(first), ends, audit.DropUsed); drop != audit.DropUsed {
+	for now := begin; now.Before(ends.Add(token.MaxLeeway)); now = now.Add(10 * time.Second) {
+		if _, drop := enter(g, now, minted("player", "first", ends)); drop != audit.DropUsed {
 			t.Fatalf("after %v: %v", now.Sub(begin), drop)
 		}
-		if drop := m.take(now, thing(int(now.Unix())), now.Add(time.Minute), audit.DropUsed); drop != audit.DropNone {
+		if _, drop := enter(g, now, minted("player", now.Unix(), now.Add(time.Minute))); drop != audit.DropNone {
 			t.Fatal(drop)
 		}
 	}
 }
 
-// Each thing has its own reason, the last one that was kept; taking what is known changes nothing.
-func TestMemoryReasons(t *testing.T) {
-	var m memory
-	if why := m.look(thing(1)); why != audit.DropNone {
-		t.Errorf("an empty memory knows %v", why)
-	}
-	m.keep(thing(1), begin, audit.DropRevoked) // the first word ever
-	ends := begin.Add(time.Hour)
-	for n, why := range []audit.Drop{audit.DropUsed, audit.DropTicket, audit.DropRevoked} {
-		key := thing(10 + n)
-		if drop := m.take(begin, key, ends, why); drop != audit.DropNone || m.look(key) != why {
-			t.Errorf("%v: %v, then %v", why, drop, m.look(key))
-		}
-		if drop := m.take(begin, key, ends, audit.DropFull); drop != why || m.look(key) != why {
-			t.Errorf("%v again: %v, then %v", why, drop, m.look(key))
-		}
-	}
-	for _, old := range []bool{false, true} {
-		if old {
-			m.turn(begin.Add(minRemembered))
-		}
-		m.keep(thing(10), ends, audit.DropTicket)
-		if why := m.look(thing(10)); why != audit.DropTicket {
-			t.Errorf("kept again: %v", why)
-		}
-		m.keep(thing(10), ends, audit.DropUsed)
-	}
-	if why := m.look(thing(1)); why != audit.DropRevoked {
-		t.Errorf("kept first: %v", why)
-	}
-}
-
-// The bounds of a generation: it lasts minRemembered at least, and is dropped when all in it are past.
-func TestMemoryTurns(t *testing.T) {
-	const life = 10 * time.Minute
-	for _, at := range []time.Duration{-1, 0, 1} {
-		var m memory
-		m.take(begin, thing(1), begin.Add(life), audit.DropUsed)
-		m.turn(begin.Add(minRemembered + at))
-		if grown := len(m.old) == 1; grown != (at >= 0) {
-			t.Errorf("%v past the least time: old %d, young %d", at, len(m.old), len(m.young))
-		}
-		m.turn(begin.Add(minRemembered))
-		m.turn(begin.Add(life + token.MaxLeeway + at))
-		if known := m.look(thing(1)) != audit.DropNone; known != (at <= 0) {
-			t.Errorf("%v past its life: known %v", at, known)
+// An entry counts until the token and the leeway are over, to the second, and takes room for memorySlot more at most.
+func TestMemoryEnds(t *testing.T) {
+	for _, fraction := range []time.Duration{0, 1, time.Second - 1} {
+		for at := time.Duration(-1); at <= 1; at++ {
+			m := newMemory()
+			m.turn(begin)
+			expires := begin.Add(time.Hour + fraction)
+			m.keep(1, expires, remembered{why: audit.DropUsed})
+			ends := expires.Add(token.MaxLeeway + time.Second - 1).Truncate(time.Second)
+			m.turn(ends.Add(at * time.Second))
+			if _, known := m.look(1); known != (at < 0) {
+				t.Errorf("%v: %v s past its end: known %v", fraction, int(at), known)
+			}
+			m.turn(ends.Add(memorySlot * time.Second))
+			if len(m.entries)+len(m.slots) != 0 || m.shares.count(0) != 0 {
+				t.Errorf("%v: %d entries, %d slots, %d of one player are left", fraction, len(m.entries), len(m.slots), m.shares.count(0))
+			}
 		}
 	}
 }
 
-// "To forget one would let a stolen one in": when it is full it takes neither tokens nor tickets, and keeps what must
-// be kept.
-func TestMemoryFull(t *testing.T) {
-	var m memory
-	ends := begin.Add(tokenLife)
-	for i := range maxRemembered + 1 {
-		if drop := m.take(begin, thing(i), ends, audit.DropUsed); (drop == audit.DropFull) != (i == maxRemembered) {
-			t.Fatalf("thing %d: %v", i, drop)
-		}
-	}
-	for _, why := range []audit.Drop{audit.DropUsed, audit.DropTicket} {
-		if drop := m.take(begin, thing(maxRemembered), ends, why); drop != audit.DropFull {
-			t.Errorf("one too many: %v", drop)
-		}
-	}
-	if drop := m.take(begin, thing(0), ends, audit.DropTicket); drop != audit.DropUsed {
-		t.Errorf("a known one: %v", drop)
-	}
-	m.keep(thing(-1), ends, audit.DropRevoked)
-	if why := m.look(thing(-1)); why != audit.DropRevoked {
-		t.Errorf("a session that has ended: %v", why)
-	}
-	later := ends.Add(token.MaxLeeway + 1)
-	for n := range 2 { // the young generation grows old, then goes
-		m.take(later, thing(-2-n), later.Add(time.Minute), audit.DropUsed)
-		later = later.Add(minRemembered)
-	}
-	if n := len(m.young) + len(m.old); n > 2 {
-		t.Errorf("%d things remembered", n)
-	}
-}
-
-// The slow twin forgets nothing. While a thing may be shown both say the same of it, and in the long run little more
-// than that is kept.
+// The slow twin knows of each entry exactly when it ends, and forgets nothing. Both say the same at any time, whatever
+// the clock does, and what the fast one has beside that is of the last slot.
 func TestMemoryTwin(t *testing.T) {
-	type kept struct {
+	type entry struct {
 		why  audit.Drop
-		ends time.Time
+		ends int64
 	}
 	rng := rand.New(rand.NewPCG(9, 10))
 	why := []audit.Drop{audit.DropUsed, audit.DropTicket, audit.DropRevoked}
-	var fast memory
-	slow := map[int]kept{}
-	now, most := begin, 0
+	m, slow := newMemory(), map[uint64]entry{}
+	now, latest := begin, begin
 	for i := range 50_000 {
-		now = now.Add(time.Duration(rng.IntN(int(2 * time.Second))))
-		n, drop := rng.IntN(i+1), why[rng.IntN(len(why))]
-		life := time.Duration(rng.IntN(int(tokenLife)))
-		if rng.IntN(4) > 0 {
-			n = i
-		}
-		known, ok := slow[n]
-		good := !ok || now.After(known.ends.Add(token.MaxLeeway)) // it cannot be shown any more
-		if got := fast.look(thing(n)); !good && got != known.why {
-			t.Fatalf("step %d: %v, want %v", i, got, known.why)
-		}
-		switch rng.IntN(3) {
-		case 0:
-			fast.keep(thing(n), now.Add(life), drop)
-			slow[n] = kept{drop, now.Add(life)}
-		case 1:
-			got := fast.take(now, thing(n), now.Add(life), drop)
-			if got != audit.DropNone && !ok || got != known.why && !good {
-				t.Fatalf("step %d: %v, want %v", i, got, known.why)
-			}
-			if got == audit.DropNone {
-				slow[n] = kept{drop, now.Add(life)}
-			}
+		switch step := rng.IntN(2000); {
+		case step == 0:
+			now = now.Add(time.Duration(rng.IntN(int(2 * time.Hour)))) // somebody sets the clock
+		case step == 1:
+			now = now.Add(-time.Duration(rng.IntN(int(time.Hour))))
 		default:
-			fast.turn(now)
+			now = now.Add(time.Duration(rng.IntN(int(2 * time.Second))))
 		}
-		if i > 10_000 {
-			most = max(most, len(fast.young)+len(fast.old))
+		m.turn(now)
+		if now.Before(latest) {
+			continue // what was past is past; nobody is let in on it, since tokens are verified by the same clock
+		}
+		latest = now
+		key := uint64(rng.IntN(i + 1))
+		if rng.IntN(4) > 0 {
+			key = uint64(i)
+		}
+		want, known := slow[key]
+		known = known && now.Unix() < want.ends
+		got, ok := m.look(key)
+		if ok != known || known && (got.why != want.why || int64(got.ends) != want.ends) {
+			t.Fatalf("step %d, %v: %+v, %v; want %+v, %v", i, now, got, ok, want, known)
+		}
+		if rng.IntN(2) == 0 {
+			expires := now.Add(time.Duration(rng.IntN(int(tokenLife))))
+			drop := why[rng.IntN(len(why))]
+			m.keep(key, expires, remembered{why: drop})
+			ends := expires.Add(token.MaxLeeway + time.Second - 1).Unix()
+			if known {
+				ends = max(ends, want.ends)
+			}
+			slow[key] = entry{drop, ends}
+		}
+		if i%1000 == 0 {
+			count := 0
+			for _, e := range slow {
+				if now.Unix() < e.ends+memorySlot {
+					count++
+				}
+			}
+			if len(m.entries) > count {
+				t.Fatalf("step %d: %d entries, of which %d may count", i, len(m.entries), count)
+			}
 		}
 	}
-	// One thing a second or so for 15 minutes is 900; two generations are less than three times that.
-	if most > 2700 {
-		t.Errorf("%d things remembered", most)
+}
+
+// "One entry stands for a session" and the token that opened it, however often the player resumes and whatever ends it.
+func TestMemoryOfSession(t *testing.T) {
+	for name, end := range map[string]func(d *dialogue){
+		"lives":   func(d *dialogue) {},
+		"moves":   func(d *dialogue) { d.moves().moves() },
+		"left":    func(d *dialogue) { d.toServer(d.say(wire.KindClose, closeBody)) },
+		"put out": func(d *dialogue) { d.server.Close(wire.ReasonKicked) },
+		"revoked": func(d *dialogue) { d.server.Session().Revoke(); d.tickServer() },
+	} {
+		d := stay(t, Config{}, ClientConfig{})
+		end(d)
+		if n := len(d.gate.memory.entries); n != 1 {
+			t.Errorf("%s: %d entries", name, n)
+		}
+		if _, drop := enter(d.gate, d.now, d.claims["identity"]); drop != audit.DropUsed {
+			t.Errorf("%s: its token again: %v", name, drop)
+		}
 	}
 }

@@ -164,6 +164,7 @@ func TestNumbering(t *testing.T) {
 		follows(input, &said)
 		d.toServer(input).gives("input") // and takes an epoch over
 		follows(d.tell(wire.KindData, "snapshot"), &told)
+		d.pass(tokenLife / renewalsOfLife)
 		fresh := fmt.Sprint("token ", i)
 		d.mint(fresh)
 		parts := d.renew(fresh)

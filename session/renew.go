@@ -25,7 +25,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return Reply{}, Event{} // being verified, or refused before
 	case c.next != nil, c.pending != nil && c.pending.token != nil:
 		return dropped(audit.DropState) // "until then no further epoch is made"
-	case c.tooSoon(now):
+	case c.tooSoon(now), c.renewedLately(now):
 		return dropped(audit.DropRate)
 	}
 	m, err := wire.ParseRenew(body)
@@ -88,7 +88,7 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	if drop := c.reauthorized(claims); drop != audit.DropNone {
 		return drop
 	}
-	return c.gate.take(c.gate.wall(now), claims, c.session.fingerprint.Build)
+	return c.gate.take(c.gate.wall(now), claims, c.session)
 }
 
 // follows reports why a token with these claims is none that could follow the session's own, whether or not it has been
@@ -111,9 +111,19 @@ func (c *Conn) follows(claims *token.Claims) audit.Drop {
 	return audit.DropNone
 }
 
-// renewal is what the token of the next epoch claims.
-func (c *Conn) renewal() *token.Claims {
+// renewedLately reports whether no other token is looked at yet, since each has to be remembered. It never keeps the one
+// waiting that a step up asks for.
+func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.renewable) && !c.owes() }
+
+// pace has the next token wait until a part of the life is over that the one with these claims has left.
+func (c *Conn) pace(now time.Time, claims *token.Claims) {
+	c.renewable = unixUp(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
+}
+
+// renewal is what the token of the next epoch claims, which begins now.
+func (c *Conn) renewal(now time.Time) *token.Claims {
 	claims := c.pending.claims
 	c.pending = nil
+	c.pace(now, claims)
 	return claims
 }

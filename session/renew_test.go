@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +151,7 @@ func TestRenewFirstLostAndReordered(t *testing.T) {
 func TestTenRenewals(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	for i := range 10 {
+		d.pass(tokenLife / renewalsOfLife)
 		before := d.say(wire.KindData, "before")
 		d.renewing(fmt.Sprint("token ", i))
 		number := uint32(i + 2)
@@ -177,6 +179,7 @@ func TestThreeEpochsAtOnce(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "to second")).gives("to second")
 	d.toClient(d.tell(wire.KindData, "second")).gives("second")
 	second := d.say(wire.KindData, "second")
+	d.server.renewable = 0 // as if a step up had asked for it
 	d.renewing("third")
 	third := d.say(wire.KindData, "third")
 	d.toServer(edit(third, func(e *wire.Envelope) { e.Epoch = 0 })).drops(audit.DropEpoch)
@@ -207,6 +210,7 @@ func TestRenewOverBadNetwork(t *testing.T) {
 		return back
 	}
 	for i := range 100 {
+		d.pass(tokenLife / renewalsOfLife)
 		identity := fmt.Sprint(i, strings.Repeat("t", 2*wire.MaxPart))
 		d.mint(identity)
 		envelopes := d.renew(identity)
@@ -243,5 +247,65 @@ func TestRenewRepeatsCloserTogether(t *testing.T) {
 			d.now = d.client.repeat.due
 			d.client.Tick(d.now, func(wire.Kind, []byte) {})
 		}
+	}
+}
+
+// "A token is looked at once a quarter of the life is over that the one before had left when its epoch began"
+// PROTOCOL.md 5.3
+func TestRenewPaced(t *testing.T) {
+	for at := time.Duration(-1); at <= 1; at++ {
+		d := play(t, Config{}, ClientConfig{})
+		d.renewing("second")
+		d.talks()
+		d.pass(tokenLife/renewalsOfLife + at)
+		d.mint("third")
+		early := d.renew("third")
+		if at < 0 {
+			d.present(early...).drops(audit.DropRate)
+			d.pass(200 * time.Millisecond)
+			early = d.ticks(wire.KindRenew) // the same token again: it has not been refused
+		}
+		d.toClient(d.present(early...).renews().envelope).renews()
+		d.talks()
+		if d.epochs() != [2]uint32{3, 3} {
+			t.Errorf("epochs %d", d.epochs())
+		}
+	}
+}
+
+// "the first of a session, and one that a step up asks for, at any time" PROTOCOL.md 5.3
+func TestRenewPacedButForStepUp(t *testing.T) {
+	d := play(t, Config{}, ClientConfig{})
+	for i := range 5 {
+		d.renewing(fmt.Sprint("token ", i))
+		d.talks()
+		d.server.SetPath(d.now, []netip.Addr{far, home}[i%2])
+		d.toServer(d.say(wire.KindData, "from elsewhere")).gives("from elsewhere")
+		if !d.server.owes() {
+			t.Fatal("no step up")
+		}
+	}
+}
+
+// However a session's player behaves, it has no more entries than there is room kept for.
+func TestRenewalsRemembered(t *testing.T) {
+	d := stay(t, Config{Idle: time.Hour}, ClientConfig{})
+	most := 0
+	for i := range 5000 {
+		d.pass(time.Second)
+		d.gate.Sweep(d.now)
+		identity := fmt.Sprint(i)
+		d.mint(identity)
+		if i%7 == 0 {
+			d = d.moves()
+		}
+		if h := d.present(d.renew(identity)...); h.Event.Kind == EventRenewed {
+			d.toClient(h.envelope)
+			d.talks()
+		}
+		most = max(most, len(d.gate.memory.entries))
+	}
+	if n := d.server.current.number; n < 20 || most > tokensOfSession {
+		t.Errorf("%d entries, epoch %d", most, n)
 	}
 }

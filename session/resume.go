@@ -226,6 +226,9 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 func (c *Conn) inherit(now time.Time, f *Conn) {
 	c.accepted += f.accepted
 	c.behaviour, c.again = f.behaviour, f.again
+	if f.next == nil { // else RENEWED may have been lost with the connection, and the player has to renew again
+		c.renewable = f.renewable
+	}
 	if f.owes() {
 		c.owe(now, f.doubt)
 	}

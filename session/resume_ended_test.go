@@ -75,8 +75,8 @@ func TestTicketRefusedToTheEnd(t *testing.T) {
 		}, tokenLife},
 		"used, and restarted later": {func(d *dialogue) {
 			r := d.moves()
-			r.pass(minRemembered)
-			r.gate.memory.turn(r.now) // the generation grows old
+			r.pass(time.Minute)
+			r.gate.Sweep(r.now)
 			d.gate, _ = r.handOn(r)
 			d.now = r.now
 		}, tokenLife},
@@ -91,7 +91,7 @@ func TestTicketRefusedToTheEnd(t *testing.T) {
 			d.pass(tokenLife / 2)
 			d.renewing("second")
 			d.pass(5 * time.Minute)
-			d.gate.memory.take(d.now, [32]byte{1}, d.now, audit.DropUsed) // another generation begins
+			d.gate.Sweep(d.now)
 			d.server.Close(wire.ReasonKicked)
 		}, tokenLife + tokenLife/2},
 	} {
@@ -100,8 +100,7 @@ func TestTicketRefusedToTheEnd(t *testing.T) {
 			c.end(d)
 			last := begin.Add(c.over - time.Millisecond)
 			for i := 0; d.now.Before(last); i++ {
-				key := [32]byte{byte(i), byte(i >> 8), 2}
-				if drop := d.gate.memory.take(d.now, key, d.now.Add(time.Second), audit.DropUsed); drop != audit.DropNone {
+				if _, drop := enter(d.gate, d.now, minted(i, i, d.now.Add(time.Second))); drop != audit.DropNone {
 					t.Fatal(drop)
 				}
 				d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)

@@ -90,44 +90,41 @@ func TestResumeElsewhereOnThirdConnection(t *testing.T) {
 	}
 }
 
-// fill leaves no room in a gate's memory of used tickets; empty takes out again what it has put in.
+// fill leaves no room in a gate's memory; empty takes out again what it has put in.
 func fill(g *Gate) (empty func()) {
-	g.spent.turn(begin)
-	name := func(n int) [16]byte {
-		return [16]byte(append(make([]byte, 12), byte(n>>24), byte(n>>16), byte(n>>8), byte(n)))
-	}
-	n := 0
-	for ; !g.spent.full(); n++ {
-		g.spent.young[name(n)] = 1
+	m := &g.memory
+	m.turn(begin)
+	n := uint64(0)
+	for ; m.renews(g.config.MaxSessions); n++ {
+		m.entries[n] = remembered{why: audit.DropUsed, ends: endOf(begin.Add(tokenLife))}
 	}
 	return func() {
 		for i := range n {
-			delete(g.spent.young, name(i))
+			delete(m.entries, i)
 		}
 	}
 }
 
-// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who has been
-// let in before there was no room goes on.
+// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who is here, or
+// has been let in before there was no room, goes on: a session takes no more room for that.
 func TestResumeMemoryFull(t *testing.T) {
-	for _, here := range []bool{true, false} {
-		d := stay(t, Config{}, ClientConfig{})
-		g := d.gate
-		if !here {
-			g = d.sister(Config{})
-		}
-		before, late := d.again(g, home), d.again(g, home)
-		before.welcomed(before.shows())
-		empty := fill(g)
-		h := late.shows().refuses(audit.DropFull, wire.ReasonFull)
-		if m, err := wire.ParseCloseBody(h.body); err != nil || m.RetryAfter == 0 {
-			t.Errorf("%+v, %v", m, err)
-		}
-		before.settles()
-		before.talks()
-		empty()
-		before.moves().talks()
+	d := stay(t, Config{}, ClientConfig{})
+	fill(d.gate)
+	d.moves().moves().talks()
+
+	d = stay(t, Config{}, ClientConfig{})
+	g := d.sister(Config{})
+	before, late := d.again(g, home), d.again(g, home)
+	before.welcomed(before.shows())
+	empty := fill(g)
+	h := late.shows().refuses(audit.DropFull, wire.ReasonFull)
+	if m, err := wire.ParseCloseBody(h.body); err != nil || m.RetryAfter == 0 {
+		t.Errorf("%+v, %v", m, err)
 	}
+	before.settles()
+	before.talks()
+	empty()
+	before.moves().talks()
 }
 
 // A player who resumes again and again takes no more memory than one who does once.
@@ -137,7 +134,7 @@ func TestResumeOften(t *testing.T) {
 	for range 50 {
 		d = d.moves()
 	}
-	if n := len(d.gate.spent.young) + len(d.gate.spent.old); n != 1 {
+	if n := len(d.gate.memory.entries); n != 1 {
 		t.Errorf("%d entries", n)
 	}
 	first.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
@@ -157,7 +154,7 @@ func TestPutOutWithALaterTicket(t *testing.T) {
 	early.server.Close(wire.ReasonKicked)
 	for range 30 {
 		d.pass(30 * time.Second)
-		g.memory.take(d.now, [32]byte{1, byte(d.now.Unix()), byte(d.now.Unix() >> 8)}, d.now, audit.DropUsed)
+		g.Sweep(d.now)
 		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
 		if d.now.After(begin.Add(tokenLife + tokenLife/2 - time.Minute)) {
 			break

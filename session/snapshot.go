@@ -128,5 +128,6 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 		return audit.DropSession
 	}
 	g.place(s)
+	g.remember(s, s.Expires())
 	return audit.DropNone
 }

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"testing"
@@ -14,16 +14,31 @@ func item(text string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...)
 }
 
-// "identity token that was used | SHA-256( item(issuer) ‖ token id )" PROTOCOL.md 8.4, and so on: what a server of
-// another make has to know of a snapshot's memory.
+// "identity token that was used, or session that goes on | digest; of a session the last 8 bytes of its name"
+// PROTOCOL.md 8.4, and so on: what a server of another make has to know of a snapshot's memory.
 func TestSnapshotKeys(t *testing.T) {
 	name := [16]byte(counting(1, 16))
-	if got, want := endKey(name), append(name[:], make([]byte, 16)...); !bytes.Equal(got[:], want) {
+	if got, want := sessionKey(name), binary.BigEndian.Uint64(name[8:]); got != want {
 		t.Errorf("session: %x", got)
 	}
-	claims := &token.Claims{Issuer: "issuer", ID: "id"}
-	if got, want := tokenKey(claims), sha256.Sum256(append(item("issuer"), "id"...)); got != want {
+	m := newMemory()
+	m.key = [32]byte(counting(7, 32))
+	mac := func(of string) []byte {
+		h := hmac.New(sha256.New, counting(7, 32))
+		h.Write(append(item("issuer"), of...))
+		return h.Sum(nil)
+	}
+	if got, want := m.token(&token.Claims{Issuer: "issuer", ID: "id"}), binary.BigEndian.Uint64(mac("id")); got != want {
 		t.Errorf("token: %x", got)
+	}
+	if got, want := m.owner("issuer", "player"), binary.BigEndian.Uint32(mac("player")[8:]); uint32(got) != want {
+		t.Errorf("owner: %x", got)
+	}
+	g := newGate(t, Config{})
+	c := minted("player", "id", begin.Add(tokenLife))
+	s, _ := enter(g, begin, c)
+	if sessionKey(s.name) != g.memory.token(c) || s.name[0]|s.name[1]|s.name[2]|s.name[3] == 0 {
+		t.Errorf("a session's name: %x", s.name)
 	}
 	for kind, code := range map[RevocationKind]byte{
 		RevokeSubject: 1, RevokeToken: 2, RevokeSignIn: 3, RevokeKey: 4, RevokeBuild: 5,
@@ -33,10 +48,7 @@ func TestSnapshotKeys(t *testing.T) {
 			t.Errorf("%v: %x", kind, got)
 		}
 	}
-	if got, want := spentKey(name, 0x01020304), append(append(name[:], make([]byte, 12)...), 1, 2, 3, 4); !bytes.Equal(got[:], want) {
-		t.Errorf("spent: %x", got)
-	}
-	if savedToken != 1 || savedLeft != 2 || savedPutOut != 3 || savedRevoked != 4 || savedSpent != 5 {
+	if savedUsed != 1 || savedEnded != 2 || savedRevoked != 3 {
 		t.Error("the codes differ")
 	}
 }

@@ -1,47 +1,37 @@
 package session
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/wire"
 )
 
 // What a snapshot's memory is about, PROTOCOL.md 8.4.
 const (
-	savedToken   = 1 // used
-	savedLeft    = 2 // session that its player has ended
-	savedPutOut  = 3 // session that the match has ended
-	savedRevoked = 4 // session that was revoked
-	savedSpent   = 5 // tickets of a session, up to an epoch
-	savedLapsed  = 6 // step up of a session, whose tickets are good at home only, up to an epoch
+	savedUsed    = 1 // identity token, and the session that it has opened
+	savedEnded   = 2 // session
+	savedRevoked = 3 // session
 )
 
-var savedWhy = map[uint8]audit.Drop{
-	savedToken: audit.DropUsed, savedLeft: audit.DropTicket, savedPutOut: audit.DropTicket, savedRevoked: audit.DropRevoked,
-}
+var savedWhy = map[uint8]audit.Drop{savedUsed: audit.DropUsed, savedEnded: audit.DropTicket, savedRevoked: audit.DropRevoked}
 
 // Save writes what must not come again, and what has been revoked, for the process that goes on with the sessions.
 func (g *Gate) Save(w *resume.Writer) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, about := range []struct {
-		memory              *memory
-		used, left, revoked uint8
-	}{{&g.memory, savedToken, savedLeft, savedRevoked}, {&g.banned, savedToken, savedPutOut, savedRevoked}} {
-		codes := map[audit.Drop]uint8{audit.DropUsed: about.used, audit.DropTicket: about.left, audit.DropRevoked: about.revoked}
-		err := about.memory.save(func(key [32]byte, ends time.Time, why audit.Drop) error {
-			return w.Remember(resume.Remembered{Key: key, Why: codes[why], Expires: ends.UnixMilli()})
-		})
-		if err != nil {
-			return err
-		}
+	if err := w.Digests(&g.memory.key); err != nil {
+		return err
 	}
-	for why, of := range map[uint8]*spent{savedSpent: &g.spent, savedLapsed: &g.confined} {
-		err := of.save(func(name [16]byte, ends time.Time, epoch uint32) error {
-			return w.Remember(resume.Remembered{Key: spentKey(name, epoch), Why: why, Expires: ends.UnixMilli()})
+	codes := map[audit.Drop]uint8{}
+	for code, why := range savedWhy {
+		codes[why] = code
+	}
+	for key, e := range g.memory.entries {
+		err := w.Remember(resume.Remembered{
+			Key: key, Owner: uint32(e.owner), Why: codes[e.why], Spent: e.spent, Home: e.home, Expires: int64(e.ends) * 1000,
 		})
 		if err != nil {
 			return err
@@ -60,52 +50,19 @@ func (g *Gate) Save(w *resume.Writer) error {
 	return nil
 }
 
-// save calls f for all that is remembered, with the end of its generation.
-func (g *generations[K, V]) save(f func(key K, ends time.Time, v V) error) error {
-	for _, of := range []struct {
-		values map[K]V
-		ends   time.Time
-	}{{g.old, g.oldEnds}, {g.young, g.youngEnds}} {
-		for key, v := range of.values {
-			if err := f(key, of.ends, v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// restore remembers what spentKey has made a key of.
-func (s *spent) restore(key [32]byte, ends time.Time) {
-	name, epoch := [16]byte(key[:]), binary.BigEndian.Uint32(key[28:])
-	if s.good(name, epoch) {
-		s.keep(name, ends, epoch)
-	}
-}
-
-// spentKey is a session's name, 12 zeros and an epoch.
-func spentKey(name [16]byte, epoch uint32) (key [32]byte) {
-	key = endKey(name)
-	binary.BigEndian.PutUint32(key[28:], epoch)
-	return key
-}
-
-// Restore takes over what another process has saved.
+// Restore takes over what another process has saved, before anybody is let in.
 func (g *Gate) Restore(s *resume.Snapshot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, e := range s.Remembered {
-		ends := time.UnixMilli(e.Expires)
-		switch e.Why {
-		case savedSpent:
-			g.spent.restore(e.Key, ends)
-		case savedLapsed:
-			g.confined.restore(e.Key, ends)
-		case savedPutOut, savedRevoked:
-			g.banned.keep(e.Key, ends, savedWhy[e.Why])
-		case savedToken, savedLeft:
-			g.memory.keep(e.Key, ends, savedWhy[e.Why])
+	if s.Digests != [32]byte{} {
+		g.memory.key = s.Digests
+	}
+	for _, r := range s.Remembered {
+		e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, home: r.Home}
+		if e.why == audit.DropNone {
+			e.why = audit.DropTicket // of a later version: whatever it says, it is no reason to let anybody in
 		}
+		g.memory.keep(r.Key, time.UnixMilli(r.Expires).Add(-token.MaxLeeway), e)
 	}
 	for _, e := range s.Revoked {
 		g.revoked.restore(e.Key, revocation{e.At, e.Ends})

@@ -191,7 +191,7 @@ func TestRestartOfRevoked(t *testing.T) {
 func TestSaveFails(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	for i := range 3000 {
-		d.gate.memory.take(begin, [32]byte{byte(i), byte(i >> 8), 1}, begin, audit.DropUsed)
+		d.gate.memory.keep(uint64(i), begin, remembered{why: audit.DropUsed})
 	}
 	full := &limited{left: 100}
 	w, err := resume.NewWriter(full, d.gate.config.FleetKeys, begin, bytes.NewReader(make([]byte, 16)))
@@ -201,7 +201,7 @@ func TestSaveFails(t *testing.T) {
 	if err := d.gate.Save(w); err != errDiskFull {
 		t.Errorf("memory: %v", err)
 	}
-	d.gate.memory = memory{}
+	d.gate.memory = newMemory()
 	if _, err := d.gate.Revoke(Revocation{Kind: RevokeBuild, Value: "0.9"}); err != nil {
 		t.Fatal(err)
 	}

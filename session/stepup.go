@@ -130,21 +130,20 @@ func (c *Conn) fits(now time.Time, raw []byte) bool {
 	return err == nil && c.follows(claims) == audit.DropNone
 }
 
-// confine has the tickets of a session, up to an epoch, resume it from the network that they are bound to only. Without
-// room for it the tickets stay as they are: each resume from elsewhere leads to another step up.
+// confine has the tickets of a session, up to an epoch, resume it from the network that they are bound to only.
 func (g *Gate) confine(now time.Time, name [16]byte, epoch uint32, expires time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.confined.turn(now)
-	last, known := g.confined.look(name)
-	if known || !g.confined.full() {
-		g.confined.keep(name, expires, max(epoch, last))
-	}
+	g.memory.turn(now)
+	e := g.memory.session(name, owner(sessionKey(name)))
+	e.home = max(e.home, epoch)
+	g.memory.keep(sessionKey(name), expires, e)
 }
 
 // confines reports whether the ticket of an epoch resumes its session at home only.
 func (g *Gate) confines(name [16]byte, epoch uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.confined.good(name, epoch)
+	e, _ := g.memory.look(sessionKey(name))
+	return epoch <= e.home
 }

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
@@ -62,8 +61,7 @@ func BenchmarkHandOver(b *testing.B) {
 		if err == nil {
 			err = w.Add(handedOn(n))
 		}
-		used := resume.Remembered{Why: 1, Expires: time.Now().Add(time.Hour).UnixMilli()}
-		binary.BigEndian.PutUint64(used.Key[:], uint64(n))
+		used := resume.Remembered{Key: uint64(n) << 32, Why: 1, Expires: time.Now().Add(time.Hour).UnixMilli()}
 		if err == nil {
 			err = w.Remember(used)
 		}

@@ -169,7 +169,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	return n, nil
 }
 
-// checkClock compares clocks about once a sweepInterval.
+// checkClock compares clocks about once a sweepInterval, and has the gate forget what is past.
 func (s *Server) checkClock(now time.Time) {
 	if now.Sub(s.clock.checked) < sweepInterval {
 		return
@@ -179,5 +179,8 @@ func (s *Server) checkClock(now time.Time) {
 	s.gate.StepClock(s.clock.ahead())
 	if alarm {
 		s.config.Audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
+	}
+	if detail := s.gate.Sweep(s.clock.at(now)); detail != "" {
+		s.config.Audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
 	}
 }

@@ -101,6 +101,11 @@ func (p *parser) entry(kind byte, content []byte) bool {
 		e, ok := parseBanned(content)
 		p.snapshot.Banned = append(p.snapshot.Banned, e)
 		return ok
+	case entryDigests:
+		u := unpacker{left: content}
+		u.require(p.snapshot.Digests == [32]byte{})
+		u.fill(p.snapshot.Digests[:])
+		return u.done() && p.snapshot.Digests != [32]byte{}
 	}
 	return false
 }

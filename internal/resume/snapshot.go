@@ -31,7 +31,7 @@ import (
 // entry never crosses from one chunk to the next:
 //
 //	offset size
-//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban
+//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 7 digest key
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -43,6 +43,7 @@ const (
 	entryRemembered = 2
 	entryRevoked    = 3
 	entryBanned     = 4
+	entryDigests    = 7
 )
 
 // ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off,
@@ -54,6 +55,7 @@ var ErrSnapshot = errors.New("resume: snapshot refused")
 type Snapshot struct {
 	ID         [16]byte // to be remembered for SnapshotLife: the same snapshot is refused a second time
 	Made       time.Time
+	Digests    [32]byte // the caller's, under which it makes the keys of what counts once; zero if there is none
 	Sessions   []*Session
 	Remembered []Remembered
 	Revoked    []Revoked
@@ -63,9 +65,12 @@ type Snapshot struct {
 // Remembered is one thing that counts once, or must not come again: its memory
 // goes with the sessions, or a new process would let a used token in again.
 type Remembered struct {
-	Key     [32]byte
-	Why     uint8 // the caller's code
-	Expires int64 // Unix ms, after which it may be forgotten
+	Key     uint64
+	Owner   uint32 // the caller's, by which it counts what one player has
+	Why     uint8  // the caller's code
+	Spent   uint32 // tickets up to this epoch are used up; 0 for none
+	Home    uint32 // tickets up to this epoch are good from the network that they are bound to only; 0 for none
+	Expires int64  // Unix ms, after which it may be forgotten
 }
 
 // Revoked is one revocation, for the new process to refuse what it names.
@@ -84,19 +89,24 @@ type Banned struct {
 // appendTo appends the content of an entry:
 //
 //	offset size
-//	     0   32  key of what counts once
-//	    32    1  why, a code
-//	    33    8  until when it is remembered, Unix milliseconds
+//	     0    8  key of what counts once
+//	     8    4  key of whose it is
+//	    12    1  why, a code
+//	    13    4  tickets up to this epoch are used up, 0 for none
+//	    17    4  tickets up to this epoch are good from one network only, 0 for none
+//	    21    8  until when it is remembered, Unix milliseconds
 func (e *Remembered) appendTo(dst []byte) []byte {
-	dst = append(append(dst, e.Key[:]...), e.Why)
+	dst = binary.BigEndian.AppendUint64(dst, e.Key)
+	dst = append(binary.BigEndian.AppendUint32(dst, e.Owner), e.Why)
+	dst = binary.BigEndian.AppendUint32(dst, e.Spent)
+	dst = binary.BigEndian.AppendUint32(dst, e.Home)
 	return binary.BigEndian.AppendUint64(dst, uint64(e.Expires))
 }
 
 func parseRemembered(b []byte) (e Remembered, ok bool) {
 	u := unpacker{left: b}
-	u.fill(e.Key[:])
-	e.Why = u.uint8()
-	e.Expires = int64(u.uint64())
+	e.Key, e.Owner, e.Why, e.Spent = u.uint64(), u.uint32(), u.uint8(), u.uint32()
+	e.Home, e.Expires = u.uint32(), int64(u.uint64())
 	return e, u.done()
 }
 

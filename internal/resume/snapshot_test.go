@@ -56,7 +56,10 @@ func TestSnapshotMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Snapshot{ID: [16]byte(counting(1, 16)), Made: begin}
+	want := Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Digests: [32]byte(counting(2, 32))}
+	if err := w.Digests(&want.Digests); err != nil {
+		t.Fatal(err)
+	}
 	for n := range 3000 {
 		var err error
 		switch n % 4 {
@@ -87,7 +90,7 @@ func TestSnapshotMemory(t *testing.T) {
 }
 
 func sampleRemembered(n int) Remembered {
-	return Remembered{sha256.Sum256([]byte{byte(n), byte(n >> 8)}), byte(n), begin.Add(time.Duration(n) * time.Second).UnixMilli()}
+	return Remembered{uint64(n) << 40, uint32(n) << 8, byte(n), uint32(n), uint32(n) + 1, begin.Add(time.Duration(n) * time.Second).UnixMilli()}
 }
 
 func sampleRevoked(n int) Revoked {
@@ -140,6 +143,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendItem([]byte{entryRemembered}, remembered.appendTo(nil)))
 	f.Add(appendItem([]byte{entryRevoked}, revoked.appendTo(nil)))
 	f.Add(appendItem([]byte{entryBanned}, banned.appendTo(nil)))
+	f.Add(appendItem([]byte{entryDigests}, counting(1, 32)))
 	f.Add(writeSnapshot(f, newRing(f, newTestKey(f, 2)), 1, sampleSession(1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := Read(bytes.NewReader(b), ring, begin); !errors.Is(err, ErrSnapshot) {
@@ -172,6 +176,9 @@ func rewrite(t testing.TB, ring *fleetkey.Ring, s *Snapshot) []byte {
 	}
 	for _, e := range s.Sessions {
 		err = errors.Join(err, w.Add(e))
+	}
+	if s.Digests != [32]byte{} {
+		err = errors.Join(err, w.Digests(&s.Digests))
 	}
 	for _, e := range s.Remembered {
 		err = errors.Join(err, w.Remember(e))

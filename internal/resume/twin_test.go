@@ -142,7 +142,7 @@ func (w *twin) chunks(t *testing.T, file []byte) {
 func TestSnapshotTwin(t *testing.T) {
 	list := sampleSessions(300)
 	var w twin
-	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Sessions: list}
+	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Digests: [32]byte(counting(2, 32)), Sessions: list}
 	for n := range list {
 		want.Remembered = append(want.Remembered, sampleRemembered(n))
 		want.Revoked = append(want.Revoked, sampleRevoked(n))
@@ -156,11 +156,15 @@ func TestSnapshotTwin(t *testing.T) {
 		case 1:
 			got.Sessions = append(got.Sessions, w.session(t, list[len(got.Sessions)]))
 		case 2:
-			got.Remembered = append(got.Remembered, Remembered{[32]byte(w.take(32)), uint8(w.number(1)), int64(w.number(8))})
+			got.Remembered = append(got.Remembered, Remembered{
+				w.number(8), uint32(w.number(4)), uint8(w.number(1)), uint32(w.number(4)), uint32(w.number(4)), int64(w.number(8)),
+			})
 		case 3:
 			got.Revoked = append(got.Revoked, Revoked{[32]byte(w.take(32)), int64(w.number(8)), int64(w.number(8))})
 		case 4:
 			got.Banned = append(got.Banned, Banned{[32]byte(w.take(32)), int64(w.number(8)), uint8(w.number(1))})
+		case 7:
+			got.Digests = [32]byte(w.take(32))
 		}
 		if after-len(w.left) != length {
 			t.Fatalf("kind %d has %d bytes, and says %d", kind, after-len(w.left), length)

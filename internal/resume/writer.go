@@ -73,6 +73,13 @@ func (w *Writer) Ban(e Banned) error {
 	return w.put(entryBanned)
 }
 
+// Digests writes the key under which the keys of Remembered are made, not zero. It
+// is to be called once. An error ends the snapshot.
+func (w *Writer) Digests(key *[32]byte) error {
+	w.entry = append(w.entry[:0], key[:]...)
+	return w.put(entryDigests)
+}
+
 // Close writes the last chunk and forgets what was sealed. It does not close the
 // writer below. After an error there is no snapshot.
 func (w *Writer) Close() error {
