@@ -24,7 +24,7 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check tools clean fuzz bench bench-table soak vuln $(STEPS)
+.PHONY: check tools clean fuzz bench bench-table bench-compare soak vuln $(STEPS)
 
 check:
 	@for step in $(STEPS); do \
@@ -79,6 +79,10 @@ bench:
 # Sallyport beside its rivals; takes hours. BENCHFLAGS=-quick takes minutes.
 bench-table:
 	cd bench && go run . $(BENCHFLAGS)
+
+# What the packet path costs in OLD and in HEAD; takes some ten minutes on a quiet machine.
+bench-compare:
+	tools/compare.sh $(OLD)
 
 # Soak tests are named TestSoak… and last as long as SALLYPORT_SOAK says.
 soak:
