@@ -172,6 +172,16 @@ func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 	return reply, ev
 }
 
+// Disconnected ends the connection, because its peer has ended it without a word about the session. So has the session if
+// it lives here, unless its player has a ticket, which Resumable reports. One that lives elsewhere, or waits for its first
+// datagram, stays as it is: the player may show the same ticket again.
+func (c *Conn) Disconnected() (Reply, Event) {
+	if c.resuming == nil {
+		return c.Close(wire.ReasonLeft)
+	}
+	return c.close(audit.DropState, wire.ReasonIdle)
+}
+
 // expire ends a session whose life is over, and says why if a renewal was
 // refused before.
 func (c *Conn) expire(drop audit.Drop) (Reply, Event) {

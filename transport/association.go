@@ -62,6 +62,7 @@ type machine interface {
 	Verified(now time.Time, claims *token.Claims, err error) (session.Reply, session.Event)
 	Tick(now time.Time) (session.Reply, session.Event)
 	Close(reason wire.Reason) (session.Reply, session.Event)
+	Disconnected() (session.Reply, session.Event)
 	Session() *session.Session // nil before EventJoined
 	RestHandle()
 	RestAppend(silent bool)

@@ -83,12 +83,17 @@ func (b *bare) end(drop audit.Drop, reason wire.Reason) (session.Reply, session.
 	return session.Reply{}, session.Event{Kind: session.EventClosed, Drop: drop, Reason: reason}
 }
 
-// Close implements machine. A peer whose first word is goodbye has been here.
+// Close implements machine.
 func (b *bare) Close(reason wire.Reason) (session.Reply, session.Event) {
-	if reason == wire.ReasonLeft && !b.gone.Load() {
+	return b.end(audit.DropNone, reason)
+}
+
+// Disconnected implements machine. A peer whose first word is goodbye has been here.
+func (b *bare) Disconnected() (session.Reply, session.Event) {
+	if !b.gone.Load() {
 		b.connect()
 	}
-	return b.end(audit.DropNone, reason)
+	return b.end(audit.DropNone, wire.ReasonLeft)
 }
 
 // Tick implements machine.

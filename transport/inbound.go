@@ -172,7 +172,7 @@ func (s *shard) alert(now time.Time, a *association, alert []byte) {
 		s.out.mu.Unlock()
 		return
 	}
-	_, ev := a.session.Close(wire.ReasonLeft)
+	_, ev := a.session.Disconnected()
 	s.left(now, a, ev)
 	a.removal = now
 }
