@@ -30,6 +30,9 @@ func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
 		return c.beforeWelcome(now, &env)
 	}
 	if drop := c.judge(now, &env); drop != audit.DropNone {
+		if c.state == closed {
+			return c.afterwards(drop, &env)
+		}
 		return dropped(drop)
 	}
 	return c.deliver(now, &env)
@@ -157,5 +160,7 @@ func (c *Client) closed(body []byte) (Reply, Event) {
 		c.state = closed
 		c.end()
 	}
-	return Reply{}, Event{Kind: EventClosed, Reason: m.Reason, RetryAfter: time.Duration(m.RetryAfter) * time.Millisecond}
+	return Reply{}, Event{
+		Kind: EventClosed, Reason: m.Reason, RetryAfter: time.Duration(m.RetryAfter) * time.Millisecond, Payload: m.Detail,
+	}
 }

@@ -14,22 +14,23 @@ type EventKind uint8
 
 // The events of both machines.
 const (
-	EventNone     EventKind = iota
-	EventVerify             // Token waits for its verification; hand the outcome to Verified
-	EventJoined             // the session is live
-	EventData               // Payload is the game's
-	EventRenewed            // a newer identity token took the place of the old one
-	EventRefused            // HELLO or RENEW was refused for Drop
-	EventPong               // RTT is a measured round trip (client only)
-	EventNotice             // Notice is the server's warning (client only)
-	EventClosed             // the session, or the attempt at one, is over for Reason
-	EventAnswered           // a Challenge was answered (server only)
-	EventStepUp             // Part of the fingerprint has changed: the player must show a fresh token (server only)
-	EventFlagged            // Part has changed and may, or without one behaviour is conspicuous (server only)
-	EventResume             // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
-	EventResumed            // like EventJoined, for a session that has lived elsewhere
-	EventMoved              // the server has moved the connection to the address that the client sends from now (client only)
-	EventLost               // the path to the server is lost (of transport.Client)
+	EventNone       EventKind = iota
+	EventVerify               // Token waits for its verification; hand the outcome to Verified
+	EventJoined               // the session is live
+	EventData                 // Payload is the game's
+	EventRenewed              // a newer identity token took the place of the old one
+	EventRefused              // HELLO or RENEW was refused for Drop
+	EventPong                 // RTT is a measured round trip (client only)
+	EventNotice               // Notice is the server's warning (client only)
+	EventClosed               // the session, or the attempt at one, is over for Reason
+	EventAnswered             // a Challenge was answered (server only)
+	EventStepUp               // Part of the fingerprint has changed: the player must show a fresh token (server only)
+	EventFlagged              // Part has changed and may, or without one behaviour is conspicuous (server only)
+	EventResume               // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
+	EventResumed              // like EventJoined, for a session that has lived elsewhere
+	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
+	EventLost                 // the path to the server is lost (of transport.Client)
+	EventCloseAgain           // the peer has said CLOSE in a session that is over already: it has not heard that we know
 )
 
 // Event is what a machine tells its caller. Payload and Token are borrowed and
@@ -38,7 +39,7 @@ type Event struct {
 	Kind       EventKind
 	Drop       audit.Drop // why the message went no further, or the session ended
 	Reason     wire.Reason
-	Payload    []byte
+	Payload    []byte // EventData: the game's; EventClosed, client only: the detail of the server's CLOSE
 	Token      []byte
 	Claims     *token.Claims // EventRefused, EventRenewed: of the token, when it was good in itself
 	RTT        time.Duration

@@ -143,6 +143,17 @@ func (l *link) retire(now time.Time) {
 	}
 }
 
+// afterwards is what a datagram leads to that comes after the end of the session and was dropped for drop: nothing,
+// unless the peer says CLOSE.
+func (l *link) afterwards(drop audit.Drop, env *wire.Envelope) (Reply, Event) {
+	if env.Kind == wire.KindClose && env.Session == l.id {
+		if _, err := wire.ParseCloseBody(env.Body); err == nil {
+			return Reply{}, Event{Kind: EventCloseAgain}
+		}
+	}
+	return dropped(drop)
+}
+
 // append writes an envelope of the session behind dst.
 func (l *link) append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 	if len(body) > wire.MaxBody {

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/wire"
 )
 
-// "not past its expiry and leeway (drop `expired`). The client is told once, with CLOSE." PROTOCOL.md 4.5
+// "not past its expiry and leeway (drop `expired`). The client is told, with CLOSE." PROTOCOL.md 4.5
 func TestExpiryOnEachDatagram(t *testing.T) {
 	for _, leeway := range []time.Duration{0, 30 * time.Second} {
 		d := play(t, Config{Leeway: leeway, Idle: time.Hour}, ClientConfig{})

@@ -33,6 +33,7 @@ type association struct {
 	left    *netip.AddrPort // proven before the player left its network, nil at home: a step up's NOTICE goes there too
 	flight  *lastFlight     // nil when the peer cannot need it any more
 	removal time.Time       // when a closed association goes; zero while its session may live
+	closing *closing        // the CLOSE that the player has been sent, nil without
 	place   int             // in shard.order, unproven or removed
 
 	opened, sealed uint64 // by record when last looked at: a half that stands still rests

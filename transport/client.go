@@ -2,15 +2,12 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/sallyport/sallyport/record"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -27,6 +24,8 @@ type Client struct {
 
 	joined  chan struct{} // closed with WELCOME
 	ended   chan struct{} // closed when the session or the attempt is over
+	heard   chan struct{} // capacity 1: nobody needs to repeat our CLOSE any more
+	closing sync.Once
 	arrived chan struct{} // capacity 1: the inbox is not empty
 
 	sent atomic.Uint64 // bytes
@@ -64,6 +63,8 @@ type Client struct {
 	fetching bool // a token is being asked for
 	// +checklocks:mu
 	err error // why it is over
+	// +checklocks:mu
+	answers time.Time // until when the receive loop goes on after that: for what is said at the end
 }
 
 // Send sends payload, at most MaxPayload bytes, which are copied. It never says
@@ -138,71 +139,6 @@ func (c *Client) Stats() ClientStats {
 		s.RTT, s.Jitter, s.LostIn, s.LostOut = of.RTT, of.Jitter, of.LostIn, of.LostOut
 	}
 	return s
-}
-
-// Close says goodbye to the server, ends the client, and returns when nothing
-// of it runs any more.
-func (c *Client) Close() error {
-	c.mu.Lock()
-	if c.err == nil && c.line.session != nil {
-		if r := c.line.session.Close(); r.Kind != 0 {
-			c.send(c.line, r.Kind, r.Body) //nolint:errcheck // a lost datagram
-		}
-		c.alert(c.line, record.CloseNotify[:])
-	}
-	c.finish(net.ErrClosed)
-	first := c.line.negotiating // if Dial is at work
-	c.mu.Unlock()
-	c.cancel()
-	err := c.socket.Load().Close()
-	first.Close() //nolint:errcheck // never fails
-	c.wg.Wait()
-	first.Wait()
-	c.wipe()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// wipe forgets all keys.
-func (c *Client) wipe() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range []*line{c.line, c.former} {
-		if l != nil && l.record != nil {
-			l.record.Wipe()
-		}
-	}
-}
-
-// finish ends the session once, for the first reason.
-//
-// +checklocks:c.mu
-func (c *Client) finish(err error) {
-	if c.err != nil {
-		return
-	}
-	c.err = err
-	close(c.ended)
-	if c.next != nil {
-		c.abandon()
-	}
-}
-
-// conclude ends the session for a reason of the server's or the path's, and tells of it.
-//
-// +checklocks:c.mu
-func (c *Client) conclude(err error) {
-	if c.err != nil {
-		return
-	}
-	c.finish(err)
-	ev := ClientEvent{Kind: session.EventClosed, Err: err}
-	if closed, ok := errors.AsType[*CloseError](err); ok {
-		ev.Reason = closed.Reason
-	}
-	c.notify(ev)
 }
 
 func (c *Client) over() error {

@@ -86,6 +86,7 @@ func newClient(config ClientConfig, remote netip.AddrPort) (*Client, error) {
 	c := &Client{
 		config: config, remote: remote, rekeyAt: record.MaxRecords - rekeyMargin,
 		joined: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1),
+		heard:  make(chan struct{}, 1),
 		buffer: make([]byte, 0, bufferLen),
 	}
 	conn := newPacketConn(socket)

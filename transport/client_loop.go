@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -25,13 +26,15 @@ func (c *Client) receive() {
 		case errors.Is(err, net.ErrClosed):
 			if c.socket.Load() == socket { // else there is another one
 				c.finish(net.ErrClosed)
+				c.answers = time.Time{}
+				c.answered() // nobody will
 			}
 		case err == nil && from == c.remote:
 			c.stats.BytesReceived += uint64(n)
 			c.arrival(now, b[:n])
 		}
 		c.tick(now)
-		over := c.err != nil
+		over := c.err != nil && !now.Before(c.answers)
 		c.mu.Unlock()
 		if over {
 			return
@@ -103,6 +106,7 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			c.renewSoon(now)
 		}
 	case session.EventClosed:
+		c.alert(l, record.CloseNotify[:])
 		switch l {
 		case c.former:
 			return
@@ -111,10 +115,15 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			return
 		}
 		if l.session.Resumable() { // from where the player is, perhaps
-			c.disconnected, c.refusal = true, &CloseError{Reason: ev.Reason}
+			c.disconnected, c.refusal = true, closeErrorOf(ev)
 			return
 		}
-		c.conclude(&CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter})
+		c.answers = now.Add(closeTime)
+		c.conclude(closeErrorOf(ev))
+		return
+	case session.EventCloseAgain:
+		c.alert(l, record.CloseNotify[:])
+		c.answered() // who ends the session knows of its end
 		return
 	}
 	c.notify(ClientEvent{Kind: ev.Kind, Notice: ev.Notice.Code})
@@ -138,7 +147,11 @@ func (c *Client) notify(ev ClientEvent) {
 //
 // +checklocks:c.mu
 func (c *Client) tick(now time.Time) {
-	if c.line.session == nil || c.err != nil {
+	switch {
+	case c.line.session == nil:
+		return
+	case c.err != nil:
+		c.socket.Load().SetReadDeadline(c.answers) //nolint:errcheck // of a socket that is closed
 		return
 	}
 	due := c.line.session.Tick(now, c.line.emit)

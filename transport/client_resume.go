@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
@@ -149,7 +150,7 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 		c.refusal = &CloseError{Reason: ev.Reason}
 		c.retryAt = now.Add(refusedPause)
 	case over:
-		c.conclude(&CloseError{Reason: ev.Reason})
+		c.conclude(closeErrorOf(ev))
 	default:
 		c.retryAt = now.Add(refusedPause)
 	}
@@ -162,12 +163,18 @@ func (c *Client) refused(now time.Time, ev session.Event) {
 func (c *Client) disconnect(now time.Time, l *line) {
 	switch {
 	case l == c.former:
+	case c.err != nil: // the answer to our CLOSE, or the last word after the server's
+		c.answered()
 	case l == c.next:
+		c.alert(l, record.CloseNotify[:])
 		c.abandon()
 		c.retryAt = now.Add(attemptPause)
+	case c.disconnected:
 	case l.session.Resumable():
+		c.alert(l, record.CloseNotify[:])
 		c.disconnected = true
 	default:
+		c.alert(l, record.CloseNotify[:])
 		c.conclude(ErrDisconnected)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
 )
 
@@ -31,8 +32,17 @@ var (
 type CloseError struct {
 	Reason     wire.Reason
 	RetryAfter time.Duration // when to come again, 0 if the server did not say
+	Detail     string        // what the server has said besides, for a log: at most 64 bytes, which may be anything
 }
 
 func (e *CloseError) Error() string {
+	if e.Detail != "" && e.Reason != wire.ReasonVersion {
+		return fmt.Sprintf("transport: session closed: %v: %q", e.Reason, e.Detail)
+	}
 	return fmt.Sprintf("transport: session closed: %v", e.Reason)
+}
+
+// closeErrorOf is what the server's CLOSE means to the caller.
+func closeErrorOf(ev session.Event) *CloseError {
+	return &CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter, Detail: string(ev.Payload)}
 }

@@ -134,6 +134,9 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 	if reply.Kind != 0 {
 		s.out.envelope(a, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
 	}
+	if reply.Kind == wire.KindClose && (ev.Kind == session.EventClosed || ev.Kind == session.EventRefused) {
+		s.close(now, a, reply.Body)
+	}
 	switch ev.Kind {
 	case session.EventVerify:
 		s.verify(now, a, ev.Token)
@@ -156,16 +159,25 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 		}
 	case session.EventClosed:
 		s.left(now, a, ev)
+	case session.EventCloseAgain:
+		if now.Before(a.removal.Add(closeTime - lingerTime)) {
+			s.out.alert(a, record.CloseNotify[:])
+		}
 	}
 }
 
 // alert heeds an alert that has authenticated: the peer's end of the connection
 // is gone. A session that can be resumed waits for its player.
 func (s *shard) alert(now time.Time, a *association, alert []byte) {
-	if !isFinal(alert) {
+	switch {
+	case !isFinal(alert):
 		return
-	}
-	if a.stays() {
+	case a.closing != nil:
+		s.answeredClose(a.closing)
+		return
+	case !a.removal.IsZero(): // it has been answered
+		return
+	case a.stays():
 		s.out.alert(a, record.CloseNotify[:])
 		s.out.mu.Lock()
 		a.record.Wipe()

@@ -107,11 +107,14 @@ func (s *shard) farewell(p *Player, reason wire.Reason) {
 	s.handler.Leave(p, reason)
 }
 
-// linger says goodbye in DTLS's own words and leaves the association to answer
-// what still comes.
+// linger leaves an association to answer what still comes. To whom CLOSE has not been
+// said, or who has said it, it says goodbye in DTLS's own words.
 func (s *shard) linger(now time.Time, a *association) {
-	if a.removal.IsZero() {
-		a.removal = now.Add(lingerTime)
+	if !a.removal.IsZero() {
+		return
+	}
+	a.removal = now.Add(lingerTime)
+	if a.closing == nil {
 		s.out.alert(a, record.CloseNotify[:])
 	}
 }

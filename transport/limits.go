@@ -109,6 +109,14 @@ const (
 	// repeated HELLO gets its CLOSE again and late datagrams their right reason.
 	lingerTime = 5 * time.Second
 
+	// closeTime is how long a CLOSE is repeated at most, until the other end answers it
+	// with close_notify, and how long each copy of one is answered: on a path that loses
+	// one datagram in ten, one end in 10,000 is not heard of.
+	closeTime = time.Second
+
+	// partingInterval is how often Shutdown looks whether players have answered.
+	partingInterval = 5 * time.Millisecond
+
 	// resendInterval and resendTime bound the answer to a repeat of the peer's
 	// last flight: RFC 6347 4.2.4 asks for twice the longest segment lifetime.
 	resendInterval = 100 * time.Millisecond
@@ -159,3 +167,6 @@ const (
 	clockJump   = 30 * time.Second
 	clockSettle = 60 * time.Second
 )
+
+// closeWaits are how long an end waits for an answer to each of the copies of its CLOSE: closeTime in all.
+var closeWaits = [...]time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 300 * time.Millisecond}

@@ -215,7 +215,7 @@ func TestRefusalsLost(t *testing.T) {
 		s.replaceLine()
 		const long = 10 * time.Second
 		time.Sleep(long)
-		if n := r.Stats().Handshakes.Started; n < 10 || n > uint64(long/attemptPause) {
+		if n := r.Stats().Handshakes.Started; n < uint64(long/(closeTime+2*attemptPause)) || n > uint64(long/attemptPause) {
 			t.Errorf("%d handshakes", n)
 		}
 		s.rest()

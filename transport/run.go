@@ -95,8 +95,16 @@ func (s *shard) loop(h Handler) error {
 		if _, err := s.run(h, false); err != nil {
 			return err
 		}
-		s.socket.wait(sweepInterval/4, s.engines)
+		s.socket.wait(s.idle(), s.engines)
 	}
+}
+
+// idle is how long a shard may wait for its socket.
+func (s *shard) idle() time.Duration {
+	if due := s.closeDue(); !due.IsZero() {
+		return min(max(due.Sub(s.server.clock.now()), 0), sweepInterval/4)
+	}
+	return sweepInterval / 4
 }
 
 // Poll handles everything that has come since the last Poll, on the caller's

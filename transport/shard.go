@@ -50,6 +50,7 @@ type shard struct {
 	askedAt      time.Time            // when another shard was last asked to make room
 	notedAt      time.Time            // when players' addresses were last noted
 	closing      bool                 // no newcomers any more
+	closings     closings
 	flood        flood
 
 	out     outbox
@@ -111,6 +112,7 @@ func (s *shard) turn(now time.Time) (n int) {
 	}
 	s.waiting.stamp = 0
 	s.received.Add(uint64(n))
+	s.repeatCloses(now)
 	s.engines = len(s.openings) > 0 || now.Sub(s.arrived) < sweepInterval
 	s.sweep(now)
 	return n

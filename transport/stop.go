@@ -10,10 +10,11 @@ import (
 )
 
 // Shutdown admits nobody any more, tells every player that the server shuts
-// down, and closes. It waits for a turn that is under
-// way; when ctx ends before that turn does, it returns ctx's error, and the
-// server closes without a word once it is over. It must not be called from a
-// Handler.
+// down, and closes once each has answered, or after a second. Nobody needs to call
+// Poll meanwhile. It waits for a turn that is under way; when ctx ends before that
+// turn does, it returns ctx's error, and the server closes without a word once it is
+// over. When ctx ends later, it returns ctx's error too, and whose copy of the news is
+// lost finds out by silence. It must not be called from a Handler.
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
 // the snapshot cannot be written it says so, and ends the sessions. Leave is called
@@ -37,6 +38,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.depart(shards)
 	first := s.stop()
+	if first {
+		err = errors.Join(err, s.seeOff(ctx, shards))
+	}
 	for _, sh := range shards {
 		sh.endTurn()
 	}
