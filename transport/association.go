@@ -27,14 +27,13 @@ type association struct {
 	match   session.Conn
 	self    Player
 
-	stray   *stray          // where its datagrams may still arrive, nil for here
-	before  *association    // the one that it takes the place of, until that is settled; see resume.go
-	path    *path           // where the player may have gone, nil without
-	left    *netip.AddrPort // proven before the player left its network, nil at home: a step up's NOTICE goes there too
-	flight  *lastFlight     // nil when the peer cannot need it any more
-	removal time.Time       // when a closed association goes; zero while its session may live
-	closing *closing        // the CLOSE that the player has been sent, nil without
-	place   int             // in shard.order, unproven or removed
+	stray  *stray          // where its datagrams may still arrive, nil for here
+	before *association    // the one that it takes the place of, until that is settled; see resume.go
+	path   *path           // where the player may have gone, nil without
+	left   *netip.AddrPort // proven before the player left its network, nil at home: a step up's NOTICE goes there too
+	flight *lastFlight     // nil when the peer cannot need it any more
+	ending *ending         // nil while its session may live
+	place  int             // in shard.order, unproven or removed
 
 	opened, sealed uint64 // by record when last looked at: a half that stands still rests
 }

@@ -34,6 +34,7 @@ func (c *Client) close() error {
 	if live {
 		c.farewell(goodbye)
 	}
+	c.hush()
 	err := c.socket.Load().Close()
 	first.Close() //nolint:errcheck // never fails
 	c.wg.Wait()
@@ -71,6 +72,13 @@ func (c *Client) unheard(goodbye session.Reply, wait time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// hush has the receive loop end with whatever the socket says next.
+func (c *Client) hush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers = time.Time{}
 }
 
 // answered ends the repetition of our CLOSE.

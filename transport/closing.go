@@ -9,43 +9,45 @@ import (
 	"github.com/sallyport/sallyport/wire"
 )
 
-// closing is a CLOSE that has not been answered yet. It is repeated, each time under
-// numbers of its own, until the player answers it or closeTime is over:
+// ending is what remains to be done for an association whose session is over: to repeat
+// CLOSE, each time under numbers of its own, until the player answers it or closeTime
+// is over, and to answer the player's.
 //
 //	   0 ms  CLOSE
 //	 100 ms  CLOSE
 //	 300 ms  CLOSE
 //	 700 ms  CLOSE
 //	1000 ms  close_notify, for a DTLS stack that does not know CLOSE
-type closing struct {
+type ending struct {
 	association *association
-	body        []byte
-	due         time.Time // of the next copy
-	ends        time.Time
-	heard       bool // it has been answered
+	began       time.Time
+	gone        bool // nothing of the player's is to come: the association may go before lingerTime is over
+
+	body []byte    // of our CLOSE; nil if the player has said it, or its connection is gone
+	due  time.Time // when the next copy is
+	done bool      // close_notify has been sent, and nothing will be repeated
 }
 
-// closings are the shard's, by how many copies have been sent. Those that have waited
-// equally long are due in the order in which they came.
-type closings [len(closeWaits)][]*closing
+// endings are those of a shard with a CLOSE to repeat, by how many copies have been sent.
+// Those that have waited equally long are due in the order in which they came.
+type endings [len(closeWaits)][]*ending
 
 // close begins to repeat the CLOSE that has just been sent.
 func (s *shard) close(now time.Time, a *association, body []byte) {
-	if a.closing != nil {
-		return
+	if a.ending == nil {
+		a.ending = &ending{association: a, began: now, body: append([]byte(nil), body...), due: now.Add(closeWaits[0])}
+		s.endings[0] = append(s.endings[0], a.ending)
 	}
-	a.closing = &closing{association: a, body: append([]byte(nil), body...), due: now.Add(closeWaits[0]), ends: now.Add(closeTime)}
-	s.closings[0] = append(s.closings[0], a.closing)
 }
 
 // closeDue is when the next copy is due; zero if there is none.
 func (s *shard) closeDue() (due time.Time) {
-	for i, queue := range s.closings {
+	for i, queue := range s.endings {
 		for len(queue) > 0 && !queue[0].pending() {
 			queue[0] = nil
 			queue = queue[1:]
 		}
-		s.closings[i] = queue
+		s.endings[i] = queue
 		if len(queue) > 0 && (due.IsZero() || queue[0].due.Before(due)) {
 			due = queue[0].due
 		}
@@ -54,34 +56,34 @@ func (s *shard) closeDue() (due time.Time) {
 }
 
 // pending reports whether somebody waits for an answer.
-func (c *closing) pending() bool { return !c.heard && c.association.place >= 0 }
+func (e *ending) pending() bool { return !e.done && e.association.place >= 0 }
 
 // repeatCloses sends the copies that are due.
 func (s *shard) repeatCloses(now time.Time) {
-	for i := range s.closings {
-		for len(s.closings[i]) > 0 && !now.Before(s.closings[i][0].due) {
-			c := s.closings[i][0]
-			s.closings[i][0] = nil
-			s.closings[i] = s.closings[i][1:]
+	for i := range s.endings {
+		for len(s.endings[i]) > 0 && !now.Before(s.endings[i][0].due) {
+			e := s.endings[i][0]
+			s.endings[i][0] = nil
+			s.endings[i] = s.endings[i][1:]
 			switch {
-			case !c.pending():
-			case i+1 == len(s.closings) || !now.Before(c.ends):
-				c.heard = true // as far as we care
-				s.out.alert(c.association, record.CloseNotify[:])
+			case !e.pending():
+			case i+1 == len(s.endings) || now.Sub(e.began) >= closeTime:
+				s.answeredClose(e) // as far as we care
 			default:
-				c.due = now.Add(closeWaits[i+1])
-				s.closings[i+1] = append(s.closings[i+1], c)
-				s.out.envelope(c.association, wire.KindClose, c.body) //nolint:errcheck // a lost datagram: another one follows
+				e.due = now.Add(closeWaits[i+1])
+				s.endings[i+1] = append(s.endings[i+1], e)
+				s.out.envelope(e.association, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
 			}
 		}
 	}
 }
 
-// answeredClose is the player's close_notify: it knows. RFC 5246 7.2.1 asks for ours, which is sent once.
-func (s *shard) answeredClose(c *closing) {
-	if !c.heard {
-		c.heard = true
-		s.out.alert(c.association, record.CloseNotify[:])
+// answeredClose ends the repetition: the player has said close_notify, and so knows.
+// RFC 5246 7.2.1 asks for ours, once.
+func (s *shard) answeredClose(e *ending) {
+	if !e.done {
+		e.done = true
+		s.out.alert(e.association, record.CloseNotify[:])
 	}
 }
 
@@ -136,7 +138,7 @@ func (s *shard) parted(now time.Time, addr netip.AddrPort, b []byte) {
 	switch {
 	case a == nil:
 		s.strayed(addr, b)
-	case a.closing != nil:
+	case a.ending != nil:
 		s.records(now, a, b)
 	}
 }

@@ -21,8 +21,8 @@ func isClose(b []byte) bool { return isRefusal(b) }
 
 func isAlert(b []byte) bool { return record.ContentType(b[0]) == record.Alert }
 
-// endings is how a session ends, and who must hear of it. end returns when it is over for who has ended it.
-var endings = map[string]struct {
+// waysToEnd are how a session ends, and who must hear of it. end returns when it is over for who has ended it.
+var waysToEnd = map[string]struct {
 	by     netip.Addr // who says CLOSE
 	reason wire.Reason
 	end    func(w *world, c *Client) error
@@ -56,7 +56,7 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 func TestEveryCopyLostButOne(t *testing.T) {
 	const latency = 20 * time.Millisecond
 	at := [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond}
-	for name, ending := range endings {
+	for name, ending := range waysToEnd {
 		for survivor := range at {
 			for serving, start := range map[string]func(*world, ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
 				t.Run(fmt.Sprint(name, " of ", serving, ", only copy ", survivor), func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestEveryCopyLostButOne(t *testing.T) {
 // "until a close_notify comes or 1 s has passed" PROTOCOL.md 5.5. Who is not answered at all is done by then, be the other
 // end gone or only its answers.
 func TestNobodyAnswersClose(t *testing.T) {
-	for name, ending := range endings {
+	for name, ending := range waysToEnd {
 		for what, lost := range map[string]func(from netip.AddrPort, b []byte) bool{
 			"answers":    func(from netip.AddrPort, b []byte) bool { return from.Addr() != ending.by && isAlert(b) },
 			"everything": func(netip.AddrPort, []byte) bool { return true },
@@ -143,7 +143,7 @@ func TestNobodyAnswersClose(t *testing.T) {
 // silence.
 func TestCloseUnderLoss(t *testing.T) {
 	const n = 20
-	for name, ending := range endings {
+	for name, ending := range waysToEnd {
 		for seed := range uint64(5) {
 			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
 				virtual(t, func(w *world) {

@@ -160,7 +160,7 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 	case session.EventClosed:
 		s.left(now, a, ev)
 	case session.EventCloseAgain:
-		if now.Before(a.removal.Add(closeTime - lingerTime)) {
+		if a.ending != nil && now.Sub(a.ending.began) < closeTime {
 			s.out.alert(a, record.CloseNotify[:])
 		}
 	}
@@ -172,10 +172,8 @@ func (s *shard) alert(now time.Time, a *association, alert []byte) {
 	switch {
 	case !isFinal(alert):
 		return
-	case a.closing != nil:
-		s.answeredClose(a.closing)
-		return
-	case !a.removal.IsZero(): // it has been answered
+	case a.ending != nil:
+		s.answeredClose(a.ending)
 		return
 	case a.stays():
 		s.out.alert(a, record.CloseNotify[:])
@@ -186,7 +184,7 @@ func (s *shard) alert(now time.Time, a *association, alert []byte) {
 	}
 	_, ev := a.session.Disconnected()
 	s.left(now, a, ev)
-	a.removal = now
+	a.ending.gone = true
 }
 
 // alertFatal is the level of an alert that ends the connection (RFC 5246 7.2).

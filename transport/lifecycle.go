@@ -110,11 +110,8 @@ func (s *shard) farewell(p *Player, reason wire.Reason) {
 // linger leaves an association to answer what still comes. To whom CLOSE has not been
 // said, or who has said it, it says goodbye in DTLS's own words.
 func (s *shard) linger(now time.Time, a *association) {
-	if !a.removal.IsZero() {
-		return
-	}
-	a.removal = now.Add(lingerTime)
-	if a.closing == nil {
+	if a.ending == nil {
+		a.ending = &ending{association: a, began: now, done: true}
 		s.out.alert(a, record.CloseNotify[:])
 	}
 }

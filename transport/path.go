@@ -58,7 +58,7 @@ func (s *shard) hinted(now time.Time, addr netip.AddrPort, b []byte) bool {
 		return true
 	}
 	a := s.hints[hint]
-	if a == nil || a.player == nil || !a.removal.IsZero() {
+	if a == nil || a.player == nil || a.ending != nil {
 		return false
 	}
 	s.elsewhere(now, a, addr, b)
@@ -73,7 +73,7 @@ func (s *shard) elsewhere(now time.Time, a *association, addr netip.AddrPort, b 
 	s.from = addr
 	opened := s.records(now, a, b)
 	s.from = netip.AddrPort{}
-	if !opened || a.record.Opened() <= newest || !a.removal.IsZero() || a.addr == addr {
+	if !opened || a.record.Opened() <= newest || a.ending != nil || a.addr == addr {
 		return
 	}
 	if !a.match.Follows(addr.Addr()) {

@@ -50,7 +50,7 @@ type shard struct {
 	askedAt      time.Time            // when another shard was last asked to make room
 	notedAt      time.Time            // when players' addresses were last noted
 	closing      bool                 // no newcomers any more
-	closings     closings
+	endings      endings              // of associations that are to go
 	flood        flood
 
 	out     outbox
@@ -184,8 +184,8 @@ func (s *shard) sweep(now time.Time) {
 }
 
 func (s *shard) tick(now time.Time, a *association) {
-	if !a.removal.IsZero() {
-		if !now.Before(a.removal) {
+	if a.ending != nil {
+		if now.Sub(a.ending.began) >= lingerTime || a.ending.gone {
 			s.remove(a)
 		}
 		return

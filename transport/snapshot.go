@@ -74,7 +74,7 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 	defer s.out.mu.Unlock()
 	for _, a := range s.order {
 		st, ok := a.record.State()
-		if a.player == nil || !a.removal.IsZero() || !ok {
+		if a.player == nil || a.ending != nil || !ok {
 			continue
 		}
 		r := resume.Session{
@@ -97,7 +97,7 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 // handedOn ends the stay of all players in this process, without a word to them.
 func (s *shard) handedOn(now time.Time, saved map[*association]bool) {
 	s.closing = true
-	s.closings = closings{} // nothing is sent any more
+	s.endings = endings{} // nothing is sent any more
 	for _, a := range s.order {
 		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
 			continue

@@ -71,7 +71,7 @@ func (s *shard) shutdown(now time.Time) {
 	s.closing = true
 	s.handler = s.handler.withDefaults()
 	for _, a := range s.order {
-		if a.removal.IsZero() {
+		if a.ending == nil {
 			s.end(now, a, wire.ReasonShutdown)
 		}
 	}
