@@ -40,7 +40,9 @@ func (r *RemoteKeys) miss(ctx context.Context, kid string) (Key, error) {
 		}
 		r.stats.Waited++
 		r.mu.Unlock()
-		err = f.wait(ctx)
+		if err = AboutToWait(ctx); err == nil {
+			err = f.wait(ctx)
+		}
 		r.mu.Lock()
 		if k, ok := r.known(kid); ok {
 			return k, nil
@@ -73,12 +75,10 @@ func (r *RemoteKeys) count(err error) error {
 func (r *RemoteKeys) board(kid string) (*flight, error) {
 	now, set := time.Now(), r.fresh()
 	switch {
-	case set != nil && hopeless(kid):
+	case set != nil && (hopeless(kid) || r.absent.has(kid, now)):
 		return nil, ErrUnknownKey
 	case r.flight != nil:
 		return r.flight, nil
-	case set != nil && r.absent.has(kid, now):
-		return nil, ErrUnknownKey
 	case r.closed || now.Before(r.retry):
 		return nil, ErrUnavailable
 	case set != nil && !r.budget.take(now):

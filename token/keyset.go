@@ -11,7 +11,8 @@ import (
 
 // A KeySet is where an issuer's keys come from. Key returns the key named kid, or the issuer's only key when
 // kid is empty. It is safe for concurrent use and quick for keys it knows, because each presentation of a
-// token asks. Its errors match ErrUnknownKey (there is no such key) or ErrUnavailable (try again).
+// token asks. Before it waits for a fetch it calls AboutToWait. Its errors match ErrUnknownKey (there is no
+// such key) or ErrUnavailable (try again).
 type KeySet interface {
 	Key(ctx context.Context, kid string) (Key, error)
 }

@@ -12,9 +12,9 @@ import (
 //
 //	Key(kid) ── known and young enough ──▶ the key; no lock, no clock but for the age
 //	    │
+//	    ├─ just found not to exist ───────▶ ErrUnknownKey, at once, for 30 s
 //	    ├─ the last fetch failed ─────────▶ ErrUnavailable, at once; the next one is in the background
 //	    ├─ a fetch is under way ──────────▶ wait for it with all the others, look again
-//	    ├─ just found not to exist ───────▶ ErrUnknownKey
 //	    ├─ the budget is spent ───────────▶ ErrUnavailable, at once
 //	    └─ else ──────────────────────────▶ fetch
 //

@@ -19,7 +19,8 @@ import (
 
 // Verifier says whether an identity token is good, and what it claims.
 // *token.Verifier is one. It is called by several goroutines at once, and may
-// block until ctx is done.
+// block until ctx is done, five seconds at most. One that is about to wait calls
+// token.AboutToWait first, so that others do not wait behind it.
 type Verifier interface {
 	Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error)
 }

@@ -22,6 +22,8 @@ func TestDocumentLimits(t *testing.T) {
 		fmt.Sprintf("| those of an address at which a session lives or has lived in the last %.f min | besides: 1 a second, 1 without a cookie |",
 			policy.LatelyLive.Minutes()),
 		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", DefaultHandshakeTimeout.Seconds()),
+		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48, for %.f s |",
+			maxParked, maxParkedEach, 4*maxParkedEach, 16*maxParkedEach, parkTime.Seconds()),
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("section 12 lacks %q", row)

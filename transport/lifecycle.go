@@ -45,7 +45,7 @@ func (h Handler) withDefaults() Handler {
 
 // verify has an identity token looked at by one of the workers.
 func (s *shard) verify(now time.Time, a *association, raw []byte) {
-	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), done: func(claims *token.Claims, err error) {
+	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), from: a.addr.Addr(), done: func(claims *token.Claims, err error) {
 		s.post(func(now time.Time) { s.verified(now, a, claims, err) })
 	}}
 	if !s.server.verifications.submit(j) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // Limits and defaults. Each says its unit and its reason.
@@ -128,6 +129,21 @@ const (
 	// verifyQueue is how many identity tokens may wait for verification; at
 	// 150 µs each, two cores clear it in 80 ms.
 	verifyQueue = 1024
+
+	// maxParked is how many tokens wait for a key of their issuer at once, at 8 KB
+	// each, maxParkedEach how many of them for one /24 or /64 (16 for a /56, 64 for
+	// a /48), and parkTime how long. A key set fetches once for all that wait, and
+	// whoever finds no room comes again in a second: the key is known by then.
+	maxParked     = 256
+	maxParkedEach = 4
+	parkTime      = token.DefaultFetchTimeout
+
+	// maxParkings is a rate of no concern: of tokens that wait, only their number at once is.
+	maxParkings = 1_000_000_000
+
+	// verifyPatience is how long a Verifier that does not say when it is about to
+	// wait holds a worker: some hundred signatures.
+	verifyPatience = 20 * time.Millisecond
 
 	// receiveQueue is how many payloads wait for a client's Receive; then the
 	// oldest goes. Two seconds at 128 Hz.
