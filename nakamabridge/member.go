@@ -33,19 +33,19 @@ func (m *member) kick(reason wire.Reason) {
 func (b *Bridge) join(p *transport.Player) {
 	m := b.member(p)
 	if m == nil {
-		p.Kick(wire.ReasonScope)
+		p.Kick(wire.ReasonScope, "the match is over")
 		return
 	}
 	if ok := false; m.sessionID == "" {
 		if m.profile, ok = b.profiles.get(m.userID); !ok {
-			p.Kick(wire.ReasonBusy) // forgotten in a crowd: the RPC tells it anew
+			p.Kick(wire.ReasonBusy, "ask for the address again") // forgotten in a crowd: the RPC tells it anew
 			return
 		}
 	}
 	b.enter(m)
 	if !m.match.inbox.join(m) {
 		b.exit(m)
-		p.Kick(wire.ReasonScope)
+		p.Kick(wire.ReasonScope, "the match is over")
 		return
 	}
 	p.Value = m

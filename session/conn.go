@@ -158,7 +158,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 // tooSoon says whether a token was refused a moment ago.
 func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.again }
 
-// Close ends the session from the server's side: kick, shutdown. The reply is
+// Close ends the session from the server's side, as at a shutdown. The reply is
 // the CLOSE to send. Where the session still lives on another connection only this
 // one ends; see Resuming. Where this one has ended before, a reason that ends the
 // session for good ends it all the same, on whatever connection it lives by now.

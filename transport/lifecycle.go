@@ -123,7 +123,13 @@ func (s *shard) replace(now time.Time, old *association) {
 	s.remove(old)
 }
 
-// end is Kick, and Shutdown's part for one player.
+// kick is Player.Kick.
+func (s *shard) kick(now time.Time, a *association, reason wire.Reason, detail string) {
+	reply, ev := a.match.Dismiss(reason, detail)
+	s.outcome(now, a, reply, ev)
+}
+
+// end is Shutdown's part for one player.
 func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
 	reply, ev := a.session.Close(reason)
 	s.outcome(now, a, reply, ev)

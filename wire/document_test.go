@@ -239,3 +239,20 @@ func TestDocumentVectors(t *testing.T) {
 		t.Errorf("PROTOCOL.md has %d vectors, the file %d", len(blocks), len(file))
 	}
 }
+
+// "The codes 20 to 127 are for later versions." PROTOCOL.md 10
+func TestDocumentGameReasons(t *testing.T) {
+	last, game := int(ReasonRate), int(ReasonGame)
+	for code := range 256 {
+		if got, want := Reason(code).Defined(), code >= 1 && code <= last || code >= game; got != want {
+			t.Errorf("code %d is defined: %v, want %v", code, got, want)
+		}
+	}
+	row := strconv.Itoa(game) + " to 255 | game's reason"
+	reserved := "codes " + strconv.Itoa(last+1) + " to " + strconv.Itoa(game-1) + " are for later"
+	for _, text := range []string{row, reserved} {
+		if !strings.Contains(testkit.Section(t, "10"), text) {
+			t.Errorf("section 10 lacks %q", text)
+		}
+	}
+}

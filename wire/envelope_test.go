@@ -124,6 +124,9 @@ func TestUnknownNames(t *testing.T) {
 		{Kind(11).String(), "kind 11"},
 		{Reason(0).String(), "reason 0"},
 		{Reason(20).String(), "reason 20"},
+		{Reason(127).String(), "reason 127"},
+		{ReasonGame.String(), "game's reason 128"},
+		{Reason(255).String(), "game's reason 255"},
 		{NoticeCode(0).String(), "notice 0"},
 		{NoticeCode(4).String(), "notice 4"},
 	} {

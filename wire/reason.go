@@ -26,6 +26,10 @@ const (
 	ReasonIdle        Reason = 17
 	ReasonReplaced    Reason = 18
 	ReasonRate        Reason = 19
+
+	// ReasonGame is the first of the reasons that are the game's own: it and all above, up to 255. What they mean
+	// is between a match and its clients; they end the session and its tickets.
+	ReasonGame Reason = 128
 )
 
 var reasonNames = [...]string{
@@ -50,9 +54,15 @@ var reasonNames = [...]string{
 	ReasonRate:        "too many datagrams",
 }
 
-// String returns the words PROTOCOL.md uses, or "reason N".
+// Defined reports whether version 1 has the reason, or leaves it to the game.
+func (r Reason) Defined() bool { return ReasonLeft <= r && r <= ReasonRate || r >= ReasonGame }
+
+// String returns the words PROTOCOL.md uses, "game's reason N", or "reason N".
 func (r Reason) String() string {
-	if ReasonLeft <= r && r <= ReasonRate {
+	switch {
+	case r >= ReasonGame:
+		return "game's reason " + strconv.Itoa(int(r))
+	case r.Defined():
 		return reasonNames[r]
 	}
 	return "reason " + strconv.Itoa(int(r))

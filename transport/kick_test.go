@@ -1,0 +1,69 @@
+package transport
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// "Reasons from wire.ReasonGame on are the game's own; 0, and one that the protocol does not define, is
+// wire.ReasonKicked. A detail is text for the player's log, of which the first 64 bytes are sent."
+func TestKickSaysWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason, told wire.Reason
+		detail       []string
+		heard, text  string
+	}{
+		"no detail":      {wire.ReasonKicked, wire.ReasonKicked, nil, "", "transport: session closed: kicked"},
+		"a detail":       {wire.ReasonKicked, wire.ReasonKicked, []string{"too slow"}, "too slow", `transport: session closed: kicked: "too slow"`},
+		"a long one":     {200, 200, []string{strings.Repeat("x", 70)}, strings.Repeat("x", 64), `transport: session closed: game's reason 200: "` + strings.Repeat("x", 64) + `"`},
+		"a nasty one":    {128, 128, []string{"a\nb"}, "a\nb", `transport: session closed: game's reason 128: "a\nb"`},
+		"no reason":      {0, wire.ReasonKicked, nil, "", "transport: session closed: kicked"},
+		"one of later":   {127, wire.ReasonKicked, nil, "", "transport: session closed: kicked"},
+		"the last one":   {255, 255, nil, "", "transport: session closed: game's reason 255"},
+		"one for others": {wire.ReasonShutdown, wire.ReasonShutdown, nil, "", "transport: session closed: server shutting down"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.serve()
+				c := w.dial(1)
+				w.match.player(0).Kick(test.reason, test.detail...)
+				err := w.ending(c)
+				closed, ok := errors.AsType[*CloseError](err)
+				if !ok || closed.Reason != test.told || closed.Detail != test.heard || err.Error() != test.text {
+					t.Errorf("%#v: %v", closed, err)
+				}
+				if left := w.match.left(); len(left) != 1 || left[0] != test.told {
+					t.Errorf("the match was told %v", left)
+				}
+			})
+		})
+	}
+}
+
+// "The player does not come back by ticket, whatever the reason": not one who was put out while its path was dark, either.
+func TestKickedWhileAway(t *testing.T) {
+	for _, reason := range []wire.Reason{wire.ReasonKicked, wire.ReasonShutdown, wire.ReasonIdle, wire.ReasonReplaced, wire.ReasonExpired, wire.ReasonGame} {
+		t.Run(reason.String(), func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				r := w.run()
+				s := w.stay(1)
+				time.Sleep(time.Second)
+				w.net.SetImpairment(simnet.Impairment{Loss: 1})
+				w.match.player(0).Kick(reason, "not you")
+				time.Sleep(3 * time.Second)
+				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.closed(w.ending(s.Client), wire.ReasonTicket)
+				if r.Gate().Len() != 0 || len(w.match.players) != 1 {
+					t.Errorf("%d sessions, %d joined", r.Gate().Len(), len(w.match.players))
+				}
+				w.quit(r, s)
+			})
+		})
+	}
+}
