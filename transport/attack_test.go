@@ -37,7 +37,7 @@ func (w *world) smuggle(c *Client, plaintexts ...[]byte) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		c.write(b)
+		c.write(c.line, b)
 	}
 }
 

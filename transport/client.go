@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -15,7 +16,7 @@ import (
 // methods are safe for concurrent use.
 type Client struct {
 	config ClientConfig               // constant
-	remote netip.AddrPort             // constant
+	place  place                      // of the server; constant
 	socket atomic.Pointer[packetConn] // replaced by Rebind, under mu
 
 	ctx    context.Context // done when the client is closed
@@ -27,8 +28,10 @@ type Client struct {
 	heard   chan struct{} // capacity 1: nobody needs to repeat our CLOSE any more
 	closing sync.Once
 	arrived chan struct{} // capacity 1: the inbox is not empty
+	unsent  chan struct{} // capacity 1: the socket has refused to send something
 
-	sent atomic.Uint64 // bytes
+	sent  atomic.Uint64         // bytes
+	fault atomic.Pointer[error] // the socket's last, since anything came from the server
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -37,6 +40,8 @@ type Client struct {
 	next *line // nil unless the session needs another line
 	// +checklocks:mu
 	former *line // nil unless there was one a moment ago
+	// +checklocks:mu
+	trying []*line // handshakes of Dial's, of which one becomes line
 	// +checklocks:mu
 	formerUntil time.Time
 	// +checklocks:mu
@@ -47,6 +52,12 @@ type Client struct {
 	refusal error // why no attempt succeeds as long as the player is where it is; nil if the server has not said so
 	// +checklocks:mu
 	retryAt time.Time // no attempt before
+	// +checklocks:mu
+	retries int // attempts since the path was lost
+	// +checklocks:mu
+	known []netip.AddrPort // where the server's name led when it was last looked up
+	// +checklocks:mu
+	lookedAt time.Time // when that began
 	// +checklocks:mu
 	rekeyAt uint64 // records that a line carries before it is replaced
 	// +checklocks:mu
@@ -147,7 +158,26 @@ func (c *Client) over() error {
 	return c.err
 }
 
-func (c *Client) write(b []byte) {
+// write sends a datagram of a line's. One that the network refuses is lost, as any may be.
+func (c *Client) write(l *line, b []byte) {
 	c.sent.Add(uint64(len(b)))
-	c.socket.Load().write(b, c.remote)
+	if err := c.socket.Load().write(b, l.remote); err == nil {
+		l.sent.Store(true)
+	} else {
+		c.fault.Store(&err)
+		l.refused.Store(true)
+		select {
+		case c.unsent <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// silence is ErrTimeout, and with it what the socket has said since the server was last
+// heard: then it may be this machine that is to blame.
+func (c *Client) silence() error {
+	if err := c.fault.Load(); err != nil {
+		return fmt.Errorf("%w: %w", ErrTimeout, *err)
+	}
+	return ErrTimeout
 }

@@ -27,8 +27,7 @@ func (c *Client) close() error {
 			c.answers = time.Now().Add(closeTime)
 		}
 	}
-	c.finish(net.ErrClosed)
-	first := c.line.negotiating // if Dial is at work
+	c.finish(net.ErrClosed) // and Dial, if it is at work
 	c.mu.Unlock()
 	c.cancel()
 	if live {
@@ -36,9 +35,7 @@ func (c *Client) close() error {
 	}
 	c.hush()
 	err := c.socket.Load().Close()
-	first.Close() //nolint:errcheck // never fails
 	c.wg.Wait()
-	first.Wait()
 	c.wipe()
 	if errors.Is(err, net.ErrClosed) {
 		return nil

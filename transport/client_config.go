@@ -47,7 +47,7 @@ type ClientConfig struct {
 
 // handshake is what a client brings to the handshake.
 func (c *ClientConfig) handshake() handshake.Config {
-	config := handshake.Config{RootCAs: c.RootCAs, ServerName: c.ServerName, Pin: c.Pin}
+	config := handshake.Config{RootCAs: c.RootCAs, ServerName: plainHost(c.ServerName), Pin: c.Pin}
 	if cert := c.Certificate; cert != nil {
 		config.Certificate = func() *tls.Certificate { return cert }
 	}

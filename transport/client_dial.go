@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
@@ -15,8 +14,14 @@ import (
 // Dial connects to a server, presents the identity token, and returns when the
 // session is live. ctx bounds the attempt only.
 //
+// Where a name has several addresses Dial goes on to the next when one does not answer
+// for a quarter of a second, and keeps the first with which a handshake is complete. The
+// name is looked up again when the server is lost.
+//
 // The error is a *CloseError when the server refuses, ErrTimeout when it does
-// not answer, ErrHandshake when DTLS fails, or what ClientConfig.Token returned.
+// not answer, ErrHandshake when DTLS fails, or what ClientConfig.Token returned. With
+// ErrTimeout it wraps what the socket said meanwhile, if anything; where the socket sends
+// nothing at all, it comes within a second.
 //
 // A server lets at most eight clients of one /24 negotiate at once until they
 // have returned its cookie; who starts many clients keeps to that number.
@@ -40,68 +45,48 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if config.Token == nil {
 		return nil, nil, errNoToken
 	}
-	remote, err := resolve(ctx, address)
+	at, err := locate(ctx, address)
 	if err != nil {
 		return nil, nil, err
 	}
 	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(address)
+		config.ServerName = at.host
 	}
 	identity, err := config.Token(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("transport: no identity token: %w", err)
 	}
-	c, err := newClient(config, remote)
+	c, err := newClient(ctx, config, at)
 	return c, identity, err
 }
 
-// resolve reads host and port; a name is looked up.
-func resolve(ctx context.Context, address string) (netip.AddrPort, error) {
-	if ap, err := netip.ParseAddrPort(address); err == nil {
-		return unmap(ap), nil
-	}
-	host, service, err := net.SplitHostPort(address)
+func newClient(ctx context.Context, config ClientConfig, at place) (*Client, error) {
+	known, err := at.look(ctx)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
-}
-
-func newClient(config ClientConfig, remote netip.AddrPort) (*Client, error) {
 	socket := config.Conn
 	if socket == nil {
-		var err error
 		if socket, err = net.ListenUDP("udp", nil); err != nil {
 			return nil, err
 		}
 	}
 	c := &Client{
-		config: config, remote: remote, rekeyAt: record.MaxRecords - rekeyMargin,
+		config: config, place: at, known: known, rekeyAt: record.MaxRecords - rekeyMargin,
 		joined: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1),
-		heard:  make(chan struct{}, 1),
-		buffer: make([]byte, 0, bufferLen),
+		heard: make(chan struct{}, 1), unsent: make(chan struct{}, 1),
+		buffer: make([]byte, 0, bufferLen), line: new(line),
 	}
 	conn := newPacketConn(socket)
 	c.socket.Store(&conn)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.line = c.newLine()
 	c.wg.Go(c.receive)
 	return c, nil
 }
 
 // connect negotiates keys, then says HELLO until it is answered.
 func (c *Client) connect(ctx context.Context, identity []byte) error {
-	first := c.first()
-	first.negotiating.ExpectCookie()
-	err := c.negotiate(ctx, first, c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
+	err := c.search(ctx, c.config.handshake(), true, func(now time.Time, r *handshake.Result) (clientMachine, error) {
 		return session.NewClient(now, c.config.Session, c.channel(r), identity)
 	})
 	if err != nil {
@@ -126,12 +111,5 @@ func (c *Client) welcomed(ctx context.Context) error {
 	if err := c.over(); err != nil {
 		return err
 	}
-	return ErrTimeout
-}
-
-// first is the line that Dial makes.
-func (c *Client) first() *line {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.line
+	return c.silence()
 }

@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
@@ -13,9 +15,12 @@ import (
 )
 
 // line is one DTLS connection of a client, and the machine on it. All of it but
-// negotiating belongs to the client's mu.
+// the first four belongs to the client's mu.
 type line struct {
+	remote      netip.AddrPort  // constant
 	negotiating *handshake.Conn // constant
+	sent        atomic.Bool     // something could be
+	refused     atomic.Bool     // something could not be, and the socket said so
 	record      *record.Conn    // nil during the handshake
 	session     clientMachine
 	emit        func(kind wire.Kind, body []byte) // Client.say for this line, made once
@@ -47,14 +52,17 @@ type clientMachine interface {
 	Stats() session.ClientStats
 }
 
-func (c *Client) newLine() *line {
-	return &line{negotiating: handshake.NewConn(false, c.LocalAddr(), udpAddr(c.remote), c.write)}
+func (c *Client) newLine(remote netip.AddrPort) *line {
+	l := &line{remote: remote}
+	l.negotiating = handshake.NewConn(false, c.LocalAddr(), udpAddr(remote), func(b []byte) { c.write(l, b) })
+	return l
 }
 
+// unsent reports whether the socket has refused everything.
+func (l *line) unsent() bool { return l.refused.Load() && !l.sent.Load() }
+
 // negotiate agrees on keys, and starts the machine that start returns.
-func (c *Client) negotiate(
-	ctx context.Context, l *line, config handshake.Config, start func(time.Time, *handshake.Result) (clientMachine, error),
-) error {
+func (c *Client) negotiate(ctx context.Context, l *line, config handshake.Config, start starter) error {
 	result, err := engine.Client(ctx, l.negotiating, &config)
 	switch {
 	case ctx.Err() != nil:
@@ -62,9 +70,19 @@ func (c *Client) negotiate(
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	defer result.Secrets.Wipe()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.negotiated(l, result, start)
+}
+
+// starter makes the machine of a line whose keys are there.
+type starter func(now time.Time, r *handshake.Result) (clientMachine, error)
+
+// negotiated takes a handshake's result over.
+//
+// +checklocks:c.mu
+func (c *Client) negotiated(l *line, result *handshake.Result, start starter) error {
+	defer result.Secrets.Wipe()
 	now := time.Now()
 	rc, err := record.New(&result.Secrets, true, result.Next, 0)
 	if err != nil {
@@ -85,7 +103,7 @@ func (c *Client) begin(now time.Time, l *line, rc *record.Conn, m clientMachine)
 	l.record, l.session = rc, m
 	l.emit = func(kind wire.Kind, body []byte) { c.say(l, kind, body) }
 	for _, b := range l.backlog {
-		c.datagram(now, b)
+		c.datagram(now, l.remote, b)
 	}
 	l.backlog = nil
 	c.tick(now)
@@ -127,7 +145,7 @@ func (c *Client) say(l *line, kind wire.Kind, body []byte) { _ = c.send(l, kind,
 func (c *Client) send(l *line, kind wire.Kind, body []byte) error {
 	b, err := sealEnvelope(c.buffer, l.record, l.session, kind, body)
 	if err == nil {
-		c.write(b)
+		c.write(l, b)
 	}
 	return err
 }
@@ -135,6 +153,6 @@ func (c *Client) send(l *line, kind wire.Kind, body []byte) error {
 // +checklocks:c.mu
 func (c *Client) alert(l *line, alert []byte) {
 	if b, err := l.record.Seal(c.buffer[:0], record.Alert, alert); err == nil {
-		c.write(b)
+		c.write(l, b)
 	}
 }

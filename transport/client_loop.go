@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -29,9 +30,10 @@ func (c *Client) receive() {
 				c.answers = time.Time{}
 				c.answered() // nobody will
 			}
-		case err == nil && from == c.remote:
-			c.stats.BytesReceived += uint64(n)
-			c.arrival(now, b[:n])
+		case err == nil:
+			c.arrival(now, from, b[:n])
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			c.fault.Store(&err)
 		}
 		c.tick(now)
 		over := c.err != nil && !now.Before(c.answers)
@@ -48,15 +50,30 @@ func (c *Client) receive() {
 	}
 }
 
-// arrival hands a datagram to the handshake or to the record layer.
+// arrival hands a datagram to the handshakes or to the record layer.
 //
 // +checklocks:c.mu
-func (c *Client) arrival(now time.Time, b []byte) {
-	if c.line.record == nil {
-		c.line.deliver(now, b)
+func (c *Client) arrival(now time.Time, from netip.AddrPort, b []byte) {
+	if c.line.record != nil {
+		c.datagram(now, from, b)
 		return
 	}
-	c.datagram(now, b)
+	for _, l := range c.trying {
+		if same(from, l.remote) {
+			c.came(b)
+			l.deliver(now, b)
+		}
+	}
+}
+
+// came counts what has come from a server's address.
+//
+// +checklocks:c.mu
+func (c *Client) came(b []byte) {
+	c.stats.BytesReceived += uint64(len(b))
+	if c.fault.Load() != nil {
+		c.fault.Store(nil)
+	}
 }
 
 // envelope hands a record's plaintext to the line's machine, and does what it says.
@@ -156,7 +173,7 @@ func (c *Client) tick(now time.Time) {
 	}
 	due := c.line.session.Tick(now, c.line.emit)
 	if c.line.session.Silent(now) {
-		c.conclude(cmp.Or(c.refusal, error(ErrTimeout)))
+		c.conclude(cmp.Or(c.refusal, c.silence()))
 		return
 	}
 	due = c.reconnect(now, due)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/record"
@@ -9,11 +10,15 @@ import (
 // datagram opens a datagram of the line's.
 //
 // +checklocks:c.mu
-func (c *Client) datagram(now time.Time, b []byte) {
+func (c *Client) datagram(now time.Time, from netip.AddrPort, b []byte) {
 	if c.next != nil || c.former != nil {
-		c.among(now, b)
+		c.among(now, from, b)
 		return
 	}
+	if !same(from, c.line.remote) {
+		return
+	}
+	c.came(b)
 	_, failed := c.open(now, c.line, b)
 	c.stats.Dropped += failed
 }
@@ -22,13 +27,26 @@ func (c *Client) datagram(now time.Time, b []byte) {
 // opening destroys what it fails on, each gets a copy.
 //
 // +checklocks:c.mu
-func (c *Client) among(now time.Time, b []byte) {
-	n := c.next
+func (c *Client) among(now time.Time, from netip.AddrPort, b []byte) {
+	lines := [3]*line{c.line, c.next, c.former}
+	any := false
+	for i, l := range lines {
+		if l == nil || !same(from, l.remote) {
+			lines[i] = nil
+		} else {
+			any = true
+		}
+	}
+	if !any {
+		return
+	}
+	c.came(b)
+	n := lines[1]
 	if n != nil && n.record == nil && isHandshake(b) {
 		n.deliver(now, b)
 		return
 	}
-	for _, l := range []*line{c.line, n, c.former} {
+	for _, l := range lines {
 		if l == nil || l.record == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
@@ -36,13 +37,21 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 	if lost && !c.lost {
 		c.notify(ClientEvent{Kind: session.EventLost})
 	}
-	c.lost = lost
+	if c.lost = lost; lost {
+		c.look(now)
+	} else {
+		c.retries = 0
+	}
 	needed := lost || c.usedUp()
 	if n := c.next; n != nil {
 		if n.session != nil { // HELLO has been said
 			due = earlier(due, n.session.Tick(now, n.emit))
 		}
-		stale := n.heard.Add(max(attemptTime, 4*c.line.session.Stats().RTT))
+		patience := max(attemptTime, 4*c.line.session.Stats().RTT)
+		if n.unsent() {
+			patience = attemptPause // there may be another address
+		}
+		stale := n.heard.Add(patience)
 		if n.session == nil && !needed || !now.Before(stale) {
 			c.abandon()
 		} else {
@@ -55,13 +64,48 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 	case now.Before(c.retryAt):
 		return earlier(due, c.retryAt)
 	}
-	n := c.newLine()
+	n := c.newLine(c.target())
+	c.retries++
 	n.negotiating.ExpectCookie()
 	ctx, cancel := context.WithCancel(c.ctx)
 	n.cancel, n.heard = cancel, now
 	c.next = n
 	c.wg.Go(func() { c.resume(ctx, n) })
 	return earlier(due, now.Add(attemptTime))
+}
+
+// target is where the next attempt goes: to where the server was, and while that is in
+// vain to the other addresses that its name has by now, one after the other.
+//
+// +checklocks:c.mu
+func (c *Client) target() netip.AddrPort {
+	addrs := []netip.AddrPort{c.line.remote}
+	for _, a := range c.known {
+		if !same(a, c.line.remote) {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs[c.retries%len(addrs)]
+}
+
+// look looks the server's name up again, if it has one: it may lead elsewhere by now.
+//
+// +checklocks:c.mu
+func (c *Client) look(now time.Time) {
+	if c.place.name == "" || now.Sub(c.lookedAt) < lookInterval {
+		return
+	}
+	c.lookedAt = now
+	c.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(c.ctx, lookInterval)
+		defer cancel()
+		known, err := c.place.look(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err == nil {
+			c.known = known
+		}
+	})
 }
 
 // usedUp says whether the line's keys have protected almost as many records as they
@@ -125,7 +169,7 @@ func (c *Client) resumed(now time.Time) {
 		c.former.record.Wipe()
 	}
 	c.former, c.formerUntil = old, now.Add(formerTime)
-	c.disconnected, c.lost, c.retryAt, c.refusal = false, false, time.Time{}, nil
+	c.disconnected, c.lost, c.retryAt, c.retries, c.refusal = false, false, time.Time{}, 0, nil
 	c.stats.Resumed++
 	if old.session.Renewing() || c.line.session.Expires().Before(old.session.Expires()) {
 		c.renewAt = now // an answer may be lost, and its token used

@@ -30,25 +30,25 @@ func DialDTLS(ctx context.Context, address string, config DTLSConfig) (*DTLSClie
 	if err := config.checkMTU(); err != nil {
 		return nil, err
 	}
-	remote, err := resolve(ctx, address)
+	at, err := locate(ctx, address)
 	if err != nil {
 		return nil, err
 	}
 	plain := ClientConfig{RootCAs: config.RootCAs, ServerName: config.ServerName, Conn: config.Conn}
 	if plain.ServerName == "" {
-		plain.ServerName, _, _ = net.SplitHostPort(address)
+		plain.ServerName = at.host
 	}
 	if len(config.Certificate.Certificate) > 0 {
 		plain.Certificate = &config.Certificate
 	}
-	client, err := newClient(plain, remote)
+	client, err := newClient(ctx, plain, at)
 	if err != nil {
 		return nil, err
 	}
 	d := &DTLSClient{client: client}
 	hs := plain.handshake()
 	hs.MTU, hs.KeyLog = config.MTU, config.KeyLog
-	if err := client.negotiate(ctx, client.first(), hs, d.machine); err != nil {
+	if err := client.search(ctx, hs, false, d.machine); err != nil {
 		client.Close()
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type faulty struct {
 	reads  atomic.Int64 // that have failed
 }
 
-func fail(conn net.PacketConn, err, ended error) *faulty {
+func failing(conn net.PacketConn, err, ended error) *faulty {
 	return &faulty{Conn: conn.(*simnet.Conn), err: err, ended: ended}
 }
 
@@ -68,8 +68,8 @@ func TestReadsThatFail(t *testing.T) {
 					if at == "client" {
 						to = playerAddr(1)
 					}
-					w.serve(func(c *Config) { c.Conn = fail(c.Conn, refusal, nil) })
-					c := w.dial(1, func(c *ClientConfig) { c.Conn = fail(c.Conn, refusal, nil) })
+					w.serve(func(c *Config) { c.Conn = failing(c.Conn, refusal, nil) })
+					c := w.dial(1, func(c *ClientConfig) { c.Conn = failing(c.Conn, refusal, nil) })
 					long := make([]byte, maxUDP+1)
 					for _, n := range []int{1, 20, 40, 80, 160} { // at once
 						for range n {
@@ -105,7 +105,7 @@ func TestBrokenSocket(t *testing.T) {
 	virtual(t, func(w *world) {
 		var conn *faulty
 		w.serve(func(c *Config) {
-			conn = fail(c.Conn, syscall.EBADF, nil)
+			conn = failing(c.Conn, syscall.EBADF, nil)
 			c.Conn = conn
 		})
 		c := w.dial(1)
@@ -141,11 +141,11 @@ func TestCloseOfForeignSocket(t *testing.T) {
 				virtual(t, func(w *world) {
 					var conn, player *faulty
 					w.serve(func(c *Config) {
-						conn = fail(c.Conn, nil, ended)
+						conn = failing(c.Conn, nil, ended)
 						c.Conn = conn
 					})
 					c := w.dial(1, func(c *ClientConfig) {
-						player = fail(c.Conn, nil, ended)
+						player = failing(c.Conn, nil, ended)
 						c.Conn = player
 					})
 					w.echo(c, "hello")

@@ -164,6 +164,22 @@ const (
 	attemptPause = 200 * time.Millisecond
 	refusedPause = 3 * time.Second
 
+	// maxAddresses is how many addresses of one name a client tries: no more than the
+	// handshakes that a server lets begin at once.
+	maxAddresses = DefaultMaxUnproven
+
+	// addressPause is how long the server's next address waits for those before it to
+	// answer (RFC 8305, section 5), and searchInterval how often that is looked at.
+	addressPause   = 250 * time.Millisecond
+	searchInterval = 50 * time.Millisecond
+
+	// sendPatience is how long nothing may be sent, because the socket refuses it, until
+	// Dial gives up: a second is soon, and an interface that comes up is still noticed.
+	sendPatience = 600 * time.Millisecond
+
+	// lookInterval is how soon a client that has lost its server looks its name up again.
+	lookInterval = 5 * time.Second
+
 	// formerTime is how long a client listens to the connection before.
 	formerTime = 2 * time.Second
 

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
 	"strconv"
 	"unsafe"
@@ -51,19 +50,6 @@ func withZone(ip netip.Addr, id uint32) netip.Addr {
 		return ip
 	}
 	return ip.WithZone(strconv.FormatUint(uint64(id), 10))
-}
-
-func zoneID(ip netip.Addr) uint32 {
-	if ip.Zone() == "" {
-		return 0
-	}
-	if id, err := strconv.ParseUint(ip.Zone(), 10, 32); err == nil {
-		return uint32(id)
-	}
-	if ifi, err := net.InterfaceByName(ip.Zone()); err == nil {
-		return uint32(ifi.Index)
-	}
-	return 0
 }
 
 // mmsg calls recvmmsg or sendmmsg once, without waiting, and returns how many

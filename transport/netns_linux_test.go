@@ -57,12 +57,12 @@ type ownNet struct {
 // ip runs an ip command on this host.
 func (n *ownNet) ip(args string) {
 	n.Helper()
-	if err := ip(args); err != nil {
+	if err := ipCommand(args); err != nil {
 		n.Fatal(err)
 	}
 }
 
-func ip(args string) error {
+func ipCommand(args string) error {
 	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("ip %s: %w: %s", args, err, out)
@@ -89,7 +89,7 @@ func (n *ownNet) neighbour() {
 	n.Cleanup(func() { close(n.jobs) })
 	n.ip("link add v0 type veth peer name v1 netns " + strconv.Itoa(thread))
 	n.ip("link set v0 up")
-	n.there(func() error { return errors.Join(ip("link set lo up"), ip("link set v1 up")) })
+	n.there(func() error { return errors.Join(ipCommand("link set lo up"), ipCommand("link set v1 up")) })
 }
 
 // address gives v0 and v1 an address each.
@@ -100,7 +100,7 @@ func (n *ownNet) address(ours, theirs string) {
 		nodad = " nodad" // it is in use at once
 	}
 	n.ip("addr add " + ours + " dev v0" + nodad)
-	n.there(func() error { return ip("addr add " + theirs + " dev v1" + nodad) })
+	n.there(func() error { return ipCommand("addr add " + theirs + " dev v1" + nodad) })
 }
 
 // there runs f on the other host, on which the sockets stay that f makes. f must not end

@@ -109,15 +109,15 @@ func forgePathMTU(server netip.AddrPort, player netip.Addr, mtu uint16) error {
 	udp = append(udp, 0, 9, 4, 188, 0, 0)
 	b = append(b, 0x45, 0, 4, 208, 0, 1, 0x40, 0, 64, unix.IPPROTO_UDP, 0, 0)
 	b = slices.Concat(b, from[:], to[:], udp)
-	binary.BigEndian.PutUint16(b[18:], checksum(b[8:28]))
-	binary.BigEndian.PutUint16(b[2:], checksum(b))
+	binary.BigEndian.PutUint16(b[18:], internetSum(b[8:28]))
+	binary.BigEndian.PutUint16(b[2:], internetSum(b))
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 99, 0, 3}}); err != nil {
 		return err
 	}
 	return unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: from})
 }
 
-func checksum(b []byte) uint16 {
+func internetSum(b []byte) uint16 {
 	var sum uint32
 	for ; len(b) > 1; b = b[2:] {
 		sum += uint32(binary.BigEndian.Uint16(b))

@@ -107,7 +107,7 @@ func (s *portable) send(packets []packet) {
 	}
 }
 
-func (s *portable) sendOne(p packet) { s.conn.write(p.buf, p.addr) }
+func (s *portable) sendOne(p packet) { _ = s.conn.write(p.buf, p.addr) }
 
 func (s *portable) localAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
 
