@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
@@ -118,4 +119,24 @@ func (s *Server) busiest() (most *shard) {
 // noteAddress notes where a player lives.
 func (s *shard) noteAddress(now time.Time, a *association) {
 	s.server.admission.live.Note(now, a.addr.Addr())
+}
+
+// saveAddresses writes where players live or have lived lately.
+func (s *Server) saveAddresses(w *resume.Writer) error {
+	for addr, seen := range s.admission.live.All(s.clock.now()) {
+		if err := w.Live(resume.LiveAddress{Addr: addr, Seen: s.clock.at(seen).UnixMilli()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreAddresses takes over what another process has saved.
+func (s *Server) restoreAddresses(list []resume.LiveAddress) {
+	now := s.clock.now()
+	for _, e := range list {
+		if seen := time.UnixMilli(e.Seen); !seen.After(now) {
+			s.admission.live.Note(seen, e.Addr)
+		}
+	}
 }

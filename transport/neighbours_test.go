@@ -111,6 +111,38 @@ func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
 	}
 }
 
+// "An address at which a session lives, or has lived in the last 10 minutes, keeps what is its own" PROTOCOL.md 8.4: a restart
+// with a snapshot in the middle of a flood keeps neither those who play from resuming nor those who are away.
+func TestNeighboursAfterARestart(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		s := w.stay(1)
+		w.join(2).Close()
+		time.Sleep(5 * time.Minute)
+		w.end(r, r.shutdown)
+		r = w.run(fleet)
+		end := w.besiege(900, func(i int) netip.AddrPort {
+			a := playerAddr(1 + i%3).Addr().As4()
+			a[3] = byte(100 + i%100)
+			return netip.AddrPortFrom(netip.AddrFrom4(a), uint16(1024+i))
+		})
+		time.Sleep(10 * time.Second)
+		w.resumes(s, 5001)
+		start := time.Now()
+		if _, err := w.try(2); err != nil || time.Since(start) > 2*time.Second {
+			w.Errorf("who is away for five minutes is in after %v, %v", time.Since(start), err)
+		}
+		start = time.Now()
+		if _, err := w.try(3); err == nil && time.Since(start) < 2*time.Second {
+			w.Errorf("a stranger from such a prefix is in after %v: there is no flood", time.Since(start))
+		}
+		end()
+		w.quit(r, s)
+	})
+}
+
 // Players of one household, whose addresses differ by the port alone, lose their path at once, and come back one by one.
 func TestHouseholdResumes(t *testing.T) {
 	virtual(t, func(w *world) {

@@ -27,6 +27,7 @@ func (s *Server) takeOver() {
 		})
 	default:
 		s.gate.Restore(snap)
+		s.restoreAddresses(snap.Live)
 		s.restored, s.inherits = snap.Sessions, len(snap.Sessions) > 0
 	}
 }

@@ -55,6 +55,9 @@ func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) err
 		err = s.gate.Save(w)
 	}
 	if err == nil {
+		err = s.saveAddresses(w)
+	}
+	if err == nil {
 		err = w.Close()
 	}
 	err = errors.Join(err, f.Close())

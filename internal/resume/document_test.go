@@ -35,8 +35,8 @@ func TestDocumentHasMaps(t *testing.T) {
 			}
 		}
 	}
-	if maps != 9 {
-		t.Errorf("found %d maps, want 9", maps)
+	if maps != 10 {
+		t.Errorf("found %d maps, want 10", maps)
 	}
 }
 

@@ -101,6 +101,10 @@ func (p *parser) entry(kind byte, content []byte) bool {
 		e, ok := parseBanned(content)
 		p.snapshot.Banned = append(p.snapshot.Banned, e)
 		return ok
+	case entryLive:
+		e, ok := parseLiveAddress(content)
+		p.snapshot.Live = append(p.snapshot.Live, e)
+		return ok
 	case entryDigests:
 		u := unpacker{left: content}
 		u.require(p.snapshot.Digests == [32]byte{})

@@ -31,7 +31,7 @@ import (
 // entry never crosses from one chunk to the next:
 //
 //	offset size
-//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 7 digest key
+//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -43,6 +43,7 @@ const (
 	entryRemembered = 2
 	entryRevoked    = 3
 	entryBanned     = 4
+	entryLive       = 5
 	entryDigests    = 7
 )
 
@@ -60,6 +61,7 @@ type Snapshot struct {
 	Remembered []Remembered
 	Revoked    []Revoked
 	Banned     []Banned
+	Live       []LiveAddress
 }
 
 // Remembered is one thing that counts once, or must not come again: its memory

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -62,7 +63,10 @@ func TestSnapshotMemory(t *testing.T) {
 	}
 	for n := range 3000 {
 		var err error
-		switch n % 4 {
+		switch n % 5 {
+		case 4:
+			err = w.Live(sampleLive(n))
+			want.Live = append(want.Live, sampleLive(n))
 		case 0:
 			err = w.Remember(sampleRemembered(n))
 			want.Remembered = append(want.Remembered, sampleRemembered(n))
@@ -100,6 +104,14 @@ func sampleRevoked(n int) Revoked {
 
 func sampleBanned(n int) Banned {
 	return Banned{sha256.Sum256([]byte{byte(n), byte(n >> 8), 2}), begin.Add(time.Duration(n) * time.Hour).UnixNano(), byte(n)}
+}
+
+func sampleLive(n int) LiveAddress {
+	addr := netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)})
+	if n%2 == 0 {
+		addr = netip.AddrFrom16([16]byte{0x20, 1, 6: byte(n >> 8), 7: byte(n)})
+	}
+	return LiveAddress{addr, begin.Add(time.Duration(n) * time.Second).UnixMilli()}
 }
 
 // A session and the token that it has used take at most 512 bytes, with the default window and names of Amazon Cognito.
@@ -144,6 +156,10 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendItem([]byte{entryRevoked}, revoked.appendTo(nil)))
 	f.Add(appendItem([]byte{entryBanned}, banned.appendTo(nil)))
 	f.Add(appendItem([]byte{entryDigests}, counting(1, 32)))
+	for n := range 2 {
+		live := sampleLive(n)
+		f.Add(appendItem([]byte{entryLive}, live.appendTo(nil)))
+	}
 	f.Add(writeSnapshot(f, newRing(f, newTestKey(f, 2)), 1, sampleSession(1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := Read(bytes.NewReader(b), ring, begin); !errors.Is(err, ErrSnapshot) {
@@ -188,6 +204,9 @@ func rewrite(t testing.TB, ring *fleetkey.Ring, s *Snapshot) []byte {
 	}
 	for _, e := range s.Banned {
 		err = errors.Join(err, w.Ban(e))
+	}
+	for _, e := range s.Live {
+		err = errors.Join(err, w.Live(e))
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)

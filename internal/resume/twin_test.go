@@ -147,6 +147,7 @@ func TestSnapshotTwin(t *testing.T) {
 		want.Remembered = append(want.Remembered, sampleRemembered(n))
 		want.Revoked = append(want.Revoked, sampleRevoked(n))
 		want.Banned = append(want.Banned, sampleBanned(n))
+		want.Live = append(want.Live, sampleLive(n))
 	}
 	w.chunks(t, rewrite(t, newRing(t, newTestKey(t, 1)), want))
 	got := &Snapshot{ID: want.ID, Made: begin}
@@ -163,6 +164,10 @@ func TestSnapshotTwin(t *testing.T) {
 			got.Revoked = append(got.Revoked, Revoked{[32]byte(w.take(32)), int64(w.number(8)), int64(w.number(8))})
 		case 4:
 			got.Banned = append(got.Banned, Banned{[32]byte(w.take(32)), int64(w.number(8)), uint8(w.number(1))})
+		case 5:
+			seen := int64(w.number(8))
+			addr, _ := netip.AddrFromSlice(w.take(length - 8))
+			got.Live = append(got.Live, LiveAddress{addr, seen})
 		case 7:
 			got.Digests = [32]byte(w.take(32))
 		}

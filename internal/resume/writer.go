@@ -67,6 +67,12 @@ func (w *Writer) Revoke(e Revoked) error {
 	return w.put(entryRevoked)
 }
 
+// Live writes one address at which a session lives or has lived lately. An error ends the snapshot.
+func (w *Writer) Live(e LiveAddress) error {
+	w.entry = e.appendTo(w.entry[:0])
+	return w.put(entryLive)
+}
+
 // Ban writes one ban. An error ends the snapshot.
 func (w *Writer) Ban(e Banned) error {
 	w.entry = e.appendTo(w.entry[:0])

@@ -44,7 +44,7 @@ func TestSnapshotWriteErrors(t *testing.T) {
 		}
 		if err == nil {
 			err = w.Close()
-		} else if w != nil && (w.Remember(Remembered{}) == nil || w.Revoke(Revoked{}) == nil || w.Ban(Banned{}) == nil || w.Close() == nil) {
+		} else if w != nil && (w.Remember(Remembered{}) == nil || w.Revoke(Revoked{}) == nil || w.Ban(Banned{}) == nil || w.Live(LiveAddress{}) == nil || w.Close() == nil) {
 			t.Errorf("%d writes: the snapshot goes on after %v", writes, err)
 		}
 		if (err == nil) != (writes == 4) { // header and three chunks
