@@ -19,7 +19,7 @@ import (
 // +checklocks:g.mu
 func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 	e, _ := g.memory.look(sessionKey(s.name))
-	first := e.why != audit.DropRevoked
+	first := e.why == audit.DropNone || e.why == audit.DropUsed
 	expires := s.Expires()
 	first = s.out.CompareAndSwap(0, uint32(reason)) && first
 	if live := g.named(s.id, s.name); live != nil && live != s { // s has been resumed since
@@ -35,13 +35,13 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 }
 
 // bar refuses all tickets of a session from now on: until the last one is past that any server may have given by now,
-// with whatever token. A revocation takes the place of another end, and nothing the place of a revocation.
+// with whatever token. Of several ends the first counts.
 //
 // +checklocks:g.mu
 func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 	g.absent.remove(name)
 	e := g.memory.session(name, owner(sessionKey(name)))
-	if e.why != audit.DropRevoked {
+	if e.why == audit.DropUsed {
 		e.why = why
 	}
 	if last := g.memory.last(); last.After(expires) {

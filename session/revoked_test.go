@@ -132,6 +132,28 @@ func TestPutOutStaysOut(t *testing.T) {
 	}
 }
 
+// What is revoked between the first look at a ticket and the moment in which its session is let in is revoked in time.
+func TestRevokedWhileLetIn(t *testing.T) {
+	for name, revoke := range map[string]func(g *Gate, s *Session){
+		"session": func(_ *Gate, s *Session) { s.Revoke() },
+		"subject": func(g *Gate, s *Session) {
+			_, _ = g.Revoke(Revocation{Kind: RevokeSubject, Issuer: s.Issuer(), Value: s.Subject(), Time: begin})
+		},
+		"ban": func(g *Gate, s *Session) { _, _ = g.Ban(Ban{Issuer: s.Issuer(), Subject: s.Subject()}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := stay(t, Config{}, ClientConfig{})
+			var g *Gate
+			g = d.sister(Config{Authorize: func(a *Admission) error { revoke(g, a.Session); return nil }})
+			d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+			if g.Len() != 0 {
+				t.Errorf("%d sessions", g.Len())
+			}
+			d.talks() // on the server that nobody has told
+		})
+	}
+}
+
 // A *Session that the match has kept from a connection before revokes the session where it lives now.
 func TestRevokeByOldHandle(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})

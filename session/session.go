@@ -95,7 +95,7 @@ func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
 // Revoke makes the session's next datagram the last: it is dropped, and the
 // player is told once. The session's tickets are refused from now on, even if it
 // has ended meanwhile or lives on another connection to this server. Revoke reports
-// whether the session was not revoked before.
+// whether the session had not ended for good before.
 func (s *Session) Revoke() bool { return s.putOut(wire.ReasonRevoked, audit.DropRevoked) }
 
 // putOut is Revoke with the reason that the player is told, and what its tickets are refused for.
