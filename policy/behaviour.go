@@ -15,20 +15,24 @@ const (
 // String returns "allow", "flag", "limit" or "revoke"; "verdict N" for a value that does not exist.
 func (v Verdict) String() string { return name("verdict", int(v), "allow", "flag", "limit", "revoke") }
 
-// Behaviour is what one session has done lately: two token buckets, and the state changes of the last Window. It has
-// 104 bytes, is a value that belongs into a session, and has one owner. It is ready after Start.
+// Behaviour is what one session has done lately: two token buckets, the state changes of the last Window, and how many
+// may be under way still. It has 120 bytes, is a value that belongs into a session, and has one owner. It is ready after
+// Start.
 //
 // State changes are counted in sixteen slots, of which the newest is filling and the oldest is dropped whole. So the
 // count is never above what the last Window saw, and never below what the last 15/16 of it saw: nobody is revoked
 // early, and whoever keeps a rate above a threshold is over it at least once in each slot.
 //
-// Time is the wall clock's, so the clock may step. A step forward forgets the state changes and fills the buckets, that
+// Time is when datagrams arrived. A step forward is a silence: it forgets the state changes and fills the buckets, that
 // is, allows one burst. A step back by up to one slot is not noticed; a longer one forgets the state changes and empties
 // the buckets at most. So no step revokes.
 type Behaviour struct {
 	config    *BehaviourConfig // set by Start
 	datagrams int64            // when the bucket is full again, Unix ns
 	bytes     int64            // likewise
+
+	usual  int64 // state changes in a Window as the player sends them, in units: see credit.go
+	credit int64 // state changes that may be under way still, in units
 
 	begin   int64         // of the newest slot, Unix ns
 	counts  [slots]uint32 // a ring; each at most maxChanges + 1, so that the sum stays below 2^29
@@ -53,7 +57,7 @@ func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
 	b.slide(ns)
 	b.count(cost)
 	switch n := int(b.sum); {
-	case n > c.Revoke:
+	case n > c.Revoke && int64(n-c.Revoke) > b.credit/unit:
 		return VerdictRevoke
 	case n > c.Limit, !b.afford(ns, bytes):
 		return VerdictLimit
@@ -73,16 +77,28 @@ func (b *Behaviour) slide(now int64) {
 	if since >= -slot && since < slot {
 		return
 	}
-	if since < 0 || slot == 0 || since/slot >= slots {
+	if since < 0 || slot == 0 {
 		b.counts, b.sum, b.begin = [slots]uint32{}, 0, now
 		return
 	}
-	for ; since >= slot; since -= slot {
-		b.begin += slot
-		b.newest = (b.newest + 1) % slots
-		b.sum -= b.counts[b.newest]
-		b.counts[b.newest] = 0
+	passed := since / slot
+	for range min(passed, slots) {
+		b.advance()
 	}
+	b.begin += passed * slot
+	if passed >= slots {
+		b.begin = now
+		b.rest(passed)
+	}
+}
+
+// advance finishes the newest slot and drops the oldest.
+func (b *Behaviour) advance() {
+	b.finish()
+	b.newest = (b.newest + 1) % slots
+	b.spend(b.counts[b.newest])
+	b.sum -= b.counts[b.newest]
+	b.counts[b.newest] = 0
 }
 
 // count adds to the newest slot, which does not overflow.

@@ -2,11 +2,12 @@ package policy
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-// slowBehaviour remembers every datagram, and counts tokens as textbooks do.
+// slowBehaviour remembers every datagram of the last two Windows, and counts tokens as textbooks do.
 type slowBehaviour struct {
 	config BehaviourConfig
 	seen   []change
@@ -14,7 +15,8 @@ type slowBehaviour struct {
 	slot   int64     // the newest
 	d, y   slowTokens
 
-	flagged bool
+	usual, credit int64 // in units
+	flagged       bool
 }
 
 type change struct {
@@ -45,16 +47,24 @@ func newSlow(c BehaviourConfig) *slowBehaviour {
 
 func (s *slowBehaviour) observe(now time.Time, bytes, cost int) Verdict {
 	length := (s.config.Window / slots).Nanoseconds()
-	slot := s.slot
+	slot, rest := s.slot, int64(0)
 	if since := now.Sub(s.start.Add(time.Duration(s.slot * length))).Nanoseconds(); since < -length {
 		s.seen, s.start, slot = nil, now, 0
 	} else if since >= slots*length {
 		s.start, slot = now, s.slot+slots // the same as going on, but slots begin with this datagram
 		s.start = now.Add(-time.Duration(slot * length))
+		rest = since / length
 	} else if since >= length {
 		slot += since / length
 	}
-	s.slot = slot
+	for s.slot < slot {
+		s.slot++
+		s.next()
+	}
+	if s.slot = slot; rest > 0 {
+		s.earn(min(rest, s.longest())*(s.stated()/slots) - s.usual)
+	}
+	s.seen = slices.DeleteFunc(s.seen, func(c change) bool { return c.slot < slot-2*slots })
 	s.seen = append(s.seen, change{now, slot, min(max(cost, 0), maxChanges+1)})
 	n := 0
 	for _, c := range s.seen {
@@ -65,8 +75,53 @@ func (s *slowBehaviour) observe(now time.Time, bytes, cost int) Verdict {
 	return s.verdict(now, bytes, n)
 }
 
+// between counts what came in the slots after one and up to another.
+func (s *slowBehaviour) between(after, upTo int64) (n int64) {
+	for _, c := range s.seen {
+		if c.slot > after && c.slot <= upTo {
+			n += int64(c.cost)
+		}
+	}
+	return n * unit
+}
+
+// longest is "maxSilence", in slots.
+func (s *slowBehaviour) longest() int64 {
+	return (10 * time.Second).Nanoseconds() / (s.config.Window / slots).Nanoseconds()
+}
+
+// stated is the stated rate: Datagrams in a Window, or Flag if that is more, but not more than Limit.
+func (s *slowBehaviour) stated() int64 {
+	n := int64(s.config.Datagrams) * s.config.Window.Nanoseconds() / time.Second.Nanoseconds()
+	return min(max(n, int64(s.config.Flag)), int64(s.config.Limit)) * unit
+}
+
+func (s *slowBehaviour) earn(n int64) {
+	s.credit = max(min(s.credit+n, s.longest()*(s.stated()/slots)), 0)
+}
+
+// next begins the newest slot: the one before is over, and the one a Window before leaves.
+func (s *slowBehaviour) next() {
+	last := s.between(s.slot-1-slots, s.slot-1)
+	if last-s.credit > s.usual {
+		s.usual = min(last-s.credit, s.stated())
+	} else if last < s.usual {
+		s.usual -= (s.usual - last) / 8192
+	}
+	share := max(s.usual-2*unit, 0) / slots
+	if s.usual >= s.stated()-s.stated()/4 {
+		share = s.stated() / slots
+	}
+	s.earn(max(share-s.between(s.slot-2, s.slot-1), 0))
+	s.credit -= max(s.credit-s.usual/slots*s.longest(), 0) / 256
+	if s.credit > s.usual/slots*s.longest() {
+		share = s.stated() / slots
+	}
+	s.earn(-max(s.between(s.slot-1-slots, s.slot-slots)-share, 0))
+}
+
 func (s *slowBehaviour) verdict(now time.Time, bytes, n int) Verdict {
-	if n > s.config.Revoke {
+	if int64(n) > int64(s.config.Revoke)+s.credit/unit {
 		return VerdictRevoke
 	}
 	if n > s.config.Limit {
@@ -108,12 +163,15 @@ func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, 
 	if got != want {
 		t.Fatalf("%v, want %v: at %v, %d bytes, %d changes, sum %d", got, want, now, bytes, cost, fast.sum)
 	}
+	if fast.usual != slow.usual || fast.credit != slow.credit {
+		t.Fatalf("usual %d, credit %d; want %d, %d", fast.usual, fast.credit, slow.usual, slow.credit)
+	}
 	window := slow.config.Window
 	most, least := slow.within(now, window), slow.within(now, window-window/slots)
 	if n := int(fast.sum); !stepped && (n > most || n < min(least, maxChanges)) {
 		t.Fatalf("%d counted, %d in the window, %d in 15/16 of it", n, most, least)
 	}
-	if slow.config.Revoke < least && !stepped && got != VerdictRevoke {
+	if int64(least) > int64(slow.config.Revoke)+fast.credit/unit && !stepped && got != VerdictRevoke {
 		t.Fatalf("%v with %d changes", got, least)
 	}
 	return got
@@ -139,7 +197,11 @@ func TestBehaviourAgainstTwin(t *testing.T) {
 			default:
 				now = now.Add(time.Duration(r.Int64N(pace)))
 			}
-			seen[compare(t, fast, slow, now, r.IntN(300), r.IntN(4)-1, false)]++
+			cost := r.IntN(4) - 1
+			if r.IntN(50) == 0 {
+				cost = r.IntN(200)
+			}
+			seen[compare(t, fast, slow, now, r.IntN(300), cost, false)]++
 		}
 	}
 	for v, n := range seen {

@@ -22,6 +22,8 @@ type BehaviourConfig struct {
 	// Derived by WithDefaults.
 	datagrams, bytes rate
 	slot             int64 // ns; sixteen are a Window
+	stated           int64 // state changes in a Window at the stated rate, in units
+	silence          int64 // slots in maxSilence
 }
 
 // WithDefaults returns c with zero values filled in. The error is ErrConfig.
@@ -39,6 +41,8 @@ func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
 	}
 	c.datagrams, c.bytes = newRate(c.Datagrams, c.DatagramBurst), newRate(c.Bytes, c.ByteBurst)
 	c.slot = int64(c.Window / slots)
+	c.stated = unit * min(max(int64(c.Datagrams)*int64(c.Window)/int64(time.Second), int64(c.Flag)), int64(c.Limit))
+	c.silence = int64(maxSilence) / c.slot
 	return c, nil
 }
 

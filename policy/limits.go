@@ -92,6 +92,18 @@ const (
 	// second, and within 0.25 s at 2,000.
 	DefaultRevoke = 480
 
+	// maxSilence is for how long a path may hold back what is sent at the stated rate: longer than paths do that work
+	// again at all. That is 2,560 state changes, or what a player at 128 Hz sends in 20 s.
+	maxSilence = 10 * time.Second
+
+	// unit is how many units a state change has where rates and credit are kept: it is usualFall that needs them.
+	unit = 1 << usualFall
+
+	// usualFall and creditFall are how fast the usual rate falls towards that of the last Window, by 1/8192 in a slot, and
+	// how fast credit is forgotten that the usual rate does not explain, by 1/256. The rate is halved in 6 minutes, which
+	// is longer than a bad path lasts; the credit in 11 s, in which a path delivers what it has held back.
+	usualFall, creditFall = 13, 8
+
 	// DefaultWindow is the time over which state changes are counted.
 	DefaultWindow = time.Second
 
