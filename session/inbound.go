@@ -39,7 +39,9 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 		return c.why
 	}
 	if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
-		return drop
+		if drop = c.session.dead(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
+			return drop // it was when this arrived
+		}
 	}
 	e, seq, drop := c.verifyKind(now, env)
 	if drop != audit.DropNone {

@@ -33,6 +33,10 @@ const (
 	// the peer itself can send one, since the record has authenticated.
 	DefaultBadTags = 8
 
+	// restoreTime is how long before its session is restored a datagram may have
+	// arrived: a level is loaded between Listen and the first Poll.
+	restoreTime = time.Minute
+
 	// helloTimeout is how long a connection may take from its handshake to a
 	// complete HELLO, and a verification from HELLO to its outcome.
 	helloTimeout = 5 * time.Second

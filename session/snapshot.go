@@ -71,7 +71,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.first.out.init(r.Out[:])
 	c.current = &c.first
 	c.sending.Store(c.current)
-	c.behaviour.Start(&g.config.Behaviour, now)
+	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // what came meanwhile is not read yet
 	c.confined = r.Confined
 	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
 	if c.Away() {

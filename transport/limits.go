@@ -187,6 +187,15 @@ const (
 	// connection: eight minutes at 128 Hz.
 	rekeyMargin = 1 << 16
 
+	// stallTime is from when on the gap between two turns is a stall of the server's
+	// own: no game ticks more slowly. stallPatience is for how long after it no time
+	// limit is looked at: a client repeats what it waits for every 2 s, and a round
+	// trip of 1 s fits. stallPause is how soon again: one who stalls all the time still
+	// has time limits.
+	stallTime     = time.Second
+	stallPatience = 3 * time.Second
+	stallPause    = 10 * time.Second
+
 	// clockStep and clockSlew are by how much the system's clock may differ from what
 	// has elapsed without having been stepped: it is read a moment later, and is slewed
 	// by a twelfth at most (chrony's maxslewrate).

@@ -83,6 +83,7 @@ func newShard(server *Server, sock socket, index int) *shard {
 		crossings:    make(chan crossing, maxCrossings),
 	}
 	s.waiting.turned = server.clock.now()
+	s.waiting.ran = s.waiting.turned
 	s.out.socket, s.out.batch = sock, newBatch(batchLen)
 	return s
 }
@@ -90,6 +91,7 @@ func newShard(server *Server, sock socket, index int) *shard {
 // turn handles everything that has arrived, once. It reads no clock but, if
 // something has, the system's once.
 func (s *shard) turn(now time.Time) (n int) {
+	s.waiting.note(now)
 	s.delivered(now)
 	packets, crossed := s.socket.receive(), len(s.crossings)
 	if len(packets)+crossed > 0 {
@@ -155,6 +157,10 @@ func (s *shard) delivered(now time.Time) {
 // sweep looks at the time limits of as many associations as are due, so that
 // each is seen once in a sweepInterval and no turn pays for all.
 func (s *shard) sweep(now time.Time) {
+	if now.Before(s.waiting.patient) {
+		s.sweptAt = now
+		return
+	}
 	if now.Sub(s.proofsAt) >= sweepInterval {
 		s.proofsAt = now
 		s.sweepOpenings(now)

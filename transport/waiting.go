@@ -17,6 +17,18 @@ type waiting struct {
 	ahead  int64         // ns by which it was ahead of the server's when last looked at
 	gap    time.Duration // from the turn before, or the socket's beginning, to this one
 	turned time.Time     // when the last turn began that read everything
+
+	ran     time.Time // when the last turn began
+	patient time.Time // until when no time limits are looked at
+}
+
+// note is called as each turn begins. After a gap of stallTime or more nobody is
+// put out by a time limit until the players have had the time to be heard.
+func (w *waiting) note(now time.Time) {
+	if now.Sub(w.ran) >= stallTime && now.Sub(w.patient) >= stallPause {
+		w.patient = now.Add(stallPatience)
+	}
+	w.ran = now
 }
 
 // begin is called in each turn in which there is something to read, after the
