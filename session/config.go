@@ -30,7 +30,9 @@ type Config struct {
 	Authorize func(*Admission) error
 
 	// MaxSessions is how many sessions may be live at once; zero means
-	// DefaultMaxSessions, negative means none.
+	// DefaultMaxSessions, negative means none. A player who comes back by a ticket
+	// whose session lives nowhere here finds a sixteenth more: newcomers, who have
+	// taken the seats meanwhile, do not keep it out.
 	MaxSessions int
 
 	// Window is the replay window in datagrams, 64 to 8,192 in multiples of
@@ -144,4 +146,12 @@ func or[T int | time.Duration](v, zero T) T {
 		return zero
 	}
 	return v
+}
+
+// seats is how many sessions may be live at once when one of them is resumed.
+func (c *Config) seats() int {
+	if c.MaxSessions <= 0 {
+		return 0
+	}
+	return c.MaxSessions + (c.MaxSessions+resumeShare-1)/resumeShare
 }

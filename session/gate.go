@@ -136,7 +136,7 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 		return audit.DropBusy // it has come to life meanwhile: its player asks again
 	case live != nil:
 		delete(g.sessions, live.id)
-	case len(g.sessions) >= g.config.MaxSessions:
+	case len(g.sessions) >= g.config.seats():
 		return audit.DropFull
 	}
 	g.place(s)

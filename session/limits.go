@@ -12,6 +12,11 @@ const (
 	// two cores hold at 10 datagrams a second each.
 	DefaultMaxSessions = 10_000
 
+	// resumeShare is the part of MaxSessions that there is besides for players who come
+	// back by ticket: whoever loses the path for longer than the idle time, or comes
+	// from a server that is no more, is one of few at a time.
+	resumeShare = 16
+
 	// DefaultWindow is the replay window in datagrams: 8 s at 128 Hz.
 	DefaultWindow = 1024
 

@@ -122,7 +122,7 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 		return drop // since the session was written down
 	}
 	switch {
-	case len(g.sessions) >= g.config.MaxSessions:
+	case len(g.sessions) >= g.config.seats():
 		return audit.DropFull
 	case g.sessions[s.id] != nil:
 		return audit.DropSession
