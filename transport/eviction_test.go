@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -218,5 +219,50 @@ func TestTotalsOfShards(t *testing.T) {
 			t.Errorf("%d at once: %d under way, %d by the count, of at most %d", n, sum, total, most)
 		}
 		w.close()
+	}
+}
+
+// What comes to several shards is one flood, two records: when it begins and when it is over.
+func TestFloodOfAllShards(t *testing.T) {
+	w := newWorld(t)
+	defer w.close()
+	s := w.serve(func(c *Config) { c.Shards = 4 })
+	w.echo(w.dial(1), "all shards serve")
+	for _, refused := range []int{floodFrom - 4, 2 * floodFrom} { // half of it may be seen a second later
+		time.Sleep(2 * sweepInterval)
+		for _, sh := range *s.shards.Load() {
+			for range refused / len(*s.shards.Load()) {
+				sh.drop(audit.DropBudget)
+			}
+		}
+	}
+	for start := time.Now(); w.audit.count(audit.Flood) < 2 && time.Since(start) < 5*time.Second; {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := w.audit.count(audit.Flood); n != 2 {
+		t.Errorf("%d records of one flood", n)
+	}
+}
+
+// "most at once", of all shards together: who comes again to another shard was not there twice.
+func TestPeakOfAllShards(t *testing.T) {
+	const players = 8
+	w := newWorld(t)
+	defer w.close()
+	s := w.serve(func(c *Config) { c.Shards, c.Session.MaxSessions = 8, players })
+	for round := range 3 {
+		for i := range players {
+			w.dial(100*round + i)
+		}
+		for _, c := range w.clients {
+			c.Close()
+		}
+		w.clients = nil
+		for start := time.Now(); s.Stats().Sessions > 0 && time.Since(start) < 5*time.Second; {
+			time.Sleep(time.Millisecond)
+		}
+		if st := s.Stats(); st.Sessions != 0 || st.SessionsPeak != players {
+			t.Errorf("round %d: %d sessions, %d at once on %d shards", round, st.Sessions, st.SessionsPeak, st.Socket.Shards)
+		}
 	}
 }

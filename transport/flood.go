@@ -11,15 +11,19 @@ import (
 const floodFrom = 2000
 
 // flood tells the audit when a flood of strangers' datagrams begins and when it
-// is over: two records, however long it lasts. It belongs to the shard's turn.
+// is over: two records, however long it lasts and however many shards it comes to.
+// It belongs to the first shard's turn.
 type flood struct {
 	refused uint64 // when last looked at
 	lasts   bool
 }
 
 // flooded looks once in a sweepInterval.
-func (s *shard) flooded(now time.Time) {
-	n := s.drops[audit.DropSource].Load() + s.drops[audit.DropBudget].Load() + s.drops[audit.DropHandshake].Load()
+func (s *Server) flooded(now time.Time) {
+	var n uint64
+	for _, sh := range *s.shards.Load() {
+		n += sh.drops[audit.DropSource].Load() + sh.drops[audit.DropBudget].Load() + sh.drops[audit.DropHandshake].Load()
+	}
 	lasts := n-s.flood.refused >= floodFrom
 	s.flood.refused = n
 	if lasts == s.flood.lasts {
@@ -30,7 +34,7 @@ func (s *shard) flooded(now time.Time) {
 	if !lasts {
 		detail = "the flood of strangers' datagrams is over"
 	}
-	s.server.config.Audit.Record(audit.Event{
-		Time: s.server.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Version: version, Detail: detail,
+	s.config.Audit.Record(audit.Event{
+		Time: s.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Version: version, Detail: detail,
 	})
 }

@@ -68,9 +68,7 @@ func (s *shard) joined(now time.Time, a *association, ev session.Event) {
 	}
 	a.player = &a.self
 	a.player.shard, a.player.association, a.player.session = s, a, a.session.Session()
-	if n := s.sessions.Add(1); n > s.peak.Load() {
-		s.peak.Store(n)
-	}
+	s.server.sessions.add()
 	decision := audit.Accept
 	if ev.Kind == session.EventResumed {
 		decision = audit.Resume
@@ -102,7 +100,7 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 
 // farewell is the end of a player's stay, once it is on record.
 func (s *shard) farewell(p *Player, reason wire.Reason) {
-	s.sessions.Add(-1)
+	s.server.sessions.live.Add(-1)
 	s.players.remove(p)
 	s.handler.Leave(p, reason)
 }

@@ -34,6 +34,8 @@ type Server struct {
 
 	certificate   atomic.Pointer[tls.Certificate]
 	admission     *admission // constant
+	sessions      population
+	flood         flood
 	verifications *verifications
 	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
 	buffers       sync.Pool                // of *[bufferLen]byte, for crossings

@@ -51,7 +51,6 @@ type shard struct {
 	notedAt      time.Time            // when players' addresses were last noted
 	closing      bool                 // no newcomers any more
 	endings      endings              // of associations that are to go
-	flood        flood
 
 	out     outbox
 	players players
@@ -66,8 +65,6 @@ type shard struct {
 
 	drops      audit.Counters
 	received   atomic.Uint64
-	sessions   atomic.Int64
-	peak       atomic.Int64
 	underway   atomic.Int64 // openings, for other shards to see
 	handshakes struct{ started, completed, failed atomic.Uint64 }
 }
@@ -167,7 +164,9 @@ func (s *shard) sweep(now time.Time) {
 		if now.Sub(s.notedAt) >= policy.LiveInterval {
 			s.notedAt = now
 		}
-		s.flooded(now)
+		if s == s.server.first() {
+			s.server.flooded(now)
+		}
 	}
 	elapsed := now.Sub(s.sweptAt)
 	due := int(int64(len(s.order)) * int64(elapsed) / int64(sweepInterval))

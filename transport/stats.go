@@ -1,6 +1,10 @@
 package transport
 
-import "github.com/sallyport/sallyport/audit"
+import (
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/audit"
+)
 
 // Stats is what a server has done since it began.
 type Stats struct {
@@ -22,7 +26,9 @@ type HandshakeStats struct {
 
 // Stats counts. It is safe for concurrent use.
 func (s *Server) Stats() Stats {
-	st := Stats{Drops: make(map[string]uint64)}
+	st := Stats{
+		Sessions: int(s.sessions.live.Load()), SessionsPeak: int(s.sessions.peak.Load()), Drops: make(map[string]uint64),
+	}
 	for _, sh := range *s.shards.Load() {
 		sh.addTo(&st)
 	}
@@ -33,8 +39,6 @@ func (s *Server) Stats() Stats {
 }
 
 func (s *shard) addTo(st *Stats) {
-	st.Sessions += int(s.sessions.Load())
-	st.SessionsPeak += int(s.peak.Load())
 	st.Received += s.received.Load()
 	s.out.mu.Lock()
 	st.Sent += s.out.sent
@@ -46,4 +50,14 @@ func (s *shard) addTo(st *Stats) {
 	st.Handshakes.Completed += s.handshakes.completed.Load()
 	st.Handshakes.Failed += s.handshakes.failed.Load()
 	st.Socket.add(s.socket.stats())
+}
+
+// population counts the live sessions of all shards.
+type population struct{ live, peak atomic.Int64 }
+
+// add counts one more.
+func (p *population) add() {
+	n := p.live.Add(1)
+	for most := p.peak.Load(); n > most && !p.peak.CompareAndSwap(most, n); most = p.peak.Load() {
+	}
 }
