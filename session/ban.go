@@ -10,7 +10,7 @@ import (
 
 // ErrBan means that a Ban does not name its player, or has a Reason with which a
 // client would come again.
-var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason of kicked, wrong scope, fingerprint changed, revoked, too many datagrams, or 128 and above")
+var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason of kicked, wrong scope, fingerprint changed, revoked, too many datagrams, or wire.ReasonGame and above")
 
 // ErrBansFull means that MaxBans are remembered already and none of them is over:
 // the player's sessions have been ended, but the player can come again. Refuse
@@ -80,7 +80,7 @@ func turnsAway(r wire.Reason) bool {
 	case wire.ReasonKicked, wire.ReasonScope, wire.ReasonFingerprint, wire.ReasonRevoked, wire.ReasonRate:
 		return true
 	}
-	return r >= 128 // the game's own
+	return r >= wire.ReasonGame
 }
 
 // bans are the players who are kept out, by revocationKey.

@@ -31,10 +31,10 @@ func (d *dialogue) mustBan(b Ban, ended int) {
 	}
 }
 
-// "It ends the player's sessions and refuses every identity token and ticket of the player, whenever it was issued, with
-// CLOSE reason 13 or another one that the ban names." PROTOCOL.md 5.2. And nobody else's.
+// "It MUST end the player's sessions, and refuse every identity token and ticket of the player, whenever it was issued,
+// with CLOSE reason 13 or another one that the ban names." PROTOCOL.md 5.2. And nobody else's.
 func TestBan(t *testing.T) {
-	for _, reason := range []wire.Reason{0, wire.ReasonRevoked, wire.ReasonKicked, 128, 255} {
+	for _, reason := range []wire.Reason{0, wire.ReasonRevoked, wire.ReasonKicked, wire.ReasonGame, 255} {
 		d := stay(t, Config{}, ClientConfig{})
 		d.mint("namesake").Issuer = "other issuer"
 		namesake := d.connect(ClientConfig{}, "namesake", channel)
@@ -77,8 +77,8 @@ func TestBanAndRevocation(t *testing.T) {
 	d.fresh("a year later").enters(audit.DropRevoked)
 }
 
-// A ban holds until the very moment that it names, and what the player held before does not come back with its end: it
-// was ended, and is refused as such, so that the client opens a new session.
+// A ban holds until the very moment that it names. "When a ban is over, the sessions that it has ended stay ended."
+// PROTOCOL.md 5.2. Their tickets are refused as such, so that the client opens a new session.
 func TestBanIsOver(t *testing.T) {
 	for lifted, end := range map[bool]func(d *dialogue){
 		false: func(d *dialogue) { d.pass(time.Minute) },
@@ -183,7 +183,7 @@ func TestBanRefused(t *testing.T) {
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonShutdown},
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonFull},
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonTicket},
-		{Issuer: "issuer", Subject: "player", Reason: 127},
+		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonGame - 1},
 	} {
 		if n, err := d.gate.Ban(b); n != 0 || !errors.Is(err, ErrBan) {
 			t.Errorf("%+v: %d, %v", b, n, err)

@@ -277,6 +277,10 @@ func (m *match) ends() {
 			j.left[name] = true
 			delete(j.known, name)
 		}
+	case reason == wire.ReasonKicked && m.rng.IntN(2) == 0:
+		reason = wire.Reason(m.rng.IntN(256))
+		c.Dismiss(reason, "")
+		j.put(name, finality(reason) == audit.DropRevoked)
 	case reason == wire.ReasonKicked && !c.Resuming():
 		c.Close(reason)
 		j.put(name, false)

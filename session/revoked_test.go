@@ -21,7 +21,12 @@ var puttingOut = map[string]struct {
 		n, err := d.gate.Revoke(Revocation{Kind: RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now})
 		return n == 1 && err == nil
 	}},
-	"Close": {audit.DropTicket, func(d *dialogue, _ *Session) bool { d.server.Close(wire.ReasonKicked); return true }},
+	"Gate.Ban": {audit.DropRevoked, func(d *dialogue, _ *Session) bool {
+		n, err := d.gate.Ban(Ban{Issuer: "issuer", Subject: "player"})
+		return n == 1 && err == nil
+	}},
+	"Close":   {audit.DropTicket, func(d *dialogue, _ *Session) bool { d.server.Close(wire.ReasonKicked); return true }},
+	"Dismiss": {audit.DropTicket, func(d *dialogue, _ *Session) bool { d.server.Dismiss(wire.ReasonShutdown, ""); return true }},
 }
 
 // whereabouts is every state in which a session may be put out. Each returns the connection that the match knows of, by
@@ -98,8 +103,9 @@ var afterwards = map[string]func(d *dialogue){
 	},
 }
 
-// "Whether a session has been put out is a property of the session, not of a connection" PROTOCOL.md 8.3. Whatever it has
-// been doing, and whatever happens next, no datagram of it is accepted any more, and no ticket.
+// "Whether a session has been put out is a property of the session, not of a connection: one that is put out while it waits
+// for its first datagram, or between two connections, MUST NOT come back." PROTOCOL.md 8.3. Whatever it has been doing, and
+// whatever happens next, no datagram of it is accepted any more, and no ticket.
 func TestPutOutStaysOut(t *testing.T) {
 	for name, end := range puttingOut {
 		for state, begin := range whereabouts {
