@@ -27,6 +27,7 @@ func TestDocumentDefaults(t *testing.T) {
 		"| payload | " + strconv.Itoa(policy.DefaultBytes>>10) + " KiB a second, " + strconv.Itoa(policy.DefaultByteBurst>>10) + " KiB at once |",
 		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(policy.DefaultFlag) + ", " +
 			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
+		"| what a silence, or less than usual, raises the last of these by | " + strconv.Itoa(policy.DefaultDatagrams) + " a second, 2,560 in all |",
 		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
 		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxPatience.Seconds())) + " s |",
 		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
