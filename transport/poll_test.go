@@ -138,7 +138,9 @@ func TestBroadcast(t *testing.T) {
 		clients[50].Close()
 		w.match.player(51).Kick(wire.ReasonKicked)
 		synctest.Wait()
-		w.server.Broadcast([]byte("all"))
+		if err := w.server.Broadcast([]byte("all")); err != nil {
+			w.Error(err)
+		}
 		for i, c := range clients {
 			if i != 50 && i != 51 && w.receive(c) != "all" {
 				w.Error("not the broadcast")
@@ -164,7 +166,15 @@ func TestTooLarge(t *testing.T) {
 		if err := w.match.player(0).Send(large); err != session.ErrTooLarge {
 			w.Errorf("Player.Send: %v", err)
 		}
-		w.server.Broadcast(large)
+		if err := w.server.Broadcast(large); err != session.ErrTooLarge {
+			w.Errorf("Broadcast: %v", err)
+		}
+		if err := w.server.Broadcast(nil); err != nil || w.receive(c) != "" {
+			w.Errorf("Broadcast of nothing: %v", err)
+		}
+		if err := w.server.Broadcast(large[1:]); err != nil || w.receive(c) != string(large[1:]) {
+			w.Errorf("Broadcast: %v", err)
+		}
 		w.echo(c, string(large[1:]))
 	})
 }

@@ -143,11 +143,17 @@ func (s *Server) SetCertificate(cert tls.Certificate) error {
 	return nil
 }
 
-// Broadcast sends payload to every player, as Player.Send does to one.
-func (s *Server) Broadcast(payload []byte) {
+// Broadcast sends payload to every player, as Player.Send does to one. The error is
+// session.ErrTooLarge for more than wire.MaxBody bytes, which are sent to nobody;
+// with anything else a player who cannot be reached is passed over.
+func (s *Server) Broadcast(payload []byte) error {
+	if len(payload) > wire.MaxBody {
+		return session.ErrTooLarge
+	}
 	for _, sh := range *s.shards.Load() {
 		sh.broadcast(payload)
 	}
+	return nil
 }
 
 func (s *shard) broadcast(payload []byte) {
