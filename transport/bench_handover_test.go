@@ -3,6 +3,7 @@ package transport
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -56,7 +57,16 @@ func BenchmarkHandOver(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn.Close()
+	address := conn.LocalAddr().String()
 	w, err := resume.NewWriter(f, keys, time.Now(), rand.Reader)
+	if err == nil {
+		err = w.For(netip.MustParseAddrPort(address))
+	}
 	for n := range players {
 		if err == nil {
 			err = w.Add(handedOn(n))
@@ -78,7 +88,7 @@ func BenchmarkHandOver(b *testing.B) {
 	var restore, save time.Duration
 	for b.Loop() {
 		start := time.Now()
-		s, err := Listen("127.0.0.1:0", config)
+		s, err := Listen(address, config)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -51,9 +51,12 @@ type Config struct {
 	// Snapshot is a file by which sessions outlive the process: Shutdown writes the
 	// live ones there, sealed with Session.FleetKeys, and a Listen within 30 s on
 	// the same address goes on with them. Their players notice nothing but the pause.
-	// Beside it a file with the suffix .taken keeps anybody from taking it twice.
-	// Without Session.FleetKeys Listen refuses it. Empty means that Shutdown ends all
-	// sessions.
+	// Used tokens, ended sessions, revocations and bans go with them, and are taken
+	// over by a later Listen, too. Beside it a file with the suffix .taken keeps
+	// anybody from taking it twice. Both must be regular files in a directory that
+	// only the server may write; links are not followed. Without Session.FleetKeys
+	// Listen refuses it. Empty means that Shutdown ends all sessions, and that the
+	// next process knows of nothing.
 	Snapshot string
 
 	// Conn is a socket made elsewhere, which the Server then owns; nil means

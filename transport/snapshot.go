@@ -46,6 +46,9 @@ func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) err
 		return err
 	}
 	w, err := resume.NewWriter(f, s.config.Session.FleetKeys, time.Now(), rand.Reader)
+	if err == nil {
+		err = w.For(s.Addr())
+	}
 	for _, sh := range shards {
 		if err == nil {
 			err = sh.save(w, saved)

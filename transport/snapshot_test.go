@@ -40,7 +40,7 @@ func TestSnapshotRefused(t *testing.T) {
 			made := binary.BigEndian.Uint64(b[20:])
 			binary.BigEndian.PutUint64(b[20:], made+3000) // younger than it is, and not of the future
 			write(t, path, b)
-		}, why: "too old"},
+		}, why: "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
@@ -55,7 +55,7 @@ func TestSnapshotRefused(t *testing.T) {
 				test.edit(t, path)
 				time.Sleep(test.pause)
 				second := w.run(note)
-				w.refusedSnapshot(test.why)
+				w.refusedSnapshot("a snapshot was refused: ", test.why)
 				if _, err := os.Stat(path); !os.IsNotExist(err) {
 					t.Errorf("the file is still there: %v", err)
 				}
@@ -70,11 +70,11 @@ func TestSnapshotRefused(t *testing.T) {
 	}
 }
 
-// refusedSnapshot fails unless the audit says that a snapshot was refused, and why.
-func (w *world) refusedSnapshot(why string) {
+// refusedSnapshot fails unless the audit says that a snapshot, or its sessions, were refused, and why.
+func (w *world) refusedSnapshot(what, why string) {
 	w.Helper()
 	if !slices.ContainsFunc(w.audit.all(), func(e audit.Event) bool {
-		return e.Decision == audit.Reject && strings.Contains(e.Detail, "snapshot was refused") && strings.Contains(e.Detail, why)
+		return e.Decision == audit.Reject && strings.HasPrefix(e.Detail, what) && strings.Contains(e.Detail, why)
 	}) {
 		w.Errorf("not on record: %q", why)
 	}
@@ -122,7 +122,7 @@ func TestSnapshotTwice(t *testing.T) {
 		if n := third.Stats().Sessions; n != 0 {
 			t.Errorf("%d sessions from a copy", n)
 		}
-		w.refusedSnapshot("taken before")
+		w.refusedSnapshot("a snapshot was refused: ", "taken before")
 		files, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 		if len(files) != 1 || len(read(t, files[0])) != takenLen {
 			t.Errorf("left: %v", files)
@@ -143,7 +143,7 @@ func TestSnapshotKeys(t *testing.T) {
 			c.Snapshot = path
 			c.Session.FleetKeys, _ = fleetkey.NewRing(newKey(t))
 		})
-		w.refusedSnapshot("another fleet")
+		w.refusedSnapshot("a snapshot was refused: ", "another fleet")
 		w.quit(second, s)
 		for _, keys := range []*fleetkey.Ring{nil, {}} {
 			config := Config{

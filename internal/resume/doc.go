@@ -5,7 +5,7 @@
 //	   WELCOME, RENEWED ── Ticket.Seal ─▶ client          stops sending
 //	                                        │             NewWriter: Add, Remember, Revoke; Close
 //	   new connection                       │                │
-//	   HELLO ◀── the ticket, and Prove ─────┘             file, good for 30 s
+//	   HELLO ◀── the ticket, and Prove ─────┘             file; its sessions are good for 30 s
 //	   OpenTicket, Proven: the same session               Read: the same sessions, no handshake
 //
 // It reads and writes, and decides nothing: whether a ticket has been used, a session has ended or a token is revoked is

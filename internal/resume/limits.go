@@ -11,8 +11,8 @@ const (
 	// Amazon Cognito take 260 to 300.
 	maxTicketContent = wire.MaxTicket - ticketOverhead
 
-	// SnapshotLife is how long a snapshot is good: a process starts in a few
-	// seconds, and after 30 s of silence clients have given up.
+	// SnapshotLife is how long a snapshot's sessions are good: a process starts in a
+	// few seconds, and after 30 s of silence clients have given up.
 	SnapshotLife = 30 * time.Second
 
 	// maxChunk is the longest plaintext of a snapshot's chunk in bytes.

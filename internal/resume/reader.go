@@ -3,16 +3,20 @@ package resume
 import (
 	"encoding/binary"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
 )
 
-// Read reads a whole snapshot, for up to SnapshotLife after it was made. Its
-// caller has made sure that nobody else reads it, by removing it first, and asks
-// whether it knows the id. Nothing in the result is part of what was read. The
-// error is ErrSnapshot, and then there is none: one session of it restored
-// beside a process that still runs would use nonces twice.
+// Read reads a whole snapshot. Its caller has made sure that nobody else reads it, by
+// removing it first, and asks whether it knows the id. Nothing in the result is part
+// of what was read. The error is ErrSnapshot, and then there is none: one session of
+// it restored beside a process that still runs would use nonces twice.
+//
+// Sessions are good for SnapshotLife after the snapshot was made; later there are
+// none in the result. Everything else in it has a time of its own, and only ever
+// keeps somebody out, so it stays good.
 func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 	var header [snapshotHeader]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
@@ -23,7 +27,7 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 	key, ok := keys.Find(u.uint32())
 	made := int64(u.uint64())
 	age := now.UnixMilli() - made
-	if u.bad || !ok || age < 0 || age > SnapshotLife.Milliseconds() {
+	if u.bad || !ok {
 		return nil, ErrSnapshot
 	}
 	c, err := newChunkCipher(key, header[:])
@@ -33,8 +37,11 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 	p := parser{snapshot: &Snapshot{Made: time.UnixMilli(made)}}
 	u.fill(p.snapshot.ID[:])
 	if !p.read(r, &c) {
-		p.wipe()
+		p.snapshot.LeaveOut()
 		return nil, ErrSnapshot
+	}
+	if age < 0 || age > SnapshotLife.Milliseconds() {
+		p.snapshot.LeaveOut()
 	}
 	return p.snapshot, nil
 }
@@ -105,6 +112,8 @@ func (p *parser) entry(kind byte, content []byte) bool {
 		e, ok := parseLiveAddress(content)
 		p.snapshot.Live = append(p.snapshot.Live, e)
 		return ok
+	case entryAddress:
+		return p.address(content)
 	case entryDigests:
 		u := unpacker{left: content}
 		u.require(p.snapshot.Digests == [32]byte{})
@@ -114,9 +123,21 @@ func (p *parser) entry(kind byte, content []byte) bool {
 	return false
 }
 
-// wipe erases the keys of what was read in vain.
-func (p *parser) wipe() {
-	for _, s := range p.snapshot.Sessions {
-		s.Wipe()
+// address reads whose snapshot it is, which it says once at most.
+func (p *parser) address(content []byte) bool {
+	n := len(content) - 2
+	addr, ok := netip.AddrFromSlice(content[:max(0, n)])
+	if !ok || p.snapshot.Address.IsValid() {
+		return false
 	}
+	p.snapshot.Address = netip.AddrPortFrom(addr, binary.BigEndian.Uint16(content[n:]))
+	return true
+}
+
+// LeaveOut takes the sessions out, and erases their keys.
+func (s *Snapshot) LeaveOut() {
+	for _, e := range s.Sessions {
+		e.Wipe()
+	}
+	s.LeftOut, s.Sessions = s.LeftOut+len(s.Sessions), nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -18,7 +20,7 @@ func refusedSnapshot(t *testing.T, name string, keys *fleetkey.Ring, now time.Ti
 	}
 }
 
-// "A snapshot that is damaged, cut off, followed by anything or too old is refused as a whole." PROTOCOL.md 8.4
+// "A snapshot that is damaged, cut off or followed by anything is refused as a whole." PROTOCOL.md 8.4
 func TestSnapshotRefused(t *testing.T) {
 	ring := newRing(t, newTestKey(t, 1), newTestKey(t, 2))
 	one := writeSnapshot(t, ring, 1, sampleSession(1))
@@ -32,11 +34,50 @@ func TestSnapshotRefused(t *testing.T) {
 	refusedSnapshot(t, "twice", ring, begin, append(bytes.Clone(one), one...))
 	refusedSnapshot(t, "other key", newRing(t, newTestKey(t, 2)), begin, one)
 	refusedSnapshot(t, "no key", nil, begin, one)
-	for age, refused := range map[time.Duration]bool{
-		-time.Millisecond: true, 0: false, SnapshotLife: false, SnapshotLife + time.Millisecond: true,
+}
+
+// "Sessions are good for 30 s" PROTOCOL.md 8.4. Whatever else is in a snapshot has a time of its own.
+func TestSnapshotLate(t *testing.T) {
+	ring := newRing(t, newTestKey(t, 1))
+	one := writeSnapshot(t, ring, 1, sampleSession(1))
+	for age, late := range map[time.Duration]int{
+		-time.Millisecond: 1, 0: 0, SnapshotLife: 0, SnapshotLife + time.Millisecond: 1, 365 * 24 * time.Hour: 1,
 	} {
-		if _, err := Read(bytes.NewReader(one), ring, begin.Add(age)); (err != nil) != refused {
-			t.Errorf("%v old: %v", age, err)
+		got, err := Read(bytes.NewReader(one), ring, begin.Add(age))
+		if err != nil || got.LeftOut != late || len(got.Sessions) != 1-late || len(got.Remembered) != 1 {
+			t.Errorf("%v old: %+v, %v", age, got, err)
+		}
+	}
+}
+
+// An address is one, and there is one at most; so with the digest key.
+func TestSnapshotOfServer(t *testing.T) {
+	ring := newRing(t, newTestKey(t, 1))
+	v4, v6 := netip.MustParseAddrPort("192.0.2.1:7777"), netip.MustParseAddrPort("[2001:db8::1]:1")
+	key := [32]byte(counting(1, 32))
+	for name, c := range map[string]struct {
+		write func(w *Writer) error
+		want  *Snapshot
+	}{
+		"none":       {func(w *Writer) error { return w.For(netip.AddrPort{}) }, &Snapshot{}},
+		"IPv4":       {func(w *Writer) error { return w.For(v4) }, &Snapshot{Address: v4}},
+		"IPv6":       {func(w *Writer) error { return w.For(v6) }, &Snapshot{Address: v6}},
+		"two":        {func(w *Writer) error { return errors.Join(w.For(v4), w.For(v4)) }, nil},
+		"key":        {func(w *Writer) error { return w.Digests(&key) }, &Snapshot{Digests: key}},
+		"two keys":   {func(w *Writer) error { return errors.Join(w.Digests(&key), w.Digests(&key)) }, nil},
+		"a zero key": {func(w *Writer) error { return w.Digests(&[32]byte{}) }, nil},
+	} {
+		var file bytes.Buffer
+		w, err := NewWriter(&file, ring, begin, bytes.NewReader(counting(1, 16)))
+		if err = errors.Join(err, c.write(w), w.Close()); err != nil {
+			t.Fatal(name, err)
+		}
+		got, err := Read(&file, ring, begin)
+		if c.want != nil {
+			c.want.ID, c.want.Made = [16]byte(counting(1, 16)), begin
+		}
+		if !reflect.DeepEqual(got, c.want) || (err != nil) != (c.want == nil) {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
@@ -31,7 +32,7 @@ import (
 // entry never crosses from one chunk to the next:
 //
 //	offset size
-//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key
+//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key, 8 address
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -45,19 +46,22 @@ const (
 	entryBanned     = 4
 	entryLive       = 5
 	entryDigests    = 7
+	entryAddress    = 8
 )
 
-// ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off,
-// too old, of another fleet. Nothing of it counts.
+// ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off, of
+// another fleet. Nothing of it counts.
 var ErrSnapshot = errors.New("resume: snapshot refused")
 
 // Snapshot is what one process hands to the next. Each list is in the order in
 // which it was written.
 type Snapshot struct {
-	ID         [16]byte // to be remembered for SnapshotLife: the same snapshot is refused a second time
+	ID         [16]byte // to be remembered: the same snapshot is refused a second time
 	Made       time.Time
-	Digests    [32]byte // the caller's, under which it makes the keys of what counts once; zero if there is none
+	Address    netip.AddrPort // of the server whose players these are; zero if it has none
+	Digests    [32]byte       // the caller's, under which it makes the keys of what counts once; zero if there is none
 	Sessions   []*Session
+	LeftOut    int // sessions that were in it: see LeaveOut, and Read, which leaves them out of a late one
 	Remembered []Remembered
 	Revoked    []Revoked
 	Banned     []Banned

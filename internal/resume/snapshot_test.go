@@ -58,7 +58,8 @@ func TestSnapshotMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Digests: [32]byte(counting(2, 32))}
-	if err := w.Digests(&want.Digests); err != nil {
+	want.Address = netip.MustParseAddrPort("[::1]:7777")
+	if err := errors.Join(w.For(want.Address), w.Digests(&want.Digests)); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3000 {
@@ -155,6 +156,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendItem([]byte{entryRemembered}, remembered.appendTo(nil)))
 	f.Add(appendItem([]byte{entryRevoked}, revoked.appendTo(nil)))
 	f.Add(appendItem([]byte{entryBanned}, banned.appendTo(nil)))
+	f.Add(appendItem([]byte{entryAddress}, []byte{192, 0, 2, 1, 4, 5}))
 	f.Add(appendItem([]byte{entryDigests}, counting(1, 32)))
 	for n := range 2 {
 		live := sampleLive(n)
@@ -193,6 +195,7 @@ func rewrite(t testing.TB, ring *fleetkey.Ring, s *Snapshot) []byte {
 	for _, e := range s.Sessions {
 		err = errors.Join(err, w.Add(e))
 	}
+	err = errors.Join(err, w.For(s.Address))
 	if s.Digests != [32]byte{} {
 		err = errors.Join(err, w.Digests(&s.Digests))
 	}

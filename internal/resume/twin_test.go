@@ -142,7 +142,7 @@ func (w *twin) chunks(t *testing.T, file []byte) {
 func TestSnapshotTwin(t *testing.T) {
 	list := sampleSessions(300)
 	var w twin
-	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Digests: [32]byte(counting(2, 32)), Sessions: list}
+	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Address: netip.MustParseAddrPort("192.0.2.1:7777"), Digests: [32]byte(counting(2, 32)), Sessions: list}
 	for n := range list {
 		want.Remembered = append(want.Remembered, sampleRemembered(n))
 		want.Revoked = append(want.Revoked, sampleRevoked(n))
@@ -168,6 +168,9 @@ func TestSnapshotTwin(t *testing.T) {
 			seen := int64(w.number(8))
 			addr, _ := netip.AddrFromSlice(w.take(length - 8))
 			got.Live = append(got.Live, LiveAddress{addr, seen})
+		case 8:
+			a, _ := netip.AddrFromSlice(w.take(length - 2))
+			got.Address = netip.AddrPortFrom(a, uint16(w.number(2)))
 		case 7:
 			got.Digests = [32]byte(w.take(32))
 		}

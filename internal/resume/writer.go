@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
@@ -77,6 +78,16 @@ func (w *Writer) Live(e LiveAddress) error {
 func (w *Writer) Ban(e Banned) error {
 	w.entry = e.appendTo(w.entry[:0])
 	return w.put(entryBanned)
+}
+
+// For writes the address of the server whose players these are, to be called at most
+// once. A server without a UDP address has none. An error ends the snapshot.
+func (w *Writer) For(a netip.AddrPort) error {
+	if !a.IsValid() {
+		return w.err
+	}
+	w.entry = binary.BigEndian.AppendUint16(append(w.entry[:0], a.Addr().AsSlice()...), a.Port())
+	return w.put(entryAddress)
 }
 
 // Digests writes the key under which the keys of Remembered are made, not zero. It
