@@ -28,6 +28,7 @@ type Conn struct {
 	why       audit.Drop // once closed
 	excess    bool       // behaviour is past the revocation line
 	confined  bool       // a step up has lapsed: the network may not change
+	unheard   bool       // RENEWED seems not to have come, since the player shows another token
 	badTags   int
 	session   *Session  // nil before EventJoined; then it is own
 	answer    *answer   // what a repeated HELLO or RENEW is told
@@ -144,6 +145,10 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		}
 		if c.resuming != nil {
 			return Reply{}, Event{}
+		}
+		if c.unheard && c.next != nil {
+			c.unheard = false
+			return c.answer.reply, Event{}
 		}
 		if c.doubt != nil {
 			if reply, ev := c.doubts(now); reply.Kind != 0 || ev.Kind != EventNone {

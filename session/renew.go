@@ -23,8 +23,11 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
 	case c.pending != nil && c.pending.digest == digest:
 		return Reply{}, Event{} // being verified, or refused before
-	case c.next != nil, c.pending != nil && c.pending.token != nil:
+	case c.next != nil:
+		c.unheard = !c.bears            // a client of that kind would take RENEWED for the answer to the other token
 		return dropped(audit.DropState) // "until then no further epoch is made"
+	case c.pending != nil && c.pending.token != nil:
+		return dropped(audit.DropState)
 	case c.tooSoon(now), c.renewedLately(now):
 		return dropped(audit.DropRate)
 	}
@@ -70,7 +73,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	if c.gate.config.AllowBearer {
 		next.token = bearer
 	}
-	c.next, p.claims = next, claims
+	c.next, p.claims, c.unheard = next, claims, false
 	c.bind() // a fresh token is what a step up asks for
 	c.confined = false
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)

@@ -309,3 +309,27 @@ func TestRenewalsRemembered(t *testing.T) {
 		t.Errorf("%d entries, epoch %d", most, n)
 	}
 }
+
+// "Who sends one seems not to have got RENEWED, so the server repeats that within a second or so." PROTOCOL.md 5.3. Without
+// that a player who has lost RENEWED, and shows another token in place of the one that has been taken, could never renew.
+func TestRenewWithAnotherToken(t *testing.T) {
+	d := play(t, Config{}, ClientConfig{})
+	d.mint("second")
+	d.present(d.renew("second")...).renews() // and lost
+	d.pass(10 * time.Second)
+	d.tickServer().nothing()
+	d.mint("third")
+	for _, part := range d.renew("third") {
+		d.toServer(part).drops(audit.DropState)
+	}
+	d.pass(time.Second)
+	d.toClient(d.tickServer().says(wire.KindRenewed).envelope).renews()
+	d.tickServer().nothing()
+	d.talks()
+	if s := d.server.Session(); s.TokenID() != "id of second" || d.epochs() != [2]uint32{2, 2} {
+		t.Errorf("%s, epochs %d", s.TokenID(), d.epochs())
+	}
+	d.pass(tokenLife / renewalsOfLife)
+	d.renewing("third") // which has not been used up
+	d.talks()
+}

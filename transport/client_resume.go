@@ -171,7 +171,7 @@ func (c *Client) resumed(now time.Time) {
 	c.former, c.formerUntil = old, now.Add(formerTime)
 	c.disconnected, c.lost, c.retryAt, c.retries, c.refusal = false, false, time.Time{}, 0, nil
 	c.stats.Resumed++
-	if old.session.Renewing() || c.line.session.Expires().Before(old.session.Expires()) {
+	if lost := old.session.Expires().Sub(c.line.session.Expires()); old.session.Renewing() || lost > clockError {
 		c.renewAt = now // an answer may be lost, and its token used
 	}
 }

@@ -180,6 +180,10 @@ const (
 	// lookInterval is how soon a client that has lost its server looks its name up again.
 	lookInterval = 5 * time.Second
 
+	// clockError is by how much two statements of one time may differ that took
+	// different ways.
+	clockError = time.Second
+
 	// formerTime is how long a client listens to the connection before.
 	formerTime = 2 * time.Second
 
