@@ -16,7 +16,7 @@ type Event struct {
 	Session                  uint32 // zero outside a session
 
 	Prefix   netip.Prefix // network of the peer
-	Previous netip.Prefix // network that it was in before, for Migrate
+	Previous netip.Prefix // Migrate: network that it was in before; Replace: network of who takes its place, if known
 
 	Part    string // part of the fingerprint that differs, for StepUp, Flag, Revoke and Reject
 	Version string // of the library and its protocol; optional

@@ -29,7 +29,7 @@ func (c *Conn) verifyBearer(now time.Time, env *wire.Envelope) (*epoch, uint64, 
 		return c.current, seq, audit.DropNone
 	case sameToken(c.next, m.Token):
 		return c.next, seq, audit.DropNone
-	case now.Before(c.previousUntil) && sameToken(c.previous, m.Token):
+	case now.UnixNano() < c.previousUntil && sameToken(c.previous, m.Token):
 		return c.previous, seq, audit.DropNone
 	}
 	return nil, 0, audit.DropToken

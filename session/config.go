@@ -35,6 +35,15 @@ type Config struct {
 	// taken the seats meanwhile, do not keep it out.
 	MaxSessions int
 
+	// MaxPerSubject is how many sessions of one player (issuer and subject) may be live at once; zero means
+	// DefaultMaxPerSubject, negative that nothing bounds them. Beyond it the one gives way that has been silent longest, if
+	// for two seconds or more; see PROTOCOL.md 5.6. A session that goes on by its ticket is no new one.
+	MaxPerSubject int
+
+	// Replace has a session give way to a newcomer of the same player even if it is not silent, unless it is younger than
+	// ten seconds: the oldest one. Without it such a newcomer is told that the server is full.
+	Replace bool
+
 	// Window is the replay window in datagrams, 64 to 8,192 in multiples of
 	// 64; zero means DefaultWindow.
 	Window int
@@ -126,6 +135,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, err
 	}
 	c.MaxSessions = or(c.MaxSessions, DefaultMaxSessions)
+	c.MaxPerSubject = or(c.MaxPerSubject, DefaultMaxPerSubject)
 	c.Window = or(c.Window, DefaultWindow)
 	c.Overlap = or(c.Overlap, DefaultOverlap)
 	c.Idle = or(c.Idle, DefaultIdle)

@@ -131,6 +131,9 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		}
 	case live:
 		c.retire(now)
+		if !c.Resuming() { // else the former connection knows
+			c.session.quiet.Store(uint32(min(max(idle, 0), time.Hour).Milliseconds()))
+		}
 		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}

@@ -31,6 +31,8 @@ func TestDocumentDefaults(t *testing.T) {
 		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
 		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxPatience.Seconds())) + " s |",
 		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
+		"| sessions of one player | " + strconv.Itoa(DefaultMaxPerSubject) + " |",
+		"| silence of a session that gives way to another of its player | " + strconv.Itoa(int(silentTime.Seconds())) + " s |",
 		"| wrong tags in a row | " + strconv.Itoa(DefaultBadTags) + " |",
 	} {
 		if !strings.Contains(text, row) {

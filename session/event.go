@@ -46,6 +46,7 @@ type Event struct {
 	RetryAfter time.Duration
 	Notice     wire.NoticeBody
 	Part       policy.Part // EventStepUp, EventFlagged
+	Replaced   *Session    // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
 	Hint       uint32      // EventJoined and EventResumed, client only: what to begin explicit nonces with, 0 for nothing; EventResume
 }
 

@@ -24,6 +24,8 @@ type Gate struct {
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
+	players map[uint64]*Session // the same by player, linked by sibling
+	// +checklocks:mu
 	memory memory
 	// +checklocks:mu
 	revoked revocations
@@ -42,7 +44,7 @@ func NewGate(config Config) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{
-		config: config, sessions: make(map[uint32]*Session), memory: newMemory(),
+		config: config, sessions: make(map[uint32]*Session), players: make(map[uint64]*Session), memory: newMemory(),
 		revoked: revocations{most: config.MaxRevocations}, bans: bans{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
 	}
 	var seed [8]byte
@@ -123,24 +125,33 @@ func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit
 }
 
 // readmit lets s in, a session that lives nowhere on this server, or only on a connection that waits for its first
-// datagram: that one's, nil for none, it takes the place of. What may have happened since barred was asked counts.
-func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) audit.Drop {
+// datagram: that one's, nil for none, it takes the place of. What may have happened since barred was asked counts. It
+// returns the session of the same player that gives way, if one has to.
+func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) (*Session, audit.Drop) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if drop := g.bars(now, t, claims); drop != audit.DropNone {
-		return drop
+		return nil, drop
 	}
 	live := g.named(s.id, s.name)
-	switch {
-	case live != nil && live != waiting:
-		return audit.DropBusy // it has come to life meanwhile: its player asks again
-	case live != nil:
-		delete(g.sessions, live.id)
-	case len(g.sessions) >= g.config.seats():
-		return audit.DropFull
+	if live != nil && live != waiting {
+		return nil, audit.DropBusy // it has come to life meanwhile: its player asks again
 	}
+	if live != nil {
+		g.displace(live)
+		g.place(s)
+		return nil, audit.DropNone
+	}
+	former, drop := g.yielding(now, s)
+	switch {
+	case drop != audit.DropNone:
+		return nil, drop
+	case former == nil && len(g.sessions) >= g.config.seats():
+		return nil, audit.DropFull
+	}
+	g.yield(former)
 	g.place(s)
-	return audit.DropNone
+	return former, audit.DropNone
 }
 
 // spend uses up a ticket, with which s goes on here, and those before it; of one that is kept only those before it. s
@@ -169,25 +180,34 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) aud
 	return audit.DropNone
 }
 
-// admit lets in s, a new session: it gets its id and name, unless its token has been used or the server is full.
-func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) audit.Drop {
+// admit lets in s, a new session: it gets its id and name, unless its token has been used or there is no room. It returns
+// the session of the same player that gives way, if one has to.
+func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session, audit.Drop) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.sessions) >= g.config.MaxSessions {
-		return audit.DropFull
-	}
 	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
-		return drop
+		return nil, drop
 	}
 	g.memory.turn(now)
+	if _, used := g.memory.look(g.memory.token(claims)); used {
+		return nil, audit.DropUsed
+	}
+	former, drop := g.yielding(now, s)
+	switch {
+	case drop != audit.DropNone:
+		return nil, drop
+	case former == nil && len(g.sessions) >= g.config.MaxSessions:
+		return nil, audit.DropFull
+	}
 	room := g.memory.admits(g.config.MaxSessions, len(g.sessions))
 	if drop := g.memory.take(claims, room, 1); drop != audit.DropNone {
-		return drop
+		return nil, drop
 	}
 	g.random(s.name[:])
 	binary.BigEndian.PutUint64(s.name[8:], g.memory.token(claims)) // so that one entry stands for both
+	g.yield(former)
 	g.place(s)
-	return audit.DropNone
+	return former, audit.DropNone
 }
 
 // place puts s among the live sessions, under an id that it has if nobody else does.
@@ -204,6 +224,17 @@ func (g *Gate) place(s *Session) {
 	}
 	g.absent.remove(s.name)
 	g.sessions[s.id] = s
+	g.join(s)
+}
+
+// displace takes s out of the live sessions, if it is among them.
+//
+// +checklocks:g.mu
+func (g *Gate) displace(s *Session) {
+	if g.sessions[s.id] == s {
+		delete(g.sessions, s.id)
+		g.part(s)
+	}
 }
 
 // take marks the token of a renewal as used. The session is remembered as long as it may last now, so that its end takes
@@ -235,9 +266,7 @@ func (g *Gate) remember(s *Session, expires time.Time) {
 func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.sessions[s.id] == s {
-		delete(g.sessions, s.id)
-	}
+	g.displace(s)
 	e := g.memory.session(s.name, g.memory.owner(s.issuer, s.subject))
 	switch {
 	case e.why != audit.DropUsed: // putOut has seen to it

@@ -62,10 +62,10 @@ func TestGateIDs(t *testing.T) {
 	}
 	var live []*Session
 	for i, want := range []uint32{7, 8, 9} {
-		c := &token.Claims{ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
+		c := &token.Claims{Subject: fmt.Sprint("player ", i), ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
 		s := new(Session)
 		s.init(c, phone)
-		if drop := g.admit(begin, c, s); drop != audit.DropNone || s.ID() != want {
+		if _, drop := g.admit(begin, c, s); drop != audit.DropNone || s.ID() != want {
 			t.Fatalf("id %d, drop %v; want %d", s.ID(), drop, want)
 		}
 		live = append(live, s)

@@ -137,10 +137,12 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	s := &c.own
 	s.init(claims, p.hello.fingerprint)
 	s.hint.Store(c.hint)
+	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
 	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
-	if drop := c.gate.admit(c.gate.wall(now), claims, s); drop != audit.DropNone {
+	replaced, drop := c.gate.admit(c.gate.wall(now), claims, s)
+	if drop != audit.DropNone {
 		return c.refuse(drop)
 	}
 	c.session = s
@@ -154,7 +156,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	c.bind()
 	c.depart(now, action, part)
-	return c.answer.reply, Event{Kind: EventJoined}
+	return c.answer.reply, replaced.yields(Event{Kind: EventJoined})
 }
 
 // welcome makes c.session live on this connection, from an epoch on, and the WELCOME that says so: with a ticket, if

@@ -17,6 +17,18 @@ const (
 	// from a server that is no more, is one of few at a time.
 	resumeShare = 16
 
+	// DefaultMaxPerSubject is how many sessions of one player may be live at once: two devices.
+	DefaultMaxPerSubject = 2
+
+	// silentTime is for how long a session must have been silent to give way to another one of its player, and youth how
+	// old it must be where it need not be silent: two clients that try again by themselves do not put each other out at once.
+	silentTime = 2 * time.Second
+	youth      = 10 * time.Second
+
+	// maxOver is in how many seconds in a row the sessions of one player may together exceed their rate. A path that holds
+	// back ten seconds and delivers them while the players go on makes eleven such seconds at most.
+	maxOver = 11
+
 	// DefaultWindow is the replay window in datagrams: 8 s at 128 Hz.
 	DefaultWindow = 1024
 

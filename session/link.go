@@ -28,8 +28,8 @@ type link struct {
 	current       *epoch
 	next          *epoch // made, not yet used by the peer
 	previous      *epoch // good until previousUntil
-	previousUntil time.Time
-	first         epoch // current points to it until a renewal
+	previousUntil int64  // Unix ns
+	first         epoch  // current points to it until a renewal
 
 	// Sending half. The receiving half stores into sending and ended.
 	sending  atomic.Pointer[epoch] // nil before the session
@@ -92,7 +92,7 @@ func (l *link) epochOf(now time.Time, bits uint8) *epoch {
 		return l.current
 	case l.next != nil && bits == l.next.bits():
 		return l.next
-	case l.previous != nil && bits == l.previous.bits() && now.Before(l.previousUntil):
+	case l.previous != nil && bits == l.previous.bits() && now.UnixNano() < l.previousUntil:
 		return l.previous
 	}
 	return nil
@@ -130,14 +130,14 @@ func (l *link) verify(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.
 
 // promote makes the next epoch the current one and starts the overlap.
 func (l *link) promote(now time.Time) {
-	l.previous, l.previousUntil = l.current, now.Add(l.overlap)
+	l.previous, l.previousUntil = l.current, now.Add(l.overlap).UnixNano()
 	l.current, l.next = l.next, nil
 	l.sending.Store(l.current)
 }
 
 // retire forgets the previous epoch once the overlap is over.
 func (l *link) retire(now time.Time) {
-	if l.previous != nil && !now.Before(l.previousUntil) {
+	if l.previous != nil && now.UnixNano() >= l.previousUntil {
 		l.previous.in.wipe()
 		l.previous = nil
 	}

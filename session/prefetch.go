@@ -10,7 +10,7 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 	switch {
 	case stage == 0:
 		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.expires.Load()) ^ byte(c.window.Highest()) ^
-			byte(c.previousUntil.Nanosecond()) ^ c.first.in.block[0]
+			byte(c.previousUntil) ^ c.first.in.block[0]
 	case c.state != live:
 		return 0
 	}

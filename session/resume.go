@@ -94,12 +94,13 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		ev.Part = part
 		return reply, ev
 	}
+	var replaced *Session
 	if former == nil {
 		var before *Session
 		if waiting != nil {
 			before = waiting.session
 		}
-		if drop := c.gate.readmit(c.gate.wall(now), t, p.claims, s, before); drop != audit.DropNone {
+		if replaced, drop = c.gate.readmit(c.gate.wall(now), t, p.claims, s, before); drop != audit.DropNone {
 			return c.refuse(drop)
 		}
 		if waiting != nil {
@@ -126,7 +127,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.answer.reply, Event{}
 	}
 	s.hint.Store(c.hint)
-	return c.answer.reply, Event{Kind: EventResumed}
+	return c.answer.reply, replaced.yields(Event{Kind: EventResumed})
 }
 
 // reopen is the session that goes on: the former one's, or one like it.
@@ -141,6 +142,7 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 	s := &c.own
 	s.init(c.pending.claims, c.pending.hello.fingerprint)
 	s.gate, s.id, s.name = c.gate, t.Session, t.Name
+	s.bound, s.began = t.Certificate, uint32(c.gate.wall(now).Unix())
 	return s, audit.DropNone
 }
 

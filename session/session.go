@@ -16,13 +16,19 @@ type Session struct {
 	// out is the one word that anybody may set and every datagram reads: the wire.Reason for which the session has been put
 	// out, 0 if it has not. Only Gate.putOut sets it.
 	out     atomic.Uint32
-	hint    atomic.Uint32         // of the connection that it lives on
-	expires atomic.Int64          // Unix ns, the leeway not included
-	names   atomic.Pointer[names] // of the newest identity token
+	hint    atomic.Uint32           // of the connection that it lives on
+	quiet   atomic.Uint32           // for how long nothing had been accepted when its machine last looked at the time, ms
+	began   uint32                  // Unix s; constant
+	expires atomic.Int64            // Unix ns, the leeway not included
+	names   atomic.Pointer[names]   // of the newest identity token
+	shared  atomic.Pointer[account] // with the player's other sessions; nil without
+
+	sibling *Session // next in Gate.players, under its mu
 
 	// Constant once the session has begun.
 	gate            *Gate
 	id              uint32
+	bound           bool // to a client certificate
 	name            [16]byte
 	issuer, subject string
 	scope           string

@@ -56,6 +56,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	claims := savedClaims(r, &r.Standing)
 	s.init(claims, Fingerprint{r.Platform, r.Build})
 	s.id, s.name = r.ID, r.Name
+	s.bound, s.began = r.HasCertificate, uint32(g.wall(now).Unix())
 	s.hint.Store(r.Hint)
 	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
 		return drop

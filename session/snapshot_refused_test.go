@@ -110,7 +110,7 @@ func TestRestartRefused(t *testing.T) {
 
 // "memory without which a restart would let in what was refused" PROTOCOL.md 8.4. It outlives any number of restarts.
 func TestRestartRemembers(t *testing.T) {
-	d := stay(t, Config{Idle: time.Hour}, ClientConfig{Fingerprint: phone})
+	d := stay(t, Config{Idle: time.Hour, MaxPerSubject: -1}, ClientConfig{Fingerprint: phone})
 	used := *d
 	d = d.moves()
 	another := func(identity string) *dialogue {

@@ -35,7 +35,7 @@ type association struct {
 	ending *ending         // nil while its session may live
 	place  int             // in shard.order, unproven or removed
 
-	opened, sealed uint64 // by record when last looked at: a half that stands still rests
+	opened, sealed uint32 // by record when last looked at, modulo 2^32: a half that stands still rests
 }
 
 // lastFlight answers a repeat of the peer's last flight: ours was lost.
@@ -99,7 +99,7 @@ func (s *shard) newAssociation(now time.Time, addr netip.AddrPort, r *handshake.
 
 // rest lets the keys of a silent player lie unexpanded: of 4 KB they are most.
 func (a *association) rest() {
-	if n := a.record.Opened(); n == a.opened {
+	if n := uint32(a.record.Opened()); n == a.opened {
 		a.record.RestOpen()
 		a.session.RestHandle()
 	} else {
@@ -107,7 +107,7 @@ func (a *association) rest() {
 	}
 	a.shard.out.mu.Lock()
 	defer a.shard.out.mu.Unlock()
-	n := a.record.Sealed()
+	n := uint32(a.record.Sealed())
 	if n == a.sealed {
 		a.record.RestSeal()
 	}

@@ -137,6 +137,9 @@ func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev s
 	if reply.Kind == wire.KindClose && (ev.Kind == session.EventClosed || ev.Kind == session.EventRefused) {
 		s.close(now, a, reply.Body)
 	}
+	if ev.Replaced != nil {
+		s.supersede(a, ev)
+	}
 	switch ev.Kind {
 	case session.EventVerify:
 		s.verify(now, a, ev.Token)

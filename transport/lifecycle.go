@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -88,10 +89,10 @@ func (s *shard) left(now time.Time, a *association, ev session.Event) {
 	}
 	decision := audit.Close
 	switch {
-	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
-		decision = audit.Revoke
 	case ev.Reason == wire.ReasonReplaced:
 		decision = audit.Replace
+	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
+		decision = audit.Revoke
 	}
 	s.record(now, a, decision, ev)
 	s.noteAddress(now, a)
@@ -127,6 +128,26 @@ func (s *shard) kick(now time.Time, a *association, reason wire.Reason, detail s
 	s.outcome(now, a, reply, ev)
 }
 
+// supersede ends the session of the same player that gives way to the one on a, on whatever shard it lives.
+func (s *shard) supersede(a *association, ev session.Event) {
+	by := prefixOf(a.addr)
+	if home := s.server.home(ev.Hint); home != nil {
+		home.post(func(now time.Time) { home.superseded(now, ev.Replaced, ev.Hint, by) })
+	}
+}
+
+// superseded is supersede where the session lives: by is from where its successor has come. A session that has ended
+// meanwhile, or whose player has moved on, has been dealt with.
+func (s *shard) superseded(now time.Time, old *session.Session, hint uint32, by netip.Prefix) {
+	a := s.hints[hint]
+	if a == nil || a.match.Session() != old {
+		return
+	}
+	s.successor = by
+	s.end(now, a, wire.ReasonReplaced)
+	s.successor = netip.Prefix{}
+}
+
 // end is Shutdown's part for one player.
 func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
 	reply, ev := a.session.Close(reason)
@@ -140,6 +161,9 @@ var version = fmt.Sprint("sallyport protocol ", wire.Version)
 func (s *shard) record(now time.Time, a *association, d audit.Decision, ev session.Event) {
 	e := s.decision(now, a, d)
 	e.Reason = ev.Drop
+	if d == audit.Replace {
+		e.Previous = s.successor
+	}
 	if ev.Part != policy.PartNone {
 		e.Part = ev.Part.String()
 	}

@@ -137,6 +137,7 @@ func TestProvenDoNotCount(t *testing.T) {
 		w.serve(func(c *Config) { c.MaxUnproven = 1 })
 		for i := range 20 {
 			w.echo(w.dial(1, func(c *ClientConfig) {
+				c.Token = w.tokens(grantFor(i))
 				c.Conn.Close()
 				c.Conn = w.socket(netip.AddrPortFrom(playerAddr(1).Addr(), uint16(2000+i)))
 			}), "one after the other")

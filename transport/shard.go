@@ -36,6 +36,7 @@ type shard struct {
 	associations *addrtable.Table[association]
 	hints        map[uint32]*association
 	waiting      waiting        // of the datagram that is handled
+	successor    netip.Prefix   // while a session ends that gives way: from where the one comes that takes its place
 	from         netip.AddrPort // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
