@@ -78,7 +78,7 @@ func TestSignIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(passwordVariable, test.password)
-			for _, more := range [][]string{{"-players", "3"}, {"-players", "2", "-churn", "1"}} {
+			for _, more := range [][]string{{"-players", "2"}, {"-players", "2", "-churn", "1"}} {
 				args := append([]string{"-connect", addr, "-ca", caFile(t, dev), "-duration", "600ms"}, test.args...)
 				r, code := play(t, t.Context(), append(args, more...)...)
 				if code != exitOK || r.Connected != r.Players || r.Lost != 0 || r.Sent == 0 {

@@ -50,7 +50,7 @@ func server(t *testing.T, change func(*token.Claims)) Target {
 	}
 	trail := &gameserver.Trail{}
 	s, err := gameserver.Start(gameserver.Config{
-		Listen: "127.0.0.1:0", Tick: 60, Certificate: dev.Certificate, Verifier: v, Audit: trail, Dev: dev,
+		Listen: "127.0.0.1:0", Tick: 60, Certificate: dev.Certificate, Verifier: v, Audit: trail, Dev: dev, MaxPerSubject: -1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,8 +63,8 @@ func server(t *testing.T, change func(*token.Claims)) Target {
 	return Embedded(s, dev, trail)
 }
 
-// crowd is honest players who are done before the attack is.
-var crowd = soak.Config{Players: 2, Rate: 60, Payload: 64, Duration: 500 * time.Millisecond}
+// players are honest, and who are done before the attack is.
+var players = soak.Config{Players: 2, Rate: 60, Payload: 64, Duration: 500 * time.Millisecond}
 
 // "Verdict ok when the server held": one with a hole does not hold, and the rows say where.
 func TestWeakServer(t *testing.T) {
@@ -83,7 +83,7 @@ func TestWeakServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := Run(t.Context(), Config{Attack: test.attack, Honest: crowd}, server(t, test.change))
+			r := Run(t.Context(), Config{Attack: test.attack, Honest: players}, server(t, test.change))
 			var failed []int
 			for i, row := range r.Rows {
 				if row.Verdict != "ok" {
@@ -119,7 +119,7 @@ func TestInterrupted(t *testing.T) {
 
 // The report's fields are what scripts read, the table is what people do.
 func TestReport(t *testing.T) {
-	r := Run(t.Context(), Config{Attack: "stolen-token", Honest: crowd}, server(t, nil))
+	r := Run(t.Context(), Config{Attack: "stolen-token", Honest: players}, server(t, nil))
 	var text, object bytes.Buffer
 	if err := r.WriteTable(&text); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 //	stolen-token       a player's identity token, or an envelope of its session, used by another client
 //	replay             captured datagrams sent again: from the same address, from another, on a new connection
 //	bot                800 and 2,000 inputs a second; and a player whose path stalled, who must live
+//	crowd              one account with a hundred identity tokens: two sessions, and one rate for both
 //	flip-fingerprint   HELLO and RENEW by a client that is not what its token or session is bound to
 //	forged-tag         wrong tags inside one's own connection, and forged datagrams from outside
 //

@@ -29,6 +29,12 @@ const (
 	revokeTime = time.Second
 	floodTime  = 3 * time.Second
 
+	// crowdTokens is how many identity tokens one account shows, crowdRate how many inputs a second each of its sessions
+	// sends, which one may, for crowdTime.
+	crowdTokens = 100
+	crowdRate   = 380
+	crowdTime   = 2 * time.Second
+
 	// A stalled path of a game at fastTick inputs a second holds back stallTime and then delivers stallTime's inputs
 	// at once.
 	fastTick  = 128

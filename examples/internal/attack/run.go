@@ -21,6 +21,7 @@ var attacks = map[string]func(certificates bool) []scene{
 	"stolen-token":     func(bool) []scene { return stolenToken() },
 	"replay":           func(bool) []scene { return replay() },
 	"bot":              func(bool) []scene { return bot() },
+	"crowd":            func(bool) []scene { return crowd() },
 	"flip-fingerprint": flipFingerprint,
 	"forged-tag":       func(bool) []scene { return forgedTag() },
 }

@@ -20,7 +20,7 @@ func listen(config Config) (*transport.Server, error) {
 	c := transport.Config{
 		Certificate: config.Certificate, Verifier: config.Verifier, Audit: config.Audit, Snapshot: config.Snapshot,
 	}
-	c.Session = session.Config{Authorize: config.Authorize, FleetKeys: config.FleetKeys}
+	c.Session = session.Config{Authorize: config.Authorize, FleetKeys: config.FleetKeys, MaxPerSubject: config.MaxPerSubject}
 	if config.Status != "" {
 		c.Session.Ping = sampleEvery
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	// Authorize says whom to admit, as that of session.Config does; nil means players with a token for their match.
 	Authorize func(*session.Admission) error
 
+	// MaxPerSubject is how many sessions a player may have, as that of session.Config.
+	MaxPerSubject int
+
 	// Events is how many decisions are kept for the status page; zero means DefaultEvents.
 	Events int
 	// Issuer is whose players a revocation means that names no issuer.
