@@ -123,8 +123,7 @@ func (s *shard) adopt(now time.Time, a *association) {
 		s.replace(now, old) // which may bring back the one before it
 	}
 	a.before = old
-	s.associations.Set(a)
-	s.last = nil // it may be one that is not found there any more
+	s.occupy(a)
 	if a.hint != 0 {
 		s.hints[a.hint] = a
 	}
@@ -134,8 +133,13 @@ func (s *shard) adopt(now time.Time, a *association) {
 
 // detach takes an association out of its shard's tables.
 func (s *shard) detach(a *association) {
-	s.associations.Remove(a)
-	s.vacate(a)
+	s.vacate(a.addr, occupant{here: a})
+	a.before = nil
+	s.unlist(a)
+}
+
+// unlist takes it out of those that do not find it by address.
+func (s *shard) unlist(a *association) {
 	if s.hints[a.hint] == a {
 		delete(s.hints, a.hint)
 	}

@@ -32,6 +32,8 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 	case o == nil:
 		s.records(now, a, b)
 	case a == nil && s.hinted(now, addr, b): // whose player makes another connection, too
+	case a == nil && !isHandshake(b) && s.away(addr) != nil:
+		s.astride(now, o, b)
 	case a == nil || isHandshake(b):
 		s.opening(now, o, b)
 	default:

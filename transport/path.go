@@ -110,15 +110,16 @@ func (s *shard) challenge(now time.Time, a *association) {
 // from.
 func (s *shard) answered(now time.Time, a *association) {
 	p := a.path
-	if p == nil || p.addr != s.from || s.associations.Get(p.addr) != nil {
+	if p == nil || p.addr != s.from || s.associations.Get(p.addr) != nil || s.away(p.addr) != nil {
 		return
 	}
 	previous, away := a.addr, a.match.Away()
-	s.associations.Remove(a)
+	s.vacate(a.addr, occupant{here: a})
+	s.recall(a)
 	s.out.mu.Lock()
 	a.addr, a.path = p.addr, nil
 	s.out.mu.Unlock()
-	s.associations.Set(a)
+	s.occupy(a)
 	a.match.SetPath(now, a.addr.Addr())
 	switch {
 	case !a.match.Away():

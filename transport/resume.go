@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -46,7 +45,6 @@ func (s *shard) resumed(now time.Time, a *association, hint uint32) {
 	case former.player == nil: // it waits for its own first datagram
 		defer s.displace(former)
 	default:
-		s.vacate(a)
 		a.before = former
 	}
 	reply, ev := a.match.Resume(now, live, sent)
@@ -62,16 +60,6 @@ func (s *shard) resumed(now time.Time, a *association, hint uint32) {
 func (s *shard) displace(a *association) {
 	if a.place >= 0 && a.match.Vanished() {
 		s.remove(a)
-	}
-}
-
-// vacate gives the association that a has taken the place of its address back, if it
-// has lost it.
-func (s *shard) vacate(a *association) {
-	old := a.before
-	if a.before = nil; old != nil && old.place >= 0 && s.associations.Get(old.addr) == nil {
-		s.associations.Set(old)
-		s.last = nil
 	}
 }
 
@@ -131,51 +119,20 @@ func (s *Server) home(hint uint32) *shard {
 }
 
 // move hands an association that has no player over to another shard, unless it has
-// gone. What comes from its address is passed on, until it uses its hint.
+// gone. What comes from its address is passed on; see occupant.
 func (s *shard) move(a *association, to *shard, hint uint32) {
 	if s.associations.Get(a.addr) != a {
 		return
 	}
-	a.before = nil // nobody else gets the address meanwhile
-	s.detach(a)
-	s.last = nil // nor is it found here any more
-	clear(s.found[:])
-	if s.strays == nil {
-		s.strays = make(map[netip.AddrPort]*shard)
-	}
-	s.strays[a.addr] = to
-	from := &stray{s, a.addr}
+	a.before = nil
+	from := &stray{s, to, a.addr}
+	s.swap(a, from) // nobody else gets the address meanwhile
+	s.unlist(a)
+	clear(s.found[:]) // nor is it found here any more
 	to.post(func(now time.Time) {
 		a.shard, a.hint, a.stray = to, to.newHint(), from
 		a.match.SetHint(a.hint)
 		to.adopt(now, a)
 		to.resumed(now, a, hint)
 	})
-}
-
-// stray is where an association was before it moved to another shard.
-type stray struct {
-	from *shard
-	addr netip.AddrPort
-}
-
-// strayed passes on what belongs to an association that has moved to another shard.
-func (s *shard) strayed(addr netip.AddrPort, b []byte) bool {
-	to := s.strays[addr]
-	if to == nil {
-		return false
-	}
-	s.cross(to, addr, b)
-	return true
-}
-
-// recall ends that, for an association that goes.
-func (s *shard) recall(a *association) {
-	if t := a.stray; t != nil {
-		t.from.post(func(time.Time) {
-			if t.from.strays[t.addr] == s {
-				delete(t.from.strays, t.addr)
-			}
-		})
-	}
 }

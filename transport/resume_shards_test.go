@@ -81,7 +81,7 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	s.Close()
 	w.serving.Wait()
 	for _, sh := range *s.shards.Load() {
-		if n := len(sh.strays) + len(sh.order) + len(sh.hints); n > 0 {
+		if n := len(sh.occupants) + len(sh.order) + len(sh.hints); n > 0 {
 			t.Errorf("shard %d remembers %d things of a player who has left", sh.index, n)
 		}
 	}
@@ -112,7 +112,7 @@ func TestGoneBeforeItMoves(t *testing.T) {
 	a := s.associations.Get(e.addr)
 	s.remove(a)
 	s.move(a, s, 1)
-	if len(s.strays) != 0 || len(s.mail.queue) != 0 {
-		t.Errorf("it moved: %d strays, %d letters", len(s.strays), len(s.mail.queue))
+	if len(s.occupants) != 0 || len(s.mail.queue) != 0 {
+		t.Errorf("it moved: %d strays, %d letters", len(s.occupants), len(s.mail.queue))
 	}
 }

@@ -27,10 +27,10 @@ type shard struct {
 
 	// Owned by the turn.
 	handler      Handler
-	scratch      []byte                    // copies of what may open under a second key
-	second       []byte                    // and under a third
-	strays       map[netip.AddrPort]*shard // where associations went that were resumed on another shard; nil without
-	hashes       [prefetchLen]uint32       // of some packets' addresses
+	scratch      []byte                        // copies of what may open under a second key
+	second       []byte                        // and under a third
+	occupants    map[netip.AddrPort][]occupant // to addresses that several have, or that have moved away: oldest first; nil without
+	hashes       [prefetchLen]uint32           // of some packets' addresses
 	found        [prefetchLen]*association
 	read         byte // what prefetch has read: kept, so that it is read
 	associations *addrtable.Table[association]

@@ -1,0 +1,373 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/wire"
+)
+
+// Whatever players do, with hints or without, on however many shards: what comes from an address reaches the newest
+// connection there that has a player. The slow twin looks at all associations of all shards.
+func TestNewestConnectionHasTheAddress(t *testing.T) {
+	for _, shards := range []int{1, 2, 4} {
+		for seed := range uint64(12) {
+			t.Run(fmt.Sprint(shards, " shards, ", seed), func(t *testing.T) {
+				virtual(t, func(w *world) {
+					f := newFloor(w, shards, mathrand.New(mathrand.NewPCG(seed, uint64(shards))))
+					for range 150 {
+						f.step()
+						f.check()
+					}
+					f.leaveAll()
+				})
+			})
+		}
+	}
+}
+
+// floor is a server's shards on sockets in memory, and players who have keys without a handshake.
+type floor struct {
+	*world
+	*mathrand.Rand
+
+	shards  []*shard
+	addrs   []netip.AddrPort
+	players []*visitor
+	lines   []*visit // of all players
+	seen    map[*association]int
+	got     []string // payloads that the match has received, by whom
+	log     []string
+	lost    func(from *shard, b []byte) bool // may be nil
+}
+
+// visitor is a player, some without a hint: "A client that chooses its nonces otherwise cannot change its address."
+type visitor struct {
+	name   int
+	hinted bool
+	visit  *visit // on which the session lives, nil without
+}
+
+// visit is a connection as its client knows it.
+type visit struct {
+	of     *visitor
+	addr   netip.AddrPort
+	record *record.Conn
+	client *session.Client
+}
+
+// radio is a socket in memory.
+type radio struct {
+	memory
+	in, out []packet
+}
+
+func (r *radio) receive() []packet {
+	n := min(len(r.in), batchLen)
+	batch := r.in[:n]
+	r.in = r.in[n:]
+	return batch
+}
+
+func (r *radio) send(packets []packet) {
+	for _, p := range packets {
+		r.sendOne(p)
+	}
+}
+
+func (r *radio) sendOne(p packet) {
+	r.out = append(r.out, packet{addr: p.addr, buf: append([]byte(nil), p.buf...)})
+}
+
+func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
+	s := w.listen(func(c *Config) {
+		c.Sources = policy.SourceConfig{PerSecond: 1e6, Burst: 1e6}
+		c.Session.Fingerprint = policy.FingerprintConfig{Network: policy.ActionNote}
+	})
+	f := &floor{world: w, Rand: chance, seen: make(map[*association]int)}
+	for i := range shards {
+		f.shards = append(f.shards, newShard(s, new(radio), i))
+		f.shards[i].handler = Handler{Receive: func(p *Player, b []byte) {
+			f.got = append(f.got, p.Session().Subject()+" "+string(b))
+		}}.withDefaults()
+	}
+	s.shards.Store(&f.shards)
+	for i := range 5 { // of one network
+		f.addrs = append(f.addrs, netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+i)))
+	}
+	for i := range 5 {
+		f.players = append(f.players, &visitor{name: i, hinted: i%2 == 0})
+	}
+	return f
+}
+
+// kernel is the shard that an address belongs to.
+func (f *floor) kernel(addr netip.AddrPort) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
+
+// say has a datagram come from an address. Half of those with a hint are steered to its shard.
+func (f *floor) say(v *visit, addr netip.AddrPort, kind wire.Kind, body []byte) {
+	b, err := sealEnvelope(make([]byte, 0, bufferLen), v.record, v.client, kind, body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	to := f.kernel(addr)
+	if hint, ok := hintOf(b); ok && f.IntN(2) == 0 {
+		to = f.shards[int(hint&shardMask)%len(f.shards)]
+	}
+	to.socket.(*radio).in = append(to.socket.(*radio).in, packet{addr: addr, buf: b})
+}
+
+// settle runs all shards until nothing is left to do.
+func (f *floor) settle() {
+	for busy := true; busy; {
+		busy = false
+		synctest.Wait() // for verifications
+		for _, s := range f.shards {
+			r := s.socket.(*radio)
+			s.mail.Lock()
+			waiting := len(s.mail.queue) + len(s.crossings) + len(r.in)
+			s.mail.Unlock()
+			if waiting > 0 {
+				busy = true
+				f.turn(s)
+			}
+			for len(r.out) > 0 {
+				p := r.out[0]
+				r.out = r.out[1:]
+				if f.lost == nil || !f.lost(s, p.buf) {
+					f.deliver(p.addr, p.buf)
+				}
+			}
+		}
+		for _, s := range f.shards {
+			busy = busy || len(s.socket.(*radio).in) > 0
+		}
+	}
+	f.look()
+}
+
+func (f *floor) turn(s *shard) {
+	s.out.hold(true)
+	s.turn(f.server.clock.now())
+	s.out.hold(false)
+}
+
+// look notes which associations are new.
+func (f *floor) look() {
+	for _, s := range f.shards {
+		for _, a := range s.order {
+			if f.seen[a] == 0 {
+				f.seen[a] = len(f.seen) + 1
+			}
+		}
+	}
+}
+
+// deliver hands what the server has sent to whoever can open it.
+func (f *floor) deliver(addr netip.AddrPort, b []byte) {
+	for _, v := range f.lines {
+		typ, plaintext, err := v.record.Open(append([]byte(nil), b...))
+		if v.addr != addr || err != nil || typ != record.ApplicationData {
+			continue
+		}
+		reply, ev := v.client.Handle(time.Now(), plaintext)
+		switch ev.Kind {
+		case session.EventJoined, session.EventResumed:
+			if v.of.hinted {
+				v.record.SetHint(ev.Hint)
+			}
+			v.of.visit = v
+			f.say(v, addr, wire.KindPing, make([]byte, 8)) // "a PING if it has nothing else"
+		case session.EventClosed:
+			if v.of.visit == v {
+				v.of.visit = nil
+			}
+		}
+		if reply.Kind != 0 {
+			f.say(v, addr, reply.Kind, reply.Body)
+		}
+	}
+}
+
+// connect is a handshake of a player's from an address, and its HELLO.
+func (f *floor) connect(p *visitor, addr netip.AddrPort, start func(ch session.Channel) (*session.Client, error)) {
+	s, now := f.kernel(addr), f.server.clock.now()
+	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
+	rand.Read(secrets.Master[:])
+	v := &visit{of: p, addr: addr}
+	var err error
+	if v.record, err = record.New(&secrets, true, 1, 0); err != nil {
+		f.Fatal(err)
+	}
+	result := &handshake.Result{Secrets: secrets, Next: 1}
+	if v.client, err = start(channel(result)); err != nil {
+		f.Fatal(err)
+	}
+	f.lines = append(f.lines, v)
+	if o := s.openings[addr]; o != nil {
+		f.Fatal("a handshake is under way")
+	}
+	o := &opening{addr: addr, cancel: func() {}, began: now, heard: now}
+	o.conn = handshake.NewConn(true, s.local, udpAddr(addr), func([]byte) {})
+	if o.claim, o.own = s.admit(now, addr); o.claim == nil {
+		f.Fatal("no room for a handshake")
+	}
+	s.openings[addr] = o
+	s.underway.Add(1)
+	f.check() // while it goes on, the old connection does
+	if o.ready, err = s.newAssociation(now, addr, result); err != nil {
+		f.Fatal(err)
+	}
+	f.check()
+	v.client.Tick(time.Now(), func(kind wire.Kind, body []byte) { f.say(v, addr, kind, body) })
+	f.settle()
+}
+
+// step has something happen.
+func (f *floor) step() {
+	p, addr := f.players[f.IntN(len(f.players))], f.addrs[f.IntN(len(f.addrs))]
+	if v := p.visit; v != nil && f.IntN(2) == 0 {
+		addr = v.addr
+	}
+	what := f.IntN(10)
+	if p.visit == nil || !p.visit.client.Live() {
+		what = 0
+	}
+	f.log = append(f.log, fmt.Sprintf("player %d (hint %v), %v on %d: %d", p.name, p.hinted, addr, f.kernel(addr).index, what))
+	switch what {
+	case 0: // comes anew
+		p.visit = nil
+		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) {
+			identity, err := f.tokens(grantFor(p.name))(context.Background())
+			if err != nil {
+				f.Fatal(err)
+			}
+			return session.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
+		})
+		if p.visit == nil {
+			f.Errorf("player %d was not let in", p.name)
+		}
+	case 1, 2, 3, 4: // resumes
+		old := p.visit
+		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) { return old.client.Resume(time.Now(), ch) })
+		if p.visit == old || p.visit == nil {
+			f.Errorf("player %d was not resumed", p.name)
+		}
+	case 5, 6: // tries to: WELCOME does not come, and it may say close_notify
+		old := p.visit
+		f.lost = func(_ *shard, b []byte) bool { return len(b) > 200 }
+		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) { return old.client.Resume(time.Now(), ch) })
+		f.lost = nil
+		if what == 6 {
+			last := f.lines[len(f.lines)-1]
+			b, _ := last.record.Seal(make([]byte, 0, bufferLen), record.Alert, record.CloseNotify[:])
+			r := f.kernel(addr).socket.(*radio)
+			r.in = append(r.in, packet{addr: addr, buf: b})
+			f.settle()
+		}
+		f.check()
+		f.pass(helloTime + lingerTime + 2*sweepInterval) // the attempt is over, and forgotten
+	case 7: // changes its address, if it can
+		for range 4 {
+			if p.hinted && p.visit != nil {
+				f.say(p.visit, addr, wire.KindData, make([]byte, 100))
+				f.settle()
+				f.pass(challengeInterval)
+			}
+		}
+	case 8: // leaves
+		v := p.visit
+		reply := v.client.Close()
+		f.say(v, v.addr, reply.Kind, reply.Body)
+		p.visit = nil
+		f.settle()
+		if f.IntN(2) == 0 {
+			f.pass(lingerTime + 2*sweepInterval)
+		}
+	case 9:
+		f.pass(time.Duration(f.IntN(8)) * time.Second)
+	}
+}
+
+// pass lets time pass, in which those who are here say so.
+func (f *floor) pass(d time.Duration) {
+	for ; d > 0; d -= time.Second {
+		time.Sleep(min(d, time.Second))
+		for _, s := range f.shards {
+			f.turn(s)
+		}
+		f.settle()
+		f.check()
+	}
+}
+
+// check has everybody say something from where they are: of each address, the newest connection with a player is heard.
+func (f *floor) check() {
+	f.Helper()
+	f.settle()
+	for _, addr := range f.addrs {
+		var newest, last *association
+		for _, s := range f.shards {
+			for _, a := range s.order {
+				if a.addr != addr {
+					continue
+				}
+				if last == nil || f.seen[a] > f.seen[last] {
+					last = a
+				}
+				if a.player != nil && a.ending == nil && (newest == nil || f.seen[a] > f.seen[newest]) {
+					newest = a
+				}
+			}
+		}
+		if newest == nil {
+			continue
+		}
+		for _, v := range f.lines {
+			if v.of.visit != v || v.addr != addr || !v.client.Live() || newest.match.Session().ID() != v.client.ID() {
+				continue
+			}
+			if last != newest && (last.before == nil || last.before != newest) {
+				continue // somebody else's attempt has the address for the moment
+			}
+			f.got = nil
+			f.say(v, addr, wire.KindData, []byte("here"))
+			f.settle()
+			if want := fmt.Sprintf("player %d here", v.of.name); len(f.got) != 1 || f.got[0] != want {
+				for _, line := range f.log {
+					f.Log(line)
+				}
+				f.Fatalf("from %v on shard %d, by a connection on shard %d, came %q, want %q", addr, f.kernel(addr).index, newest.shard.index, f.got, want)
+			}
+		}
+	}
+}
+
+// leaveAll has everybody go: nothing is left of them.
+func (f *floor) leaveAll() {
+	for _, p := range f.players {
+		p.visit = nil
+	}
+	for range 50 {
+		time.Sleep(time.Second)
+		for _, s := range f.shards {
+			f.turn(s)
+		}
+		f.settle()
+	}
+	for _, s := range f.shards {
+		if n := len(s.order) + s.associations.Len() + len(s.occupants) + len(s.hints) + len(s.openings); n > 0 {
+			f.Errorf("shard %d remembers %d things: %d associations, %d addresses, %d occupants", s.index, n, len(s.order), s.associations.Len(), len(s.occupants))
+		}
+	}
+}
