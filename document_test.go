@@ -50,6 +50,55 @@ func TestQuotations(t *testing.T) {
 	}
 }
 
+// claim is a test that SECURITY.md names: its package's folder, and its name.
+var claim = regexp.MustCompile("`([a-z0-9/]+)\\.(Test\\w+)`")
+
+// "A test fails if a name here is not that of a test." SECURITY.md
+func TestSecurityClaims(t *testing.T) {
+	text, err := os.ReadFile("SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n## Each claim, and the tests that hold it\n")
+	rows := 0
+	for row := range strings.Lines(table) {
+		if !strings.HasPrefix(row, "| ") || strings.HasPrefix(row, "| claim ") {
+			continue
+		}
+		rows++
+		named := claim.FindAllStringSubmatch(row, -1)
+		if named == nil {
+			t.Errorf("no test holds %q", row)
+		}
+		for _, n := range named {
+			if !hasTest(t, n[1], n[2]) {
+				t.Errorf("package %s has no %s", n[1], n[2])
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("only %d claims are found", rows)
+	}
+}
+
+// hasTest reports whether a folder has a test of this name.
+func hasTest(t *testing.T, folder, name string) bool {
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(source), "\nfunc "+name+"(t *testing.T)") {
+			return true
+		}
+	}
+	return false
+}
+
 // plain is text without emphasis, code marks and line ends.
 func plain(s string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("*", "", "`", "").Replace(s)), " ")
