@@ -201,22 +201,25 @@ func TestAuthorizeIsAskedAtEachRenewal(t *testing.T) {
 	d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
 }
 
-// In bearer mode a newer token is a renewal as well.
+// In bearer mode a newer token is a renewal as well, by RENEW or in a datagram.
 func TestAuthorizeBearer(t *testing.T) {
-	a := &arbiter{}
-	d := play(t, Config{AllowBearer: true, Authorize: a.authorize}, ClientConfig{Bearer: true})
-	d.toServer(d.say(wire.KindData, "up")).gives("up")
-	d.mint("second")
-	a.err = Refusal(wire.ReasonKicked)
-	if err := d.client.Renew(d.now, []byte("second")); err != nil {
-		t.Fatal(err)
+	for _, renew := range []bool{false, true} {
+		a := &arbiter{}
+		d := play(t, Config{AllowBearer: true, Authorize: a.authorize}, ClientConfig{Bearer: true})
+		d.toServer(d.say(wire.KindData, "up")).gives("up")
+		d.mint("second")
+		parts := [][]byte{d.bearer("second", "up")}
+		if renew {
+			parts = d.renew("second")
+		}
+		a.err = Refusal(wire.ReasonKicked)
+		h := heard{TB: t}
+		for _, p := range parts {
+			h = d.toServer(p)
+		}
+		d.verdict(h).ends(audit.DropRevoked, wire.ReasonKicked)
+		a.last(t, 2, Renewing)
 	}
-	h := d.present(d.ticks(wire.KindRenew)...)
-	if h.Event.Kind != EventClosed {
-		h = d.present(d.say(wire.KindData, "under the second"))
-	}
-	h.ends(audit.DropRevoked, wire.ReasonKicked)
-	a.last(t, 2, Renewing)
 }
 
 // Purposes and refusals have words for logs.

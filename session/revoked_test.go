@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -274,5 +275,49 @@ func TestAbsentIsBounded(t *testing.T) {
 	none.add(name(1))
 	if len(none.sessions) != 0 {
 		t.Error("held beyond the bound of none")
+	}
+}
+
+// While one goroutine revokes, others bring the same session to life. However they meet, nothing of it is accepted once
+// all are done. Run with -race.
+func TestRevokeMeetsResume(t *testing.T) {
+	for i := range 100 {
+		d := stay(t, Config{}, ClientConfig{})
+		g := d.sister(Config{})
+		var comers []*dialogue
+		for range 3 {
+			comers = append(comers, d.again(g, home))
+		}
+		var wg sync.WaitGroup
+		for _, r := range comers {
+			wg.Go(func() {
+				if r.asks().Event.Kind != EventResume {
+					t.Error("its ticket is not looked at")
+				}
+				reply, ev := r.server.Resume(r.now, nil, 0) // each on a shard of its own
+				if ev.Kind == EventResumed {
+					r.toClient(r.heard(reply, ev, r.server.Append).envelope)
+					r.toServer(r.say(wire.KindData, "perhaps in time"))
+				}
+			})
+		}
+		wg.Go(func() {
+			var err error
+			if i%2 == 0 {
+				_, err = g.Ban(Ban{Issuer: "issuer", Subject: "player"})
+			} else {
+				_, err = g.Revoke(Revocation{Kind: RevokeSubject, Issuer: "issuer", Value: "player", Time: begin})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		for _, r := range comers {
+			if s := r.server.Session(); s != nil && !s.Revoked() {
+				t.Fatal("a session came to life while it was revoked")
+			}
+		}
+		d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
 	}
 }
