@@ -22,6 +22,8 @@ func (f *flags) checkAttack() error {
 		return fmt.Errorf("-attack %q: must be one of %s", f.attack, strings.Join(attack.Names(), ", "))
 	case f.tokenFile != "" || f.signIn.given():
 		return errors.New("-attack needs tokens for whomever it likes: use the server in this process, or -dev-file")
+	case f.attack == "stall" && f.connect != "":
+		return errors.New("-attack stall makes the server hang: leave out -connect, for the server in this process")
 	case im.Loss > 0 || im.Latency > 0 || im.Reorder > 0 || im.Duplicate > 0 || c.Churn > 0:
 		return errors.New("-attack counts what the server drops: leave out -loss, -latency, -reorder, -duplicate and -churn")
 	}

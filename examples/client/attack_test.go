@@ -59,6 +59,7 @@ func TestAttackUsage(t *testing.T) {
 		{"-attack", "nonsense"},
 		{"-attack", "bot", "-loss", "0.1"},
 		{"-attack", "bot", "-churn", "0.1"},
+		{"-attack", "stall", "-connect", "127.0.0.1:1", "-dev-file", "file"},
 		{"-attack", "bot", "-connect", "127.0.0.1:1", "-token", "file"},
 		{"-attack", "bot", "-connect", "127.0.0.1:1", "-token-url", "http://127.0.0.1:1"},
 	} {

@@ -10,7 +10,7 @@ const help = `Client lets bots play on a match server and judges whether every p
   client -connect 127.0.0.1:7777             on "server -dev", which has written -dev-file
   client -connect play.example.com:7777 -token tokens.txt -ca ca.pem
   client -connect play.example.com:7777 -cognito-region eu-central-1 -cognito-client 1h57kf5cpq17m0eml12EXAMPLE -user alice
-  client -attack replay                      and stolen-token, bot, flip-fingerprint, forged-tag
+  client -attack replay                      and stolen-token, bot, flip-fingerprint, forged-tag, stall
   client -json | jq .verdict
 
 Sign-in: -token-url asks a sign-in service for each token, as curl would; -cognito-… signs -user in with Amazon Cognito.
@@ -34,7 +34,8 @@ Without -duration these last as long as they need. The audit is that of the serv
 address, of "server -dev"; other servers are not asked.
 
 Attacks: -attack does to the server what a cheat would, while a few honest players play, and says what was expected and
-what was seen. The server is the one in this process or one started by "server -dev". The JSON object is then:
+what was seen. The server is the one in this process or one started by "server -dev". With stall it is the server itself,
+in this process, that fails its players: it hangs for 10 s in mid-match, and nobody may be put out. The JSON object is then:
   attack, rows         what was done: attack, expected, seen, drops and audit (the server's, meanwhile), verdict
   honest               the object described below, of the honest players
   verdict, failures    "ok" when the server held

@@ -108,6 +108,16 @@ func TestHonestPlayersCount(t *testing.T) {
 	}
 }
 
+// A server that does not hang has not been attacked.
+func TestStallWithoutHang(t *testing.T) {
+	target := server(t, nil)
+	target.Hang = nil
+	r := Run(t.Context(), Config{Attack: "stall", Honest: crowd}, target)
+	if r.OK() || len(r.Rows) != 1 || r.Rows[0].Verdict != "failed" {
+		t.Errorf("%s: %+v", r.Verdict, r.Rows)
+	}
+}
+
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()

@@ -39,4 +39,11 @@ const (
 	// at once.
 	fastTick  = 128
 	stallTime = 2 * time.Second
+
+	// hangTime is how long the server is made to hang, and aroundHang how long everybody plays before and after.
+	hangTime   = 10 * time.Second
+	aroundHang = 2 * time.Second
+
+	// hangPlayers is how many play at fastTick while it hangs: with the honest ones, what a socket's buffer holds.
+	hangPlayers = 3
 )

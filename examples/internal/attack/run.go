@@ -24,15 +24,20 @@ var attacks = map[string]func(certificates bool) []scene{
 	"crowd":            func(bool) []scene { return crowd() },
 	"flip-fingerprint": flipFingerprint,
 	"forged-tag":       func(bool) []scene { return forgedTag() },
+	"stall":            func(bool) []scene { return stall() },
 }
 
 // Names are the attacks there are, in alphabetical order.
 func Names() []string { return slices.Sorted(maps.Keys(attacks)) }
 
 // Run attacks while honest players play, until both are done or ctx is, and reports. Config.Attack must be one of Names,
-// and target must have Mint and Stats.
+// and target must have Mint and Stats, and for "stall" Hang.
 func Run(ctx context.Context, config Config, target Target) *Report {
 	began := time.Now()
+	if config.Attack == "stall" {
+		config.Honest.Hang = hangTime
+		config.Honest.Duration = max(config.Honest.Duration, hangTime+2*aroundHang)
+	}
 	s := &stage{ctx: ctx, target: &target}
 	crowd := target.Match
 	crowd.Stats = nil // what the attackers are dropped for is not held against the honest

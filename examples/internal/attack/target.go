@@ -19,12 +19,14 @@ type Target struct {
 	Mint func(ctx context.Context, g token.Grant) ([]byte, error)
 	// Trail is what the server audits; nil for a server elsewhere, whose tokens cannot be bound to a certificate.
 	Trail *gameserver.Trail
+	// Hang makes the server's next tick last so much longer; nil for a server elsewhere, which nobody can make hang.
+	Hang func(time.Duration)
 }
 
 // Embedded is a development server in this process, which records its decisions in trail.
 func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *gameserver.Trail) Target {
 	return Target{
-		Match: soak.Embedded(s, dev, trail), Trail: trail,
+		Match: soak.Embedded(s, dev, trail), Trail: trail, Hang: s.Hang,
 		Mint: func(_ context.Context, g token.Grant) ([]byte, error) {
 			t, err := dev.Issuer.Mint(time.Now(), g)
 			return []byte(t), err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -58,6 +59,7 @@ type Server struct {
 	status *http.Server      // constant; nil without Config.Status
 	url    string            // constant: of the status address
 
+	hang   atomic.Int64 // ns that the next tick is to take
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // arena and status; Shutdown waits
 	done   chan struct{}  // closed when the arena has ended
@@ -93,7 +95,10 @@ func (s *Server) run(status net.Listener) {
 	handler := w.handler(a.Handler())
 	s.wg.Go(func() {
 		defer close(s.done)
-		s.err = a.Run(ctx, s.game, handler, w.look)
+		s.err = a.Run(ctx, s.game, handler, func(now time.Time) {
+			s.stall(ctx)
+			w.look(now)
+		})
 	})
 	if status == nil {
 		return
@@ -101,6 +106,21 @@ func (s *Server) run(status net.Listener) {
 	s.url = "http://" + status.Addr().String()
 	s.status = &http.Server{Handler: s.handler(w), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 16}
 	s.wg.Go(func() { s.status.Serve(status) }) //nolint:errcheck // ends with Close
+}
+
+// Hang makes the next tick take so much longer: nothing is read or sent meanwhile, as when a level is loaded, a disk is
+// slow or the machine is moved. It returns at once.
+func (s *Server) Hang(d time.Duration) { s.hang.Store(int64(d)) }
+
+func (s *Server) stall(ctx context.Context) {
+	d := time.Duration(s.hang.Swap(0))
+	if d == 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // Addr is where players connect.

@@ -22,6 +22,10 @@ type Config struct {
 	Blackout time.Duration // every player's socket loses everything for so long; zero means never
 	Replace  bool          // another process takes the server's place; Match.Replace must be there
 
+	// Hang is how long somebody makes the server hang in the middle of play: inputs that its socket has no room for
+	// meanwhile count as missed. It must be shorter than Duration.
+	Hang time.Duration
+
 	Impairment simnet.Impairment // of each player's own socket, in both directions
 	Seed       uint64            // what impairment, steering and churn draw from
 

@@ -13,14 +13,14 @@ func (s *stay) leave() {
 	r.live.Add(-1)
 	r.dropped.Add(s.dropped.Load())
 	if sent, known := s.sent.Load(), s.delivered.Load()+s.dropped.Load(); known < sent {
-		missed := min(sent-known, s.turn.allowance())
+		missed := min(sent-known, s.turn.allowance()+uint64(r.config.Hang.Seconds()*float64(r.config.Rate)))
 		r.missed.Add(missed)
 		r.lost.Add(sent - known - missed)
 	} else {
 		r.twice.Add(known - sent)
 	}
 	arriving := 1 - r.config.Impairment.Loss
-	stayed := max(time.Since(s.began)-r.config.Blackout, 0)
+	stayed := max(time.Since(s.began)-r.config.Blackout-r.config.Hang, 0)
 	r.expected.Add(uint64(stayed.Seconds() * float64(s.rate.Load()) * arriving))
 }
 
