@@ -10,7 +10,7 @@ const help = `Client lets bots play on a match server and judges whether every p
   client -connect 127.0.0.1:7777             on "server -dev", which has written -dev-file
   client -connect play.example.com:7777 -token tokens.txt -ca ca.pem
   client -connect play.example.com:7777 -cognito-region eu-central-1 -cognito-client 1h57kf5cpq17m0eml12EXAMPLE -user alice
-  client -attack replay                      and stolen-token, bot, flip-fingerprint, forged-tag, stall
+  client -attack replay                      and stolen-token, bot, crowd, flip-fingerprint, forged-tag, stall
   client -json | jq .verdict
 
 Sign-in: -token-url asks a sign-in service for each token, as curl would; -cognito-… signs -user in with Amazon Cognito.

@@ -112,7 +112,7 @@ func TestHonestPlayersCount(t *testing.T) {
 func TestStallWithoutHang(t *testing.T) {
 	target := server(t, nil)
 	target.Hang = nil
-	r := Run(t.Context(), Config{Attack: "stall", Honest: crowd}, target)
+	r := Run(t.Context(), Config{Attack: "stall", Honest: players}, target)
 	if r.OK() || len(r.Rows) != 1 || r.Rows[0].Verdict != "failed" {
 		t.Errorf("%s: %+v", r.Verdict, r.Rows)
 	}
