@@ -24,16 +24,21 @@ type Conn struct {
 	out   sync.Mutex
 	muted bool
 	shown bool     // it has proven to hold the key of the client's certificate
+	next  uint64   // record number of epoch 0 that follows its last
 	spent []uint64 // explicit nonces of its records of epoch 1
 	ccs   []byte   // its last ChangeCipherSpec record
 	fin   []byte   // its last Finished record
 
 	// What the engine reads.
 	mu       sync.Mutex
-	wake     *sync.Cond // inbox, closed or deadline has changed
+	wake     *sync.Cond // inbox, greeting, closed or deadline has changed
 	inbox    [][]byte
 	filter   filter
-	over     bool // the engine has had its part: everything is for the record layer
+	greeting greeting    // of a server, until the cookie has come back
+	alert    AlertError  // the peer's last, 0 without
+	patience *time.Timer // fires when nothing has come since an alert; nil without
+	cause    error       // why the Conn has closed itself
+	over     bool        // the engine has had its part: everything is for the record layer
 	closed   bool
 	deadline time.Time
 	timer    *time.Timer // wakes Read at deadline
@@ -119,16 +124,22 @@ func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closed, c.inbox = true, nil
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	c.wake.Broadcast()
+	c.close()
 	return nil
 }
 
-// Proven reports whether the peer of a server has returned the cookie, and so receives at its address: the
-// engine has answered with a ServerHello. Safe from anywhere.
+// close is Close for who holds mu.
+func (c *Conn) close() {
+	c.closed, c.inbox, c.greeting = true, nil, greeting{}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.calm()
+	c.wake.Broadcast()
+}
+
+// Proven reports whether the peer of a server has returned the cookie, in a ClientHello that is whole, and so
+// receives at its address. Safe from anywhere.
 func (c *Conn) Proven() bool { return c.proven.Load() }
 
 // Retire closes an engine that has been muted, in the background, because it may take as long as Retransmit.

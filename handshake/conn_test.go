@@ -33,16 +33,57 @@ func frag(typ byte, seq uint16, n, from, to int) []byte {
 	binary.BigEndian.PutUint16(b[4:], seq)
 	put(6, from)
 	put(9, to-from)
-	if typ == clientHello && from == 0 && to >= 2 {
-		b[12], b[13] = 0xfe, 0xfd
-	}
 	return b
+}
+
+// choices are what the test's client offers: one suite of each key, the null compression.
+var choices = []byte{0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0}
+
+// extension builds an extension of a ClientHello.
+func extension(typ uint16, body ...byte) []byte {
+	b := binary.BigEndian.AppendUint16(nil, typ)
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
+}
+
+// usual are the extensions of the test's client: the group P-256, and the extended master secret.
+var usual = [][]byte{extension(extGroups, 0, 2, 0, P256), extension(extMasterSecret)}
+
+// helloBody builds a ClientHello.
+func helloBody(cookie, choices []byte, extensions ...[]byte) []byte {
+	b := append([]byte{0xfe, 0xfd}, make([]byte, 32+1)...)
+	b = append(append(append(b, byte(len(cookie))), cookie...), choices...)
+	all := slices.Concat(extensions...)
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(all))), all...)
+}
+
+// cookie is what the test's engine asks for.
+var cookie = []byte("twenty bytes of them")
+
+var (
+	verify = rec(record.Handshake, 0, 0, appendMessage(nil, helloVerify, 0, append([]byte{0xfe, 0xfd, byte(len(cookie))}, cookie...)))
+	second = appendMessage(nil, clientHello, 1, helloBody(cookie, choices, usual...))
+)
+
+// asked returns a server's Conn whose engine has asked for the cookie.
+func asked(t testing.TB) *Conn {
+	t.Helper()
+	c, _ := newConn(true)
+	if c.Deliver(hello) != Taken {
+		t.Fatal("a ClientHello is refused")
+	}
+	if _, _, err := c.Accept(t.Context(), []record.Suite{record.ECDSAWithAES128}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(verify); err != nil || c.Proven() {
+		t.Fatal("the engine cannot ask for the cookie")
+	}
+	return c
 }
 
 var (
 	ccs   = rec(record.ChangeCipherSpec, 0, 9, []byte{1})
 	fin   = rec(record.Handshake, 1, 0, make([]byte, record.Overhead-record.HeaderLen+finishedLen))
-	hello = rec(record.Handshake, 0, 0, msg(clientHello, 0, 60))
+	hello = rec(record.Handshake, 0, 0, appendMessage(nil, clientHello, 0, helloBody(nil, choices, usual...)))
 	cke   = rec(record.Handshake, 0, 3, msg(clientKeyExchange, 2, 33))
 )
 
@@ -52,12 +93,11 @@ func newConn(server bool) (*Conn, *[][]byte) {
 	return NewConn(server, nil, nil, func(b []byte) { sent = append(sent, slices.Clone(b)) }), &sent
 }
 
-// proven returns a server's Conn that has seen ClientHello 1 answered by a ServerHello.
-func proven(t *testing.T) *Conn {
+// proven returns a server's Conn whose client has returned the cookie.
+func proven(t testing.TB) *Conn {
 	t.Helper()
-	c, _ := newConn(true)
-	deliver(t, c, rec(record.Handshake, 0, 1, msg(clientHello, 1, 60)), Taken)
-	if _, err := c.Write(rec(record.Handshake, 0, 1, msg(serverHello, 1, 70))); err != nil || !c.Proven() {
+	c := asked(t)
+	if c.Deliver(rec(record.Handshake, 0, 1, second)) != Taken || !c.Proven() {
 		t.Fatal("not proven")
 	}
 	drain(c)
@@ -152,12 +192,12 @@ func TestReadReturns(t *testing.T) {
 		"deadline taken back": {func(c *Conn) {
 			_ = c.SetReadDeadline(time.Now().Add(time.Second))
 			_ = c.SetReadDeadline(time.Time{})
-			time.AfterFunc(5*time.Second, func() { c.Deliver(hello) })
+			time.AfterFunc(5*time.Second, func() { c.Deliver(rec(record.Handshake, 0, 1, msg(serverHello, 1, 70))) })
 		}, nil, 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				conn, _ := newConn(true)
+				conn, _ := newConn(false)
 				start := time.Now()
 				time.AfterFunc(time.Second, func() { c.do(conn) })
 				_, err := conn.Read(make([]byte, 100))
@@ -177,16 +217,19 @@ func TestConcurrent(t *testing.T) {
 		defer close(done)
 		for range 1000 {
 			c.Deliver(hello)
+			c.Deliver(rec(record.Handshake, 0, 1, second))
 			c.Deliver(cke)
 			c.Proven()
 		}
 		_ = c.Close()
 	}()
 	b := make([]byte, 100)
+	_, _, _ = c.Accept(t.Context(), []record.Suite{record.ECDSAWithAES128}) // unless it has been closed already
 	for {
 		if _, err := c.Read(b); err != nil {
 			break
 		}
+		_, _ = c.Write(verify)
 		_, _ = c.Write(rec(record.Handshake, 0, 1, msg(serverHello, 1, 70)))
 		_ = c.SetReadDeadline(time.Time{})
 	}

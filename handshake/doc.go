@@ -16,8 +16,9 @@
 //	23 application data  never                                 never; client: Divert
 //	others, other epochs, other versions: never
 //
-// A server passes nothing but whole ClientHellos, and few, until the client has returned the cookie, and
-// diverts everything from the moment it sends its Finished. The bytes of a handshake are bounded. Records of
+// A server passes nothing but whole ClientHellos, and few, until the client has returned the cookie: the first one
+// is written for the engine from the beginning of the client's, the second put together from its fragments and
+// checked. It diverts everything from the moment it sends its Finished. The bytes of a handshake are bounded. Records of
 // the last flight that come early wait until the engine can use them.
 //
 // Nothing here makes an unauthenticated DTLS 1.2 handshake safe from someone who can forge datagrams from the

@@ -1,27 +1,70 @@
 package handshake
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"slices"
+)
 
 var (
 	// ErrConfig means that no handshake was begun with this Config.
 	ErrConfig = errors.New("handshake: unusable configuration")
 
-	// ErrFailed means that a handshake did not come about.
+	// ErrFailed means that a handshake did not come about. Its text has the cause in fixed words, as Cause returns it.
 	ErrFailed = errors.New("handshake: failed")
 )
 
-// failure is ErrFailed with its cause, which its text leaves out: the peer has a hand in that.
-type failure struct{ cause error }
+// Causes of a failure, which match besides ErrFailed. What is wrong with a certificate matches the error of package
+// x509 (errors.As), what the peer said an AlertError, and a time limit that of the context.
+var (
+	// ErrHello means that a client's ClientHello, or what it repeated of it with the cookie, is malformed.
+	ErrHello = errors.New("handshake: malformed ClientHello")
+	// ErrSuite means that the peer has no cipher suite of ours, or none for the server's kind of key.
+	ErrSuite = errors.New("handshake: no common cipher suite")
+	// ErrGroup means that the peer has no group of ours for the key agreement.
+	ErrGroup = errors.New("handshake: no common group")
+	// ErrMasterSecret means that the peer does without the extended master secret of RFC 7627.
+	ErrMasterSecret = errors.New("handshake: no extended master secret")
+	// ErrNoCertificate means that the server asks for a client certificate, and none was given.
+	ErrNoCertificate = errors.New("handshake: client certificate asked for and not given")
+	// ErrPin means that the server has shown another certificate than Config.Pin names.
+	ErrPin = errors.New("handshake: certificate is not the pinned one")
+	// ErrKey means that the key of the peer's certificate is of a kind that is not taken, or not of its suite's.
+	ErrKey = errors.New("handshake: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
+)
 
-// Failure returns an error that matches ErrFailed and cause. Its text does not quote the cause, which for an
-// operator's eyes is in the chain: errors.As finds x509 errors, errors.Is those of a context.
-func Failure(cause error) error { return failure{cause} }
+// failure is ErrFailed with its causes, the most telling first. Its text is the fixed one of the first that has one:
+// the peer has a hand in the others.
+type failure struct{ causes []error }
 
-func (failure) Error() string { return ErrFailed.Error() }
+// Failure returns an error that matches ErrFailed and the causes that are not nil.
+func Failure(causes ...error) error {
+	return failure{slices.DeleteFunc(causes, func(err error) bool { return err == nil })}
+}
 
-func (f failure) Unwrap() []error {
-	if f.cause == nil {
-		return []error{ErrFailed}
+func (f failure) Error() string {
+	if cause := Cause(f); cause != "" {
+		return ErrFailed.Error() + ": " + cause
 	}
-	return []error{ErrFailed, f.cause}
+	return ErrFailed.Error()
+}
+
+func (f failure) Unwrap() []error { return append([]error{ErrFailed}, f.causes...) }
+
+// Failure is the function of that name, with what the Conn knows of the cause beside the engine's err.
+func (c *Conn) Failure(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var hint error
+	if c.alert != 0 && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		hint = c.alert
+	}
+	return Failure(c.cause, c.filter.answer.cause(), hint, err)
+}
+
+// NoCertificate reports whether a server's client has answered that it has no certificate.
+func (c *Conn) NoCertificate() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.filter.flight.empty
 }

@@ -6,11 +6,11 @@ import "github.com/sallyport/sallyport/record"
 type filter struct {
 	server  bool
 	cookie  bool   // of a client: the server has yet to ask for the cookie
-	hellos  int    // datagrams looked at before the cookie came back
 	budget  int    // bytes that may still pass or wait
 	flight  flight // the client's messages that a server has passed
 	keyed   bool   // the engine has what it needs to derive keys, or has used them
 	changed bool   // a ChangeCipherSpec has passed since
+	answer  answer // of a server to its client
 
 	change   []byte   // a ChangeCipherSpec that waits for keyed
 	finished [][]byte // Finished records that wait for changed
@@ -32,15 +32,6 @@ const (
 	later       // to the engine once it can use it
 	divert      // to the record layer
 )
-
-// hello is the gate before the cookie: "only single-record unfragmented ClientHello datagrams, at most 8".
-func (f *filter) hello(datagram []byte) bool {
-	if _, ok := helloOf(datagram); !ok || f.hellos >= MaxHellos {
-		return false
-	}
-	f.hellos++
-	return true
-}
 
 // sift returns a copy of the records that the engine may see now, and the greatest fate among all. Records
 // that may not be seen are left out one by one: "invalid records SHOULD be silently discarded" (RFC 6347 4.1.2.7).
@@ -100,6 +91,9 @@ func (f *filter) message(body []byte) fate {
 			return drop
 		}
 		f.cookie = false
+		if !f.server && m.typ == serverHello && m.from == 0 && m.to == m.length {
+			f.answer.note(m.body)
+		}
 		body, what = rest, pass
 	}
 	return what

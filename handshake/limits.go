@@ -3,9 +3,20 @@ package handshake
 import "time"
 
 const (
-	// MaxHellos is how many datagrams a server looks at before the cookie comes back: a ClientHello, its
-	// retransmissions, and the one with the cookie.
+	// MaxHellos is how many times a server asks for the cookie in one handshake: for a ClientHello and its
+	// retransmissions.
 	MaxHellos = 8
+
+	// MaxHello is the longest ClientHello in bytes that a server puts together, 4 KiB: with two post-quantum key
+	// shares one has half of that.
+	MaxHello = 4 << 10
+
+	// maxExtensions is how many extensions a ClientHello may have, and names its server: browsers send 20.
+	maxExtensions = 64
+
+	// alertPatience is how long a handshake waits for something better than an alert, which anybody may have sent:
+	// longer than a round trip by satellite and a retransmission.
+	alertPatience = time.Second
 
 	// MaxServerBytes is how many bytes of handshake a server takes from one client, 16 KiB: a certificate
 	// chain and some retransmissions. An engine keeps several times as much.
@@ -15,8 +26,8 @@ const (
 	// server with a long chain sends it several times before it hears anything.
 	MaxClientBytes = 64 << 10
 
-	// maxDatagram is the largest datagram in bytes that is looked at: over any path MTU in use, and with
-	// what the filter adds below the 8,192 bytes that an engine reads at once.
+	// maxDatagram is the largest datagram in bytes that is looked at: over any path MTU in use. With what the filter
+	// adds it is below the 8,192 bytes that an engine reads at once, and so is the record of a MaxHello.
 	maxDatagram = 4096
 
 	// maxHeld is how many early Finished records wait, those of the first transmissions.

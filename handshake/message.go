@@ -48,11 +48,16 @@ func nextMessage(b []byte) (m message, rest []byte, ok bool) {
 	return m, b[messageHeaderLen+n:], true
 }
 
-// IsFirstHello tells whether a datagram has the shape of the first datagram of a handshake: one record of
-// epoch 0, in it one whole ClientHello for DTLS 1.2 with message number 0. The record may be marked DTLS 1.0.
+// IsFirstHello reports whether a datagram is the first of a handshake: one record of epoch 0, in it one ClientHello
+// for DTLS 1.2 with message number 0, or the first fragment of one that holds all before the extensions. A malformed
+// one is none. The record may be marked DTLS 1.0.
 func IsFirstHello(datagram []byte) bool {
 	m, ok := helloOf(datagram)
-	return ok && m.seq == 0
+	if !ok || m.seq != 0 || m.from != 0 {
+		return false
+	}
+	_, ok = readOffer(m.body, m.length)
+	return ok
 }
 
 // Random returns the random bytes of a datagram for which IsFirstHello is true: retransmissions have the same.
@@ -61,18 +66,14 @@ func Random(datagram []byte) (random [32]byte) {
 	return random
 }
 
-// helloOf returns the ClientHello that is all of a datagram, "unfragmented" and in a single record.
+// helloOf returns the ClientHello, or the one fragment of one, that is all of a datagram, in a single record.
 func helloOf(datagram []byte) (message, bool) {
 	h, ok := record.ParseHeader(datagram)
 	if !ok || h.Type != record.Handshake || h.Epoch != 0 || !known(h.Version) || h.Length != len(datagram)-record.HeaderLen {
 		return message{}, false
 	}
 	m, rest, ok := nextMessage(datagram[record.HeaderLen:])
-	if !ok || len(rest) != 0 || m.typ != clientHello || m.from != 0 || m.to != m.length {
-		return message{}, false
-	}
-	// ClientHello: client_version 2, random 32, and at least the lengths of what follows.
-	return m, len(m.body) > 34 && binary.BigEndian.Uint16(m.body) == record.Version
+	return m, ok && len(rest) == 0 && m.typ == clientHello
 }
 
 // known tells whether a record version may occur in a handshake.

@@ -46,7 +46,7 @@ func TestOrder(t *testing.T) {
 // A retransmitted ClientHello after the cookie begins the flight again, and does not end it.
 func TestOrderAfterHelloAgain(t *testing.T) {
 	c := proven(t)
-	again := rec(record.Handshake, 0, 2, msg(clientHello, 1, 60))
+	again := rec(record.Handshake, 0, 2, second)
 	deliver(t, c, again, Taken)
 	deliver(t, c, ccs, Taken)
 	deliver(t, c, cke, Taken)

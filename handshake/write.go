@@ -41,9 +41,12 @@ func (c *Conn) isClosed() bool {
 // answer it.
 func (c *Conn) observe(rec []byte) {
 	h, _ := record.ParseHeader(rec)
+	if h.Epoch == 0 {
+		c.next = h.Seq + 1
+	}
 	switch body := rec[record.HeaderLen:]; {
-	case h.Epoch == 0 && h.Type == record.Handshake && len(body) > 0 && body[0] == serverHello:
-		c.proven.Store(c.server)
+	case h.Epoch == 0 && h.Type == record.Handshake && len(body) > 0 && body[0] == helloVerify:
+		c.asked(body)
 	case h.Epoch == 0 && h.Type == record.Handshake && len(body) > 0 && body[0] == certificateVerify:
 		c.shown = true
 	case h.Epoch == 0 && h.Type == record.ChangeCipherSpec:
@@ -55,6 +58,22 @@ func (c *Conn) observe(rec []byte) {
 			c.ownFinished()
 		}
 	}
+}
+
+// asked notes the cookie in an engine's HelloVerifyRequest: server_version 2 ‖ cookie <0..255>.
+func (c *Conn) asked(body []byte) {
+	m, _, ok := nextMessage(body)
+	if !ok || !c.server || len(m.body) < 2 {
+		return
+	}
+	in := reader(m.body[2:])
+	cookie, ok := in.vector8()
+	if !ok || len(cookie) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.greeting.cookie = slices.Clone(cookie)
 }
 
 // ownFinished follows the engine's Finished: a server has had its part with it, and what is still unread is a
@@ -77,6 +96,7 @@ func (c *Conn) Mute() {
 	c.out.Unlock()
 	c.mu.Lock()
 	c.over, c.inbox = true, nil
+	c.calm()
 	c.mu.Unlock()
 }
 

@@ -44,8 +44,7 @@ func (s *shares) refund(n int) {
 	}
 }
 
-// Claim is a handshake's share of what its address or its prefixes may have at once. It is safe for concurrent use. The zero
-// Claim holds nothing.
+// Claim is a handshake's share of what its address or its prefixes may have at once. It is safe for concurrent use.
 type Claim struct {
 	shares shares
 	over   atomic.Bool
@@ -69,9 +68,6 @@ func (c *Claim) Refund() {
 // Renew has the claim go over to another handshake, for which budget is taken. It returns nil, and nothing has changed,
 // when there is no budget or the claim has been given back.
 func (c *Claim) Renew(now time.Time) *Claim {
-	if c.shares.places[0] == nil {
-		return nil
-	}
 	for i, p := range c.shares.places {
 		if p != nil && !c.shares.tiers[i].takeShared(&p.full, now.UnixNano()) {
 			c.shares.refund(i)

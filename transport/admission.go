@@ -13,10 +13,9 @@ import (
 // admission is what handshakes may take, of all shards together: only datagrams
 // that begin one, and the end of one, touch it.
 //
-//	address and port of a live session    a handshake of its own
-//	else, its address                     a handshake of its own, if it has none that is unproven
-//	else                                  its prefixes' share and budget
-//	in any case                           one of MaxHandshakes places, for which another one may have to go
+//	address of a live session    a handshake of its own, if it has none that is unproven
+//	else, or besides             its prefixes' share and budget
+//	either                       one of MaxHandshakes places, for which another one may have to go
 //
 // Room is looked at before budget is spent: what is not let in for lack of room costs
 // its prefix nothing.
@@ -55,12 +54,6 @@ func (a *admission) give() { a.underway.Add(-1) }
 // admit finds room for a handshake from an address. It returns nil if there is none,
 // and reports whether the room is the address's own.
 func (s *shard) admit(now time.Time, addr netip.AddrPort) (claim *policy.Claim, own bool) {
-	if s.knock(now, addr) {
-		if s.room(now, true) {
-			return new(policy.Claim), true
-		}
-		delete(s.knocks, addr)
-	}
 	if claim = s.server.admission.live.Claim(now, addr.Addr()); claim != nil {
 		if s.room(now, true) {
 			return claim, true
@@ -78,9 +71,6 @@ func (s *shard) admit(now time.Time, addr netip.AddrPort) (claim *policy.Claim, 
 
 // readmit is admit for a handshake that takes the place of another one at its address.
 func (s *shard) readmit(now time.Time, o *opening) (claim *policy.Claim, own bool) {
-	if s.knock(now, o.addr) {
-		return new(policy.Claim), true
-	}
 	if !o.conn.Proven() {
 		return o.claim.Renew(now), o.own
 	}
@@ -88,17 +78,6 @@ func (s *shard) readmit(now time.Time, o *opening) (claim *policy.Claim, own boo
 		return claim, true
 	}
 	return s.server.admission.sources.Claim(now, o.addr.Addr()), false
-}
-
-// knock reports whether a handshake may begin at the very address and port of a live session, as
-// one may once in a knockInterval: whoever forges another port of that host is in nobody's way.
-func (s *shard) knock(now time.Time, addr netip.AddrPort) bool {
-	a := s.associations.Get(addr)
-	if a == nil || a.player == nil || now.Sub(s.knocks[addr]) < knockInterval {
-		return false
-	}
-	s.knocks[addr] = now
-	return true
 }
 
 // room takes a place for a handshake, or that of a handshake which goes for it. Where

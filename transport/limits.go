@@ -90,10 +90,6 @@ const (
 	// one again to let one go: sooner than a client repeats its ClientHello.
 	askInterval = 10 * time.Millisecond
 
-	// knockInterval is how soon another handshake may begin at a live session's own
-	// address and port: sooner than a client's next attempt.
-	knockInterval = time.Second
-
 	// noteTime is how long a shard notes its players' addresses, once in a
 	// policy.LiveInterval: each of them is looked at twice in it.
 	noteTime = 2 * sweepInterval

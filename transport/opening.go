@@ -138,7 +138,6 @@ func (s *shard) again(now time.Time, o *opening, b []byte) {
 	}
 	s.handshakes.failed.Add(1)
 	s.discard(o)
-	o.claim.Release() // unless it has gone over
 	s.begin(now, o.addr, b, claim, own)
 }
 

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"crypto/sha256"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -45,15 +44,14 @@ type shard struct {
 	sweptAt      time.Time
 	proofsAt     time.Time // when openings were last looked at
 	openings     map[netip.AddrPort]*opening
-	arrivals     []*opening                   // in order of time, those gone since the last sweep included
-	arrived      time.Time                    // when the last of them came
-	engines      bool                         // players come: engines and verifications run, or soon will
-	sites        map[netip.Prefix]int         // how many proven handshakes each has, while that is looked at
-	knocks       map[netip.AddrPort]time.Time // when handshakes lately began at a live session's address and port
-	askedAt      time.Time                    // when another shard was last asked to make room
-	notedAt      time.Time                    // when players' addresses were last noted
-	closing      bool                         // no newcomers any more
-	endings      endings                      // of associations that are to go
+	arrivals     []*opening           // in order of time, those gone since the last sweep included
+	arrived      time.Time            // when the last of them came
+	engines      bool                 // players come: engines and verifications run, or soon will
+	sites        map[netip.Prefix]int // how many proven handshakes each has, while that is looked at
+	askedAt      time.Time            // when another shard was last asked to make room
+	notedAt      time.Time            // when players' addresses were last noted
+	closing      bool                 // no newcomers any more
+	endings      endings              // of associations that are to go
 
 	out     outbox
 	players players
@@ -78,7 +76,6 @@ func newShard(server *Server, sock socket, index int) *shard {
 		associations: addrtable.New((*association).address),
 		openings:     make(map[netip.AddrPort]*opening),
 		sites:        make(map[netip.Prefix]int),
-		knocks:       make(map[netip.AddrPort]time.Time),
 		turns:        make(chan struct{}, 1),
 		hints:        make(map[uint32]*association),
 		crossings:    make(chan crossing, maxCrossings),
@@ -224,7 +221,6 @@ func (s *shard) sweepOpenings(now time.Time) {
 			s.forget(o)
 		}
 	}
-	maps.DeleteFunc(s.knocks, func(_ netip.AddrPort, at time.Time) bool { return now.Sub(at) >= knockInterval })
 	s.arrivals = slices.DeleteFunc(s.arrivals, func(o *opening) bool { return s.openings[o.addr] != o || o.conn.Proven() })
 }
 

@@ -31,10 +31,13 @@ import (
 //	                                                 believed before a first record     TestForeignRefusals; TestSilentKeys
 //	SessionStore skips cookie and certificates       no SessionStore                    pion2 TestHardened; interop TestForeignResumption
 //	SessionStore in a client stalls (F11)            no SessionStore                    pion2 TestHardened; engines Loss (MTU 400)
-//	unbounded buffers before the cookie              whole ClientHellos, few; bytes     handshake TestBeforeTheCookie, TestBudget;
+//	unbounded buffers before the cookie              whole ClientHellos, few; bytes     handshake TestBeforeTheCookie, TestBudget,
+//	                                                                                    TestFragmentsThatDoNotFit;
 //	                                                 capped; limits and a time limit    TestMaxHandshakes, TestMaxUnproven, TestSourceBudget
-//	a fragmented second ClientHello is answered      refused before the cookie          handshake TestBeforeTheCookie
-//	by HelloVerifyRequest (F10)
+//	a fragmented second ClientHello is answered      put together before the engine     handshake TestFragmentsOfTheSecond; engines
+//	by HelloVerifyRequest (F10)                      sees it                            Fragments
+//	the client's order decides on the suite          the one of ours that it offers     handshake TestChoice; engines Order
+//	malformed ClientHellos are served                read before the engine starts      handshake TestReadOffer
 //	early records alias a buffer                     copies, put in order               handshake TestDeliverCopies, TestOrder; engines Order
 //	ECDHE_PSK messages panic the parser              no PSK; bounds                     pion2 TestHardened; TestOddKeyExchanges; engines Mangled
 //	random GCM nonces (F1, F1a)                      package record counts              record TestNonces…; handshake TestResultAborts;

@@ -8,6 +8,7 @@
 //	an IP address as ServerName switches the name check off      engine.VerifyPeer checks it
 //	sessions resumed without cookie and client certificate       no SessionStore
 //	buffers without bounds before the cookie, shared buffers     handshake.Conn: few ClientHellos, bytes, order
+//	the first ClientHello decides, and the client's order        handshake.Conn writes the one and chooses for the other
 //	plaintext records after the handshake                        handshake.Conn: the engine is gone by then
 //	random GCM nonces                                            package record counts; Conn.Result looks at the Finished
 //	ECDHE_PSK messages panic                                     no PSK
@@ -36,13 +37,12 @@ const signers = false
 
 // Server implements handshake.Engine.
 func (Engine) Server(ctx context.Context, c *handshake.Conn, cfg *handshake.Config) (*handshake.Result, error) {
-	pc, err := serverConfig(cfg)
+	l, err := engine.Accept(ctx, c, cfg, signers)
 	if err != nil {
-		_ = c.Close()
 		return nil, err
 	}
-	conn, err := dtls.ServerWithContext(ctx, c, pc)
-	return handover(c, conn, false, err)
+	conn, err := dtls.ServerWithContext(ctx, c, serverConfig(cfg, l))
+	return handover(c, conn, cfg, false, err)
 }
 
 // Client implements handshake.Engine.
@@ -53,14 +53,13 @@ func (Engine) Client(ctx context.Context, c *handshake.Conn, cfg *handshake.Conf
 		return nil, err
 	}
 	conn, err := dtls.ClientWithContext(ctx, c, pc)
-	return handover(c, conn, true, err)
+	return handover(c, conn, cfg, true, err)
 }
 
 // handover takes what pion has negotiated, if it has.
-func handover(c *handshake.Conn, conn *dtls.Conn, isClient bool, err error) (*handshake.Result, error) {
+func handover(c *handshake.Conn, conn *dtls.Conn, cfg *handshake.Config, isClient bool, err error) (*handshake.Result, error) {
 	if err != nil {
-		_ = c.Close()
-		return nil, handshake.Failure(err)
+		return nil, engine.Failed(c, cfg, isClient, err)
 	}
 	return engine.Handover(c, conn, isClient, func() ([]byte, error) {
 		state := conn.ConnectionState()
@@ -69,11 +68,7 @@ func handover(c *handshake.Conn, conn *dtls.Conn, isClient bool, err error) (*ha
 }
 
 // serverConfig translates the configuration of a server.
-func serverConfig(cfg *handshake.Config) (*dtls.Config, error) {
-	l, err := engine.Server(cfg, signers)
-	if err != nil {
-		return nil, err
-	}
+func serverConfig(cfg *handshake.Config, l engine.Local) *dtls.Config {
 	pc := hardened(cfg, l)
 	pc.Certificates = []tls.Certificate{*l.Certificate}
 	pc.ClientAuth = map[tls.ClientAuthType]dtls.ClientAuthType{
@@ -84,7 +79,7 @@ func serverConfig(cfg *handshake.Config) (*dtls.Config, error) {
 	}[cfg.ClientAuth]
 	pc.ClientCAs = cfg.ClientCAs
 	pc.VerifyPeerCertificate = engine.VerifyPeer(cfg, false)
-	return pc, nil
+	return pc
 }
 
 // clientConfig translates the configuration of a client.
@@ -114,12 +109,14 @@ func hardened(cfg *handshake.Config, l engine.Local) *dtls.Config {
 		ExtendedMasterSecret: dtls.RequireExtendedMasterSecret,
 		MTU:                  l.MTU,
 		FlightInterval:       l.Retransmit,
-		EllipticCurves:       []elliptic.Curve{elliptic.P256, elliptic.X25519}, // the first one costs a quarter less
 		LoggerFactory:        engine.Quiet{},
 		KeyLogWriter:         cfg.KeyLog,
 	}
 	for _, s := range l.Suites {
 		pc.CipherSuites = append(pc.CipherSuites, dtls.CipherSuiteID(s))
+	}
+	for _, g := range l.Groups {
+		pc.EllipticCurves = append(pc.EllipticCurves, elliptic.Curve(g))
 	}
 	return pc
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pion/dtls/v2/pkg/crypto/prf"
 
 	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/handshake/internal/engine"
 	"github.com/sallyport/sallyport/handshake/internal/enginetest"
 	"github.com/sallyport/sallyport/record"
 )
@@ -48,11 +49,20 @@ func TestHardened(t *testing.T) {
 	}
 	for _, isRSA := range []bool{false, true} {
 		sc, cc := enginetest.Configs(t, isRSA)
-		c, err := serverConfig(sc)
+		c, err := served(sc)
 		check("server", c, err, map[bool][]dtls.CipherSuiteID{false: ecdsa, true: rsa}[isRSA])
 		c, err = clientConfig(cc)
 		check("client", c, err, append(slices.Clone(ecdsa), rsa...))
 	}
+}
+
+// served is the configuration of a server before a client has offered something.
+func served(cfg *handshake.Config) (*dtls.Config, error) {
+	l, err := engine.Server(cfg, signers)
+	if err != nil {
+		return nil, err
+	}
+	return serverConfig(cfg, l), nil
 }
 
 // "NoClientCert, RequestClientCert, RequireAnyClientCert, RequireAndVerifyClientCert", whatever their numbers are.
@@ -64,7 +74,7 @@ func TestClientAuthTranslation(t *testing.T) {
 		tls.RequireAnyClientCert: dtls.RequireAnyClientCert, tls.RequireAndVerifyClientCert: dtls.RequireAndVerifyClientCert,
 	} {
 		sc.ClientAuth = ours
-		if c, err := serverConfig(sc); err != nil || c.ClientAuth != theirs {
+		if c, err := served(sc); err != nil || c.ClientAuth != theirs {
 			t.Errorf("%v becomes %v, %v", ours, c.ClientAuth, err)
 		}
 	}

@@ -35,13 +35,12 @@ const signers = true
 
 // Server implements handshake.Engine.
 func (Engine) Server(ctx context.Context, c *handshake.Conn, cfg *handshake.Config) (*handshake.Result, error) {
-	opts, err := serverOptions(cfg)
+	l, err := engine.Accept(ctx, c, cfg, signers)
 	if err != nil {
-		_ = c.Close()
 		return nil, err
 	}
-	conn, err := dtls.ServerWithOptions(dtlsnet.PacketConnFromConn(c), c.RemoteAddr(), opts...)
-	return negotiate(ctx, c, conn, false, err)
+	conn, err := dtls.ServerWithOptions(dtlsnet.PacketConnFromConn(c), c.RemoteAddr(), serverOptions(cfg, l)...)
+	return negotiate(ctx, c, conn, cfg, false, err)
 }
 
 // Client implements handshake.Engine.
@@ -52,20 +51,20 @@ func (Engine) Client(ctx context.Context, c *handshake.Conn, cfg *handshake.Conf
 		return nil, err
 	}
 	conn, err := dtls.ClientWithOptions(dtlsnet.PacketConnFromConn(c), c.RemoteAddr(), opts...)
-	return negotiate(ctx, c, conn, true, err)
+	return negotiate(ctx, c, conn, cfg, true, err)
 }
 
 // negotiate runs the handshake, unless err says that there is no connection to run it on, and takes what it
 // came to.
-func negotiate(ctx context.Context, c *handshake.Conn, conn *dtls.Conn, isClient bool, err error) (*handshake.Result, error) {
+func negotiate(
+	ctx context.Context, c *handshake.Conn, conn *dtls.Conn, cfg *handshake.Config, isClient bool, err error,
+) (*handshake.Result, error) {
 	if err != nil {
-		_ = c.Close()
-		return nil, handshake.Failure(err)
+		return nil, engine.Failed(c, cfg, isClient, err)
 	}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		_ = c.Close()
-		return nil, handshake.Failure(err)
+		return nil, engine.Failed(c, cfg, isClient, err)
 	}
 	return engine.Handover(c, conn, isClient, func() ([]byte, error) {
 		state, ok := conn.ConnectionState()
@@ -77,11 +76,7 @@ func negotiate(ctx context.Context, c *handshake.Conn, conn *dtls.Conn, isClient
 }
 
 // serverOptions translates the configuration of a server.
-func serverOptions(cfg *handshake.Config) ([]dtls.ServerOption, error) {
-	l, err := engine.Server(cfg, signers)
-	if err != nil {
-		return nil, err
-	}
+func serverOptions(cfg *handshake.Config, l engine.Local) []dtls.ServerOption {
 	auth := map[tls.ClientAuthType]dtls.ClientAuthType{
 		tls.NoClientCert:               dtls.NoClientCert,
 		tls.RequestClientCert:          dtls.RequestClientCert,
@@ -97,7 +92,7 @@ func serverOptions(cfg *handshake.Config) ([]dtls.ServerOption, error) {
 	for _, o := range hardened(cfg, l) {
 		opts = append(opts, o)
 	}
-	return opts, nil
+	return opts
 }
 
 // clientOptions translates the configuration of a client.
@@ -131,13 +126,17 @@ func hardened(cfg *handshake.Config, l engine.Local) []dtls.Option {
 	for _, s := range l.Suites {
 		suites = append(suites, dtls.CipherSuiteID(s))
 	}
+	var groups []elliptic.Curve
+	for _, g := range l.Groups {
+		groups = append(groups, elliptic.Curve(g))
+	}
 	return []dtls.Option{
 		dtls.WithCipherSuites(suites...),
 		dtls.WithSignatureSchemes(engine.Schemes()...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithMTU(l.MTU),
 		dtls.WithFlightInterval(l.Retransmit),
-		dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519), // the first one costs a quarter less
+		dtls.WithEllipticCurves(groups...),
 		dtls.WithLoggerFactory(engine.Quiet{}),
 		dtls.WithKeyLogWriter(cfg.KeyLog),
 	}

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -19,12 +20,6 @@ import (
 // mtuSlack is what pion adds to its MTU setting, which counts the body of a handshake message only: a record
 // header and a message header.
 const mtuSlack = 25
-
-// errPeerKey is the cause of a failure whose peer has a key that we do not take.
-var errPeerKey = errors.New("engine: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
-
-// errPin is the cause of a failure whose server has shown another certificate.
-var errPin = errors.New("engine: server's certificate is not the pinned one")
 
 // Schemes are the signatures that either end makes and takes. A client takes both kinds, because it does not
 // know its server's key. That is safe with an engine that does not compare the scheme named with the key that
@@ -52,6 +47,7 @@ func suites(rsa bool) []record.Suite {
 type Local struct {
 	Certificate *tls.Certificate // nil for a client without
 	Suites      []record.Suite
+	Groups      []uint16
 	MTU         int // as pion counts it
 	Retransmit  time.Duration
 }
@@ -80,6 +76,34 @@ func Server(cfg *handshake.Config, signers bool) (Local, error) {
 	return l, nil
 }
 
+// Accept checks the configuration of a server, and waits for the ClientHello. What it returns names the one suite and
+// the one group that the engine is to choose: pion goes by the client's order, which is not always to the client's
+// good. Mbed TLS 2.28 signs with the hash of the suite, whatever it is asked for, so that with AES-256 it has no
+// signature of Schemes to show. It closes the Conn when it fails.
+func Accept(ctx context.Context, c *handshake.Conn, cfg *handshake.Config, signers bool) (Local, error) {
+	l, err := Server(cfg, signers)
+	if err != nil {
+		_ = c.Close()
+		return Local{}, err
+	}
+	suite, group, err := c.Accept(ctx, l.Suites)
+	if err != nil {
+		return Local{}, Failed(c, cfg, false, err)
+	}
+	l.Suites, l.Groups = []record.Suite{suite}, []uint16{group}
+	return l, nil
+}
+
+// Failed closes the Conn of a handshake that has failed, and returns why it has.
+func Failed(c *handshake.Conn, cfg *handshake.Config, isClient bool, err error) error {
+	if !isClient && cfg.ClientAuth >= tls.RequireAnyClientCert && c.NoCertificate() {
+		err = errors.Join(handshake.ErrNoCertificate, err)
+	}
+	err = c.Failure(err)
+	_ = c.Close()
+	return err
+}
+
 // Client checks the configuration of a client; for signers see Server.
 func Client(cfg *handshake.Config, signers bool) (Local, error) {
 	l, err := local(cfg, signers)
@@ -102,7 +126,7 @@ func local(cfg *handshake.Config, signers bool) (Local, error) {
 	if err != nil {
 		return Local{}, err
 	}
-	l := Local{MTU: mtu - mtuSlack, Retransmit: retransmit}
+	l := Local{MTU: mtu - mtuSlack, Retransmit: retransmit, Groups: []uint16{handshake.P256, handshake.X25519}} // the first costs a quarter less
 	if cfg.Certificate != nil {
 		l.Certificate = cfg.Certificate()
 	}
@@ -138,7 +162,7 @@ func vouched(cfg *handshake.Config, leaf *x509.Certificate) error {
 		return leaf.VerifyHostname(cfg.ServerName)
 	}
 	if sum := sha256.Sum256(leaf.Raw); subtle.ConstantTimeCompare(sum[:], cfg.Pin[:]) != 1 {
-		return errPin
+		return handshake.ErrPin
 	}
 	return nil
 }
@@ -146,14 +170,14 @@ func vouched(cfg *handshake.Config, leaf *x509.Certificate) error {
 // leafOf parses the peer's own certificate and looks at its key.
 func leafOf(raw [][]byte) (*x509.Certificate, error) {
 	if len(raw) == 0 {
-		return nil, errPeerKey
+		return nil, handshake.ErrKey
 	}
 	leaf, err := x509.ParseCertificate(raw[0])
 	if err != nil {
 		return nil, err
 	}
 	if !handshake.AcceptsKey(leaf.PublicKey) {
-		return nil, errPeerKey
+		return nil, handshake.ErrKey
 	}
 	return leaf, nil
 }

@@ -70,7 +70,7 @@ func (s *state) checkPeer() error {
 		return err
 	}
 	if _, isRSA := leaf.PublicKey.(*rsa.PublicKey); isRSA != record.Suite(s.CipherSuiteID).RSA() {
-		return errPeerKey
+		return handshake.ErrKey
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/handshake/internal/enginetest"
 	"github.com/sallyport/sallyport/record"
 )
@@ -48,11 +49,11 @@ func TestChecked(t *testing.T) {
 		"no secret":     {func(s *state) { s.MasterSecret = nil }, errState},
 		"short secret":  {func(s *state) { s.MasterSecret = s.MasterSecret[:47] }, errState},
 		"zero secret":   {func(s *state) { clear(s.MasterSecret) }, errState},
-		"no server":     {func(s *state) { s.PeerCertificates = nil }, errPeerKey},
-		"RSA in ECDSA":  {func(s *state) { s.PeerCertificates = ca.Issue("", rsaKey).Certificate }, errPeerKey},
-		"ECDSA in RSA":  {func(s *state) { s.CipherSuiteID = uint16(record.RSAWithAES128) }, errPeerKey},
-		"P-384 key":     {func(s *state) { s.PeerCertificates = ca.Issue("", p384).Certificate }, errPeerKey},
-		"Ed25519 key":   {func(s *state) { s.PeerCertificates = ca.Issue("", ed).Certificate }, errPeerKey},
+		"no server":     {func(s *state) { s.PeerCertificates = nil }, handshake.ErrKey},
+		"RSA in ECDSA":  {func(s *state) { s.PeerCertificates = ca.Issue("", rsaKey).Certificate }, handshake.ErrKey},
+		"ECDSA in RSA":  {func(s *state) { s.CipherSuiteID = uint16(record.RSAWithAES128) }, handshake.ErrKey},
+		"P-384 key":     {func(s *state) { s.PeerCertificates = ca.Issue("", p384).Certificate }, handshake.ErrKey},
+		"Ed25519 key":   {func(s *state) { s.PeerCertificates = ca.Issue("", ed).Certificate }, handshake.ErrKey},
 		"unknown suite": {func(s *state) { s.CipherSuiteID = 0xc00a }, nil}, // Conn.Result refuses it
 	} {
 		s := good(t)

@@ -64,14 +64,20 @@ func template(name string) *x509.Certificate {
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name},
 		SubjectKeyId: serial.Bytes(),
-		NotBefore:    time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotBefore:    time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:     time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 }
 
 // Issue returns a certificate for key, for both ends' use.
 func (a *Authority) Issue(name string, key crypto.Signer) *tls.Certificate {
+	return a.IssueUntil(name, key, a.cert.NotAfter)
+}
+
+// IssueUntil is Issue for a certificate that expires at another time than usual.
+func (a *Authority) IssueUntil(name string, key crypto.Signer, until time.Time) *tls.Certificate {
 	tmpl := template(name)
+	tmpl.NotAfter = until
 	tmpl.DNSNames, tmpl.IPAddresses = []string{name}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	tmpl.KeyUsage = x509.KeyUsageDigitalSignature
 	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -48,6 +49,7 @@ func NativeSuite(t *testing.T, e handshake.Engine, lib Native) {
 	t.Run("Clients", func(t *testing.T) { testNativeClients(t, e, lib) })
 	t.Run("Servers", func(t *testing.T) { testNativeServers(t, e, lib) })
 	t.Run("LateFlight", func(t *testing.T) { testNativeLateFlight(t, e, lib) })
+	t.Run("Order", func(t *testing.T) { testNativeOrder(t, e, lib) })
 	t.Run("Refused", func(t *testing.T) { testNativeRefused(t, e, lib) })
 }
 
@@ -143,6 +145,28 @@ func testNativeClients(t *testing.T, e handshake.Engine, lib Native) {
 	}
 }
 
+// A client that prefers AES-256 gets AES-128: with the other one some sign by a hash that nobody asked them for.
+func testNativeOrder(t *testing.T, e handshake.Engine, lib Native) {
+	for _, isRSA := range []bool{false, true} {
+		sc, cc := Configs(t, isRSA)
+		with := *sc
+		with.ClientAuth = tls.RequireAnyClientCert
+		suites := slices.Clone(all)
+		slices.Reverse(suites)
+		nc := NativeConfig{Suites: suites, Pool: cc.RootCAs, Certificate: sc.Certificate()}
+		bubble(t, fmt.Sprintf("RSA %v", isRSA), func(t *testing.T) {
+			end, conn, err, clientErr := serve(t, &Link{Latency: time.Millisecond}, e, lib, &with, nc)
+			if err != nil || clientErr != nil {
+				t.Fatal(Cause(err), clientErr)
+			}
+			if got := end.res.Secrets.Suite; got != map[bool]record.Suite{false: record.ECDSAWithAES128, true: record.RSAWithAES128}[isRSA] {
+				t.Errorf("suite %v", got)
+			}
+			talk(t, end, conn)
+		})
+	}
+}
+
 func testNativeServers(t *testing.T, e handshake.Engine, lib Native) {
 	for _, suite := range all {
 		sc, cc := Configs(t, suite.RSA())
@@ -195,22 +219,32 @@ func testNativeRefused(t *testing.T, e handshake.Engine, lib Native) {
 			sc *handshake.Config
 			cc *handshake.Config
 			nc NativeConfig
+
+			server, client error // why our end fails, if it knows
 		}{
-			"no EMS":  {sc, cc, NativeConfig{Certificate: sc.Certificate(), Pool: cc.RootCAs, NoEMS: true}},
-			"CBC":     {sc, cc, NativeConfig{Certificate: sc.Certificate(), Pool: cc.RootCAs, Suites: []record.Suite{cbc[isRSA]}}},
-			"Ed25519": {&ours, &handshake.Config{RootCAs: ca.Pool, ServerName: ServerName}, NativeConfig{Certificate: ca.Issue(ServerName, ed), Pool: cc.RootCAs}},
+			"no EMS":  {sc, cc, NativeConfig{Certificate: sc.Certificate(), Pool: cc.RootCAs, NoEMS: true}, handshake.ErrMasterSecret, handshake.ErrMasterSecret},
+			"CBC":     {sc, cc, NativeConfig{Certificate: sc.Certificate(), Pool: cc.RootCAs, Suites: []record.Suite{cbc[isRSA]}}, handshake.ErrSuite, handshake.AlertError(71)},
+			"Ed25519": {&ours, &handshake.Config{RootCAs: ca.Pool, ServerName: ServerName}, NativeConfig{Certificate: ca.Issue(ServerName, ed), Pool: cc.RootCAs}, nil, nil},
 		} {
 			bubble(t, fmt.Sprintf("%s client, RSA %v", name, isRSA), func(t *testing.T) {
+				start := time.Now()
 				end, _, err, _ := serve(t, &Link{Latency: time.Millisecond}, e, lib, c.sc, c.nc)
 				if err == nil {
 					t.Error("accepted")
 				}
+				if c.server != nil && (!errors.Is(err, c.server) || time.Since(start) > 2*time.Second) {
+					t.Errorf("%v after %v, want %v", err, time.Since(start), c.server)
+				}
 				end.Conn.Wait()
 			})
 			bubble(t, fmt.Sprintf("%s server, RSA %v", name, isRSA), func(t *testing.T) {
+				start := time.Now()
 				end, conn, err, _ := connect(t, &Link{Latency: time.Millisecond}, e, lib, c.cc, c.nc)
 				if err == nil {
 					t.Error("accepted")
+				}
+				if c.client != nil && (!errors.Is(err, c.client) || time.Since(start) > 2*time.Second) {
+					t.Errorf("%v after %v, want %v", err, time.Since(start), c.client)
 				}
 				if conn != nil {
 					_ = conn.Close()

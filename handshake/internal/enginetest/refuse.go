@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,23 +30,24 @@ func testClientCertificates(t *testing.T, se, ce handshake.Engine) {
 		auth tls.ClientAuthType
 		cert string
 		ok   bool
+		why  string // the server says it fails; empty if nothing is said
 	}{
-		{tls.NoClientCert, "none", true},
-		{tls.NoClientCert, "ec", true},
-		{tls.RequestClientCert, "none", true},
-		{tls.RequestClientCert, "ec", true},
-		{tls.RequestClientCert, "stranger", true},
-		{tls.RequestClientCert, "not his", false},
-		{tls.RequireAnyClientCert, "none", false},
-		{tls.RequireAnyClientCert, "stranger", true},
-		{tls.RequireAnyClientCert, "rsa", true},
-		{tls.RequireAnyClientCert, "p384", false},
-		{tls.RequireAnyClientCert, "ed25519", false},
-		{tls.RequireAndVerifyClientCert, "none", false},
-		{tls.RequireAndVerifyClientCert, "ec", true},
-		{tls.RequireAndVerifyClientCert, "rsa", true},
-		{tls.RequireAndVerifyClientCert, "stranger", false},
-		{tls.RequireAndVerifyClientCert, "not his", false},
+		{tls.NoClientCert, "none", true, ""},
+		{tls.NoClientCert, "ec", true, ""},
+		{tls.RequestClientCert, "none", true, ""},
+		{tls.RequestClientCert, "ec", true, ""},
+		{tls.RequestClientCert, "stranger", true, ""},
+		{tls.RequestClientCert, "not his", false, ""},
+		{tls.RequireAnyClientCert, "none", false, "client certificate asked for and not given"},
+		{tls.RequireAnyClientCert, "stranger", true, ""},
+		{tls.RequireAnyClientCert, "rsa", true, ""},
+		{tls.RequireAnyClientCert, "p384", false, ""},
+		{tls.RequireAnyClientCert, "ed25519", false, ""},
+		{tls.RequireAndVerifyClientCert, "none", false, "client certificate asked for and not given"},
+		{tls.RequireAndVerifyClientCert, "ec", true, ""},
+		{tls.RequireAndVerifyClientCert, "rsa", true, ""},
+		{tls.RequireAndVerifyClientCert, "stranger", false, "certificate is signed by an unknown authority"},
+		{tls.RequireAndVerifyClientCert, "not his", false, ""},
 	} {
 		sc := &handshake.Config{Certificate: Fixed(ca.Issue(ServerName, ec)), ClientAuth: c.auth, ClientCAs: ca.Pool}
 		cc := &handshake.Config{Certificate: Fixed(certs[c.cert]), RootCAs: ca.Pool, ServerName: ServerName}
@@ -54,6 +56,16 @@ func testClientCertificates(t *testing.T, se, ce handshake.Engine) {
 			if !c.ok {
 				if p.ServerErr == nil {
 					t.Error("accepted")
+				}
+				if got := handshake.Cause(p.ServerErr); c.why != "" && got != c.why {
+					t.Errorf("the server says %q, want %q", got, c.why)
+				}
+				var alert handshake.AlertError // is all that the client gets to know, once it has keys of its own
+				if c.why != "" && (!errors.As(p.ClientErr, &alert) || p.ClientAt > 2*time.Second) {
+					t.Errorf("the client hears of it as %v after %v", p.ClientErr, p.ClientAt)
+				}
+				if missing := errors.Is(p.ClientErr, handshake.ErrNoCertificate); c.why != "" && missing != (c.cert == "none") {
+					t.Errorf("the client takes its certificate for missing: %v", missing)
 				}
 				p.Wait()
 				return
@@ -82,13 +94,15 @@ func testRefusals(t *testing.T, se, ce handshake.Engine) {
 		host  string
 		pin   error
 		cause any
+		text  string
 	}{
-		"wrong authority":    {good, other.Pool, ServerName, nil, new(x509.UnknownAuthorityError)},
-		"wrong name":         {good, ca.Pool, "other.example", nil, new(x509.HostnameError)},
-		"wrong address":      {good, ca.Pool, "127.0.0.2", nil, new(x509.HostnameError)},
-		"name not even once": {ca.Issue("", ec), ca.Pool, ServerName, nil, new(x509.HostnameError)},
-		"not its key":        {swapped, ca.Pool, ServerName, nil, nil},
-		"not the one pinned": {good, ca.Pool, ServerName, no, &no},
+		"wrong authority":    {good, other.Pool, ServerName, nil, new(x509.UnknownAuthorityError), "certificate is signed by an unknown authority"},
+		"wrong name":         {good, ca.Pool, "other.example", nil, new(x509.HostnameError), "certificate is for another name"},
+		"wrong address":      {good, ca.Pool, "127.0.0.2", nil, new(x509.HostnameError), "certificate is for another name"},
+		"name not even once": {ca.Issue("", ec), ca.Pool, ServerName, nil, new(x509.HostnameError), "certificate is for another name"},
+		"expired":            {ca.IssueUntil(ServerName, ec, time.Unix(0, 0)), ca.Pool, ServerName, nil, new(x509.CertificateInvalidError), "certificate has expired or is not valid yet"},
+		"not its key":        {swapped, ca.Pool, ServerName, nil, nil, ""},
+		"not the one pinned": {good, ca.Pool, ServerName, no, &no, ""},
 	} {
 		sc := &handshake.Config{Certificate: Fixed(c.cert)}
 		cc := &handshake.Config{RootCAs: c.pool, ServerName: c.host}
@@ -103,8 +117,12 @@ func testRefusals(t *testing.T, se, ce handshake.Engine) {
 			if c.cause != nil && !errors.As(p.ClientErr, c.cause) {
 				t.Errorf("cause is %v", Cause(p.ClientErr))
 			}
-			if got := p.ClientErr.Error(); got != handshake.ErrFailed.Error() {
+			if got := p.ClientErr.Error(); got != strings.TrimSuffix(handshake.ErrFailed.Error()+": "+c.text, ": ") {
 				t.Errorf("text %q quotes the peer", got)
+			}
+			var alert handshake.AlertError
+			if !errors.As(p.ServerErr, &alert) || p.ServerAt > 2*time.Second {
+				t.Errorf("the server hears of it as %v after %v", p.ServerErr, p.ServerAt)
 			}
 			if v := p.Client.Conn.Deliver([]byte{22}); v != handshake.Refused {
 				t.Errorf("after failure: %v", v)

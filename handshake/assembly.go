@@ -1,0 +1,59 @@
+package handshake
+
+import "bytes"
+
+// assembly puts the fragments of one ClientHello together. It holds memory only once begin has been called, and as
+// much as the message is long, at most MaxHello bytes and an eighth.
+type assembly struct {
+	message []byte
+	have    []byte // a bit for each byte of message
+	missing int
+}
+
+// begun reports whether there is a message to put together.
+func (a *assembly) begun() bool { return a.message != nil }
+
+// begin makes room for a message of length bytes.
+func (a *assembly) begin(length int) {
+	*a = assembly{message: make([]byte, length), have: make([]byte, (length+7)/8), missing: length}
+}
+
+// add takes a fragment, and reports whether it fits those before it: the same length of the whole, and where they
+// overlap, the same bytes.
+func (a *assembly) add(m message) bool {
+	if m.length != len(a.message) {
+		return false
+	}
+	for i := m.from; i < m.to; i++ {
+		if a.has(i) && a.message[i] != m.body[i-m.from] {
+			return false
+		}
+	}
+	for i := m.from; i < m.to; i++ {
+		if !a.has(i) {
+			a.have[i/8] |= 1 << (i % 8)
+			a.missing--
+		}
+	}
+	copy(a.message[m.from:m.to], m.body)
+	return true
+}
+
+func (a *assembly) has(i int) bool { return a.have[i/8]>>(i%8)&1 == 1 }
+
+// take returns the message once all of it has come, and forgets it.
+func (a *assembly) take() (whole []byte, ok bool) {
+	if !a.begun() || a.missing > 0 {
+		return nil, false
+	}
+	whole = a.message
+	*a = assembly{}
+	return whole, true
+}
+
+// sameHello reports whether two offers agree in what a client must not change when it is asked for its cookie: "the
+// client MUST use the same parameter values (version, random, session_id, cipher_suites, compression_method)"
+// (RFC 6347 4.2.1).
+func sameHello(a, b offer) bool {
+	return bytes.Equal(a.head, b.head) && bytes.Equal(a.choices, b.choices)
+}
