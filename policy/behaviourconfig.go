@@ -14,6 +14,10 @@ type BehaviourConfig struct {
 
 	// More than Flag state changes within a Window are recorded, more than Limit have the datagram dropped, and more
 	// than Revoke end the session. Each is at least the one before.
+	//
+	// What a path may have held back raises Revoke for a while, up to 10 s of the stated rate: Datagrams a second, of one
+	// state change each. It is Flag in a Window where that is more, for games whose payloads cost more than one, but no
+	// more than Limit.
 	Flag, Limit, Revoke int
 
 	// Window is the time that state changes are counted over, 16 ms to 1 minute; zero means DefaultWindow.

@@ -3,7 +3,7 @@ package policy
 // A path holds datagrams back and delivers them in a clump, and no clump of a sender's that keeps to the stated rate may
 // end its session. So the line for revocation, and that line alone, is raised by what may be under way still:
 //
-//   - in a silence of a Window or more, what the stated rate allows;
+//   - in a silence of a Window or more, what the stated rate allows (BehaviourConfig says which that is);
 //   - otherwise, what comes less than usual. Usual is the player's own rate: the most that has come in a Window and was
 //     not owed from before, up to the stated rate. It falls slowly while less comes.
 //

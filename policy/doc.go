@@ -25,7 +25,7 @@
 // State changes are what a datagram asks of the game; the game says how many. They are counted over a sliding Window:
 //
 //	0 … Flag … Limit … Revoke …        by default 256, 400 and 480 within 1 s
-//	│   │      │       └ the session ends
+//	│   │      │       └ the session ends, unless the path may have held back so much (credit.go)
 //	│   │      └ the datagram is dropped, its state changes count all the same
 //	│   └ recorded, once until the count is back at half of Flag
 //	└ allowed

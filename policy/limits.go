@@ -88,8 +88,9 @@ const (
 	// DefaultLimit drops: more than any clump at 128 Hz.
 	DefaultLimit = 400
 
-	// DefaultRevoke ends the session: a fifth more than any honest clump. A bot is out within 0.61 s at 800 changes a
-	// second, and within 0.25 s at 2,000.
+	// DefaultRevoke ends the session: a fifth more than such a clump, and nearly twice DefaultDatagrams. What a path has
+	// held back for longer than 2 s raises it (credit.go). A bot is out within 0.61 s at 800 changes a second, and within
+	// 0.25 s at 2,000.
 	DefaultRevoke = 480
 
 	// maxSilence is for how long a path may hold back what is sent at the stated rate: longer than paths do that work

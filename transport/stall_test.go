@@ -286,8 +286,8 @@ func TestPathHoldsBack(t *testing.T) {
 }
 
 // "a bot that sends 800 state changes a second is out within 0.7 s, one that sends 2,000
-// within 0.3 s, whatever it has sent steadily before" PROTOCOL.md 4.10, and later only
-// within bounds when it has been silent.
+// within 0.3 s, whatever it has sent steadily before" PROTOCOL.md 4.10, and within bounds
+// when it has been silent.
 func TestBotAfterPlay(t *testing.T) {
 	for _, test := range []struct {
 		before int // inputs a second
