@@ -11,7 +11,7 @@ type tier struct {
 	most int32 // claims at once
 }
 
-// claim takes from the bucket of p, whose set the caller has taken, and a share of what it may hold at once.
+// claim takes from the bucket of p, whose set the caller has locked, and a share of what it may hold at once.
 func (t *tier) claim(p *place, now time.Time) bool {
 	if p.held.Load() >= t.most || !t.takeShared(&p.full, now.UnixNano()) {
 		return false

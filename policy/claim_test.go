@@ -151,12 +151,22 @@ func TestClaimsAddUp(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for i := range s.table.sets {
-		for j := range s.table.sets[i].places {
-			if n := s.table.sets[i].places[j].held.Load(); n != 0 {
-				t.Errorf("%d are still held", n)
-			}
+	s.table.each(func(p *place) {
+		if n := p.held.Load(); n != 0 {
+			t.Errorf("%d are still held", n)
 		}
+	})
+}
+
+// each calls f for every place.
+func (t *places) each(f func(p *place)) {
+	for i := range t.sets {
+		s := &t.sets[i]
+		s.mu.Lock()
+		for j := range s.places {
+			f(&s.places[j])
+		}
+		s.mu.Unlock()
 	}
 }
 

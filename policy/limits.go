@@ -30,9 +30,6 @@ const (
 	// displaces another that is.
 	ways = 8
 
-	// tries is how often a set of places is tried, some microseconds in all; a look at one takes a tenth of one.
-	tries = 1000
-
 	// An IPv6 site is often given a /56, and a provider's customer or a rented server a /48: 65,536 /64s, each of which
 	// would have budgets of its own. So a /56 and a /48 have budgets, too, each tierFactor times that of the one below: a
 	// household of 4 subnets with a LAN party in each fits in a /56, and 4 such households of one provider in a /48, since

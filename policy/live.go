@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"iter"
 	"net/netip"
-	"runtime"
 	"time"
 )
 
@@ -31,10 +30,8 @@ func NewLiveAddresses(sessions int) *LiveAddresses {
 func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 	key := liveKey(a)
 	set := l.set(key)
-	for !set.try() {
-		runtime.Gosched()
-	}
-	defer set.release()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	p := set.find(key)
 	if p == nil {
 		p = set.displace(key, func(a, b *place) bool { return a.seen < b.seen })
@@ -49,10 +46,8 @@ func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 func (l *LiveAddresses) Claim(now time.Time, a netip.Addr) *Claim {
 	key := liveKey(a)
 	set := l.set(key)
-	if !set.try() {
-		return nil
-	}
-	defer set.release()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	p := set.find(key)
 	if p == nil || !p.lately(now) || !l.tiers[0].claim(p, now) {
 		return nil
@@ -81,10 +76,8 @@ type note struct {
 
 // noted copies what a set has noted lately.
 func (s *set) noted(now time.Time) (list [ways]note) {
-	for !s.try() {
-		runtime.Gosched()
-	}
-	defer s.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.places {
 		if p := &s.places[i]; p.key != 0 && p.lately(now) {
 			list[i] = note{p.key, p.seen}

@@ -2,22 +2,23 @@ package policy
 
 import (
 	"hash/maphash"
+	"sync"
 	"sync/atomic"
 )
 
 // places is a table of fixed size that all shards share. A hash with a seed of its own leads a key to a set of eight
 // places, so a stranger cannot choose whom to displace, and neither memory nor time depends on who sends.
 //
-// It is safe for concurrent use. A look at a set takes the set for a few comparisons. Whoever finds it taken tries again
-// for some microseconds, which is longer than a look lasts, and then does without: it never waits for a goroutine that
-// the system has interrupted. What a claim holds is counted in atomics, so giving it back waits for nobody.
+// It is safe for concurrent use. A set's lock is held for a few comparisons, and shards whose strangers differ rarely meet
+// at one. What a claim holds is counted in atomics: giving it back takes no lock.
 type places struct {
 	seed maphash.Seed
 	sets []set
 }
 
 type set struct {
-	taken  atomic.Bool
+	mu sync.Mutex
+	// +checklocks:mu
 	places [ways]place
 }
 
@@ -25,8 +26,8 @@ type set struct {
 // forgotten one.
 type place struct {
 	full atomic.Int64 // of the bucket, Unix ns
-	key  uint64       // zero for an empty place; key and seen belong to whoever has taken the set
-	held atomic.Int32 // claims; raised by whoever has taken the set, lowered by anybody
+	key  uint64       // zero for an empty place; the set's lock guards key and seen
+	held atomic.Int32 // claims; raised under the set's lock, lowered by anybody
 	seen uint32       // Unix s
 }
 
@@ -36,20 +37,9 @@ func newPlaces(n int) places {
 
 func (t *places) set(hash uint64) *set { return &t.sets[hash%uint64(len(t.sets))] }
 
-// try takes the set, unless somebody else has it all the while.
-func (s *set) try() bool {
-	for range tries {
-		if s.taken.CompareAndSwap(false, true) {
-			return true
-		}
-	}
-	return false
-}
-
-// release gives the set back.
-func (s *set) release() { s.taken.Store(false) }
-
 // find returns the place of key, nil if it has none.
+//
+// +checklocks:s.mu
 func (s *set) find(key uint64) *place {
 	for i := range s.places {
 		if p := &s.places[i]; p.key == key {
@@ -61,6 +51,8 @@ func (s *set) find(key uint64) *place {
 
 // displace gives key the place that is worth least, as an empty one with a full bucket. It returns nil when a claim
 // holds each of them.
+//
+// +checklocks:s.mu
 func (s *set) displace(key uint64, less func(a, b *place) bool) *place {
 	var least *place
 	for i := range s.places {

@@ -85,10 +85,8 @@ func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
 func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
 	hash := max(maphash.Comparable(s.table.seed, k), 1)
 	set := s.table.set(hash)
-	if !set.try() {
-		return nil
-	}
-	defer set.release()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	p := set.find(hash) // two prefixes with one hash share a budget: of 2^64
 	if p == nil {
 		p = set.displace(hash, func(a, b *place) bool { return a.full.Load() < b.full.Load() })

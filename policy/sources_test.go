@@ -75,14 +75,11 @@ func TestSourcesAreBounded(t *testing.T) {
 			}
 		}
 		used := 0
-		for i := range s.table.sets {
-			for j := range s.table.sets[i].places {
-				p := &s.table.sets[i].places[j]
-				if p.key != 0 {
-					used++
-				}
+		s.table.each(func(p *place) {
+			if p.key != 0 {
+				used++
 			}
-		}
+		})
 		if used != want {
 			t.Errorf("limit %d: %d places used, want %d", limit, used, want)
 		}
