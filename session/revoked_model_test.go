@@ -75,7 +75,11 @@ func newMatch(t *testing.T, seed uint64, servers int) *match {
 	d := meet(t, Config{FleetKeys: fleet(t)}, ClientConfig{})
 	m := &match{T: t, rng: rand.New(rand.NewPCG(seed, 7)), now: begin, first: d}
 	for range servers {
-		m.gates, m.twins = append(m.gates, d.sister(Config{})), append(m.twins, newJudgment())
+		config := Config{MaxPerSubject: -1}
+		if seed%2 == 1 {
+			config = Config{Replace: seed%4 == 1} // sessions give way to newer ones of their player's
+		}
+		m.gates, m.twins = append(m.gates, d.sister(config)), append(m.twins, newJudgment())
 	}
 	return m
 }
@@ -127,8 +131,16 @@ func (m *match) open() {
 	refuse := m.twins[k].banned(m.now, subject) || m.twins[k].concerned(subject, id, m.now)
 	m.answered("open", k, subject, h, refuse, refuse)
 	if h.Event.Kind == EventJoined {
+		m.gaveWay(k, h)
 		a.toClient(h.envelope)
 		m.lives(a, subject)
+	}
+}
+
+// gaveWay notes that a session was put out to make room for a newer one of its player's, if it was.
+func (m *match) gaveWay(k int, h heard) {
+	if h.Event.Replaced != nil {
+		m.twins[k].put(h.Event.Replaced.Name(), false)
 	}
 }
 
@@ -181,6 +193,7 @@ func (m *match) comeBack() {
 	revoked := withdrawn || j.revoked[t.Name] && (!j.left[t.Name] || h.Drop == audit.DropRevoked)
 	m.answered("resume", k, t.Subject, h, withdrawn || j.out[t.Name], revoked)
 	if h.kind == wire.KindWelcome {
+		m.gaveWay(k, h)
 		r.toClient(h.envelope)
 		m.lives(r, t.Subject)
 	}
