@@ -93,6 +93,7 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 	s := w.listen(func(c *Config) {
 		c.Sources = policy.SourceConfig{PerSecond: 1e6, Burst: 1e6}
 		c.Session.Fingerprint = policy.FingerprintConfig{Network: policy.ActionNote}
+		c.Session.MaxPerSubject = -1 // each comes anew as often as it likes
 	})
 	f := &floor{world: w, Rand: chance, seen: make(map[*association]int)}
 	for i := range shards {
