@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
@@ -33,6 +34,11 @@ func TestDocumentDefaults(t *testing.T) {
 		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
 		"| sessions of one player | " + strconv.Itoa(DefaultMaxPerSubject) + " |",
 		"| silence of a session that gives way to another of its player | " + strconv.Itoa(int(silentTime.Seconds())) + " s |",
+		"one for each quarter of a token's life", // renewalsOfLife
+		"| entries of what counts once | seats × (minutes of the longest life of a token + " + strconv.Itoa(tokensOfSession+1) +
+			"), 65,536 at least, 4,194,304 at most |",
+		"| entries of one player | " + strconv.Itoa(int(time.Minute/shareEvery)) + " for each minute of the longest life of a token, " +
+			strconv.Itoa(minShare) + " at least |",
 		"| wrong tags in a row | " + strconv.Itoa(DefaultBadTags) + " |",
 	} {
 		if !strings.Contains(text, row) {
@@ -41,5 +47,8 @@ func TestDocumentDefaults(t *testing.T) {
 	}
 	if DefaultWindow != 1024 {
 		t.Errorf("DefaultWindow %d", DefaultWindow)
+	}
+	if renewalsOfLife != 4 || minRemembered != 65_536 || maxRemembered != 4_194_304 {
+		t.Error("section 12 has other limits of what is remembered")
 	}
 }

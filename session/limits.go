@@ -61,9 +61,9 @@ const (
 	// retryAfter is what a client is told that is refused for lack of room.
 	retryAfter = time.Second
 
-	// maxRemembered bounds the memory of what counts once, in entries of about 55
-	// bytes: a machine has 230 MB for it. minRemembered is what it always may have,
-	// some 4 MB.
+	// maxRemembered bounds the memory of what counts once, in entries of 60 to
+	// 95 bytes: 400 MB at most, where seats and the life of tokens ask for it.
+	// minRemembered is what it always may have, some 6 MB.
 	maxRemembered = 1 << 22
 	minRemembered = 1 << 16
 

@@ -31,7 +31,7 @@ type memory struct {
 	told    int // level of the alarm that was raised last
 }
 
-// remembered takes 20 bytes, and with its key, its place in a slot and the room that maps leave about 55.
+// remembered takes 20 bytes, and with its key, its place in a slot and the room that maps leave 60 to 95.
 type remembered struct {
 	ends  uint32 // Unix s, good until the year 2106
 	owner owner

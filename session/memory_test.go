@@ -88,11 +88,11 @@ func TestMemoryTwin(t *testing.T) {
 	for i := range 50_000 {
 		switch step := rng.IntN(2000); {
 		case step == 0:
-			now = now.Add(time.Duration(rng.IntN(int(2 * time.Hour)))) // somebody sets the clock
+			now = now.Add(time.Duration(rng.Int64N(int64(2 * time.Hour)))) // somebody sets the clock
 		case step == 1:
-			now = now.Add(-time.Duration(rng.IntN(int(time.Hour))))
+			now = now.Add(-time.Duration(rng.Int64N(int64(time.Hour))))
 		default:
-			now = now.Add(time.Duration(rng.IntN(int(2 * time.Second))))
+			now = now.Add(time.Duration(rng.Int64N(int64(2 * time.Second))))
 		}
 		m.turn(now)
 		if now.Before(latest) {
@@ -110,7 +110,7 @@ func TestMemoryTwin(t *testing.T) {
 			t.Fatalf("step %d, %v: %+v, %v; want %+v, %v", i, now, got, ok, want, known)
 		}
 		if rng.IntN(2) == 0 {
-			expires := now.Add(time.Duration(rng.IntN(int(tokenLife))))
+			expires := now.Add(time.Duration(rng.Int64N(int64(tokenLife))))
 			drop := why[rng.IntN(len(why))]
 			m.keep(key, expires, remembered{why: drop})
 			ends := expires.Add(token.MaxLeeway + time.Second - 1).Unix()
