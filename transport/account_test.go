@@ -63,7 +63,7 @@ func TestSilentSessionGivesWay(t *testing.T) {
 			w.Errorf("%v, %v", plays.over(), newcomer.over())
 		}
 		for _, e := range w.audit.all() {
-			if e.Decision == audit.Replace && (e.Prefix != prefixOf(playerAddr(1)) || e.Previous != prefixOf(playerAddr(3))) {
+			if e.Decision == audit.Replace && (e.Prefix != prefixOf(flow{AddrPort: playerAddr(1)}) || e.Previous != prefixOf(flow{AddrPort: playerAddr(3)})) {
 				w.Errorf("%v took the place of %v", e.Previous, e.Prefix)
 			}
 		}

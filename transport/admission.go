@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +52,7 @@ func (a *admission) give() { a.underway.Add(-1) }
 
 // admit finds room for a handshake from an address. It returns nil if there is none,
 // and reports whether the room is the address's own.
-func (s *shard) admit(now time.Time, addr netip.AddrPort) (claim *policy.Claim, own bool) {
+func (s *shard) admit(now time.Time, addr flow) (claim *policy.Claim, own bool) {
 	if claim = s.server.admission.live.Claim(now, addr.Addr()); claim != nil {
 		if s.room(now, true) {
 			return claim, true

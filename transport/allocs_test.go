@@ -27,6 +27,7 @@ func (*memory) wake()                     {}
 func (m *memory) send(packets []packet)   { m.sent += len(packets) }
 func (m *memory) sendOne(packet)          { m.sent++ }
 func (*memory) localAddr() netip.AddrPort { return serverAddr }
+func (*memory) several() bool             { return false }
 func (*memory) stats() SocketStats        { return SocketStats{} }
 func (*memory) close() error              { return nil }
 
@@ -34,7 +35,7 @@ func (*memory) close() error              { return nil }
 type ends struct {
 	shard  *shard
 	out    *memory
-	addr   netip.AddrPort
+	addr   flow
 	record *record.Conn
 	client *session.Client
 	buf    []byte
@@ -48,7 +49,7 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 		t.Fatal(err)
 	}
 	return joinEnds(t, "", conn, func(s *Server) *ends {
-		e := &ends{out: &memory{}, addr: addr}
+		e := &ends{out: &memory{}, addr: flow{AddrPort: addr}}
 		e.shard = newShard(s, e.out, 0)
 		e.shard.handler = h.withDefaults()
 		return e
@@ -236,7 +237,7 @@ func TestNoAllocsWhenRefused(t *testing.T) {
 		e := newEnds(t, playerAddr(1), Handler{Receive: func(*Player, []byte) { received++ }})
 		e.shard.datagram(e.now, e.addr, e.data(payload)) // sequence 1
 		received = 0
-		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, test.from, test.make(e)) })
+		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, flow{AddrPort: test.from}, test.make(e)) })
 		if n != 0 {
 			t.Errorf("%s: %v allocations", test.name, n)
 		}
@@ -263,7 +264,7 @@ func TestNoAllocsOverBudget(t *testing.T) {
 	for range 1000 {
 		e.shard.server.admission.sources.Allow(e.now, stranger(0).Addr())
 	}
-	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, stranger(0), hello) }); n != 0 {
+	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, flow{AddrPort: stranger(0)}, hello) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if got := e.shard.drops[audit.DropBudget].Load(); got != runs+1 {

@@ -15,10 +15,10 @@ import (
 // top, and the address it lives at. It belongs to its shard; what it seals, to
 // the shard's outbox.
 type association struct {
-	shard  *shard         // constant once its session has a player
-	addr   netip.AddrPort // changed by the shard, under the outbox's lock
-	hint   uint32         // by which the player is found at another address; constant
-	player *Player        // nil before EventJoined, or as long as it is another association's
+	shard  *shard  // constant once its session has a player
+	addr   flow    // changed by the shard, under the outbox's lock
+	hint   uint32  // by which the player is found at another address; constant
+	player *Player // nil before EventJoined, or as long as it is another association's
 
 	// What every datagram needs stands together, in one piece of memory: Open and
 	// Handle are the shard's, Seal and Append the outbox's.
@@ -27,13 +27,13 @@ type association struct {
 	match   session.Conn
 	self    Player
 
-	stray  *stray          // where its datagrams may still arrive, nil for here
-	before *association    // the one that it takes the place of, until that is settled; see resume.go
-	path   *path           // where the player may have gone, nil without
-	left   *netip.AddrPort // proven before the player left its network, nil at home: a step up's NOTICE goes there too
-	flight *lastFlight     // nil when the peer cannot need it any more
-	ending *ending         // nil while its session may live
-	place  int             // in shard.order, unproven or removed
+	stray  *stray       // where its datagrams may still arrive, nil for here
+	before *association // the one that it takes the place of, until that is settled; see resume.go
+	path   *path        // where the player may have gone, nil without
+	left   *flow        // proven before the player left its network, nil at home: a step up's NOTICE goes there too
+	flight *lastFlight  // nil when the peer cannot need it any more
+	ending *ending      // nil while its session may live
+	place  int          // in shard.order, unproven or removed
 
 	opened, sealed uint32 // by record when last looked at, modulo 2^32: a half that stands still rests
 }
@@ -45,13 +45,13 @@ type lastFlight struct {
 	resent time.Time // when it was last done
 }
 
-func (a *association) address() netip.AddrPort { return a.addr }
+func (a *association) address() *flow { return &a.addr }
 
 // where is address for everybody but the shard.
 func (a *association) where() netip.AddrPort {
 	a.shard.out.mu.Lock()
 	defer a.shard.out.mu.Unlock()
-	return a.addr
+	return a.addr.AddrPort
 }
 
 // machine is what an association carries: a *session.Conn, or in a DTLSServer
@@ -87,7 +87,7 @@ func channel(r *handshake.Result) session.Channel {
 }
 
 // newAssociation takes over from the engine.
-func (s *shard) newAssociation(now time.Time, addr netip.AddrPort, r *handshake.Result) (*association, error) {
+func (s *shard) newAssociation(now time.Time, addr flow, r *handshake.Result) (*association, error) {
 	a := &association{shard: s, addr: addr, flight: &lastFlight{Flight: r.Flight, since: now}, place: unproven}
 	if err := a.record.Init(&r.Secrets, false, r.Next, s.server.config.Session.Window); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func (a *association) rest() {
 // adopt puts an association in its address's place. Who was there before, and can
 // resume, goes on beside it until it is known who has come.
 func (s *shard) adopt(now time.Time, a *association) {
-	old := s.associations.Get(a.addr)
-	for ; old != nil && !old.stays(); old = s.associations.Get(a.addr) {
+	old := s.associations.Lookup(a.addr)
+	for ; old != nil && !old.stays(); old = s.associations.Lookup(a.addr) {
 		s.replace(now, old) // which may bring back the one before it
 	}
 	a.before = old

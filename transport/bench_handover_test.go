@@ -29,7 +29,7 @@ func handedOn(n int) *resume.Session {
 		Sequence: 1000, Accepted: 900, Epoch: 1,
 		Standing: resume.Standing{Expires: time.Now().Add(time.Hour).UnixMilli(), TokenID: uuid(2), SignIn: uuid(3), KeyID: "key-1"},
 	}
-	r.Network = prefixOf(r.Addr)
+	r.Network = prefixOf(flow{AddrPort: r.Addr})
 	for _, b := range [][]byte{r.InKey, r.OutKey, r.Name[:], r.Exporter[:], r.In[:], r.Out[:]} {
 		_, _ = rand.Read(b) // never fails
 	}

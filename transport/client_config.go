@@ -23,7 +23,7 @@ type ClientConfig struct {
 	// RootCAs vouch for the server; nil means the system's.
 	RootCAs *x509.CertPool
 	// ServerName is whom the server's certificate must be for; empty means the
-	// host of the address.
+	// host of the address. A dot behind it counts for nothing.
 	ServerName string
 	// Pin, when set, is the SHA-256 of the only certificate (DER) that is taken
 	// from the server, in place of RootCAs and ServerName: for one that nobody
@@ -36,7 +36,7 @@ type ClientConfig struct {
 	Session session.ClientConfig
 
 	// Conn is a socket made elsewhere, which the Client then owns; nil means a
-	// new one.
+	// new one, for both address families. It may be connected to the server.
 	Conn net.PacketConn
 
 	// OnEvent, when set, is told what happens to the session. It is called by one

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/record"
@@ -130,7 +129,7 @@ func (s *shard) parting(now time.Time) {
 }
 
 // parted looks at a datagram of somebody who is being told that it is over.
-func (s *shard) parted(now time.Time, addr netip.AddrPort, b []byte) {
+func (s *shard) parted(now time.Time, addr flow, b []byte) {
 	if len(b) == 0 || len(b) > wire.MaxDatagram {
 		return
 	}

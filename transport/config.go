@@ -60,7 +60,9 @@ type Config struct {
 	Snapshot string
 
 	// Conn is a socket made elsewhere, which the Server then owns; nil means
-	// that Listen makes one.
+	// that Listen makes one. On a host with several addresses it should listen on
+	// one of them, unless it is a *net.UDPConn on Linux: any other socket answers
+	// from the address that the system chooses, and an alarm in the audit says so.
 	Conn net.PacketConn
 
 	// Shards is how many sockets share the port in Serve, each with a goroutine

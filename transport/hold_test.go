@@ -8,7 +8,7 @@ func TestHold(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
 	s := e.shard.server
 	s.shards.Store(&[]*shard{e.shard})
-	p := e.shard.associations.Get(e.addr).player
+	p := e.shard.associations.Lookup(e.addr).player
 	send := func(want int) {
 		t.Helper()
 		if err := p.Send([]byte("snapshot")); err != nil {

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -14,7 +13,7 @@ import (
 // datagram is a datagram's way in. "While a second handshake runs on an
 // address, record types 20 and 22 go to it, types 21 and 23 to the old keys
 // first."
-func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
+func (s *shard) datagram(now time.Time, addr flow, b []byte) {
 	if len(b) == 0 || len(b) > maxUDP || len(b) > wire.MaxDatagram && !isHandshake(b) {
 		s.drop(audit.DropSize)
 		return
@@ -43,9 +42,9 @@ func (s *shard) datagram(now time.Time, addr netip.AddrPort, b []byte) {
 
 // association finds the one at an address. Datagrams of one player often follow
 // each other, so the last answer is looked at first.
-func (s *shard) association(addr netip.AddrPort) *association {
+func (s *shard) association(addr flow) *association {
 	if s.last == nil || s.last.addr != addr || s.last.place < 0 {
-		s.last = s.associations.Get(addr)
+		s.last = s.associations.Lookup(addr)
 	}
 	return s.last
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -20,13 +19,13 @@ type occupant struct {
 // there is passed on, for as long as nobody newer has the address.
 type stray struct {
 	from, to *shard
-	addr     netip.AddrPort
+	addr     flow
 }
 
 // occupy gives an association its address.
 func (s *shard) occupy(a *association) {
 	list := s.occupants[a.addr]
-	if old := s.associations.Get(a.addr); old != nil && len(list) == 0 {
+	if old := s.associations.Lookup(a.addr); old != nil && len(list) == 0 {
 		list = append(list, occupant{here: old})
 	}
 	if len(list) > 0 {
@@ -37,7 +36,7 @@ func (s *shard) occupy(a *association) {
 }
 
 // vacate takes one occupant from an address: the newest of the others gets it.
-func (s *shard) vacate(addr netip.AddrPort, gone occupant) {
+func (s *shard) vacate(addr flow, gone occupant) {
 	if gone.here != nil {
 		s.associations.Remove(gone.here)
 	}
@@ -69,19 +68,19 @@ func (s *shard) swap(a *association, t *stray) {
 	s.setOccupants(a.addr, list)
 }
 
-func (s *shard) setOccupants(addr netip.AddrPort, list []occupant) {
+func (s *shard) setOccupants(addr flow, list []occupant) {
 	if len(list) == 0 {
 		delete(s.occupants, addr)
 		return
 	}
 	if s.occupants == nil {
-		s.occupants = make(map[netip.AddrPort][]occupant)
+		s.occupants = make(map[flow][]occupant)
 	}
 	s.occupants[addr] = list
 }
 
 // away is where the association has moved that has an address, nil if there is none.
-func (s *shard) away(addr netip.AddrPort) *stray {
+func (s *shard) away(addr flow) *stray {
 	if list := s.occupants[addr]; len(list) > 0 {
 		return list[len(list)-1].away
 	}
@@ -89,7 +88,7 @@ func (s *shard) away(addr netip.AddrPort) *stray {
 }
 
 // strayed passes on what belongs to an association that has moved to another shard.
-func (s *shard) strayed(addr netip.AddrPort, b []byte) bool {
+func (s *shard) strayed(addr flow, b []byte) bool {
 	t := s.away(addr)
 	if t == nil {
 		return false

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
@@ -42,7 +43,7 @@ type floor struct {
 	*mathrand.Rand
 
 	shards  []*shard
-	addrs   []netip.AddrPort
+	addrs   []flow
 	players []*visitor
 	lines   []*visit // of all players
 	seen    map[*association]int
@@ -61,7 +62,7 @@ type visitor struct {
 // visit is a connection as its client knows it.
 type visit struct {
 	of     *visitor
-	addr   netip.AddrPort
+	addr   flow
 	record *record.Conn
 	client *session.Client
 }
@@ -103,8 +104,12 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 		}}.withDefaults()
 	}
 	s.shards.Store(&f.shards)
-	for i := range 5 { // of one network
-		f.addrs = append(f.addrs, netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+i)))
+	for i := range 5 { // of one network, the last two from one address to two of ours
+		at := flow{AddrPort: netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+min(i, 3)))}
+		if i == 4 {
+			at.Local = addrtable.LocalOf(serverAddr.Addr())
+		}
+		f.addrs = append(f.addrs, at)
 	}
 	for i := range 5 {
 		f.players = append(f.players, &visitor{name: i, hinted: i%2 == 0})
@@ -113,10 +118,10 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 }
 
 // kernel is the shard that an address belongs to.
-func (f *floor) kernel(addr netip.AddrPort) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
+func (f *floor) kernel(addr flow) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
 
 // say has a datagram come from an address. Half of those with a hint are steered to its shard.
-func (f *floor) say(v *visit, addr netip.AddrPort, kind wire.Kind, body []byte) {
+func (f *floor) say(v *visit, addr flow, kind wire.Kind, body []byte) {
 	b, err := sealEnvelope(make([]byte, 0, bufferLen), v.record, v.client, kind, body)
 	if err != nil {
 		f.Fatal(err)
@@ -175,7 +180,7 @@ func (f *floor) look() {
 }
 
 // deliver hands what the server has sent to whoever can open it.
-func (f *floor) deliver(addr netip.AddrPort, b []byte) {
+func (f *floor) deliver(addr flow, b []byte) {
 	for _, v := range f.lines {
 		typ, plaintext, err := v.record.Open(append([]byte(nil), b...))
 		if v.addr != addr || err != nil || typ != record.ApplicationData {
@@ -201,7 +206,7 @@ func (f *floor) deliver(addr netip.AddrPort, b []byte) {
 }
 
 // connect is a handshake of a player's from an address, and its HELLO.
-func (f *floor) connect(p *visitor, addr netip.AddrPort, start func(ch session.Channel) (*session.Client, error)) {
+func (f *floor) connect(p *visitor, addr flow, start func(ch session.Channel) (*session.Client, error)) {
 	s, now := f.kernel(addr), f.server.clock.now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
@@ -219,7 +224,7 @@ func (f *floor) connect(p *visitor, addr netip.AddrPort, start func(ch session.C
 		f.Fatal("a handshake is under way")
 	}
 	o := &opening{addr: addr, cancel: func() {}, began: now, heard: now}
-	o.conn = handshake.NewConn(true, s.local, udpAddr(addr), func([]byte) {})
+	o.conn = handshake.NewConn(true, s.local, udpAddr(addr.AddrPort), func([]byte) {})
 	if o.claim, o.own = s.admit(now, addr); o.claim == nil {
 		f.Fatal("no room for a handshake")
 	}

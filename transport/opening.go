@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 // opening is a handshake under way, and then its keys until the first record
 // opens under them: nothing is believed before.
 type opening struct {
-	addr    netip.AddrPort
+	addr    flow
 	conn    *handshake.Conn
 	cancel  context.CancelFunc
 	random  [32]byte      // of the ClientHello it began with
@@ -28,7 +27,7 @@ type opening struct {
 
 // unknown is the gate for addresses without an association, and for a player
 // who comes again from the same one.
-func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
+func (s *shard) unknown(now time.Time, addr flow, b []byte) {
 	if !handshake.IsFirstHello(b) || s.closing {
 		if !s.strayed(addr, b) && !s.hinted(now, addr, b) {
 			s.drop(audit.DropSource)
@@ -44,9 +43,9 @@ func (s *shard) unknown(now time.Time, addr netip.AddrPort, b []byte) {
 }
 
 // begin starts a handshake for which there is room.
-func (s *shard) begin(now time.Time, addr netip.AddrPort, b []byte, claim *policy.Claim, own bool) {
+func (s *shard) begin(now time.Time, addr flow, b []byte, claim *policy.Claim, own bool) {
 	o := &opening{addr: addr, began: now, heard: now, random: handshake.Random(b), claim: claim, own: own}
-	o.conn = handshake.NewConn(true, s.local, udpAddr(addr), func(datagram []byte) {
+	o.conn = handshake.NewConn(true, s.local, udpAddr(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
 		}

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"net/netip"
 	"sync"
 
 	"github.com/sallyport/sallyport/record"
@@ -42,7 +41,7 @@ type appender interface {
 
 // envelope seals one envelope of an association and sends it by and by.
 func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
-	return o.envelopeTo(a, netip.AddrPort{}, kind, body)
+	return o.envelopeTo(a, flow{}, kind, body)
 }
 
 // payload seals a payload for a player, wherever its session lives.
@@ -61,7 +60,7 @@ func (o *outbox) payload(p *Player, payload []byte) error {
 
 // envelopeTo does so to another address than the association's, unless addr is
 // none.
-func (o *outbox) envelopeTo(a *association, addr netip.AddrPort, kind wire.Kind, body []byte) error {
+func (o *outbox) envelopeTo(a *association, addr flow, kind wire.Kind, body []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !addr.IsValid() {
@@ -77,7 +76,7 @@ func (o *outbox) envelopeTo(a *association, addr netip.AddrPort, kind wire.Kind,
 // put seals into the batch's next packet.
 //
 // +checklocks:o.mu
-func (o *outbox) put(a *association, addr netip.AddrPort, kind wire.Kind, body []byte) error {
+func (o *outbox) put(a *association, addr flow, kind wire.Kind, body []byte) error {
 	p := o.next(addr)
 	b, err := sealEnvelope(p.buf[:0], &a.record, a.session, kind, body)
 	if err != nil {
@@ -110,7 +109,7 @@ func (o *outbox) alert(a *association, alert []byte) {
 }
 
 // raw sends a datagram that make writes to its argument.
-func (o *outbox) raw(addr netip.AddrPort, make func(dst []byte) ([]byte, error)) {
+func (o *outbox) raw(addr flow, make func(dst []byte) ([]byte, error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.next(addr)
@@ -133,7 +132,7 @@ func (o *outbox) release() {
 // next is the packet to fill; it counts only once count is raised.
 //
 // +checklocks:o.mu
-func (o *outbox) next(addr netip.AddrPort) *packet {
+func (o *outbox) next(addr flow) *packet {
 	if o.count == len(o.batch) {
 		o.flushLocked()
 	}

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -14,7 +13,7 @@ import (
 // not proven yet: "the server challenges the new path, keeps sending to the old
 // one until it is answered, then moves."
 type path struct {
-	addr       netip.AddrPort
+	addr       flow
 	began      time.Time
 	challenged time.Time // when the challenge was last sent
 	times      int       // how often
@@ -48,7 +47,7 @@ func (s *shard) newHint() uint32 {
 
 // hinted takes a datagram from an unknown address whose hint is known: false if
 // it has none.
-func (s *shard) hinted(now time.Time, addr netip.AddrPort, b []byte) bool {
+func (s *shard) hinted(now time.Time, addr flow, b []byte) bool {
 	hint, ok := hintOf(b)
 	if !ok {
 		return false
@@ -68,11 +67,11 @@ func (s *shard) hinted(now time.Time, addr netip.AddrPort, b []byte) bool {
 // elsewhere handles a datagram that names an association and comes from another
 // address than the association's. Nothing happens unless it authenticates, and no
 // path is looked at unless it is the newest: a copy is not.
-func (s *shard) elsewhere(now time.Time, a *association, addr netip.AddrPort, b []byte) {
+func (s *shard) elsewhere(now time.Time, a *association, addr flow, b []byte) {
 	length, newest := len(b), a.record.Opened()
 	s.from = addr
 	opened := s.records(now, a, b)
-	s.from = netip.AddrPort{}
+	s.from = flow{}
 	if !opened || a.record.Opened() <= newest || a.ending != nil || a.addr == addr {
 		return
 	}
@@ -110,7 +109,7 @@ func (s *shard) challenge(now time.Time, a *association) {
 // from.
 func (s *shard) answered(now time.Time, a *association) {
 	p := a.path
-	if p == nil || p.addr != s.from || s.associations.Get(p.addr) != nil || s.away(p.addr) != nil {
+	if p == nil || p.addr != s.from || s.associations.Lookup(p.addr) != nil || s.away(p.addr) != nil {
 		return
 	}
 	previous, away := a.addr, a.match.Away()
@@ -138,14 +137,14 @@ func (s *shard) answered(now time.Time, a *association) {
 // crossing is a datagram that the kernel gave to another shard than its
 // association's.
 type crossing struct {
-	addr  netip.AddrPort
+	addr  flow
 	b     *[bufferLen]byte
 	n     int
 	stamp int64 // as a packet's
 }
 
 // cross hands a datagram to the shard that its hint names.
-func (s *shard) cross(to *shard, addr netip.AddrPort, b []byte) {
+func (s *shard) cross(to *shard, addr flow, b []byte) {
 	buffer := s.server.buffers.Get().(*[bufferLen]byte)
 	select {
 	case to.crossings <- crossing{addr, buffer, copy(buffer[:], b), s.waiting.stamp}:

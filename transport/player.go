@@ -36,7 +36,7 @@ func (p *Player) Session() *session.Session { return p.session }
 func (p *Player) Addr() netip.AddrPort {
 	p.shard.out.mu.Lock()
 	defer p.shard.out.mu.Unlock()
-	return p.association.addr
+	return p.association.addr.AddrPort
 }
 
 // Send sends payload, at most wire.MaxBody bytes, which are copied. It goes out
@@ -114,4 +114,4 @@ func (ps *players) remove(p *Player) {
 }
 
 // prefixOf is what the audit keeps of an address.
-func prefixOf(a netip.AddrPort) netip.Prefix { return policy.NetworkPrefix(a.Addr()) }
+func prefixOf(a flow) netip.Prefix { return policy.NetworkPrefix(a.Addr()) }

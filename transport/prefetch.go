@@ -19,7 +19,7 @@ const (
 func (s *shard) prefetch(packets []packet) {
 	found, hashes := s.found[:len(packets)], s.hashes[:len(packets)]
 	for i := range hashes {
-		hashes[i] = s.associations.Hash(packets[i].addr)
+		hashes[i] = s.associations.Hash(packets[i].addr.AddrPort)
 	}
 	s.associations.Likely(found, hashes)
 	for stage := range stages {

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/addrtable"
 )
 
 const (
@@ -25,6 +27,7 @@ type inMessages struct {
 	control [batchLen][controlLen]byte
 	memory  []byte
 	packets []packet
+	locals  locals
 }
 
 func (m *inMessages) init() {
@@ -67,7 +70,10 @@ func (m *inMessages) split(i int) {
 	h := &m.headers[i]
 	b := unsafe.Slice(m.vectors[i].Base, h.len)
 	c := parseControl(m.control[i][:min(int(h.hdr.Controllen), controlLen)])
-	addr := m.names[i].get()
+	addr := flow{AddrPort: m.names[i].get()}
+	if c.local != (addrtable.Local{}) {
+		addr.Local = m.locals.find(c.local)
+	}
 	for c.segment > 0 && len(b) > c.segment {
 		m.packets = append(m.packets, packet{addr, b[:c.segment:c.segment], c.stamp})
 		b = b[c.segment:]

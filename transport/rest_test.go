@@ -24,7 +24,7 @@ func TestRest(t *testing.T) {
 			t.Error("not sent")
 		}
 	}})
-	a := e.shard.associations.Get(e.addr)
+	a := e.shard.associations.Lookup(e.addr)
 	echo := func() {
 		e.shard.datagram(e.now, e.addr, e.data([]byte("payload")))
 		e.shard.out.flush()

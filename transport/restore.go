@@ -30,7 +30,7 @@ func (s *Server) settleIn() {
 // restore goes on with one session.
 func (s *shard) restore(now time.Time, r *resume.Session) {
 	defer r.Wipe()
-	a := &association{shard: s, addr: r.Addr, hint: r.Hint, place: unproven}
+	a := &association{shard: s, addr: s.flowOf(r), hint: r.Hint, place: unproven}
 	a.session = &a.match
 	drop := audit.DropTicket
 	if a.record.Restore(&record.State{
@@ -43,7 +43,7 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 		s.drop(drop)
 		s.server.config.Audit.Record(audit.Event{
 			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: drop, Version: version,
-			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(r.Addr),
+			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(flow{AddrPort: r.Addr}),
 			Scope: r.Scope, Platform: r.Platform, Build: r.Build, Detail: "of a snapshot",
 		})
 		return

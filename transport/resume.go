@@ -121,7 +121,7 @@ func (s *Server) home(hint uint32) *shard {
 // move hands an association that has no player over to another shard, unless it has
 // gone. What comes from its address is passed on; see occupant.
 func (s *shard) move(a *association, to *shard, hint uint32) {
-	if s.associations.Get(a.addr) != a {
+	if s.associations.Lookup(a.addr) != a {
 		return
 	}
 	a.before = nil

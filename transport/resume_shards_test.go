@@ -109,7 +109,7 @@ func (w *world) migrates(c *Client) {
 func TestGoneBeforeItMoves(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{})
 	s := e.shard
-	a := s.associations.Get(e.addr)
+	a := s.associations.Lookup(e.addr)
 	s.remove(a)
 	s.move(a, s, 1)
 	if len(s.occupants) != 0 || len(s.mail.queue) != 0 {

@@ -139,8 +139,8 @@ func TestSearchPassesImpostor(t *testing.T) {
 	})
 }
 
-// A client that has lost its server tries each address that its name has by now, beginning
-// with the one where the server was.
+// "The first goes to where the server was, the others there and to the addresses that the
+// server's name has by then, in turn." PROTOCOL.md 8.3
 func TestTarget(t *testing.T) {
 	here := netip.MustParseAddrPort("192.0.2.1:1")
 	for _, known := range [][]netip.AddrPort{nil, {here}, {nowhere[0]}, {nowhere[0], here, nowhere[1]}} {

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"encoding/binary"
 	"time"
 	"unsafe"
 
@@ -23,17 +22,13 @@ type outMessages struct {
 	headers [batchLen]mmsghdr
 	vectors [batchLen]unix.Iovec
 	names   [batchLen]address
-	control [batchLen][controlLen]byte
+	control [batchLen][sourceLen]byte
 }
 
 func (m *outMessages) init() {
 	for i := range m.headers {
 		h := &m.headers[i].hdr
 		h.Name = (*byte)(unsafe.Pointer(&m.names[i]))
-		c := m.control[i][:]
-		header := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
-		header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-		header.SetLen(unix.CmsgLen(2))
 	}
 }
 
@@ -112,15 +107,20 @@ func (m *outMessages) fill(family int, packets []packet) (messages int) {
 		h := &m.headers[messages].hdr
 		h.Iov = &m.vectors[i]
 		h.SetIovlen(n)
-		h.Namelen = m.names[messages].put(family, packets[i].addr)
-		h.Control = nil
-		h.SetControllen(0)
-		if n > 1 {
-			c := m.control[messages][:]
-			binary.NativeEndian.PutUint16(c[unix.CmsgLen(0):], uint16(len(packets[i].buf)))
-			h.Control = &c[0]
-			h.SetControllen(unix.CmsgSpace(2))
+		h.Namelen = m.names[messages].put(family, packets[i].addr.AddrPort)
+		c, told := m.control[messages][:], 0
+		if from := packets[i].addr.Local; from != (ours{}) {
+			l := from.Value()
+			told = putSource(c, family, &l)
 		}
+		if n > 1 {
+			told += putSegment(c[told:], len(packets[i].buf))
+		}
+		h.Control = nil
+		if told > 0 {
+			h.Control = &c[0]
+		}
+		h.SetControllen(told)
 		i += n
 	}
 	return messages
@@ -147,8 +147,15 @@ func (s *native) sendOne(p packet) { s.write(p) }
 
 func (s *native) write(p packet) unix.Errno {
 	var name address
-	n := name.put(s.family, p.addr)
-	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p.buf[0])), uintptr(len(p.buf)),
-		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), uintptr(n))
+	var control [sourceLen]byte
+	vector := unix.Iovec{Base: &p.buf[0]}
+	vector.SetLen(len(p.buf))
+	h := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: name.put(s.family, p.addr.AddrPort), Iov: &vector, Iovlen: 1}
+	if p.addr.Local != (ours{}) {
+		l := p.addr.Local.Value()
+		h.Control = &control[0]
+		h.SetControllen(putSource(control[:], s.family, &l))
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
 	return errno
 }

@@ -87,6 +87,7 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
 	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
+	s.warnOfAddresses()
 	if config.Snapshot != "" {
 		s.takeOver()
 	}

@@ -27,23 +27,23 @@ type shard struct {
 
 	// Owned by the turn.
 	handler      Handler
-	scratch      []byte                        // copies of what may open under a second key
-	second       []byte                        // and under a third
-	occupants    map[netip.AddrPort][]occupant // to addresses that several have, or that have moved away: oldest first; nil without
-	hashes       [prefetchLen]uint32           // of some packets' addresses
+	scratch      []byte              // copies of what may open under a second key
+	second       []byte              // and under a third
+	occupants    map[flow][]occupant // to addresses that several have, or that have moved away: oldest first; nil without
+	hashes       [prefetchLen]uint32 // of some packets' addresses
 	found        [prefetchLen]*association
 	read         byte // what prefetch has read: kept, so that it is read
 	associations *addrtable.Table[association]
 	hints        map[uint32]*association
 	waiting      waiting        // of the datagram that is handled
 	successor    netip.Prefix   // while a session ends that gives way: from where the one comes that takes its place
-	from         netip.AddrPort // while a datagram from elsewhere than its association's address is handled
+	from         flow           // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
 	sweptAt      time.Time
 	proofsAt     time.Time // when openings were last looked at
-	openings     map[netip.AddrPort]*opening
+	openings     map[flow]*opening
 	arrivals     []*opening           // in order of time, those gone since the last sweep included
 	arrived      time.Time            // when the last of them came
 	engines      bool                 // players come: engines and verifications run, or soon will
@@ -73,8 +73,8 @@ type shard struct {
 func newShard(server *Server, sock socket, index int) *shard {
 	s := &shard{
 		server: server, socket: sock, index: index, local: net.UDPAddrFromAddrPort(sock.localAddr()),
-		associations: addrtable.New((*association).address),
-		openings:     make(map[netip.AddrPort]*opening),
+		associations: addrtable.NewFlows((*association).address),
+		openings:     make(map[flow]*opening),
 		sites:        make(map[netip.Prefix]int),
 		turns:        make(chan struct{}, 1),
 		hints:        make(map[uint32]*association),

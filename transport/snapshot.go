@@ -84,7 +84,7 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 			continue
 		}
 		r := resume.Session{
-			Addr: a.addr, InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
+			Addr: a.addr.AddrPort, Local: s.localOf(a), InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
 		err := resume.ErrSnapshot

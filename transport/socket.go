@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// packet is a datagram and the address it came from or goes to.
+// packet is a datagram and the flow of which it is.
 type packet struct {
-	addr  netip.AddrPort // unmapped: never an IPv4 address in IPv6 form
+	addr  flow // unmapped: never an IPv4 address in IPv6 form
 	buf   []byte
 	stamp int64 // when it was received, Unix ns by the system's clock; 0 if that is unknown
 }
@@ -36,6 +36,10 @@ type socket interface {
 	sendOne(p packet)
 
 	localAddr() netip.AddrPort
+
+	// several reports whether datagrams come to several addresses of ours, and packets
+	// say to which; constant.
+	several() bool
 
 	// stats is safe for concurrent use.
 	stats() SocketStats

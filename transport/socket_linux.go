@@ -21,6 +21,7 @@ type native struct {
 	fd     int
 	family int            // unix.AF_INET or AF_INET6
 	local  netip.AddrPort // constant
+	every  bool           // it listens on all addresses, and knows which a datagram came to; constant
 	sleep  sleeper
 
 	mu sync.Mutex // wake against close
@@ -111,6 +112,9 @@ func (s *native) tune(addr netip.AddrPort) {
 			_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, o[0], kernelBuffer)
 		}
 	}
+	if !addr.Addr().IsValid() || addr.Addr().Unmap().IsUnspecified() {
+		s.every = tellLocal(s.fd, s.family)
+	}
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	_, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
@@ -147,6 +151,8 @@ func boundTo(sa unix.Sockaddr) netip.AddrPort {
 }
 
 func (s *native) localAddr() netip.AddrPort { return s.local }
+
+func (s *native) several() bool { return s.every }
 
 // stats asks the kernel.
 func (s *native) stats() SocketStats {

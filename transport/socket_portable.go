@@ -13,6 +13,7 @@ import (
 // bounded queue, since nothing portable can be asked what has arrived.
 type portable struct {
 	conn  packetConn
+	flows flowConn // conn, where that knows several addresses of ours; else nil
 	ready chan struct{}
 	batch []packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
@@ -28,6 +29,9 @@ type portable struct {
 
 func newPortable(conn net.PacketConn) *portable {
 	s := &portable{conn: newPacketConn(conn), ready: make(chan struct{}, 1), queue: newBatch(queueLen), batch: newBatch(batchLen)}
+	if s.localAddr().Addr().IsUnspecified() {
+		s.flows = flowsOf(conn)
+	}
 	s.wg.Add(1)
 	go s.read()
 	return s
@@ -41,7 +45,7 @@ func (s *portable) read() {
 	var failed failures
 	spare := packet{buf: make([]byte, 0, bufferLen)}
 	for {
-		n, addr, err := s.conn.read(spare.buf[:bufferLen])
+		n, addr, err := s.take(spare.buf[:bufferLen])
 		switch {
 		case err == nil:
 			failed.end()
@@ -54,6 +58,15 @@ func (s *portable) read() {
 			failed.pause()
 		}
 	}
+}
+
+// take waits for a datagram.
+func (s *portable) take(b []byte) (int, flow, error) {
+	if s.flows != nil {
+		return s.flows.readFlow(b)
+	}
+	n, from, err := s.conn.read(b)
+	return n, flow{AddrPort: from}, err
 }
 
 // enqueue puts p at the end, and returns a packet whose buffer is free: when
@@ -107,9 +120,17 @@ func (s *portable) send(packets []packet) {
 	}
 }
 
-func (s *portable) sendOne(p packet) { _ = s.conn.write(p.buf, p.addr) }
+func (s *portable) sendOne(p packet) {
+	if s.flows != nil {
+		_ = s.flows.writeFlow(p.buf, p.addr)
+	} else {
+		_ = s.conn.write(p.buf, p.addr.AddrPort)
+	}
+}
 
 func (s *portable) localAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
+
+func (s *portable) several() bool { return s.flows != nil }
 
 func (s *portable) stats() SocketStats { return SocketStats{Shards: 1, Overflow: s.drops.Load()} }
 

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/addrtable"
 )
 
 // "0 allocations per datagram in and out in steady state", system calls included:
-// an echo through the server's own socket, by Serve and by Poll.
+// an echo through the server's own socket, by Serve and by Poll, at one address and at all.
 func TestNoAllocsOnSockets(t *testing.T) {
 	for name, run := range map[string]func(s *Server, h Handler, stop <-chan struct{}){
 		"Serve": func(s *Server, h Handler, stop <-chan struct{}) {
@@ -33,37 +35,39 @@ func TestNoAllocsOnSockets(t *testing.T) {
 			}
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			client, e := realEnds(t)
-			h := Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }}
-			stop, done := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(done)
-				run(e.shard.server, h, stop)
-			}()
-			payload, answer := make([]byte, 64), make([]byte, bufferLen)
-			echo := func() {
-				if _, err := client.Write(e.data(payload)); err != nil {
-					t.Fatal(err)
+		for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", ":0"} {
+			t.Run(name+listen, func(t *testing.T) {
+				client, e := realEnds(t, listen)
+				h := Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }}
+				stop, done := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(done)
+					run(e.shard.server, h, stop)
+				}()
+				payload, answer := make([]byte, 64), make([]byte, bufferLen)
+				echo := func() {
+					if _, err := client.Write(e.data(payload)); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := client.Read(answer); err != nil {
+						t.Fatal(err)
+					}
 				}
-				if _, err := client.Read(answer); err != nil {
-					t.Fatal(err)
+				echo()
+				if n := testing.AllocsPerRun(runs, echo); n != 0 {
+					t.Errorf("%v allocations", n)
 				}
-			}
-			echo()
-			if n := testing.AllocsPerRun(runs, echo); n != 0 {
-				t.Errorf("%v allocations", n)
-			}
-			close(stop)
-			<-done
-		})
+				close(stop)
+				<-done
+			})
+		}
 	}
 }
 
 // realEnds is a player on a socket, who has joined a server on another.
-func realEnds(t *testing.T) (client *net.UDPConn, e *ends) {
-	e = joinEnds(t, "127.0.0.1:0", nil, func(s *Server) *ends {
-		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.Addr()))
+func realEnds(t *testing.T, listen string) (client *net.UDPConn, e *ends) {
+	e = joinEnds(t, listen, nil, func(s *Server) *ends {
+		c, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(s.Addr().Port())})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,10 +78,11 @@ func realEnds(t *testing.T) (client *net.UDPConn, e *ends) {
 		client = c
 		sh := s.first()
 		sh.handler = Handler{}.withDefaults()
-		return &ends{shard: sh, addr: c.LocalAddr().(*net.UDPAddr).AddrPort()}
+		addr := flow{AddrPort: unmap(c.LocalAddr().(*net.UDPAddr).AddrPort())}
+		if sh.socket.several() {
+			addr.Local = addrtable.LocalOf(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+		}
+		return &ends{shard: sh, addr: addr}
 	})
-	if !e.addr.Addr().Is4() {
-		e.addr = netip.AddrPortFrom(e.addr.Addr().Unmap(), e.addr.Port())
-	}
 	return client, e
 }

@@ -1,6 +1,7 @@
-// Package addrtable finds what belongs to a UDP address.
+// Package addrtable finds what belongs to a UDP flow: to another end's address, and the
+// one of ours to which it sends.
 //
-// It does what a map from netip.AddrPort does, with an eighth of the memory in
+// It does what a map from Flow does, with an eighth of the memory in
 // the way: of each entry the table itself has eight bytes, a hash and a number,
 // so that the table of ten thousand players stays in a processor's cache, where
 // the buckets of a map do not. And it can say which entry an address most likely
@@ -14,7 +15,7 @@ import (
 	"net/netip"
 )
 
-// Table is a set of entries, each with an address of its own. It has one owner;
+// Table is a set of entries, each with a flow of its own. It has one owner;
 // nothing here locks.
 //
 // Slots are probed one after the other from the one that the hash names, at most
@@ -22,7 +23,8 @@ import (
 // in each Table: nobody can choose addresses that meet in one place.
 type Table[E any] struct {
 	seed    maphash.Seed
-	addr    func(*E) netip.AddrPort
+	addr    func(*E) netip.AddrPort // nil where flow is set
+	flow    func(*E) *Flow
 	slots   []slot // a power of two
 	entries []*E   // by number; nil when free
 	free    []uint32
@@ -38,24 +40,49 @@ type slot struct {
 // minSlots is how many slots a Table begins with.
 const minSlots = 64
 
-// New returns an empty Table. addr says which address an entry has; it must not
-// change while the entry is in the Table.
+// New returns an empty Table for entries whose flows have no local address. addr says
+// which address an entry has; it must not change while the entry is in the Table.
 func New[E any](addr func(*E) netip.AddrPort) *Table[E] {
 	return &Table[E]{seed: maphash.MakeSeed(), addr: addr, slots: make([]slot, minSlots)}
+}
+
+// NewFlows returns an empty Table. flow says which flow an entry has; it must not change
+// while the entry is in the Table.
+func NewFlows[E any](flow func(*E) *Flow) *Table[E] {
+	return &Table[E]{seed: maphash.MakeSeed(), flow: flow, slots: make([]slot, minSlots)}
+}
+
+// of is the flow of an entry.
+func (t *Table[E]) of(e *E) Flow {
+	if t.flow == nil {
+		return Flow{AddrPort: t.addr(e)}
+	}
+	return *t.flow(e)
+}
+
+// has reports whether an entry has a flow.
+func (t *Table[E]) has(e *E, flow *Flow) bool {
+	if t.flow == nil {
+		return t.addr(e) == flow.AddrPort
+	}
+	return *t.flow(e) == *flow
 }
 
 // Len is the number of entries.
 func (t *Table[E]) Len() int { return t.count }
 
-// Get returns the entry of an address, nil if there is none.
-func (t *Table[E]) Get(addr netip.AddrPort) *E {
-	if i, ok := t.find(addr); ok {
+// Get returns the entry of a flow without a local address, nil if there is none.
+func (t *Table[E]) Get(addr netip.AddrPort) *E { return t.Lookup(Flow{AddrPort: addr}) }
+
+// Lookup returns the entry of a flow, nil if there is none.
+func (t *Table[E]) Lookup(flow Flow) *E {
+	if i, ok := t.find(flow); ok {
 		return t.entries[t.slots[i].number-1]
 	}
 	return nil
 }
 
-// Likely sets found[i] to what Get returns for the address with hashes[i], or now
+// Likely sets found[i] to what Lookup returns for the flow with hashes[i], or now
 // and then to another entry or nil, without looking at any entry's memory. It
 // waits for the slots of all hashes at once.
 func (t *Table[E]) Likely(found []*E, hashes []uint32) {
@@ -76,10 +103,10 @@ func (t *Table[E]) likely(hash uint32) *E {
 	return nil
 }
 
-// Set puts an entry in its address's place, and returns the one that was there.
+// Set puts an entry in its flow's place, and returns the one that was there.
 func (t *Table[E]) Set(e *E) (old *E) {
-	addr := t.addr(e)
-	i, ok := t.find(addr)
+	flow := t.of(e)
+	i, ok := t.find(flow)
 	if ok {
 		place := &t.entries[t.slots[i].number-1]
 		old, *place = *place, e
@@ -87,9 +114,9 @@ func (t *Table[E]) Set(e *E) (old *E) {
 	}
 	if t.count++; 2*t.count > len(t.slots) {
 		t.grow()
-		i, _ = t.find(addr)
+		i, _ = t.find(flow)
 	}
-	t.slots[i] = slot{t.Hash(addr), t.keep(e)}
+	t.slots[i] = slot{t.Hash(flow.AddrPort), t.keep(e)}
 	return nil
 }
 
@@ -107,7 +134,7 @@ func (t *Table[E]) keep(e *E) uint32 {
 
 // Remove takes e out, if it is in.
 func (t *Table[E]) Remove(e *E) {
-	i, ok := t.find(t.addr(e))
+	i, ok := t.find(t.of(e))
 	if !ok || t.entries[t.slots[i].number-1] != e {
 		return
 	}
@@ -129,11 +156,11 @@ func (t *Table[E]) close(i uint32) {
 	t.slots[i] = slot{}
 }
 
-// find returns the slot of an address, or the one to put it in.
-func (t *Table[E]) find(addr netip.AddrPort) (i uint32, ok bool) {
-	hash := t.Hash(addr)
+// find returns the slot of a flow, or the one to put it in.
+func (t *Table[E]) find(flow Flow) (i uint32, ok bool) {
+	hash := t.Hash(flow.AddrPort)
 	for i = t.home(hash); t.slots[i].number != 0; i = t.after(i) {
-		if t.slots[i].hash == hash && t.addr(t.entries[t.slots[i].number-1]) == addr {
+		if t.slots[i].hash == hash && t.has(t.entries[t.slots[i].number-1], &flow) {
 			return i, true
 		}
 	}
@@ -159,8 +186,8 @@ func (t *Table[E]) home(hash uint32) uint32 { return hash & uint32(len(t.slots)-
 
 func (t *Table[E]) after(i uint32) uint32 { return (i + 1) & uint32(len(t.slots)-1) }
 
-// Hash is for Likely. It leaves the zone of an address out: the comparison in Get
-// decides on it.
+// Hash is for Likely. It leaves out the zone of an address, and which of our addresses
+// it sends to: the comparison in Lookup decides on them.
 func (t *Table[E]) Hash(addr netip.AddrPort) uint32 {
 	var b [18]byte
 	ip := addr.Addr().As16()

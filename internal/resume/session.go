@@ -22,8 +22,9 @@ import (
 // Whoever goes on skips ahead of the first: one number used by both processes would
 // be one nonce for two records.
 type Session struct {
-	Addr netip.AddrPort // of the proven path, without a zone
-	Hint uint32         // by which it is found from another address, or 0
+	Addr  netip.AddrPort // of the proven path, without a zone
+	Local netip.Addr     // the server's to which the player sends, without a zone; zero if it is not known
+	Hint  uint32         // by which it is found from another address, or 0
 
 	InKey, InIV  []byte // of records from the client: 16 or 32 bytes, and 4
 	OutKey       []byte // of records to the client, as long as InKey
@@ -97,7 +98,7 @@ func (s *Session) coherent() bool {
 		}
 	}
 	keys := (len(s.InKey) == 16 || len(s.InKey) == 32) && len(s.OutKey) == len(s.InKey) && len(s.InIV) == 4 && len(s.OutIV) == 4
-	return keys && s.Records != nil && s.Window != nil && s.Addr.IsValid() && s.Addr.Addr().Zone() == "" &&
+	return keys && s.Records != nil && s.Window != nil && s.Addr.IsValid() && s.Addr.Addr().Zone() == "" && s.Local.Zone() == "" &&
 		s.ID > 0 && s.Epoch > 0 && s.Binding <= wire.BindingExporter && s.Issuer != "" &&
 		s.Subject != "" && len(s.Subject) <= maxText &&
 		s.Standing.coherent() && (s.Next == nil || s.Next.Standing.coherent())

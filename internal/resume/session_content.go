@@ -18,6 +18,7 @@ import (
 //	   8  records that did not open
 //	      window of record numbers
 //	      address: length 2, address (4 or 16) and port (2)
+//	      local address: length 2 and address (4 or 16), or length 0
 //	   4  hint
 //	   4  session id
 //	  16  session name
@@ -48,6 +49,7 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, s.RecordFailed)
 	dst = s.Records.AppendTo(dst, newestSeen)
 	dst = appendItem(dst, binary.BigEndian.AppendUint16(s.Addr.Addr().AsSlice(), s.Addr.Port()))
+	dst = appendItem(dst, s.Local.AsSlice())
 	dst = binary.BigEndian.AppendUint32(dst, s.Hint)
 	dst = binary.BigEndian.AppendUint32(dst, s.ID)
 	dst = append(dst, s.Name[:]...)
@@ -93,6 +95,7 @@ func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 	s.RecordFailed = u.uint64()
 	s.Records = u.window()
 	s.Addr = u.addr()
+	s.Local = u.local()
 	s.Hint = u.uint32()
 	s.ID = u.uint32()
 	u.fill(s.Name[:])

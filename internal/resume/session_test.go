@@ -33,6 +33,12 @@ func sampleSession(n int) *Session {
 			s.Window.Accept(seq)
 		}
 	}
+	if n%3 > 0 {
+		s.Local = netip.AddrFrom4([4]byte{198, 51, 100, byte(n)})
+	}
+	if n%6 == 5 {
+		s.Local = netip.MustParseAddr("2001:db8::1")
+	}
 	if n%2 == 1 {
 		s.Addr = netip.MustParseAddrPort("[2001:db8::7]:40000")
 		s.Network = netip.MustParsePrefix("2001:db8::/56")
@@ -93,6 +99,7 @@ func TestSnapshotIncoherent(t *testing.T) {
 		"no records":     func(s *Session) { s.Records = nil },
 		"no address":     func(s *Session) { s.Addr = netip.AddrPort{} },
 		"zone":           func(s *Session) { s.Addr = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
+		"local zone":     func(s *Session) { s.Local = netip.MustParseAddr("fe80::1%eth0") },
 		"id 0":           func(s *Session) { s.ID = 0 },
 		"epoch 0":        func(s *Session) { s.Epoch = 0 },
 		"binding":        func(s *Session) { s.Binding = 2 },

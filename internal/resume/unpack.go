@@ -100,6 +100,14 @@ func (u *unpacker) window() *replay.Window {
 	return w
 }
 
+// local is an address without a port, or none.
+func (u *unpacker) local() netip.Addr {
+	b := u.item()
+	a, ok := netip.AddrFromSlice(b)
+	u.require(ok || len(b) == 0)
+	return a
+}
+
 func (u *unpacker) addr() netip.AddrPort {
 	b := u.item()
 	n := max(0, len(b)-2)
