@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/wire"
