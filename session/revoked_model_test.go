@@ -404,6 +404,9 @@ func (m *match) restart() {
 	}
 	m.first.gate, m.first.now = m.gates[k], m.now
 	g, snap := m.first.handOn(all...)
+	if m.rng.IntN(3) == 0 {
+		snap.LeaveOut() // it was too late for sessions
+	}
 	j := m.twins[k]
 	clear(j.known)
 	for _, r := range snap.Sessions {
