@@ -110,7 +110,8 @@ func (r *RemoteKeys) fresh() *snapshot {
 }
 
 // Hydrate makes the first fetch, so that no player waits for it. It returns nil when there are keys, else what OnFetch
-// is told or, soon after a failure and without another attempt, ErrUnavailable. Without Hydrate the first token does.
+// is told or, soon after a failure and without another attempt, ErrUnavailable. Without Hydrate the first token does. A
+// transport.Server lets few tokens wait at once, so hydrate before it listens.
 func (r *RemoteKeys) Hydrate(ctx context.Context) error {
 	r.mu.Lock()
 	if r.fresh() != nil {
