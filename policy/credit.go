@@ -26,11 +26,16 @@ func (b *Behaviour) finish() {
 	if missing := b.share() - int64(b.counts[b.newest])*unit; missing > 0 {
 		b.credit = min(b.credit+missing, b.config.stated/slots*b.config.silence)
 	}
-	b.credit -= b.unexplained() >> creditFall
+	if b.credit > 0 {
+		b.credit -= b.unexplained() >> creditFall
+	}
 }
 
 // spend accounts for the oldest slot, which leaves the Window.
 func (b *Behaviour) spend(n uint32) {
+	if b.credit == 0 {
+		return // as in steady play
+	}
 	share := b.share()
 	if b.unexplained() > 0 {
 		share = b.config.stated / slots
