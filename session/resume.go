@@ -142,7 +142,7 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 	s := &c.own
 	s.init(c.pending.claims, c.pending.hello.fingerprint)
 	s.gate, s.id, s.name = c.gate, t.Session, t.Name
-	s.bound, s.began = t.Certificate, uint32(c.gate.wall(now).Unix())
+	s.bound, s.began = t.Bound, uint32(c.gate.wall(now).Unix())
 	return s, audit.DropNone
 }
 

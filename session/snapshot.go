@@ -27,6 +27,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 	if c.owes() {
 		r.StepUp = uint8(c.doubt.part)
 	}
+	r.Bound = s.bound
 	r.Platform, r.Build = s.fingerprint.Platform, s.fingerprint.Build
 	r.Issuer, r.Subject, r.Scope = s.issuer, s.subject, s.scope
 	r.Sequence, r.Accepted, r.Window = c.sequence, c.accepted, &c.window
@@ -56,7 +57,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	claims := savedClaims(r, &r.Standing)
 	s.init(claims, Fingerprint{r.Platform, r.Build})
 	s.id, s.name = r.ID, r.Name
-	s.bound, s.began = r.HasCertificate, uint32(g.wall(now).Unix())
+	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
 	s.hint.Store(r.Hint)
 	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
 		return drop

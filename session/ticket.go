@@ -26,7 +26,7 @@ func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, 
 	t := resume.Ticket{
 		Name: s.name, Key: key, Issuer: s.issuer, Subject: s.subject, Scope: s.scope,
 		TokenID: n.token, SignIn: n.signIn, KeyID: n.key, Issued: n.issued,
-		Binding: c.binding, Certificate: c.channel.HasCertificate, Digest: s.fingerprint.digest(&c.channel),
+		Binding: c.binding, Certificate: c.channel.HasCertificate, Bound: s.bound, Digest: s.fingerprint.digest(&c.channel),
 		Network: network, Epoch: number, Session: s.id,
 		Expires: time.Unix(0, expires).UnixMilli(), ClientNext: c.window.Highest() + 1,
 	}

@@ -42,6 +42,7 @@ type Session struct {
 	HasCertificate bool
 	Network        netip.Prefix // the network prefix that the session is bound to
 	StepUp         uint8        // the part of the fingerprint that a step up is owed for; 0 if none is
+	Bound          bool         // an identity token of the session was bound to the client's certificate (cnf)
 	Confined       bool         // a step up has lapsed: the network may not change
 	Platform       string       // what the client states
 	Build          string
@@ -99,7 +100,7 @@ func (s *Session) coherent() bool {
 	}
 	keys := (len(s.InKey) == 16 || len(s.InKey) == 32) && len(s.OutKey) == len(s.InKey) && len(s.InIV) == 4 && len(s.OutIV) == 4
 	return keys && s.Records != nil && s.Window != nil && s.Addr.IsValid() && s.Addr.Addr().Zone() == "" && s.Local.Zone() == "" &&
-		s.ID > 0 && s.Epoch > 0 && s.Binding <= wire.BindingExporter && s.Issuer != "" &&
+		s.ID > 0 && s.Epoch > 0 && (s.HasCertificate || !s.Bound) && s.Binding <= wire.BindingExporter && s.Issuer != "" &&
 		s.Subject != "" && len(s.Subject) <= maxText &&
 		s.Standing.coherent() && (s.Next == nil || s.Next.Standing.coherent())
 }

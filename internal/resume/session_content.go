@@ -12,7 +12,7 @@ import (
 //
 //	size
 //	   1  flags: 1 client certificate, 2 binding mode 1, 4 next epoch, 8 keys of 32 bytes, 16 reports,
-//	      64 step up, 128 confined
+//	      32 identity token bound to the certificate, 64 step up, 128 confined
 //	      record keys (16 or 32 each) and IVs (4 each): key in, IV in, key out, IV out
 //	   8  next record number
 //	   8  records that did not open
@@ -41,7 +41,7 @@ import (
 // (shared).
 func (s *Session) appendTo(dst []byte, names *shared) []byte {
 	bound := s.Binding == wire.BindingExporter
-	dst = append(dst, bits(s.HasCertificate, bound, s.Next != nil, len(s.InKey) == 32, s.Reports, false, s.StepUp != 0, s.Confined))
+	dst = append(dst, bits(s.HasCertificate, bound, s.Next != nil, len(s.InKey) == 32, s.Reports, s.Bound, s.StepUp != 0, s.Confined))
 	for _, b := range [][]byte{s.InKey, s.InIV, s.OutKey, s.OutIV} {
 		dst = append(dst, b...)
 	}
@@ -86,9 +86,9 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 	s = new(Session)
 	u := unpacker{left: b}
-	flags := u.bits(31 | 64 | 128)
+	flags := u.uint8()
 	keyLen := 16 + int(flags&8)*2
-	s.HasCertificate, s.Reports, s.Confined = flags&1 != 0, flags&16 != 0, flags&128 != 0
+	s.HasCertificate, s.Reports, s.Bound, s.Confined = flags&1 != 0, flags&16 != 0, flags&32 != 0, flags&128 != 0
 	s.InKey, s.InIV = u.clone(keyLen), u.clone(4)
 	s.OutKey, s.OutIV = u.clone(keyLen), u.clone(4)
 	s.RecordNext = u.uint64()

@@ -42,7 +42,7 @@ func sampleSession(n int) *Session {
 	if n%2 == 1 {
 		s.Addr = netip.MustParseAddrPort("[2001:db8::7]:40000")
 		s.Network = netip.MustParsePrefix("2001:db8::/56")
-		s.HasCertificate, s.Thumbprint = true, [32]byte(counting(9, 32))
+		s.HasCertificate, s.Thumbprint, s.Bound = true, [32]byte(counting(9, 32)), n%4 == 1
 	}
 	if n%4 == 3 {
 		s.Binding, s.Exporter = wire.BindingNone, [32]byte{}

@@ -49,6 +49,7 @@ type Ticket struct {
 	KeyID       string // of the issuer's key that signed the identity token, or empty
 	Scope       string
 	Binding     byte
+	Bound       bool     // an identity token of the session was bound to the client's certificate (cnf)
 	Certificate bool     // tells which part of a fingerprint differs; Digest decides
 	Digest      [32]byte // PROTOCOL.md 6.2, of the connection it was made on
 	Network     netip.Prefix

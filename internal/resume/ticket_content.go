@@ -12,7 +12,7 @@ const ticketVersion = 1
 //
 //	offset size
 //	     0    1  version, 1
-//	     1    1  flags: 1 if the client showed a certificate, else 0
+//	     1    1  flags: 1 client certificate, 2 identity token bound to it
 //	     2    1  binding mode
 //	     3    4  epoch, from 1
 //	     7    4  session id on the server that made it, 0 never
@@ -24,7 +24,7 @@ const ticketVersion = 1
 //	    83   32  fingerprint digest (section 6.2)
 //	   115       network prefix, issuer, subject, token id, sign-in id, key id, scope: length 2 and value each
 func (t *Ticket) appendTo(dst []byte) []byte {
-	dst = append(dst, ticketVersion, bits(t.Certificate), t.Binding)
+	dst = append(dst, ticketVersion, bits(t.Certificate, t.Bound), t.Binding)
 	dst = binary.BigEndian.AppendUint32(dst, t.Epoch)
 	dst = binary.BigEndian.AppendUint32(dst, t.Session)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Expires))
@@ -44,7 +44,8 @@ func (t *Ticket) appendTo(dst []byte) []byte {
 func parseTicket(b []byte) (t Ticket, ok bool) {
 	u := unpacker{left: b}
 	u.require(u.uint8() == ticketVersion)
-	t.Certificate = u.bits(1)&1 != 0
+	flags := u.bits(3)
+	t.Certificate, t.Bound = flags&1 != 0, flags&2 != 0
 	t.Binding = u.uint8()
 	t.Epoch = u.uint32()
 	t.Session = u.uint32()
@@ -72,5 +73,5 @@ func (t *Ticket) texts() [6]*string {
 // coherent says whether a live session can be like that.
 func (t *Ticket) coherent() bool {
 	return t.Binding <= wire.BindingExporter && t.Epoch > 0 && t.Session > 0 && t.Expires > 0 && t.Issued >= 0 &&
-		t.ClientNext > 0 && t.Issuer != "" && t.Subject != "" && t.TokenID != ""
+		t.ClientNext > 0 && (t.Certificate || !t.Bound) && t.Issuer != "" && t.Subject != "" && t.TokenID != ""
 }

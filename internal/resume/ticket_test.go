@@ -22,7 +22,7 @@ func sampleTicket() *Ticket {
 	return &Ticket{
 		Name: [16]byte(counting(0x70, 16)), Key: [32]byte(counting(0x10, 32)), Digest: [32]byte(counting(0x30, 32)),
 		Issuer: "issuer", Subject: "player", TokenID: "token", SignIn: "sign-in", KeyID: "key-1", Scope: "match-7",
-		Binding: wire.BindingExporter, Certificate: true, Network: netip.MustParsePrefix("192.0.2.0/24"), Epoch: 2,
+		Binding: wire.BindingExporter, Certificate: true, Bound: true, Network: netip.MustParsePrefix("192.0.2.0/24"), Epoch: 2,
 		Expires: begin.Add(tokenLife).UnixMilli(), ClientNext: 1 << 32, Issued: begin.UnixMilli(), Session: 77,
 	}
 }
@@ -167,18 +167,19 @@ func TestTicketContent(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func([]byte) []byte{
-		"left over":       func(b []byte) []byte { return append(b, 0) },
-		"other version":   func(b []byte) []byte { b[0] = 2; return b },
-		"unknown flag":    func(b []byte) []byte { b[1] |= 2; return b },
-		"unknown binding": func(b []byte) []byte { b[2] = 2; return b },
-		"epoch 0":         func(b []byte) []byte { clear(b[3:7]); return b },
-		"session 0":       func(b []byte) []byte { clear(b[7:11]); return b },
-		"no expiry":       func(b []byte) []byte { clear(b[11:19]); return b },
-		"expiry below 0":  func(b []byte) []byte { b[11] = 0x80; return b },
-		"client next 0":   func(b []byte) []byte { clear(b[19:27]); return b },
-		"issued below 0":  func(b []byte) []byte { b[27] = 0x80; return b },
-		"bits below mask": func(b []byte) []byte { b[120] = 1; return b },
-		"33 bits of IPv4": func(b []byte) []byte { b[121] = 33; return b },
+		"left over":               func(b []byte) []byte { return append(b, 0) },
+		"other version":           func(b []byte) []byte { b[0] = 2; return b },
+		"unknown flag":            func(b []byte) []byte { b[1] |= 4; return b },
+		"bound to no certificate": func(b []byte) []byte { b[1] = 2; return b },
+		"unknown binding":         func(b []byte) []byte { b[2] = 2; return b },
+		"epoch 0":                 func(b []byte) []byte { clear(b[3:7]); return b },
+		"session 0":               func(b []byte) []byte { clear(b[7:11]); return b },
+		"no expiry":               func(b []byte) []byte { clear(b[11:19]); return b },
+		"expiry below 0":          func(b []byte) []byte { b[11] = 0x80; return b },
+		"client next 0":           func(b []byte) []byte { clear(b[19:27]); return b },
+		"issued below 0":          func(b []byte) []byte { b[27] = 0x80; return b },
+		"bits below mask":         func(b []byte) []byte { b[120] = 1; return b },
+		"33 bits of IPv4":         func(b []byte) []byte { b[121] = 33; return b },
 	} {
 		if k, ok := parseTicket(change(bytes.Clone(good))); ok {
 			t.Errorf("%s: taken as %+v", name, k)

@@ -83,7 +83,7 @@ func (w *twin) session(t *testing.T, of *Session) *Session {
 	s := new(Session)
 	flags := w.number(1)
 	keyLen := 16 + int(flags>>3&1)*16
-	s.HasCertificate, s.Binding, s.Reports, s.Confined = flags&1 != 0, byte(flags>>1&1), flags&16 != 0, flags>>7 == 1
+	s.HasCertificate, s.Binding, s.Reports, s.Bound, s.Confined = flags&1 != 0, byte(flags>>1&1), flags&16 != 0, flags>>5&1 == 1, flags>>7 == 1
 	s.InKey, s.InIV, s.OutKey, s.OutIV = w.take(keyLen), w.take(4), w.take(keyLen), w.take(4)
 	s.RecordNext, s.RecordFailed, s.Records = w.number(8), w.number(8), w.window(t, of.Records)
 	address := w.item()
