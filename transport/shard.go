@@ -171,11 +171,11 @@ func (s *shard) sweep(now time.Time) {
 	}
 	elapsed := now.Sub(s.sweptAt)
 	due := int(int64(len(s.order)) * int64(elapsed) / int64(sweepInterval))
-	if elapsed >= sweepInterval {
-		due = len(s.order)
-	}
-	if due > 0 {
-		s.sweptAt = now
+	switch {
+	case elapsed >= sweepInterval:
+		due, s.sweptAt = len(s.order), now
+	case due > 0:
+		s.sweptAt = s.sweptAt.Add(sweepInterval * time.Duration(due) / time.Duration(len(s.order)))
 	}
 	for range due {
 		if len(s.order) == 0 {
