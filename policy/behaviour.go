@@ -70,6 +70,10 @@ func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
 	return VerdictAllow
 }
 
+// Calm reports whether the state changes that Observe has counted lately are at most half of Flag: what no bot is
+// content with.
+func (b *Behaviour) Calm() bool { return int(b.sum) <= b.config.Flag/2 }
+
 // slide brings the newest slot to now.
 func (b *Behaviour) slide(now int64) {
 	slot := b.config.slot

@@ -144,7 +144,10 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	g.siblings(s, func(o *Session) {
 		n++
 		switch {
+		case o.Revoked(): // it is over, and its player will be told
+			n--
 		case o.bound && !s.bound: // nobody takes a session from who holds its key
+		case o.holds > 0 && now.Sub(time.Unix(int64(o.began), 0)) < o.hold():
 		case time.Duration(o.quiet.Load())*time.Millisecond >= silentTime:
 			if silent == nil || o.quiet.Load() > silent.quiet.Load() {
 				silent = o
@@ -166,15 +169,24 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	return nil, audit.DropFull
 }
 
-// yield has s, if it is not nil, give way: it is live no more, and its tickets are refused.
+// yield has old, if it is not nil, give way to s: it is live no more, and its tickets are refused. Where it had taken
+// another's place lately, s stays twice as long as it has.
 //
 // +checklocks:g.mu
-func (g *Gate) yield(s *Session) {
-	if s != nil {
-		g.putOut(s, wire.ReasonReplaced, audit.DropTicket)
-		g.displace(s)
+func (g *Gate) yield(now time.Time, old, s *Session) {
+	if old == nil {
+		return
 	}
+	s.holds = 1
+	if old.holds > 0 && now.Sub(time.Unix(int64(old.began), 0)) < 2*old.hold() {
+		s.holds = min(old.holds+1, maxHolds)
+	}
+	g.putOut(old, wire.ReasonReplaced, audit.DropTicket)
+	g.displace(old)
 }
+
+// hold is how long a session that has taken another's place does not give way.
+func (s *Session) hold() time.Duration { return youth << (s.holds - 1) }
 
 // yields adds to an event that s has given way, if it is not nil.
 func (s *Session) yields(ev Event) Event {

@@ -287,3 +287,92 @@ func TestNoAllocsAccount(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Whoever is heard again is not silent, before the server looks at its clock the next time.
+func TestHeardAgain(t *testing.T) {
+	d := stay(t, Config{MaxPerSubject: 1}, ClientConfig{})
+	for range 4 {
+		d.pass(time.Second)
+		d.tickServer()
+	}
+	d.talks()
+	d.another("too late").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
+	d.talks()
+}
+
+// A session that has been put out takes no seat, though its player has not been told yet.
+func TestPutOutTakesNoSeat(t *testing.T) {
+	d := stay(t, Config{MaxPerSubject: 1}, ClientConfig{})
+	d.server.Session().Revoke()
+	d.another("another token").asksToJoin().joins()
+	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonRevoked)
+}
+
+// "two clients of one player must not put each other out without end" PROTOCOL.md 5.6. Each begins anew, with a fresh token,
+// as soon as it is put out, and then each second.
+func TestNoEndlessReplacing(t *testing.T) {
+	for name, test := range map[string]struct {
+		most    int
+		replace bool
+		silent  bool // between PINGs, 5 s apart
+	}{
+		"of one place, both play":             {1, true, false},
+		"of two places, three play":           {2, true, false},
+		"of one place, both are mostly quiet": {1, false, true},
+	} {
+		d := meet(t, Config{MaxPerSubject: test.most, Replace: test.replace, Idle: time.Hour}, ClientConfig{})
+		clients := make([]*dialogue, test.most+1)
+		replaced := 0
+		for second := range 3600 {
+			d.pass(time.Second)
+			for i, o := range clients {
+				if o != nil && !o.server.Session().Revoked() {
+					if o.now = d.now; !test.silent || second%5 == 0 {
+						o.talks()
+					}
+					o.tickServer()
+					continue
+				}
+				identity := fmt.Sprint(i, " at ", second)
+				d.mint(identity).Expires = d.now.Add(2 * time.Hour)
+				o = d.connect(ClientConfig{}, identity, channel)
+				o.arrive()
+				h := o.asksToJoin()
+				if h.Event.Kind != EventJoined {
+					h.refuses(audit.DropFull, wire.ReasonFull)
+					continue
+				}
+				o.toClient(h.envelope).joins()
+				o.talks()
+				if clients[i] = o; h.Replaced != nil {
+					replaced++
+				}
+			}
+		}
+		// After 10, 20, ... 640 s, which are 21 min, and then every 640 s.
+		if most := 12 * test.most; replaced < 5 || replaced > most {
+			t.Errorf("%s: %d are put out in an hour, %d may be", name, replaced, most)
+		}
+	}
+}
+
+// "what somebody else does with an account does not stop its player" PROTOCOL.md 5.6
+func TestAccountCalm(t *testing.T) {
+	d := stay(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 500, DatagramBurst: 500, Limit: 600, Revoke: 5000}}, ClientConfig{})
+	bot := d.another("bot")
+	bot.join()
+	out := false
+	for i := range 20 * 1500 {
+		d.pass(time.Second / 1500)
+		if bot.now = d.now; !out {
+			h := bot.toServer(bot.say(wire.KindData, "fire"))
+			out = h.Event.Kind == EventClosed && h.Reason == wire.ReasonRate
+		}
+		if i%25 == 0 {
+			d.toServer(d.say(wire.KindData, "step")).gives("step")
+		}
+	}
+	if !out {
+		t.Error("the bot plays on")
+	}
+}

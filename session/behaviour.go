@@ -25,7 +25,9 @@ func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
 	}
 	verdict := c.behaviour.Observe(arrived, len(payload), cost)
 	if a := c.session.shared.Load(); a != nil {
-		verdict = max(verdict, a.observe(arrived, cost))
+		if v := a.observe(arrived, cost); !c.behaviour.Calm() { // else it is not this session's doing
+			verdict = max(verdict, v)
+		}
 	}
 	if inspect := c.gate.config.Inspect; inspect != nil && game && verdict <= policy.VerdictFlag {
 		verdict = max(verdict, inspect(c.session, payload))

@@ -139,6 +139,7 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 	}
 	if live != nil {
 		g.displace(live)
+		s.began, s.holds = live.began, live.holds
 		g.place(s)
 		return nil, audit.DropNone
 	}
@@ -149,7 +150,7 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 	case former == nil && len(g.sessions) >= g.config.seats():
 		return nil, audit.DropFull
 	}
-	g.yield(former)
+	g.yield(now, former, s)
 	g.place(s)
 	return former, audit.DropNone
 }
@@ -205,7 +206,7 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 	}
 	g.random(s.name[:])
 	binary.BigEndian.PutUint64(s.name[8:], g.memory.token(claims)) // so that one entry stands for both
-	g.yield(former)
+	g.yield(now, former, s)
 	g.place(s)
 	return former, audit.DropNone
 }

@@ -72,6 +72,9 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	c.accepted++
 	c.since = now
 	c.badTags = 0
+	if c.session.quiet.Load() != 0 { // once after each Tick
+		c.session.quiet.Store(0)
+	}
 	if c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		c.answer = nil // the peer has shown that it got it
 		drop = c.settle(now)

@@ -21,9 +21,13 @@ const (
 	DefaultMaxPerSubject = 2
 
 	// silentTime is for how long a session must have been silent to give way to another one of its player, and youth how
-	// old it must be where it need not be silent: two clients that try again by themselves do not put each other out at once.
+	// old it must be where it need not be silent.
 	silentTime = 2 * time.Second
 	youth      = 10 * time.Second
+
+	// maxHolds bounds how often the time doubles for which a session stays that has taken another's place: 10 s at first,
+	// 640 s at last, and a match goes on meanwhile.
+	maxHolds = 7
 
 	// maxOver is in how many seconds in a row the sessions of one player may together exceed their rate. A path that holds
 	// back ten seconds and delivers them while the players go on makes eleven such seconds at most.

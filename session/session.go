@@ -28,7 +28,8 @@ type Session struct {
 	// Constant once the session has begun.
 	gate            *Gate
 	id              uint32
-	bound           bool // to a client certificate
+	bound           bool  // to a client certificate by the cnf of an identity token
+	holds           uint8 // how often sessions have given way in turn, each soon after it took another's place, up to this one; 0: none
 	name            [16]byte
 	issuer, subject string
 	scope           string
