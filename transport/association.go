@@ -18,6 +18,7 @@ type association struct {
 	shard  *shard  // constant once its session has a player
 	addr   flow    // changed by the shard, under the outbox's lock
 	hint   uint32  // by which the player is found at another address; constant
+	place  int32   // in shard.order, unproven or removed
 	player *Player // nil before EventJoined, or as long as it is another association's
 
 	// What every datagram needs stands together, in one piece of memory: Open and
@@ -33,7 +34,6 @@ type association struct {
 	left   *flow        // proven before the player left its network, nil at home: a step up's NOTICE goes there too
 	flight *lastFlight  // nil when the peer cannot need it any more
 	ending *ending      // nil while its session may live
-	place  int          // in shard.order, unproven or removed
 
 	opened, sealed uint32 // by record when last looked at, modulo 2^32: a half that stands still rests
 }
@@ -127,7 +127,7 @@ func (s *shard) adopt(now time.Time, a *association) {
 	if a.hint != 0 {
 		s.hints[a.hint] = a
 	}
-	a.place = len(s.order)
+	a.place = int32(len(s.order))
 	s.order = append(s.order, a)
 }
 
