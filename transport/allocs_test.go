@@ -256,7 +256,8 @@ func TestNoAllocsWhenRefused(t *testing.T) {
 func TestNoAllocsOverBudget(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{})
 	e.shard.server.config.MaxUnproven = 1
-	hello := append([]byte{22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47, 1, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35, 0xfe, 0xfd}, make([]byte, 33)...)
+	hello := append([]byte{22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 54, 1, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 42, 0xfe, 0xfd}, make([]byte, 34)...)
+	hello = append(hello, 0, 2, 0xc0, 0x2b, 1, 0) // a suite, no compression
 	if !handshake.IsFirstHello(hello) {
 		t.Fatal("no ClientHello")
 	}
