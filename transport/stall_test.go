@@ -19,8 +19,13 @@ import (
 // given, once.
 func (w *world) hanging(configure ...func(*Config)) (s *Server, hang func(time.Duration)) {
 	w.Helper()
-	var stall atomic.Int64
 	s = w.listen(configure...)
+	return s, w.hangs(s)
+}
+
+// hangs does so with a server that has not run yet.
+func (w *world) hangs(s *Server) (hang func(time.Duration)) {
+	var stall atomic.Int64
 	w.match.mute = true
 	w.serving.Go(func() {
 		for h := w.match.handler(); w.served == nil; time.Sleep(time.Second / 60) {
@@ -30,7 +35,7 @@ func (w *world) hanging(configure ...func(*Config)) (s *Server, hang func(time.D
 			s.Flush()
 		}
 	})
-	return s, func(d time.Duration) { stall.Store(int64(d)) }
+	return func(d time.Duration) { stall.Store(int64(d)) }
 }
 
 // play has clients send at a rate until stop is called, which returns how often all
@@ -124,8 +129,9 @@ func (u unstamped) receive() []packet {
 func TestServerStallsUnstamped(t *testing.T) {
 	for _, hz := range []int{60, 128, 250} {
 		virtual(t, func(w *world) {
-			s, hang := w.hanging()
+			s := w.listen()
 			s.first().socket = unstamped{s.first().socket}
+			hang := w.hangs(s)
 			stop := w.play(hz, w.join(1))
 			r := rand.New(rand.NewPCG(1, uint64(hz)))
 			for range 12 {
@@ -147,8 +153,9 @@ func TestClockStepsInStall(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, -5 * time.Second, -time.Second, time.Second, 5 * time.Second, time.Hour} {
 		virtual(t, func(w *world) {
 			var off atomic.Int64
-			s, hang := w.hanging()
+			s := w.listen()
 			s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
+			hang := w.hangs(s)
 			stop := w.play(128, w.join(1))
 			for range 5 {
 				time.Sleep(time.Second)
