@@ -72,8 +72,8 @@ func (o *offer) readExtensions(in reader, length int, whole bool) bool {
 		return false
 	}
 	in.skip(2)
-	var types []uint16
-	for len(in) > 0 {
+	var types [maxExtensions]uint16
+	for n := 0; len(in) > 0; n++ {
 		if len(in) < 4 {
 			return !whole
 		}
@@ -83,10 +83,10 @@ func (o *offer) readExtensions(in reader, length int, whole bool) bool {
 		if !ok {
 			return !whole
 		}
-		if slices.Contains(types, typ) || len(types) == maxExtensions || !o.readExtension(typ, body) {
+		if n == maxExtensions || slices.Contains(types[:n], typ) || !o.readExtension(typ, body) {
 			return false
 		}
-		types = append(types, typ)
+		types[n] = typ
 	}
 	return true
 }
@@ -122,15 +122,15 @@ func readNames(body reader) bool {
 	if !ok || len(body) > 0 || len(list) == 0 {
 		return false
 	}
-	var types []byte
+	var seen [256]bool
 	for in := reader(list); len(in) > 0; {
 		typ := in[0]
 		in.skip(1)
 		name, ok := in.vector16()
-		if !ok || len(name) == 0 || bytes.IndexByte(types, typ) >= 0 || len(types) == maxExtensions {
+		if !ok || len(name) == 0 || seen[typ] {
 			return false
 		}
-		types = append(types, typ)
+		seen[typ] = true
 	}
 	return true
 }

@@ -11,7 +11,7 @@ const (
 	// shares one has half of that.
 	MaxHello = 4 << 10
 
-	// maxExtensions is how many extensions a ClientHello may have, and names its server: browsers send 20.
+	// maxExtensions is how many extensions a ClientHello may have: browsers send 20.
 	maxExtensions = 64
 
 	// alertPatience is how long a handshake waits for something better than an alert, which anybody may have sent:

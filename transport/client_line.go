@@ -65,7 +65,7 @@ func (l *line) unsent() bool { return l.refused.Load() && !l.sent.Load() }
 func (c *Client) negotiate(ctx context.Context, l *line, config handshake.Config, start starter) error {
 	result, err := engine.Client(ctx, l.negotiating, &config)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !explained(err):
 		return ErrTimeout
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
@@ -94,6 +94,12 @@ func (c *Client) negotiated(l *line, result *handshake.Result, start starter) er
 	}
 	c.begin(now, l, rc, machine)
 	return nil
+}
+
+// explained reports whether a handshake is known to have failed for more than want of time.
+func explained(err error) bool {
+	cause := handshake.Cause(err)
+	return cause != "" && cause != handshake.Cause(context.DeadlineExceeded)
 }
 
 // begin starts the record layer and the machine, and looks at what came early.

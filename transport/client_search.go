@@ -83,6 +83,9 @@ func (c *Client) find(ctx context.Context, addrs []netip.AddrPort, config handsh
 			if err := s.wrong(); err != nil {
 				return nil, nil, err
 			}
+			if err := s.hinted(); err != nil {
+				return nil, nil, err
+			}
 			return nil, nil, c.silence()
 		}
 		now := time.Now()
@@ -209,6 +212,19 @@ func (s *search) wrong() error {
 	for _, a := range s.attempts {
 		if a.err != nil {
 			return fmt.Errorf("%w: %w", ErrHandshake, a.err)
+		}
+	}
+	return nil
+}
+
+// hinted is what an alert says of a handshake for which there was too little time.
+func (s *search) hinted() error {
+	for _, a := range s.attempts {
+		if a.line == nil {
+			continue
+		}
+		if err := a.line.negotiating.Failure(context.DeadlineExceeded); explained(err) {
+			return fmt.Errorf("%w: %w", ErrHandshake, err)
 		}
 	}
 	return nil

@@ -18,7 +18,10 @@ var (
 	ErrServing = errors.New("transport: Serve or Poll runs already")
 	// ErrGone is returned by Player.Send when the player has left.
 	ErrGone = errors.New("transport: player has left")
-	// ErrHandshake is returned by Dial when the DTLS handshake failed.
+	// ErrHandshake is returned by Dial when the DTLS handshake failed. Its cause, as far as
+	// it is known, is in the chain and in the text: an error of package handshake, such as
+	// handshake.ErrSuite or a handshake.AlertError that names what the server says, or of
+	// crypto/x509 (errors.As).
 	ErrHandshake = errors.New("transport: handshake failed")
 	// ErrDisconnected is returned by a client whose server has closed the
 	// connection, or restarted, without saying why.

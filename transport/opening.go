@@ -85,6 +85,7 @@ func (s *shard) negotiated(now time.Time, o *opening, result *handshake.Result, 
 	if err != nil {
 		s.handshakes.failed.Add(1)
 		s.drop(audit.DropHandshake)
+		s.explain(now, o, err)
 		s.forget(o)
 		return
 	}
@@ -94,6 +95,18 @@ func (s *shard) negotiated(now time.Time, o *opening, result *handshake.Result, 
 	for _, b := range backlog {
 		s.datagram(now, o.addr, b)
 	}
+}
+
+// explain tells the audit why a handshake has failed, of an address that has returned the cookie. What strangers
+// begin under other people's addresses is counted alone.
+func (s *shard) explain(now time.Time, o *opening, err error) {
+	if !o.conn.Proven() {
+		return
+	}
+	s.server.config.Audit.Record(audit.Event{
+		Time: s.server.clock.at(now), Decision: audit.Reject, Reason: audit.DropHandshake, Prefix: prefixOf(o.addr),
+		Version: version, Detail: handshake.Cause(err),
+	})
 }
 
 // opening hands a datagram to a handshake, or to the keys that came of it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -150,7 +151,7 @@ func TestClientCertificate(t *testing.T) {
 					w.echo(c, "hello") // the tags bind the certificate
 				case ok:
 					w.closed(err, e.Reason)
-				case test.want == ErrHandshake && err != nil: // silence: an alert in plaintext proves nothing
+				case test.want == ErrHandshake && errors.Is(err, ErrHandshake) && errors.Is(err, handshake.ErrNoCertificate): // by an alert
 				default:
 					w.Errorf("Dial: %v, want %v", err, test.want)
 				}
