@@ -95,14 +95,14 @@ func (s *shard) loop(h Handler) error {
 		if _, err := s.run(h, false); err != nil {
 			return err
 		}
-		s.socket.wait(s.idle(), s.engines)
+		s.socket.wait(s.pause, s.engines)
 	}
 }
 
 // idle is how long a shard may wait for its socket.
-func (s *shard) idle() time.Duration {
+func (s *shard) idle(now time.Time) time.Duration {
 	if due := s.closeDue(); !due.IsZero() {
-		return min(max(due.Sub(s.server.clock.now()), 0), sweepInterval/4)
+		return min(max(due.Sub(now), 0), sweepInterval/4)
 	}
 	return sweepInterval / 4
 }
@@ -170,6 +170,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	n := s.turn(now)
 	if !hold {
 		s.out.hold(false)
+		s.pause = s.idle(now)
 	}
 	if s == s.server.first() {
 		s.server.checkClock(now)

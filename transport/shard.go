@@ -23,6 +23,7 @@ type shard struct {
 	index  int     // in Server.shards, constant
 	local  net.Addr
 
+	pause time.Duration // how long the loop may wait after its turn; the loop's own
 	turns chan struct{} // full while somebody runs the shard: Serve, Poll, Shutdown or Close
 
 	// Owned by the turn.
