@@ -185,6 +185,12 @@ func (o *outcomes) done(_ *token.Claims, err error) {
 	o.list = append(o.list, err)
 }
 
+func (o *outcomes) over() int {
+	o.Lock()
+	defer o.Unlock()
+	return len(o.list)
+}
+
 func (o *outcomes) count(want error) (n int) {
 	o.Lock()
 	defer o.Unlock()
@@ -223,11 +229,11 @@ func TestParkingIsBounded(t *testing.T) {
 						}
 						time.Sleep(time.Duration(n/workers+2) * verifyPatience)
 						synctest.Wait()
-						if n <= c.room && (len(out.list) != 0 || v.waiting.Load() != int64(n)) {
-							t.Errorf("%d of %d wait, %d are over", v.waiting.Load(), n, len(out.list))
+						if n <= c.room && (out.over() != 0 || v.waiting.Load() != int64(n)) {
+							t.Errorf("%d of %d wait, %d are over", v.waiting.Load(), n, out.over())
 						}
 						if n > c.room && (v.waiting.Load() != int64(c.room) || out.count(session.ErrBusy) != n-c.room) {
-							t.Errorf("%d of %d wait, want %d; %d are over", v.waiting.Load(), n, c.room, len(out.list))
+							t.Errorf("%d of %d wait, want %d; %d are over", v.waiting.Load(), n, c.room, out.over())
 						}
 						time.Sleep(parkTime)
 						synctest.Wait()
