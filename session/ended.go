@@ -40,7 +40,7 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 // +checklocks:g.mu
 func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 	g.absent.remove(name)
-	e := g.memory.session(name, owner(sessionKey(name)))
+	e := g.memory.session(name, "", "")
 	if e.why == audit.DropUsed {
 		e.why = why
 	}

@@ -167,7 +167,7 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) aud
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
-	e := g.memory.session(t.Name, g.memory.owner(t.Issuer, t.Subject))
+	e := g.memory.session(t.Name, t.Issuer, t.Subject)
 	if t.Epoch <= e.spent {
 		return audit.DropTicket
 	}
@@ -190,7 +190,8 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 		return nil, drop
 	}
 	g.memory.turn(now)
-	if _, used := g.memory.look(g.memory.token(claims)); used {
+	key := g.memory.token(claims)
+	if _, used := g.memory.look(key); used {
 		return nil, audit.DropUsed
 	}
 	former, drop := g.yielding(now, s)
@@ -201,11 +202,11 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 		return nil, audit.DropFull
 	}
 	room := g.memory.admits(g.config.MaxSessions, len(g.sessions))
-	if drop := g.memory.take(claims, room, 1); drop != audit.DropNone {
+	if drop := g.memory.take(key, claims, room, 1); drop != audit.DropNone {
 		return nil, drop
 	}
 	g.random(s.name[:])
-	binary.BigEndian.PutUint64(s.name[8:], g.memory.token(claims)) // so that one entry stands for both
+	binary.BigEndian.PutUint64(s.name[8:], key) // so that one entry stands for both
 	g.yield(now, former, s)
 	g.place(s)
 	return former, audit.DropNone
@@ -247,7 +248,7 @@ func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop 
 		return drop
 	}
 	g.memory.turn(now)
-	if drop := g.memory.take(claims, g.memory.renews(g.config.MaxSessions), 2); drop != audit.DropNone {
+	if drop := g.memory.take(g.memory.token(claims), claims, g.memory.renews(g.config.MaxSessions), 2); drop != audit.DropNone {
 		return drop
 	}
 	g.remember(s, claims.Expires)
@@ -259,7 +260,7 @@ func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop 
 //
 // +checklocks:g.mu
 func (g *Gate) remember(s *Session, expires time.Time) {
-	g.memory.keep(sessionKey(s.name), expires, g.memory.session(s.name, g.memory.owner(s.issuer, s.subject)))
+	g.memory.keep(sessionKey(s.name), expires, g.memory.session(s.name, s.issuer, s.subject))
 }
 
 // forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
@@ -268,7 +269,7 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.displace(s)
-	e := g.memory.session(s.name, g.memory.owner(s.issuer, s.subject))
+	e := g.memory.session(s.name, s.issuer, s.subject)
 	switch {
 	case e.why != audit.DropUsed: // putOut has seen to it
 	case why == audit.DropNone:

@@ -88,12 +88,13 @@ func (m *memory) look(key uint64) (remembered, bool) {
 	return e, true
 }
 
-// session returns what is known of a session, or what is to be known of one that goes on and is the owner's.
-func (m *memory) session(name [16]byte, who owner) remembered {
+// session returns what is known of a session, or what is to be known of one of this player's that goes on; the
+// player may not be known, who then counts as one with all others of that kind.
+func (m *memory) session(name [16]byte, issuer, subject string) remembered {
 	if e, known := m.look(sessionKey(name)); known {
 		return e
 	}
-	return remembered{owner: who, why: audit.DropUsed}
+	return remembered{owner: m.owner(issuer, subject), why: audit.DropUsed}
 }
 
 // last is when the last token expires that anybody may have by now.

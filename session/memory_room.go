@@ -30,13 +30,13 @@ func (m *memory) admits(seats, live int) bool {
 func (m *memory) renews(seats int) bool { return len(m.entries) < m.room(seats) }
 
 // take remembers the token with which a session is to be opened or renewed, unless it is known, which the answer says, or
-// there is no room for it, or for its owner.
-func (m *memory) take(claims *token.Claims, room bool, shares int) audit.Drop {
+// there is no room for it, or for its owner, who may have so many shares. key is the token's.
+func (m *memory) take(key uint64, claims *token.Claims, room bool, shares int) audit.Drop {
 	m.learn(claims.Expires)
-	key, who := m.token(claims), m.owner(claims.Issuer, claims.Subject)
 	if _, known := m.look(key); known {
 		return audit.DropUsed
 	}
+	who := m.owner(claims.Issuer, claims.Subject)
 	if !room || m.shares.count(who) >= shares*m.share() {
 		return audit.DropFull
 	}

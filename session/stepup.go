@@ -135,7 +135,7 @@ func (g *Gate) confine(now time.Time, name [16]byte, epoch uint32, expires time.
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.memory.turn(now)
-	e := g.memory.session(name, owner(sessionKey(name)))
+	e := g.memory.session(name, "", "")
 	e.home = max(e.home, epoch)
 	g.memory.keep(sessionKey(name), expires, e)
 }
