@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
-	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/record"
-	"github.com/sallyport/sallyport/session"
 )
 
 // Dial connects to a server, presents the identity token, and returns when the
@@ -17,6 +14,12 @@ import (
 // Where a name has several addresses Dial goes on to the next when one does not answer
 // for a quarter of a second, and keeps the first with which a handshake is complete. The
 // name is looked up again when the server is lost.
+//
+// A handshake from which nothing comes for 1.5 s begins anew: the server may have made
+// room for somebody else, or have been replaced. After the identity
+// token has been shown the server has 5 s more to look at it; when it does not answer,
+// Dial asks ClientConfig.Token for another one, since the first may have been used, and
+// begins anew with that.
 //
 // The error is a *CloseError when the server refuses, ErrTimeout when it does
 // not answer, ErrHandshake when DTLS fails, or what ClientConfig.Token returned. With
@@ -82,34 +85,4 @@ func newClient(ctx context.Context, config ClientConfig, at place) (*Client, err
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wg.Go(c.receive)
 	return c, nil
-}
-
-// connect negotiates keys, then says HELLO until it is answered.
-func (c *Client) connect(ctx context.Context, identity []byte) error {
-	err := c.search(ctx, c.config.handshake(), true, func(now time.Time, r *handshake.Result) (clientMachine, error) {
-		return session.NewClient(now, c.config.Session, c.channel(r), identity)
-	})
-	if err != nil {
-		return err
-	}
-	return c.welcomed(ctx)
-}
-
-// welcomed waits until HELLO is answered. Whatever has come since, a client that
-// was let in has joined: Receive says whether it is over again.
-func (c *Client) welcomed(ctx context.Context) error {
-	select {
-	case <-c.joined:
-	case <-c.ended:
-	case <-ctx.Done():
-	}
-	select {
-	case <-c.joined:
-		return nil
-	default:
-	}
-	if err := c.over(); err != nil {
-		return err
-	}
-	return c.silence()
 }

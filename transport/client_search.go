@@ -30,7 +30,7 @@ type attempt struct {
 	cancel context.CancelFunc
 	first  time.Time // when it began
 	began  time.Time // when it last began anew
-	anew   int       // how often
+	anew   int       // how often since anything was heard
 	err    error     // why it has failed
 }
 
@@ -159,15 +159,24 @@ func (s *search) of(l *line) *attempt {
 	return nil
 }
 
-// renew begins anew where nothing has come for attemptTime, the next time twice that: an
-// answer may take longer than anybody thought.
+// renew begins anew where nothing has come for attemptTime. Where nothing has come at all
+// it waits twice as long the next time: an answer may take longer than anybody thought.
+// Who has answered and is silent then has forgotten the handshake.
 func (s *search) renew(ctx context.Context, now time.Time) {
 	for _, a := range s.attempts {
-		if l := a.line; s.cookie && l != nil && !now.Before(s.client.lastHeard(l).Add(attemptTime<<a.anew)) {
-			s.stop(a)
-			a.anew++
-			s.try(ctx, a, l.remote)
+		l := a.line
+		if !s.cookie || l == nil {
+			continue
 		}
+		heard := s.client.lastHeard(l)
+		if now.Before(heard.Add(attemptTime << min(a.anew, maxDoublings))) {
+			continue
+		}
+		if a.anew++; heard.After(a.began) {
+			a.anew = 0
+		}
+		s.stop(a)
+		s.try(ctx, a, l.remote)
 	}
 }
 
@@ -179,7 +188,8 @@ func (s *search) idle(now time.Time) bool {
 		if a.line == nil || a.line.unsent() {
 			continue
 		}
-		patience, heard := time.Duration(0), s.client.lastHeard(a.line)
+		patience := time.Duration(0)
+		heard := s.client.lastHeard(a.line)
 		switch {
 		case heard.After(a.began):
 			patience = attemptTime

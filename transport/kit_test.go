@@ -155,6 +155,14 @@ func (w *world) join(n int, configure ...func(*ClientConfig)) *Client {
 // try is join that may fail: it gives up after ten seconds.
 func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	return w.tryFor(ctx, n, configure...)
+}
+
+// tryFor is try that gives up with ctx.
+func (w *world) tryFor(ctx context.Context, n int, configure ...func(*ClientConfig)) (*Client, error) {
+	w.Helper()
 	config := ClientConfig{
 		RootCAs: w.authority.Pool(), ServerName: testkit.ServerName,
 		Token: w.tokens(grantFor(n)),
@@ -165,8 +173,6 @@ func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	for _, f := range configure {
 		f(&config)
 	}
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
-	defer cancel()
 	c, err := Dial(ctx, w.server.Addr().String(), config)
 	if err == nil {
 		w.dialled.Lock()

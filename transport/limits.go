@@ -164,6 +164,14 @@ const (
 	attemptPause = 200 * time.Millisecond
 	refusedPause = 3 * time.Second
 
+	// helloPatience is how long Dial waits for the answer to HELLO: a server has five
+	// seconds for its verdict on an identity token, and what it says may be lost at first.
+	helloPatience = 5*time.Second + attemptTime
+
+	// maxDoublings is how often Dial doubles attemptTime while nothing comes at all: 48 s
+	// are longer than any round trip, and the engine repeats its ClientHello meanwhile.
+	maxDoublings = 5
+
 	// maxAddresses is how many addresses of one name a client tries: no more than the
 	// handshakes that a server lets begin at once.
 	maxAddresses = DefaultMaxUnproven
