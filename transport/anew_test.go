@@ -77,9 +77,7 @@ func TestHelloUnanswered(t *testing.T) {
 					lost := asked == 1 && b[0] == byte(record.ApplicationData) && (from == serverAddr || !reached)
 					return !lost
 				})
-				ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
-				defer cancel()
-				c, err := w.tryFor(ctx, 1, func(c *ClientConfig) {
+				c, err := w.tryFor(20*time.Second, 1, func(c *ClientConfig) {
 					next := c.Token
 					c.Token = func(ctx context.Context) ([]byte, error) { asked++; return next(ctx) }
 				})
@@ -105,9 +103,7 @@ func TestHelloAnsweredLate(t *testing.T) {
 		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
 			return time.Since(began) > 9*time.Second || b[0] != byte(record.ApplicationData) || from != serverAddr
 		})
-		ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
-		defer cancel()
-		c, err := w.tryFor(ctx, 1, func(c *ClientConfig) { c.Token = w.once(grantFor(1)) })
+		c, err := w.tryFor(20*time.Second, 1, func(c *ClientConfig) { c.Token = w.once(grantFor(1)) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,9 +142,7 @@ func TestHelloInVain(t *testing.T) {
 			return !gone
 		})
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
-		defer cancel()
-		if _, err := w.tryFor(ctx, 1); !errors.Is(err, ErrTimeout) || time.Since(began) != 30*time.Second {
+		if _, err := w.tryFor(30*time.Second, 1); !errors.Is(err, ErrTimeout) || time.Since(began) != 30*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		synctest.Wait()

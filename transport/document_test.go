@@ -4,12 +4,26 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
 )
 
-// The bounds of handshakes in PROTOCOL.md 12 are those of the code.
+// "100 ms after it was sent, and again 200 ms and 400 ms after that" PROTOCOL.md 5.5
+func TestDocumentCloseWaits(t *testing.T) {
+	sum := time.Duration(0)
+	for i, wait := range closeWaits {
+		if sum += wait; i < 3 && wait != 100*time.Millisecond<<i {
+			t.Errorf("after copy %d %v", i, wait)
+		}
+	}
+	if sum != closeTime || len(closeWaits) != 4 {
+		t.Errorf("%d copies in %v, want 4 in %v", len(closeWaits), sum, closeTime)
+	}
+}
+
+// The bounds in PROTOCOL.md 12 are those of the code.
 func TestDocumentLimits(t *testing.T) {
 	text := testkit.Section(t, "12")
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
@@ -24,6 +38,7 @@ func TestDocumentLimits(t *testing.T) {
 		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", DefaultHandshakeTimeout.Seconds()),
 		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48, for %.f s |",
 			maxParked, maxParkedEach, 4*maxParkedEach, 16*maxParkedEach, parkTime.Seconds()),
+		fmt.Sprintf("| copies of a CLOSE | %d in %.f s |", len(closeWaits), closeTime.Seconds()),
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("section 12 lacks %q", row)

@@ -155,13 +155,11 @@ func (w *world) join(n int, configure ...func(*ClientConfig)) *Client {
 // try is join that may fail: it gives up after ten seconds.
 func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
-	defer cancel()
-	return w.tryFor(ctx, n, configure...)
+	return w.tryFor(10*time.Second, n, configure...)
 }
 
-// tryFor is try that gives up with ctx.
-func (w *world) tryFor(ctx context.Context, n int, configure ...func(*ClientConfig)) (*Client, error) {
+// tryFor is try with another limit.
+func (w *world) tryFor(limit time.Duration, n int, configure ...func(*ClientConfig)) (*Client, error) {
 	w.Helper()
 	config := ClientConfig{
 		RootCAs: w.authority.Pool(), ServerName: testkit.ServerName,
@@ -173,6 +171,8 @@ func (w *world) tryFor(ctx context.Context, n int, configure ...func(*ClientConf
 	for _, f := range configure {
 		f(&config)
 	}
+	ctx, cancel := context.WithTimeout(w.Context(), limit)
+	defer cancel()
 	c, err := Dial(ctx, w.server.Addr().String(), config)
 	if err == nil {
 		w.dialled.Lock()
