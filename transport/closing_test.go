@@ -274,9 +274,11 @@ func TestClosesCross(t *testing.T) {
 			t.Errorf("%d datagrams", said)
 		}
 		sh := s.first()
+		sh.turns <- struct{}{}
 		if n := len(sh.order); n != 0 || !sh.closeDue().IsZero() {
 			t.Errorf("%d associations are left", n)
 		}
+		sh.endTurn()
 	})
 }
 
