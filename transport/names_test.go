@@ -200,10 +200,10 @@ func TestAlternate(t *testing.T) {
 		{"1.0.0.1 1.0.0.2 1.0.0.3", "1.0.0.1 1.0.0.2 1.0.0.3"},
 	} {
 		var in, want []netip.AddrPort
-		for _, f := range strings.Fields(c[0]) {
+		for f := range strings.FieldsSeq(c[0]) {
 			in = append(in, netip.AddrPortFrom(netip.MustParseAddr(f), 7))
 		}
-		for _, f := range strings.Fields(c[1]) {
+		for f := range strings.FieldsSeq(c[1]) {
 			want = append(want, netip.AddrPortFrom(netip.MustParseAddr(f), 7))
 		}
 		if got := alternate(in); !slices.Equal(got, want) {
