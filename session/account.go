@@ -14,38 +14,36 @@ import (
 // It is one word that their packet paths share:
 //
 //	bits
-//	  32  second, Unix
-//	   8  seconds in a row up to this one in which they did more than they may
-//	  24  state changes in it
+//	  24  second, Unix, modulo 2^24
+//	  20  debt: state changes of seconds before beyond the limit, less what later ones left unused
+//	  20  state changes in this second
 type account struct {
 	word  atomic.Uint64
 	limit uint64 // state changes in a second; constant
 }
 
-// maxCount is the most state changes that a second has room for.
-const maxCount = 1<<24 - 1
+const (
+	accountBits = 20
+	maxCount    = 1<<accountBits - 1 // state changes in a second, and of debt
+	secondMask  = 1<<24 - 1
+)
 
 // observe judges a datagram that one of the sessions has sent. It does not allocate and takes no lock.
 func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 	n := uint64(min(max(cost, 1), maxCount))
 	for {
 		old := a.word.Load()
-		second, over, count := old>>32, old>>24&0xff, old&maxCount
-		if now := uint64(uint32(arrived.Unix())); now > second {
-			if count <= a.limit || now > second+1 {
-				over = 0
-			}
-			second, count = now, 0
+		second, debt, count := old>>(2*accountBits), old>>accountBits&maxCount, old&maxCount
+		if passed := (uint64(arrived.Unix()) - second) & secondMask; passed > 0 && passed <= secondMask/2 { // else it is late
+			second += passed
+			debt, count = min(less(debt+count, passed*a.limit), maxCount), 0
 		}
-		before := count
-		if count = min(count+n, maxCount); before <= a.limit && count > a.limit {
-			over = min(over+1, 0xff)
-		}
-		if !a.word.CompareAndSwap(old, second<<32|over<<24|count) {
+		count = min(count+n, maxCount)
+		if !a.word.CompareAndSwap(old, second&secondMask<<(2*accountBits)|debt<<accountBits|count) {
 			continue
 		}
 		switch {
-		case over > maxOver:
+		case less(debt+count, a.limit) > maxHeld*a.limit:
 			return policy.VerdictRevoke
 		case count > a.limit:
 			return policy.VerdictLimit
@@ -53,6 +51,9 @@ func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 		return policy.VerdictAllow
 	}
 }
+
+// less is a - b, or 0.
+func less(a, b uint64) uint64 { return a - min(a, b) }
 
 // newAccount returns the account of a player whose sessions may together send what as many as there may be could send at
 // the rate that WELCOME states, or what one session may.

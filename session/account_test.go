@@ -174,17 +174,17 @@ func TestResumeFromElsewhereTakesASeat(t *testing.T) {
 }
 
 // "what they send together in a second beyond the rate that WELCOME states, times the number of sessions that it may have,
-// MUST be dropped" and "In twelve seconds in a row it MUST revoke the session that sends it." PROTOCOL.md 5.6
+// MUST be dropped" and "comes to eleven seconds' worth" PROTOCOL.md 5.6
 func TestAccountBehaviour(t *testing.T) {
 	config := Config{Behaviour: policy.BehaviourConfig{Revoke: 1 << 24, DatagramBurst: 1e9}}
 	d := stay(t, config, ClientConfig{})
 	second := d.another("second")
 	second.join()
 	revoked := time.Duration(0)
-	for tick := time.Duration(0); tick < 20*time.Second && revoked == 0; tick += time.Second / 4 {
+	for tick := time.Duration(0); tick < 30*time.Second && revoked == 0; tick += time.Second / 4 {
 		passed := 0
 		for _, o := range []*dialogue{d, second} {
-			for range 75 { // 300 a second
+			for range 96 { // 384 a second
 				h := o.toServer(o.say(wire.KindData, "fire"))
 				switch {
 				case h.Event.Kind == EventData:
@@ -202,7 +202,7 @@ func TestAccountBehaviour(t *testing.T) {
 			t.Fatalf("%d passed in a quarter of a second", passed)
 		}
 	}
-	if revoked < 11*time.Second || revoked > 13*time.Second {
+	if due := 11 * 512 * time.Second / (2*384 - 512); revoked < due-time.Second || revoked > due+2*time.Second {
 		t.Errorf("revoked after %v", revoked)
 	}
 	if a := second.server.session.shared.Load(); a != nil && d.gate.Len() == 1 {
@@ -218,13 +218,17 @@ func TestAccountIsJust(t *testing.T) {
 		a := g.newAccount()
 		rate := 1 + r.IntN(2*g.config.Behaviour.Datagrams)
 		now, held, until := begin, 0, time.Time{}
+		slow := r.IntN(20) // up to 10: what is held back drains with so much room beside what comes, in tenths
 		for range 90 * rate / 10 {
 			now = now.Add(10 * time.Second / time.Duration(rate))
 			held += 10
-			if until.Before(now) && r.IntN(200) == 0 {
+			if until.Before(now) && held <= 10 && r.IntN(200) == 0 { // what was held back before has come
 				until = now.Add(time.Duration(r.IntN(int(10 * time.Second))))
 			}
-			burst := r.IntN(400)
+			burst := 10 + slow
+			if slow > 10 {
+				burst = r.IntN(400)
+			}
 			for now.After(until) && held > 0 && burst >= 0 {
 				held--
 				burst--

@@ -29,9 +29,9 @@ const (
 	// 640 s at last, and a match goes on meanwhile.
 	maxHolds = 7
 
-	// maxOver is in how many seconds in a row the sessions of one player may together exceed their rate. A path that holds
-	// back ten seconds and delivers them while the players go on makes eleven such seconds at most.
-	maxOver = 11
+	// maxHeld is how many seconds' worth the sessions of one player may together send beyond their rate before they are
+	// revoked: what a path may hold back and deliver while the players go on, which is ten, and a part of a second.
+	maxHeld = 11
 
 	// DefaultWindow is the replay window in datagrams: 8 s at 128 Hz.
 	DefaultWindow = 1024
