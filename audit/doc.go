@@ -59,7 +59,7 @@
 //	unmapped.build            likewise                                        text
 //	unmapped.part             part of the fingerprint that differs            text
 //	unmapped.previous         network before a migration, like src_endpoint.name
-//	unmapped.suppressed       events since the line before that exceeded PerSecond
+//	unmapped.suppressed       events since the line before that exceeded their share
 //	unmapped.lost             events since the line before that the queue or the writer did not take
 //
 // Text has at most 128 bytes. What does not print is replaced by U+FFFD, and JSON escapes the rest, so that no viewer

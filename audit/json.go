@@ -18,11 +18,15 @@ type JSONConfig struct {
 	// nil means a random key that ends with the process.
 	Key []byte
 
-	Queue int // events waiting for the writer; zero means DefaultQueue
+	// Queue is how many events may wait for the writer; zero means DefaultQueue. Revocations have room for 16,384
+	// more; alarms, floods and key changes for 256 beyond that.
+	Queue int
 
 	// PerSecond is how many lines are written in one second of the clock; further events are counted only. Rejections,
-	// which a stranger can cause, take at most half of them, so that nobody can hide a revocation behind a flood. Zero
-	// means DefaultPerSecond, negative means no limit.
+	// which a stranger can cause, take at most half of them. Of one player's sessions 20 are written at once, and then one
+	// each 2 s. Revocations take none of them, nor do alarms, floods and key changes: each of the two has a share of its
+	// own, PerSecond in the long run and 16,384 or 256 at once, so that nobody can hide them behind a flood. Zero means
+	// DefaultPerSecond, negative means no limit.
 	PerSecond int
 }
 
@@ -34,7 +38,8 @@ type JSON struct {
 	wg   sync.WaitGroup // the writing goroutine; Close waits
 	torn bool           // owned by the goroutine: the last line written may lack its end
 
-	queue chan line // sent to and closed with mu held; the goroutine receives
+	queue chan *line // sent to and closed with mu held; the goroutine receives
+	room  int        // in the queue, for what is not reserved; constant
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -68,9 +73,10 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	j := &JSON{
 		w:         w,
 		pseudonym: newPseudonymizer(key),
-		limiter:   limiter{perSecond: orDefault(c.PerSecond, DefaultPerSecond)},
-		queue:     make(chan line, orDefault(c.Queue, DefaultQueue)),
+		limiter:   newLimiter(orDefault(c.PerSecond, DefaultPerSecond)),
+		room:      orDefault(c.Queue, DefaultQueue),
 	}
+	j.queue = make(chan *line, Alarm.room(j.room))
 	j.wg.Go(j.run)
 	return j, nil
 }
@@ -94,13 +100,14 @@ func (j *JSON) Record(e Event) {
 	switch {
 	case j.closed:
 		j.lost++
-	case !j.limiter.admit(e.Decision, now.Unix()):
+	case !j.limiter.admit(&e, now):
 		j.pending.Suppressed++
-	case len(j.queue) == cap(j.queue):
+	case len(j.queue) >= e.Decision.room(j.room):
 		j.lost++
 		j.pending.Lost++
 	default:
-		j.queue <- newLine(e, j.pseudonym, j.pending) // has room: all senders hold mu
+		l := newLine(e, j.pseudonym, j.pending)
+		j.queue <- &l // has room: all senders hold mu
 		j.pending = tally{}
 	}
 }

@@ -1,27 +1,75 @@
 package audit
 
-// limiter bounds the lines of one second of the clock.
+import "time"
+
+// limiter bounds the lines of one second of the clock, in three shares that nothing else can use, so that no flood hides
+// what matters:
+//
+//	revocations                  perSecond in the long run, revokeBurst at once: each session is revoked once
+//	alarms, floods, key changes  perSecond in the long run, serverBurst at once: the server says them of itself, and seldom
+//	all others                   perSecond; rejections half of it; each player playerBurst at once, then one in playerInterval
 type limiter struct {
 	perSecond int // negative means no limit
 
+	revocations, server share
+	players             players
+
 	second            int64 // Unix time that the next two are about
-	lines, rejections int   // rejections are among lines
+	lines, rejections int   // of the third share; rejections are among lines
 }
 
-// admit takes one line of this second.
-func (l *limiter) admit(d Decision, second int64) bool {
-	if l.perSecond < 0 {
+func newLimiter(perSecond int) limiter { return limiter{perSecond: perSecond, players: newPlayers()} }
+
+// admit takes a line from its share.
+func (l *limiter) admit(e *Event, now time.Time) bool {
+	switch {
+	case l.perSecond < 0:
 		return true
+	case e.Decision == Revoke:
+		return l.revocations.take(now.UnixNano(), l.perSecond, revokeBurst)
+	case e.Decision.server():
+		return l.server.take(now.UnixNano(), l.perSecond, serverBurst)
 	}
-	if second != l.second {
+	if second := now.Unix(); second != l.second {
 		l.second, l.lines, l.rejections = second, 0, 0
 	}
-	if l.lines >= l.perSecond || d == Reject && l.rejections >= (l.perSecond+1)/2 {
+	if l.lines >= l.perSecond || e.Decision == Reject && l.rejections >= (l.perSecond+1)/2 || !l.players.take(e, now.UnixNano()) {
 		return false
 	}
 	l.lines++
-	if d == Reject {
+	if e.Decision == Reject {
 		l.rejections++
 	}
+	return true
+}
+
+// server reports whether a decision is about the server and not about a player.
+func (d Decision) server() bool { return d == Alarm || d == Flood || d == KeyRotation }
+
+// room is how many events may wait for the writer when one more of a decision is queued, where there is room for as many
+// others: what others may fill is not all.
+func (d Decision) room(others int) int {
+	switch {
+	case d.server():
+		return others + revokeBurst + serverBurst
+	case d == Revoke:
+		return others + revokeBurst
+	}
+	return others
+}
+
+// share is a token bucket of reserved lines.
+type share struct {
+	whole int64 // when it is full again, Unix ns
+}
+
+// take takes a line if there is one: perSecond come in a second, and burst are a full share.
+func (s *share) take(now int64, perSecond int, burst int64) bool {
+	interval := int64(time.Second) / int64(max(perSecond, 1))
+	s.whole = min(max(s.whole, now), now+burst*interval) // the clock may have been stepped
+	if s.whole > now+(burst-1)*interval {
+		return false
+	}
+	s.whole += interval
 	return true
 }

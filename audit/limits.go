@@ -1,12 +1,29 @@
 package audit
 
+import "time"
+
 const (
 	// DefaultQueue is how many events wait for the writer: 41 s of a writer that hangs, at DefaultPerSecond.
 	DefaultQueue = 4096
 
-	// DefaultPerSecond is how many lines are written in one second of the clock, without a burst beyond it: a flood
-	// buys 9 million lines a day and not more. A server that admits more than 50 players a second wants a higher one.
+	// DefaultPerSecond is how many lines are written in one second of the clock, without a burst beyond it, besides those
+	// that have a share of their own: a flood buys 9 million lines a day and not more. A server that admits more than 50 players a second wants a higher one.
 	DefaultPerSecond = 100
+
+	// revokeBurst is how many revocations may be written at once, whatever else is: every session of a server with 10,000,
+	// revoked in one second. serverBurst is how many alarms, floods and key changes may. As many have room in the queue
+	// that others do not.
+	revokeBurst = 1 << 14
+	serverBurst = 1 << 8
+
+	// playerBurst is how many lines about one player's sessions may be written at once, other than revocations, and
+	// playerInterval how soon another one: a minute of a train ride with a change of network, a step up, a renewal and a
+	// resumption each ten seconds.
+	playerBurst    = 20
+	playerInterval = 2 * time.Second
+
+	// playerCells is the length of each of two rows in which that is counted: 128 KB.
+	playerCells = 1 << 13
 
 	// MaxText is the longest text of a line in bytes, before JSON escapes it.
 	MaxText = 128

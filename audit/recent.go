@@ -7,8 +7,8 @@ import (
 )
 
 // Recent is a Sink that keeps the newest lines in memory, for a status page. They are the lines that JSON writes, without
-// their end, at most DefaultPerSecond a second and of those at most half rejections; what exceeds that is told as
-// suppressed by the next line. Nothing in it waits for a reader.
+// their end, within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed by the
+// next line. Nothing in it waits for a reader.
 type Recent struct {
 	pseudonym pseudonymizer // constant
 
@@ -37,7 +37,7 @@ func newRecent(n int, p pseudonymizer) *Recent {
 	return &Recent{
 		pseudonym: p,
 		ring:      make([][]byte, min(max(n, 1), MaxRecent)),
-		limiter:   limiter{perSecond: DefaultPerSecond},
+		limiter:   newLimiter(DefaultPerSecond),
 	}
 }
 
@@ -49,7 +49,7 @@ func (r *Recent) Record(e Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.limiter.admit(e.Decision, now.Unix()) {
+	if !r.limiter.admit(&e, now) {
 		r.pending.Suppressed++
 		return
 	}

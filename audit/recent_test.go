@@ -71,7 +71,7 @@ func TestRecentIsWhatJSONWrites(t *testing.T) {
 	}
 }
 
-// "at most DefaultPerSecond a second and of those at most half rejections; what exceeds that is told as suppressed"
+// "within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed"
 func TestRecentFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRecent(MaxRecent)
@@ -79,7 +79,7 @@ func TestRecentFlood(t *testing.T) {
 			r.Record(Event{Decision: Reject, Reason: DropToken})
 		}
 		for range 1000 {
-			r.Record(Event{Decision: Revoke})
+			r.Record(Event{Decision: Accept})
 		}
 		time.Sleep(time.Second)
 		r.Record(Event{Decision: Close})

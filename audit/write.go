@@ -9,7 +9,7 @@ import (
 // run writes until the queue is closed and empty, then what is left to be told.
 func (j *JSON) run() {
 	for l := range j.queue {
-		j.write(l)
+		j.write(*l)
 	}
 	j.mu.Lock()
 	rest := j.pending

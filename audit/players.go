@@ -1,0 +1,54 @@
+package audit
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+)
+
+// players bounds the lines about each player's sessions, so that none of them takes the share of all others. Players are
+// known by the issuer and subject that they have proven. Each has two cells, which others may share, and is refused a line
+// only if both are spent: while k players spend theirs, that is one other in (playerCells / k)². A key decides who shares
+// with whom.
+type players struct {
+	seed maphash.Seed
+	rows [2][]int64 // when a cell is full again, Unix ns
+}
+
+func newPlayers() players {
+	return players{maphash.MakeSeed(), [2][]int64{make([]int64, playerCells), make([]int64, playerCells)}}
+}
+
+// take takes a line about e's session if there is one. What concerns no session is not bounded here: anybody can have a
+// token refused in somebody else's name.
+func (p *players) take(e *Event, now int64) bool {
+	if e.Session == 0 {
+		return true
+	}
+	const window = playerBurst * int64(playerInterval)
+	key := p.key(e)
+	first, second := &p.rows[0][key%playerCells], &p.rows[1][key>>32%playerCells]
+	for _, cell := range []*int64{first, second} {
+		*cell = min(max(*cell, now), now+window) // the clock may have been stepped
+	}
+	next := min(*first, *second) + int64(playerInterval)
+	if next > now+window {
+		return false
+	}
+	*first, *second = max(*first, next), max(*second, next)
+	return true
+}
+
+func (p *players) key(e *Event) uint64 {
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	if e.Subject == "" {
+		var id [4]byte
+		binary.BigEndian.PutUint32(id[:], e.Session)
+		_, _ = h.Write(id[:])
+		return h.Sum64()
+	}
+	_, _ = h.WriteString(e.Issuer)
+	_ = h.WriteByte(0) // players whose names read alike share cells, as any two may
+	_, _ = h.WriteString(e.Subject)
+	return h.Sum64()
+}
