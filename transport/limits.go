@@ -60,6 +60,12 @@ const (
 	// third network does not wait long.
 	pathTime = time.Second
 
+	// moveBurst is how often a player's connection moves at once, and moveInterval how
+	// soon again after that: walking through a house it moves a few times, and only a
+	// client that means to do so moves each second.
+	moveBurst    = 4
+	moveInterval = 2 * time.Second
+
 	// maxChallenges is how often a new address is challenged, and
 	// challengeInterval how soon again: on a lossy path two are lost now and then.
 	maxChallenges     = 3

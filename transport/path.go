@@ -18,6 +18,20 @@ type path struct {
 	challenged time.Time // when the challenge was last sent
 	times      int       // how often
 	credit     int       // bytes that have come from there, less those that were sent there
+
+	rested time.Time // when the player may move moveBurst times at once again; of all paths of the player
+}
+
+// mayMove reports whether the player has not moved too often lately.
+func (p *path) mayMove(now time.Time) bool { return p.rested.Sub(now) <= (moveBurst-1)*moveInterval }
+
+// moved returns what is left of a path that the player has moved to.
+func (p *path) moved(now time.Time) *path {
+	rested := p.rested
+	if rested.Before(now) {
+		rested = now
+	}
+	return &path{rested: rested.Add(moveInterval)}
 }
 
 // challengeLen is the length in bytes of the datagram with a challenge.
@@ -80,9 +94,12 @@ func (s *shard) elsewhere(now time.Time, a *association, addr flow, b []byte) {
 		return
 	}
 	p := a.path
-	if p == nil || p.addr != addr && now.Sub(p.began) >= pathTime {
+	if p == nil {
 		p = &path{addr: addr, began: now}
 		a.path = p
+	}
+	if p.addr != addr && now.Sub(p.began) >= pathTime {
+		*p = path{addr: addr, began: now, rested: p.rested}
 	}
 	if p.addr != addr {
 		return // "one candidate address at a time"
@@ -92,10 +109,11 @@ func (s *shard) elsewhere(now time.Time, a *association, addr flow, b []byte) {
 }
 
 // challenge asks the candidate, as often as it may be asked, and never with more
-// bytes than have come from there.
+// bytes than have come from there. A player who has moved too often lately is
+// followed a little later: with the next datagram, or by tick.
 func (s *shard) challenge(now time.Time, a *association) {
 	p := a.path
-	if p.times == maxChallenges || p.credit < challengeLen || now.Sub(p.challenged) < challengeInterval {
+	if p.times == maxChallenges || p.credit < challengeLen || now.Sub(p.challenged) < challengeInterval || !p.mayMove(now) {
 		return
 	}
 	reply := a.match.Challenge(p.times == 0)
@@ -116,7 +134,7 @@ func (s *shard) answered(now time.Time, a *association) {
 	s.vacate(a.addr, occupant{here: a})
 	s.recall(a)
 	s.out.mu.Lock()
-	a.addr, a.path = p.addr, nil
+	a.addr, a.path = p.addr, p.moved(now)
 	s.out.mu.Unlock()
 	s.occupy(a)
 	a.match.SetPath(now, a.addr.Addr())

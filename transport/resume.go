@@ -77,6 +77,9 @@ func (s *shard) settle(now time.Time, a *association) {
 	a.before = nil
 	p := old.player
 	a.player, old.player = p, nil
+	if old.path != nil && a.path == nil {
+		a.path = &path{rested: old.path.rested} // a new connection buys no moves
+	}
 	s.out.mu.Lock()
 	a.match.Follow(&old.match)
 	p.association = a

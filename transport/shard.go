@@ -204,6 +204,9 @@ func (s *shard) tick(now time.Time, a *association) {
 		s.noteAddress(now, a)
 	}
 	a.rest()
+	if a.path != nil && a.path.times == 0 && a.path.credit > 0 && a.ending == nil {
+		s.challenge(now, a) // which may have had to wait
+	}
 	reply, ev := a.session.Tick(now)
 	s.drop(ev.Drop)
 	if reply.Kind == wire.KindNotice && a.left != nil {
