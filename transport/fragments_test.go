@@ -7,21 +7,25 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/sallyport/sallyport/internal/simnet"
 )
 
 // greeter is a stranger that makes ClientHellos by hand, at an address of its own.
 type greeter struct {
-	w       *world
-	socket  *simnet.Conn
-	random  byte
-	number  uint16 // of the next record
-	in, out int    // bytes, before the cookie
+	w      *world
+	socket interface {
+		WriteToUDPAddrPort([]byte, netip.AddrPort) (int, error)
+		ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error)
+		SetReadDeadline(time.Time) error
+		Close() error
+	}
+	patience time.Duration // in which to hear something
+	random   byte
+	number   uint16 // of the next record
+	in, out  int    // bytes, before the cookie
 }
 
 func (w *world) greeter(addr netip.AddrPort) *greeter {
-	return &greeter{w: w, socket: w.socket(addr), random: byte(addr.Port())}
+	return &greeter{w: w, socket: w.socket(addr), patience: time.Millisecond, random: byte(addr.Port())}
 }
 
 // hello is a ClientHello with the suites and extensions that it is given.
@@ -60,15 +64,17 @@ func (g *greeter) fragments(seq byte, body []byte, n int) (out [][]byte) {
 func (g *greeter) send(datagrams ...[]byte) {
 	for _, b := range datagrams {
 		g.in += len(b)
-		_, _ = g.socket.WriteToUDPAddrPort(b, serverAddr)
+		_, _ = g.socket.WriteToUDPAddrPort(b, g.w.server.Addr())
 	}
-	synctest.Wait()
+	if g.w.net != nil {
+		synctest.Wait()
+	}
 }
 
 // hear returns the next datagram that has come, nil if none has.
 func (g *greeter) hear() []byte {
 	b := make([]byte, bufferLen)
-	_ = g.socket.SetReadDeadline(time.Now().Add(time.Millisecond))
+	_ = g.socket.SetReadDeadline(time.Now().Add(g.patience))
 	n, _, err := g.socket.ReadFromUDPAddrPort(b)
 	if err != nil {
 		return nil

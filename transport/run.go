@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +15,7 @@ func (s *Server) Serve(h Handler) error {
 		return err
 	}
 	defer s.endServe()
-	if err := s.addShards(); err != nil {
+	if err := s.share(true); err != nil {
 		return err
 	}
 	s.settled.Do(s.settleIn)
@@ -52,42 +50,6 @@ func (s *Server) endServe() {
 	s.loops.Done()
 }
 
-// addShards opens the sockets beside the first, where sockets can share a port,
-// and nobody has been served yet: from then on the kernel gives each address to
-// a socket of its own choice, so what any of them got before is forgotten.
-// Who sent it will send it again.
-func (s *Server) addShards() error {
-	shards := *s.shards.Load()
-	first := shards[0]
-	native, ok := first.socket.(interface {
-		sibling() (socket, error)
-		steer(shards int)
-	})
-	first.turns <- struct{}{}
-	defer first.endTurn()
-	if !ok || len(first.order)+len(first.openings) > 0 {
-		return nil
-	}
-	for len(shards) < min(or(s.config.Shards, runtime.GOMAXPROCS(0)), shardMask+1) {
-		sock, err := native.sibling()
-		if err != nil {
-			return err
-		}
-		more := append(slices.Clone(shards), newShard(s, sock, len(shards)))
-		s.shards.Store(&more)
-		shards = more
-	}
-	if len(shards) == 1 {
-		return nil
-	}
-	native.steer(len(shards))
-	for _, sh := range shards {
-		for len(sh.socket.receive()) > 0 {
-		}
-	}
-	return nil
-}
-
 // loop is a shard's part of Serve.
 func (s *shard) loop(h Handler) error {
 	for {
@@ -108,8 +70,8 @@ func (s *shard) idle(now time.Time) time.Duration {
 }
 
 // Poll handles everything that has come since the last Poll, on the caller's
-// goroutine and without waiting, and says how many datagrams that were. What
-// was sent before goes out first. What the Handler sends, and what is sent
+// goroutine and without waiting, and says how many datagrams that were. The first
+// Poll leaves the server with one socket. What was sent before goes out first. What the Handler sends, and what is sent
 // after, goes out with the next Flush or Poll.
 func (s *Server) Poll(h Handler) (int, error) {
 	sh := s.first()
@@ -119,6 +81,7 @@ func (s *Server) Poll(h Handler) (int, error) {
 	if !serving {
 		select {
 		case sh.turns <- struct{}{}:
+			s.gather()
 			s.settled.Do(s.settleIn)
 			sh.out.flush()
 			return sh.run(h, true)

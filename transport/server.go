@@ -37,7 +37,8 @@ type Server struct {
 	sessions      population
 	flood         flood
 	verifications *verifications
-	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins
+	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins, Poll takes all but one away
+	shared        bool                     // Serve has begun, so they stay; owned by the first shard's turn
 	buffers       sync.Pool                // of *[bufferLen]byte, for crossings
 	restored      []*resume.Session        // until the first turn
 	inherits      bool                     // some were; constant
@@ -87,6 +88,7 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
 	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
+	_ = s.share(false) // as far as it goes: Serve needs them all, and says what is wrong
 	s.warnOfAddresses()
 	if config.Snapshot != "" {
 		s.takeOver()

@@ -49,3 +49,11 @@ func (s *native) steer(shards int) {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	_ = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
 }
+
+// unite has the kernel give everything to the first socket of the port from now on. With
+// one that refuses, some of what comes before the others are closed is lost.
+func (s *native) unite() {
+	filter := [...]unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	_ = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
+}
