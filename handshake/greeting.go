@@ -119,8 +119,7 @@ func (g *greeting) again(header []byte, m message) (rec []byte, used bool) {
 	g.count++
 	g.header = append(g.header[:0], header...)
 	if g.first == nil {
-		body := slices.Clone(m.body) // not the caller's
-		o, _ = readOffer(body, m.length)
+		o = o.clone()
 		g.first = &o
 	}
 	if g.accepted {

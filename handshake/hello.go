@@ -60,6 +60,12 @@ func readOffer(b []byte, length int) (o offer, ok bool) {
 	return o, o.readExtensions(in, length-(len(b)-len(in)), len(b) == length)
 }
 
+// clone is what a greeting keeps of an offer: of its own, and nothing else.
+func (o offer) clone() offer {
+	choices := slices.Clone(o.choices)
+	return offer{head: slices.Clone(o.head), choices: choices, suites: choices[2:][:len(o.suites)], groups: slices.Clone(o.groups), named: o.named}
+}
+
 // readExtensions reads the length bytes after the compression methods, of which in may be the beginning only.
 func (o *offer) readExtensions(in reader, length int, whole bool) bool {
 	if length == 0 {

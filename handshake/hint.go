@@ -8,7 +8,7 @@ import (
 )
 
 // Before there are keys anybody can send an alert in the peer's name. So it ends nothing by itself: it is a hint at why
-// nothing else comes, and when that has lasted for alertPatience the handshake ends with it.
+// nothing else comes, and when that has lasted for AlertPatience the handshake ends with it.
 
 // hint takes the alerts of a datagram; heard is whether the engine could use something of it. The caller holds mu.
 func (c *Conn) hint(datagram []byte, heard bool) {
@@ -28,7 +28,7 @@ func (c *Conn) hint(datagram []byte, heard bool) {
 		}
 		c.alert = AlertError(body[1])
 		if c.patience == nil {
-			c.patience = time.AfterFunc(alertPatience, c.giveUp)
+			c.patience = time.AfterFunc(AlertPatience, c.giveUp)
 		}
 	}
 }

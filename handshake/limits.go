@@ -14,9 +14,9 @@ const (
 	// maxExtensions is how many extensions a ClientHello may have: browsers send 20.
 	maxExtensions = 64
 
-	// alertPatience is how long a handshake waits for something better than an alert, which anybody may have sent:
+	// AlertPatience is how long a handshake waits for something better than an alert, which anybody may have sent:
 	// longer than a round trip by satellite and a retransmission.
-	alertPatience = time.Second
+	AlertPatience = time.Second
 
 	// MaxServerBytes is how many bytes of handshake a server takes from one client, 16 KiB: a certificate
 	// chain and some retransmissions. An engine keeps several times as much.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
 )
@@ -38,6 +39,8 @@ func TestDocumentLimits(t *testing.T) {
 		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", DefaultHandshakeTimeout.Seconds()),
 		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48, for %.f s |",
 			maxParked, maxParkedEach, 4*maxParkedEach, 16*maxParkedEach, parkTime.Seconds()),
+		"| ClientHello | " + thousands(handshake.MaxHello) + " bytes |",
+		fmt.Sprintf("| silence after an alert that ends a handshake | %.f s |", handshake.AlertPatience.Seconds()),
 		fmt.Sprintf("| copies of a CLOSE | %d in %.f s |", len(closeWaits), closeTime.Seconds()),
 	} {
 		if !strings.Contains(text, row) {
