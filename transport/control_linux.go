@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sallyport/sallyport/internal/addrtable"
 )
 
 const (
@@ -24,7 +22,6 @@ const (
 type control struct {
 	segment int   // length in bytes of each datagram in it but the last
 	stamp   int64 // when it was received, Unix ns by the system's clock
-	local   addrtable.Local
 }
 
 // parseControl reads control messages (cmsg(3)): length, level and type in the
@@ -42,10 +39,6 @@ func parseControl(b []byte) (c control) {
 			c.segment = int(int32(binary.NativeEndian.Uint32(data)))
 		case level == unix.SOL_SOCKET && typ == unix.SCM_TIMESTAMPNS && len(data) >= 2*wordLen:
 			c.stamp = int64(word(data))*1e9 + int64(word(data[wordLen:]))
-		case level == unix.IPPROTO_IP && typ == unix.IP_PKTINFO && len(data) >= pktinfo4Len:
-			c.local = readPktinfo4(data)
-		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_PKTINFO && len(data) >= pktinfo6Len:
-			c.local = readPktinfo6(data)
 		}
 		b = b[min((length+wordLen-1)&^(wordLen-1), uint64(len(b))):]
 	}

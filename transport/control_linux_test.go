@@ -3,14 +3,11 @@ package transport
 import (
 	"encoding/binary"
 	"net"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sallyport/sallyport/internal/addrtable"
 )
 
 // cmsg is a control message as the kernel writes it, padding included.
@@ -38,10 +35,8 @@ func TestParseControl(t *testing.T) {
 	stamp := cmsg(unix.SOL_SOCKET, unix.SCM_TIMESTAMPNS, slices.Concat(make([]byte, 2*wordLen))...)
 	putWord(stamp[unix.SizeofCmsghdr:], 1_700_000_000)
 	putWord(stamp[unix.SizeofCmsghdr+wordLen:], 123_456_789)
-	four, six, link := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1")
-	local := cmsg(unix.IPPROTO_IP, unix.IP_PKTINFO, 3, 3, 3, 3, 192, 0, 2, 1, 192, 0, 2, 255)
-	local6 := cmsg(unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, append(six.AsSlice(), 3, 3, 3, 3)...)
-	linked := cmsg(unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, append(link.AsSlice(), 3, 3, 3, 3)...)
+	local := cmsg(unix.IPPROTO_IP, unix.IP_PKTINFO, make([]byte, 12)...)
+	local6 := cmsg(unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, make([]byte, 20)...)
 	const at = 1_700_000_000_123_456_789
 	edited := func(b []byte, edit func(b []byte)) []byte {
 		b = slices.Clone(b)
@@ -57,11 +52,7 @@ func TestParseControl(t *testing.T) {
 		"a time":                {stamp, control{stamp: at}},
 		"both":                  {slices.Concat(stamp, size), control{segment: 1200, stamp: at}},
 		"the other way round":   {slices.Concat(size, stamp), control{segment: 1200, stamp: at}},
-		"an IPv4 address":       {slices.Concat(local, size), control{segment: 1200, local: addrtable.Local{IP: four.As16()}}},
-		"an IPv6 address":       {slices.Concat(size, local6), control{segment: 1200, local: addrtable.Local{IP: six.As16()}}},
-		"a link-local address":  {linked, control{local: addrtable.Local{IP: link.As16(), Interface: 0x03030303}}},
-		"an address cut off":    {local6[:len(local6)-5], control{}},
-		"among others":          {slices.Concat(cmsg(unix.SOL_UDP, 99, 1), size, cmsg(99, unix.IP_PKTINFO, make([]byte, 20)...), stamp), control{segment: 1200, stamp: at}},
+		"among others":          {slices.Concat(local, size, local6, stamp), control{segment: 1200, stamp: at}},
 		"cut off in the header": {slices.Concat(size, stamp[:unix.SizeofCmsghdr-1]), control{segment: 1200}},
 		"cut off in the data":   {slices.Concat(size, stamp[:len(stamp)-1]), control{segment: 1200}},
 		"without padding":       {size[:unix.CmsgLen(4)], control{segment: 1200}},

@@ -34,6 +34,27 @@ func tellLocal(fd, family int) bool {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1) == nil
 }
 
+// parseLocal reads the local address from control messages, as parseControl does the rest:
+// a socket that has but one address is spared it.
+func parseLocal(b []byte) (l addrtable.Local, ok bool) {
+	for len(b) >= unix.SizeofCmsghdr {
+		length := word(b)
+		if length < unix.SizeofCmsghdr || length > uint64(len(b)) {
+			break
+		}
+		level, typ := binary.NativeEndian.Uint32(b[wordLen:]), binary.NativeEndian.Uint32(b[wordLen+4:])
+		data := b[unix.SizeofCmsghdr:length]
+		switch {
+		case level == unix.IPPROTO_IP && typ == unix.IP_PKTINFO && len(data) >= pktinfo4Len:
+			return readPktinfo4(data), true
+		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_PKTINFO && len(data) >= pktinfo6Len:
+			return readPktinfo6(data), true
+		}
+		b = b[min((length+wordLen-1)&^(wordLen-1), uint64(len(b))):]
+	}
+	return l, false
+}
+
 // readPktinfo4 reads the data of IP_PKTINFO.
 func readPktinfo4(b []byte) (l addrtable.Local) {
 	l.IP = [16]byte{10: 0xff, 11: 0xff}
@@ -100,7 +121,12 @@ type locals [16]struct {
 	ours  ours
 }
 
-func (c *locals) find(l addrtable.Local) ours {
+// find is the local address that control messages tell, zero if none does.
+func (c *locals) find(b []byte) (o ours) {
+	l, ok := parseLocal(b)
+	if !ok {
+		return o
+	}
 	e := &c[l.IP[15]%uint8(len(c))]
 	if e.local != l {
 		e.local, e.ours = l, unique.Make(l)
@@ -142,9 +168,7 @@ func flowsOf(conn net.PacketConn) flowConn {
 func (f *udpFlows) readFlow(b []byte) (int, flow, error) {
 	n, told, _, from, err := f.ReadMsgUDPAddrPort(b, f.control[:])
 	to := flow{AddrPort: unmap(from)}
-	if c := parseControl(f.control[:told]); c.local != (addrtable.Local{}) {
-		to.Local = f.locals.find(c.local)
-	}
+	to.Local = f.locals.find(f.control[:told])
 	return n, to, err
 }
 

@@ -4,8 +4,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sallyport/sallyport/internal/addrtable"
 )
 
 const (
@@ -21,6 +19,7 @@ const (
 // address space only.
 type inMessages struct {
 	gro     bool // several datagrams may come as one
+	every   bool // the kernel tells to which address of ours they have come
 	headers [batchLen]mmsghdr
 	vectors [batchLen]unix.Iovec
 	names   [batchLen]address
@@ -69,14 +68,16 @@ func (s *native) receive() []packet {
 func (m *inMessages) split(i int) {
 	h := &m.headers[i]
 	b := unsafe.Slice(m.vectors[i].Base, h.len)
-	c := parseControl(m.control[i][:min(int(h.hdr.Controllen), controlLen)])
-	addr := flow{AddrPort: m.names[i].get()}
-	if c.local != (addrtable.Local{}) {
-		addr.Local = m.locals.find(c.local)
+	told := m.control[i][:min(int(h.hdr.Controllen), controlLen)]
+	c := parseControl(told)
+	addr := m.names[i].get()
+	var local ours
+	if m.every {
+		local = m.locals.find(told)
 	}
 	for c.segment > 0 && len(b) > c.segment {
-		m.packets = append(m.packets, packet{addr, b[:c.segment:c.segment], c.stamp})
+		m.packets = append(m.packets, packet{flow{AddrPort: addr, Local: local}, b[:c.segment:c.segment], c.stamp})
 		b = b[c.segment:]
 	}
-	m.packets = append(m.packets, packet{addr, b, c.stamp})
+	m.packets = append(m.packets, packet{flow{AddrPort: addr, Local: local}, b, c.stamp})
 }

@@ -21,7 +21,6 @@ type native struct {
 	fd     int
 	family int            // unix.AF_INET or AF_INET6
 	local  netip.AddrPort // constant
-	every  bool           // it listens on all addresses, and knows which a datagram came to; constant
 	sleep  sleeper
 
 	mu sync.Mutex // wake against close
@@ -113,7 +112,7 @@ func (s *native) tune(addr netip.AddrPort) {
 		}
 	}
 	if !addr.Addr().IsValid() || addr.Addr().Unmap().IsUnspecified() {
-		s.every = tellLocal(s.fd, s.family)
+		s.in.every = tellLocal(s.fd, s.family)
 	}
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
@@ -152,7 +151,7 @@ func boundTo(sa unix.Sockaddr) netip.AddrPort {
 
 func (s *native) localAddr() netip.AddrPort { return s.local }
 
-func (s *native) several() bool { return s.every }
+func (s *native) several() bool { return s.in.every }
 
 // stats asks the kernel.
 func (s *native) stats() SocketStats {
