@@ -88,7 +88,8 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.refuseFor(drop, reason)
 	}
 	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
-	action, part := c.strays(t.Network, s)
+	network := c.homeOf(t, former)
+	action, part := c.strays(network, s)
 	if action == policy.ActionRequire || c.confined && part == policy.PartNetwork {
 		reply, ev := c.refuse(audit.DropFingerprint)
 		ev.Part = part
@@ -110,7 +111,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	c.session = s
 	c.follow(p, former, sent)
 	away := action == policy.ActionStepUp
-	if !c.welcome(now, t.Epoch+1, !away, t.Network) {
+	if !c.welcome(now, t.Epoch+1, !away, network) {
 		if former == nil {
 			c.gate.forget(s, audit.DropNone, false)
 		}
@@ -118,10 +119,10 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.refuse(audit.DropUnavailable)
 	}
 	c.resuming, c.resumed = &resumption{ticket: t, kept: away, former: former}, true
-	c.ticketed = true                                       // without a new one it has the one that was shown
-	c.bound, c.seen = c.digest(t.Network), c.digest(c.path) // the first datagram is judged by what they differ in
+	c.ticketed = true                                     // without a new one it has the one that was shown
+	c.bound, c.seen = c.digest(network), c.digest(c.path) // the first datagram is judged by what they differ in
 	if c.Away() {
-		c.leave(t.Network)
+		c.leave(network)
 	}
 	if former != nil {
 		return c.answer.reply, Event{}
@@ -146,7 +147,16 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 	return s, audit.DropNone
 }
 
-// strays judges the network that the player comes from now by the one that the ticket is bound to.
+// homeOf returns the network that a resumed session is bound to: the ticket's, or the one the player comes from now if a
+// fresh token has bound the session to it and the RENEWED with the ticket that says so may have been lost.
+func (c *Conn) homeOf(t *resume.Ticket, former *Conn) netip.Prefix {
+	if former != nil && former.next != nil && former.home() == c.path {
+		return c.path
+	}
+	return t.Network
+}
+
+// strays judges the network that the player comes from now by the one that the session is bound to.
 func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
 	bound, seen := c.printOf(s, network), c.printOf(s, c.path)
 	return c.gate.config.Fingerprint.Judge(&bound, &seen)
@@ -227,7 +237,10 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 // inherit takes over from the former connection what is the session's, and ends it without a word.
 func (c *Conn) inherit(now time.Time, f *Conn) {
 	c.accepted += f.accepted
-	c.behaviour, c.again = f.behaviour, f.again
+	c.behaviour, c.again, c.confined = f.behaviour, f.again, f.confined
+	if f.next != nil && c.Away() && f.home() == c.path { // a token has been accepted since WELCOME
+		c.bind()
+	}
 	if f.next == nil { // else RENEWED may have been lost with the connection, and the player has to renew again
 		c.renewable = f.renewable
 	}
@@ -241,7 +254,8 @@ func (c *Conn) inherit(now time.Time, f *Conn) {
 func (c *Conn) owe(now time.Time, d *doubt) {
 	home := c.home()
 	c.doubt = d
-	d.step.waiting = false // the connection before was told the verdict
+	d.step.spend(now)
+	d.step.ticked = now // else who moves before each Tick would gain time
 	if s := c.owedForNetwork(); s != nil {
 		switch away := c.Away(); {
 		case away && !s.home.IsZero():
