@@ -223,7 +223,7 @@ func TestAccountIsJust(t *testing.T) {
 			now = now.Add(10 * time.Second / time.Duration(rate))
 			held += 10
 			if until.Before(now) && held <= 10 && r.IntN(200) == 0 { // what was held back before has come
-				until = now.Add(time.Duration(r.IntN(int(10 * time.Second))))
+				until = now.Add(time.Duration(r.Int64N(int64(10 * time.Second))))
 			}
 			burst := 10 + slow
 			if slow > 10 {
