@@ -212,7 +212,10 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	c.pending, c.answer, c.doubt = nil, nil, nil
 	if c.session != nil && !c.Resuming() {
 		final := finality(reason)
-		if drop == audit.DropFingerprint || c.resuming != nil && c.resuming.why != audit.DropNone {
+		switch {
+		case drop == audit.DropRevoked: // putOut has seen to its tickets, which may stay good
+			final = audit.DropNone
+		case drop == audit.DropFingerprint, c.resuming != nil && c.resuming.why != audit.DropNone:
 			final = audit.DropNone // it goes on elsewhere, or may yet
 		}
 		c.gate.forget(c.session, final, reason != wire.ReasonLeft)
