@@ -137,11 +137,8 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
-		if idle >= c.gate.config.Idle && c.owes() {
-			if c.Away() {
-				return c.overdue(now)
-			}
-			c.confine(now)
+		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
+			return c.overdue(now)
 		}
 		if idle >= c.gate.config.Idle || c.resuming != nil && idle >= helloTimeout {
 			return c.close(audit.DropIdle, wire.ReasonIdle)

@@ -68,7 +68,8 @@ func TestStepUpServerHangs(t *testing.T) {
 	}
 }
 
-// "and until the idle time is over; then the step up has lapsed" PROTOCOL.md 4.9. At home the player is idle and no more.
+// "and until the idle time is over; then the step up has lapsed" PROTOCOL.md 4.9. "At home silence is no lapse": a
+// player who has come home could not be asked, and may come back from anywhere to be asked then.
 func TestStepUpSilent(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		d := stay(t, Config{}, ClientConfig{})
@@ -82,9 +83,18 @@ func TestStepUpSilent(t *testing.T) {
 		d.pass(time.Second)
 		if back {
 			d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
-		} else {
-			d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
+			r := d.again(d.gate, far)
+			r.welcomed(r.shows().resumes())
+			r.settles()
+			if left := within(r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
+				t.Errorf("%v left", left)
+			}
+			r = d.again(d.gate, home)
+			r.welcomed(r.shows().says(wire.KindWelcome))
+			r.settles()
+			continue
 		}
+		d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		d.again(d.gate, far).shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 		r := d.again(d.gate, home)
 		r.welcomed(r.shows().resumes())
