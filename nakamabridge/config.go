@@ -36,6 +36,8 @@ type Config struct {
 	// Certificate is what the UDP server shows; zero means one made here, for which the RPC's pin vouches.
 	Certificate tls.Certificate
 	// Session says what a UDP session may do. Its Scope is not used; its Authorize is asked when the Bridge has agreed.
+	// Its MaxPerSubject counts a user's UDP sessions in all matches, those of sockets too: raise it where users play with
+	// more than two devices or in more than two matches at a time.
 	Session session.Config
 
 	// VirtualPlayers is how many UDP-only players a match takes; zero means none.
