@@ -53,13 +53,18 @@ func (f failure) Unwrap() []error { return append([]error{ErrFailed}, f.causes..
 
 // Failure is the function of that name, with what the Conn knows of the cause beside the engine's err.
 func (c *Conn) Failure(err error) error {
+	c.out.Lock()
+	defer c.out.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var hint error
+	var missing, hint error
+	if !c.server && c.alert != 0 && c.filter.answer.wantsCertificate && !c.shown {
+		missing = ErrNoCertificate // whichever alert that server has for it
+	}
 	if c.alert != 0 && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		hint = c.alert
 	}
-	return Failure(c.cause, c.filter.answer.cause(), hint, err)
+	return Failure(missing, c.cause, c.filter.answer.cause(), hint, err)
 }
 
 // NoCertificate reports whether a server's client has answered that it has no certificate.

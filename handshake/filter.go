@@ -91,8 +91,8 @@ func (f *filter) message(body []byte) fate {
 			return drop
 		}
 		f.cookie = false
-		if !f.server && m.typ == serverHello && m.from == 0 && m.to == m.length {
-			f.answer.note(m.body)
+		if !f.server {
+			f.answer.note(m)
 		}
 		body, what = rest, pass
 	}

@@ -76,12 +76,22 @@ func (c *Conn) refuse(cause error) {
 // alertFatal is the level of an alert that ends a connection (RFC 5246 7.2).
 const alertFatal = 2
 
-// answer is what a client's Conn has seen of the ServerHello.
-type answer struct{ otherSuite, noMasterSecret bool }
+// answer is what a client's Conn has seen of the server's flight.
+type answer struct{ otherSuite, noMasterSecret, wantsCertificate bool }
 
-// note reads a ServerHello that is whole: version 2 ‖ random 32 ‖ session_id <0..32> ‖ cipher_suite 2 ‖
+// note looks at a message of it.
+func (a *answer) note(m message) {
+	switch {
+	case m.typ == certificateRequest:
+		a.wantsCertificate = true
+	case m.typ == serverHello && m.from == 0 && m.to == m.length:
+		a.hello(m.body)
+	}
+}
+
+// hello reads a ServerHello: version 2 ‖ random 32 ‖ session_id <0..32> ‖ cipher_suite 2 ‖
 // compression_method 1 ‖ extensions.
-func (a *answer) note(body []byte) {
+func (a *answer) hello(body []byte) {
 	in := reader(body)
 	if !in.skip(2 + 32) {
 		return

@@ -8,13 +8,14 @@ import (
 
 // Handshake message types (RFC 5246 7.4).
 const (
-	clientHello       = 1
-	serverHello       = 2
-	helloVerify       = 3
-	certificate       = 11
-	certificateVerify = 15
-	clientKeyExchange = 16
-	finished          = 20
+	clientHello        = 1
+	serverHello        = 2
+	helloVerify        = 3
+	certificate        = 11
+	certificateRequest = 13
+	certificateVerify  = 15
+	clientKeyExchange  = 16
+	finished           = 20
 )
 
 // messageHeaderLen is the length of the header before every handshake message or fragment (RFC 6347 4.2.2):

@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // "the server notes why in its audit" PROTOCOL.md 9.1, and the caller is told: at once, or a second after the alert that
@@ -147,6 +149,29 @@ func TestForgedAlert(t *testing.T) {
 		_, err := Dial(ctx, serverAddr.String(), ClientConfig{RootCAs: w.authority.Pool(), Token: w.tokens(grantFor(1)), Conn: socket})
 		if got, ok := errors.AsType[handshake.AlertError](err); !ok || got != 40 || !errors.Is(err, ErrHandshake) {
 			w.Errorf("Dial: %v", err)
+		}
+	})
+}
+
+// A client that cannot come back because the server shows another certificate says so in the end.
+func TestResumeCause(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve()
+		c := w.dial(1)
+		if err := w.server.SetCertificate(*testkit.NewAuthority(w).Server(w)); err != nil {
+			w.Fatal(err)
+		}
+		w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool { return b[0] != 23 }) // the connection is dead, the server is not
+		w.disconnect(c)
+		for {
+			_, err := c.Receive(w.Context(), make([]byte, bufferLen))
+			if err == nil {
+				continue
+			}
+			if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok || !errors.Is(err, ErrTimeout) {
+				w.Errorf("Receive: %v", err)
+			}
+			return
 		}
 	})
 }

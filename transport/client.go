@@ -49,6 +49,8 @@ type Client struct {
 	// +checklocks:mu
 	disconnected bool // the server has closed the line
 	// +checklocks:mu
+	failed error // why the last attempt has failed, if that is known
+	// +checklocks:mu
 	refusal error // why no attempt succeeds as long as the player is where it is; nil if the server has not said so
 	// +checklocks:mu
 	retryAt time.Time // no attempt before

@@ -173,7 +173,7 @@ func (c *Client) tick(now time.Time) {
 	}
 	due := c.line.session.Tick(now, c.line.emit)
 	if c.line.session.Silent(now) {
-		c.conclude(cmp.Or(c.refusal, c.silence()))
+		c.conclude(cmp.Or(c.refusal, c.failed, c.silence()))
 		return
 	}
 	due = c.reconnect(now, due)

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -129,6 +130,9 @@ func (c *Client) resume(ctx context.Context, n *line) {
 	defer c.mu.Unlock()
 	if c.next == n {
 		now := time.Now()
+		if errors.Is(err, ErrHandshake) {
+			c.failed = fmt.Errorf("%w: %w", ErrTimeout, err)
+		}
 		c.abandon()
 		c.retryAt = now.Add(attemptPause)
 		c.tick(now)
@@ -169,7 +173,7 @@ func (c *Client) resumed(now time.Time) {
 		c.former.record.Wipe()
 	}
 	c.former, c.formerUntil = old, now.Add(formerTime)
-	c.disconnected, c.lost, c.retryAt, c.retries, c.refusal = false, false, time.Time{}, 0, nil
+	c.disconnected, c.lost, c.retryAt, c.retries, c.refusal, c.failed = false, false, time.Time{}, 0, nil, nil
 	c.stats.Resumed++
 	if lost := old.session.Expires().Sub(c.line.session.Expires()); old.session.Renewing() || lost > clockError {
 		c.renewAt = now // an answer may be lost, and its token used

@@ -388,7 +388,7 @@ func TestForeignServerAsks(t *testing.T) {
 	}
 }
 
-// The other way round: servers that offer no AEAD suite, no DTLS 1.2 or no EMS.
+// The other way round: servers that offer no AEAD suite, no DTLS 1.2 or no EMS, or want a certificate. The client says why.
 func TestForeignServerRefused(t *testing.T) {
 	need(t)
 	t.Parallel()
@@ -396,10 +396,12 @@ func TestForeignServerRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		server string
 		args   []string
+		why    string
 	}{
-		"CBC":      {"openssl", clients[0].cbc},
-		"DTLS 1.0": {"openssl", clients[0].old},
-		"no EMS":   {"gnutls-serv", clients[1].noEMS},
+		"CBC":            {"openssl", clients[0].cbc, "the peer says handshake_failure"},
+		"DTLS 1.0":       {"openssl", clients[0].old, "the peer says handshake_failure"},
+		"no EMS":         {"gnutls-serv", clients[1].noEMS, "no extended master secret"},
+		"no certificate": {"openssl", []string{"-Verify", "1", "-verify_return_error"}, "client certificate asked for and not given"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -408,7 +410,7 @@ func TestForeignServerRefused(t *testing.T) {
 			if code := p.exit(t); code != exitFailed || p.stdout.String() != "" {
 				t.Errorf("client ends with %d: %s%s", code, &p.stdout, &p.stderr)
 			}
-			if n := strings.Count(p.stderr.String(), "\n"); n != 1 {
+			if n := strings.Count(p.stderr.String(), "\n"); n != 1 || !strings.HasSuffix(p.stderr.String(), test.why+"\n") {
 				t.Errorf("%d lines on standard error: %s", n, &p.stderr)
 			}
 		})
