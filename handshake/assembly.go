@@ -5,9 +5,10 @@ import "bytes"
 // assembly puts the fragments of one ClientHello together. It holds memory only once begin has been called, and as
 // much as the message is long, at most MaxHello bytes and an eighth.
 type assembly struct {
-	message []byte
-	have    []byte // a bit for each byte of message
-	missing int
+	message  []byte
+	have     []byte // a bit for each byte of message
+	missing  int
+	disputed bool // two fragments have other bytes in the same place: one of them is a forger's
 }
 
 // begun reports whether there is a message to put together.
@@ -26,6 +27,7 @@ func (a *assembly) add(m message) bool {
 	}
 	for i := m.from; i < m.to; i++ {
 		if a.has(i) && a.message[i] != m.body[i-m.from] {
+			a.disputed = true
 			return false
 		}
 	}
@@ -41,9 +43,9 @@ func (a *assembly) add(m message) bool {
 
 func (a *assembly) has(i int) bool { return a.have[i/8]>>(i%8)&1 == 1 }
 
-// take returns the message once all of it has come, and forgets it.
+// take returns the message once all of it has come, undisputed, and forgets it.
 func (a *assembly) take() (whole []byte, ok bool) {
-	if !a.begun() || a.missing > 0 {
+	if !a.begun() || a.missing > 0 || a.disputed {
 		return nil, false
 	}
 	whole = a.message

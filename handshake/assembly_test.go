@@ -8,8 +8,9 @@ import (
 
 // slowAssembly is what assembly must agree with: the fragments that it has taken, one after the other.
 type slowAssembly struct {
-	length int
-	have   map[int]byte
+	length   int
+	have     map[int]byte
+	disputed bool
 }
 
 func (a *slowAssembly) add(m message) bool {
@@ -18,6 +19,7 @@ func (a *slowAssembly) add(m message) bool {
 	}
 	for i, b := range m.body {
 		if was, ok := a.have[m.from+i]; ok && was != b {
+			a.disputed = true
 			return false
 		}
 	}
@@ -28,7 +30,7 @@ func (a *slowAssembly) add(m message) bool {
 }
 
 func (a *slowAssembly) whole() []byte {
-	if len(a.have) < a.length {
+	if len(a.have) < a.length || a.disputed {
 		return nil
 	}
 	b := make([]byte, a.length)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/sallyport/sallyport/record"
@@ -128,27 +129,28 @@ func (g *greeting) again(header []byte, m message) (rec []byte, used bool) {
 	return rec, true
 }
 
-// second is the ClientHello with the cookie.
+// second is the ClientHello with the cookie. While it comes in fragments, somebody who forges its sender's address can
+// add one: then the first fragment, when it comes again, begins anew.
 func (g *greeting) second(header []byte, m message) (rec []byte, used bool, failed error) {
 	if g.cookie == nil || m.length > MaxHello {
 		return nil, false, nil
 	}
-	if !g.assembly.begun() {
-		if m.from != 0 || subtle.ConstantTimeCompare(cookieOf(m.body), g.cookie) != 1 {
-			return nil, false, nil
-		}
-		if m.to == m.length {
-			return g.judge(header, m.body)
-		}
+	if first := m.from == 0 && subtle.ConstantTimeCompare(cookieOf(m.body), g.cookie) == 1; first && m.to == m.length {
+		return g.judge(header, m.body)
+	} else if first && (!g.assembly.begun() || g.assembly.disputed) {
 		g.assembly.begin(m.length)
 	}
-	if !g.assembly.add(m) {
+	if !g.assembly.begun() || !g.assembly.add(m) {
 		return nil, false, nil
 	}
-	if whole, ok := g.assembly.take(); ok {
-		return g.judge(header, whole)
+	whole, ok := g.assembly.take()
+	if !ok {
+		return nil, true, nil
 	}
-	return nil, true, nil
+	if rec, _, failed = g.judge(header, whole); errors.Is(failed, ErrHello) {
+		return nil, false, nil // perhaps not the client's
+	}
+	return rec, true, failed
 }
 
 // judge looks at the ClientHello with the cookie, all of it.

@@ -142,12 +142,27 @@ func TestFragmentsThatDoNotFit(t *testing.T) {
 	}
 	deliver(t, c, parts[0], Taken)
 	deliver(t, c, parts[1], Taken)
-	for _, b := range [][]byte{longer, forged, wrong[1][:40]} {
+	for _, b := range [][]byte{longer, wrong[1][:40]} {
 		deliver(t, c, b, Refused)
 	}
 	deliver(t, c, slices.Concat(parts[2:]...), Taken) // several in one datagram
 	if got := drain(c); !c.Proven() || len(got) != 1 || !bytes.Equal(got[0][record.HeaderLen:], whole) {
 		t.Errorf("the engine reads %d datagrams", len(got))
+	}
+	// a forged fragment that was faster than the client's: the client sends all of it again
+	for _, forged := range [][]byte{forged, longer} {
+		c := asked(t)
+		drain(c)
+		deliver(t, c, parts[0], Taken)
+		c.Deliver(forged)
+		for range 2 {
+			for _, b := range parts {
+				c.Deliver(b)
+			}
+		}
+		if got := drain(c); len(got) == 0 || !bytes.Equal(got[0][record.HeaderLen:], whole) {
+			t.Error("a forged fragment ends the handshake")
+		}
 	}
 	// "at most 4,096 bytes", at 0 and +1
 	for _, more := range []int{0, 1} {
