@@ -66,9 +66,10 @@ type Config struct {
 	Conn net.PacketConn
 
 	// Shards is how many sockets share the port in Serve, each with a goroutine
-	// and connections of its own; zero means one for each processor. Poll uses
-	// one. Where sockets cannot share a port (Config.Conn, other systems than
-	// Linux) there is one.
+	// and connections of its own; zero means one for each processor. Listen opens
+	// them, and the first Poll closes all but one: set 1 for a server that polls.
+	// Where sockets cannot share a port (Config.Conn, other systems than Linux)
+	// there is one.
 	Shards int
 
 	// Audit takes a record of every trust decision; nil means none is kept.

@@ -81,5 +81,6 @@ func (s *Server) gather() {
 			first.datagram(now, p.addr, p.buf)
 		}
 		first.waiting.stamp = 0
+		first.received.Add(uint64(len(early)))
 	})
 }
