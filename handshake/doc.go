@@ -19,7 +19,8 @@
 // A server passes nothing but whole ClientHellos, and few, until the client has returned the cookie: the first one
 // is written for the engine from the beginning of the client's, the second put together from its fragments and
 // checked. It diverts everything from the moment it sends its Finished. The bytes of a handshake are bounded. Records of
-// the last flight that come early wait until the engine can use them.
+// the last flight that come early wait until the engine can use them. An alert of epoch 0 is a hint at why nothing
+// else comes, and ends the handshake when that has lasted for AlertPatience.
 //
 // Nothing here makes an unauthenticated DTLS 1.2 handshake safe from someone who can forge datagrams from the
 // peer's address: he can make that handshake fail, and it is tried again. He cannot make it succeed.
