@@ -18,7 +18,8 @@ var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason
 var ErrBansFull = errors.New("session: too many bans to remember another; the player's sessions are ended, the player is not refused")
 
 // Ban keeps a player out, whatever identity token the player has: a revocation by
-// subject lets tokens in that were issued later.
+// subject lets tokens in that were issued later. Issuer and Subject are compared
+// exactly with those of tokens; that nobody has them is no error.
 type Ban struct {
 	Issuer  string
 	Subject string

@@ -17,7 +17,8 @@ type ClientConfig struct {
 	Fingerprint Fingerprint
 	// Scope is the match asked for; empty means the token's own.
 	Scope string
-	// Bearer sends the identity token in every datagram instead of a tag.
+	// Bearer sends the identity token in every datagram instead of a tag. The server must have Config.AllowBearer: one that
+	// has not drops every datagram, and says nothing.
 	Bearer bool
 	// Unbound asks for binding mode none.
 	Unbound bool

@@ -30,7 +30,7 @@ type Config struct {
 	Authorize func(*Admission) error
 
 	// MaxSessions is how many sessions may be live at once; zero means
-	// DefaultMaxSessions, negative means none. A player who comes back by a ticket
+	// DefaultMaxSessions, negative that nobody is let in. A player who comes back by a ticket
 	// whose session lives nowhere here finds a sixteenth more: newcomers, who have
 	// taken the seats meanwhile, do not keep it out.
 	MaxSessions int

@@ -9,17 +9,19 @@ import (
 )
 
 // Dial connects to a server, presents the identity token, and returns when the
-// session is live. ctx bounds the attempt only.
+// session is live. ctx bounds the attempt only; give it a deadline, since Dial tries
+// until it is done. A port on which nobody listens looks like silence, because anybody
+// could forge the message that says otherwise.
 //
 // Where a name has several addresses Dial goes on to the next when one does not answer
 // for a quarter of a second, and keeps the first with which a handshake is complete. The
 // name is looked up again when the server is lost.
 //
 // A handshake from which nothing comes for 1.5 s begins anew: the server may have made
-// room for somebody else, or have been replaced. After the identity
-// token has been shown the server has 5 s more to look at it; when it does not answer,
-// Dial asks ClientConfig.Token for another one, since the first may have been used, and
-// begins anew with that.
+// room for somebody else, or have been replaced. After the identity token has been shown
+// the server has 5 s more to look at it; when it does not answer, Dial asks
+// ClientConfig.Token for another one, since the first may have been used, and begins anew
+// with that.
 //
 // The error is a *CloseError when the server refuses, ErrTimeout when it does
 // not answer, ErrHandshake when DTLS fails, or what ClientConfig.Token returned. With
