@@ -16,6 +16,8 @@ BIN := $(CURDIR)/.bin
 # With this tag a program links pion3 in place of pion2. Tests and vet cover both.
 ifneq ($(wildcard handshake/pion3/*.go),)
 PION3 := -tags=sallyport_pion3
+# What links an engine; in the others the tag changes nothing.
+LINKED := ./handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/...
 endif
 
 # $(call each,command,modules): the command in each of these modules, by default in all that hold code.
@@ -36,7 +38,7 @@ check:
 
 test:
 	$(call each,go test -race -shuffle=on ./...)
-	$(if $(PION3),go test -race -shuffle=on $(PION3) ./...)
+	$(if $(PION3),go test -race -shuffle=on $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)

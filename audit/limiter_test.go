@@ -122,7 +122,7 @@ func TestOnePlayersLines(t *testing.T) {
 // do, as much as people do, is written.
 func TestPlayersDoNotTakeEachOthersLines(t *testing.T) {
 	const cheats, people = 5, 100
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		l := newLimiter(DefaultPerSecond)
 		missed, lines := 0, 0
