@@ -20,10 +20,13 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 // PrefetchAppend does for Append what PrefetchHandle does for Handle. It belongs
 // to the sending half.
 func (c *Conn) PrefetchAppend(stage int) byte {
+	e := c.sending.Load()
 	if stage == 0 {
+		if e == nil { // which lies in another line of memory than sequence, perhaps
+			return 0
+		}
 		return byte(c.sequence) ^ c.first.out.block[0] ^ byte(c.id)
 	}
-	e := c.sending.Load()
 	if e == nil {
 		return 0
 	}
