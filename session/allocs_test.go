@@ -127,7 +127,7 @@ func BenchmarkEcho(b *testing.B) {
 // another is a session of another player at the same gate, with the buffers of x.
 func (x *exchange) another(identity string) *exchange {
 	other := *x
-	x.mint(identity)
+	x.mint(identity).Subject = "player " + identity
 	x.gate.config.MaxSessions = 1 << 20
 	other.dialogue = x.connect(ClientConfig{}, identity, channel)
 	other.join()
