@@ -137,7 +137,7 @@ func TestPacedMoveIsMade(t *testing.T) {
 // A new connection buys a player no more moves.
 func TestResumeBuysNoMoves(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 5 * time.Millisecond})
+		w.net.SetImpairment(simnet.Impairment{Latency: 200 * time.Microsecond}) // each challenge is answered in time
 		w.match.mute = true
 		w.serve()
 		c := w.dial(1, quietClient)
