@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -116,11 +117,7 @@ func (bs *bans) restore(key [32]byte, b ban) {
 
 // prune forgets the bans that are over, and reports whether that makes room.
 func (bs *bans) prune(now int64) bool {
-	for key, b := range bs.entries {
-		if b.until <= now {
-			delete(bs.entries, key)
-		}
-	}
+	maps.DeleteFunc(bs.entries, func(_ [32]byte, b ban) bool { return b.until <= now })
 	return len(bs.entries) < bs.most
 }
 

@@ -20,15 +20,12 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 // PrefetchAppend does for Append what PrefetchHandle does for Handle. It belongs
 // to the sending half.
 func (c *Conn) PrefetchAppend(stage int) byte {
-	e := c.sending.Load()
-	if stage == 0 {
-		if e == nil { // which lies in another line of memory than sequence, perhaps
-			return 0
-		}
-		return byte(c.sequence) ^ c.first.out.block[0] ^ byte(c.id)
-	}
-	if e == nil {
+	e := c.sending.Load() // in the first stage too: it may lie in another line of memory than sequence
+	switch {
+	case e == nil:
 		return 0
+	case stage == 0:
+		return byte(c.sequence) ^ c.first.out.block[0] ^ byte(c.id)
 	}
 	return prefetch.Lines(&e.out.cipher, 0, prefetch.ScheduleLines)
 }

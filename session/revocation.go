@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"strconv"
 	"time"
 
@@ -194,11 +195,7 @@ func (rs *revocations) restore(key [32]byte, e revocation) {
 
 // prune forgets what has expired; false if that makes no room.
 func (rs *revocations) prune(now int64) bool {
-	for key, e := range rs.entries {
-		if e.ends <= now {
-			delete(rs.entries, key)
-		}
-	}
+	maps.DeleteFunc(rs.entries, func(_ [32]byte, e revocation) bool { return e.ends <= now })
 	return len(rs.entries) < rs.most
 }
 
