@@ -182,7 +182,7 @@ func (m *match) receive(likely *player, addr netip.AddrPort, datagram []byte) (s
 	if err != nil {
 		return session.Event{}, err
 	}
-	_, ev := p.server.Handle(m.now, plaintext)
+	_, ev := p.server.HandleLate(m.now, 0, plaintext)
 	return ev, nil
 }
 

@@ -39,15 +39,15 @@ type Event struct {
 	Kind       EventKind
 	Drop       audit.Drop // why the message went no further, or the session ended
 	Reason     wire.Reason
-	Payload    []byte // EventData: the game's; EventClosed, client only: the detail of the server's CLOSE
+	Part       policy.Part // EventStepUp, EventFlagged
+	Hint       uint32      // EventJoined and EventResumed, client only: what to begin explicit nonces with, 0 for nothing; EventResume
+	Payload    []byte      // EventData: the game's; EventClosed, client only: the detail of the server's CLOSE
 	Token      []byte
 	Claims     *token.Claims // EventRefused, EventRenewed: of the token, when it was good in itself
 	RTT        time.Duration
 	RetryAfter time.Duration
 	Notice     wire.NoticeBody
-	Part       policy.Part // EventStepUp, EventFlagged
-	Replaced   *Session    // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
-	Hint       uint32      // EventJoined and EventResumed, client only: what to begin explicit nonces with, 0 for nothing; EventResume
+	Replaced   *Session // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
 }
 
 // Reply is an envelope that a machine wants sent by Append; Kind 0 means none.

@@ -27,6 +27,9 @@ func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Repl
 	if drop := c.judge(now, waited, &env); drop != audit.DropNone {
 		return c.fail(now, drop, &env)
 	}
+	if env.Kind == wire.KindData { // here, since a call more copies the event once more
+		return Reply{}, Event{Kind: EventData, Payload: env.Body}
+	}
 	return c.deliver(now, &env)
 }
 
@@ -55,7 +58,10 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 			return drop
 		}
 	}
-	return c.behaves(now.Add(-waited), env)
+	if waited != 0 {
+		now = now.Add(-waited)
+	}
+	return c.behaves(now, env)
 }
 
 // verifyKind is steps 6 to 8. A bearer token's own check stands for 6 and 8.
@@ -124,11 +130,9 @@ func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
 	return c.expire(drop)
 }
 
-// deliver is step 11.
+// deliver is step 11 for every kind but DATA.
 func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 	switch env.Kind {
-	case wire.KindData:
-		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	case wire.KindBearer:
 		b, err := wire.ParseBearerBody(env.Body)
 		if err != nil {

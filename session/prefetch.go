@@ -9,7 +9,7 @@ import "github.com/sallyport/sallyport/internal/prefetch"
 func (c *Conn) PrefetchHandle(stage int) byte {
 	switch {
 	case stage == 0:
-		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.expires.Load()) ^ byte(c.window.Highest()) ^
+		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.expires.Load()) ^ c.behaviour.Prefetch() ^ byte(c.window.Highest()) ^
 			byte(c.previousUntil) ^ c.first.in.block[0]
 	case c.state != live:
 		return 0
