@@ -1,7 +1,6 @@
 package session
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,21 +36,10 @@ type Session struct {
 }
 
 func (s *Session) init(claims *token.Claims, f Fingerprint) {
-	all := together(claims.Issuer, claims.Subject, claims.Scope, f.Platform, f.Build)
-	s.issuer, s.subject, s.scope = all[0], all[1], all[2]
-	s.fingerprint = Fingerprint{Platform: all[3], Build: all[4]}
+	s.issuer, s.subject, s.scope = claims.Issuer, claims.Subject, claims.Scope
+	both := f.Platform + f.Build // one piece of memory in place of two
+	s.fingerprint = Fingerprint{Platform: both[:len(f.Platform)], Build: both[len(f.Platform):]}
 	s.adopt(claims)
-}
-
-// together are copies of strings in one piece of memory: what a session keeps
-// lies among what handshakes leave behind, and many small pieces would keep many
-// pages.
-func together(parts ...string) []string {
-	all := strings.Join(parts, "")
-	for i, p := range parts {
-		parts[i], all = all[:len(p)], all[len(p):]
-	}
-	return parts
 }
 
 // names are what a token can be revoked by, and when it was issued: Unix ms, 0 if it does not say.
@@ -61,8 +49,7 @@ type names struct {
 }
 
 func namesOf(claims *token.Claims) *names {
-	all := together(claims.ID, claims.SignIn, claims.KeyID)
-	n := &names{token: all[0], signIn: all[1], key: all[2]}
+	n := &names{token: claims.ID, signIn: claims.SignIn, key: claims.KeyID}
 	if !claims.IssuedAt.IsZero() {
 		n.issued = claims.IssuedAt.UnixMilli()
 	}

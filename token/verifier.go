@@ -64,7 +64,9 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 	if err := t.key.verify(t.signed, t.signature); err != nil {
 		return nil, err
 	}
-	t.claims.KeyID = t.key.ID()
+	t.kid = t.key.ID()
+	t.claims.KeyID = t.kid
+	t.claims.compact()
 	v.cache.add(hash, raw, t.verified)
 	return t.claims, nil
 }
