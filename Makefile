@@ -14,10 +14,10 @@ export GOWORK := off
 BIN := $(CURDIR)/.bin
 
 # With this tag a program links pion3 in place of pion2. Tests and vet cover both.
-ifneq ($(wildcard handshake/pion3/*.go),)
+ifneq ($(wildcard internal/handshake/pion3/*.go),)
 PION3 := -tags=sallyport_pion3
 # What links an engine; in the others the tag changes nothing.
-LINKED := ./handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/...
+LINKED := ./internal/handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/...
 endif
 
 # $(call each,command,modules): the command in each of these modules, by default in all that hold code.

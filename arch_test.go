@@ -22,32 +22,32 @@ const module = "github.com/sallyport/sallyport"
 // imports is the import table of ARCHITECTURE.md: what the non-test code of each package may import besides the
 // standard library. "..." stands for every package of this module. A new package adds its line here.
 var imports = map[string][]string{
-	".":      {},
-	"wire":   {},
-	"replay": {},
-	"policy": {"github.com/cespare/xxhash/v2"},
-	"audit":  {},
-	"token":  {"github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
+	".":             {},
+	"internal/wire": {},
+	"replay":        {},
+	"policy":        {"github.com/cespare/xxhash/v2"},
+	"audit":         {},
+	"token":         {"github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
 
-	"record":          {"replay", "internal/prefetch"},
-	"handshake":       {"record"},
-	"handshake/pion2": {"handshake", "handshake/internal/engine", "record", "github.com/pion/dtls/v2"},
-	"handshake/pion3": {"handshake", "handshake/internal/engine", "record", "github.com/pion/dtls/v3"},
+	"internal/record":          {"replay", "internal/prefetch"},
+	"internal/handshake":       {"internal/record"},
+	"internal/handshake/pion2": {"internal/handshake", "internal/handshake/internal/engine", "internal/record", "github.com/pion/dtls/v2"},
+	"internal/handshake/pion3": {"internal/handshake", "internal/handshake/internal/engine", "internal/record", "github.com/pion/dtls/v3"},
 
-	"handshake/internal/engine":     {"handshake", "record", "github.com/pion/logging"},
-	"handshake/internal/enginetest": {"handshake", "record"},
+	"internal/handshake/internal/engine":     {"internal/handshake", "internal/record", "github.com/pion/logging"},
+	"internal/handshake/internal/enginetest": {"internal/handshake", "internal/record"},
 
 	"fleetkey":        {},
-	"internal/resume": {"wire", "replay", "fleetkey"},
+	"internal/resume": {"internal/wire", "replay", "fleetkey"},
 
 	"session": {
-		"wire", "replay", "policy", "audit", "token", "fleetkey", "internal/prefetch", "internal/resume",
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/prefetch", "internal/resume",
 	},
 	"transport": {
-		"wire", "replay", "policy", "audit", "token", "fleetkey", "record", "session", "internal/resume",
-		"handshake", "handshake/pion2", "handshake/pion3", "internal/addrtable", "golang.org/x/sys",
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/resume",
+		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "golang.org/x/sys",
 	},
-	"nakamabridge": {"wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+	"nakamabridge": {"internal/wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":                    {"..."},
 	"examples/server":         {"..."},
@@ -68,7 +68,7 @@ var imports = map[string][]string{
 	"internal/prefetch":  {},
 
 	"internal/simnet":  {},
-	"internal/testkit": {"token", "record", "handshake", "handshake/pion2", "handshake/pion3"},
+	"internal/testkit": {"token", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},
 }
 
 // pins are the versions that Nakama 3.40.0 links. A Go plugin must match its server in every package they share, so

@@ -7,9 +7,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // A match server that ticks 60 times a second: what came since the last tick is

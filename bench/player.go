@@ -12,12 +12,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/handshake/pion2"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/handshake/pion2"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // player is a client of Sallyport in the economy of the floor's: no goroutine

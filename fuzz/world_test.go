@@ -7,15 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/handshake/pion2"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/handshake/pion2"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // world is a server in Poll mode over a socket in memory, with one honest

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 var errDatagram = errors.New("nakamabridge: no op code")

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "op code, 0 to 2^63-1, unsigned LEB128 … no longer than need be"

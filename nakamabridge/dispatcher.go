@@ -3,7 +3,7 @@ package nakamabridge
 import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // dispatcher is the game's: Nakama's own, with UDP beside it. It belongs to the match's goroutine.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // arena is a match handler as a game developer writes it: it knows nothing of UDP.

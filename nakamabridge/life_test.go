@@ -9,7 +9,7 @@ import (
 	"github.com/heroiclabs/nakama-common/api"
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "When it leaves the match, UDP ends." And who has no seat yet waits for the socket's join, but not for ever.

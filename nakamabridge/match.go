@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Factory makes a match handler: what runtime.Initializer's RegisterMatch takes.

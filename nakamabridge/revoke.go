@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/api"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Revoke ends every UDP session of a Nakama user at once, and makes tokens that the RPC has handed out before good for

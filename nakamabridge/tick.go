@@ -3,7 +3,7 @@ package nakamabridge
 import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // admit lets UDP sessions in that have come since the last tick.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // account is what the live sessions of one player have in common, if there is more than one: how much they do together.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "Where a session lives nowhere on the server (section 8.3) there is only the HELLO to refuse, and its ticket stays

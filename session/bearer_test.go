@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // bearer is a BEARER with any token, under the client's next sequence.

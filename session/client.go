@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/replay"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // ClientConfig says who a client is and how it behaves. The zero value, with a

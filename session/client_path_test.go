@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // quietly is a dialogue whose payloads do not flow, and whose client has just been answered a PING after a round trip.

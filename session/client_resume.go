@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // ErrNoTicket means that the server has given no ticket to resume the session with.

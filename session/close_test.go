@@ -3,7 +3,7 @@ package session
 import (
 	"testing"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "Each copy has a record number, and in a session a sequence, of its own." PROTOCOL.md 5.5. The first one ends the session;

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/replay"
-	"github.com/sallyport/sallyport/wire"
 )
 
 type state uint8

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "A DTLS close_notify, and silence, end only the connection." PROTOCOL.md 5.5. On a connection that waits for the first

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Dismiss ends the session because the match puts its player out: wherever the session lives on this server by now, and

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "A match that puts a player out MUST have the tickets ended, whatever reason it gives." PROTOCOL.md 5.5

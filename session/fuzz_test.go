@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // A script is messages for a machine, each behind a byte for what to do and two for its length. What to do: the low 3

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // heard is what a machine made of an envelope. Its methods say what is expected, and return it.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Handle judges the plaintext of one record. Steps 1 and 2 of the receive list

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // fleetKey is a key of a test's: id and secret follow from n.

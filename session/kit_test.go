@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // A dialogue is a client and a server with nothing between them but the test: it carries every envelope itself, in

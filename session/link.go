@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/replay"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // Errors of the sending half.

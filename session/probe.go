@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // probe measures the round trip to a player, and challenges a path.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // "A RENEW that is refused gets no answer and ends nothing. The session goes on until its expiry, and the CLOSE at its

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // "A ticket lets a player resume a session on a new connection, or on another server of the fleet, without an identity

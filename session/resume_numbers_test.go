@@ -7,7 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "client next: the client's next sequence when the ticket was made" PROTOCOL.md 8.1. It holds where nothing else is

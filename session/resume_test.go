@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // "The session moves with the first datagram that is accepted on the new connection." PROTOCOL.md 8.3

@@ -8,7 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // judgment is the slow twin of a server's Gate: of sessions, players and tokens it knows only "revoked or not", by name,

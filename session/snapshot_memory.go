@@ -5,8 +5,8 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // What a snapshot's memory is about, PROTOCOL.md 8.4.

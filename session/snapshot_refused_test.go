@@ -7,7 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // A session whose client has not answered WELCOME, or whose datagrams carry the token, is not handed on; one that is

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // stepUp is a fresh identity token that the player owes, and the time that is left to show it. The time runs only while

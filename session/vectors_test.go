@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // scheduleVector is an epoch's keys and what comes of them: testdata/schedule.json and PROTOCOL.md 15.3. All bytes are

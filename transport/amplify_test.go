@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
 

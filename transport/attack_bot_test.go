@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "Behaviour past the revocation line revokes the session." PROTOCOL.md 4.10.

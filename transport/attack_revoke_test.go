@@ -10,7 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "Expiry, revocation, scope, fingerprint and rate are looked at with every

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // forgeTags sends n envelopes that are right in everything but one bit of the tag.

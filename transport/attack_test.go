@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/record"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // An attacker has a client of its own, whose keys lie open to it. What a session

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
-	"github.com/sallyport/sallyport/record"
 )
 
 // giveUp has a client end its present attempt at another connection as most DTLS libraries do, by close_notify, some

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // A ban reaches the player who is here within a second, and each fresh token of the player's, with the ban's reason, and

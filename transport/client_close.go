@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/session"
 )
 

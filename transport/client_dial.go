@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Dial connects to a server, presents the identity token, and returns when the

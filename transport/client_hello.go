@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/session"
 )
 

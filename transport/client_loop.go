@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // receive is the client's one goroutine: it reads the socket, and wakes for

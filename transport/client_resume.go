@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // When its path is lost a client makes another connection from the same socket, and

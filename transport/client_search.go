@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/handshake"
 )
 
 // search is how Dial finds, among the addresses of a server, one that answers: it begins

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/sallyport/sallyport/record"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // ending is what remains to be done for an association whose session is over: to repeat

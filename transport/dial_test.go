@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // A player that the match puts out as it joins was let in: Dial returns the

@@ -8,10 +8,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/record"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // MaxDTLSPayload is the largest payload in bytes of a connection without

@@ -2,7 +2,7 @@
 
 package transport
 
-import "github.com/sallyport/sallyport/handshake/pion2"
+import "github.com/sallyport/sallyport/internal/handshake/pion2"
 
 // engine negotiates keys: pion/dtls/v2, unless built with -tags sallyport_pion3.
 var engine pion2.Engine

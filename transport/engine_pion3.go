@@ -2,7 +2,7 @@
 
 package transport
 
-import "github.com/sallyport/sallyport/handshake/pion3"
+import "github.com/sallyport/sallyport/internal/handshake/pion3"
 
 // engine negotiates keys: pion/dtls/v3.
 var engine pion3.Engine

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // Errors that callers can match. Payload errors are those of package session.

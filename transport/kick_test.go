@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // "Reasons from wire.ReasonGame on are the game's own; 0, and one that the protocol does not define, is

@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // frame is how often a player of these tests sends, and the server to each.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // world is a match server and its players: on a simulated network in virtual

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // noticed is how late, at most, the server looks at a time limit when nothing

@@ -10,12 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // "What comes from an address without a hint belongs to the newest connection there. When that ends it belongs to the newest

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/policy"
 )
 

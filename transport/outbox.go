@@ -4,9 +4,9 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // outbox is the sending half of a shard and of all its associations: what is

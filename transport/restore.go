@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/resume"
-	"github.com/sallyport/sallyport/record"
 	"github.com/sallyport/sallyport/session"
 )
 

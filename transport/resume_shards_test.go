@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // stutter is a socket that says each record of application data twice in one datagram,

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/handshake"
+	"github.com/sallyport/sallyport/internal/handshake"
 )
 
 // "So they are all opened before Listen returns": what comes between Listen and Serve, or

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // hanging makes a server whose match polls at 60 Hz, but for the time that hang is

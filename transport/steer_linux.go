@@ -3,7 +3,7 @@ package transport
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // byAddress is a socket that no port has: the kernel then chooses by address, as

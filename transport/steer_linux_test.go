@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // unsteer has the kernel go by address again, as one does that refuses to look at

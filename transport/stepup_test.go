@@ -10,9 +10,9 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // relay is somebody on the path of a player. While it is on, what the player sends reaches the server from another

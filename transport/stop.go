@@ -6,7 +6,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Shutdown admits nobody any more, tells every player that the server shuts

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
-	"github.com/sallyport/sallyport/record"
 )
 
 var seeds = flag.Uint64("seeds", 8, "how many matches TestWhateverHappens plays")

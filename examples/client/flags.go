@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/command"
 	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // flags is the command line.

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/examples/internal/attack"
 	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // target is the server to play on, as the flags say; end is to be called afterwards.

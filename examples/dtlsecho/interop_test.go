@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/record"
 )
 
 // "Real peers that nobody here wrote: openssl s_client -dtls1_2 and gnutls-cli --udp complete a handshake with the

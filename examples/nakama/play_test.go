@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // TestNakama plays in a real server: Nakama 3.40.0 with the plugin in it, on PostgreSQL.

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // connectName is the RPC that package nakamabridge documents.

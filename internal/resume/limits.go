@@ -3,7 +3,7 @@ package resume
 import (
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 const (

@@ -3,8 +3,8 @@ package resume
 import (
 	"net/netip"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/replay"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // Session is one live session and the DTLS connection under it, as the server

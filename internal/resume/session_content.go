@@ -3,7 +3,7 @@ package resume
 import (
 	"encoding/binary"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // appendTo appends the content of a session's entry. In is from the client;

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/replay"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // sampleSession is a player as one comes from Amazon Cognito; every other one by IPv6, with 256-bit keys and a client

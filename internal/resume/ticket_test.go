@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 func sampleTicket() *Ticket {

@@ -1,8 +1,8 @@
 package arena
 
 import (
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // Arena is the square and who is in it. It belongs to one goroutine.

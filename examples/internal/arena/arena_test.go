@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // inbox keeps the newest snapshot, as a player would.

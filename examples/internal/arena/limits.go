@@ -1,6 +1,6 @@
 package arena
 
-import "github.com/sallyport/sallyport/wire"
+import "github.com/sallyport/sallyport/internal/wire"
 
 const (
 	// Side is the length of the square in units: positions are 0 to Side, so that 16 bits hold one.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 func bot() []scene {

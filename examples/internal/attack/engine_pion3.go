@@ -2,7 +2,7 @@
 
 package attack
 
-import "github.com/sallyport/sallyport/handshake/pion3"
+import "github.com/sallyport/sallyport/internal/handshake/pion3"
 
 // engine is the one that package transport links too.
 var engine pion3.Engine

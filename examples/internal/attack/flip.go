@@ -1,9 +1,9 @@
 package attack
 
 import (
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // flipFingerprint has other clients than the token or the session is bound to. Only a server in this process mints

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sallyport/sallyport/wire"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 func forgedTag() []scene {

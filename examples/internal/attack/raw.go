@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // raw is a client below transport.Client, whose keys lie open: it can send what no client would. Its methods are safe

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
-	"github.com/sallyport/sallyport/handshake"
-	"github.com/sallyport/sallyport/record"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )

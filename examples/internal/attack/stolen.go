@@ -3,8 +3,8 @@ package attack
 import (
 	"encoding/binary"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/wire"
 )
 
 func stolenToken() []scene {

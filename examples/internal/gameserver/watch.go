@@ -6,8 +6,8 @@ import (
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
 	"github.com/sallyport/sallyport/examples/internal/statuspage"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 const (

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 // seen is what a stay knows from its snapshots. It is the receiver's own.

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/examples/internal/arena"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
-	"github.com/sallyport/sallyport/wire"
 )
 
 func TestMain(m *testing.M) {

@@ -1,0 +1,110 @@
+package handshake
+
+import "github.com/sallyport/sallyport/internal/record"
+
+// Verdict is what became of a datagram.
+type Verdict uint8
+
+// The three answers of Deliver.
+const (
+	Refused Verdict = iota // breaks a rule or a limit: drop it
+	Taken                  // the engine gets what it needs of it
+	Divert                 // it holds records for the record layer: keep it, within limits, for the Result
+)
+
+// String returns the verdict in lower case.
+func (v Verdict) String() string {
+	switch v {
+	case Taken:
+		return "taken"
+	case Divert:
+		return "divert"
+	}
+	return "refused"
+}
+
+// Deliver judges a datagram from the peer and copies what the engine may see of it, now or later. It is safe
+// beside the engine, from one goroutine at a time. It may send an alert, after which the handshake has failed.
+func (c *Conn) Deliver(datagram []byte) Verdict {
+	v, failed := c.deliver(datagram)
+	if failed != nil {
+		c.refuse(failed)
+	}
+	return v
+}
+
+func (c *Conn) deliver(datagram []byte) (v Verdict, failed error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case len(datagram) == 0 || len(datagram) > maxDatagram:
+		return Refused, nil
+	case c.over:
+		return Divert, nil
+	case c.closed:
+		return Refused, nil
+	case c.server && !c.Proven():
+		return c.greet(datagram)
+	}
+	now, f := c.filter.sift(datagram)
+	c.pass(now)
+	switch {
+	case f == divert:
+		v = Divert
+	case f == later || len(now) > 0:
+		v = Taken
+	}
+	c.hint(datagram, v != Refused)
+	return v, nil
+}
+
+// greet gives the ClientHellos in a datagram to the greeting: of the first, one that is all of the datagram. With
+// the cookie of the second its sender has proven to receive at its address.
+func (c *Conn) greet(datagram []byte) (v Verdict, failed error) {
+	if m, ok := helloOf(datagram); ok && m.seq == 0 {
+		rec, used, _ := c.greeting.hear(datagram[:record.HeaderLen], m)
+		if used {
+			v = Taken
+			c.ask(rec)
+			c.wake.Broadcast() // Accept
+		}
+		return v, nil
+	}
+	for rest := datagram; ; {
+		rec, more, ok := record.Next(rest)
+		if !ok {
+			return v, nil
+		}
+		rest = more
+		h, _ := record.ParseHeader(rec)
+		if h.Type != record.Handshake || h.Epoch != 0 || !known(h.Version) {
+			continue
+		}
+		for body := rec[record.HeaderLen:]; ; {
+			m, left, ok := nextMessage(body)
+			if !ok || m.typ != clientHello || m.seq == 0 {
+				break
+			}
+			body = left
+			whole, used, failed := c.greeting.hear(rec[:record.HeaderLen], m)
+			if used {
+				v = Taken
+			}
+			if whole != nil || failed != nil {
+				now, _ := c.filter.sift(whole)
+				c.proven.Store(true)
+				c.greeting = greeting{}
+				c.pass(now)
+				return v, failed
+			}
+		}
+	}
+}
+
+// pass has the engine read records, if there are any.
+func (c *Conn) pass(records []byte) {
+	if len(records) > 0 {
+		c.inbox = append(c.inbox, records)
+		c.wake.Broadcast()
+	}
+}
