@@ -11,16 +11,24 @@ import (
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
-// quotation is a rule in a test's comment, followed by the section that it is from.
-var quotation = regexp.MustCompile(`"([^"]+)"\s+(?:// )?PROTOCOL\.md ([0-9.]*[0-9])`)
+var (
+	// quotation is a rule in a test's comment, followed by its document and section.
+	quotation = regexp.MustCompile(`"([^"]+)"\s+(?:// )?(PROTOCOL\.md|docs/fleet\.md) ([0-9.]*[0-9])`)
 
-// block is a byte map, which the tests of its package hold.
-var block = regexp.MustCompile("(?s)```.*?```")
+	// heading is that of a section that may have rules.
+	heading = regexp.MustCompile(`(?m)^### ([2-9]\.[0-9]+) .*`)
 
-// What the tests quote stands in the section of PROTOCOL.md that they name, and every
+	// block is a byte map, which the tests of its package hold.
+	block = regexp.MustCompile("(?s)```.*?```")
+
+	// moved is the text of a section that has moved to the other document.
+	moved = regexp.MustCompile(`^See \[docs/fleet\.md\]\([^)]*\)[^.]*\.$`)
+)
+
+// Tests quote PROTOCOL.md and docs/fleet.md word for word, from the section that they name. Every
 // section that has a rule is quoted.
 func TestQuotations(t *testing.T) {
-	proven := map[string]bool{}
+	quoted := map[string]bool{}
 	err := filepath.WalkDir(".", func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(file, "_test.go") {
 			return err
@@ -30,11 +38,11 @@ func TestQuotations(t *testing.T) {
 			return err
 		}
 		for _, q := range quotation.FindAllStringSubmatch(string(source), -1) {
-			rule, section := plain(strings.ReplaceAll(q[1], "\n// ", " ")), q[2]
-			proven[section] = true
+			rule, document, section := plain(strings.ReplaceAll(q[1], "\n// ", " ")), q[2], q[3]
+			quoted[document+" "+section] = true
 			// A quotation may end where the sentence goes on.
-			if !strings.Contains(plain(testkit.Section(t, section)), strings.TrimSuffix(rule, ".")) {
-				t.Errorf("%s: section %s does not say %q", file, section, rule)
+			if !strings.Contains(plain(testkit.SectionOf(t, document, section)), strings.TrimSuffix(rule, ".")) {
+				t.Errorf("%s: %s %s does not say %q", file, document, section, rule)
 			}
 		}
 		return nil
@@ -42,10 +50,18 @@ func TestQuotations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, heading := range regexp.MustCompile(`(?m)^### ([2-9]\.[0-9]+) .*`).FindAllStringSubmatch(testkit.Protocol(t), -1) {
-		_, prose, _ := strings.Cut(block.ReplaceAllString(testkit.Section(t, heading[1]), ""), "\n")
-		if !proven[heading[1]] && strings.TrimSpace(prose) != "" {
-			t.Errorf("no test quotes a rule of %q", heading[0])
+	for _, document := range []string{"PROTOCOL.md", testkit.FleetDocument} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range heading.FindAllStringSubmatch(string(text), -1) {
+			section := testkit.SectionOf(t, document, found[1])
+			_, prose, _ := strings.Cut(block.ReplaceAllString(section, ""), "\n")
+			prose = strings.TrimSpace(prose)
+			if !quoted[document+" "+found[1]] && prose != "" && !moved.MatchString(plain(prose)) {
+				t.Errorf("no test quotes a rule of %q in %s", found[0], document)
+			}
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "client next: the client's next sequence when the ticket was made" PROTOCOL.md 8.1. It holds where nothing else is
-// known.
+// "client next: the client's next sequence when the ticket was made" docs/fleet.md 8.1. It holds
+// where nothing else is known.
 func TestTicketNumbers(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	next := uint64(1) // of the ticket in the first WELCOME

@@ -14,8 +14,9 @@ func item(text string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...)
 }
 
-// "identity token that was used, or session that goes on | digest; of a session the last 8 bytes of its name"
-// PROTOCOL.md 8.4, and so on: what a server of another make has to know of a snapshot's memory.
+// "identity token that was used, or session that goes on | digest; of a session the last 8 bytes of
+// its name" docs/fleet.md 8.4, and so on: what a server of another make has to know of a snapshot's
+// memory.
 func TestSnapshotKeys(t *testing.T) {
 	name := [16]byte(counting(1, 16))
 	if got, want := sessionKey(name), binary.BigEndian.Uint64(name[8:]); got != want {

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// What a snapshot's memory is about, PROTOCOL.md 8.4.
+// What a snapshot's memory is about, docs/fleet.md 8.4.
 const (
 	savedUsed    = 1 // identity token, and the session that it has opened
 	savedEnded   = 2 // session

@@ -108,7 +108,8 @@ func TestRestartRefused(t *testing.T) {
 	}
 }
 
-// "memory without which a restart would let in what was refused" PROTOCOL.md 8.4. It outlives any number of restarts.
+// "memory without which a restart would let in what was refused" docs/fleet.md 8.4. It outlives any
+// number of restarts.
 func TestRestartRemembers(t *testing.T) {
 	d := stay(t, Config{Idle: time.Hour, MaxPerSubject: -1}, ClientConfig{Fingerprint: phone})
 	used := *d

@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "A process that is replaced hands its sessions and the connections under them to its successor, and their players go
-// on without a handshake." PROTOCOL.md 8.4
+// "A process that is replaced hands its sessions and the connections under them to its successor,
+// and their players go on without a handshake." docs/fleet.md 8.4
 func TestRestart(t *testing.T) {
 	ch := channel
 	ch.HasCertificate, ch.Thumbprint = true, [32]byte(counting(0xb0, 32))
@@ -59,7 +59,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// "older ones count as seen" PROTOCOL.md 8.4. Of the window 256 numbers are handed on.
+// "older ones count as seen" docs/fleet.md 8.4. Of the window 256 numbers are handed on.
 func TestRestartWindow(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	var sent [][]byte

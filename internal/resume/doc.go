@@ -1,5 +1,5 @@
 // Package resume is the sealed bytes by which a session outlives its connection, its server and its process, as
-// PROTOCOL.md 8 has them:
+// PROTOCOL.md 8 and docs/fleet.md 8 have them:
 //
 //	a player's connection breaks                       a process is replaced
 //	   WELCOME, RENEWED ── Ticket.Seal ─▶ client          stops sending

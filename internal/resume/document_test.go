@@ -14,9 +14,9 @@ import (
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
-// These tests hold PROTOCOL.md and the code together.
+// These tests hold PROTOCOL.md, docs/fleet.md and the code together.
 
-// Every byte map in a comment stands in PROTOCOL.md 8, line for line.
+// Every byte map in a comment stands in docs/fleet.md 8, line for line.
 func TestDocumentHasMaps(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -30,8 +30,8 @@ func TestDocumentHasMaps(t *testing.T) {
 		}
 		for _, m := range regexp.MustCompile(`(?m)^//\t(?:offset )?size\n(?://\t.*\n)+`).FindAllString(string(source), -1) {
 			maps++
-			if m = strings.ReplaceAll(m, "//\t", ""); !strings.Contains(testkit.Section(t, "8"), "```text\n"+m+"```\n") {
-				t.Errorf("%s: PROTOCOL.md lacks the map\n%s", file, m)
+			if m = strings.ReplaceAll(m, "//\t", ""); !strings.Contains(testkit.SectionOf(t, testkit.FleetDocument, "8"), "```text\n"+m+"```\n") {
+				t.Errorf("%s: docs/fleet.md lacks the map\n%s", file, m)
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func TestDocumentHasMaps(t *testing.T) {
 	}
 }
 
-// block is a vector of PROTOCOL.md 15.4: values by label, without the length or
+// block is a vector of section 15.4: values by label, without the length or
 // the field's head in front of a name, and paragraphs as they are, in hex.
 type block struct {
 	values     map[string]string
@@ -54,7 +54,8 @@ var (
 
 func readBlocks(t *testing.T) (tickets, proofs []block) {
 	t.Helper()
-	for _, found := range docBlock.FindAllStringSubmatch(testkit.Section(t, "15.4"), -1) {
+	text := testkit.SectionOf(t, testkit.FleetDocument, "15.4") + testkit.Section(t, "15.4")
+	for _, found := range docBlock.FindAllStringSubmatch(text, -1) {
 		b, label := block{values: map[string]string{}}, ""
 		for paragraph := range strings.SplitSeq(found[2], "\n\n") {
 			var whole strings.Builder
@@ -102,7 +103,7 @@ func (b *block) name(t *testing.T, label string) string {
 	return name
 }
 
-// What PROTOCOL.md 15.4 says, read line by line, is what the file says.
+// The vectors of section 15.4, read line by line, are those of the file.
 func TestVectorsOfDocument(t *testing.T) {
 	tickets, proofs := readBlocks(t)
 	var got resumeVectors
@@ -126,6 +127,6 @@ func TestVectorsOfDocument(t *testing.T) {
 		}
 	}
 	if want := readResume(t); !reflect.DeepEqual(got, want) {
-		t.Errorf("PROTOCOL.md has\n%+v\nthe file\n%+v", got, want)
+		t.Errorf("the documents have\n%+v\nthe file\n%+v", got, want)
 	}
 }

@@ -20,7 +20,8 @@ func refusedSnapshot(t *testing.T, name string, keys *fleetkey.Ring, now time.Ti
 	}
 }
 
-// "A snapshot that is damaged, cut off or followed by anything is refused as a whole." PROTOCOL.md 8.4
+// "A snapshot that is damaged, cut off or followed by anything is refused as a whole."
+// docs/fleet.md 8.4
 func TestSnapshotRefused(t *testing.T) {
 	ring := newRing(t, newTestKey(t, 1), newTestKey(t, 2))
 	one := writeSnapshot(t, ring, 1, sampleSession(1))
@@ -36,7 +37,8 @@ func TestSnapshotRefused(t *testing.T) {
 	refusedSnapshot(t, "no key", nil, begin, one)
 }
 
-// "Sessions are good for 30 s" PROTOCOL.md 8.4. Whatever else is in a snapshot has a time of its own.
+// "Sessions are good for 30 s" docs/fleet.md 8.4. Whatever else is in a snapshot has a time of its
+// own.
 func TestSnapshotLate(t *testing.T) {
 	ring := newRing(t, newTestKey(t, 1))
 	one := writeSnapshot(t, ring, 1, sampleSession(1))
@@ -128,7 +130,7 @@ func cutChunks(file []byte) (chunks [][]byte) {
 	return chunks
 }
 
-// "There are at most 4,096 chunks." PROTOCOL.md 8.4. Neither a reader nor a writer goes on.
+// "There are at most 4,096 chunks." docs/fleet.md 8.4. Neither a reader nor a writer goes on.
 func TestSnapshotLength(t *testing.T) {
 	var c chunkCipher
 	for n := range maxChunks + 1 {

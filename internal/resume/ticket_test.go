@@ -155,7 +155,8 @@ func TestTicketRefused(t *testing.T) {
 	}
 }
 
-// "Content of another version, with another flag or with a byte left over is refused." PROTOCOL.md 8.1
+// "Content of another version, with another flag or with a byte left over is refused."
+// docs/fleet.md 8.1
 func TestTicketContent(t *testing.T) {
 	good := sampleTicket().appendTo(nil)
 	if _, ok := parseTicket(good); !ok {

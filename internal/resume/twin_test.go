@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// twin reads a snapshot by PROTOCOL.md 8.4 alone, with nothing of this package.
+// twin reads a snapshot by docs/fleet.md 8.4 alone, with nothing of this package.
 type twin struct {
 	left  []byte
 	texts []string
@@ -35,7 +35,7 @@ func (w *twin) number(n int) (v uint64) {
 
 func (w *twin) item() []byte { return w.take(int(w.number(2))) }
 
-// "A text is its length (2) and up to 1,024 bytes" PROTOCOL.md 8.4
+// "A text is its length (2) and up to 1,024 bytes" docs/fleet.md 8.4
 func (w *twin) text() string {
 	n := int(w.number(2))
 	if n != 65535 {
@@ -45,7 +45,8 @@ func (w *twin) text() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// "A shared text is the number (2) of one that came before in the snapshot, or 0 and a text" PROTOCOL.md 8.4
+// "A shared text is the number (2) of one that came before in the snapshot, or 0 and a text"
+// docs/fleet.md 8.4
 func (w *twin) shared() string {
 	if n := w.number(2); n > 0 {
 		return w.texts[n-1]
@@ -55,7 +56,7 @@ func (w *twin) shared() string {
 }
 
 // window compares a window with what of, whose state it is, has seen:
-// "bit k of word i says that highest - 64i - k has been seen" PROTOCOL.md 8.4
+// "bit k of word i says that highest - 64i - k has been seen" docs/fleet.md 8.4
 func (w *twin) window(t *testing.T, of *replay.Window) *replay.Window {
 	t.Helper()
 	size, newest, highest := w.number(1)*64, w.number(1)*64, w.number(8)
