@@ -26,7 +26,7 @@ func playBearer(t testing.TB) *dialogue {
 	}, ClientConfig{Bearer: true})
 }
 
-// "It is good only where the server is configured for it" PROTOCOL.md 3.9
+// "A server accepts it only if it is configured to" PROTOCOL.md 3.9
 func TestBearerAllowed(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{Bearer: true})
 	d.toServer(d.say(wire.KindData, "input")).drops(audit.DropState)
@@ -42,7 +42,7 @@ func TestBearerAllowed(t *testing.T) {
 	d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
 }
 
-// "A client that is asked to send a token and payload that do not fit one datagram refuses, with a clear error."
+// "A client MUST refuse to send a token and a payload that do not fit one datagram together."
 // PROTOCOL.md 3.9
 func TestBearerTooLarge(t *testing.T) {
 	d := playBearer(t)

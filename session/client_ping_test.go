@@ -58,7 +58,7 @@ func TestAsk(t *testing.T) {
 	d.pings(0)
 }
 
-// "knows that the connection has moved to the address from which it sends" PROTOCOL.md 3.10
+// "the connection has moved to the address from which the client sends" PROTOCOL.md 3.10
 func TestMoved(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.toClient(d.tell(wire.KindNotice, "\x03\x00\x00\x00\x00")).is(EventMoved, audit.DropNone, 0)

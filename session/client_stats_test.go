@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "A PONG that echoes none of the receiver's last PINGs is dropped `state` by a client and ignored by a server."
+// "A client MUST drop a PONG that echoes none of its last PINGs, as `state`; a server ignores one."
 // PROTOCOL.md 3.7. The last ones are four.
 func TestPongOfLastPings(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
@@ -92,8 +92,8 @@ func TestLostIn(t *testing.T) {
 	lost(r, 2)
 }
 
-// "how many of the numbers up to the highest that the client has sent in this session have not come, or too late, as
-// far as this server knows" PROTOCOL.md 3.7
+// "how many of the client's numbers in this session, up to the highest that has arrived, are
+// missing or came too late, as far as this server knows" PROTOCOL.md 3.7
 func TestLostOut(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	lose := func(n int) {
@@ -141,8 +141,8 @@ func TestLostOut(t *testing.T) {
 	}
 }
 
-// "A server's PONG has the report if feature bit 0 is one that both have (section 3.2), and no other PONG has it"
-// PROTOCOL.md 3.7
+// "A server's PONG has the report if both ends have feature bit 0 (section 3.2), and no other PONG
+// has it" PROTOCOL.md 3.7
 func TestReports(t *testing.T) {
 	length := func(d *dialogue, want int) {
 		t.Helper()

@@ -70,7 +70,7 @@ func TestDeliverClient(t *testing.T) {
 	}
 }
 
-// "Whoever gets a PING answers with a PONG of the same 8 bytes." PROTOCOL.md 3.6
+// "The receiver of a PING MUST answer with a PONG of the same 8 bytes." PROTOCOL.md 3.6
 func TestPingPong(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	if h := d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong); string(h.body) != pingBody {
@@ -133,7 +133,7 @@ func TestCloseByServer(t *testing.T) {
 	kick().nothing()
 }
 
-// "A receiver treats a reason that it does not know as an end like any other." PROTOCOL.md 3.8
+// "A receiver MUST treat a reason that it does not know as an end like any other." PROTOCOL.md 3.8
 func TestCloseForAnUnknownReason(t *testing.T) {
 	const unknown = wire.Reason(200)
 	body := string(wire.CloseBody{Reason: unknown}.AppendTo(nil))

@@ -52,7 +52,8 @@ func TestStepUp(t *testing.T) {
 	d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 }
 
-// "A server repeats a NOTICE each second until it is obeyed or the time is over." PROTOCOL.md 3.10
+// "A server repeats a NOTICE each second until the client obeys it or the time is over."
+// PROTOCOL.md 3.10
 func TestStepUpMissed(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)

@@ -119,7 +119,7 @@ func TestHelloPartsAnyOrder(t *testing.T) {
 	}
 }
 
-// "A sender that gets no answer sends all parts again." PROTOCOL.md 2.6
+// "A sender that gets no answer MUST send all parts again." PROTOCOL.md 2.6
 func TestHelloPartLost(t *testing.T) {
 	d, parts := meetLong(t)
 	for _, p := range slices.Delete(slices.Clone(parts), 1, 2) {

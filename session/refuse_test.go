@@ -141,8 +141,8 @@ func TestFingerprintAgrees(t *testing.T) {
 	wrong.present(wrong.ticks(wire.KindHello)...).refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 }
 
-// "A HELLO of a version that the server does not serve gets a CLOSE with reason 5, and as detail one byte for each
-// version that it does serve." PROTOCOL.md 2.2
+// "A server MUST answer a HELLO of a version that it does not serve with a CLOSE of reason 5, whose
+// detail is one byte for each version that it does serve." PROTOCOL.md 2.2
 func TestRefusedVersion(t *testing.T) {
 	d := meet(t, Config{}, ClientConfig{})
 	hello := d.ticks(wire.KindHello)[0]
@@ -158,7 +158,7 @@ func TestRefusedVersion(t *testing.T) {
 	d.toServer(foreign).drops(audit.DropVersion)
 }
 
-// "a client before WELCOME reads a CLOSE of any version" PROTOCOL.md 2.2
+// "a client MUST read a CLOSE of any version before WELCOME" PROTOCOL.md 2.2
 func TestCloseOfOtherVersion(t *testing.T) {
 	b := wire.Envelope{Kind: wire.KindClose, Body: []byte("\x05\x00\x00\x00\x00\x02")}.AppendTo(nil)
 	b[0] += 0x10

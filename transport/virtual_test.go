@@ -72,7 +72,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// "Delivery is neither reliable nor ordered, and never twice." PROTOCOL.md 3.3
+// "Delivery is neither reliable nor ordered. A payload is delivered at most once." PROTOCOL.md 3.3
 func TestImpairedToServer(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.match.mute = true

@@ -68,11 +68,11 @@ func TestHello(t *testing.T) {
 		{"proof of 31 bytes", helloWith(1, ticket, field(255, 31)), ErrMalformed},
 		{"proof of 33 bytes", helloWith(1, ticket, field(255, 33)), ErrMalformed},
 		{"unknown binding mode", set(helloWith(1, token), 16, 7), nil},
-		// "Fields stand in strictly ascending order of type." PROTOCOL.md 2.5
+		// "Fields MUST stand in strictly ascending order of type." PROTOCOL.md 2.5
 		{"token twice", helloWith(1, token, token), ErrMalformed},
 		{"build before platform", helloWith(1, token, field(4, 1), field(3, 1)), ErrMalformed},
 		{"type 0", helloWith(1, field(0, 1), token), ErrMalformed},
-		// "A field of a type that the body does not use is skipped." PROTOCOL.md 2.5
+		// "A receiver MUST skip a field of a type that the body does not use." PROTOCOL.md 2.5
 		{"unknown field", helloWith(1, token, field(200, 300)), nil},
 		{"unknown field twice", helloWith(1, token, field(200, 1), field(200, 1)), ErrMalformed},
 		{"limits", helloWith(1, token, field(6, 3)), nil},

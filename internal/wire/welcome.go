@@ -12,7 +12,7 @@ import "encoding/binary"
 //	    56    8  client next: the client's next sequence to send
 //	    64    8  server next: the server's next sequence to send
 //	    72    4  features: bits that both have
-//	    76    4  hint, 0 if there is none
+//	    76    4  connection id, 0 if there is none
 //	    80    8  expiry of the epoch, Unix milliseconds
 //	    88    8  server time, Unix milliseconds
 //	    96       fields: ticket 2, limits 6 (always there)
