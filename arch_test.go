@@ -45,7 +45,7 @@ var imports = map[string][]string{
 	},
 	"transport": {
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/resume",
-		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "golang.org/x/sys",
+		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "internal/udp",
 	},
 	"nakamabridge": {"internal/wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
@@ -64,6 +64,7 @@ var imports = map[string][]string{
 	"examples/internal/succession": {"..."},
 
 	"internal/addrtable": {},
+	"internal/udp":       {"internal/addrtable", "internal/record", "golang.org/x/sys"},
 	"internal/cognito":   {},
 	"internal/prefetch":  {},
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
 )
@@ -63,7 +64,7 @@ func TestSilentSessionGivesWay(t *testing.T) {
 			w.Errorf("%v, %v", plays.over(), newcomer.over())
 		}
 		for _, e := range w.audit.all() {
-			if e.Decision == audit.Replace && (e.Prefix != prefixOf(flow{AddrPort: playerAddr(1)}) || e.Previous != prefixOf(flow{AddrPort: playerAddr(3)})) {
+			if e.Decision == audit.Replace && (e.Prefix != prefixOf(udp.Flow{AddrPort: playerAddr(1)}) || e.Previous != prefixOf(udp.Flow{AddrPort: playerAddr(3)})) {
 				w.Errorf("%v took the place of %v", e.Previous, e.Prefix)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
@@ -52,7 +53,7 @@ func (a *admission) give() { a.underway.Add(-1) }
 
 // admit finds room for a handshake from an address. It returns nil if there is none,
 // and reports whether the room is the address's own.
-func (s *shard) admit(now time.Time, addr flow) (claim *policy.Claim, own bool) {
+func (s *shard) admit(now time.Time, addr udp.Flow) (claim *policy.Claim, own bool) {
 	if claim = s.server.admission.live.Claim(now, addr.Addr()); claim != nil {
 		if s.room(now, true) {
 			return claim, true

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -21,21 +22,21 @@ import (
 // what it sends is counted.
 type memory struct{ sent int }
 
-func (*memory) receive() []packet         { return nil }
-func (*memory) wait(time.Duration, bool)  {}
-func (*memory) wake()                     {}
-func (m *memory) send(packets []packet)   { m.sent += len(packets) }
-func (m *memory) sendOne(packet)          { m.sent++ }
-func (*memory) localAddr() netip.AddrPort { return serverAddr }
-func (*memory) several() bool             { return false }
-func (*memory) stats() SocketStats        { return SocketStats{} }
-func (*memory) close() error              { return nil }
+func (*memory) Receive() []udp.Packet       { return nil }
+func (*memory) Wait(time.Duration, bool)    {}
+func (*memory) Wake()                       {}
+func (m *memory) Send(packets []udp.Packet) { m.sent += len(packets) }
+func (m *memory) SendOne(udp.Packet)        { m.sent++ }
+func (*memory) LocalAddr() netip.AddrPort   { return serverAddr }
+func (*memory) Multihomed() bool            { return false }
+func (*memory) Stats() udp.Stats            { return udp.Stats{} }
+func (*memory) Close() error                { return nil }
 
 // ends is a shard with one player, and the player's keys.
 type ends struct {
 	shard  *shard
 	out    *memory
-	addr   flow
+	addr   udp.Flow
 	record *record.Conn
 	client *session.Client
 	buf    []byte
@@ -49,7 +50,7 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 		t.Fatal(err)
 	}
 	return joinEnds(t, "", conn, func(s *Server) *ends {
-		e := &ends{out: &memory{}, addr: flow{AddrPort: addr}}
+		e := &ends{out: &memory{}, addr: udp.Flow{AddrPort: addr}}
 		e.shard = newShard(s, e.out, 0)
 		e.shard.handler = h.withDefaults()
 		return e
@@ -71,7 +72,7 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	}
 	t.Cleanup(func() { s.Close() })
 	e := place(s)
-	e.buf, e.now = make([]byte, 0, bufferLen), time.Now()
+	e.buf, e.now = make([]byte, 0, udp.BufferLen), time.Now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
 	if e.record, err = record.New(&secrets, true, 1, 0); err != nil {
@@ -237,7 +238,7 @@ func TestNoAllocsWhenRefused(t *testing.T) {
 		e := newEnds(t, playerAddr(1), Handler{Receive: func(*Player, []byte) { received++ }})
 		e.shard.datagram(e.now, e.addr, e.data(payload)) // sequence 1
 		received = 0
-		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, flow{AddrPort: test.from}, test.make(e)) })
+		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, udp.Flow{AddrPort: test.from}, test.make(e)) })
 		if n != 0 {
 			t.Errorf("%s: %v allocations", test.name, n)
 		}
@@ -265,7 +266,7 @@ func TestNoAllocsOverBudget(t *testing.T) {
 	for range 1000 {
 		e.shard.server.admission.sources.Allow(e.now, stranger(0).Addr())
 	}
-	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, flow{AddrPort: stranger(0)}, hello) }); n != 0 {
+	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, udp.Flow{AddrPort: stranger(0)}, hello) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if got := e.shard.drops[audit.DropBudget].Load(); got != runs+1 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -15,11 +16,11 @@ import (
 // top, and the address it lives at. It belongs to its shard; what it seals, to
 // the shard's outbox.
 type association struct {
-	shard  *shard  // constant once its session has a player
-	addr   flow    // changed by the shard, under the outbox's lock
-	hint   uint32  // by which the player is found at another address; constant
-	place  int32   // in shard.order, unproven or removed
-	player *Player // nil before EventJoined, or as long as it is another association's
+	shard  *shard   // constant once its session has a player
+	addr   udp.Flow // changed by the shard, under the outbox's lock
+	hint   uint32   // by which the player is found at another address; constant
+	place  int32    // in shard.order, unproven or removed
+	player *Player  // nil before EventJoined, or as long as it is another association's
 
 	// What every datagram needs stands together, in one piece of memory: Open and
 	// Handle are the shard's, Seal and Append the outbox's.
@@ -31,7 +32,7 @@ type association struct {
 	stray  *stray       // where its datagrams may still arrive, nil for here
 	before *association // the one that it takes the place of, until that is settled; see resume.go
 	path   *path        // where the player may have gone, nil without
-	left   *flow        // proven before the player left its network, nil at home: a step up's NOTICE goes there too
+	left   *udp.Flow    // proven before the player left its network, nil at home: a step up's NOTICE goes there too
 	flight *lastFlight  // nil when the peer cannot need it any more
 	ending *ending      // nil while its session may live
 
@@ -45,7 +46,7 @@ type lastFlight struct {
 	resent time.Time // when it was last done
 }
 
-func (a *association) address() *flow { return &a.addr }
+func (a *association) address() *udp.Flow { return &a.addr }
 
 // where is address for everybody but the shard.
 func (a *association) where() netip.AddrPort {
@@ -87,7 +88,7 @@ func channel(r *handshake.Result) session.Channel {
 }
 
 // newAssociation takes over from the engine.
-func (s *shard) newAssociation(now time.Time, addr flow, r *handshake.Result) (*association, error) {
+func (s *shard) newAssociation(now time.Time, addr udp.Flow, r *handshake.Result) (*association, error) {
 	a := &association{shard: s, addr: addr, flight: &lastFlight{Flight: r.Flight, since: now}, place: unproven}
 	if err := a.record.Init(&r.Secrets, false, r.Next, s.server.config.Session.Window); err != nil {
 		return nil, err

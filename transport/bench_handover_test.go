@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/replay"
 )
@@ -29,7 +30,7 @@ func handedOn(n int) *resume.Session {
 		Sequence: 1000, Accepted: 900, Epoch: 1,
 		Standing: resume.Standing{Expires: time.Now().Add(time.Hour).UnixMilli(), TokenID: uuid(2), SignIn: uuid(3), KeyID: "key-1"},
 	}
-	r.Network = prefixOf(flow{AddrPort: r.Addr})
+	r.Network = prefixOf(udp.Flow{AddrPort: r.Addr})
 	for _, b := range [][]byte{r.InKey, r.OutKey, r.Name[:], r.Exporter[:], r.In[:], r.Out[:]} {
 		_, _ = rand.Read(b) // never fails
 	}

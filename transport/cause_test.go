@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // "the server notes why in its audit" PROTOCOL.md 9.1, and the caller is told: at once, or a second after the alert that
@@ -164,7 +165,7 @@ func TestResumeCause(t *testing.T) {
 		w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool { return b[0] != 23 }) // the connection is dead, the server is not
 		w.disconnect(c)
 		for {
-			_, err := c.Receive(w.Context(), make([]byte, bufferLen))
+			_, err := c.Receive(w.Context(), make([]byte, udp.BufferLen))
 			if err == nil {
 				continue
 			}

@@ -9,15 +9,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Client is a player's end: one session with one server, made by Dial. Its
 // methods are safe for concurrent use.
 type Client struct {
-	config ClientConfig               // constant
-	place  place                      // of the server; constant
-	socket atomic.Pointer[packetConn] // replaced by Rebind, under mu
+	config ClientConfig             // constant
+	place  place                    // of the server; constant
+	socket atomic.Pointer[udp.Conn] // replaced by Rebind, under mu
 
 	ctx    context.Context // done when the client is closed
 	cancel context.CancelFunc
@@ -163,7 +164,7 @@ func (c *Client) over() error {
 // write sends a datagram of a line's. One that the network refuses is lost, as any may be.
 func (c *Client) write(l *line, b []byte) {
 	c.sent.Add(uint64(len(b)))
-	if err := c.socket.Load().write(b, l.remote); err == nil {
+	if err := c.socket.Load().Write(b, l.remote); err == nil {
 		l.sent.Store(true)
 	} else {
 		c.fault.Store(&err)

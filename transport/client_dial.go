@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // Dial connects to a server, presents the identity token, and returns when the
@@ -80,9 +81,9 @@ func newClient(ctx context.Context, config ClientConfig, at place) (*Client, err
 		config: config, place: at, known: known, rekeyAt: record.MaxRecords - rekeyMargin,
 		joined: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1),
 		heard: make(chan struct{}, 1), unsent: make(chan struct{}, 1),
-		buffer: make([]byte, 0, bufferLen), line: new(line),
+		buffer: make([]byte, 0, udp.BufferLen), line: new(line),
 	}
-	conn := newPacketConn(socket)
+	conn := udp.NewConn(socket)
 	c.socket.Store(&conn)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wg.Go(c.receive)

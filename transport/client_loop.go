@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -16,11 +17,11 @@ import (
 // receive is the client's one goroutine: it reads the socket, and wakes for
 // what is due.
 func (c *Client) receive() {
-	b := make([]byte, bufferLen)
-	var failed failures
+	b := make([]byte, udp.BufferLen)
+	var failed udp.Failures
 	for {
 		socket := c.socket.Load()
-		n, from, err := socket.read(b)
+		n, from, err := socket.Read(b)
 		now := time.Now()
 		c.mu.Lock()
 		switch {
@@ -43,9 +44,9 @@ func (c *Client) receive() {
 		}
 		switch {
 		case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
-			failed.end()
+			failed.End()
 		case !errors.Is(err, net.ErrClosed):
-			failed.pause() // it says nothing that can be believed
+			failed.Pause() // it says nothing that can be believed
 		}
 	}
 }
@@ -59,7 +60,7 @@ func (c *Client) arrival(now time.Time, from netip.AddrPort, b []byte) {
 		return
 	}
 	for _, l := range c.trying {
-		if same(from, l.remote) {
+		if udp.Same(from, l.remote) {
 			c.came(b)
 			l.deliver(now, b)
 		}

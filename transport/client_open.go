@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // datagram opens a datagram of the line's.
@@ -15,7 +16,7 @@ func (c *Client) datagram(now time.Time, from netip.AddrPort, b []byte) {
 		c.among(now, from, b)
 		return
 	}
-	if !same(from, c.line.remote) {
+	if !udp.Same(from, c.line.remote) {
 		return
 	}
 	c.came(b)
@@ -31,7 +32,7 @@ func (c *Client) among(now time.Time, from netip.AddrPort, b []byte) {
 	lines := [3]*line{c.line, c.next, c.former}
 	any := false
 	for i, l := range lines {
-		if l == nil || !same(from, l.remote) {
+		if l == nil || !udp.Same(from, l.remote) {
 			lines[i] = nil
 		} else {
 			any = true

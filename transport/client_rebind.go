@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // Rebind has the client go on from another socket, which it then owns: on a phone,
@@ -16,7 +18,7 @@ func (c *Client) Rebind(conn net.PacketConn) error {
 		defer c.mu.Unlock()
 		return errors.Join(c.err, conn.Close())
 	}
-	socket := newPacketConn(conn)
+	socket := udp.NewConn(conn)
 	old := c.socket.Swap(&socket)
 	if c.line.session != nil {
 		c.line.session.Ask()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -82,7 +83,7 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 func (c *Client) target() netip.AddrPort {
 	addrs := []netip.AddrPort{c.line.remote}
 	for _, a := range c.known {
-		if !same(a, c.line.remote) {
+		if !udp.Same(a, c.line.remote) {
 			addrs = append(addrs, a)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -116,11 +117,11 @@ func (s *shard) parting(now time.Time) {
 		s.server.buffers.Put(c.b)
 	}
 	for n := 0; n < maxPerTurn; {
-		packets := s.socket.receive()
+		packets := s.socket.Receive()
 		for _, p := range packets {
-			s.parted(now, p.addr, p.buf)
+			s.parted(now, p.Addr, p.Buf)
 		}
-		if n += len(packets); len(packets) < batchLen {
+		if n += len(packets); len(packets) < udp.BatchLen {
 			break
 		}
 	}
@@ -129,7 +130,7 @@ func (s *shard) parting(now time.Time) {
 }
 
 // parted looks at a datagram of somebody who is being told that it is over.
-func (s *shard) parted(now time.Time, addr flow, b []byte) {
+func (s *shard) parted(now time.Time, addr udp.Flow, b []byte) {
 	if len(b) == 0 || len(b) > wire.MaxDatagram {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // nat carries a client's datagrams to a server and back, from a port that it can
@@ -88,7 +90,7 @@ func (w *world) roam(joined func(s *Server)) (owners int, crossed bool) {
 	var buffers atomic.Int64 // that datagrams have crossed in
 	s.buffers.New = func() any {
 		buffers.Add(1)
-		return new([bufferLen]byte)
+		return new([udp.BufferLen]byte)
 	}
 	w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
 	n := newNAT(w.T, net.UDPAddrFromAddrPort(s.Addr()))
@@ -119,8 +121,8 @@ func (w *world) roam(joined func(s *Server)) (owners int, crossed bool) {
 func TestCrossing(t *testing.T) {
 	loopback(t, func(w *world) {
 		owners, crossed := w.roam(func(s *Server) {
-			if steered, ok := s.first().socket.(interface{ unsteer() error }); ok {
-				if err := steered.unsteer(); err != nil {
+			if steered, ok := s.first().socket.(interface{ Unsteer() error }); ok {
+				if err := steered.Unsteer(); err != nil {
 					t.Error(err)
 				}
 			}

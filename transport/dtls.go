@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 )
@@ -83,7 +84,7 @@ func (c *DTLSConfig) checkServer() error {
 }
 
 func (c *DTLSConfig) checkMTU() error {
-	if _, _, err := (&handshake.Config{MTU: c.MTU}).Limits(); err != nil || c.MTU > maxUDP {
+	if _, _, err := (&handshake.Config{MTU: c.MTU}).Limits(); err != nil || c.MTU > udp.MaxLen {
 		return errMTU
 	}
 	return nil

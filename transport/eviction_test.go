@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
 )
 
@@ -33,7 +34,7 @@ func (w *world) fallSilent(addr netip.AddrPort) {
 		_, _ = engine.Client(ctx, c, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
 	}()
 	<-sent
-	b := make([]byte, bufferLen)
+	b := make([]byte, udp.BufferLen)
 	n, _, err := socket.ReadFrom(b)
 	if err != nil {
 		w.Fatal(err)
@@ -66,7 +67,7 @@ func TestSilentHandshakesGiveWay(t *testing.T) {
 			w.Fatalf("%d handshakes are silent, want %d", n, most)
 		}
 		for _, addr := range others {
-			if sh.openings[flow{AddrPort: addr}] == nil {
+			if sh.openings[udp.Flow{AddrPort: addr}] == nil {
 				w.Errorf("%v is gone, and not one of those who hold most", addr)
 			}
 		}
@@ -127,11 +128,11 @@ func TestWhoGivesWay(t *testing.T) {
 		sh := w.listen().first()
 		for seed := range uint64(500) {
 			r := rand.New(rand.NewPCG(seed, 1))
-			sh.openings, sh.arrivals = map[flow]*opening{}, nil
+			sh.openings, sh.arrivals = map[udp.Flow]*opening{}, nil
 			now := time.Now()
 			var all []*opening
 			for i := range 1 + r.IntN(20) {
-				o := &opening{addr: flow{AddrPort: stranger(r.IntN(4)*200 + i)}, own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
+				o := &opening{addr: udp.Flow{AddrPort: stranger(r.IntN(4)*200 + i)}, own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
 				o.conn = handshake.NewConn(true, udpAddr(serverAddr), udpAddr(o.addr.AddrPort), func([]byte) {})
 				if seed%2 == 0 || r.IntN(2) == 0 {
 					_, _ = o.conn.Write(rec(22, 0, 0, 2)) // ServerHello: the cookie has come back
@@ -150,7 +151,7 @@ func TestWhoGivesWay(t *testing.T) {
 				}
 			}
 		}
-		sh.openings, sh.arrivals = map[flow]*opening{}, nil
+		sh.openings, sh.arrivals = map[udp.Flow]*opening{}, nil
 		synctest.Wait()
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // faulty is a socket on which a read fails in place of returning a datagram that is
@@ -37,7 +38,7 @@ func (c *faulty) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 	n, from, err := c.Conn.ReadFromUDPAddrPort(b)
 	switch {
-	case err == nil && n > maxUDP:
+	case err == nil && n > udp.MaxLen:
 		err = c.err
 	case errors.Is(err, net.ErrClosed) && c.ended != nil && c.reads.Load() < 100:
 		err = c.ended
@@ -70,14 +71,14 @@ func TestReadsThatFail(t *testing.T) {
 					}
 					w.serve(func(c *Config) { c.Conn = failing(c.Conn, refusal, nil) })
 					c := w.dial(1, func(c *ClientConfig) { c.Conn = failing(c.Conn, refusal, nil) })
-					long := make([]byte, maxUDP+1)
+					long := make([]byte, udp.MaxLen+1)
 					for _, n := range []int{1, 20, 40, 80, 160} { // at once
 						for range n {
 							w.net.Inject(stranger(1), to, long)
 						}
 						began := time.Now()
 						w.echo(c, "after a burst")
-						if took := time.Since(began); took > failurePause {
+						if took := time.Since(began); took > udp.FailurePause {
 							t.Errorf("after %d failures an echo takes %v", n, took)
 						}
 					}
@@ -89,7 +90,7 @@ func TestReadsThatFail(t *testing.T) {
 						}
 						began := time.Now()
 						w.echo(c, "meanwhile")
-						if took := time.Since(began); took > failurePause {
+						if took := time.Since(began); took > udp.FailurePause {
 							t.Fatalf("with 1,000 failures a second an echo takes %v", took)
 						}
 					}
@@ -116,14 +117,14 @@ func TestBrokenSocket(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if n, most := conn.reads.Load()-before, int64(5*time.Second/failurePause+1)*failuresInRow; n == 0 || n > most {
+		if n, most := conn.reads.Load()-before, int64(5*time.Second/udp.FailurePause+1)*udp.FailuresInRow; n == 0 || n > most {
 			t.Errorf("%d reads in 5 s, want at most %d", n, most)
 		}
 		conn.broken.Store(false)
 		w.receive(c)
 		began := time.Now()
 		w.echo(c, "hello")
-		if took := time.Since(began); took > 2*failurePause {
+		if took := time.Since(began); took > 2*udp.FailurePause {
 			t.Errorf("an echo takes %v", took)
 		}
 	})

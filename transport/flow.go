@@ -2,34 +2,18 @@ package transport
 
 import (
 	"net/netip"
-	"unique"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/udp"
 )
-
-// A host with several addresses answers a player from the one that the player has asked:
-// from another one the answer would reach nobody. So a connection belongs to a flow, to
-// both of its addresses, wherever a socket listens on all addresses of the host and can
-// tell them apart.
-type (
-	flow = addrtable.Flow
-	ours = unique.Handle[addrtable.Local] // an address of this host's, zero for the only one
-)
-
-// flowConn is a net.PacketConn that can tell to which of the host's addresses a datagram
-// has come, and send from it.
-type flowConn interface {
-	readFlow(b []byte) (int, flow, error)
-	writeFlow(b []byte, to flow) error
-}
 
 // localOf is the address of ours at which a player is to be found by the next process:
 // none where it needs an interface, or is not known.
 func (s *shard) localOf(a *association) netip.Addr {
-	ip := s.socket.localAddr().Addr().WithZone("")
-	if s.socket.several() {
+	ip := s.socket.LocalAddr().Addr().WithZone("")
+	if s.socket.Multihomed() {
 		ip = a.addr.LocalAddr()
 	}
 	if ip.IsUnspecified() || ip.IsLinkLocalUnicast() {
@@ -39,9 +23,9 @@ func (s *shard) localOf(a *association) netip.Addr {
 }
 
 // flowOf is the flow of a session that another process has left.
-func (s *shard) flowOf(r *resume.Session) flow {
-	f := flow{AddrPort: r.Addr}
-	if s.socket.several() {
+func (s *shard) flowOf(r *resume.Session) udp.Flow {
+	f := udp.Flow{AddrPort: r.Addr}
+	if s.socket.Multihomed() {
 		f.Local = addrtable.LocalOf(r.Local)
 	}
 	return f
@@ -51,7 +35,7 @@ func (s *shard) flowOf(r *resume.Session) flow {
 // know which of them a player has asked.
 func (s *Server) warnOfAddresses() {
 	sock := s.first().socket
-	if !sock.localAddr().Addr().IsUnspecified() || sock.several() {
+	if !sock.LocalAddr().Addr().IsUnspecified() || sock.Multihomed() {
 		return
 	}
 	s.config.Audit.Record(audit.Event{

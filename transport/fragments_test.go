@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // greeter is a stranger that makes ClientHellos by hand, at an address of its own.
@@ -73,7 +75,7 @@ func (g *greeter) send(datagrams ...[]byte) {
 
 // hear returns the next datagram that has come, nil if none has.
 func (g *greeter) hear() []byte {
-	b := make([]byte, bufferLen)
+	b := make([]byte, udp.BufferLen)
 	_ = g.socket.SetReadDeadline(time.Now().Add(g.patience))
 	n, _, err := g.socket.ReadFromUDPAddrPort(b)
 	if err != nil {
@@ -111,7 +113,7 @@ func TestFragmentedHello(t *testing.T) {
 			for _, b := range parts[1:] {
 				g.send(b) // nothing of them is kept
 			}
-			if b := g.hear(); b != nil || w.server.first().openings[flow{AddrPort: stranger(1)}].conn.Proven() {
+			if b := g.hear(); b != nil || w.server.first().openings[udp.Flow{AddrPort: stranger(1)}].conn.Proven() {
 				w.Errorf("fragments without a cookie are answered by %x", b)
 			}
 			g.send(parts[0])

@@ -1,6 +1,10 @@
 package transport
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/sallyport/sallyport/internal/udp"
+)
 
 // "Hold collects what is sent from now on, until Release": also over a
 // turn of the shard's in the middle.
@@ -34,10 +38,10 @@ func TestHold(t *testing.T) {
 	}
 	send(6)
 	s.Hold()
-	for range batchLen + 1 { // "what a full batch holds goes out earlier"
+	for range udp.BatchLen + 1 { // "what a full batch holds goes out earlier"
 		_ = p.Send([]byte("snapshot"))
 	}
-	if e.out.sent != 6+batchLen {
+	if e.out.sent != 6+udp.BatchLen {
 		t.Errorf("%d datagrams have gone out of a full batch", e.out.sent)
 	}
 }

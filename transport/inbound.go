@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -13,8 +14,8 @@ import (
 // datagram is a datagram's way in. "While a second handshake runs on an
 // address, record types 20 and 22 go to it, types 21 and 23 to the old keys
 // first."
-func (s *shard) datagram(now time.Time, addr flow, b []byte) {
-	if len(b) == 0 || len(b) > maxUDP || len(b) > wire.MaxDatagram && !isHandshake(b) {
+func (s *shard) datagram(now time.Time, addr udp.Flow, b []byte) {
+	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > wire.MaxDatagram && !isHandshake(b) {
 		s.drop(audit.DropSize)
 		return
 	}
@@ -42,7 +43,7 @@ func (s *shard) datagram(now time.Time, addr flow, b []byte) {
 
 // association finds the one at an address. Datagrams of one player often follow
 // each other, so the last answer is looked at first.
-func (s *shard) association(addr flow) *association {
+func (s *shard) association(addr udp.Flow) *association {
 	if s.last == nil || s.last.addr != addr || s.last.place < 0 {
 		s.last = s.associations.Lookup(addr)
 	}

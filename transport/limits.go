@@ -23,34 +23,6 @@ const (
 	// retransmissions at 200 ms and a round trip of a second fit.
 	DefaultHandshakeTimeout = 5 * time.Second
 
-	// maxUDP is the largest datagram that is looked at, in bytes: an Ethernet
-	// frame's worth, since a foreign client's handshake may fill one.
-	maxUDP = 1500
-
-	// bufferLen is the length of a receive buffer: more than maxUDP, so that a
-	// longer datagram is seen to be longer.
-	bufferLen = maxUDP + 4
-
-	// batchLen is how many datagrams are received or sent together.
-	batchLen = 64
-
-	// queueLen is how many datagrams wait between a socket that cannot be
-	// drained and its owner; then the oldest goes. 4,096 are 68 ms of 1,000
-	// players at 60 Hz.
-	queueLen = 4096
-
-	// failuresInRow is after how many reads in a row that have failed a reader sleeps for
-	// failurePause: a socket that is broken takes a tenth of a processor then, and 80,000
-	// failures a second, a line of 1 Gbit/s full of datagrams that are too long, still
-	// leave two thirds of the time for reading.
-	failuresInRow = 256
-	failurePause  = time.Millisecond
-
-	// kernelBuffer is what is asked of the kernel for receiving and for sending,
-	// in bytes: it doubles it, and accounts about 768 bytes for a small datagram,
-	// so some 10,000 fit.
-	kernelBuffer = 4 << 20
-
 	// maxCrossings is how many datagrams wait that the kernel gave to another
 	// shard.
 	maxCrossings = 256
@@ -70,10 +42,6 @@ const (
 	// challengeInterval how soon again: on a lossy path two are lost now and then.
 	maxChallenges     = 3
 	challengeInterval = 200 * time.Millisecond
-
-	// shardMask is the part of a hint that names a shard, of which there are at
-	// most 256.
-	shardMask = 0xff
 
 	// maxPerTurn bounds what one Poll handles, so that a flood cannot hold a
 	// tick: 10,000 players at one datagram a tick fit, with room.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -132,7 +132,7 @@ func (c *bend) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 // ReadFromUDPAddrPort implements addrPortConn.
 func (c *bend) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)
-	if at := c.to.Load(); at != nil && unmap(from) == *at {
+	if at := c.to.Load(); at != nil && udp.Unmap(from) == *at {
 		from = *c.from.Load()
 	}
 	return n, from, err
@@ -341,35 +341,6 @@ func TestSnapshotKeepsAskedAddress(t *testing.T) {
 	}
 }
 
-// What leaves from an address that is not this host's any more is lost; what is behind it
-// in the batch is not to blame.
-func TestAddressIsGone(t *testing.T) {
-	s, err := listenUDP("0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	to := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	gone := flow{AddrPort: unmap(to), Local: localOf("192.0.2.77")}
-	here := flow{AddrPort: unmap(to), Local: localOf("127.0.0.8")}
-	s.send([]packet{{addr: gone, buf: []byte("a")}, {addr: gone, buf: []byte("a")}, {addr: here, buf: []byte("b")}, {addr: here, buf: []byte("c")}})
-	s.sendOne(packet{addr: gone, buf: []byte("d")})
-	s.sendOne(packet{addr: here, buf: []byte("e")})
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	b := make([]byte, 10)
-	for _, want := range []string{"b", "c", "e"} {
-		n, from, err := conn.ReadFromUDPAddrPort(b)
-		if err != nil || string(b[:n]) != want || from.Addr().Unmap().String() != "127.0.0.8" {
-			t.Fatalf("got %q from %v: %v; want %q from 127.0.0.8", b[:n], from, err, want)
-		}
-	}
-}
-
 // A socket that listens on all addresses and does not know them is on record: on such a
 // host answers may come from the wrong one.
 func TestWarningOfAddresses(t *testing.T) {
@@ -437,5 +408,3 @@ func TestAskedAddressFromAnotherHost(t *testing.T) {
 		}
 	})
 }
-
-func localOf(ip string) ours { return addrtable.LocalOf(netip.MustParseAddr(ip)) }

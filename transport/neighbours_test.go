@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // besiege sends ClientHellos from forged addresses, perSecond of them, until the
@@ -188,7 +189,7 @@ func TestOwnHandshakeStays(t *testing.T) {
 		w.net.Inject(neighbour(1), serverAddr, hello)
 		synctest.Wait()
 		sh := w.server.first()
-		own := sh.openings[flow{AddrPort: neighbour(1)}]
+		own := sh.openings[udp.Flow{AddrPort: neighbour(1)}]
 		if own == nil || !own.own {
 			w.Fatal("a live player's address has nothing of its own")
 		}
@@ -200,7 +201,7 @@ func TestOwnHandshakeStays(t *testing.T) {
 			}
 			w.net.Inject(from, serverAddr, hello)
 			synctest.Wait()
-			if sh.openings[flow{AddrPort: neighbour(1)}] != own {
+			if sh.openings[udp.Flow{AddrPort: neighbour(1)}] != own {
 				w.Fatalf("it is gone after %d others", i+1)
 			}
 			if n := len(sh.openings); n > 10 {

@@ -3,6 +3,8 @@ package transport
 import (
 	"slices"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // occupant is a connection that has an address, or had it until a newer one came. Mostly
@@ -19,7 +21,7 @@ type occupant struct {
 // there is passed on, for as long as nobody newer has the address.
 type stray struct {
 	from, to *shard
-	addr     flow
+	addr     udp.Flow
 }
 
 // occupy gives an association its address.
@@ -36,7 +38,7 @@ func (s *shard) occupy(a *association) {
 }
 
 // vacate takes one occupant from an address: the newest of the others gets it.
-func (s *shard) vacate(addr flow, gone occupant) {
+func (s *shard) vacate(addr udp.Flow, gone occupant) {
 	if gone.here != nil {
 		s.associations.Remove(gone.here)
 	}
@@ -68,19 +70,19 @@ func (s *shard) swap(a *association, t *stray) {
 	s.setOccupants(a.addr, list)
 }
 
-func (s *shard) setOccupants(addr flow, list []occupant) {
+func (s *shard) setOccupants(addr udp.Flow, list []occupant) {
 	if len(list) == 0 {
 		delete(s.occupants, addr)
 		return
 	}
 	if s.occupants == nil {
-		s.occupants = make(map[flow][]occupant)
+		s.occupants = make(map[udp.Flow][]occupant)
 	}
 	s.occupants[addr] = list
 }
 
 // away is where the association has moved that has an address, nil if there is none.
-func (s *shard) away(addr flow) *stray {
+func (s *shard) away(addr udp.Flow) *stray {
 	if list := s.occupants[addr]; len(list) > 0 {
 		return list[len(list)-1].away
 	}
@@ -88,7 +90,7 @@ func (s *shard) away(addr flow) *stray {
 }
 
 // strayed passes on what belongs to an association that has moved to another shard.
-func (s *shard) strayed(addr flow, b []byte) bool {
+func (s *shard) strayed(addr udp.Flow, b []byte) bool {
 	t := s.away(addr)
 	if t == nil {
 		return false

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -44,7 +45,7 @@ type floor struct {
 	*mathrand.Rand
 
 	shards  []*shard
-	addrs   []flow
+	addrs   []udp.Flow
 	players []*visitor
 	lines   []*visit // of all players
 	seen    map[*association]int
@@ -63,7 +64,7 @@ type visitor struct {
 // visit is a connection as its client knows it.
 type visit struct {
 	of     *visitor
-	addr   flow
+	addr   udp.Flow
 	record *record.Conn
 	client *session.Client
 }
@@ -71,24 +72,24 @@ type visit struct {
 // radio is a socket in memory.
 type radio struct {
 	memory
-	in, out []packet
+	in, out []udp.Packet
 }
 
-func (r *radio) receive() []packet {
-	n := min(len(r.in), batchLen)
+func (r *radio) Receive() []udp.Packet {
+	n := min(len(r.in), udp.BatchLen)
 	batch := r.in[:n]
 	r.in = r.in[n:]
 	return batch
 }
 
-func (r *radio) send(packets []packet) {
+func (r *radio) Send(packets []udp.Packet) {
 	for _, p := range packets {
-		r.sendOne(p)
+		r.SendOne(p)
 	}
 }
 
-func (r *radio) sendOne(p packet) {
-	r.out = append(r.out, packet{addr: p.addr, buf: append([]byte(nil), p.buf...)})
+func (r *radio) SendOne(p udp.Packet) {
+	r.out = append(r.out, udp.Packet{Addr: p.Addr, Buf: append([]byte(nil), p.Buf...)})
 }
 
 func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
@@ -106,7 +107,7 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 	}
 	s.shards.Store(&f.shards)
 	for i := range 5 { // of one network, the last two from one address to two of ours
-		at := flow{AddrPort: netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+min(i, 3)))}
+		at := udp.Flow{AddrPort: netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+min(i, 3)))}
 		if i == 4 {
 			at.Local = addrtable.LocalOf(serverAddr.Addr())
 		}
@@ -119,19 +120,19 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 }
 
 // kernel is the shard that an address belongs to.
-func (f *floor) kernel(addr flow) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
+func (f *floor) kernel(addr udp.Flow) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
 
 // say has a datagram come from an address. Half of those with a hint are steered to its shard.
-func (f *floor) say(v *visit, addr flow, kind wire.Kind, body []byte) {
-	b, err := sealEnvelope(make([]byte, 0, bufferLen), v.record, v.client, kind, body)
+func (f *floor) say(v *visit, addr udp.Flow, kind wire.Kind, body []byte) {
+	b, err := sealEnvelope(make([]byte, 0, udp.BufferLen), v.record, v.client, kind, body)
 	if err != nil {
 		f.Fatal(err)
 	}
 	to := f.kernel(addr)
 	if hint, ok := hintOf(b); ok && f.IntN(2) == 0 {
-		to = f.shards[int(hint&shardMask)%len(f.shards)]
+		to = f.shards[int(hint&udp.ShardMask)%len(f.shards)]
 	}
-	to.socket.(*radio).in = append(to.socket.(*radio).in, packet{addr: addr, buf: b})
+	to.socket.(*radio).in = append(to.socket.(*radio).in, udp.Packet{Addr: addr, Buf: b})
 }
 
 // settle runs all shards until nothing is left to do.
@@ -151,8 +152,8 @@ func (f *floor) settle() {
 			for len(r.out) > 0 {
 				p := r.out[0]
 				r.out = r.out[1:]
-				if f.lost == nil || !f.lost(s, p.buf) {
-					f.deliver(p.addr, p.buf)
+				if f.lost == nil || !f.lost(s, p.Buf) {
+					f.deliver(p.Addr, p.Buf)
 				}
 			}
 		}
@@ -181,7 +182,7 @@ func (f *floor) look() {
 }
 
 // deliver hands what the server has sent to whoever can open it.
-func (f *floor) deliver(addr flow, b []byte) {
+func (f *floor) deliver(addr udp.Flow, b []byte) {
 	for _, v := range f.lines {
 		typ, plaintext, err := v.record.Open(append([]byte(nil), b...))
 		if v.addr != addr || err != nil || typ != record.ApplicationData {
@@ -207,7 +208,7 @@ func (f *floor) deliver(addr flow, b []byte) {
 }
 
 // connect is a handshake of a player's from an address, and its HELLO.
-func (f *floor) connect(p *visitor, addr flow, start func(ch session.Channel) (*session.Client, error)) {
+func (f *floor) connect(p *visitor, addr udp.Flow, start func(ch session.Channel) (*session.Client, error)) {
 	s, now := f.kernel(addr), f.server.clock.now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
@@ -277,9 +278,9 @@ func (f *floor) step() {
 		f.lost = nil
 		if what == 6 {
 			last := f.lines[len(f.lines)-1]
-			b, _ := last.record.Seal(make([]byte, 0, bufferLen), record.Alert, record.CloseNotify[:])
+			b, _ := last.record.Seal(make([]byte, 0, udp.BufferLen), record.Alert, record.CloseNotify[:])
 			r := f.kernel(addr).socket.(*radio)
-			r.in = append(r.in, packet{addr: addr, buf: b})
+			r.in = append(r.in, udp.Packet{Addr: addr, Buf: b})
 			f.settle()
 		}
 		f.check()

@@ -7,13 +7,14 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
 )
 
 // opening is a handshake under way, and then its keys until the first record
 // opens under them: nothing is believed before.
 type opening struct {
-	addr    flow
+	addr    udp.Flow
 	conn    *handshake.Conn
 	cancel  context.CancelFunc
 	random  [32]byte      // of the ClientHello it began with
@@ -27,7 +28,7 @@ type opening struct {
 
 // unknown is the gate for addresses without an association, and for a player
 // who comes again from the same one.
-func (s *shard) unknown(now time.Time, addr flow, b []byte) {
+func (s *shard) unknown(now time.Time, addr udp.Flow, b []byte) {
 	if !handshake.IsFirstHello(b) || s.closing {
 		if !s.strayed(addr, b) && !s.hinted(now, addr, b) {
 			s.drop(audit.DropSource)
@@ -43,13 +44,13 @@ func (s *shard) unknown(now time.Time, addr flow, b []byte) {
 }
 
 // begin starts a handshake for which there is room.
-func (s *shard) begin(now time.Time, addr flow, b []byte, claim *policy.Claim, own bool) {
+func (s *shard) begin(now time.Time, addr udp.Flow, b []byte, claim *policy.Claim, own bool) {
 	o := &opening{addr: addr, began: now, heard: now, random: handshake.Random(b), claim: claim, own: own}
 	o.conn = handshake.NewConn(true, s.local, udpAddr(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
 		}
-		s.socket.sendOne(packet{addr: addr, buf: datagram})
+		s.socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
 	})
 	s.openings[addr] = o
 	s.underway.Add(1)

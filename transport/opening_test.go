@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
 )
 
@@ -77,10 +78,10 @@ func TestMaxHandshakes(t *testing.T) {
 			if n := len(sh.openings); n != min(i+1, most) {
 				w.Fatalf("%d handshakes after %d", n, i+1)
 			}
-			if i >= most && sh.openings[flow{AddrPort: stranger((i - most) * 200)}] != nil {
+			if i >= most && sh.openings[udp.Flow{AddrPort: stranger((i - most) * 200)}] != nil {
 				w.Fatal("not the oldest one went")
 			}
-			if sh.openings[flow{AddrPort: stranger(i * 200)}] == nil {
+			if sh.openings[udp.Flow{AddrPort: stranger(i * 200)}] == nil {
 				w.Fatal("the newest one was not let in")
 			}
 		}

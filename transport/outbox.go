@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -15,11 +16,11 @@ import (
 // Each shard has its own, so that shards share nothing; within a shard the lock
 // is contended only when the game sends from several goroutines.
 type outbox struct {
-	socket socket // constant
+	socket udp.Socket // constant
 
 	mu sync.Mutex
 	// +checklocks:mu
-	batch []packet
+	batch []udp.Packet
 	// +checklocks:mu
 	count int
 	// +checklocks:mu
@@ -41,7 +42,7 @@ type appender interface {
 
 // envelope seals one envelope of an association and sends it by and by.
 func (o *outbox) envelope(a *association, kind wire.Kind, body []byte) error {
-	return o.envelopeTo(a, flow{}, kind, body)
+	return o.envelopeTo(a, udp.Flow{}, kind, body)
 }
 
 // payload seals a payload for a player, wherever its session lives.
@@ -60,7 +61,7 @@ func (o *outbox) payload(p *Player, payload []byte) error {
 
 // envelopeTo does so to another address than the association's, unless addr is
 // none.
-func (o *outbox) envelopeTo(a *association, addr flow, kind wire.Kind, body []byte) error {
+func (o *outbox) envelopeTo(a *association, addr udp.Flow, kind wire.Kind, body []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !addr.IsValid() {
@@ -76,13 +77,13 @@ func (o *outbox) envelopeTo(a *association, addr flow, kind wire.Kind, body []by
 // put seals into the batch's next packet.
 //
 // +checklocks:o.mu
-func (o *outbox) put(a *association, addr flow, kind wire.Kind, body []byte) error {
+func (o *outbox) put(a *association, addr udp.Flow, kind wire.Kind, body []byte) error {
 	p := o.next(addr)
-	b, err := sealEnvelope(p.buf[:0], &a.record, a.session, kind, body)
+	b, err := sealEnvelope(p.Buf[:0], &a.record, a.session, kind, body)
 	if err != nil {
 		return err
 	}
-	p.buf = b
+	p.Buf = b
 	o.count++
 	return nil
 }
@@ -101,20 +102,20 @@ func (o *outbox) alert(a *association, alert []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.next(a.addr)
-	if b, err := a.record.Seal(p.buf[:0], record.Alert, alert); err == nil {
-		p.buf = b
+	if b, err := a.record.Seal(p.Buf[:0], record.Alert, alert); err == nil {
+		p.Buf = b
 		o.count++
 	}
 	o.release()
 }
 
 // raw sends a datagram that make writes to its argument.
-func (o *outbox) raw(addr flow, make func(dst []byte) ([]byte, error)) {
+func (o *outbox) raw(addr udp.Flow, make func(dst []byte) ([]byte, error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.next(addr)
-	if b, err := make(p.buf[:0]); err == nil {
-		p.buf = b
+	if b, err := make(p.Buf[:0]); err == nil {
+		p.Buf = b
 		o.count++
 	}
 	o.release()
@@ -132,12 +133,12 @@ func (o *outbox) release() {
 // next is the packet to fill; it counts only once count is raised.
 //
 // +checklocks:o.mu
-func (o *outbox) next(addr flow) *packet {
+func (o *outbox) next(addr udp.Flow) *udp.Packet {
 	if o.count == len(o.batch) {
 		o.flushLocked()
 	}
 	p := &o.batch[o.count]
-	p.addr = addr
+	p.Addr = addr
 	return p
 }
 
@@ -190,7 +191,7 @@ func (o *outbox) flush() {
 // +checklocks:o.mu
 func (o *outbox) flushLocked() {
 	if o.count > 0 && !o.closed {
-		o.socket.send(o.batch[:o.count])
+		o.socket.Send(o.batch[:o.count])
 		o.sent += uint64(o.count)
 	}
 	o.count = 0

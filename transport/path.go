@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 // not proven yet: "the server challenges the new path, keeps sending to the old
 // one until it is answered, then moves."
 type path struct {
-	addr       flow
+	addr       udp.Flow
 	began      time.Time
 	challenged time.Time // when the challenge was last sent
 	times      int       // how often
@@ -52,7 +53,7 @@ func hintOf(b []byte) (hint uint32, ok bool) {
 // explicit nonce of who has no hint.
 func (s *shard) newHint() uint32 {
 	for {
-		hint := s.server.random()&^shardMask | uint32(s.index)
+		hint := s.server.random()&^udp.ShardMask | uint32(s.index)
 		if hint>>16 > 1 && s.hints[hint] == nil {
 			return hint
 		}
@@ -61,7 +62,7 @@ func (s *shard) newHint() uint32 {
 
 // hinted takes a datagram from an unknown address whose hint is known: false if
 // it has none.
-func (s *shard) hinted(now time.Time, addr flow, b []byte) bool {
+func (s *shard) hinted(now time.Time, addr udp.Flow, b []byte) bool {
 	hint, ok := hintOf(b)
 	if !ok {
 		return false
@@ -81,11 +82,11 @@ func (s *shard) hinted(now time.Time, addr flow, b []byte) bool {
 // elsewhere handles a datagram that names an association and comes from another
 // address than the association's. Nothing happens unless it authenticates, and no
 // path is looked at unless it is the newest: a copy is not.
-func (s *shard) elsewhere(now time.Time, a *association, addr flow, b []byte) {
+func (s *shard) elsewhere(now time.Time, a *association, addr udp.Flow, b []byte) {
 	length, newest := len(b), a.record.Opened()
 	s.from = addr
 	opened := s.records(now, a, b)
-	s.from = flow{}
+	s.from = udp.Flow{}
 	if !opened || a.record.Opened() <= newest || a.ending != nil || a.addr == addr {
 		return
 	}
@@ -155,18 +156,18 @@ func (s *shard) answered(now time.Time, a *association) {
 // crossing is a datagram that the kernel gave to another shard than its
 // association's.
 type crossing struct {
-	addr  flow
-	b     *[bufferLen]byte
+	addr  udp.Flow
+	b     *[udp.BufferLen]byte
 	n     int
 	stamp int64 // as a packet's
 }
 
 // cross hands a datagram to the shard that its hint names.
-func (s *shard) cross(to *shard, addr flow, b []byte) {
-	buffer := s.server.buffers.Get().(*[bufferLen]byte)
+func (s *shard) cross(to *shard, addr udp.Flow, b []byte) {
+	buffer := s.server.buffers.Get().(*[udp.BufferLen]byte)
 	select {
 	case to.crossings <- crossing{addr, buffer, copy(buffer[:], b), s.waiting.stamp}:
-		to.socket.wake()
+		to.socket.Wake()
 	default:
 		s.server.buffers.Put(buffer)
 		s.drop(audit.DropQueue)

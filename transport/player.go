@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -114,4 +115,4 @@ func (ps *players) remove(p *Player) {
 }
 
 // prefixOf is what the audit keeps of an address.
-func prefixOf(a flow) netip.Prefix { return policy.NetworkPrefix(a.Addr()) }
+func prefixOf(a udp.Flow) netip.Prefix { return policy.NetworkPrefix(a.Addr()) }

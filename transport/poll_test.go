@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -112,13 +113,13 @@ func TestFlush(t *testing.T) {
 func TestManyBatches(t *testing.T) {
 	virtual(t, func(w *world) {
 		s, clients := w.polled(1)
-		for i := range 3*batchLen + 1 {
+		for i := range 3*udp.BatchLen + 1 {
 			if err := w.match.player(0).Send(fmt.Append(nil, i)); err != nil {
 				w.Fatal(err)
 			}
 		}
 		s.Flush()
-		for i := range 3*batchLen + 1 {
+		for i := range 3*udp.BatchLen + 1 {
 			if got := w.receive(clients[0]); got != fmt.Sprint(i) {
 				w.Fatalf("%q, want %d", got, i)
 			}
@@ -185,7 +186,7 @@ func TestQueueOverflow(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		s, _ := w.polled(1)
-		for i := range queueLen + 100 {
+		for i := range udp.QueueLen + 100 {
 			w.net.Inject(stranger(i), serverAddr, []byte{byte(i)})
 			if i%1000 == 0 {
 				synctest.Wait() // the simulated socket's own queue
@@ -193,7 +194,7 @@ func TestQueueOverflow(t *testing.T) {
 		}
 		synctest.Wait()
 		n, err := s.Poll(Handler{})
-		if n != queueLen || err != nil {
+		if n != udp.QueueLen || err != nil {
 			w.Errorf("Poll handles %d, %v", n, err)
 		}
 		if d := s.Stats().Drops["queue"]; d != 100 {

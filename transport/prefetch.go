@@ -1,5 +1,7 @@
 package transport
 
+import "github.com/sallyport/sallyport/internal/udp"
+
 const (
 	// prefetchFrom is from how many associations on a shard prefetches: fewer fit
 	// into the processor's cache anyway.
@@ -16,10 +18,10 @@ const (
 
 // prefetch reads the memory that packets are about to need, of all of them at
 // once, and leaves in found whose they most likely are.
-func (s *shard) prefetch(packets []packet) {
+func (s *shard) prefetch(packets []udp.Packet) {
 	found, hashes := s.found[:len(packets)], s.hashes[:len(packets)]
 	for i := range hashes {
-		hashes[i] = s.associations.Hash(packets[i].addr.AddrPort)
+		hashes[i] = s.associations.Hash(packets[i].Addr.AddrPort)
 	}
 	s.associations.Likely(found, hashes)
 	for stage := range stages {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // place is where a client finds its server: host and port, as they were dialled.
@@ -55,7 +57,7 @@ func plainHost(host string) string {
 
 func (p place) all(ips ...netip.Addr) (addrs []netip.AddrPort) {
 	for _, ip := range ips {
-		if a := canonical(netip.AddrPortFrom(ip, p.port)); !slices.Contains(addrs, a) {
+		if a := udp.Canonical(netip.AddrPortFrom(ip, p.port)); !slices.Contains(addrs, a) {
 			addrs = append(addrs, a)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -43,7 +44,7 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 		s.drop(drop)
 		s.server.config.Audit.Record(audit.Event{
 			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: drop, Version: version,
-			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(flow{AddrPort: r.Addr}),
+			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(udp.Flow{AddrPort: r.Addr}),
 			Scope: r.Scope, Platform: r.Platform, Build: r.Build, Detail: "of a snapshot",
 		})
 		return

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -114,7 +115,7 @@ func (s *shard) between(now time.Time, a *association, b []byte) (any bool, fail
 // shards than this one may have left its hints.
 func (s *Server) home(hint uint32) *shard {
 	shards := *s.shards.Load()
-	i := int(hint & shardMask)
+	i := int(hint & udp.ShardMask)
 	if i >= len(shards) && !s.inherits {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // stutter is a socket that says each record of application data twice in one datagram,
@@ -17,7 +18,7 @@ type stutter struct{ *net.UDPConn }
 // WriteToUDPAddrPort implements addrPortConn.
 func (s stutter) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	n, err := s.UDPConn.WriteToUDPAddrPort(b, to)
-	if len(b) < maxUDP/2 && b[0] == byte(record.ApplicationData) {
+	if len(b) < udp.MaxLen/2 && b[0] == byte(record.ApplicationData) {
 		for range 3 {
 			_, _ = s.UDPConn.WriteToUDPAddrPort(append(append([]byte(nil), b...), b...), to)
 		}
@@ -44,9 +45,9 @@ func TestResumeOnAnotherShard(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.mu.Lock() // at once: the new address says ClientHello first
-		socket := newPacketConn(conn)
+		socket := udp.NewConn(conn)
 		if i%2 == 1 {
-			socket = newPacketConn(stutter{conn})
+			socket = udp.NewConn(stutter{conn})
 		}
 		old := c.socket.Swap(&socket)
 		c.disconnected = true

@@ -57,7 +57,7 @@ func (s *shard) loop(h Handler) error {
 		if _, err := s.run(h, false); err != nil {
 			return err
 		}
-		s.socket.wait(s.pause, s.engines)
+		s.socket.Wait(s.pause, s.engines)
 	}
 }
 

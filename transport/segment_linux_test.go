@@ -11,9 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// segmenting is a socket that may send several datagrams as one.
+type segmenting interface{ Segments() bool }
+
 // manifold is a match that answers an input with as many payloads of 1,100 bytes as the
 // input's first byte says, in one flush.
-func (w *world) manifold(configure ...func(*Config)) *native {
+func (w *world) manifold(configure ...func(*Config)) segmenting {
 	s := w.listen(configure...)
 	h := Handler{Receive: func(p *Player, b []byte) {
 		for range b[0] {
@@ -26,7 +29,7 @@ func (w *world) manifold(configure ...func(*Config)) *native {
 			s.Flush()
 		}
 	})
-	return s.first().socket.(*native)
+	return s.first().socket.(segmenting)
 }
 
 // arrived asks for n payloads 20 times, and says how many of them come.
@@ -48,7 +51,7 @@ func (w *world) arrived(c *Client, n byte) (got int) {
 	}
 }
 
-func (w *world) allArrive(s *native, c *Client) {
+func (w *world) allArrive(s segmenting, c *Client) {
 	w.Helper()
 	for _, n := range []byte{1, 2, 3, 4} {
 		if got, want := w.arrived(c, n), 20*int(n); got != want {
@@ -58,7 +61,7 @@ func (w *world) allArrive(s *native, c *Client) {
 	o := &w.server.first().out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !s.out.gso {
+	if !s.Segments() {
 		w.Error("one player's path has ended segmentation for all")
 	}
 }

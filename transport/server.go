@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -74,7 +75,7 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
 	s.admission = newAdmission(&s.config)
-	s.buffers.New = func() any { return new([bufferLen]byte) }
+	s.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {
 		a.match.Init(gate, now, channel(r), a.addr.Addr())
@@ -102,11 +103,11 @@ type unverifier interface {
 }
 
 // listen makes the first socket.
-func listen(address string, conn net.PacketConn) (socket, error) {
+func listen(address string, conn net.PacketConn) (udp.Socket, error) {
 	if conn != nil {
-		return newPortable(conn), nil
+		return udp.NewPortable(conn), nil
 	}
-	return listenUDP(address)
+	return udp.Listen(address)
 }
 
 func or(n, zero int) int {
@@ -127,7 +128,7 @@ func (s *Server) random() uint32 {
 func (s *Server) first() *shard { return (*s.shards.Load())[0] }
 
 // Addr is the address that the server listens on.
-func (s *Server) Addr() netip.AddrPort { return s.first().socket.localAddr() }
+func (s *Server) Addr() netip.AddrPort { return s.first().socket.LocalAddr() }
 
 // Gate is the server's door, for looking up and revoking sessions.
 func (s *Server) Gate() *session.Gate { return s.gate }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 )
@@ -18,9 +19,9 @@ import (
 // shard is one socket and the connections that live on it. All of it but the
 // outbox, the mailbox and the counters belongs to whoever runs its turns.
 type shard struct {
-	server *Server // constant
-	socket socket  // constant
-	index  int     // in Server.shards, constant
+	server *Server    // constant
+	socket udp.Socket // constant
+	index  int        // in Server.shards, constant
 	local  net.Addr
 
 	pause time.Duration // how long the loop may wait after its turn; the loop's own
@@ -28,23 +29,23 @@ type shard struct {
 
 	// Owned by the turn.
 	handler      Handler
-	scratch      []byte              // copies of what may open under a second key
-	second       []byte              // and under a third
-	occupants    map[flow][]occupant // to addresses that several have, or that have moved away: oldest first; nil without
-	hashes       [prefetchLen]uint32 // of some packets' addresses
+	scratch      []byte                  // copies of what may open under a second key
+	second       []byte                  // and under a third
+	occupants    map[udp.Flow][]occupant // to addresses that several have, or that have moved away: oldest first; nil without
+	hashes       [prefetchLen]uint32     // of some packets' addresses
 	found        [prefetchLen]*association
 	read         byte // what prefetch has read: kept, so that it is read
 	associations *addrtable.Table[association]
 	hints        map[uint32]*association
 	waiting      waiting        // of the datagram that is handled
 	successor    netip.Prefix   // while a session ends that gives way: from where the one comes that takes its place
-	from         flow           // while a datagram from elsewhere than its association's address is handled
+	from         udp.Flow       // while a datagram from elsewhere than its association's address is handled
 	last         *association   // what association looks at first
 	order        []*association // the same, for sweeps
 	swept        int            // place in order where the next sweep goes on
 	sweptAt      time.Time
 	proofsAt     time.Time // when openings were last looked at
-	openings     map[flow]*opening
+	openings     map[udp.Flow]*opening
 	arrivals     []*opening           // in order of time, those gone since the last sweep included
 	arrived      time.Time            // when the last of them came
 	engines      bool                 // players come: engines and verifications run, or soon will
@@ -71,11 +72,11 @@ type shard struct {
 	handshakes struct{ started, completed, failed atomic.Uint64 }
 }
 
-func newShard(server *Server, sock socket, index int) *shard {
+func newShard(server *Server, sock udp.Socket, index int) *shard {
 	s := &shard{
-		server: server, socket: sock, index: index, local: net.UDPAddrFromAddrPort(sock.localAddr()),
+		server: server, socket: sock, index: index, local: net.UDPAddrFromAddrPort(sock.LocalAddr()),
 		associations: addrtable.NewFlows((*association).address),
-		openings:     make(map[flow]*opening),
+		openings:     make(map[udp.Flow]*opening),
 		sites:        make(map[netip.Prefix]int),
 		turns:        make(chan struct{}, 1),
 		hints:        make(map[uint32]*association),
@@ -83,7 +84,7 @@ func newShard(server *Server, sock socket, index int) *shard {
 	}
 	s.waiting.turned = server.clock.now()
 	s.waiting.ran = s.waiting.turned
-	s.out.socket, s.out.batch = sock, newBatch(batchLen)
+	s.out.socket, s.out.batch = sock, udp.NewBatch(udp.BatchLen)
 	return s
 }
 
@@ -92,7 +93,7 @@ func newShard(server *Server, sock socket, index int) *shard {
 func (s *shard) turn(now time.Time) (n int) {
 	s.waiting.note(now)
 	s.delivered(now)
-	packets, crossed := s.socket.receive(), len(s.crossings)
+	packets, crossed := s.socket.Receive(), len(s.crossings)
 	if len(packets)+crossed > 0 {
 		s.waiting.begin(now, s.server.clock.wall())
 	}
@@ -102,14 +103,14 @@ func (s *shard) turn(now time.Time) (n int) {
 			s.datagrams(now, some)
 		}
 		n += len(packets)
-		if len(packets) < batchLen {
+		if len(packets) < udp.BatchLen {
 			s.waiting.turned = now
 			break
 		}
 		if n >= maxPerTurn {
 			break
 		}
-		packets = s.socket.receive()
+		packets = s.socket.Receive()
 	}
 	s.waiting.stamp = 0
 	s.received.Add(uint64(n))
@@ -121,7 +122,7 @@ func (s *shard) turn(now time.Time) (n int) {
 
 // datagrams handles a few packets, whose memory is fetched beforehand when there
 // are so many players that it will not be at hand.
-func (s *shard) datagrams(now time.Time, packets []packet) {
+func (s *shard) datagrams(now time.Time, packets []udp.Packet) {
 	crowded := len(s.order) >= prefetchFrom
 	if crowded {
 		s.prefetch(packets)
@@ -130,8 +131,8 @@ func (s *shard) datagrams(now time.Time, packets []packet) {
 		if crowded {
 			s.last = s.found[i]
 		}
-		s.waiting.stamp = packets[i].stamp
-		s.datagram(now, packets[i].addr, packets[i].buf)
+		s.waiting.stamp = packets[i].Stamp
+		s.datagram(now, packets[i].Addr, packets[i].Buf)
 	}
 }
 
@@ -140,7 +141,7 @@ func (s *shard) post(f func(now time.Time)) {
 	s.mail.Lock()
 	s.mail.queue = append(s.mail.queue, f)
 	s.mail.Unlock()
-	s.socket.wake()
+	s.socket.Wake()
 }
 
 func (s *shard) delivered(now time.Time) {

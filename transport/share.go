@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // The kernel gives each address to a socket of its own choice among those that share
@@ -12,28 +14,21 @@ import (
 // is forgotten, and nothing is from then on. Serve finds the sockets there. Poll, which
 // works one shard, has everything come to the first.
 
-// sharing is a socket that can share its port with others.
-type sharing interface {
-	sibling() (socket, error)
-	steer(shards int)
-	unite()
-}
-
 // share opens the sockets beside the first, as far as there are none yet, sockets can
 // share a port, and nobody has been served. With keep they stay.
 func (s *Server) share(keep bool) error {
 	first := s.first()
-	native, ok := first.socket.(sharing)
+	native, ok := first.socket.(udp.Sharing)
 	first.turns <- struct{}{}
 	defer first.endTurn()
 	s.shared = s.shared || keep
 	shards := *s.shards.Load()
-	most := min(or(s.config.Shards, runtime.GOMAXPROCS(0)), shardMask+1)
+	most := min(or(s.config.Shards, runtime.GOMAXPROCS(0)), udp.ShardMask+1)
 	if !ok || len(shards) >= most || len(first.order)+len(first.openings) > 0 {
 		return nil
 	}
 	for len(shards) < most {
-		sock, err := native.sibling()
+		sock, err := native.Sibling()
 		if err != nil {
 			return err
 		}
@@ -41,9 +36,9 @@ func (s *Server) share(keep bool) error {
 		s.shards.Store(&more)
 		shards = more
 	}
-	native.steer(len(shards))
+	native.Steer(len(shards))
 	for _, sh := range shards {
-		for len(sh.socket.receive()) > 0 {
+		for len(sh.socket.Receive()) > 0 {
 		}
 	}
 	return nil
@@ -58,18 +53,18 @@ func (s *Server) gather() {
 		return
 	}
 	first := shards[0]
-	first.socket.(sharing).unite()
-	var early []packet
+	first.socket.(udp.Sharing).Unite()
+	var early []udp.Packet
 	for _, sh := range shards[1:] {
 		sh.turns <- struct{}{}
-		for packets := sh.socket.receive(); len(packets) > 0; packets = sh.socket.receive() {
+		for packets := sh.socket.Receive(); len(packets) > 0; packets = sh.socket.Receive() {
 			for _, p := range packets {
-				p.buf = slices.Clone(p.buf)
+				p.Buf = slices.Clone(p.Buf)
 				early = append(early, p)
 			}
 		}
 		sh.out.close()
-		_ = sh.socket.close() // nobody has seen it
+		_ = sh.socket.Close() // nobody has seen it
 		sh.endTurn()
 	}
 	alone := shards[:1:1]
@@ -77,8 +72,8 @@ func (s *Server) gather() {
 	first.post(func(now time.Time) {
 		first.waiting.begin(now, s.clock.wall())
 		for _, p := range early {
-			first.waiting.stamp = p.stamp
-			first.datagram(now, p.addr, p.buf)
+			first.waiting.stamp = p.Stamp
+			first.datagram(now, p.Addr, p.Buf)
 		}
 		first.waiting.stamp = 0
 		first.received.Add(uint64(len(early)))

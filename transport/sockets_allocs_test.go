@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // "0 allocations per datagram in and out in steady state", system calls included:
@@ -44,7 +45,7 @@ func TestNoAllocsOnSockets(t *testing.T) {
 					defer close(done)
 					run(e.shard.server, h, stop)
 				}()
-				payload, answer := make([]byte, 64), make([]byte, bufferLen)
+				payload, answer := make([]byte, 64), make([]byte, udp.BufferLen)
 				echo := func() {
 					if _, err := client.Write(e.data(payload)); err != nil {
 						t.Fatal(err)
@@ -78,8 +79,8 @@ func realEnds(t *testing.T, listen string) (client *net.UDPConn, e *ends) {
 		client = c
 		sh := s.first()
 		sh.handler = Handler{}.withDefaults()
-		addr := flow{AddrPort: unmap(c.LocalAddr().(*net.UDPAddr).AddrPort())}
-		if sh.socket.several() {
+		addr := udp.Flow{AddrPort: udp.Unmap(c.LocalAddr().(*net.UDPAddr).AddrPort())}
+		if sh.socket.Multihomed() {
 			addr.Local = addrtable.LocalOf(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 		}
 		return &ends{shard: sh, addr: addr}

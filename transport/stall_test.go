@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -114,12 +115,12 @@ func TestServerStalls(t *testing.T) {
 }
 
 // unstamped is a socket that does not tell when its datagrams were received.
-type unstamped struct{ socket }
+type unstamped struct{ udp.Socket }
 
-func (u unstamped) receive() []packet {
-	packets := u.socket.receive()
+func (u unstamped) Receive() []udp.Packet {
+	packets := u.Socket.Receive()
 	for i := range packets {
-		packets[i].stamp = 0
+		packets[i].Stamp = 0
 	}
 	return packets
 }

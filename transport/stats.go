@@ -24,6 +24,18 @@ type HandshakeStats struct {
 	Failed    uint64 `json:"failed"`
 }
 
+// SocketStats is what is known of a server's UDP sockets, all together.
+type SocketStats struct {
+	// Shards is how many sockets share the port.
+	Shards int `json:"shards"`
+	// ReceiveBuffer and SendBuffer are the kernel's buffers in bytes, as it
+	// accounts for them: about twice the payload that fits. Zero means unknown.
+	ReceiveBuffer int `json:"receive_buffer"`
+	SendBuffer    int `json:"send_buffer"`
+	// Overflow is how many datagrams were lost because nobody took them in time.
+	Overflow uint64 `json:"overflow"`
+}
+
 // Stats counts. It is safe for concurrent use.
 func (s *Server) Stats() Stats {
 	st := Stats{
@@ -49,7 +61,11 @@ func (s *shard) addTo(st *Stats) {
 	st.Handshakes.Started += s.handshakes.started.Load()
 	st.Handshakes.Completed += s.handshakes.completed.Load()
 	st.Handshakes.Failed += s.handshakes.failed.Load()
-	st.Socket.add(s.socket.stats())
+	sock := s.socket.Stats()
+	st.Socket.Shards++
+	st.Socket.ReceiveBuffer += sock.ReceiveBuffer
+	st.Socket.SendBuffer += sock.SendBuffer
+	st.Socket.Overflow += sock.Overflow
 }
 
 // population counts the live sessions of all shards.

@@ -98,7 +98,7 @@ func (s *Server) stop() bool {
 	}
 	s.cancel()
 	for _, sh := range *s.shards.Load() {
-		sh.socket.wake()
+		sh.socket.Wake()
 	}
 	return true
 }
@@ -115,7 +115,7 @@ func (s *Server) finish() error {
 	var errs []error
 	for _, sh := range *s.shards.Load() {
 		sh.out.close()
-		errs = append(errs, sh.socket.close())
+		errs = append(errs, sh.socket.Close())
 	}
 	return errors.Join(errs...)
 }

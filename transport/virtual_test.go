@@ -89,7 +89,8 @@ func TestImpairedToServer(t *testing.T) {
 
 func TestImpairedToClient(t *testing.T) {
 	virtual(t, func(w *world) {
-		w.serve()
+		var conn *simnet.Conn
+		w.serve(func(c *Config) { conn = c.Conn.(*simnet.Conn) })
 		c := w.dial(1, quietClient)
 		synctest.Wait()
 		p, got := w.match.player(0), make(map[string]int)
@@ -105,7 +106,7 @@ func TestImpairedToClient(t *testing.T) {
 				got[string(b[:n])]++
 			}
 		}()
-		sent, lost := impaired(w, w.server.first().socket.(*portable).conn.PacketConn.(*simnet.Conn), 3000, p.Send)
+		sent, lost := impaired(w, conn, 3000, p.Send)
 		cancel()
 		<-done
 		exactlyOnce(w, got, sent, lost)

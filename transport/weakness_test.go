@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // What is known to be weak in the engines, and where a test shows it closed.
@@ -71,7 +72,7 @@ func TestSilentKeys(t *testing.T) {
 			_, _ = silent.WriteToUDPAddrPort(b, serverAddr)
 		})
 		w.serving.Go(func() {
-			for b := make([]byte, bufferLen); ; {
+			for b := make([]byte, udp.BufferLen); ; {
 				n, _, err := silent.ReadFromUDPAddrPort(b)
 				if err != nil {
 					return
@@ -242,7 +243,7 @@ func TestRenegotiationInfo(t *testing.T) {
 		defer raw.Close()
 		send := func(seq uint16, body []byte) []byte {
 			_, _ = raw.WriteToUDPAddrPort(message(1, seq, uint64(seq), body), serverAddr)
-			b := make([]byte, bufferLen)
+			b := make([]byte, udp.BufferLen)
 			n, _, err := raw.ReadFromUDPAddrPort(b)
 			if err != nil {
 				w.Fatal(err)

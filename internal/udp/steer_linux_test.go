@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"encoding/binary"
@@ -7,32 +7,24 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sallyport/sallyport/internal/record"
 )
-
-// unsteer has the kernel go by address again, as one does that refuses to look at
-// hints.
-func (s *native) unsteer() error {
-	return unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
-}
 
 // group is sockets that share a port, as a server's shards have them.
 func group(t *testing.T, address string) (g [3]*native) {
 	t.Helper()
 	for i := range g {
-		s, err := listenUDP(address)
+		s, err := Listen(address)
 		if i > 0 {
-			s, err = g[0].sibling()
+			s, err = g[0].Sibling()
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { s.close() })
+		t.Cleanup(func() { s.Close() })
 		g[i] = s.(*native)
 	}
-	g[0].steer(len(g))
+	g[0].Steer(len(g))
 	return g
 }
 
@@ -62,7 +54,7 @@ func arrival(t *testing.T, c net.Conn, g [3]*native, b []byte) int {
 	}
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		for i, s := range g {
-			if len(s.receive()) > 0 {
+			if len(s.Receive()) > 0 {
 				return i
 			}
 		}
@@ -107,7 +99,7 @@ func TestSteer(t *testing.T) {
 
 func withHint(t *testing.T) (datagrams [][]byte) {
 	for _, hint := range []uint32{0x00020000, 0x12345600, 0xffffff00} {
-		for _, shard := range []uint32{0, 1, 2, 3, shardMask - 1, shardMask} {
+		for _, shard := range []uint32{0, 1, 2, 3, ShardMask - 1, ShardMask} {
 			datagrams = append(datagrams, sealed(t, hint|shard, record.Overhead), sealed(t, hint|shard, 1200))
 		}
 	}
@@ -130,14 +122,4 @@ func withoutHint(t *testing.T) map[string][]byte {
 		"what is one byte too short": sealed(t, 0x12345601, record.Overhead)[:record.Overhead-1],
 		"a single byte":              {byte(record.ApplicationData)},
 	}
-}
-
-// "The kernel is told to look at them": a player whose port changes goes on where it
-// lives, and nothing crosses.
-func TestSteerRoaming(t *testing.T) {
-	loopback(t, func(w *world) {
-		if owners, crossed := w.roam(func(*Server) {}); owners != 1 || crossed {
-			t.Errorf("%d shards had the player; datagrams crossed: %v", owners, crossed)
-		}
-	})
 }

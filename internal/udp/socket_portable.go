@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"errors"
@@ -12,24 +12,25 @@ import (
 // portable is a socket over any net.PacketConn: one goroutine reads it into a
 // bounded queue, since nothing portable can be asked what has arrived.
 type portable struct {
-	conn  packetConn
+	conn  Conn
 	flows flowConn // conn, where that knows several addresses of ours; else nil
 	ready chan struct{}
-	batch []packet       // what receive returned last
+	batch []Packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
 	ended atomic.Bool    // close has begun
 	drops atomic.Uint64
 
 	mu sync.Mutex
 	// +checklocks:mu
-	queue []packet // ring; a receive swaps buffers with it
+	queue []Packet // ring; a receive swaps buffers with it
 	// +checklocks:mu
 	first, count int
 }
 
-func newPortable(conn net.PacketConn) *portable {
-	s := &portable{conn: newPacketConn(conn), ready: make(chan struct{}, 1), queue: newBatch(queueLen), batch: newBatch(batchLen)}
-	if s.localAddr().Addr().IsUnspecified() {
+// NewPortable makes a socket of conn, which it then owns.
+func NewPortable(conn net.PacketConn) *portable {
+	s := &portable{conn: NewConn(conn), ready: make(chan struct{}, 1), queue: NewBatch(QueueLen), batch: NewBatch(BatchLen)}
+	if s.LocalAddr().Addr().IsUnspecified() {
 		s.flows = flowsOf(conn)
 	}
 	s.wg.Add(1)
@@ -42,36 +43,36 @@ func newPortable(conn net.PacketConn) *portable {
 // error says nothing about the next datagram.
 func (s *portable) read() {
 	defer s.wg.Done()
-	var failed failures
-	spare := packet{buf: make([]byte, 0, bufferLen)}
+	var failed Failures
+	spare := Packet{Buf: make([]byte, 0, BufferLen)}
 	for {
-		n, addr, err := s.take(spare.buf[:bufferLen])
+		n, addr, err := s.take(spare.Buf[:BufferLen])
 		switch {
 		case err == nil:
-			failed.end()
-			spare.addr, spare.buf, spare.stamp = addr, spare.buf[:n], time.Now().UnixNano()
+			failed.End()
+			spare.Addr, spare.Buf, spare.Stamp = addr, spare.Buf[:n], time.Now().UnixNano()
 			spare = s.enqueue(spare)
-			s.wake()
+			s.Wake()
 		case s.ended.Load() || errors.Is(err, net.ErrClosed):
 			return
 		default:
-			failed.pause()
+			failed.Pause()
 		}
 	}
 }
 
 // take waits for a datagram.
-func (s *portable) take(b []byte) (int, flow, error) {
+func (s *portable) take(b []byte) (int, Flow, error) {
 	if s.flows != nil {
 		return s.flows.readFlow(b)
 	}
-	n, from, err := s.conn.read(b)
-	return n, flow{AddrPort: from}, err
+	n, from, err := s.conn.Read(b)
+	return n, Flow{AddrPort: from}, err
 }
 
 // enqueue puts p at the end, and returns a packet whose buffer is free: when
 // the queue is full, the oldest one's.
-func (s *portable) enqueue(p packet) (spare packet) {
+func (s *portable) enqueue(p Packet) (spare Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.count == len(s.queue) {
@@ -85,7 +86,7 @@ func (s *portable) enqueue(p packet) (spare packet) {
 	return spare
 }
 
-func (s *portable) receive() []packet {
+func (s *portable) Receive() []Packet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := min(len(s.batch), s.count)
@@ -98,7 +99,7 @@ func (s *portable) receive() []packet {
 	return s.batch[:n]
 }
 
-func (s *portable) wait(timeout time.Duration, _ bool) {
+func (s *portable) Wait(timeout time.Duration, _ bool) {
 	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
@@ -107,37 +108,37 @@ func (s *portable) wait(timeout time.Duration, _ bool) {
 	}
 }
 
-func (s *portable) wake() {
+func (s *portable) Wake() {
 	select {
 	case s.ready <- struct{}{}:
 	default:
 	}
 }
 
-func (s *portable) send(packets []packet) {
+func (s *portable) Send(packets []Packet) {
 	for i := range packets {
-		s.sendOne(packets[i])
+		s.SendOne(packets[i])
 	}
 }
 
-func (s *portable) sendOne(p packet) {
+func (s *portable) SendOne(p Packet) {
 	if s.flows != nil {
-		_ = s.flows.writeFlow(p.buf, p.addr)
+		_ = s.flows.writeFlow(p.Buf, p.Addr)
 	} else {
-		_ = s.conn.write(p.buf, p.addr.AddrPort)
+		_ = s.conn.Write(p.Buf, p.Addr.AddrPort)
 	}
 }
 
-func (s *portable) localAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
+func (s *portable) LocalAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
 
-func (s *portable) several() bool { return s.flows != nil }
+func (s *portable) Multihomed() bool { return s.flows != nil }
 
-func (s *portable) stats() SocketStats { return SocketStats{Shards: 1, Overflow: s.drops.Load()} }
+func (s *portable) Stats() Stats { return Stats{Overflow: s.drops.Load()} }
 
-func (s *portable) close() error {
+func (s *portable) Close() error {
 	s.ended.Store(true)
 	err := s.conn.Close()
 	s.wg.Wait()
-	s.wake()
+	s.Wake()
 	return err
 }

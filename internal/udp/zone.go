@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"net"
@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// canonical writes an address as sockets of package net do: an IPv4 address never in IPv6
+// Canonical writes an address as sockets of package net do: an IPv4 address never in IPv6
 // form, a link-local address with the name of its interface, whether it was given by
 // name or by number, and any other address without a zone, which says nothing there.
-func canonical(a netip.AddrPort) netip.AddrPort {
+func Canonical(a netip.AddrPort) netip.AddrPort {
 	ip := a.Addr().Unmap()
 	if ip.Zone() == "" {
 		return netip.AddrPortFrom(ip, a.Port())
@@ -26,9 +26,9 @@ func canonical(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(ip.WithZone(zone), a.Port())
 }
 
-// same reports whether two addresses are one, whose interface may be named in one and
+// Same reports whether two addresses are one, whose interface may be named in one and
 // numbered in the other.
-func same(a, b netip.AddrPort) bool {
+func Same(a, b netip.AddrPort) bool {
 	if a == b {
 		return true
 	}

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"encoding/binary"
@@ -49,8 +49,8 @@ func (s *sleeper) init(socket int) (err error) {
 	return err
 }
 
-// wait implements socket.
-func (s *native) wait(timeout time.Duration, share bool) {
+// Wait implements Socket.
+func (s *native) Wait(timeout time.Duration, share bool) {
 	p := &s.sleep
 	defer p.state.Store(awake)
 	if share && p.open() {
@@ -125,8 +125,8 @@ func (s *sleeper) ready(epoll uintptr) bool {
 	return n != 0
 }
 
-// wake implements socket. It costs a system call only when somebody sleeps in one.
-func (s *native) wake() {
+// Wake implements Socket. It costs a system call only when somebody sleeps in one.
+func (s *native) Wake() {
 	s.sleep.woken.Store(true)
 	state := s.sleep.state.Load()
 	if state == awake {

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"time"
@@ -19,10 +19,10 @@ const (
 // outMessages is what sendmmsg sends.
 type outMessages struct {
 	gso     bool
-	headers [batchLen]mmsghdr
-	vectors [batchLen]unix.Iovec
-	names   [batchLen]address
-	control [batchLen][sourceLen]byte
+	headers [BatchLen]mmsghdr
+	vectors [BatchLen]unix.Iovec
+	names   [BatchLen]address
+	control [BatchLen][sourceLen]byte
 }
 
 func (m *outMessages) init() {
@@ -32,17 +32,17 @@ func (m *outMessages) init() {
 	}
 }
 
-// send sends packets, at most batchLen at a time. One that the network refuses
+// Send sends packets, at most BatchLen at a time. One that the network refuses
 // is lost.
-func (s *native) send(packets []packet) {
+func (s *native) Send(packets []Packet) {
 	for len(packets) > 0 {
-		n := min(len(packets), batchLen)
+		n := min(len(packets), BatchLen)
 		s.sendBatch(packets[:n])
 		packets = packets[n:]
 	}
 }
 
-func (s *native) sendBatch(packets []packet) {
+func (s *native) sendBatch(packets []Packet) {
 	count := s.out.fill(s.family, packets)
 	for sent := 0; sent < count; {
 		n, errno := mmsg(unix.SYS_SENDMMSG, s.fd, s.out.headers[sent:count])
@@ -62,7 +62,7 @@ func (s *native) sendBatch(packets []packet) {
 // refuses: EMSGSIZE, before Linux 6.14 EINVAL, where the way takes a datagram only in
 // fragments, which says nothing about other players; and EIO from a device that cannot
 // segment for anybody. Anything else is lost.
-func (s *native) refused(packets []packet, message int, errno unix.Errno) {
+func (s *native) refused(packets []Packet, message int, errno unix.Errno) {
 	switch errno {
 	case unix.EIO:
 		s.out.gso = false
@@ -84,6 +84,9 @@ func (s *native) refused(packets []packet, message int, errno unix.Errno) {
 	}
 }
 
+// Segments reports whether several datagrams go as one. Owner: the outbox.
+func (s *native) Segments() bool { return s.out.gso }
+
 // drain waits for room in the send buffer.
 func (s *native) drain() bool {
 	fds := [1]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLOUT}}
@@ -94,27 +97,27 @@ func (s *native) drain() bool {
 
 // fill makes messages of packets: those that follow each other to one address,
 // all of one length but for a shorter last one, become one message.
-func (m *outMessages) fill(family int, packets []packet) (messages int) {
+func (m *outMessages) fill(family int, packets []Packet) (messages int) {
 	for i := 0; i < len(packets); messages++ {
 		n := 1
 		if m.gso {
 			n = run(packets[i:])
 		}
 		for j := i; j < i+n; j++ {
-			m.vectors[j].Base = &packets[j].buf[0]
-			m.vectors[j].SetLen(len(packets[j].buf))
+			m.vectors[j].Base = &packets[j].Buf[0]
+			m.vectors[j].SetLen(len(packets[j].Buf))
 		}
 		h := &m.headers[messages].hdr
 		h.Iov = &m.vectors[i]
 		h.SetIovlen(n)
-		h.Namelen = m.names[messages].put(family, packets[i].addr.AddrPort)
+		h.Namelen = m.names[messages].put(family, packets[i].Addr.AddrPort)
 		c, told := m.control[messages][:], 0
-		if from := packets[i].addr.Local; from != (ours{}) {
+		if from := packets[i].Addr.Local; from != (localHandle{}) {
 			l := from.Value()
 			told = putSource(c, family, &l)
 		}
 		if n > 1 {
-			told += putSegment(c[told:], len(packets[i].buf))
+			told += putSegment(c[told:], len(packets[i].Buf))
 		}
 		h.Control = nil
 		if told > 0 {
@@ -127,32 +130,32 @@ func (m *outMessages) fill(family int, packets []packet) (messages int) {
 }
 
 // run is how many packets from the first on can go as one message.
-func run(packets []packet) int {
-	size, total := len(packets[0].buf), len(packets[0].buf)
+func run(packets []Packet) int {
+	size, total := len(packets[0].Buf), len(packets[0].Buf)
 	for n := 1; n < min(len(packets), maxSegments); n++ {
 		p := &packets[n]
-		total += len(p.buf)
-		if p.addr != packets[0].addr || len(p.buf) > size || total > groLen-64 {
+		total += len(p.Buf)
+		if p.Addr != packets[0].Addr || len(p.Buf) > size || total > groLen-64 {
 			return n
 		}
-		if len(p.buf) < size {
+		if len(p.Buf) < size {
 			return n + 1
 		}
 	}
 	return min(len(packets), maxSegments)
 }
 
-// sendOne uses nothing that belongs to the outbox.
-func (s *native) sendOne(p packet) { s.write(p) }
+// SendOne uses nothing that belongs to the outbox.
+func (s *native) SendOne(p Packet) { s.write(p) }
 
-func (s *native) write(p packet) unix.Errno {
+func (s *native) write(p Packet) unix.Errno {
 	var name address
 	var control [sourceLen]byte
-	vector := unix.Iovec{Base: &p.buf[0]}
-	vector.SetLen(len(p.buf))
-	h := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: name.put(s.family, p.addr.AddrPort), Iov: &vector, Iovlen: 1}
-	if p.addr.Local != (ours{}) {
-		l := p.addr.Local.Value()
+	vector := unix.Iovec{Base: &p.Buf[0]}
+	vector.SetLen(len(p.Buf))
+	h := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: name.put(s.family, p.Addr.AddrPort), Iov: &vector, Iovlen: 1}
+	if p.Addr.Local != (localHandle{}) {
+		l := p.Addr.Local.Value()
 		h.Control = &control[0]
 		h.SetControllen(putSource(control[:], s.family, &l))
 	}

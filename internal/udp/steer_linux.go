@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"golang.org/x/sys/unix"
@@ -34,26 +34,32 @@ func steering(shards int) []unix.SockFilter {
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_X, Jf: 5},                                    // something else: by address
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 13},                                     // the hint
 		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: 0x0001ffff, Jf: 3},                     // none begins with 0 or 1: by address
-		{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: shardMask},                             // its part that names a shard,
+		{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: ShardMask},                             // its part that names a shard,
 		{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(shards)},                        // of as many as there are
 		{Code: unix.BPF_RET | unix.BPF_A},                                                          // that shard's socket
 		{Code: unix.BPF_RET | unix.BPF_K, K: byAddress},                                            // the socket that the address has
 	}
 }
 
-// steer has the kernel give what has a hint to the shard that it names, among all
+// Steer has the kernel give what has a hint to the shard that it names, among all
 // sockets of the port: it numbers them as they were bound, the first one too. With
 // a kernel that refuses, datagrams cross.
-func (s *native) steer(shards int) {
+func (s *native) Steer(shards int) {
 	filter := steering(shards)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	_ = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
 }
 
-// unite has the kernel give everything to the first socket of the port from now on. With
+// Unite has the kernel give everything to the first socket of the port from now on. With
 // one that refuses, some of what comes before the others are closed is lost.
-func (s *native) unite() {
+func (s *native) Unite() {
 	filter := [...]unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	_ = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
+}
+
+// Unsteer has the kernel go by address again, as one does that refuses to look at
+// hints: tests have datagrams cross by it.
+func (s *native) Unsteer() error {
+	return unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
 }

@@ -1,17 +1,17 @@
 //go:build !linux
 
-package transport
+package udp
 
 import "net"
 
 // flowsOf returns nil: nothing here can tell to which address a datagram has come.
 func flowsOf(net.PacketConn) flowConn { return nil }
 
-// listenUDP makes a portable socket.
-func listenUDP(address string) (socket, error) {
+// Listen makes a portable socket.
+func Listen(address string) (Socket, error) {
 	conn, err := net.ListenPacket("udp", address)
 	if err != nil {
 		return nil, err
 	}
-	return newPortable(conn), nil
+	return NewPortable(conn), nil
 }

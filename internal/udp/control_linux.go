@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"encoding/binary"

@@ -1,13 +1,13 @@
-package transport
+package udp
 
 import (
 	"net"
 	"net/netip"
 )
 
-// packetConn reads and writes a net.PacketConn without allocating where the
-// connection can do so, as *net.UDPConn does.
-type packetConn struct {
+// Conn is a client's socket: it reads and writes a net.PacketConn, without allocating where
+// that can do so, as *net.UDPConn does.
+type Conn struct {
 	net.PacketConn
 	fast addrPortConn   // nil where it cannot
 	peer netip.AddrPort // of a socket that is connected, which refuses to be told where to send
@@ -18,8 +18,9 @@ type addrPortConn interface {
 	WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
 }
 
-func newPacketConn(conn net.PacketConn) packetConn {
-	c := packetConn{PacketConn: conn}
+// NewConn makes a Conn of conn.
+func NewConn(conn net.PacketConn) Conn {
+	c := Conn{PacketConn: conn}
 	c.fast, _ = conn.(addrPortConn)
 	if connected, ok := conn.(net.Conn); ok {
 		c.peer = addrPort(connected.RemoteAddr())
@@ -27,10 +28,11 @@ func newPacketConn(conn net.PacketConn) packetConn {
 	return c
 }
 
-func (c packetConn) read(b []byte) (n int, from netip.AddrPort, err error) {
+// Read waits for a datagram.
+func (c Conn) Read(b []byte) (n int, from netip.AddrPort, err error) {
 	if c.fast != nil {
 		n, from, err = c.fast.ReadFromUDPAddrPort(b)
-		from = unmap(from)
+		from = Unmap(from)
 	} else {
 		var addr net.Addr
 		n, addr, err = c.ReadFrom(b)
@@ -42,10 +44,10 @@ func (c packetConn) read(b []byte) (n int, from netip.AddrPort, err error) {
 	return n, from, err
 }
 
-// write sends a datagram. The error is the socket's.
-func (c packetConn) write(b []byte, to netip.AddrPort) (err error) {
+// Write sends a datagram. The error is the socket's.
+func (c Conn) Write(b []byte, to netip.AddrPort) (err error) {
 	switch {
-	case c.peer.IsValid() && same(to, c.peer):
+	case c.peer.IsValid() && Same(to, c.peer):
 		_, err = c.PacketConn.(net.Conn).Write(b)
 	case c.fast != nil:
 		_, err = c.fast.WriteToUDPAddrPort(b, to)
@@ -55,7 +57,8 @@ func (c packetConn) write(b []byte, to netip.AddrPort) (err error) {
 	return err
 }
 
-func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+// Unmap writes an IPv4 address never in IPv6 form.
+func Unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // addrPort reads a net.Addr; the zero AddrPort if it is not an IP address, or none.
 func addrPort(a net.Addr) netip.AddrPort {
@@ -63,11 +66,11 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	if u, ok := a.(*net.UDPAddr); ok {
-		return unmap(u.AddrPort())
+		return Unmap(u.AddrPort())
 	}
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {
 		return netip.AddrPort{}
 	}
-	return unmap(ap)
+	return Unmap(ap)
 }

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"unsafe"
@@ -20,21 +20,21 @@ const (
 type inMessages struct {
 	gro     bool // several datagrams may come as one
 	every   bool // the kernel tells to which address of ours they have come
-	headers [batchLen]mmsghdr
-	vectors [batchLen]unix.Iovec
-	names   [batchLen]address
-	control [batchLen][controlLen]byte
+	headers [BatchLen]mmsghdr
+	vectors [BatchLen]unix.Iovec
+	names   [BatchLen]address
+	control [BatchLen][controlLen]byte
 	memory  []byte
-	packets []packet
+	packets []Packet
 	locals  locals
 }
 
 func (m *inMessages) init() {
 	length := groStride
 	if !m.gro {
-		length = bufferLen
+		length = BufferLen
 	}
-	m.memory = make([]byte, batchLen*length)
+	m.memory = make([]byte, BatchLen*length)
 	for i := range m.headers {
 		m.vectors[i].Base = &m.memory[i*length]
 		m.vectors[i].SetLen(min(length, groLen))
@@ -43,12 +43,12 @@ func (m *inMessages) init() {
 		h.Name = (*byte)(unsafe.Pointer(&m.names[i]))
 		h.Control = &m.control[i][0]
 	}
-	m.packets = make([]packet, 0, batchLen)
+	m.packets = make([]Packet, 0, BatchLen)
 }
 
-// receive takes what the kernel has. A message that holds several datagrams of
+// Receive takes what the kernel has. A message that holds several datagrams of
 // one player becomes several packets.
-func (s *native) receive() []packet {
+func (s *native) Receive() []Packet {
 	m := &s.in
 	for i := range m.headers {
 		h := &m.headers[i].hdr
@@ -71,13 +71,13 @@ func (m *inMessages) split(i int) {
 	told := m.control[i][:min(int(h.hdr.Controllen), controlLen)]
 	c := parseControl(told)
 	addr := m.names[i].get()
-	var local ours
+	var local localHandle
 	if m.every {
 		local = m.locals.find(told)
 	}
 	for c.segment > 0 && len(b) > c.segment {
-		m.packets = append(m.packets, packet{flow{AddrPort: addr, Local: local}, b[:c.segment:c.segment], c.stamp})
+		m.packets = append(m.packets, Packet{Flow{AddrPort: addr, Local: local}, b[:c.segment:c.segment], c.stamp})
 		b = b[c.segment:]
 	}
-	m.packets = append(m.packets, packet{flow{AddrPort: addr, Local: local}, b, c.stamp})
+	m.packets = append(m.packets, Packet{Flow{AddrPort: addr, Local: local}, b, c.stamp})
 }

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"encoding/binary"
@@ -82,12 +82,12 @@ func FuzzParseControl(f *testing.F) {
 func TestKernelStamps(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(address, func(t *testing.T) {
-			s, err := listenUDP(address)
+			s, err := Listen(address)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.close()
-			c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.localAddr()))
+			defer s.Close()
+			c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.LocalAddr()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,12 +103,12 @@ func TestKernelStamps(t *testing.T) {
 				after[i] = time.Now() // loopback has delivered it
 				time.Sleep(20 * time.Millisecond)
 			}
-			got := s.receive()
+			got := s.Receive()
 			if len(got) != datagrams {
 				t.Fatalf("%d datagrams", len(got))
 			}
 			for i, p := range got {
-				if at := time.Unix(0, p.stamp); at.Before(before[i]) || at.After(after[i]) {
+				if at := time.Unix(0, p.Stamp); at.Before(before[i]) || at.After(after[i]) {
 					t.Errorf("datagram %d sent at %v, stamped %v", i, before[i], at)
 				}
 			}

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"fmt"
@@ -31,9 +31,9 @@ type native struct {
 	out outMessages // owned by the outbox
 }
 
-// listenUDP makes the first socket of an address. It shares the port with
-// nobody, until sibling lets it: a second server on the same port fails.
-func listenUDP(address string) (socket, error) {
+// Listen makes the first socket of an address. It shares the port with
+// nobody, until Sibling lets it: a second server on the same port fails.
+func Listen(address string) (Socket, error) {
 	addr, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, err
@@ -45,9 +45,9 @@ func listenUDP(address string) (socket, error) {
 	return s, nil
 }
 
-// sibling makes another socket on the same port, between which the kernel
+// Sibling makes another socket on the same port, between which the kernel
 // shares out clients by address (SO_REUSEPORT).
-func (s *native) sibling() (socket, error) {
+func (s *native) Sibling() (Socket, error) {
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 		return nil, err
 	}
@@ -149,15 +149,15 @@ func boundTo(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-func (s *native) localAddr() netip.AddrPort { return s.local }
+func (s *native) LocalAddr() netip.AddrPort { return s.local }
 
-func (s *native) several() bool { return s.in.every }
+func (s *native) Multihomed() bool { return s.in.every }
 
-// stats asks the kernel.
-func (s *native) stats() SocketStats {
+// Stats asks the kernel.
+func (s *native) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := SocketStats{Shards: 1}
+	var st Stats
 	if s.closed {
 		return st
 	}
@@ -171,7 +171,7 @@ func (s *native) stats() SocketStats {
 	return st
 }
 
-func (s *native) close() error {
+func (s *native) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

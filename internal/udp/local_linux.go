@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"encoding/binary"
@@ -117,21 +117,21 @@ func putCmsg(b []byte, level, typ uint32, length int) []byte {
 // locals remembers local addresses that have been seen lately, so that none of a
 // datagram's has to be looked up. It belongs to the socket's reader.
 type locals [16]struct {
-	local addrtable.Local
-	ours  ours
+	local  addrtable.Local
+	handle localHandle
 }
 
 // find is the local address that control messages tell, zero if none does.
-func (c *locals) find(b []byte) (o ours) {
+func (c *locals) find(b []byte) (h localHandle) {
 	l, ok := parseLocal(b)
 	if !ok {
-		return o
+		return h
 	}
 	e := &c[l.IP[15]%uint8(len(c))]
 	if e.local != l {
-		e.local, e.ours = l, unique.Make(l)
+		e.local, e.handle = l, unique.Make(l)
 	}
-	return e.ours
+	return e.handle
 }
 
 // udpFlows is a socket of package net's that listens on all addresses.
@@ -165,18 +165,18 @@ func flowsOf(conn net.PacketConn) flowConn {
 }
 
 // readFlow implements flowConn. One goroutine calls it.
-func (f *udpFlows) readFlow(b []byte) (int, flow, error) {
+func (f *udpFlows) readFlow(b []byte) (int, Flow, error) {
 	n, told, _, from, err := f.ReadMsgUDPAddrPort(b, f.control[:])
-	to := flow{AddrPort: unmap(from)}
+	to := Flow{AddrPort: Unmap(from)}
 	to.Local = f.locals.find(f.control[:told])
 	return n, to, err
 }
 
 // writeFlow implements flowConn.
-func (f *udpFlows) writeFlow(b []byte, to flow) error {
+func (f *udpFlows) writeFlow(b []byte, to Flow) error {
 	var control [sourceLen]byte
 	n := 0
-	if to.Local != (ours{}) {
+	if to.Local != (localHandle{}) {
 		l := to.Local.Value()
 		n = putSource(control[:], f.family, &l)
 	}
