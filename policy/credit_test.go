@@ -156,7 +156,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// "What exceeds the second line is dropped as ever" PROTOCOL.md 4.10: nothing more is delivered for a silence.
+// "What exceeds the second line is dropped all the same" PROTOCOL.md 4.10: nothing more is
+// delivered for a silence.
 func TestSilenceDropsAsEver(t *testing.T) {
 	b := started(behaviour(t, lots))
 	got := tally{}

@@ -37,8 +37,8 @@ func play4(t time.Duration, all ...*dialogue) {
 	}
 }
 
-// "at most 2 sessions of one player (issuer and subject) are live at once" and "if none has, the server MUST refuse the
-// newcomer with reason 11" PROTOCOL.md 5.6
+// "at most 2 sessions of one player (issuer and subject) are live at once" and "if no session is
+// that silent, the server MUST refuse the newcomer with reason 11" PROTOCOL.md 5.6
 func TestMaxPerSubject(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	second := d.another("second")
@@ -117,7 +117,8 @@ func TestSilenceOfTheServer(t *testing.T) {
 	third.asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
 }
 
-// "Where the server is configured so, the oldest one gives way instead, unless it is younger than 10 s" PROTOCOL.md 5.6
+// "If the server is configured so, the oldest session gives way instead, unless it is younger than
+// 10 s" PROTOCOL.md 5.6
 func TestReplace(t *testing.T) {
 	d := stay(t, Config{MaxPerSubject: 1, Replace: true}, ClientConfig{})
 	play4(youth-time.Second, d)

@@ -65,8 +65,8 @@ func TestAuthorizeLearnsWhy(t *testing.T) {
 	there.last(t, 3, ResumingElsewhere)
 }
 
-// "Its refusal ends the session at once with its reason" PROTOCOL.md 5.3: whatever the purpose; tickets stay good where the
-// reason is one with which they do.
+// "A refusal by the match ends the session at once with its reason" PROTOCOL.md 5.3: whatever the
+// purpose; tickets stay good where the reason is one with which they do.
 func TestAuthorizeEndsTheSession(t *testing.T) {
 	for err, want := range map[error]struct {
 		reason wire.Reason
@@ -163,8 +163,9 @@ func TestAuthorizeChangesItsMindElsewhere(t *testing.T) {
 	back.talks()
 }
 
-// "Who is asked about a session that goes on MUST NOT count its own seat." PROTOCOL.md 5.3. On a full server a session is
-// renewed and resumed, and takes the place of itself where it waits.
+// "A match that is asked about a session that goes on MUST NOT count that session's own seat."
+// PROTOCOL.md 5.3. On a full server a session is renewed and resumed, and takes the place of itself
+// where it waits.
 func TestOwnSeatIsNotCounted(t *testing.T) {
 	one := Config{MaxSessions: 1}
 	d := stay(t, one, ClientConfig{})
@@ -183,8 +184,9 @@ func TestOwnSeatIsNotCounted(t *testing.T) {
 	}
 }
 
-// "A match that decides about a player at HELLO MUST be asked again at each RENEW, and whenever a session is resumed."
-// PROTOCOL.md 5.3. So a ban that only the game knows of ends a stay that could be renewed for ever.
+// "The server MUST ask a match that decides about a player at HELLO again at each RENEW, and
+// whenever a session is resumed." PROTOCOL.md 5.3. So a ban that only the game knows of ends a stay
+// that could be renewed for ever.
 func TestAuthorizeIsAskedAtEachRenewal(t *testing.T) {
 	a := &arbiter{}
 	d := stay(t, Config{Authorize: a.authorize, Idle: time.Hour}, ClientConfig{})

@@ -7,9 +7,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "Where a session lives nowhere on the server (section 8.3) there is only the HELLO to refuse, and its ticket stays
-// good." PROTOCOL.md 5.3. So it is where the session has waited for its first datagram on another connection meanwhile,
-// however that one ends.
+// "If a session lives nowhere on the server (section 8.3) there is only the HELLO to refuse, and
+// its ticket stays good." PROTOCOL.md 5.3. So it is where the session has waited for its first
+// datagram on another connection meanwhile, however that one ends.
 func TestRefusedWhileWaitingKeepsTicket(t *testing.T) {
 	for name, end := range map[string]func(*dialogue){
 		"by its clock":   func(d *dialogue) { d.tickServer() },

@@ -64,7 +64,8 @@ func TestBan(t *testing.T) {
 	}
 }
 
-// "A revocation by subject, in contrast, is over with a token that is issued later." PROTOCOL.md 5.2
+// "A revocation by subject, in contrast, does not concern a token that is issued later."
+// PROTOCOL.md 5.2
 func TestBanAndRevocation(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	if _, err := d.gate.Revoke(Revocation{Kind: RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now}); err != nil {

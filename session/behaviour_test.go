@@ -27,7 +27,7 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-// "which the game counts and of which each payload is one unless it says otherwise" PROTOCOL.md 4.10
+// "The game counts state changes; each payload is one unless the game says otherwise." PROTOCOL.md 4.10
 func TestCost(t *testing.T) {
 	cost := func(payload []byte) int { return len(payload) }
 	d := play(t, Config{Cost: cost, Behaviour: policy.BehaviourConfig{Flag: 10, Limit: 10, Revoke: 10}}, ClientConfig{})

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "A match that puts a player out MUST have the tickets ended, whatever reason it gives." PROTOCOL.md 5.5
+// "If a match puts a player out, the server MUST end the tickets, whatever reason the match gives."
+// PROTOCOL.md 5.5
 func TestDismiss(t *testing.T) {
 	for code := range 256 {
 		reason, told := wire.Reason(code), wire.Reason(code)

@@ -57,8 +57,9 @@ func TestHelloClocksDisagree(t *testing.T) {
 	}
 }
 
-// "The same HELLO body again on the same connection gets the same answer in a new record, and nothing is done twice.
-// This holds until the server has accepted a datagram of the session." PROTOCOL.md 5.1
+// "The server MUST answer the same HELLO body on the same connection with the same answer in a new
+// record, and do nothing twice. This holds until the server has accepted a datagram of the
+// session." PROTOCOL.md 5.1
 func TestHelloAgain(t *testing.T) {
 	d := meet(t, Config{}, ClientConfig{})
 	hello := d.ticks(wire.KindHello)[0]
@@ -79,7 +80,8 @@ func TestHelloAgain(t *testing.T) {
 	d.toServer(hello).drops(audit.DropState)
 }
 
-// "It repeats HELLO after 200 ms and then doubles the wait, up to 2 s." PROTOCOL.md 5.1
+// "It MUST repeat HELLO after 200 ms and then double the wait, up to 2 s, until WELCOME or CLOSE
+// comes." PROTOCOL.md 5.1
 func TestHelloRepeats(t *testing.T) {
 	d := meet(t, Config{}, ClientConfig{})
 	first := d.ticks(wire.KindHello)
@@ -94,7 +96,8 @@ func TestHelloRepeats(t *testing.T) {
 	}
 }
 
-// "Another HELLO on the same connection is dropped `state`." PROTOCOL.md 5.1
+// "Another HELLO on the same connection is dropped `state`." PROTOCOL.md 5.1. "An event that is not in
+// a table changes no state." PROTOCOL.md 5.7
 func TestHelloOther(t *testing.T) {
 	d := meet(t, Config{}, ClientConfig{})
 	d.mint("other")
@@ -172,8 +175,8 @@ func TestHelloPartsAge(t *testing.T) {
 	d.toServer(parts[2]).verifies()
 }
 
-// "A server that has no complete HELLO 5 s after the handshake gives up with CLOSE reason 17; one that has no verdict
-// on the token 5 s after HELLO, with reason 12." PROTOCOL.md 5.1
+// "A server that has no complete HELLO 5 s after the handshake gives up with CLOSE reason 17. One
+// that has no verdict on the token 5 s after HELLO gives up with reason 12." PROTOCOL.md 5.1
 func TestHelloTimeLimits(t *testing.T) {
 	d, parts := meetLong(t)
 	d.pass(4 * time.Second)
@@ -199,7 +202,8 @@ func TestHelloTimeLimits(t *testing.T) {
 	}
 }
 
-// "The client takes a WELCOME only while it waits for one, and only with the nonce of its HELLO." PROTOCOL.md 5.1
+// "The client MUST take a WELCOME only while it waits for one, and only with the nonce of its
+// HELLO." PROTOCOL.md 5.1
 func TestWelcomeOfAnother(t *testing.T) {
 	d := meet(t, Config{}, ClientConfig{})
 	welcome := d.present(d.ticks(wire.KindHello)...).joins().envelope
@@ -209,7 +213,7 @@ func TestWelcomeOfAnother(t *testing.T) {
 	d.toClient(welcome).joins()
 }
 
-// "It takes a CLOSE outside a session only before WELCOME." PROTOCOL.md 5.1
+// "It MUST take a CLOSE outside a session only before WELCOME." PROTOCOL.md 5.1
 func TestCloseOutsideSession(t *testing.T) {
 	outside := wire.Envelope{Kind: wire.KindClose, Body: []byte("\x02\x00\x00\x00\x00")}.AppendTo(nil)
 	d := play(t, Config{}, ClientConfig{})

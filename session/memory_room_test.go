@@ -68,8 +68,9 @@ func TestMemoryNeverRefusesTheHonest(t *testing.T) {
 	}
 }
 
-// "newcomers are refused with CLOSE reason 11 before that keeps anybody from renewing or from resuming, and the operator
-// is told when three quarters are in use" PROTOCOL.md 5.2. "Nothing is forgotten before its time".
+// "The server refuses newcomers with CLOSE reason 11 before the memory keeps anybody from renewing
+// or from resuming, and tells the operator when three quarters are in use." PROTOCOL.md 5.2.
+// "Nothing is forgotten before its time".
 func TestMemoryFull(t *testing.T) {
 	const seats = 200
 	g := newGate(t, Config{MaxSessions: 2 * seats})

@@ -56,7 +56,7 @@ func faulty(t *testing.T, fs ...fault) audit.Drop {
 	return d.toServer(b).Drop
 }
 
-// "What fails a step goes no further." PROTOCOL.md 4
+// "A datagram that fails a step goes no further." PROTOCOL.md 4
 func TestReceiveOrder(t *testing.T) {
 	for i, first := range faults {
 		if got := faulty(t, first); got != first.drop {
@@ -194,7 +194,8 @@ func TestReceiveReordered(t *testing.T) {
 	d.toServer(a).drops(audit.DropReplay)
 }
 
-// "The client receives by steps 4.1 to 4.4 and 4.6 to 4.8, marks, and delivers." PROTOCOL.md 4.12
+// "The client MUST receive by steps 4.1 to 4.4 and 4.6 to 4.8, update the window, and deliver."
+// PROTOCOL.md 4.12
 func TestReceiveClient(t *testing.T) {
 	for i, first := range faults {
 		for _, second := range faults[i:] {

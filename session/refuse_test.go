@@ -62,7 +62,7 @@ var refusals = []refusal{
 	{name: "ticket", drop: audit.DropTicket, reason: wire.ReasonTicket, hello: withTicket},
 }
 
-// "Else the server answers CLOSE, and the connection takes no other HELLO." PROTOCOL.md 5.1
+// "Otherwise the server answers CLOSE, and the connection takes no other HELLO." PROTOCOL.md 5.1
 func TestRefusals(t *testing.T) {
 	for _, r := range refusals {
 		t.Run(r.name, func(t *testing.T) {
@@ -109,7 +109,7 @@ func (d *dialogue) refused(hello []byte, h heard, retry time.Duration) {
 }
 
 // "An identity token opens or renews one session once." PROTOCOL.md 5.2
-// "the same token on another connection is refused with CLOSE reason 10" PROTOCOL.md 5.2
+// "it refuses the same token on another connection with CLOSE reason 10" PROTOCOL.md 5.2
 func TestRefusedUsedToken(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	thief := d.connect(ClientConfig{}, "identity", Channel{})

@@ -54,7 +54,7 @@ func TestRenewNotVerified(t *testing.T) {
 	d.judged(d.mint(string(asked.Token)), nil).nothing()
 }
 
-// "After a refusal no other token is looked at for 1 s." PROTOCOL.md 5.3
+// "After a refusal the server looks at no other token for 1 s." PROTOCOL.md 5.3
 func TestRenewTooOften(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.present(d.renew("bad")...).is(EventRefused, audit.DropToken, 0)
@@ -66,7 +66,8 @@ func TestRenewTooOften(t *testing.T) {
 	d.present(d.renew("good")...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
 }
 
-// "If there was no room or the issuer's keys could not be had, the same RENEW is looked at again." PROTOCOL.md 5.3
+// "If there was no room or the issuer's keys could not be fetched, it looks at the same RENEW
+// again." PROTOCOL.md 5.3
 func TestRenewLater(t *testing.T) {
 	for _, err := range []error{ErrBusy, token.ErrUnavailable} {
 		d := play(t, Config{}, ClientConfig{})

@@ -57,7 +57,7 @@ func TestRenew(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "later")).gives("later")
 }
 
-// "The same token again gets the same RENEWED, and the epoch moves once." PROTOCOL.md 5.3
+// "It MUST answer the same token with the same RENEWED, and the epoch moves once." PROTOCOL.md 5.3
 func TestRenewAgain(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.mint("second")
@@ -115,8 +115,8 @@ func TestOverlapServer(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "still")).gives("still")
 }
 
-// "The client accepts the old epoch until 5 s after the first datagram that the server sent in the new one."
-// PROTOCOL.md 5.3
+// "The client MUST accept the old epoch until 5 s after the first datagram that the server sent in
+// the new one." PROTOCOL.md 5.3
 func TestOverlapClient(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	a, b, c := d.tell(wire.KindData, "a"), d.tell(wire.KindData, "b"), d.tell(wire.KindData, "c")
@@ -225,8 +225,8 @@ func TestRenewOverBadNetwork(t *testing.T) {
 	}
 }
 
-// "It repeats it as it repeats HELLO, but never waits longer than an eighth of the life that is left, nor less than
-// 50 ms." PROTOCOL.md 5.3
+// "It repeats RENEW as it repeats HELLO, but never waits longer than an eighth of the life that is
+// left, nor less than 50 ms." PROTOCOL.md 5.3
 func TestRenewRepeatsCloserTogether(t *testing.T) {
 	for left, want := range map[time.Duration][]time.Duration{
 		10 * time.Minute: {200, 400, 800, 1600, 2000, 2000},
@@ -250,8 +250,8 @@ func TestRenewRepeatsCloserTogether(t *testing.T) {
 	}
 }
 
-// "A token is looked at once a quarter of the life is over that the one before had left when its epoch began"
-// PROTOCOL.md 5.3
+// "It looks at a token once a quarter of the life is over that the one before had left when its
+// epoch began." PROTOCOL.md 5.3
 func TestRenewPaced(t *testing.T) {
 	for at := time.Duration(-1); at <= 1; at++ {
 		d := play(t, Config{}, ClientConfig{})
@@ -273,7 +273,8 @@ func TestRenewPaced(t *testing.T) {
 	}
 }
 
-// "the first of a session, and one that a step up asks for, at any time" PROTOCOL.md 5.3
+// "It looks at the first of a session, and at one that a step up asks for, at any time."
+// PROTOCOL.md 5.3
 func TestRenewPacedButForStepUp(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	for i := range 5 {
@@ -310,8 +311,9 @@ func TestRenewalsRemembered(t *testing.T) {
 	}
 }
 
-// "Who sends one seems not to have got RENEWED, so the server repeats that within a second or so." PROTOCOL.md 5.3. Without
-// that a player who has lost RENEWED, and shows another token in place of the one that has been taken, could never renew.
+// "A client that sends one seems not to have received RENEWED, so the server repeats that within a
+// second or so." PROTOCOL.md 5.3. Without that a player who has lost RENEWED, and shows another
+// token in place of the one that has been taken, could never renew.
 func TestRenewWithAnotherToken(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.mint("second")

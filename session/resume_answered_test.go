@@ -17,7 +17,7 @@ func (d *dialogue) answers(identity string) {
 }
 
 // "RENEWED may have been lost: the network that the token was shown from MUST NOT be judged again" PROTOCOL.md 8.3. For
-// "A fresh token, or 60 s at home without another absence, MUST settle it." PROTOCOL.md 4.9
+// "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
 func TestResumeWithoutRenewed(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
@@ -74,8 +74,8 @@ func TestResumeWithoutRenewedFromElsewhere(t *testing.T) {
 	}
 }
 
-// "Where its verdict was lost with its connection, the time stands still until another token of the player's has been
-// judged" PROTOCOL.md 4.9
+// "If the verdict was lost with its connection, the time stays paused until another token of the
+// player's has been judged." PROTOCOL.md 4.9
 func TestResumeWhileATokenWaits(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.stray()

@@ -46,7 +46,8 @@ func TestResumeEndsBefore(t *testing.T) {
 	}
 }
 
-// "one that has no verdict on the token 5 s after HELLO, with reason 12" PROTOCOL.md 5.1. The ticket is good then.
+// "One that has no verdict on the token 5 s after HELLO gives up with reason 12." PROTOCOL.md 5.1.
+// The ticket is good then.
 func TestResumeNoOutcome(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	r := d.again(d.gate, home)

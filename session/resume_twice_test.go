@@ -9,8 +9,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// "The same HELLO body again on the same connection gets the same answer in a new record, and nothing is done twice.
-// This holds until the server has accepted a datagram of the session." PROTOCOL.md 5.1
+// "The server MUST answer the same HELLO body on the same connection with the same answer in a new
+// record, and do nothing twice. This holds until the server has accepted a datagram of the
+// session." PROTOCOL.md 5.1
 func TestResumeWelcomeLost(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})

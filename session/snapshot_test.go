@@ -107,8 +107,8 @@ func TestRestartAfterRenewal(t *testing.T) {
 	}
 }
 
-// RENEWED has been sent and is lost: "The same token again gets the same RENEWED, and the epoch moves once."
-// PROTOCOL.md 5.3
+// RENEWED has been sent and is lost: "It MUST answer the same token with the same RENEWED, and the
+// epoch moves once." PROTOCOL.md 5.3
 func TestRestartWhileRenewedIsLost(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.pass(tokenLife / 2)

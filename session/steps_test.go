@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/policy"
 )
 
-// "not past its expiry and leeway (drop `expired`). The client is told, with CLOSE." PROTOCOL.md 4.5
+// "not past its expiry and leeway (drop `expired`). The server then tells the client with CLOSE."
+// PROTOCOL.md 4.5
 func TestExpiryOnEachDatagram(t *testing.T) {
 	for _, leeway := range []time.Duration{0, 30 * time.Second} {
 		d := play(t, Config{Leeway: leeway, Idle: time.Hour}, ClientConfig{})
@@ -114,7 +115,7 @@ func TestMarkAfterTag(t *testing.T) {
 	d.toServer(b).drops(audit.DropReplay)
 }
 
-// "the network prefix of the proven path (/24 of IPv4, /56 of IPv6)" PROTOCOL.md 4.9
+// "the network prefix of the validated path (/24 of IPv4, /56 of IPv6)" PROTOCOL.md 4.9
 func TestFingerprintPath(t *testing.T) {
 	d := play(t, Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, ClientConfig{})
 	d.server.SetPath(d.now, near)
@@ -137,7 +138,7 @@ func TestFingerprintBack(t *testing.T) {
 	d.toServer(d.say(wire.KindData, "back")).gives("back")
 }
 
-// "The session's rate allows it; else drop `rate`." PROTOCOL.md 4.10
+// "The session's rate allows the datagram; else drop `rate`." PROTOCOL.md 4.10
 func TestRate(t *testing.T) {
 	d := play(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 10, DatagramBurst: 3}}, ClientConfig{})
 	for range 3 {
@@ -155,7 +156,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// "Only datagrams that came this far count, once each" PROTOCOL.md 4.10
+// "Only datagrams that passed every step above count, once each" PROTOCOL.md 4.10
 func TestRateCountsOnce(t *testing.T) {
 	d := play(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 1, DatagramBurst: 3}}, ClientConfig{})
 	a, b, c := d.say(wire.KindData, "a"), d.say(wire.KindData, "b"), d.say(wire.KindData, "c")

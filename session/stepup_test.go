@@ -32,7 +32,7 @@ func (d *dialogue) overdue(left time.Duration) {
 	}
 }
 
-// "The time MUST stand still during the player's first silence of two seconds and more" PROTOCOL.md 4.9
+// "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md 4.9
 func TestStepUpFirstSilence(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	d.stray()
@@ -68,8 +68,9 @@ func TestStepUpServerHangs(t *testing.T) {
 	}
 }
 
-// "and until the idle time is over; then the step up has lapsed" PROTOCOL.md 4.9. "At home silence is no lapse": a
-// player who has come home could not be asked, and may come back from anywhere to be asked then.
+// "The pause ends when the idle time is over; then the step up has lapsed." PROTOCOL.md 4.9. "At
+// home silence is no lapse": a player who has come home could not be asked, and may come back from
+// anywhere to be asked then.
 func TestStepUpSilent(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		d := stay(t, Config{}, ClientConfig{})
@@ -102,8 +103,8 @@ func TestStepUpSilent(t *testing.T) {
 	}
 }
 
-// "while a token that the player has shown in time waits for the server or for its issuer, for 30 s in all"
-// PROTOCOL.md 4.9
+// "while a token that the client has shown in time waits for the server or for its issuer, for 30 s
+// in all" PROTOCOL.md 4.9
 func TestStepUpWhileATokenWaits(t *testing.T) {
 	for name, verdict := range map[string]error{"pending": nil, "busy": ErrBusy, "unavailable": token.ErrUnavailable} {
 		t.Run(name, func(t *testing.T) {
@@ -195,8 +196,9 @@ func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 	}
 }
 
-// "at home, in the network that the session is bound to, once it has answered a challenge from there. Another absence
-// MUST continue the time where it stood." PROTOCOL.md 4.9
+// "while the client is at home, in the network that the session is bound to, once it has answered a
+// challenge from there. If the client leaves again, the server MUST continue the time where it
+// stood." PROTOCOL.md 4.9
 func TestStepUpAtHome(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.stray()
@@ -213,7 +215,7 @@ func TestStepUpAtHome(t *testing.T) {
 	d.overdue(time.Second / 2)
 }
 
-// "A fresh token, or 60 s at home without another absence, MUST settle it." PROTOCOL.md 4.9
+// "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
 func TestStepUpSettled(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	d.stray()

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "the operator is told when three quarters are in use" PROTOCOL.md 5.2. Players do not notice.
+// "tells the operator when three quarters are in use" PROTOCOL.md 5.2. Players do not notice.
 func TestMemoryAlarm(t *testing.T) {
 	virtual(t, func(w *world) {
 		s := w.serve()

@@ -26,8 +26,9 @@ func (w *world) evict() {
 	<-done
 }
 
-// "A client gives a connection up on which nothing has come for 1.5 s before it has said HELLO" PROTOCOL.md 5.1: however often the
-// server drops the handshake, and after whatever datagram of it, Dial is through as soon as it is left alone.
+// "A client gives a connection up on which nothing has arrived for 1.5 s before it has sent HELLO"
+// PROTOCOL.md 5.1: however often the server drops the handshake, and after whatever datagram of it,
+// Dial is through as soon as it is left alone.
 func TestEvictedDialBeginsAnew(t *testing.T) {
 	const latency = 20 * time.Millisecond
 	for after := range 7 {
@@ -64,8 +65,9 @@ func TestEvictedDialBeginsAnew(t *testing.T) {
 	}
 }
 
-// "An identity token that HELLO has shown MUST NOT be shown on another connection" PROTOCOL.md 5.1. The server may have
-// accepted it, and the WELCOME be lost with the connection: Dial asks for another one, and is let in with that.
+// "A client MUST NOT show an identity token that HELLO has shown on another connection"
+// PROTOCOL.md 5.1. The server may have accepted it, and the WELCOME be lost with the connection:
+// Dial asks for another one, and is let in with that.
 func TestHelloUnanswered(t *testing.T) {
 	for name, reached := range map[string]bool{"HELLO lost": false, "WELCOME lost": true} {
 		t.Run(name, func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "the same token on another connection is refused with CLOSE reason 10. Each
-// attempt is audited." PROTOCOL.md 5.2. What the thief states of itself makes no
-// difference, and the owner notices nothing.
+// "it refuses the same token on another connection with CLOSE reason 10. Each attempt is audited."
+// PROTOCOL.md 5.2. What the thief states of itself makes no difference, and the owner notices
+// nothing.
 func TestStolenToken(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

@@ -51,8 +51,8 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 	}
 }
 
-// "A CLOSE MUST be repeated" PROTOCOL.md 5.5: of the copies any one is enough, on either side, and whoever waits for the
-// answer waits no longer than that takes.
+// "The sender of a CLOSE MUST repeat it" PROTOCOL.md 5.5: of the copies any one is enough, on
+// either side, and whoever waits for the answer waits no longer than that takes.
 func TestEveryCopyLostButOne(t *testing.T) {
 	const latency = 20 * time.Millisecond
 	at := [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond}

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/policy"
 )
 
-// "100 ms after it was sent, and again 200 ms and 400 ms after that" PROTOCOL.md 5.5
+// "100 ms after the first, and again 200 ms and 400 ms after that" PROTOCOL.md 5.5
 func TestDocumentCloseWaits(t *testing.T) {
 	sum := time.Duration(0)
 	for i, wait := range closeWaits {

@@ -128,7 +128,7 @@ func (w *world) comeFromElsewhere() *stayer {
 	return s
 }
 
-// "The time MUST stand still during the player's first silence of two seconds and more" PROTOCOL.md 4.9
+// "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md 4.9
 func TestPathGoesWithTheNetwork(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})

@@ -120,8 +120,8 @@ func (w *world) inject(c *Client, name string, from, to netip.AddrPort, datagram
 	w.echo(c, name+": done")
 }
 
-// "The record window is marked here, once the record has opened" PROTOCOL.md 4.2: a
-// damaged copy ahead of each genuine datagram uses up nothing that the original needs.
+// "The record window is updated here, once the record has opened" PROTOCOL.md 4.2: a damaged copy
+// ahead of each genuine datagram uses up nothing that the original needs.
 func TestDamagedCopiesFirst(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

@@ -125,8 +125,8 @@ func (u unstamped) Receive() []udp.Packet {
 	return packets
 }
 
-// "Where the system does not tell, a stall of the server looks like a silence of all
-// players." PROTOCOL.md 4.10
+// "If the system does not tell the time of arrival, a stall of the server looks like a silence of
+// all players." PROTOCOL.md 4.10
 func TestServerStallsUnstamped(t *testing.T) {
 	for _, hz := range []int{60, 128, 250} {
 		virtual(t, func(w *world) {

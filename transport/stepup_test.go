@@ -119,7 +119,8 @@ func TestRelayedForLong(t *testing.T) {
 	})
 }
 
-// "While the player is away, NOTICE also goes to the address that was proven before it left." PROTOCOL.md 4.9
+// "While the client is away from home, the server also sends NOTICE to the address that was
+// validated before it left." PROTOCOL.md 4.9
 func TestNoticeGoesHome(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
@@ -157,8 +158,8 @@ func (v away) Verify(ctx context.Context, now time.Time, raw []byte) (*token.Cla
 	return v.Verifier.Verify(ctx, now, raw)
 }
 
-// "while a token that the player has shown in time waits for the server or for its issuer, for 30 s in all"
-// PROTOCOL.md 4.9
+// "while a token that the client has shown in time waits for the server or for its issuer, for 30 s
+// in all" PROTOCOL.md 4.9
 func TestStepUpWhileTheIssuerIsAway(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})

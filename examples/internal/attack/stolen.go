@@ -20,8 +20,8 @@ func stolenToken() []scene {
 	}
 }
 
-// "The same token on another connection is refused with CLOSE reason 10." PROTOCOL.md 5.2. The token leaves platform
-// and build open, so that nothing but its use stands in the thief's way.
+// "it refuses the same token on another connection with CLOSE reason 10." PROTOCOL.md 5.2. The
+// token leaves platform and build open, so that nothing but its use stands in the thief's way.
 func (s *stage) steal(thief session.Fingerprint) error {
 	g := s.grant()
 	g.Platform, g.Build = "", ""
