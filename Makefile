@@ -17,7 +17,7 @@ BIN := $(CURDIR)/.bin
 ifneq ($(wildcard internal/handshake/pion3/*.go),)
 PION3 := -tags=sallyport_pion3
 # What links an engine; in the others the tag changes nothing.
-LINKED := ./internal/handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/...
+LINKED := ./internal/handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/... ./internal/lab/...
 endif
 
 # $(call each,command,modules): the command in each of these modules, by default in all that hold code.

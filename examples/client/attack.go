@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
+	"github.com/sallyport/sallyport/internal/lab/attack"
 )
 
 // honestPlayers is how many play by the rules during an attack, unless -players says so.

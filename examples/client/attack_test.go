@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
+	"github.com/sallyport/sallyport/internal/lab/attack"
 )
 
 // attacked runs the program with -attack and -json.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
-	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/token"
 )
 

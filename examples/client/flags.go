@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/arena"
-	"github.com/sallyport/sallyport/examples/internal/attack"
-	"github.com/sallyport/sallyport/examples/internal/command"
-	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/command"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 

@@ -4,7 +4,7 @@
 //	go run ./examples/client
 //
 // shows 50 players at 60 Hz for 10 seconds, and -h says the rest. A player is a transport.Client; see
-// examples/internal/soak for what it does with it, and examples/internal/attack for those who do not play by the rules.
+// internal/lab/soak for what it does with it, and internal/lab/attack for those who do not play by the rules.
 package main
 
 import (
@@ -17,9 +17,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
-	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/examples/internal/succession"
+	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/succession"
 )
 
 // Exit statuses, which scripts rely on.

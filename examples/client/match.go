@@ -7,9 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
-	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 

@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
-	"github.com/sallyport/sallyport/examples/internal/signin"
-	"github.com/sallyport/sallyport/examples/internal/soak"
+	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/signin"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 )
 
 // passwordVariable is where a password is looked for that is not on the command line.

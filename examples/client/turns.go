@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/attack"
-	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/examples/internal/succession"
+	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/succession"
 	"github.com/sallyport/sallyport/session"
 )
 

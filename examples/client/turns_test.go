@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/examples/internal/succession"
+	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/succession"
 )
 
 // The server of -restart-server is this test's own executable.

@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/sallyport/sallyport/examples/internal/command"
+	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/transport"
 )

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/examples/internal/arena"
-	"github.com/sallyport/sallyport/examples/internal/command"
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/lab/command"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/token"
 )
 

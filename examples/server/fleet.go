@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
 )
 
 // fleetFlags say what the server shares with others: those beside it, and the one that takes its place.

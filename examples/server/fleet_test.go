@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
-	"github.com/sallyport/sallyport/examples/internal/soak"
-	"github.com/sallyport/sallyport/examples/internal/succession"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/succession"
 )
 
 // newKeys is a file of fleet keys, as the help says to make it.

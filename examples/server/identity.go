@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/token"
 )
 

@@ -3,8 +3,8 @@
 //	go run ./examples/server -dev
 //
 // starts one for development, and -h says the rest. The code is what a match server of your own looks like: identity.go
-// makes the certificate and the rules for identity tokens, examples/internal/gameserver puts them into a
-// transport.Config, and examples/internal/arena is the game.
+// makes the certificate and the rules for identity tokens, internal/lab/gameserver puts them into a
+// transport.Config, and internal/lab/arena is the game.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
 )
 
 // Exit statuses, which scripts rely on.

@@ -4,7 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
 )
 
 // reload reads again what may have changed. What cannot be read is kept as it is in use.

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/examples/internal/gameserver"
-	"github.com/sallyport/sallyport/examples/internal/statuspage"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/statuspage"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )

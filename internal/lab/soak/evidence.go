@@ -1,0 +1,58 @@
+package soak
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/succession"
+)
+
+// evidence is what the server says about a run in which something happens to its players.
+type evidence struct {
+	trail    *gameserver.Trail    // what it has audited; nil if it was not asked
+	handover *succession.Handover // nil unless it was replaced
+	err      error                // why it was not replaced, or does not say
+}
+
+// replace has another process take the server's place, in the middle of play.
+func (r *run) replace() {
+	select {
+	case <-time.After(r.config.Duration / 2):
+	case <-r.playing.Done():
+		return
+	}
+	r.evidence.err = r.match.Replace(r.ctx)
+}
+
+// collect asks the server, if there is anything to ask for, once it has seen the last players leave. An interrupt does
+// not cut the question short.
+func (r *run) collect() {
+	if !r.config.turns() && !r.config.Renew {
+		return
+	}
+	time.Sleep(settleTime)
+	ctx, e := context.WithoutCancel(r.ctx), &r.evidence
+	switch {
+	case e.err != nil:
+	case r.config.Replace:
+		var h succession.Handover
+		if h, e.err = r.match.Handover(ctx); e.err == nil {
+			e.handover = &h
+		}
+	case r.match.Audit != nil:
+		e.trail, e.err = r.match.Audit(ctx, r.began)
+	}
+}
+
+// counts is what was audited, by decision; nil if that is not known.
+func (e *evidence) counts() map[string]uint64 {
+	if e.handover == nil {
+		return e.trail.Counts()
+	}
+	sum := e.handover.Former.Counts()
+	for what, n := range e.handover.Present.Counts() {
+		sum[what] += n
+	}
+	return sum
+}

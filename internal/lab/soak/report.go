@@ -1,0 +1,121 @@
+package soak
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+)
+
+// Report is what a run has found, in the form that scripts read.
+type Report struct {
+	Players   int            `json:"players"`
+	Connected int            `json:"connected"` // players who got in at first
+	Sent      uint64         `json:"sent"`      // inputs
+	Received  uint64         `json:"received"`  // snapshots
+	Lost      uint64         `json:"lost"`      // inputs
+	Missed    uint64         `json:"missed"`    // inputs that are not lost by fault: nobody listened where they were sent to
+	Renewed   uint64         `json:"renewed"`   // tokens
+	Migrated  uint64         `json:"migrated"`  // players who went on from another socket
+	Resumed   uint64         `json:"resumed"`   // sessions that went on by ticket, or in the next process
+	Pause     *Pause         `json:"pause_ms"`  // null where nothing happened in the middle of play
+	RTT       RTT            `json:"rtt_ms"`
+	Server    Server         `json:"server"`
+	Audit     Audit          `json:"audit"`    // decisions of the server; null where it was not asked
+	Rejected  map[string]int `json:"rejected"` // attempts to join, by reason
+	Verdict   string         `json:"verdict"`  // "ok" or "failed"
+	Failures  []string       `json:"failures"` // promises broken
+
+	dropped, rejoined uint64 // for the table
+	elapsed           time.Duration
+}
+
+// Audit counts by decision, with its reason behind if it has one.
+type Audit map[string]uint64
+
+// Pause is how long players waited for the first snapshot after what happened in the middle of play, in milliseconds.
+type Pause struct {
+	P50 float64 `json:"p50"`
+	Max float64 `json:"max"`
+}
+
+// RTT is in milliseconds, 0 where nothing was measured.
+type RTT struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// Server is what the server's process spent while players played, and what it says of itself. Null is unknown.
+type Server struct {
+	CPU          *float64          `json:"cpu_us_per_datagram"` // user and system time; datagrams in both directions
+	Allocs       *float64          `json:"allocs_per_datagram"`
+	Scope        string            `json:"scope,omitempty"` // "process": this one, players included; "server": another
+	SessionsPeak *int              `json:"sessions_peak"`
+	Drops        map[string]uint64 `json:"drops"` // during the run
+}
+
+// OK says whether every promise was kept.
+func (r *Report) OK() bool { return r.Verdict == "ok" }
+
+// report adds up. The server was asked before the first player dialed, when play began, and at the end.
+func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
+	p := &Report{
+		Players: r.config.Players, Connected: int(r.connected.Load()),
+		Sent: r.sent.Load(), Received: r.received.Load(), Lost: r.lost.Load(),
+		RTT:    RTT{r.rtt.quantile(0.50), r.rtt.quantile(0.95), r.rtt.quantile(0.99), r.rtt.maximum()},
+		Server: Server{Drops: map[string]uint64{}}, Rejected: r.rejected.snapshot(), Failures: []string{},
+		Missed: r.missed.Load(), Renewed: r.renewals.Load(), Resumed: r.tickets.Load() + r.arrived.Load(), Audit: r.evidence.counts(),
+		dropped: r.dropped.Load(), rejoined: r.rejoined.Load(), elapsed: time.Since(r.began),
+	}
+	r.reportTurn(p)
+	if after != nil {
+		p.Server.SessionsPeak = &after.SessionsPeak
+	}
+	if before != nil && after != nil {
+		p.Server.Drops = dropsBetween(before, after)
+	}
+	if loaded != nil && after != nil {
+		r.spent(&p.Server, loaded, after)
+	}
+	r.judge(p, loaded, after)
+	return p
+}
+
+// reportTurn adds what happened in the middle of play. A server elsewhere may have been replaced by somebody else.
+func (r *run) reportTurn(p *Report) {
+	if r.config.Migrate {
+		p.Migrated = r.turned.Load()
+	}
+	if r.turned.Load() > 0 {
+		p.Pause = &Pause{r.pauses.quantile(0.5), r.pauses.maximum()}
+	}
+}
+
+// spent is what a datagram cost between two looks at the server. It is not known if another process has taken its place,
+// which counts anew.
+func (r *run) spent(s *Server, from, to *gameserver.Stats) {
+	if to.Received <= from.Received || to.Sent <= from.Sent || r.arrived.Load() > 0 && !r.config.Replace {
+		return
+	}
+	datagrams := float64(to.Received - from.Received + to.Sent - from.Sent)
+	if from.CPU != nil && to.CPU != nil {
+		us := float64(*to.CPU-*from.CPU) / datagrams
+		s.CPU, s.Scope = &us, r.match.Scope
+	}
+	if from.Mallocs != nil && to.Mallocs != nil {
+		n := float64(*to.Mallocs-*from.Mallocs) / datagrams
+		s.Allocs, s.Scope = &n, r.match.Scope
+	}
+}
+
+// dropsBetween is what to counts and from does not.
+func dropsBetween(from, to *gameserver.Stats) map[string]uint64 {
+	d := map[string]uint64{}
+	for reason, n := range to.Drops {
+		if n > from.Drops[reason] {
+			d[reason] = n - from.Drops[reason]
+		}
+	}
+	return d
+}

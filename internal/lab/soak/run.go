@@ -1,0 +1,77 @@
+package soak
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+)
+
+// run is one soak.
+type run struct {
+	config  Config          // constant
+	match   Match           // constant
+	ctx     context.Context // done when interrupted; constant
+	began   time.Time       // constant; times on the wire are since then
+	dialing chan struct{}   // as many as may dial at once
+	start   chan struct{}   // closed when all have been answered: play begins
+	playing context.Context // done when play is over; set before start is closed
+	played  time.Time       // when play began; likewise
+
+	live, connected              atomic.Int64
+	sent, received               atomic.Uint64
+	dropped, missed, lost, twice atomic.Uint64
+	expected, renewals, rejoined atomic.Uint64
+	turned, strangers            atomic.Uint64 // players who went on; who came back as somebody else
+	arrived                      atomic.Uint64 // who came to another process
+	lostPaths, tickets           atomic.Uint64 // how often a client has given up its path; and has gone on by ticket
+	rtt, pauses                  histogram
+
+	rejected tally // who was not let in, by reason
+	closed   tally // sessions that ended early, by reason
+
+	// What the server has on record, for runs in which something happens. Set when all players have left.
+	evidence evidence
+}
+
+// Run plays, until it is over or ctx is done, and reports.
+func Run(ctx context.Context, config Config, match Match) *Report {
+	r := &run{
+		config: config, match: match, ctx: ctx, began: time.Now(),
+		dialing: make(chan struct{}, dialsAtOnce), start: make(chan struct{}),
+	}
+	stop := r.showProgress()
+	var answered, players sync.WaitGroup
+	answered.Add(config.Players)
+	before := r.stats()
+	for i := range config.Players {
+		players.Go(func() { newPlayer(r, i).play(answered.Done) })
+	}
+	answered.Wait()
+	loaded := r.stats()
+	playing, cancel := context.WithTimeout(ctx, config.Duration)
+	defer cancel()
+	r.playing, r.played = playing, time.Now()
+	close(r.start)
+	if config.Replace {
+		players.Go(r.replace)
+	}
+	players.Wait()
+	stop()
+	r.collect()
+	return r.report(before, loaded, r.stats())
+}
+
+// stats asks the server; nil if it cannot be asked or does not answer. An interrupt does not cut the question short.
+func (r *run) stats() *gameserver.Stats {
+	if r.match.Stats == nil {
+		return nil
+	}
+	s, err := r.match.Stats(context.WithoutCancel(r.ctx))
+	if err != nil {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,131 @@
+package soak
+
+import (
+	"math"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/transport"
+)
+
+// stay is one session of a player, from joining to leaving.
+type stay struct {
+	run    *run              // constant
+	player *player           // constant
+	client *transport.Client // set by begin, constant afterwards
+	began  time.Time         // likewise
+
+	ended   chan struct{} // closed when nothing more will be received
+	leaving atomic.Bool   // the end of the session is our own doing
+
+	sent, delivered, dropped atomic.Uint64
+	rate                     atomic.Uint64 // the server's ticks a second, as the snapshots say; 0 before
+	sending                  atomic.Bool   // within client.Send
+	tokenLen                 atomic.Int64
+	turn                     turn
+	ledger                   ledger
+
+	// The sender's own.
+	conn    *simnet.Impaired // the present one
+	input   arena.Input
+	payload []byte
+
+	seen seen // the receiver's own
+}
+
+func newStay(p *player) *stay {
+	return &stay{run: p.run, player: p, ended: make(chan struct{}), payload: make([]byte, p.run.config.Payload)}
+}
+
+// listen opens a socket behind the impairment.
+func (s *stay) listen() (*simnet.Impaired, error) {
+	socket, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		return nil, err
+	}
+	p, config := s.player, &s.run.config
+	p.sockets++
+	conn := simnet.Impair(socket, config.Impairment, config.Seed+uint64(p.number)<<20+p.sockets)
+	conn.OnDrop = s.dropping
+	return conn, nil
+}
+
+func (s *stay) begin(c *transport.Client) {
+	s.client, s.began = c, time.Now()
+	s.run.live.Add(1)
+	go s.receive()
+}
+
+// play sends inputs, and reports whether the player is to join again.
+func (s *stay) play(rng *rand.Rand) (again bool) {
+	select {
+	case <-s.run.start:
+	case <-s.ended:
+		return false
+	}
+	over := s.run.playing.Done()
+	config := &s.run.config
+	ticker := pace(over, config.Rate, rng)
+	defer ticker.Stop()
+	steps := config.script(s.player.number)
+	cue := s.run.cue(steps)
+	for {
+		select {
+		case <-over:
+			return false
+		case <-s.ended:
+			return false
+		case <-cue:
+			steps[0].do(s)
+			steps = steps[1:]
+			cue = s.run.cue(steps)
+			continue
+		case <-ticker.C:
+		}
+		s.send(rng)
+		if rng.Float64() < config.Churn/float64(config.Rate) {
+			return true
+		}
+	}
+}
+
+// send sends the next input. Every now and then the player turns.
+func (s *stay) send(rng *rand.Rand) {
+	if s.input.Number%32 == 0 {
+		sin, cos := math.Sincos(2 * math.Pi * rng.Float64())
+		s.input.X, s.input.Y = int16(math.MaxInt16*cos), int16(math.MaxInt16*sin)
+	}
+	s.input.Number++
+	s.input.Time = int64(time.Since(s.run.began))
+	s.input.AppendTo(s.payload[:0])
+	s.ledger.note(s.input.Number, s.dropped.Load())
+	s.sent.Add(1)
+	s.sending.Store(true)
+	err := s.client.Send(s.payload)
+	s.sending.Store(false)
+	if err != nil {
+		s.sent.Add(^uint64(0)) // not sent after all: the session is over, which receive notes
+		return
+	}
+	s.run.sent.Add(1)
+}
+
+// dropping is told what the impairment takes. Ours is an input if it is leaving while we send one, holds application
+// data and has an input's length: a record (13 + 8 + 16 bytes around the plaintext), an envelope's header, the payload.
+// In bearer mode the token and its length are there too, and nothing else is as long.
+func (s *stay) dropping(outgoing bool, datagram []byte) {
+	length := wire.RecordOverhead + wire.HeaderLen + s.run.config.Payload
+	input := len(datagram) == length
+	if s.run.config.Bearer {
+		input = len(datagram) >= length+2+int(s.tokenLen.Load())
+	}
+	if outgoing && input && record.ContentType(datagram[0]) == record.ApplicationData && s.sending.Load() {
+		s.dropped.Add(1)
+	}
+}
