@@ -108,7 +108,7 @@ func FuzzRestore(f *testing.F) {
 }
 
 func BenchmarkRestore(b *testing.B) {
-	w := NewWindow(0)
+	w := Make(0)
 	w.Accept(1 << 40)
 	for i := uint32(0); b.Loop(); i++ {
 		w.Restore(i)

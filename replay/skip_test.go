@@ -2,11 +2,11 @@ package replay
 
 import "testing"
 
-// "Skip counts every number up to highest as seen": at -1, 0 and +1 of each bound.
+// "Skip records every number up to highest as seen": at -1, 0 and +1 of each bound.
 func TestSkip(t *testing.T) {
 	for _, size := range sizes {
 		for _, edge := range edges {
-			w := NewWindow(size)
+			w := Make(size)
 			w.Accept(3)
 			w.Skip(edge)
 			if w.Highest() != edge {

@@ -34,7 +34,12 @@ type pair struct {
 	slow *slow
 }
 
-func newPair(t testing.TB, size int) pair { return pair{t, NewWindow(size), newSlow(size)} }
+func newPair(t testing.TB, size int) pair { return pair{t, empty(size), newSlow(size)} }
+
+func empty(size int) *Window {
+	w := Make(size)
+	return &w
+}
 
 func (p pair) check(seq uint64) bool {
 	p.t.Helper()
@@ -181,17 +186,31 @@ func TestSize(t *testing.T) {
 	}
 }
 
-func TestNewWindowPanics(t *testing.T) {
+func TestMakePanics(t *testing.T) {
 	defer func() {
 		if err, _ := recover().(error); !errors.Is(err, ErrSize) {
-			t.Errorf("NewWindow(100) panicked with %v, want ErrSize", err)
+			t.Errorf("Make(100) panicked with %v, want ErrSize", err)
 		}
 	}()
-	NewWindow(100)
+	Make(100)
+}
+
+// "Clone returns a copy that goes on independently."
+func TestClone(t *testing.T) {
+	for _, size := range sizes {
+		w := Make(size)
+		w.Accept(10)
+		c := w.Clone()
+		w.Accept(11)
+		c.Accept(9)
+		if !w.Check(9) || w.Check(11) || !c.Check(11) || c.Check(9) || w.Check(10) || c.Check(10) {
+			t.Errorf("size %d: a window and its copy share numbers", size)
+		}
+	}
 }
 
 func TestNoAllocs(t *testing.T) {
-	w := NewWindow(0)
+	w := Make(0)
 	seq := uint64(0)
 	for name, f := range map[string]func(){
 		"Check":   func() { w.Check(seq) },
@@ -233,7 +252,7 @@ func BenchmarkWindow(b *testing.B) {
 		})
 	}
 	b.Run("replayed", func(b *testing.B) {
-		w := NewWindow(0)
+		w := Make(0)
 		w.Accept(1)
 		for b.Loop() {
 			w.Check(1)
@@ -242,7 +261,7 @@ func BenchmarkWindow(b *testing.B) {
 }
 
 func benchmark(b *testing.B, size int, order func(uint64) uint64) {
-	w := NewWindow(size)
+	w := Make(size)
 	for i := uint64(0); b.Loop(); i++ {
 		if seq := order(i); w.Check(seq) {
 			w.Accept(seq)

@@ -125,7 +125,7 @@ func (c *Client) init(now time.Time, config ClientConfig, ch Channel) error {
 	} else {
 		c.binding = wire.BindingExporter
 	}
-	c.window = *replay.NewWindow(config.Window)
+	c.window = replay.Make(config.Window)
 	c.watch.heard = now
 	c.repeat.start(now)
 	_, err := io.ReadFull(config.Random, c.nonce[:])

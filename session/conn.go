@@ -84,7 +84,7 @@ func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
 func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
 	c.gate, c.channel, c.since, c.path = g, ch, now, g.config.Fingerprint.Prefix(addr)
 	c.overlap = g.config.Overlap
-	c.window = *replay.NewWindow(g.config.Window)
+	c.window = replay.Make(g.config.Window)
 }
 
 // schedule is what goes into the session's keys on this connection.

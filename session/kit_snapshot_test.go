@@ -24,7 +24,7 @@ func (d *dialogue) handOn(all ...*dialogue) (*Gate, *resume.Snapshot) {
 	for _, o := range all {
 		r := resume.Session{
 			Addr: netip.AddrPortFrom(home, 4000), InKey: make([]byte, 16), InIV: make([]byte, 4),
-			OutKey: make([]byte, 16), OutIV: make([]byte, 4), Records: replay.NewWindow(64),
+			OutKey: make([]byte, 16), OutIV: make([]byte, 4), Records: new(replay.Make(64)),
 		}
 		if o.server.path.Contains(far) {
 			r.Addr = netip.AddrPortFrom(far, 4000)

@@ -67,7 +67,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	}
 	c.session, c.state, c.hint, c.ticketed = s, live, r.Hint, g.config.FleetKeys.Enabled()
 	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
-	c.window, c.sequence, c.accepted = *r.Window, r.Sequence, r.Accepted
+	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
 	c.first.number = r.Epoch
 	c.first.in.init(r.In[:])
 	c.first.out.init(r.Out[:])

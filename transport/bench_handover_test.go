@@ -24,7 +24,7 @@ func handedOn(n int) *resume.Session {
 	r := &resume.Session{
 		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 40000), Hint: uint32(n+1) << 17,
 		InKey: make([]byte, 16), InIV: make([]byte, 4), OutKey: make([]byte, 16), OutIV: make([]byte, 4),
-		RecordNext: 1000, Records: replay.NewWindow(0), Window: replay.NewWindow(0),
+		RecordNext: 1000, Records: new(replay.Make(0)), Window: new(replay.Make(0)),
 		ID: uint32(n + 1), Binding: wire.BindingExporter, Reports: true, Platform: "linux", Build: "1.4.2",
 		Issuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEf123", Subject: uuid(1), Scope: "match-7",
 		Sequence: 1000, Accepted: 900, Epoch: 1,

@@ -67,7 +67,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				if i%len(recs) == 0 { // a record opens once in a window's life
-					server.window = *replay.NewWindow(0)
+					server.window = replay.Make(0)
 				}
 				copy(rec, recs[i%len(recs)])
 				if _, _, err := server.Open(rec); err != nil {

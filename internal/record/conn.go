@@ -33,14 +33,14 @@ func New(s *Secrets, isClient bool, next uint64, window int) (*Conn, error) {
 
 // Init makes c the protection that s yields at the client's or the server's end. next is the first record
 // number of epoch 1 that the handshake has not used, window the size of the replay window in records as
-// replay.NewWindow takes it. s is not kept. The error is that of Check. From then on c must not be copied.
+// replay.Make takes it. s is not kept. The error is that of Check. From then on c must not be copied.
 func (c *Conn) Init(s *Secrets, isClient bool, next uint64, window int) error {
 	if err := s.Check(next); err != nil {
 		return err
 	}
 	k := s.expand()
 	defer k.wipe()
-	*c = Conn{window: *replay.NewWindow(window), next: next, spent: slices.Clone(s.Spent)}
+	*c = Conn{window: replay.Make(window), next: next, spent: slices.Clone(s.Spent)}
 	client, server := &c.out, &c.in
 	if !isClient {
 		client, server = server, client

@@ -41,7 +41,7 @@ func (c *Conn) Restore(s *State) error {
 	if s.Next >= MaxRecords || s.Failed >= MaxFailedOpens {
 		return ErrExhausted
 	}
-	*c = Conn{window: *s.Window, next: s.Next, failed: s.Failed}
+	*c = Conn{window: s.Window.Clone(), next: s.Next, failed: s.Failed}
 	c.in.set(s.InKey, s.InIV)
 	c.out.set(s.OutKey, s.OutIV)
 	return nil

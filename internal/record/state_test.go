@@ -15,7 +15,8 @@ func next(t *testing.T, c *Conn, change func(*State)) (*Conn, error) {
 	if !ok {
 		t.Fatal("no state")
 	}
-	st.Window, _, _ = replay.ParseState(st.Window.AppendTo(nil, replay.DefaultSize))
+	window, _, _ := replay.ParseState(st.Window.AppendTo(nil, replay.DefaultSize))
+	st.Window = &window
 	if change != nil {
 		change(&st)
 	}

@@ -20,11 +20,11 @@ func sampleSession(n int) *Session {
 	s := &Session{
 		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), 40000), Hint: uint32(n), Reports: n%3 == 0,
 		InKey: counting(1, keyLen), InIV: counting(2, 4), OutKey: counting(3, keyLen), OutIV: counting(4, 4),
-		RecordNext: 1 << 20, RecordFailed: 3, Records: replay.NewWindow(replay.DefaultSize), ID: uint32(n + 1),
+		RecordNext: 1 << 20, RecordFailed: 3, Records: new(replay.Make(replay.DefaultSize)), ID: uint32(n + 1),
 		Name: [16]byte(counting(5, 16)), Binding: wire.BindingExporter, Exporter: [32]byte(counting(6, 32)),
 		Network: netip.MustParsePrefix("192.0.2.0/24"), Platform: "linux", Build: "1.4.2",
 		Issuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEf123", Subject: uuid(n), Scope: "match-7",
-		Sequence: 1 << 20, Accepted: 1 << 19, Window: replay.NewWindow(replay.DefaultSize), Standing: sampleStanding(n), Epoch: 9,
+		Sequence: 1 << 20, Accepted: 1 << 19, Window: new(replay.Make(replay.DefaultSize)), Standing: sampleStanding(n), Epoch: 9,
 		In: [16]byte(counting(7, 16)), Out: [16]byte(counting(8, 16)),
 	}
 	for seq := range uint64(1000) {
@@ -74,10 +74,11 @@ func written(t testing.TB, s *Session) *Session {
 	t.Helper()
 	c := *s
 	for _, w := range []**replay.Window{&c.Records, &c.Window} {
-		var err error
-		if *w, _, err = replay.ParseState((*w).AppendTo(nil, newestSeen)); err != nil {
+		parsed, _, err := replay.ParseState((*w).AppendTo(nil, newestSeen))
+		if err != nil {
 			t.Fatal(err)
 		}
+		*w = &parsed
 	}
 	return &c
 }
@@ -121,7 +122,7 @@ func TestSnapshotIncoherent(t *testing.T) {
 	}
 	longest := sampleSession(9)
 	longest.Subject, longest.Build = long[1:], long[1:]
-	longest.Window, longest.Records = replay.NewWindow(replay.MaxSize), replay.NewWindow(replay.MinSize)
+	longest.Window, longest.Records = new(replay.Make(replay.MaxSize)), new(replay.Make(replay.MinSize))
 	if err := errors.Join(w.Add(longest), w.Close()); err != nil {
 		t.Fatal(err)
 	}

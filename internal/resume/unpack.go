@@ -97,7 +97,7 @@ func (u *unpacker) window() *replay.Window {
 	w, rest, err := replay.ParseState(u.left)
 	u.require(err == nil)
 	u.left = rest
-	return w
+	return &w
 }
 
 // local is an address without a port, or none.
