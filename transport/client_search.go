@@ -159,9 +159,7 @@ func (s *search) of(l *line) *attempt {
 	return nil
 }
 
-// renew begins anew where nothing has come for attemptTime. Where nothing has come at all
-// it waits twice as long the next time: an answer may take longer than anybody thought.
-// Who has answered and is silent then has forgotten the handshake.
+// renew begins anew where nothing has come for as long as the attempt is given.
 func (s *search) renew(ctx context.Context, now time.Time) {
 	for _, a := range s.attempts {
 		l := a.line
@@ -169,7 +167,7 @@ func (s *search) renew(ctx context.Context, now time.Time) {
 			continue
 		}
 		heard := s.client.lastHeard(l)
-		if now.Before(heard.Add(attemptTime << min(a.anew, maxDoublings))) {
+		if now.Before(heard.Add(a.patience(heard))) {
 			continue
 		}
 		if a.anew++; heard.After(a.began) {
@@ -178,6 +176,18 @@ func (s *search) renew(ctx context.Context, now time.Time) {
 		s.stop(a)
 		s.try(ctx, a, l.remote)
 	}
+}
+
+// patience returns how long nothing may come before a handshake begins anew. A server that has
+// answered and is silent then has forgotten the handshake, or was told of another one first. While
+// nothing comes at all it is twice as long each time, since an answer may take longer than
+// anybody thought, less a little: an engine repeats its ClientHello after as much, and the server
+// may answer that one first.
+func (a *attempt) patience(heard time.Time) time.Duration {
+	if a.anew == 0 || heard.After(a.began) {
+		return attemptTime
+	}
+	return attemptTime<<min(a.anew, maxDoublings) - searchInterval
 }
 
 // idle reports whether it is time to look at the next address: none of those before has

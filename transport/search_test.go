@@ -3,10 +3,13 @@ package transport
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 )
@@ -103,6 +106,45 @@ func TestSearchBeginsAnew(t *testing.T) {
 			t.Errorf("with a round trip of %v: %v", attemptTime*4/5, err)
 		}
 	})
+}
+
+// An answer of the server's that belongs to another handshake, or to none, costs the client no more than attemptTime, however
+// often it has begun anew before: the cookie in it is wrong, and whoever shows a wrong one is not answered.
+func TestSearchIsMisled(t *testing.T) {
+	for anew := range 5 {
+		virtual(t, func(w *world) {
+			const latency = 10 * time.Millisecond
+			w.net.SetImpairment(simnet.Impairment{Latency: latency})
+			w.serve()
+			var seen map[[32]byte]bool
+			misled, up := time.Time{}, false
+			w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+				if from == serverAddr && misled.IsZero() && b[record.HeaderLen] == 3 { // HelloVerifyRequest
+					misled = time.Now()
+					wrong := slices.Clone(b)
+					wrong[len(wrong)-1] ^= 1
+					w.net.Inject(from, to, wrong)
+				}
+				if from != serverAddr && handshake.IsFirstHello(b) && !up {
+					if seen == nil {
+						seen = map[[32]byte]bool{}
+					}
+					seen[handshake.Random(b)] = true
+					up = len(seen) == anew+1
+				}
+				return up
+			})
+			c, err := w.dialAny(1, time.Minute, serverAddr)
+			w.net.Tap(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, most := time.Since(misled), attemptTime+searchInterval+12*latency; d > most {
+				t.Errorf("misled after it had begun anew %d times, it took %v, want at most %v", anew, d, most)
+			}
+			w.echo(c, "hello")
+		})
+	}
 }
 
 // Nobody answers anywhere: ErrTimeout, at the end of ctx.
