@@ -35,7 +35,7 @@ func checkRestore(t testing.TB, highest uint64, low uint32) {
 	}
 }
 
-// "The receiver takes the number nearest to the one it expects next." PROTOCOL.md 7.2
+// "The receiver MUST take the number nearest to the one it expects next." PROTOCOL.md 7.2
 func TestRestoreEdges(t *testing.T) {
 	for _, edge := range edges {
 		for _, shift := range []uint64{0, 1, 2, half - 1, half, half + 1} {

@@ -64,8 +64,10 @@ func (d *dialogue) probes(at time.Time) []byte {
 // after is a time from now.
 func (d *dialogue) after(t time.Duration) time.Time { return d.now.Add(t) }
 
-// "It may ask as soon as 250 ms after the last datagram while payloads flow." PROTOCOL.md 8.3
-// "A client that has been asking in vain for 500 ms, or four round trips if that is longer" PROTOCOL.md 8.3
+// "It may send the first as soon as 250 ms after the last datagram while payloads flow."
+// PROTOCOL.md 8.3
+// "A client that has sent PINGs without an answer for 500 ms, or for four round trips if that is
+// longer" PROTOCOL.md 8.3
 func TestProbe4RTT(t *testing.T) {
 	const ms = time.Millisecond
 	for rtt, want := range map[time.Duration]struct{ interval, lost time.Duration }{

@@ -74,8 +74,9 @@ func TestResumeRandomFails(t *testing.T) {
 	d.talks()
 }
 
-// "says HELLO with the newest ticket, the same binding mode, platform, build and client certificate, and both next
-// sequences. NextSend is above every number that it has used." PROTOCOL.md 8.3
+// "It sends HELLO with the newest ticket, the same binding mode, platform, build and client
+// certificate, and both next sequences. Next to send MUST be above every number that the client has
+// used." PROTOCOL.md 8.3
 func TestResumeHello(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{Fingerprint: phone, Scope: "match-7"})
 	d.say(wire.KindData, "lost")
@@ -89,8 +90,9 @@ func TestResumeHello(t *testing.T) {
 	}
 }
 
-// "For each direction the larger of stated and known holds, and WELCOME says it." PROTOCOL.md 8.3. A WELCOME that says
-// less of the server's direction, or more than any session comes to, is not for this session.
+// "For each direction the server MUST take the larger of the client's stated next sequence and its
+// own, and return it in WELCOME." PROTOCOL.md 8.3. A WELCOME that says less of the server's
+// direction, or more than any session comes to, is not for this session.
 func TestResumeWelcomeRefused(t *testing.T) {
 	const up, down = 101, 201 // what the client states
 	for _, c := range []struct {

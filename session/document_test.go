@@ -36,7 +36,7 @@ func TestDocumentDefaults(t *testing.T) {
 		"| silence of a session that gives way to another of its player | " + strconv.Itoa(int(silentTime.Seconds())) + " s |",
 		"one for each quarter of a token's life", // renewalsOfLife
 		"| entries of what counts once | seats × (minutes of the longest life of a token + " + strconv.Itoa(tokensOfSession+1) +
-			"), 65,536 at least, 4,194,304 at most |",
+			"), 65,536 to 4,194,304 |",
 		"| entries of one player | " + strconv.Itoa(int(time.Minute/shareEvery)) + " for each minute of the longest life of a token, " +
 			strconv.Itoa(minShare) + " at least |",
 		"| wrong tags in a row | " + strconv.Itoa(DefaultBadTags) + " |",

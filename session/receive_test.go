@@ -147,8 +147,8 @@ func TestSequenceRestored(t *testing.T) {
 	d.toServer(first).drops(audit.DropReplay) // taken for 2^32 + 1
 }
 
-// "Each direction of a session numbers its datagrams from 1, in 64 bits, across epochs. A number is never used again,
-// not for a repetition either." PROTOCOL.md 7.1
+// "Each direction of a session numbers its datagrams from 1, in 64 bits, across epochs. A sender
+// MUST NOT use a number again, not even for a repetition." PROTOCOL.md 7.1
 func TestNumbering(t *testing.T) {
 	d := play(t, Config{}, ClientConfig{})
 	said, told := uint32(0), uint32(0)

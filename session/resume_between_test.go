@@ -93,7 +93,8 @@ func TestResumeEndedWhileAsked(t *testing.T) {
 	d.talks()
 }
 
-// "A connection on which no datagram has been accepted 5 s after WELCOME ends without a word." PROTOCOL.md 8.3
+// "A connection on which no datagram has been accepted 5 s after WELCOME ends silently."
+// PROTOCOL.md 8.3
 func TestResumeNeverArrives(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	silent, closed := d.again(d.gate, home), d.again(d.gate, home)

@@ -41,8 +41,9 @@ func TestResumeElsewhere(t *testing.T) {
 	r.moves().talks()
 }
 
-// "On another server of the fleet the session lives beside the old one, which ends by silence: the newest connection
-// wins." PROTOCOL.md 8.3. The player may come back to where the session still lives.
+// "On another server of the fleet the session lives beside the former one, which ends by silence:
+// the newest connection wins." PROTOCOL.md 8.3. The player may come back to where the session
+// still lives.
 func TestResumeThereAndBack(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	there := d.travels(d.sister(Config{}))
@@ -99,7 +100,7 @@ func (d *dialogue) taken(g *Gate) *Session {
 	return s
 }
 
-// "A server without fleet keys gives none, and refuses all." PROTOCOL.md 8
+// "A server without fleet keys gives no tickets, and refuses all." PROTOCOL.md 8
 func TestResumeWithoutKeys(t *testing.T) {
 	plain := play(t, Config{}, ClientConfig{})
 	if plain.server.Resumable() || plain.client.Resumable() || plain.client.ticket != nil {

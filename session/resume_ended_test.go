@@ -113,8 +113,8 @@ func TestTicketRefusedToTheEnd(t *testing.T) {
 	}
 }
 
-// "with 13 what has been revoked" PROTOCOL.md 8.3. On a server where the session does not live a revocation is all
-// that is known of it.
+// "with reason 13 a session, token or player that has been revoked" PROTOCOL.md 8.3. On a server
+// where the session does not live a revocation is all that is known of it.
 func TestTicketRevoked(t *testing.T) {
 	for _, v := range []Revocation{
 		{Kind: RevokeSubject, Issuer: "issuer", Value: "player"},

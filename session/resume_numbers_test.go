@@ -34,9 +34,10 @@ func TestTicketNumbers(t *testing.T) {
 	}
 }
 
-// "For each direction the larger of stated and known holds, and WELCOME says it." PROTOCOL.md 8.3
-// "Known are the numbers of the connection on which the session lives on this server, and for the client's direction
-// the one in the ticket." PROTOCOL.md 8.3
+// "For each direction the server MUST take the larger of the client's stated next sequence and its
+// own, and return it in WELCOME." PROTOCOL.md 8.3
+// "Its own is that of the connection on which the session lives on this server, and for the
+// client's direction also the one in the ticket." PROTOCOL.md 8.3
 func TestResumeStatedNumbers(t *testing.T) {
 	const up, down = 101, 201 // known here
 	for _, c := range []struct {

@@ -142,10 +142,11 @@ var unresumablesElsewhere = []unresumed{
 	{name: "room for one", good: true, gate: Config{MaxSessions: 1}},
 }
 
-// "The server refuses with CLOSE reason 15 a ticket that does not open, has expired or is used up, whose session has
-// ended (section 5.5), whose binding mode differs or whose proof is wrong" PROTOCOL.md 8.3
-// "with 9 another digest, and another network where policy requires the same; with 8 another scope, or a match that it
-// does not host; with 13 what has been revoked." PROTOCOL.md 8.3
+// "with reason 15 a ticket that does not open, has expired or is used up, whose session has ended
+// (section 5.5), whose binding mode differs or whose proof is wrong" PROTOCOL.md 8.3
+// "with reason 9 another digest, and another network if policy requires the same" PROTOCOL.md 8.3
+// "with reason 8 another scope, or a match that it does not host" PROTOCOL.md 8.3
+// "with reason 13 a session, token or player that has been revoked" PROTOCOL.md 8.3
 func TestResumeRefused(t *testing.T) {
 	for _, c := range append(unresumables, unresumablesHere...) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, true) })

@@ -115,8 +115,8 @@ func within(h heard) time.Duration {
 	return time.Duration(m.Within) * time.Millisecond
 }
 
-// "What the session owes goes with it: rate and behaviour, where they are known, and a step up with its time."
-// PROTOCOL.md 8.3. Resuming does not prolong it.
+// "What the session owes goes with it: rate and behaviour, if they are known, and a step up with
+// its time." PROTOCOL.md 8.3. Resuming does not prolong it.
 func TestResumeOwesStepUp(t *testing.T) {
 	for _, silent := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})

@@ -10,7 +10,7 @@ import (
 )
 
 // "The session moves with the first datagram that is accepted on the new connection." PROTOCOL.md 8.3
-// "Until then the session lives on the old connection" PROTOCOL.md 8.3
+// "Until then the session lives on the former connection" PROTOCOL.md 8.3
 func TestResume(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{Fingerprint: phone, Scope: "match-7"})
 	s := d.server.Session()
@@ -51,7 +51,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// "The client sends one, a PING if it has nothing else, as soon as it has WELCOME." PROTOCOL.md 8.3
+// "The client MUST send a datagram, a PING if it has nothing else, as soon as it has WELCOME."
+// PROTOCOL.md 8.3
 func TestResumeFirstIsPing(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	r := d.again(d.gate, home)
@@ -64,8 +65,8 @@ func TestResumeFirstIsPing(t *testing.T) {
 	d.dumb()
 }
 
-// "Both go on with higher numbers than either connection has used: WELCOME is not the last word, a sender may skip."
-// PROTOCOL.md 8.3
+// "Both ends go on with higher numbers than either connection has used: a sender may skip numbers
+// after WELCOME." PROTOCOL.md 8.3
 func TestResumeNumbers(t *testing.T) {
 	d := stay(t, Config{}, ClientConfig{})
 	r := d.again(d.gate, home)
@@ -173,7 +174,7 @@ func TestResumeAgainAndAgain(t *testing.T) {
 	d.moves().talks()
 }
 
-// "What the session owes goes with it: rate and behaviour, where they are known" PROTOCOL.md 8.3
+// "What the session owes goes with it: rate and behaviour, if they are known" PROTOCOL.md 8.3
 func TestResumeOwesRate(t *testing.T) {
 	d := stay(t, Config{Behaviour: policy.BehaviourConfig{Datagrams: 1, DatagramBurst: 5}}, ClientConfig{})
 	for range 3 {

@@ -40,10 +40,10 @@ func TestResumeWelcomeLost(t *testing.T) {
 	}
 }
 
-// "Until then the session lives on the old connection, and the same ticket may be shown on a third: the first of them
-// on which a datagram is accepted wins." PROTOCOL.md 8.3
-// "That uses up the ticket, and all of the session whose epoch is not later, ends the old connection without a word"
-// PROTOCOL.md 8.3
+// "Until then the session lives on the former connection, and the same ticket may be shown on a
+// third: the first of them on which a datagram is accepted wins." PROTOCOL.md 8.3
+// "That uses up the ticket, and all of the session's tickets whose epoch is not later. It ends the
+// former connection silently" PROTOCOL.md 8.3
 func TestResumeOnThirdConnection(t *testing.T) {
 	for _, last := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})
@@ -66,7 +66,8 @@ func TestResumeOnThirdConnection(t *testing.T) {
 	}
 }
 
-// "Where the session lives nowhere on the server, the newest of them takes the place of the others." PROTOCOL.md 8.3
+// "If the session lives nowhere on the server, the newest of them takes the place of the others."
+// PROTOCOL.md 8.3
 func TestResumeElsewhereOnThirdConnection(t *testing.T) {
 	for _, taken := range []bool{true, false} {
 		d := stay(t, Config{}, ClientConfig{})

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/internal/simnet"
 )
 
-// "Before the cookie has come back the server sends no more bytes to an address
-// than it got from it." PROTOCOL.md 9.1
+// "Before the cookie has come back the server MUST NOT send more bytes to an address than it got
+// from it." PROTOCOL.md 9.1
 func TestNoAmplification(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

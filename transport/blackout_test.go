@@ -164,7 +164,7 @@ func TestResumeAgainAndAgain(t *testing.T) {
 	})
 }
 
-// "A side protects at most 2^24 records with one key; before that the client opens a
+// "An end MUST NOT protect more than 2^24 records with one key; before that the client MUST open a
 // new connection." PROTOCOL.md 9.5. Nobody notices: nothing is lost on either side.
 func TestKeysUsedUp(t *testing.T) {
 	virtual(t, func(w *world) {

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// "the server notes why in its audit" PROTOCOL.md 9.1, and the caller is told: at once, or a second after the alert that
-// the other end has sent. Neither text quotes the peer.
+// "notes the cause in its audit" PROTOCOL.md 9.1, and the caller is told: at once, or a second
+// after the alert that the other end has sent. Neither text quotes the peer.
 func TestHandshakeCauses(t *testing.T) {
 	other := [32]byte{1}
 	for name, test := range map[string]struct {

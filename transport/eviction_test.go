@@ -47,9 +47,9 @@ func (w *world) fallSilent(addr netip.AddrPort) {
 	c.Wait()
 }
 
-// "Once there are as many as there may be, a newcomer takes the place of the oldest that has not returned its cookie, and
-// if all have, of the longest silent within the site (IPv4 /24, IPv6 /48) that holds most of them." PROTOCOL.md 9.1: it does
-// not wait for their time to be over.
+// "When the total is reached, a newcomer takes the place of the oldest half-open handshake. If none
+// is half-open, it takes the place of the longest silent within the site (IPv4 /24, IPv6 /48) that
+// holds most of them." PROTOCOL.md 9.1: it does not wait for their time to be over.
 func TestSilentHandshakesGiveWay(t *testing.T) {
 	const most, latency = 30, 20 * time.Millisecond
 	virtual(t, func(w *world) {

@@ -12,8 +12,8 @@ import (
 )
 
 // Whichever datagram of the handshake is lost, or comes twice, the connection
-// comes up; "When the server's last flight is lost, the client's authenticated
-// Finished is answered again." PROTOCOL.md 9.1
+// comes up; "If the server's last flight is lost, it answers the client's authenticated Finished
+// again." PROTOCOL.md 9.1
 func TestEachFlightLostOnce(t *testing.T) {
 	for i := range 12 {
 		for name, fate := range map[string]int{"lost": 0, "twice": 2} {

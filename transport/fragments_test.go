@@ -96,8 +96,9 @@ func (g *greeter) ask(datagrams ...[]byte) []byte {
 	return b[28:]
 }
 
-// "Before the cookie has come back the server sends no more bytes to an address than it got from it." PROTOCOL.md 9.1,
-// also for a ClientHello in fragments, which is then served: the server's flight comes.
+// "Before the cookie has come back the server MUST NOT send more bytes to an address than it got
+// from it." PROTOCOL.md 9.1, also for a ClientHello in fragments, which is then served: the
+// server's flight comes.
 func TestFragmentedHello(t *testing.T) {
 	for _, size := range []int{60, 203, 1000} {
 		virtual(t, func(w *world) {
@@ -125,8 +126,9 @@ func TestFragmentedHello(t *testing.T) {
 	}
 }
 
-// "Only a ClientHello that carries the cookie is put together: once its first fragment has brought the cookie, one at a
-// time for each address, at most 4,096 bytes, within what handshakes without a cookie may take." PROTOCOL.md 9.1
+// "The server assembles only a ClientHello that carries the cookie: once its first fragment has
+// brought the cookie, one at a time for each address, at most 4,096 bytes, within the limits of
+// half-open handshakes." PROTOCOL.md 9.1
 func TestFragmentsAreUnproven(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxUnproven = 3 })

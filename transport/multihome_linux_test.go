@@ -61,7 +61,7 @@ func udp4(t *testing.T) net.PacketConn {
 // that client sends, in the handshake and afterwards" PROTOCOL.md 9.4
 //
 // In each way in which it sends: handshake, single datagrams, batches, CLOSE to a player
-// and to one who is refused. "a client takes datagrams from no other" PROTOCOL.md 9.4
+// and to one who is refused. "a client MUST take datagrams from no other" PROTOCOL.md 9.4
 func TestAskedAddress(t *testing.T) {
 	for name, start := range everywhere(t) {
 		t.Run(name, func(t *testing.T) {

@@ -59,9 +59,10 @@ func (w *world) resumes(s *stayer, port uint16) {
 	}
 }
 
-// "Each address at which a session lives, or has lived in the last 10 minutes, has one ClientHello a second, and one
-// handshake that has not returned its cookie, of its own" PROTOCOL.md 9.1. "Sessions that are open do not feel it"
-// PROTOCOL.md 13: whatever comes from the other addresses of its prefix, and however much, a live player resumes.
+// "Each address at which a session lives, or has lived in the last 10 minutes, has one ClientHello
+// a second, and one half-open handshake, of its own" PROTOCOL.md 9.1. "Live sessions are not
+// affected" PROTOCOL.md 13: whatever comes from the other addresses of its prefix, and however
+// much, a live player resumes.
 func TestNeighboursOfALivePlayer(t *testing.T) {
 	for _, flood := range []int{30, 300, 3000} {
 		for name, from := range map[string]func(int) netip.AddrPort{

@@ -19,9 +19,10 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "What comes from an address without a hint belongs to the newest connection there. When that ends it belongs to the newest
-// of those that are left." PROTOCOL.md 9.6. Whatever players do, with hints or without, on however many shards. The slow twin
-// looks at all associations of all shards.
+// "What arrives from an address without a connection id belongs to the newest connection there.
+// When that ends it belongs to the newest of those that are left." PROTOCOL.md 9.6. Whatever
+// players do, with hints or without, on however many shards. The slow twin looks at all
+// associations of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
 	for _, shards := range []int{1, 2, 4} {
 		for seed := range uint64(12) {

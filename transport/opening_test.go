@@ -94,8 +94,9 @@ func TestMaxHandshakes(t *testing.T) {
 	})
 }
 
-// "8 for each /24 (IPv6: /64)" that have not returned their cookie. "An attacker
-// in the same /24 can therefore keep newcomers of that prefix out"; nobody else.
+// "half-open handshakes | 8 for each IPv4 /24 or IPv6 /64" PROTOCOL.md 12. "An attacker in the same
+// /24 or /64, or one that spoofs it, can therefore keep newcomers of that prefix out" PROTOCOL.md 13.
+// It keeps out nobody else.
 func TestMaxUnproven(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Sources.Burst = 1000 })

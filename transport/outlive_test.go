@@ -43,9 +43,9 @@ func TestTenTokenLifetimes(t *testing.T) {
 	})
 }
 
-// "Everything else goes on to the old address until the PONG comes from the candidate."
-// PROTOCOL.md 9.4. From an address to which nothing comes back the player's inputs
-// count all the same; once something does, the server moves.
+// "Everything else goes to the former address until the PONG comes from the candidate."
+// PROTOCOL.md 9.4. From an address to which nothing comes back the player's inputs count all the
+// same; once something does, the server moves.
 func TestAddressChangeWithoutAnswers(t *testing.T) {
 	for name, answers := range map[string]bool{"an answering path": true, "one that answers after 3 s": false} {
 		t.Run(name, func(t *testing.T) {

@@ -88,9 +88,9 @@ func TestFlappingIsPaced(t *testing.T) {
 	})
 }
 
-// "A move that has to wait MUST take place afterwards, whether or not anything comes meanwhile, if the player is still at
-// the candidate's address" PROTOCOL.md 9.4. Who says a single word from a new address is followed there, and until then
-// answers go to the old one.
+// "A move that has to wait MUST take place afterwards, whether or not anything arrives meanwhile,
+// if the player is still at the candidate's address" PROTOCOL.md 9.4. Who says a single word from
+// a new address is followed there, and until then answers go to the old one.
 func TestPacedMoveIsMade(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 5 * time.Millisecond})

@@ -167,8 +167,8 @@ func TestForeignAddress(t *testing.T) {
 	})
 }
 
-// "The old connection ends only when the new handshake is complete."
-// PROTOCOL.md 9.6: a ClientHello in a player's name ends nothing.
+// "The former connection ends only when the new handshake is complete." PROTOCOL.md 9.6: a
+// ClientHello in a player's name ends nothing.
 func TestForgedHello(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.serve()

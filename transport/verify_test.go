@@ -202,8 +202,9 @@ func (o *outcomes) count(want error) (n int) {
 	return n
 }
 
-// "256 in all, 4 for each IPv4 /24 or IPv6 /64, 16 for each /56, 64 for each /48, for 5 s" PROTOCOL.md 12. "Whoever finds no
-// room to wait gets CLOSE with reason 12." PROTOCOL.md 12: at once, and the others when the time is over.
+// "256 in all, for 5 s" PROTOCOL.md 12. "4 for each IPv4 /24 or IPv6 /64, 16 for each /56, 64 for
+// each /48" PROTOCOL.md 12. "A client whose token finds no room to wait gets CLOSE with reason 12."
+// PROTOCOL.md 12: at once, and the others when the time is over.
 func TestParkingIsBounded(t *testing.T) {
 	const workers = 32
 	address := func(i int) netip.Addr { return stranger(200 * i).Addr() }

@@ -93,8 +93,9 @@ func TestAcceptEnds(t *testing.T) {
 	}
 }
 
-// "Only a ClientHello that carries the cookie is put together" PROTOCOL.md 9.1: its fragments in any order but for the
-// first, twice, overlapping, with gaps that are filled later; and the engine gets what the client has sent, byte by byte.
+// "The server assembles only a ClientHello that carries the cookie" PROTOCOL.md 9.1: its fragments
+// in any order but for the first, twice, overlapping, with gaps that are filled later; and the
+// engine gets what the client has sent, byte by byte.
 func TestFragmentsOfTheSecond(t *testing.T) {
 	whole := appendMessage(nil, clientHello, 1, helloBody(cookie, choices, large...))
 	for seed := range uint64(200) {
@@ -178,8 +179,9 @@ func TestFragmentsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// "A client whose handshake cannot come about is told so by an alert, once it has returned the cookie" PROTOCOL.md 9.1,
-// and its server knows why: with one datagram, under a record number that the engine has not used.
+// "The server sends an alert to a client whose handshake fails, once the client has returned the
+// cookie" PROTOCOL.md 9.1, and its server knows why: with one datagram, under a record number that
+// the engine has not used.
 func TestRefusedWithReason(t *testing.T) {
 	groups := extension(extGroups, 0, 2, 0, 30)
 	for name, c := range map[string]struct {

@@ -33,8 +33,9 @@ func TestNoncesUnique(t *testing.T) {
 	}
 }
 
-// "When WELCOME brings a hint that is not 0, the client's explicit nonce is from then on hint (4) ‖ low 32 bits of the
-// record number (4), and the record number never restarts." PROTOCOL.md 9.3
+// "When WELCOME brings a connection id that is not 0, the client's explicit nonce is from then on
+// connection id (4) ‖ low 32 bits of the record number (4), and the record number never restarts."
+// PROTOCOL.md 9.3
 func TestNoncesDeterministic(t *testing.T) {
 	client, server := pair(t, suites[0], 2)
 	for _, step := range []struct {
@@ -61,7 +62,8 @@ func TestNoncesDeterministic(t *testing.T) {
 	}
 }
 
-// "a client ignores it if the explicit nonce of its own Finished began with it" PROTOCOL.md 9.3
+// "A client MUST ignore it if the explicit nonce of its own Finished began with it."
+// PROTOCOL.md 9.3
 func TestSpentNonceForbidsHint(t *testing.T) {
 	s := testSecrets(suites[0])
 	s.Spent = []uint64{0x0123456789abcdef, 0xdeadbeef00000001}

@@ -19,7 +19,7 @@ import (
 //	      window of record numbers
 //	      address: length 2, address (4 or 16) and port (2)
 //	      local address: length 2 and address (4 or 16), or length 0
-//	   4  hint
+//	   4  connection id
 //	   4  session id
 //	  16  session name
 //	  32  exporter, in binding mode 1 only
