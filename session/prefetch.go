@@ -1,6 +1,10 @@
 package session
 
-import "github.com/sallyport/sallyport/internal/prefetch"
+import (
+	"crypto/aes"
+
+	"github.com/sallyport/sallyport/internal/prefetch"
+)
 
 // PrefetchHandle reads the memory that the next datagram's Handle needs, in two
 // stages: the Conn itself, then what it points to. Call it for a batch of
@@ -14,7 +18,7 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 	case c.state != live:
 		return 0
 	}
-	return c.window.Prefetch() ^ prefetch.Lines(&c.current.in.cipher, 0, prefetch.ScheduleLines)
+	return c.window.Prefetch() ^ prefetch.Lines(&c.current.in.cipher, scheduleLines)
 }
 
 // PrefetchAppend does for Append what PrefetchHandle does for Handle. It belongs
@@ -27,5 +31,14 @@ func (c *Conn) PrefetchAppend(stage int) byte {
 	case stage == 0:
 		return byte(c.sequence) ^ c.first.out.block[0] ^ byte(c.id)
 	}
-	return prefetch.Lines(&e.out.cipher, 0, prefetch.ScheduleLines)
+	return prefetch.Lines(&e.out.cipher, scheduleLines)
 }
+
+// scheduleLines is what may be prefetched of a key's cipher.
+var scheduleLines = func() int {
+	block, err := aes.NewCipher(make([]byte, 16))
+	if err != nil {
+		panic(err)
+	}
+	return prefetch.ScheduleLines(block)
+}()

@@ -1,10 +1,9 @@
 // Package prefetch reads memory before it is needed.
 //
-// Ten thousand players' keys fill more than a processor's cache. One datagram
-// after the other, each waits for main memory a dozen times in a row; a batch of
-// datagrams whose memory is read beforehand waits for all of it at once, since
-// reads that do not depend on each other overlap. Nothing is computed here, and
-// leaving it out changes nothing but the time.
+// The keys of ten thousand players do not fit in a processor's cache. Handled one after the other,
+// each datagram waits for main memory a dozen times in a row. If the memory of a whole batch is
+// read beforehand, those waits overlap, since the reads do not depend on each other. The package
+// computes nothing; leaving it out changes the time and nothing else.
 package prefetch
 
 import (
@@ -12,19 +11,22 @@ import (
 	"unsafe"
 )
 
-// Line is the length of a cache line in bytes on the processors in use.
-const Line = 64
+// line is the length in bytes of a cache line on the processors in use.
+const line = 64
 
-// ScheduleLines is what of an AES cipher's memory encryption with a 128-bit key
-// reads: it stands first, and the schedule for decryption behind it. Where the
-// standard library lays it out otherwise, the wrong lines are read, which costs
-// time and nothing else.
-const ScheduleLines = 3
+// scheduleLines is how many cache lines of an AES cipher an encryption with a 128-bit key reads:
+// the encryption schedule comes first in the cipher's memory, the decryption schedule after it.
+// Where the standard library lays it out otherwise, Lines reads lines that are not needed.
+const scheduleLines = 3
 
-// Size is the size in bytes of what the pointer in v points to: of a cipher from
-// the standard library, say, whose fields are out of reach. It is 0 for anything
-// but a pointer.
-func Size(v any) int {
+// ScheduleLines returns how many cache lines Lines may read of a cipher of v's type: those of the
+// encryption schedule, as far as they lie within the memory that the pointer v points to. It is 0
+// for anything but a pointer.
+func ScheduleLines(v any) int { return min(scheduleLines, (size(v)+line-1)/line) }
+
+// size returns the size in bytes of what the pointer in v points to, and 0 for anything but a
+// pointer.
+func size(v any) int {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return 0
@@ -32,17 +34,17 @@ func Size(v any) int {
 	return int(p.Type().Elem().Size())
 }
 
-// Lines reads a byte of each of n cache lines of what the pointer in an interface
-// points to, beginning at offset from; all must lie within its Size. It is 0 for
-// an interface that is nil. The sum is there to be kept, so that the compiler
-// does not leave the reading out.
-func Lines[Interface any](v *Interface, from, n int) (sum byte) {
+// Lines reads the first byte of each of the first n cache lines of what the pointer in the
+// interface v points to, and nothing if the interface is nil. n is at most ScheduleLines of the
+// same type, so that no read passes the object's end. Use the result, a sum, so that the compiler
+// keeps the reads.
+func Lines[Interface any](v *Interface, n int) (sum byte) {
 	object := (*[2]unsafe.Pointer)(unsafe.Pointer(v))[1]
 	if object == nil {
 		return 0
 	}
 	for i := range n {
-		sum ^= *(*byte)(unsafe.Add(object, from+i*Line))
+		sum ^= *(*byte)(unsafe.Add(object, i*line))
 	}
 	return sum
 }
