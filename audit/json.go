@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -73,19 +74,12 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	j := &JSON{
 		w:         w,
 		pseudonym: newPseudonymizer(key),
-		limiter:   newLimiter(orDefault(c.PerSecond, DefaultPerSecond)),
-		room:      orDefault(c.Queue, DefaultQueue),
+		limiter:   newLimiter(cmp.Or(c.PerSecond, DefaultPerSecond)),
+		room:      cmp.Or(c.Queue, DefaultQueue),
 	}
 	j.queue = make(chan *line, Alarm.room(j.room))
 	j.wg.Go(j.run)
 	return j, nil
-}
-
-func orDefault(n, d int) int {
-	if n == 0 {
-		return d
-	}
-	return n
 }
 
 // Record queues e. What exceeds PerSecond is counted as suppressed; what finds the queue full, the sink closed or the

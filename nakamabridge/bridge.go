@@ -1,6 +1,7 @@
 package nakamabridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -102,7 +103,7 @@ func (b *Bridge) listen() error {
 	}
 	pin := sha256.Sum256(cert.Certificate[0])
 	b.contact = contact{
-		address: or(b.config.Public, b.server.Addr().String()), pin: hex.EncodeToString(pin[:]),
+		address: cmp.Or(b.config.Public, b.server.Addr().String()), pin: hex.EncodeToString(pin[:]),
 		certificate: base64.StdEncoding.EncodeToString(cert.Certificate[0]),
 	}
 	return nil
@@ -110,7 +111,7 @@ func (b *Bridge) listen() error {
 
 // host is whom a certificate made here is for: what clients dial.
 func (b *Bridge) host() string {
-	public := or(b.config.Public, b.config.Address)
+	public := cmp.Or(b.config.Public, b.config.Address)
 	if b.config.Public == "" && b.config.Conn != nil {
 		public = b.config.Conn.LocalAddr().String()
 	}

@@ -1,6 +1,7 @@
 package nakamabridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -98,10 +99,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Audit == nil {
 		c.Audit = silent{}
 	}
-	c.Address = or(c.Address, DefaultAddress)
-	c.Queue = or(c.Queue, DefaultQueue)
-	c.TokenLife = or(c.TokenLife, DefaultTokenLife)
-	c.BanInterval = or(c.BanInterval, DefaultBanInterval)
+	c.Address = cmp.Or(c.Address, DefaultAddress)
+	c.Queue = cmp.Or(c.Queue, DefaultQueue)
+	c.TokenLife = cmp.Or(c.TokenLife, DefaultTokenLife)
+	c.BanInterval = cmp.Or(c.BanInterval, DefaultBanInterval)
 	return c, c.checkPublic()
 }
 
@@ -118,12 +119,4 @@ func (c Config) checkPublic() error {
 		}
 	}
 	return nil
-}
-
-func or[T comparable](v, zero T) T {
-	var none T
-	if v == none {
-		return zero
-	}
-	return v
 }

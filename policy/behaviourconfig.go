@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // BehaviourConfig bounds what one session may do. The zero value works: every default stands in limits.go, with its
 // reason. Budgets are a bucket's numbers, 1 to 1,000,000,000; thresholds are 1 to 16,777,216.
@@ -32,14 +35,14 @@ type BehaviourConfig struct {
 
 // WithDefaults returns c with zero values filled in. The error is ErrConfig.
 func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
-	c.Datagrams = orDefault(c.Datagrams, DefaultDatagrams)
-	c.DatagramBurst = orDefault(c.DatagramBurst, DefaultDatagramBurst)
-	c.Bytes = orDefault(c.Bytes, DefaultBytes)
-	c.ByteBurst = orDefault(c.ByteBurst, DefaultByteBurst)
-	c.Flag = orDefault(c.Flag, DefaultFlag)
-	c.Limit = orDefault(c.Limit, DefaultLimit)
-	c.Revoke = orDefault(c.Revoke, DefaultRevoke)
-	c.Window = orDefault(c.Window, DefaultWindow)
+	c.Datagrams = cmp.Or(c.Datagrams, DefaultDatagrams)
+	c.DatagramBurst = cmp.Or(c.DatagramBurst, DefaultDatagramBurst)
+	c.Bytes = cmp.Or(c.Bytes, DefaultBytes)
+	c.ByteBurst = cmp.Or(c.ByteBurst, DefaultByteBurst)
+	c.Flag = cmp.Or(c.Flag, DefaultFlag)
+	c.Limit = cmp.Or(c.Limit, DefaultLimit)
+	c.Revoke = cmp.Or(c.Revoke, DefaultRevoke)
+	c.Window = cmp.Or(c.Window, DefaultWindow)
 	if err := c.check(); err != nil {
 		return c, err
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"net/netip"
 	"strconv"
@@ -70,12 +71,12 @@ type FingerprintConfig struct {
 // WithDefaults returns c with zero values filled in. The error is ErrConfig.
 func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
 	for _, a := range []*Action{&c.Platform, &c.Build, &c.Certificate, &c.Channel} {
-		*a = orDefault(*a, ActionRequire)
+		*a = cmp.Or(*a, ActionRequire)
 	}
-	c.Network = orDefault(c.Network, ActionStepUp)
-	c.IPv4Bits = orDefault(c.IPv4Bits, networkBits4)
-	c.IPv6Bits = orDefault(c.IPv6Bits, networkBits6)
-	c.StepUpTime = orDefault(c.StepUpTime, DefaultStepUpTime)
+	c.Network = cmp.Or(c.Network, ActionStepUp)
+	c.IPv4Bits = cmp.Or(c.IPv4Bits, networkBits4)
+	c.IPv6Bits = cmp.Or(c.IPv6Bits, networkBits6)
+	c.StepUpTime = cmp.Or(c.StepUpTime, DefaultStepUpTime)
 	switch {
 	case max(c.Platform, c.Build, c.Certificate, c.Channel, c.Network) > ActionNote:
 		return c, because("an Action that does not exist")
@@ -124,7 +125,7 @@ func (v *verdict) add(differs bool, a Action, p Part) {
 	if !differs {
 		return
 	}
-	a = orDefault(a, ActionRequire)
+	a = cmp.Or(a, ActionRequire)
 	if v.part == PartNone || a < v.action {
 		v.action, v.part = a, p
 	}

@@ -118,11 +118,3 @@ const (
 	// maxPayload is the longest datagram in bytes that UDP knows.
 	maxPayload = 65535
 )
-
-func orDefault[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
-	}
-	return v
-}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
@@ -34,9 +35,9 @@ type sourceKey struct {
 
 // NewSources returns the budgets of sources not seen yet.
 func NewSources(c SourceConfig) *Sources {
-	s := &Sources{table: newPlaces(orDefault(c.MaxSources, DefaultMaxSources))}
-	perSecond, burst := orDefault(c.PerSecond, DefaultSourceRate), orDefault(c.Burst, DefaultSourceBurst)
-	unproven := orDefault(c.Unproven, DefaultUnproven)
+	s := &Sources{table: newPlaces(cmp.Or(c.MaxSources, DefaultMaxSources))}
+	perSecond, burst := cmp.Or(c.PerSecond, DefaultSourceRate), cmp.Or(c.Burst, DefaultSourceBurst)
+	unproven := cmp.Or(c.Unproven, DefaultUnproven)
 	factor := 1
 	for i := range s.tiers {
 		s.tiers[i] = tier{

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/rand"
 	"io"
 	"sync/atomic"
@@ -90,10 +91,10 @@ func (r *retransmission) within(limit time.Duration) {
 // NewClient returns the machine that presents the identity token. Call Tick at
 // once: it sends the HELLO.
 func NewClient(now time.Time, config ClientConfig, ch Channel, identity []byte) (*Client, error) {
-	config.Window = or(config.Window, DefaultWindow)
-	config.Overlap = or(config.Overlap, DefaultOverlap)
-	config.KeepAlive = or(config.KeepAlive, DefaultKeepAlive)
-	config.Probe = or(config.Probe, DefaultProbe)
+	config.Window = cmp.Or(config.Window, DefaultWindow)
+	config.Overlap = cmp.Or(config.Overlap, DefaultOverlap)
+	config.KeepAlive = cmp.Or(config.KeepAlive, DefaultKeepAlive)
+	config.Probe = cmp.Or(config.Probe, DefaultProbe)
 	if config.Random == nil {
 		config.Random = rand.Reader
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -134,14 +135,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Fingerprint, err = c.Fingerprint.WithDefaults(); err != nil {
 		return c, err
 	}
-	c.MaxSessions = or(c.MaxSessions, DefaultMaxSessions)
-	c.MaxPerSubject = or(c.MaxPerSubject, DefaultMaxPerSubject)
-	c.Window = or(c.Window, DefaultWindow)
-	c.Overlap = or(c.Overlap, DefaultOverlap)
-	c.Idle = or(c.Idle, DefaultIdle)
-	c.MaxRevocations = or(c.MaxRevocations, DefaultMaxRevocations)
-	c.MaxBans = or(c.MaxBans, DefaultMaxBans)
-	c.BadTags = or(c.BadTags, DefaultBadTags)
+	c.MaxSessions = cmp.Or(c.MaxSessions, DefaultMaxSessions)
+	c.MaxPerSubject = cmp.Or(c.MaxPerSubject, DefaultMaxPerSubject)
+	c.Window = cmp.Or(c.Window, DefaultWindow)
+	c.Overlap = cmp.Or(c.Overlap, DefaultOverlap)
+	c.Idle = cmp.Or(c.Idle, DefaultIdle)
+	c.MaxRevocations = cmp.Or(c.MaxRevocations, DefaultMaxRevocations)
+	c.MaxBans = cmp.Or(c.MaxBans, DefaultMaxBans)
+	c.BadTags = cmp.Or(c.BadTags, DefaultBadTags)
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
@@ -149,13 +150,6 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errConfig
 	}
 	return c, nil
-}
-
-func or[T int | time.Duration](v, zero T) T {
-	if v == 0 {
-		return zero
-	}
-	return v
 }
 
 // seats is how many sessions may be live at once when one of them is resumed.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -104,7 +105,7 @@ func (c *CognitoConfig) profile(issuer, name string) Profile {
 	if c.Use == CognitoID {
 		p.Form = FormCognitoID
 	}
-	fill(&p.MaxLife, DefaultCognitoLife)
+	p.MaxLife = cmp.Or(p.MaxLife, DefaultCognitoLife)
 	return p
 }
 

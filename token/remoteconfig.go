@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/url"
@@ -42,12 +43,12 @@ type Fetch struct {
 
 // complete returns a copy of c with its zero values filled in, or what is wrong with it.
 func (c RemoteConfig) complete() (RemoteConfig, error) {
-	fill(&c.MinRefresh, DefaultMinRefresh)
-	fill(&c.MaxRefresh, DefaultMaxRefresh)
-	fill(&c.MaxAge, DefaultMaxAge)
-	fill(&c.Timeout, DefaultFetchTimeout)
-	fill(&c.UnknownEvery, DefaultUnknownEvery)
-	fill(&c.UnknownBurst, DefaultUnknownBurst)
+	c.MinRefresh = cmp.Or(c.MinRefresh, DefaultMinRefresh)
+	c.MaxRefresh = cmp.Or(c.MaxRefresh, DefaultMaxRefresh)
+	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
+	c.Timeout = cmp.Or(c.Timeout, DefaultFetchTimeout)
+	c.UnknownEvery = cmp.Or(c.UnknownEvery, DefaultUnknownEvery)
+	c.UnknownBurst = cmp.Or(c.UnknownBurst, DefaultUnknownBurst)
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
@@ -62,13 +63,6 @@ func (c RemoteConfig) complete() (RemoteConfig, error) {
 		return c, because(ErrConfig, "a bound of a fetch is negative")
 	}
 	return c, nil
-}
-
-func fill[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // safeURL says whether nobody on the way can put in keys of their own.

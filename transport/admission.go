@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ type admission struct {
 func newAdmission(c *Config) *admission {
 	sources := c.Sources
 	sources.Unproven = c.MaxUnproven
-	sessions := max(or(c.Session.MaxSessions, session.DefaultMaxSessions), 0)
+	sessions := max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0)
 	return &admission{
 		most: int64(c.MaxHandshakes), sources: policy.NewSources(sources), live: policy.NewLiveAddresses(sessions),
 	}

@@ -84,7 +84,7 @@ func (c *DTLSConfig) checkServer() error {
 }
 
 func (c *DTLSConfig) checkMTU() error {
-	if _, _, err := (&handshake.Config{MTU: c.MTU}).Limits(); err != nil || c.MTU > udp.MaxLen {
+	if _, err := (&handshake.Config{MTU: c.MTU}).PayloadLimit(); err != nil || c.MTU > udp.MaxLen {
 		return errMTU
 	}
 	return nil

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"sync/atomic"
@@ -70,7 +71,7 @@ func ListenDTLS(address string, config DTLSConfig) (*DTLSServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DTLSServer{server: s, idle: config.Idle, most: int64(or(config.MaxConns, DefaultMaxDTLSConns))}
+	d := &DTLSServer{server: s, idle: config.Idle, most: int64(cmp.Or(config.MaxConns, DefaultMaxDTLSConns))}
 	if d.idle == 0 {
 		d.idle = DefaultDTLSIdle
 	}

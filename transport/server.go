@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -87,7 +88,7 @@ func Listen(address string, config Config) (*Server, error) {
 	s.handshake = handshake.Config{
 		Certificate: s.certificate.Load, ClientAuth: config.ClientAuth, ClientCAs: config.ClientCAs,
 	}
-	s.verifications = newVerifications(s.ctx, config.Verifier, or(config.Verifications, runtime.GOMAXPROCS(0)))
+	s.verifications = newVerifications(s.ctx, config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
 	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
 	_ = s.share(false) // as far as it goes: Serve needs them all, and says what is wrong
 	s.warnOfAddresses()
@@ -108,13 +109,6 @@ func listen(address string, conn net.PacketConn) (udp.Socket, error) {
 		return udp.NewPortable(conn), nil
 	}
 	return udp.Listen(address)
-}
-
-func or(n, zero int) int {
-	if n == 0 {
-		return zero
-	}
-	return n
 }
 
 // random draws 32 bits that nobody can guess.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"time"
@@ -23,7 +24,7 @@ func (s *Server) share(keep bool) error {
 	defer first.endTurn()
 	s.shared = s.shared || keep
 	shards := *s.shards.Load()
-	most := min(or(s.config.Shards, runtime.GOMAXPROCS(0)), udp.ShardMask+1)
+	most := min(cmp.Or(s.config.Shards, runtime.GOMAXPROCS(0)), udp.ShardMask+1)
 	if !ok || len(shards) >= most || len(first.order)+len(first.openings) > 0 {
 		return nil
 	}

@@ -1,11 +1,11 @@
 package handshake
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
 )
@@ -32,31 +32,20 @@ type Config struct {
 	// ClientCAs are whom a server trusts with RequireAndVerifyClientCert; it must be set then.
 	ClientCAs *x509.CertPool
 
-	// VerifyPeer, if set, has the last word on the peer's certificates (DER, leaf first) after all other
-	// checks; it cannot overrule them.
-	VerifyPeer func(raw [][]byte) error
-
-	MTU        int           // largest UDP payload to send in bytes, at least 256; zero means 1200
-	Retransmit time.Duration // time after which a flight is sent again; zero means 200 ms
+	MTU int // largest UDP payload to send in bytes, at least 256; zero means 1200
 
 	// KeyLog, if set, receives the secrets of every connection in NSS key log format, from many goroutines at
 	// once. For debugging only.
 	KeyLog io.Writer
 }
 
-// Limits returns MTU and Retransmit with their defaults, or ErrConfig.
-func (c *Config) Limits() (mtu int, retransmit time.Duration, err error) {
-	mtu, retransmit = c.MTU, c.Retransmit
-	if mtu == 0 {
-		mtu = defaultMTU
+// PayloadLimit returns MTU or its default. The error is ErrConfig.
+func (c *Config) PayloadLimit() (int, error) {
+	mtu := cmp.Or(c.MTU, defaultMTU)
+	if mtu < minMTU {
+		return 0, ErrConfig
 	}
-	if retransmit == 0 {
-		retransmit = defaultRetransmit
-	}
-	if mtu < minMTU || retransmit < 0 {
-		return 0, 0, ErrConfig
-	}
-	return mtu, retransmit, nil
+	return mtu, nil
 }
 
 // Engine negotiates keys over a Conn, which it closes when it fails. It runs until it is done or ctx ends:

@@ -42,6 +42,7 @@ const (
 	// minRSA is the smallest RSA modulus in bits that is accepted (RFC 9325 4.5).
 	minRSA = 2048
 
-	// defaultRetransmit is the time after which an unanswered flight is sent again: twice a usual round trip.
-	defaultRetransmit = 200 * time.Millisecond
+	// Retransmit is the time after which an engine first sends an unanswered flight again: twice a
+	// usual round trip.
+	Retransmit = 200 * time.Millisecond
 )

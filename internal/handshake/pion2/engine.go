@@ -108,7 +108,7 @@ func hardened(cfg *handshake.Config, l engine.Local) *dtls.Config {
 		SignatureSchemes:     engine.Schemes(),
 		ExtendedMasterSecret: dtls.RequireExtendedMasterSecret,
 		MTU:                  l.MTU,
-		FlightInterval:       l.Retransmit,
+		FlightInterval:       handshake.Retransmit,
 		LoggerFactory:        engine.Quiet{},
 		KeyLogWriter:         cfg.KeyLog,
 	}

@@ -135,7 +135,7 @@ func hardened(cfg *handshake.Config, l engine.Local) []dtls.Option {
 		dtls.WithSignatureSchemes(engine.Schemes()...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithMTU(l.MTU),
-		dtls.WithFlightInterval(l.Retransmit),
+		dtls.WithFlightInterval(handshake.Retransmit),
 		dtls.WithEllipticCurves(groups...),
 		dtls.WithLoggerFactory(engine.Quiet{}),
 		dtls.WithKeyLogWriter(cfg.KeyLog),

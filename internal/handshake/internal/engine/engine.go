@@ -11,7 +11,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
@@ -49,7 +48,6 @@ type Local struct {
 	Suites      []record.Suite
 	Groups      []uint16
 	MTU         int // as pion counts it
-	Retransmit  time.Duration
 }
 
 // Server checks the configuration of a server. It asks for the certificate once. signers says whether the engine can use
@@ -122,11 +120,11 @@ func local(cfg *handshake.Config, signers bool) (Local, error) {
 	if cfg == nil {
 		return Local{}, handshake.ErrConfig
 	}
-	mtu, retransmit, err := cfg.Limits()
+	mtu, err := cfg.PayloadLimit()
 	if err != nil {
 		return Local{}, err
 	}
-	l := Local{MTU: mtu - mtuSlack, Retransmit: retransmit, Groups: []uint16{handshake.P256, handshake.X25519}} // the first costs a quarter less
+	l := Local{MTU: mtu - mtuSlack, Groups: []uint16{handshake.P256, handshake.X25519}} // the first costs a quarter less
 	if cfg.Certificate != nil {
 		l.Certificate = cfg.Certificate()
 	}
@@ -137,7 +135,7 @@ func local(cfg *handshake.Config, signers bool) (Local, error) {
 }
 
 // VerifyPeer returns the callback for both engines, which they call after their own checks: the kind of key,
-// the name or the pin, and cfg.VerifyPeer. v2 looks at no name at all when ServerName is an IP address.
+// and the name or the pin. v2 looks at no name at all when ServerName is an IP address.
 func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.Certificate) error {
 	return func(raw [][]byte, _ [][]*x509.Certificate) error {
 		leaf, err := leafOf(raw)
@@ -145,12 +143,7 @@ func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.C
 			return err
 		}
 		if isClient {
-			if err := vouched(cfg, leaf); err != nil {
-				return err
-			}
-		}
-		if cfg.VerifyPeer != nil {
-			return cfg.VerifyPeer(raw)
+			return vouched(cfg, leaf)
 		}
 		return nil
 	}

@@ -87,12 +87,11 @@ func testRefusals(t *testing.T, se, ce handshake.Engine) {
 	ca, other := NewAuthority("authority", false), NewAuthority("other authority", false)
 	good, swapped := ca.Issue(ServerName, ec), ca.Issue(ServerName, ec)
 	swapped.PrivateKey = otherEC
-	no := errors.New("no")
 	for name, c := range map[string]struct {
 		cert  *tls.Certificate
 		pool  *x509.CertPool
 		host  string
-		pin   error
+		pin   *[32]byte
 		cause any
 		text  string
 	}{
@@ -102,17 +101,20 @@ func testRefusals(t *testing.T, se, ce handshake.Engine) {
 		"name not even once": {ca.Issue("", ec), ca.Pool, ServerName, nil, new(x509.HostnameError), "certificate is for another name"},
 		"expired":            {ca.IssueUntil(ServerName, ec, time.Unix(0, 0)), ca.Pool, ServerName, nil, new(x509.CertificateInvalidError), "certificate has expired or is not valid yet"},
 		"not its key":        {swapped, ca.Pool, ServerName, nil, nil, ""},
-		"not the one pinned": {good, ca.Pool, ServerName, no, &no, ""},
+		"not the one pinned": {good, ca.Pool, ServerName, new([32]byte), nil, "certificate is not the pinned one"},
 	} {
 		sc := &handshake.Config{Certificate: Fixed(c.cert)}
 		cc := &handshake.Config{RootCAs: c.pool, ServerName: c.host}
 		if c.pin != nil {
-			cc.VerifyPeer = func([][]byte) error { return c.pin }
+			cc.Pin = c.pin
 		}
 		bubble(t, name, func(t *testing.T) {
 			p := Run(t, &Link{Latency: time.Millisecond}, se, ce, sc, cc)
 			if !errors.Is(p.ClientErr, handshake.ErrFailed) || !errors.Is(p.ServerErr, handshake.ErrFailed) {
 				t.Fatalf("client %v, server %v", p.ClientErr, p.ServerErr)
+			}
+			if pinned := errors.Is(p.ClientErr, handshake.ErrPin); pinned != (c.pin != nil) {
+				t.Errorf("cause is %v", Cause(p.ClientErr))
 			}
 			if c.cause != nil && !errors.As(p.ClientErr, c.cause) {
 				t.Errorf("cause is %v", Cause(p.ClientErr))
@@ -153,7 +155,6 @@ func testConfigs(t *testing.T, se, ce handshake.Engine) {
 		"verify if given":        {false, &handshake.Config{Certificate: good, ClientAuth: tls.VerifyClientCertIfGiven}},
 		"unknown client auth":    {false, &handshake.Config{Certificate: good, ClientAuth: 9}},
 		"small MTU":              {false, &handshake.Config{Certificate: good, MTU: 255}},
-		"negative retransmit":    {false, &handshake.Config{Certificate: good, Retransmit: -1}},
 		"no server name":         {true, &handshake.Config{RootCAs: ca.Pool}},
 		"client with Ed25519":    {true, &handshake.Config{ServerName: ServerName, Certificate: Fixed(ca.Issue("", ed))}},
 		"client with small MTU":  {true, &handshake.Config{ServerName: ServerName, MTU: 25}},
