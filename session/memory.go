@@ -24,7 +24,7 @@ type memory struct {
 	key     [32]byte // of digests: nobody can aim at an entry of somebody else's
 	entries map[uint64]remembered
 	slots   map[int64][]uint64 // keys by the slot in which they go; one that was extended stands in earlier ones, too
-	next    int64              // first slot that has not been gone through, 0 before the first turn
+	next    int64              // no slot before it holds anything; 0 before the first turn
 	now     int64              // what turn was told last
 	longest time.Duration      // life of a token that has been seen
 	shares  shares
@@ -106,9 +106,9 @@ func (m *memory) keep(key uint64, expires time.Time, e remembered) {
 	m.learn(expires)
 	old, known := m.entries[key]
 	e.ends = max(endOf(expires), old.ends)
-	slot := max(slotOf(e.ends), m.next)
-	if !known || slot > max(slotOf(old.ends), m.next) {
+	if slot := slotOf(e.ends); !known || slot > slotOf(old.ends) {
 		m.slots[slot] = append(m.slots[slot], key)
+		m.next = min(m.next, slot) // the clock may have been ahead, and is right again
 	}
 	if known {
 		e.owner = old.owner

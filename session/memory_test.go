@@ -133,6 +133,31 @@ func TestMemoryTwin(t *testing.T) {
 	}
 }
 
+// A clock that was ahead and is right again: what is remembered from then on goes in its own time, and so does what was
+// remembered before and after the moment at which it was ahead.
+func TestMemoryAfterClockAhead(t *testing.T) {
+	for _, ahead := range []time.Duration{time.Minute, time.Hour, 3650 * 24 * time.Hour} {
+		m := newMemory()
+		for i, at := range []time.Duration{0, time.Second, ahead, 2 * time.Second, 3 * time.Second} {
+			now := begin.Add(at)
+			m.turn(now)
+			for k := range 100 {
+				m.keep(uint64(k), begin.Add(tokenLife), remembered{why: audit.DropUsed}) // over already, where the clock is ahead
+				if at < ahead {
+					m.keep(uint64(1000*(i+1)+k), now.Add(tokenLife), remembered{why: audit.DropUsed})
+				}
+			}
+		}
+		last := begin.Add(3*time.Second + tokenLife + token.MaxLeeway)
+		if m.turn(last.Add(-time.Second)); len(m.entries) < 100 {
+			t.Errorf("%v ahead: %d entries are left while they count", ahead, len(m.entries))
+		}
+		if m.turn(last.Add(memorySlot * time.Second)); len(m.entries)+len(m.slots) != 0 {
+			t.Errorf("%v ahead: %d entries and %d slots are left when all is over", ahead, len(m.entries), len(m.slots))
+		}
+	}
+}
+
 // "One entry stands for a session" and the token that opened it, however often the player resumes and whatever ends it.
 func TestMemoryOfSession(t *testing.T) {
 	for name, end := range map[string]func(d *dialogue){
