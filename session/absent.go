@@ -1,12 +1,14 @@
 package session
 
+import "slices"
+
 // absent holds the newest of the sessions that live on no connection any more and may yet be resumed, so that they can be
 // revoked by id or subject. At most most are held: of more, the oldest is let go, which then can be revoked by its
 // *Session, by its token or sign-in, or its player banned.
 type absent struct {
 	most     int
 	sessions map[[16]byte]absentSession // by name
-	order    []departure                // oldest first; of a session that has left twice the last one counts
+	order    []departure                // oldest first; of a session that has left twice the last one counts, of one that is here none
 	count    uint64                     // departures so far
 }
 
@@ -40,19 +42,28 @@ func (a *absent) add(s *Session) {
 	}
 	a.sessions[s.name] = e
 	a.order = append(a.order, departure{s.name, a.count})
-	if len(a.order) > a.most {
+	if len(a.sessions) > a.most {
 		a.pop()
+	}
+	if len(a.order) > 2*a.most {
+		a.order = slices.DeleteFunc(a.order, func(d departure) bool { return !a.holds(d) })
 	}
 }
 
 // pop lets the oldest go.
 func (a *absent) pop() {
-	oldest := a.order[0]
-	a.order = a.order[1:]
-	if a.sessions[oldest.name].n == oldest.n {
-		delete(a.sessions, oldest.name)
+	for len(a.order) > 0 {
+		oldest := a.order[0]
+		a.order = a.order[1:]
+		if a.holds(oldest) {
+			delete(a.sessions, oldest.name)
+			return
+		}
 	}
 }
+
+// holds reports whether a session has neither come back nor left once more since a departure.
+func (a *absent) holds(d departure) bool { return a.sessions[d.name].n == d.n }
 
 // remove lets go of a session that has been resumed or has ended.
 func (a *absent) remove(name [16]byte) { delete(a.sessions, name) }

@@ -254,7 +254,7 @@ func TestAbsentIsBounded(t *testing.T) {
 	for i := range 10 {
 		a.add(name(i))
 		a.add(name(i)) // and again
-		if len(a.sessions) > most || len(a.order) > most {
+		if len(a.sessions) > most || len(a.order) > 2*most {
 			t.Fatalf("%d sessions, %d departures", len(a.sessions), len(a.order))
 		}
 		if _, ok := a.sessions[name(i).name]; !ok {
@@ -275,6 +275,33 @@ func TestAbsentIsBounded(t *testing.T) {
 	none.add(name(1))
 	if len(none.sessions) != 0 {
 		t.Error("held beyond the bound of none")
+	}
+}
+
+// The newest are held, as many as there are seats, however often one of them comes back and leaves once more.
+func TestAbsentOfARestlessPlayer(t *testing.T) {
+	const most = 8
+	a := absent{most: most}
+	for i := range most - 1 {
+		a.add(&Session{name: [16]byte{byte(i)}})
+	}
+	restless := &Session{name: [16]byte{most}}
+	for range 10 * most {
+		a.add(restless)
+		for i := range most - 1 {
+			if _, ok := a.sessions[[16]byte{byte(i)}]; !ok {
+				t.Fatalf("session %d was let go by another one's departures", i)
+			}
+		}
+		if len(a.order) > 2*most {
+			t.Fatalf("%d departures", len(a.order))
+		}
+		a.remove(restless.name)
+	}
+	a.add(restless)
+	a.add(&Session{name: [16]byte{most + 1}})
+	if _, ok := a.sessions[[16]byte{0}]; ok || len(a.sessions) != most {
+		t.Errorf("the oldest is held: %v, of %d", ok, len(a.sessions))
 	}
 }
 
