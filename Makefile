@@ -4,7 +4,7 @@
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*'))))
 CODE    := $(filter-out ./tools,$(MODULES))
 
-STEPS := test format vet fix tidy staticcheck checklocks deadcode fuzz-moment bench-moment
+STEPS := test engine format vet fix tidy staticcheck checklocks deadcode fuzz-moment bench-moment
 
 FUZZTIME ?= 60s
 SOAKTIME ?= 10m
@@ -36,9 +36,15 @@ check:
 	done
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
 
+# Everything once, then under the race detector, which makes a test ten times as slow: there, those that try many random
+# cases in one goroutine try fewer (testing.Short).
 test:
-	$(call each,go test -race -shuffle=on ./...)
-	$(if $(PION3),go test -race -shuffle=on $(PION3) $(LINKED))
+	$(call each,go test -shuffle=on ./...)
+	go test -race -short -shuffle=on ./...
+
+# The other engine, where it is linked.
+engine:
+	$(if $(PION3),go test -shuffle=on $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)

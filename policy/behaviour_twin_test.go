@@ -179,8 +179,11 @@ func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, 
 
 // Sliding slots and buckets kept as instants answer as a list of all datagrams does.
 func TestBehaviourAgainstTwin(t *testing.T) {
-	r, seen := rand.New(rand.NewPCG(3, 4)), tally{}
-	for range 150 {
+	r, seen, rounds := rand.New(rand.NewPCG(3, 4)), tally{}, 150
+	if testing.Short() {
+		rounds = 30
+	}
+	for range rounds {
 		flag := 1 + r.IntN(100)
 		limit := flag + r.IntN(100)
 		c := behaviour(t, BehaviourConfig{
@@ -205,7 +208,7 @@ func TestBehaviourAgainstTwin(t *testing.T) {
 		}
 	}
 	for v, n := range seen {
-		if n < 300 {
+		if n < 2*rounds {
 			t.Errorf("only %d times %v", n, Verdict(v))
 		}
 	}

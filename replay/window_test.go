@@ -65,6 +65,14 @@ func (p pair) take(seq uint64) bool {
 
 var sizes = []int{64, 128, 192, 960, 1024, 1088, 8128, 8192}
 
+// someSizes are all of them, or the small ones where the test is to be short.
+func someSizes() []int {
+	if testing.Short() {
+		return sizes[:6]
+	}
+	return sizes
+}
+
 // edges are numbers where arithmetic likes to go wrong.
 var edges = []uint64{
 	0, 1, 63, 64, 65, 1023, 1024, 8192, 1 << 31, 1<<32 - 1, 1 << 32, 1<<32 + 1,
@@ -87,7 +95,7 @@ func TestEdges(t *testing.T) {
 
 // Every number inside the window is taken once, from the top down and from the bottom up.
 func TestWholeWindow(t *testing.T) {
-	for _, size := range sizes {
+	for _, size := range someSizes() {
 		span := uint64(size)
 		for _, top := range []uint64{span - 1, span, span + 31, 1<<32 + 5, 1 << 48, 1 << 63, math.MaxUint64} {
 			down, up := newPair(t, size), newPair(t, size)
@@ -131,7 +139,7 @@ func TestCheckChangesNothing(t *testing.T) {
 
 // A jump of any length leaves nothing behind in the ring.
 func TestJumps(t *testing.T) {
-	for _, size := range sizes {
+	for _, size := range someSizes() {
 		span := uint64(size)
 		for _, jump := range []uint64{1, 63, 64, 65, span - 1, span, span + 1, 2*span - 1, 2 * span, 3*span + 7, 1 << 40} {
 			p := newPair(t, size)

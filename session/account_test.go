@@ -213,7 +213,11 @@ func TestAccountBehaviour(t *testing.T) {
 
 // Whatever a path does to two sessions that keep to their rate, their player is not revoked for it.
 func TestAccountIsJust(t *testing.T) {
-	for seed := range uint64(300) {
+	seeds := uint64(300)
+	if testing.Short() {
+		seeds = 30
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 5))
 		g := newGate(t, Config{})
 		a := g.newAccount()

@@ -13,7 +13,10 @@ import (
 // A full server, with tokens of an hour as Amazon Cognito gives them: for six hours players come, stay, renew when a
 // third of the life is left, and leave. None is ever told that there is no room for what has to be remembered.
 func TestMemoryNeverRefusesTheHonest(t *testing.T) {
-	const seats = 1000
+	seats := 1000
+	if testing.Short() {
+		seats = 100
+	}
 	for _, stay := range []time.Duration{time.Minute, 3 * time.Minute, 10 * time.Minute, 20 * time.Minute, 3 * time.Hour} {
 		t.Run(stay.String(), func(t *testing.T) {
 			g := newGate(t, Config{MaxSessions: seats})
@@ -22,7 +25,7 @@ func TestMemoryNeverRefusesTheHonest(t *testing.T) {
 				leaves, renews time.Time
 			}
 			var players []player // in the order in which they came, and so in which they leave
-			interval, next, most := stay/seats, begin, 0
+			interval, next, most := stay/time.Duration(seats), begin, 0
 			number, hours := 0, 6*time.Hour
 			if stay < 10*time.Minute {
 				hours = 2 * time.Hour // what is remembered longest has gone; the rest is the same again

@@ -24,8 +24,12 @@ import (
 // players do, with hints or without, on however many shards. The slow twin looks at all
 // associations of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 3
+	}
 	for _, shards := range []int{1, 2, 4} {
-		for seed := range uint64(12) {
+		for seed := range seeds {
 			t.Run(fmt.Sprint(shards, " shards, ", seed), func(t *testing.T) {
 				virtual(t, func(w *world) {
 					f := newFloor(w, shards, mathrand.New(mathrand.NewPCG(seed, uint64(shards))))
