@@ -25,6 +25,7 @@ type ending struct {
 
 	body []byte    // of our CLOSE; nil if the player has said it, or its connection is gone
 	due  time.Time // when the next copy is
+	away roamed    // where else the player may be
 	done bool      // close_notify has been sent, and nothing will be repeated
 }
 
@@ -76,6 +77,40 @@ func (s *shard) repeatCloses(now time.Time) {
 			}
 		}
 	}
+}
+
+// roamed is another address than the association's from which its player's datagrams come.
+type roamed struct {
+	addr   udp.Flow
+	credit int       // bytes that have come from there, less those that were sent there
+	told   time.Time // when the last copy went to such an address
+}
+
+// follow answers a datagram from another address of somebody whose CLOSE is being repeated: a
+// translator has changed the player's address, and what goes to the old one is lost. The address
+// is not proven. So it gets a copy only in answer to the newest record, one in closeWaits[0], and
+// no more bytes than have come from there; and the old address is told as before.
+func (e *ending) follow(s *shard, now time.Time, addr udp.Flow, b []byte) bool {
+	a, w, length := e.association, &e.away, len(b)
+	if e.body == nil || !e.pending() {
+		return false
+	}
+	newest := a.record.Opened()
+	s.from = addr
+	opened := s.records(now, a, b)
+	s.from = udp.Flow{}
+	if !opened || a.record.Opened() <= newest || !e.pending() {
+		return true
+	}
+	if w.addr != addr {
+		w.addr, w.credit = addr, 0
+	}
+	w.credit += length
+	if size := record.Overhead + wire.HeaderLen + len(e.body); w.credit >= size && now.Sub(w.told) >= closeWaits[0] {
+		w.credit, w.told = w.credit-size, now
+		s.out.envelopeTo(a, addr, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
+	}
+	return true
 }
 
 // answeredClose ends the repetition: the player has said close_notify, and so knows.
@@ -136,8 +171,9 @@ func (s *shard) parted(now time.Time, addr udp.Flow, b []byte) {
 	}
 	a := s.association(addr)
 	switch {
+	case a == nil && !s.strayed(addr, b):
+		s.hinted(now, addr, b)
 	case a == nil:
-		s.strayed(addr, b)
 	case a.ending != nil:
 		s.records(now, a, b)
 	}

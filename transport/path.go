@@ -72,7 +72,10 @@ func (s *shard) hinted(now time.Time, addr udp.Flow, b []byte) bool {
 		return true
 	}
 	a := s.hints[hint]
-	if a == nil || a.player == nil || a.ending != nil {
+	if a != nil && a.ending != nil {
+		return a.ending.follow(s, now, addr, b)
+	}
+	if a == nil || a.player == nil {
 		return false
 	}
 	s.elsewhere(now, a, addr, b)
