@@ -54,6 +54,24 @@ func TestForeignFragments(t *testing.T) {
 	}
 }
 
+// A client whose records are shorter than its datagrams sends several fragments of its ClientHello in one.
+func TestForeignFragmentsTogether(t *testing.T) {
+	need(t)
+	t.Parallel()
+	f := write(t, testkit.NewAuthority(t).Server(t))
+	server, address := serve(t, f)
+	var n atomic.Int64
+	p := clients[0].start(t, relayTo(t, address, pieces(&n)), f, nil,
+		"-max_send_frag", "512", "-mtu", "1400", "-alpn", strings.Repeat("protocol,", 60)+"x")
+	p.say(t, "hello\n")
+	p.Await(t, "hello")
+	p.leave(t)
+	server.connection(t)
+	if n.Load() != 2 { // two ClientHellos
+		t.Errorf("%d datagrams with a fragment of a ClientHello", n.Load())
+	}
+}
+
 // mbedTLS is a client of Mbed TLS, built with Debian's library.
 var mbedTLS = sync.OnceValues(func() (program string, err error) {
 	var packages []string

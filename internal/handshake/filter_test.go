@@ -17,22 +17,28 @@ func TestBeforeTheCookie(t *testing.T) {
 		return rec(record.Handshake, 0, 0, append(frag(clientHello, 0, len(body), from, to)[:messageHeaderLen], body[from:to]...))
 	}
 	for name, b := range map[string][]byte{
-		"short fragment":  part(0, 40),
-		"last fragment":   part(40, len(body)),
-		"two records":     slices.Concat(hello, hello),
-		"trailing byte":   append(slices.Clone(hello), 0),
-		"two messages":    rec(record.Handshake, 0, 0, slices.Concat(first, first)),
-		"second message":  rec(record.Handshake, 0, 0, second),
-		"other message":   rec(record.Handshake, 0, 0, msg(clientKeyExchange, 0, 60)),
-		"other version":   put(hello, 1, 3, 3),
-		"DTLS 1.0 inside": put(hello, record.HeaderLen+messageHeaderLen, 0xfe, 0xff),
-		"other epoch":     put(hello, 3, 0, 1),
-		"too short":       rec(record.Handshake, 0, 0, msg(clientHello, 0, 34)),
-		"alert":           rec(record.Alert, 0, 0, []byte{2, 40}),
-		"change":          ccs,
-		"data":            rec(record.ApplicationData, 0, 0, []byte("x")),
-		"finished":        fin,
-		"empty":           nil,
+		"short fragment":   part(0, 40),
+		"last fragment":    part(40, len(body)),
+		"two records":      slices.Concat(hello, hello),
+		"a gap":            slices.Concat(part(0, 50), part(51, len(body))),
+		"an overlap":       slices.Concat(part(0, 50), part(49, len(body))),
+		"nothing more":     slices.Concat(part(0, 50), part(50, 50)),
+		"not the first":    slices.Concat(part(40, 50), part(50, len(body))),
+		"two lengths":      slices.Concat(part(0, 50), put(part(50, 60), record.HeaderLen+3, byte(len(body)+1))),
+		"a part, an alert": slices.Concat(part(0, 50), rec(record.Alert, 0, 0, []byte{2, 40})),
+		"trailing byte":    append(slices.Clone(hello), 0),
+		"two messages":     rec(record.Handshake, 0, 0, slices.Concat(first, first)),
+		"second message":   rec(record.Handshake, 0, 0, second),
+		"other message":    rec(record.Handshake, 0, 0, msg(clientKeyExchange, 0, 60)),
+		"other version":    put(hello, 1, 3, 3),
+		"DTLS 1.0 inside":  put(hello, record.HeaderLen+messageHeaderLen, 0xfe, 0xff),
+		"other epoch":      put(hello, 3, 0, 1),
+		"too short":        rec(record.Handshake, 0, 0, msg(clientHello, 0, 34)),
+		"alert":            rec(record.Alert, 0, 0, []byte{2, 40}),
+		"change":           ccs,
+		"data":             rec(record.ApplicationData, 0, 0, []byte("x")),
+		"finished":         fin,
+		"empty":            nil,
 	} {
 		if c.Deliver(b) != Refused || IsFirstHello(b) {
 			t.Errorf("%s: passed", name)
@@ -59,6 +65,13 @@ func put(b []byte, at int, v ...byte) []byte {
 func TestIsFirstHello(t *testing.T) {
 	if !IsFirstHello(hello) || !IsFirstHello(put(hello, 1, 0xfe, 0xff)) {
 		t.Error("a first ClientHello is refused")
+	}
+	for _, n := range []int{44, 50, 57} { // as the records of one datagram
+		if parts := slices.Concat(fragments(hello[record.HeaderLen:], n)...); !IsFirstHello(parts) {
+			t.Errorf("fragments of %d bytes are refused", n)
+		} else if c, _ := newConn(true); c.Deliver(parts) != Taken {
+			t.Errorf("fragments of %d bytes begin nothing", n)
+		}
 	}
 	if IsFirstHello(rec(record.Handshake, 0, 1, second)) {
 		t.Error("a second ClientHello passes as a first")

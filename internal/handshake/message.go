@@ -49,9 +49,9 @@ func nextMessage(b []byte) (m message, rest []byte, ok bool) {
 	return m, b[messageHeaderLen+n:], true
 }
 
-// IsFirstHello reports whether a datagram is the first of a handshake: one record of epoch 0, in it one ClientHello
-// for DTLS 1.2 with message number 0, or the first fragment of one that holds all before the extensions. A malformed
-// one is none. The record may be marked DTLS 1.0.
+// IsFirstHello reports whether a datagram begins a handshake: it holds nothing but a ClientHello for DTLS 1.2 with
+// message number 0, or fragments of one, first the one at offset 0 with all before the extensions. A malformed one is
+// none. The records, of epoch 0, may be marked DTLS 1.0.
 func IsFirstHello(datagram []byte) bool {
 	m, ok := helloOf(datagram)
 	if !ok || m.seq != 0 || m.from != 0 {
@@ -67,14 +67,36 @@ func Random(datagram []byte) (random [32]byte) {
 	return random
 }
 
-// helloOf returns the ClientHello, or the one fragment of one, that is all of a datagram, in a single record.
-func helloOf(datagram []byte) (message, bool) {
-	h, ok := record.ParseHeader(datagram)
-	if !ok || h.Type != record.Handshake || h.Epoch != 0 || !known(h.Version) || h.Length != len(datagram)-record.HeaderLen {
-		return message{}, false
+// helloOf returns the ClientHello that is all of a datagram, or the first of the fragments of one that are, each with
+// what follows the one before it: a client whose records are shorter than its datagrams sends several in one.
+func helloOf(datagram []byte) (first message, ok bool) {
+	var last message
+	for rest := datagram; len(rest) > 0; {
+		rec, more, ok := record.Next(rest)
+		if !ok {
+			return message{}, false
+		}
+		rest = more
+		if h, _ := record.ParseHeader(rec); h.Type != record.Handshake || h.Epoch != 0 || !known(h.Version) {
+			return message{}, false
+		}
+		for body := rec[record.HeaderLen:]; ; {
+			m, left, ok := nextMessage(body)
+			switch {
+			case !ok || m.typ != clientHello:
+				return message{}, false
+			case last.body == nil:
+				first = m
+			case m.seq != last.seq || m.length != last.length || m.from != last.to || m.from == m.to:
+				return message{}, false
+			}
+			last = m
+			if body = left; len(body) == 0 {
+				break
+			}
+		}
 	}
-	m, rest, ok := nextMessage(datagram[record.HeaderLen:])
-	return m, ok && len(rest) == 0 && m.typ == clientHello
+	return first, last.body != nil
 }
 
 // known tells whether a record version may occur in a handshake.

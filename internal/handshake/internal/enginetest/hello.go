@@ -76,6 +76,33 @@ func testFragments(t *testing.T, se, ce handshake.Engine) {
 	}
 }
 
+// A client whose records are shorter than its datagrams sends several fragments in one: RFC 6347 4.1.1.
+func testFragmentsTogether(t *testing.T, se, ce handshake.Engine) {
+	sc, cc := Configs(t, false)
+	for _, size := range []int{70, 100} {
+		for _, each := range []int{2, 9} { // in a datagram
+			bubble(t, fmt.Sprintf("%d bytes, %d in one", size, each), func(t *testing.T) {
+				next, sent := uint16(0), 0
+				p := Run(t, &Link{Latency: 10 * time.Millisecond, Tap: func(fromClient bool, n int, b []byte) (out [][]byte) {
+					if h, _ := record.ParseHeader(b); !fromClient || h.Epoch != 0 {
+						return [][]byte{b}
+					}
+					parts := fragment(b, size, &next)
+					sent += min(len(parts)-1, 1)
+					for some := range slices.Chunk(parts, each) {
+						out = append(out, slices.Concat(some...))
+					}
+					return out
+				}}, se, ce, sc, cc)
+				p.Check(t)
+				if sent != 2 || p.ClientAt > 62*time.Millisecond {
+					t.Errorf("%d ClientHellos in fragments took %v", sent, p.ClientAt)
+				}
+			})
+		}
+	}
+}
+
 // An alert that nobody can have authenticated ends nothing while the handshake goes on, whenever and to whomever it
 // comes. When nothing else comes any more, it says why.
 func testAlerts(t *testing.T, se, ce handshake.Engine) {

@@ -21,7 +21,8 @@ func Suite(t *testing.T, server, client handshake.Engine) {
 		"MTU": testMTU, "ClientCertificates": testClientCertificates, "Pin": testPin, "Reload": testReload,
 		"Refusals": testRefusals, "Configs": testConfigs, "Spoofed": testSpoofed, "TimeLimit": testTimeLimit,
 		"KeyLog": testKeyLog, "Mangled": testMangled,
-		"Tampered": testTampered, "Fragments": testFragments, "Alerts": testAlerts,
+		"Tampered": testTampered, "Fragments": testFragments, "FragmentsTogether": testFragmentsTogether,
+		"Alerts": testAlerts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server, client) })
 	}
