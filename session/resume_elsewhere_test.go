@@ -112,7 +112,7 @@ func TestResumeWithoutKeys(t *testing.T) {
 	d.talks()
 }
 
-// "Where the names are too long for 512 bytes, no ticket is issued." docs/fleet.md 8.1
+// "It issues no ticket if the names are too long for 512 bytes." docs/fleet.md 8.1
 func TestTicketNamesTooLong(t *testing.T) {
 	const room = 512 - 32 - 115 - 7*2 - 5 // for names beside a network prefix of IPv4
 	for n, want := range map[int]bool{room - 1: true, room: true, room + 1: false} {

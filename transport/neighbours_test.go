@@ -117,9 +117,9 @@ func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
 	}
 }
 
-// "An address at which a session lives, or has lived in the last 10 minutes, keeps what is its own"
-// docs/fleet.md 8.4: a restart with a snapshot in the middle of a flood keeps neither those who
-// play from resuming nor those who are away.
+// "An address at which a session lives, or has lived in the last 10 minutes, keeps its own
+// handshake" docs/fleet.md 8.4: a restart with a snapshot in the middle of a flood keeps neither
+// those who play from resuming nor those who are away.
 func TestNeighboursAfterARestart(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})

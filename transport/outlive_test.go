@@ -80,9 +80,9 @@ func TestAddressChangeWithoutAnswers(t *testing.T) {
 	}
 }
 
-// "every server opens with the next one, then every server seals with it, and the old one is kept
-// until what it has sealed has expired" docs/fleet.md 8.1: nobody is kicked, before, in the midst
-// of it, or after, and whoever comes back by ticket comes back.
+// "first every server opens with the next key, then every server seals with it, and the former key
+// is kept until everything that it has sealed has expired" docs/fleet.md 8.1: nobody is kicked,
+// before, in the midst of it, or after, and whoever comes back by ticket comes back.
 func TestFleetKeysRotate(t *testing.T) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})

@@ -18,9 +18,10 @@ import (
 // otherPort is not where the server was.
 var otherPort = netip.AddrPortFrom(serverAddr.Addr(), serverAddr.Port()+1)
 
-// "Sessions are good for 30 s, on the address that they are for; what must not come again, and what
-// is revoked or banned, is remembered as long as it has to be" docs/fleet.md 8.4. So no restart
-// lets in who was put out, however long it takes, and a file that was read does not read as new.
+// "Sessions are good for 30 s, on the address that they are for." docs/fleet.md 8.4
+// "Used tokens and tickets, ended sessions, revocations and bans are remembered as long as each has
+// to be, whatever the age of the snapshot" docs/fleet.md 8.4. So no restart lets in who was put
+// out, however long it takes, and a file that was read does not read as new.
 func TestSnapshotOutlived(t *testing.T) {
 	for name, c := range map[string]struct {
 		pause    time.Duration

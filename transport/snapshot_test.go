@@ -224,7 +224,7 @@ func TestNoncesAcrossRestarts(t *testing.T) {
 				t.Error(err)
 			}
 			w.net.Tap(nil)         // waits for a call that runs
-			least = highest + 4096 // "skips 4,096 record numbers" docs/fleet.md 8.4
+			least = highest + 4096 // "MUST skip 4,096 record numbers" docs/fleet.md 8.4
 			w.net.Tap(tap)
 			old := r
 			r = w.run(fleet)

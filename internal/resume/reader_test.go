@@ -20,7 +20,7 @@ func refusedSnapshot(t *testing.T, name string, keys *fleetkey.Ring, now time.Ti
 	}
 }
 
-// "A snapshot that is damaged, cut off or followed by anything is refused as a whole."
+// "A snapshot that is damaged, cut off or followed by anything MUST be refused as a whole."
 // docs/fleet.md 8.4
 func TestSnapshotRefused(t *testing.T) {
 	ring := newRing(t, newTestKey(t, 1), newTestKey(t, 2))

@@ -34,8 +34,8 @@ func TestSnapshotShared(t *testing.T) {
 	}
 }
 
-// "in place of a UUID of 36 characters, in lower case, stand the length 65,535 and its 16 bytes"
-// docs/fleet.md 8.4
+// "For a UUID of 36 characters, in lower case, it is the length 65,535 and the 16 bytes of the
+// UUID." docs/fleet.md 8.4
 func TestText(t *testing.T) {
 	id := "1a2b3c4d-5e6f-7a8b-9c0d-e1f203142536"
 	for text, want := range map[string]string{

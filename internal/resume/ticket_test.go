@@ -155,7 +155,7 @@ func TestTicketRefused(t *testing.T) {
 	}
 }
 
-// "Content of another version, with another flag or with a byte left over is refused."
+// "A server MUST refuse content of another version, with another flag or with a byte left over."
 // docs/fleet.md 8.1
 func TestTicketContent(t *testing.T) {
 	good := sampleTicket().appendTo(nil)

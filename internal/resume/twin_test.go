@@ -45,7 +45,7 @@ func (w *twin) text() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// "A shared text is the number (2) of one that came before in the snapshot, or 0 and a text"
+// "A *shared* text is the number (2) of an earlier one in the snapshot, or 0 and a text"
 // docs/fleet.md 8.4
 func (w *twin) shared() string {
 	if n := w.number(2); n > 0 {
