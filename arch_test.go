@@ -49,12 +49,17 @@ var imports = map[string][]string{
 	},
 	"nakamabridge": {"internal/wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
-	"fuzz":               {"..."},
-	"examples/server":    {"..."},
-	"examples/client":    {"..."},
-	"examples/dtlsecho":  {"..."},
-	"internal/lab/arena": {"..."},
+	"fuzz":              {"..."},
+	"examples/server":   {"..."},
+	"examples/client":   {"..."},
+	"examples/dtlsecho": {"..."},
 
+	// What is to be copied imports what a user can.
+	"examples/minimal":        {},
+	"examples/minimal/server": {"internal/wire", "token", "transport"},
+	"examples/minimal/client": {"transport"},
+
+	"internal/lab/arena":      {"..."},
 	"internal/lab/attack":     {"..."},
 	"internal/lab/command":    {},
 	"internal/lab/gameserver": {"..."},
