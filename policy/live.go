@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"iter"
+	"math/bits"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -12,10 +14,12 @@ import (
 // a handshake of its own, whatever its neighbours do: one ClientHello a second, and one handshake that has not returned
 // its cookie. An address is that of an IPv4 host, whatever its port, or an IPv6 /64. It is safe for concurrent use.
 //
-// The addresses lie in a table of fixed size, in which a new one displaces the one that was noted longest ago.
+// The addresses lie in a table of fixed size, each in one of two sets, so that those of a full server fit, though no two
+// are the same. A new one goes to the set with more room, and displaces the one there that was noted longest ago.
 type LiveAddresses struct {
-	tiers [1]tier // constant
-	table places
+	tiers  [1]tier // constant
+	table  places
+	noting sync.Mutex // only who has it gives places to addresses
 }
 
 // NewLiveAddresses returns a table for the addresses of so many sessions.
@@ -28,16 +32,18 @@ func NewLiveAddresses(sessions int) *LiveAddresses {
 
 // Note remembers that a session lives at a now. It is to be called again within LiveInterval as long as that is so.
 func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
-	key := liveKey(a)
-	set := l.set(key)
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	p := set.find(key)
-	if p == nil {
-		p = set.displace(key, func(a, b *place) bool { return a.seen < b.seen })
+	key, seen := liveKey(a), uint32(now.Unix())
+	l.noting.Lock()
+	defer l.noting.Unlock()
+	sets := l.sets(key)
+	if sets[0].note(key, seen) || sets[1].note(key, seen) {
+		return
 	}
-	if p != nil {
-		p.seen = max(p.seen, uint32(now.Unix()))
+	if sets[1].left(seen) > sets[0].left(seen) {
+		sets[0], sets[1] = sets[1], sets[0]
+	}
+	if !sets[0].enter(key, seen) {
+		sets[1].enter(key, seen)
 	}
 }
 
@@ -45,7 +51,16 @@ func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 // lately, and for one that has used it up.
 func (l *LiveAddresses) Claim(now time.Time, a netip.Addr) *Claim {
 	key := liveKey(a)
-	set := l.set(key)
+	for _, set := range l.sets(key) {
+		if claim := l.claim(set, now, key); claim != nil {
+			return claim
+		}
+	}
+	return nil
+}
+
+// claim is Claim in one of the sets.
+func (l *LiveAddresses) claim(set *set, now time.Time, key uint64) *Claim {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	p := set.find(key)
@@ -91,8 +106,44 @@ func (p *place) lately(now time.Time) bool {
 	return now.Unix()-int64(p.seen) <= int64((LatelyLive+LiveInterval)/time.Second)
 }
 
-func (l *LiveAddresses) set(key uint64) *set {
-	return l.table.set(maphash.Comparable(l.table.seed, key))
+// note notes an address that has a place in the set, and reports whether it has one.
+func (s *set) note(key uint64, seen uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(key)
+	if p != nil {
+		p.seen = max(p.seen, seen)
+	}
+	return p != nil
+}
+
+// left is how many places are empty, or those of addresses where no session lives any more as far as is known.
+func (s *set) left(now uint32) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.places {
+		if int64(now)-int64(s.places[i].seen) >= int64(LiveInterval/time.Second) {
+			n++
+		}
+	}
+	return n
+}
+
+// enter gives an address a place, and reports whether there was one.
+func (s *set) enter(key uint64, seen uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.displace(key, func(a, b *place) bool { return a.seen < b.seen })
+	if p != nil {
+		p.seen = seen
+	}
+	return p != nil
+}
+
+// sets returns the two sets that an address may lie in, which may be one.
+func (l *LiveAddresses) sets(key uint64) [2]*set {
+	hash := maphash.Comparable(l.table.seed, key)
+	return [2]*set{l.table.set(hash), l.table.set(bits.RotateLeft64(hash, 32))}
 }
 
 // ipv4Key marks the key of an IPv4 address: 8000::/16, of which nothing is assigned. unnamedKey is that of ::/64.
