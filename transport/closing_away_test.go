@@ -23,8 +23,9 @@ func (w *world) ticketless() func(*Config) {
 	return func(c *Config) { c.Session.FleetKeys = ring }
 }
 
-// "The server SHOULD then send a copy of the CLOSE to that address too, once in 100 ms" PROTOCOL.md 5.5: a player whose
-// translator gives it another address while its session ends, from 200 ms before to 200 ms after, knows why within a second.
+// "The server SHOULD then send a copy of the CLOSE to that address too, once in 100 ms" PROTOCOL.md
+// 5.5: a player whose translator gives it another address while its session ends, from 200 ms
+// before to 200 ms after, knows why within a second.
 func TestCloseAcrossChangeOfAddress(t *testing.T) {
 	const latency = 20 * time.Millisecond
 	for _, name := range []string{"Kick", "Shutdown"} {
@@ -61,8 +62,8 @@ func TestCloseAcrossChangeOfAddress(t *testing.T) {
 	}
 }
 
-// Whoever copies what a player sends gets no CLOSE for it, unless the copy comes first: then no more bytes than it has
-// sent, ten times a second, and the player gets its own.
+// Whoever copies what a player sends gets no CLOSE for it, unless the copy comes first: then no
+// more bytes than it has sent, ten times a second, and the player gets its own.
 func TestCloseGoesNowhereElse(t *testing.T) {
 	for _, first := range []bool{false, true} {
 		t.Run(fmt.Sprint("copies come first: ", first), func(t *testing.T) {

@@ -108,8 +108,9 @@ func TestSearchBeginsAnew(t *testing.T) {
 	})
 }
 
-// An answer of the server's that belongs to another handshake, or to none, costs the client no more than attemptTime, however
-// often it has begun anew before: the cookie in it is wrong, and whoever shows a wrong one is not answered.
+// An answer of the server's that belongs to another handshake, or to none, costs the client no more
+// than attemptTime, however often it has begun anew before: the cookie in it is wrong, and whoever
+// shows a wrong one is not answered.
 func TestSearchIsMisled(t *testing.T) {
 	for anew := range 5 {
 		virtual(t, func(w *world) {
