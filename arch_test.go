@@ -23,11 +23,11 @@ const module = "github.com/sallyport/sallyport"
 // standard library. "..." stands for every package of this module. A new package adds its line here.
 var imports = map[string][]string{
 	".":             {},
-	"internal/wire": {},
+	"internal/wire": {"internal/cursor"},
 	"replay":        {},
-	"policy":        {"github.com/cespare/xxhash/v2"},
-	"audit":         {},
-	"token":         {"github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
+	"policy":        {"internal/bucket", "github.com/cespare/xxhash/v2"},
+	"audit":         {"internal/bucket"},
+	"token":         {"internal/aging", "internal/bucket", "github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
 
 	"internal/record":          {"replay", "internal/prefetch"},
 	"internal/handshake":       {"internal/record"},
@@ -38,7 +38,7 @@ var imports = map[string][]string{
 	"internal/handshake/internal/enginetest": {"internal/handshake", "internal/record"},
 
 	"fleetkey":        {},
-	"internal/resume": {"internal/wire", "replay", "fleetkey"},
+	"internal/resume": {"internal/wire", "replay", "fleetkey", "internal/cursor"},
 
 	"session": {
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/prefetch", "internal/resume",
@@ -47,7 +47,7 @@ var imports = map[string][]string{
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/resume",
 		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "internal/udp",
 	},
-	"nakamabridge": {"internal/wire", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+	"nakamabridge": {"internal/wire", "internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":              {"..."},
 	"examples/server":   {"..."},
@@ -69,6 +69,9 @@ var imports = map[string][]string{
 	"internal/lab/succession": {"..."},
 
 	"internal/addrtable": {},
+	"internal/aging":     {},
+	"internal/bucket":    {},
+	"internal/cursor":    {},
 	"internal/udp":       {"internal/addrtable", "internal/record", "golang.org/x/sys"},
 	"internal/cognito":   {},
 	"internal/prefetch":  {},

@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
+)
 
 // limiter bounds the lines of one second of the clock, in three shares that nothing else can use, so that no flood hides
 // what matters:
@@ -11,14 +15,21 @@ import "time"
 type limiter struct {
 	perSecond int // negative means no limit
 
-	revocations, server share
+	revocations, server bucket.Bucket
 	players             players
 
 	second            int64 // Unix time that the next two are about
 	lines, rejections int   // of the third share; rejections are among lines
 }
 
-func newLimiter(perSecond int) limiter { return limiter{perSecond: perSecond, players: newPlayers()} }
+func newLimiter(perSecond int) limiter {
+	return limiter{
+		perSecond:   perSecond,
+		revocations: bucket.New(bucket.PerSecond(perSecond, revokeBurst), 0),
+		server:      bucket.New(bucket.PerSecond(perSecond, serverBurst), 0),
+		players:     newPlayers(),
+	}
+}
 
 // admit takes a line from its share.
 func (l *limiter) admit(e *Event, now time.Time) bool {
@@ -26,9 +37,9 @@ func (l *limiter) admit(e *Event, now time.Time) bool {
 	case l.perSecond < 0:
 		return true
 	case e.Decision == Revoke:
-		return l.revocations.take(now.UnixNano(), l.perSecond, revokeBurst)
+		return l.revocations.Take(now.UnixNano())
 	case e.Decision.server():
-		return l.server.take(now.UnixNano(), l.perSecond, serverBurst)
+		return l.server.Take(now.UnixNano())
 	}
 	if second := now.Unix(); second != l.second {
 		l.second, l.lines, l.rejections = second, 0, 0
@@ -56,20 +67,4 @@ func (d Decision) room(others int) int {
 		return others + revokeBurst
 	}
 	return others
-}
-
-// share is a token bucket of reserved lines.
-type share struct {
-	whole int64 // when it is full again, Unix ns
-}
-
-// take takes a line if there is one: perSecond come in a second, and burst are a full share.
-func (s *share) take(now int64, perSecond int, burst int64) bool {
-	interval := int64(time.Second) / int64(max(perSecond, 1))
-	s.whole = min(max(s.whole, now), now+burst*interval) // the clock may have been stepped
-	if s.whole > now+(burst-1)*interval {
-		return false
-	}
-	s.whole += interval
-	return true
 }

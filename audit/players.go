@@ -3,6 +3,8 @@ package audit
 import (
 	"encoding/binary"
 	"hash/maphash"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // players bounds the lines about each player's sessions, so that none of them takes the share of all others. Players are
@@ -11,11 +13,16 @@ import (
 // with whom.
 type players struct {
 	seed maphash.Seed
+	rate bucket.Rate
 	rows [2][]int64 // when a cell is full again, Unix ns
 }
 
 func newPlayers() players {
-	return players{maphash.MakeSeed(), [2][]int64{make([]int64, playerCells), make([]int64, playerCells)}}
+	return players{
+		seed: maphash.MakeSeed(),
+		rate: bucket.Every(playerInterval, playerBurst),
+		rows: [2][]int64{make([]int64, playerCells), make([]int64, playerCells)},
+	}
 }
 
 // take takes a line about e's session if there is one. What concerns no session is not bounded here: anybody can have a
@@ -24,16 +31,16 @@ func (p *players) take(e *Event, now int64) bool {
 	if e.Session == 0 {
 		return true
 	}
-	const window = playerBurst * int64(playerInterval)
 	key := p.key(e)
 	first, second := &p.rows[0][key%playerCells], &p.rows[1][key>>32%playerCells]
 	for _, cell := range []*int64{first, second} {
-		*cell = min(max(*cell, now), now+window) // the clock may have been stepped
+		*cell = p.rate.Settle(*cell, now)
 	}
-	next := min(*first, *second) + int64(playerInterval)
-	if next > now+window {
+	least := min(*first, *second)
+	if !p.rate.Has(least, now, 1) {
 		return false
 	}
+	next := least + p.rate.Span(1)
 	*first, *second = max(*first, next), max(*second, next)
 	return true
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/aging"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -33,11 +34,11 @@ type Bridge struct {
 	cancel  context.CancelFunc
 	closing context.Context
 
-	users     *bounded[string]    // custom id → user id
-	customIDs *bounded[string]    // user id → custom id
-	profiles  *bounded[profile]   // user id → of UDP-only players, what the RPC knew
-	revoked   *bounded[time.Time] // user id → when
-	newcomers chan string         // user ids for patrol
+	users     *aging.Map[string]    // custom id → user id
+	customIDs *aging.Map[string]    // user id → custom id
+	profiles  *aging.Map[profile]   // user id → of UDP-only players, what the RPC knew
+	revoked   *aging.Map[time.Time] // user id → when
+	newcomers chan string           // user ids for patrol
 
 	counts struct{ inputs, overflow, malformed, orphaned atomic.Uint64 }
 
@@ -62,8 +63,8 @@ func New(ctx context.Context, config Config) (*Bridge, error) {
 	}
 	b := &Bridge{
 		config: config,
-		users:  newBounded[string](maxKnown), customIDs: newBounded[string](maxKnown),
-		profiles: newBounded[profile](maxKnown), revoked: newBounded[time.Time](maxKnown),
+		users:  aging.New[string](maxKnown / 2), customIDs: aging.New[string](maxKnown / 2),
+		profiles: aging.New[profile](maxKnown / 2), revoked: aging.New[time.Time](maxKnown / 2),
 		newcomers: make(chan string, accountBatch),
 		matches:   make(map[string]*match), members: make(map[string]map[*member]struct{}),
 	}

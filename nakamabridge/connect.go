@@ -114,7 +114,7 @@ func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID strin
 	if g.Life < minTokenLife {
 		return g, errSession // about to end: refresh it first
 	}
-	b.profiles.put(userID, p)
+	b.profiles.Put(userID, p)
 	return g, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/heroiclabs/nakama-common/api"
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/aging"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/token"
 )
@@ -212,7 +213,7 @@ func TestUserIDAndSubject(t *testing.T) {
 	}
 	for round, queries := range []int{0, 1, 1, 2} {
 		if round%2 == 1 { // as after a restart
-			w.bridge.users, w.bridge.customIDs = newBounded[string](maxKnown), newBounded[string](maxKnown)
+			w.bridge.users, w.bridge.customIDs = aging.New[string](maxKnown/2), aging.New[string](maxKnown/2)
 		}
 		if round < 2 {
 			if id, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "anna"); err != nil || id != l.userID {

@@ -58,7 +58,7 @@ func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, er
 	if err != nil {
 		return "", err
 	}
-	if userID, ok := b.users.get(id); ok {
+	if userID, ok := b.users.Get(id); ok {
 		return userID, nil
 	}
 	userID, _, _, err := b.config.Accounts.AuthenticateCustom(ctx, id, "", false)
@@ -72,7 +72,7 @@ func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, er
 // Subject is the reverse of UserID: provider is "cognito:" and the pool, or "jwt:" and the hash of the issuer. The error
 // is ErrUnknown.
 func (b *Bridge) Subject(ctx context.Context, userID string) (provider, subject string, err error) {
-	if id, ok := b.customIDs.get(userID); ok {
+	if id, ok := b.customIDs.Get(userID); ok {
 		return subjectOf(id)
 	}
 	account, err := b.config.Accounts.AccountGetId(ctx, userID)
@@ -86,8 +86,8 @@ func (b *Bridge) Subject(ctx context.Context, userID string) (provider, subject 
 }
 
 func (b *Bridge) learn(userID, customID string) {
-	b.users.put(customID, userID)
-	b.customIDs.put(userID, customID)
+	b.users.Put(customID, userID)
+	b.customIDs.Put(userID, customID)
 }
 
 // identify verifies an identity token and names its player.

@@ -2,7 +2,6 @@ package nakamabridge
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -63,25 +62,5 @@ func TestUsername(t *testing.T) {
 	a, b := username(), username()
 	if a == b || len(a) != len("player-")+26 || strings.ContainsFunc(a, unprintable) {
 		t.Errorf("usernames are %q and %q", a, b)
-	}
-}
-
-// "of each, newest first"
-func TestBounded(t *testing.T) {
-	t.Parallel()
-	m := newBounded[int](10)
-	for i := range 1000 {
-		m.put(fmt.Sprint(i), i)
-		if n := len(m.young) + len(m.old); n > 10 {
-			t.Fatalf("%d entries, want at most 10", n)
-		}
-	}
-	for i := 996; i < 1000; i++ {
-		if v, ok := m.get(fmt.Sprint(i)); !ok || v != i {
-			t.Errorf("entry %d is %d, %v", i, v, ok)
-		}
-	}
-	if _, ok := m.get("989"); ok {
-		t.Error("an old entry is still there")
 	}
 }

@@ -37,7 +37,7 @@ func (b *Bridge) join(p *transport.Player) {
 		return
 	}
 	if ok := false; m.sessionID == "" {
-		if m.profile, ok = b.profiles.get(m.userID); !ok {
+		if m.profile, ok = b.profiles.Get(m.userID); !ok {
 			p.Kick(wire.ReasonBusy, "ask for the address again") // forgotten in a crowd: the RPC tells it anew
 			return
 		}
@@ -50,7 +50,7 @@ func (b *Bridge) join(p *transport.Player) {
 	}
 	p.Value = m
 	b.announce(m.userID)
-	if at, ok := b.revoked.get(m.userID); ok && m.since.Sub(at) < revokeSettle {
+	if at, ok := b.revoked.Get(m.userID); ok && m.since.Sub(at) < revokeSettle {
 		m.kick(wire.ReasonRevoked) // after authorize had looked, before Revoke could find the session
 	}
 }

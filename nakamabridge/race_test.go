@@ -107,7 +107,7 @@ func TestAuthorize(t *testing.T) {
 	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonBusy) {
 		t.Errorf("the player is told %v", err)
 	}
-	w.bridge.revoked.put("user", time.Now())
+	w.bridge.revoked.Put("user", time.Now())
 	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonRevoked) {
 		t.Errorf("the player who was revoked is told %v", err)
 	}

@@ -13,7 +13,7 @@ import (
 // nothing. It says how many sessions there were. Who may still call the RPC comes back: ban the account, or log it out,
 // to keep the player away.
 func (b *Bridge) Revoke(userID string) int {
-	b.revoked.put(userID, time.Now())
+	b.revoked.Put(userID, time.Now())
 	n := b.server.Gate().RevokeSubject(issuerName, userID)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -25,7 +25,7 @@ func (b *Bridge) Revoke(userID string) int {
 
 // revokedSince says whether Revoke was called for the user at or after a time in whole seconds: in doubt it was.
 func (b *Bridge) revokedSince(userID string, t time.Time) bool {
-	at, ok := b.revoked.get(userID)
+	at, ok := b.revoked.Get(userID)
 	return ok && !t.After(at)
 }
 

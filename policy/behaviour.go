@@ -119,11 +119,11 @@ func (b *Behaviour) count(cost int) {
 // afford takes a datagram and its bytes from the buckets, both or neither.
 func (b *Behaviour) afford(now int64, bytes int) bool {
 	c, n := b.config, int64(min(max(bytes, 0), maxPayload))
-	b.datagrams, b.bytes = c.datagrams.settle(b.datagrams, now), c.bytes.settle(b.bytes, now)
-	if !c.datagrams.has(b.datagrams, now, 1) || !c.bytes.has(b.bytes, now, n) {
+	b.datagrams, b.bytes = c.datagrams.Settle(b.datagrams, now), c.bytes.Settle(b.bytes, now)
+	if !c.datagrams.Has(b.datagrams, now, 1) || !c.bytes.Has(b.bytes, now, n) {
 		return false
 	}
-	b.datagrams += c.datagrams.interval
-	b.bytes += n * c.bytes.interval
+	b.datagrams += c.datagrams.Span(1)
+	b.bytes += c.bytes.Span(n)
 	return true
 }

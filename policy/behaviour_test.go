@@ -6,7 +6,12 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
+
+// epoch is where synctest's clock starts.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func behaviour(t testing.TB, c BehaviourConfig) *BehaviourConfig {
 	t.Helper()
@@ -27,7 +32,7 @@ func started(c *BehaviourConfig) *Behaviour {
 type tally [VerdictRevoke + 1]int
 
 // lots is a configuration whose buckets never run dry.
-var lots = BehaviourConfig{Datagrams: maxRate, DatagramBurst: maxBurst, Bytes: maxRate, ByteBurst: maxBurst}
+var lots = BehaviourConfig{Datagrams: bucket.MaxRate, DatagramBurst: bucket.MaxBurst, Bytes: bucket.MaxRate, ByteBurst: bucket.MaxBurst}
 
 // "It has 120 bytes"
 func TestBehaviourIsSmall(t *testing.T) {
@@ -48,13 +53,13 @@ func TestBehaviourConfig(t *testing.T) {
 	}
 	for name, c := range map[string]BehaviourConfig{
 		"datagrams":       {Datagrams: -1},
-		"datagrams above": {Datagrams: maxRate + 1},
+		"datagrams above": {Datagrams: bucket.MaxRate + 1},
 		"burst":           {DatagramBurst: -1},
-		"burst above":     {DatagramBurst: maxBurst + 1},
+		"burst above":     {DatagramBurst: bucket.MaxBurst + 1},
 		"bytes":           {Bytes: -1},
-		"bytes above":     {Bytes: maxRate + 1},
+		"bytes above":     {Bytes: bucket.MaxRate + 1},
 		"byte burst":      {ByteBurst: -1},
-		"byte burst more": {ByteBurst: maxBurst + 1},
+		"byte burst more": {ByteBurst: bucket.MaxBurst + 1},
 		"flag":            {Flag: -1},
 		"flag, limit":     {Flag: 401},
 		"limit":           {Limit: -1},

@@ -3,6 +3,8 @@ package policy
 import (
 	"cmp"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // BehaviourConfig bounds what one session may do. The zero value works: every default stands in limits.go, with its
@@ -27,7 +29,7 @@ type BehaviourConfig struct {
 	Window time.Duration
 
 	// Derived by WithDefaults.
-	datagrams, bytes rate
+	datagrams, bytes bucket.Rate
 	slot             int64 // ns; sixteen are a Window
 	stated           int64 // state changes in a Window at the stated rate, in units
 	silence          int64 // slots in maxSilence
@@ -46,7 +48,7 @@ func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
 	if err := c.check(); err != nil {
 		return c, err
 	}
-	c.datagrams, c.bytes = newRate(c.Datagrams, c.DatagramBurst), newRate(c.Bytes, c.ByteBurst)
+	c.datagrams, c.bytes = bucket.PerSecond(c.Datagrams, c.DatagramBurst), bucket.PerSecond(c.Bytes, c.ByteBurst)
 	c.slot = int64(c.Window / slots)
 	c.stated = unit * min(max(int64(c.Datagrams)*int64(c.Window)/int64(time.Second), int64(c.Flag)), int64(c.Limit))
 	c.silence = int64(maxSilence) / c.slot
@@ -56,7 +58,7 @@ func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
 func (c *BehaviourConfig) check() error {
 	switch {
 	case min(c.Datagrams, c.DatagramBurst, c.Bytes, c.ByteBurst) < 1,
-		max(c.Datagrams, c.Bytes) > maxRate, max(c.DatagramBurst, c.ByteBurst) > maxBurst:
+		max(c.Datagrams, c.Bytes) > bucket.MaxRate, max(c.DatagramBurst, c.ByteBurst) > bucket.MaxBurst:
 		return because("Datagrams, DatagramBurst, Bytes and ByteBurst must be 1 to 1000000000")
 	case c.Flag < 1 || c.Flag > c.Limit || c.Limit > c.Revoke || c.Revoke > maxChanges:
 		return because("Flag, Limit and Revoke must rise in this order, from 1 to 16777216")

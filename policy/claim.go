@@ -3,17 +3,19 @@ package policy
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // tier is what one kind of key may have.
 type tier struct {
-	rate
+	rate bucket.Rate
 	most int32 // claims at once
 }
 
 // claim takes from the bucket of p, whose set the caller has locked, and a share of what it may hold at once.
 func (t *tier) claim(p *place, now time.Time) bool {
-	if p.held.Load() >= t.most || !t.takeShared(&p.full, now.UnixNano()) {
+	if p.held.Load() >= t.most || !t.rate.TakeShared(&p.full, now.UnixNano()) {
 		return false
 	}
 	p.held.Add(1)
@@ -39,7 +41,7 @@ func (s *shares) release() {
 func (s *shares) refund(n int) {
 	for i, p := range s.places[:n] {
 		if p != nil {
-			p.full.Add(-s.tiers[i].interval)
+			p.full.Add(-s.tiers[i].rate.Span(1))
 		}
 	}
 }
@@ -69,7 +71,7 @@ func (c *Claim) Refund() {
 // when there is no budget or the claim has been given back.
 func (c *Claim) Renew(now time.Time) *Claim {
 	for i, p := range c.shares.places {
-		if p != nil && !c.shares.tiers[i].takeShared(&p.full, now.UnixNano()) {
+		if p != nil && !c.shares.tiers[i].rate.TakeShared(&p.full, now.UnixNano()) {
 			c.shares.refund(i)
 			return nil
 		}

@@ -7,13 +7,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // slowSources is Sources without a table: exact, of any size, and for one caller.
 type slowSources struct {
 	config SourceConfig
 	held   map[netip.Prefix]int
-	budget map[netip.Prefix]*Bucket
+	budget map[netip.Prefix]*bucket.Bucket
 }
 
 // prefixes are those that an address has budgets in, by how much more than the smallest one each has.
@@ -28,16 +30,16 @@ func (s *slowSources) prefixes(a netip.Addr) map[int]netip.Prefix {
 func (s *slowSources) claim(now time.Time, a netip.Addr) bool {
 	for factor, p := range s.prefixes(a) {
 		if s.budget[p] == nil {
-			b := NewBucket(factor*s.config.PerSecond, factor*s.config.Burst, now)
+			b := bucket.New(bucket.PerSecond(factor*s.config.PerSecond, factor*s.config.Burst), now.UnixNano())
 			s.budget[p] = &b
 		}
 		trial := *s.budget[p]
-		if s.held[p] >= factor*s.config.Unproven || !trial.Allow(now) {
+		if s.held[p] >= factor*s.config.Unproven || !trial.Take(now.UnixNano()) {
 			return false
 		}
 	}
 	for _, p := range s.prefixes(a) {
-		s.budget[p].Allow(now)
+		s.budget[p].Take(now.UnixNano())
 		s.held[p]++
 	}
 	return true
@@ -64,7 +66,7 @@ func TestSourcesAgainstSlowTwin(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		config := SourceConfig{PerSecond: 1 + r.IntN(5), Burst: 1 + r.IntN(8), Unproven: 1 + r.IntN(4)}
 		fast := NewSources(config)
-		slow := &slowSources{config, map[netip.Prefix]int{}, map[netip.Prefix]*Bucket{}}
+		slow := &slowSources{config, map[netip.Prefix]int{}, map[netip.Prefix]*bucket.Bucket{}}
 		type holder struct {
 			*Claim
 			addr netip.Addr
@@ -126,7 +128,7 @@ func TestSourcesAreTotals(t *testing.T) {
 // back at once.
 func TestClaimsAddUp(t *testing.T) {
 	const unproven = 3
-	s := NewSources(SourceConfig{PerSecond: maxRate, Burst: maxBurst, Unproven: unproven, MaxSources: 2 * ways})
+	s := NewSources(SourceConfig{PerSecond: bucket.MaxRate, Burst: bucket.MaxBurst, Unproven: unproven, MaxSources: 2 * ways})
 	held := make([]atomic.Int64, 3)
 	var wg sync.WaitGroup
 	for shard := range uint64(8) {

@@ -3,11 +3,6 @@ package policy
 import "time"
 
 const (
-	// maxRate and maxBurst bound both numbers of a bucket, so that window = burst · 1 s / rate stays below 32 years
-	// and no sum overflows before the year 2200.
-	maxRate  = int(time.Second)
-	maxBurst = 1_000_000_000
-
 	// DefaultSourceRate is how many handshakes a second a source prefix may begin: WireGuard's 20 for one address.
 	DefaultSourceRate = 20
 

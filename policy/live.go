@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // LiveAddresses remembers the addresses at which sessions live, or have lived in the last LatelyLive, and lets each have
@@ -25,7 +27,7 @@ type LiveAddresses struct {
 // NewLiveAddresses returns a table for the addresses of so many sessions.
 func NewLiveAddresses(sessions int) *LiveAddresses {
 	return &LiveAddresses{
-		tiers: [1]tier{{rate: newRate(ownPerSecond, ownPerSecond), most: ownUnproven}},
+		tiers: [1]tier{{rate: bucket.PerSecond(ownPerSecond, ownPerSecond), most: ownUnproven}},
 		table: newPlaces(min(max(sessions, 1), maxLive) * livePlaces / liveSessions),
 	}
 }

@@ -66,15 +66,3 @@ func (s *set) displace(key uint64, less func(a, b *place) bool) *place {
 	}
 	return least
 }
-
-// takeShared is take for a bucket that others use at the same time.
-func (r rate) takeShared(full *atomic.Int64, now int64) bool {
-	for {
-		old := full.Load()
-		next := old
-		ok := r.take(&next, now)
-		if full.CompareAndSwap(old, next) {
-			return ok
-		}
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // SourceConfig says what a source prefix may begin: an IPv4 /24 or an IPv6 /64. The IPv6 /56 around it may begin 4 times
@@ -41,7 +43,7 @@ func NewSources(c SourceConfig) *Sources {
 	factor := 1
 	for i := range s.tiers {
 		s.tiers[i] = tier{
-			rate: newRate(factor*min(max(perSecond, 1), maxRate), factor*min(max(burst, 1), maxBurst)),
+			rate: bucket.PerSecond(factor*min(max(perSecond, 1), bucket.MaxRate), factor*min(max(burst, 1), bucket.MaxBurst)),
 			most: int32(factor * min(max(unproven, 1), maxUnproven)),
 		}
 		factor *= tierFactor
@@ -49,7 +51,8 @@ func NewSources(c SourceConfig) *Sources {
 	return s
 }
 
-// Allow takes one handshake from the budgets of the prefixes that from lies in. Clock steps do what they do to a Bucket.
+// Allow takes one handshake from the budgets of the prefixes that contain from. A step of the wall
+// clock forward allows one burst, and one back empties the budgets at most.
 func (s *Sources) Allow(now time.Time, from netip.Addr) bool {
 	held, ok := s.take(now, from)
 	if ok {

@@ -118,7 +118,7 @@ func TestQuietSourcesLoseNothing(t *testing.T) {
 	}
 }
 
-// "Clock steps do what they do to a Bucket."
+// "A step of the wall clock forward allows one burst, and one back empties the budgets at most."
 func TestSourcesClockSteps(t *testing.T) {
 	s := NewSources(SourceConfig{})
 	from := ip("192.0.2.1")
@@ -136,10 +136,9 @@ func TestSourcesClockSteps(t *testing.T) {
 }
 
 func TestNoAllocs(t *testing.T) {
-	s, k, now, i := NewSources(SourceConfig{MaxSources: 64}), NewBucket(60, 120, epoch), epoch, 0
+	s, now, i := NewSources(SourceConfig{MaxSources: 64}), epoch, 0
 	b, c, f, g := started(behaviour(t, BehaviourConfig{})), withDefaults(t, FingerprintConfig{}), client(), client()
 	for name, f := range map[string]func(){
-		"Bucket.Allow":        func() { k.Allow(now) },
 		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
 		"Sources.Allow new":   func() { i++; s.Allow(now, nth(i)) },
 		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },

@@ -51,7 +51,7 @@ func (r *RemoteKeys) miss(ctx context.Context, kid string) (Key, error) {
 			return Key{}, ErrUnavailable
 		}
 		if began {
-			r.absent.add(kid, time.Now())
+			r.absent.Put(kid, time.Now().Add(absentLife))
 			return Key{}, r.count(ErrUnknownKey)
 		}
 	}
@@ -75,16 +75,24 @@ func (r *RemoteKeys) count(err error) error {
 func (r *RemoteKeys) board(kid string) (*flight, error) {
 	now, set := time.Now(), r.fresh()
 	switch {
-	case set != nil && (hopeless(kid) || r.absent.has(kid, now)):
+	case set != nil && (hopeless(kid) || r.isAbsent(kid, now)):
 		return nil, ErrUnknownKey
 	case r.flight != nil:
 		return r.flight, nil
 	case r.closed || now.Before(r.retry):
 		return nil, ErrUnavailable
-	case set != nil && !r.budget.take(now):
+	case set != nil && !r.budget.Take(int64(now.Sub(r.made))):
 		return nil, ErrUnavailable
 	}
 	return r.depart(set != nil), nil
+}
+
+// isAbsent reports whether a fetch has lately shown that there is no key named kid.
+//
+// +checklocks:r.mu
+func (r *RemoteKeys) isAbsent(kid string, now time.Time) bool {
+	until, ok := r.absent.Get(kid)
+	return ok && now.Before(until)
 }
 
 // hopeless are names that no fetch can bring: of none, and of more bytes than a key's may have.
@@ -143,7 +151,7 @@ func (r *RemoteKeys) arrive(start time.Time, keys *StaticKeys, life time.Duratio
 // +checklocks:r.mu
 func (r *RemoteKeys) fail(f *flight) {
 	if f.paid {
-		r.budget.giveBack()
+		r.budget.Return()
 	}
 	wait := jitter(min(minBackoff<<min(r.failures, 16), maxBackoff))
 	r.failures++

@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/aging"
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
 // RemoteKeys is a KeySet that an identity provider publishes (RFC 7517): a JWKS endpoint. It is safe for concurrent
@@ -27,6 +30,7 @@ import (
 // spend the budget, but gets the set fetched by it, and whose key is known does not notice.
 type RemoteKeys struct {
 	config   RemoteConfig // complete, constant
+	made     time.Time    // constant; the budget counts from it by the monotonic clock
 	ctx      context.Context
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup // fetches; Close waits
@@ -36,9 +40,9 @@ type RemoteKeys struct {
 	// +checklocks:mu
 	flight *flight // the fetch under way, or nil
 	// +checklocks:mu
-	budget budget
+	budget bucket.Bucket // of fetches for unknown keys, in ns since made
 	// +checklocks:mu
-	absent absent
+	absent *aging.Map[time.Time] // names that a fetch has shown not to exist, and when to forget each
 	// +checklocks:mu
 	failures int // in a row
 	// +checklocks:mu
@@ -75,7 +79,10 @@ func NewRemoteKeys(config RemoteConfig) (*RemoteKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &RemoteKeys{config: config, budget: budget{every: config.UnknownEvery, burst: config.UnknownBurst}}
+	r := &RemoteKeys{
+		config: config, made: time.Now(), absent: aging.New[time.Time](maxAbsent),
+		budget: bucket.New(bucket.Every(config.UnknownEvery, config.UnknownBurst), 0),
+	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }

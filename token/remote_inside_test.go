@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/aging"
 )
 
 // published answers each fetch with the same set.
@@ -112,48 +114,20 @@ func TestRemoteKeepsEqualKeys(t *testing.T) {
 	}
 }
 
-// "a token bucket": burst at once, then one in every; what is given back can be had again.
-func TestBudget(t *testing.T) {
-	b := budget{every: 10 * time.Second, burst: 3}
-	at := now
-	for i, step := range []struct {
-		after time.Duration
-		want  bool
-	}{
-		{0, true},
-		{0, true},
-		{0, true},
-		{0, false},
-		{10*time.Second - 1, false},
-		{1, true},
-		{0, false},
-		{time.Hour, true},
-		{0, true},
-		{0, true},
-		{0, false},
-	} {
-		at = at.Add(step.after)
-		if got := b.take(at); got != step.want {
-			t.Errorf("step %d: %v", i, got)
-		}
-	}
-	b.giveBack()
-	if !b.take(at) || b.take(at) {
-		t.Error("given back: want one more")
-	}
-}
-
 // "bounded negative kids"
 func TestAbsentIsBounded(t *testing.T) {
-	var a absent
+	r := RemoteKeys{absent: aging.New[time.Time](maxAbsent)}
 	for i := range 10 * maxAbsent {
 		kid := fmt.Sprint(i)
-		a.add(kid, now)
-		if !a.has(kid, now.Add(absentLife-1)) || a.has(kid, now.Add(absentLife)) || len(a.young) > maxAbsent || len(a.old) > maxAbsent {
-			t.Fatalf("name %d, tables of %d and %d", i, len(a.young), len(a.old))
+		r.absent.Put(kid, now.Add(absentLife))
+		if !r.isAbsent(kid, now.Add(absentLife-1)) || r.isAbsent(kid, now.Add(absentLife)) {
+			t.Fatalf("name %d", i)
 		}
-		if old := i - maxAbsent; old >= 0 && !a.has(fmt.Sprint(old), now) {
+		if old := i - maxAbsent; old >= 0 && !r.isAbsent(fmt.Sprint(old), now) {
 			t.Fatalf("name %d forgotten after %d more", old, maxAbsent)
+		}
+		if old := i - 2*maxAbsent; old >= 0 && r.isAbsent(fmt.Sprint(old), now) {
+			t.Fatalf("name %d still known after %d more", old, 2*maxAbsent)
 		}
 	}
 }

@@ -22,11 +22,11 @@ func (e *LiveAddress) appendTo(dst []byte) []byte {
 }
 
 func parseLiveAddress(b []byte) (e LiveAddress, ok bool) {
-	u := unpacker{left: b}
-	e.Seen = int64(u.uint64())
-	if u.bad {
+	u := newUnpacker(b)
+	e.Seen = int64(u.Uint64())
+	if u.Bad() {
 		return e, false
 	}
-	e.Addr, ok = netip.AddrFromSlice(u.left)
+	e.Addr, ok = netip.AddrFromSlice(u.Left())
 	return e, ok
 }

@@ -22,12 +22,12 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return nil, ErrSnapshot
 	}
-	u := unpacker{left: header[:]}
-	u.require(string(u.take(len(snapshotMagic))) == snapshotMagic)
-	key, ok := keys.Find(u.uint32())
-	made := int64(u.uint64())
+	u := newUnpacker(header[:])
+	u.Require(string(u.Take(len(snapshotMagic))) == snapshotMagic)
+	key, ok := keys.Find(u.Uint32())
+	made := int64(u.Uint64())
 	age := now.UnixMilli() - made
-	if u.bad || !ok {
+	if u.Bad() || !ok {
 		return nil, ErrSnapshot
 	}
 	c, err := newChunkCipher(key, header[:])
@@ -35,7 +35,7 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 		return nil, ErrSnapshot
 	}
 	p := parser{snapshot: &Snapshot{Made: time.UnixMilli(made)}}
-	u.fill(p.snapshot.ID[:])
+	u.Fill(p.snapshot.ID[:])
 	if !p.read(r, &c) {
 		p.snapshot.LeaveOut()
 		return nil, ErrSnapshot
@@ -81,9 +81,9 @@ func (p *parser) read(r io.Reader, c *chunkCipher) bool {
 
 // parse reads the entries of one chunk.
 func (p *parser) parse(chunk []byte) bool {
-	for u := (unpacker{left: chunk}); !u.done(); {
-		kind, content := u.uint8(), u.item()
-		if u.bad || !p.entry(kind, content) {
+	for u := newUnpacker(chunk); !u.Done(); {
+		kind, content := u.Uint8(), u.item()
+		if u.Bad() || !p.entry(kind, content) {
 			return false
 		}
 	}
@@ -115,10 +115,10 @@ func (p *parser) entry(kind byte, content []byte) bool {
 	case entryAddress:
 		return p.address(content)
 	case entryDigests:
-		u := unpacker{left: content}
-		u.require(p.snapshot.Digests == [32]byte{})
-		u.fill(p.snapshot.Digests[:])
-		return u.done() && p.snapshot.Digests != [32]byte{}
+		u := newUnpacker(content)
+		u.Require(p.snapshot.Digests == [32]byte{})
+		u.Fill(p.snapshot.Digests[:])
+		return u.Done() && p.snapshot.Digests != [32]byte{}
 	}
 	return false
 }

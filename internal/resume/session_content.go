@@ -85,50 +85,50 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 // parseSession reads it. Nothing in the result is part of b.
 func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 	s = new(Session)
-	u := unpacker{left: b}
-	flags := u.uint8()
+	u := newUnpacker(b)
+	flags := u.Uint8()
 	keyLen := 16 + int(flags&8)*2
 	s.HasCertificate, s.Reports, s.Bound, s.Confined = flags&1 != 0, flags&16 != 0, flags&32 != 0, flags&128 != 0
 	s.InKey, s.InIV = u.clone(keyLen), u.clone(4)
 	s.OutKey, s.OutIV = u.clone(keyLen), u.clone(4)
-	s.RecordNext = u.uint64()
-	s.RecordFailed = u.uint64()
+	s.RecordNext = u.Uint64()
+	s.RecordFailed = u.Uint64()
 	s.Records = u.window()
 	s.Addr = u.addr()
 	s.Local = u.local()
-	s.Hint = u.uint32()
-	s.ID = u.uint32()
-	u.fill(s.Name[:])
+	s.Hint = u.Uint32()
+	s.ID = u.Uint32()
+	u.Fill(s.Name[:])
 	if flags&2 != 0 {
 		s.Binding = wire.BindingExporter
-		u.fill(s.Exporter[:])
+		u.Fill(s.Exporter[:])
 	}
 	if s.HasCertificate {
-		u.fill(s.Thumbprint[:])
+		u.Fill(s.Thumbprint[:])
 	}
 	s.Network = u.network()
 	if flags&64 != 0 {
-		s.StepUp = u.uint8()
-		u.require(s.StepUp != 0)
+		s.StepUp = u.Uint8()
+		u.Require(s.StepUp != 0)
 	}
-	s.Sequence = u.uint64()
-	s.Accepted = u.uint64()
+	s.Sequence = u.Uint64()
+	s.Accepted = u.Uint64()
 	s.Window = u.window()
 	s.Standing.parse(&u, names)
-	s.Epoch = u.uint32()
-	u.fill(s.In[:])
-	u.fill(s.Out[:])
+	s.Epoch = u.Uint32()
+	u.Fill(s.In[:])
+	u.Fill(s.Out[:])
 	for _, text := range s.shared() {
 		*text = names.parse(&u)
 	}
 	s.Subject = u.text()
 	if flags&4 != 0 {
 		s.Next = new(NextEpoch)
-		u.fill(s.Next.Digest[:])
-		u.fill(s.Next.Secret[:])
+		u.Fill(s.Next.Digest[:])
+		u.Fill(s.Next.Secret[:])
 		s.Next.Standing.parse(&u, names)
 	}
-	return s, u.done() && s.coherent()
+	return s, u.Done() && s.coherent()
 }
 
 func (s *Standing) appendTo(dst []byte, names *shared) []byte {
@@ -140,7 +140,7 @@ func (s *Standing) appendTo(dst []byte, names *shared) []byte {
 }
 
 func (s *Standing) parse(u *unpacker, names *shared) {
-	s.Expires, s.Issued = int64(u.uint64()), int64(u.uint64())
+	s.Expires, s.Issued = int64(u.Uint64()), int64(u.Uint64())
 	s.TokenID, s.SignIn = u.text(), u.text()
 	s.KeyID = names.parse(u)
 }

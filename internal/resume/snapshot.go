@@ -110,10 +110,10 @@ func (e *Remembered) appendTo(dst []byte) []byte {
 }
 
 func parseRemembered(b []byte) (e Remembered, ok bool) {
-	u := unpacker{left: b}
-	e.Key, e.Owner, e.Why, e.Spent = u.uint64(), u.uint32(), u.uint8(), u.uint32()
-	e.Home, e.Expires = u.uint32(), int64(u.uint64())
-	return e, u.done()
+	u := newUnpacker(b)
+	e.Key, e.Owner, e.Why, e.Spent = u.Uint64(), u.Uint32(), u.Uint8(), u.Uint32()
+	e.Home, e.Expires = u.Uint32(), int64(u.Uint64())
+	return e, u.Done()
 }
 
 // appendTo appends the content of an entry:
@@ -128,10 +128,10 @@ func (e *Revoked) appendTo(dst []byte) []byte {
 }
 
 func parseRevoked(b []byte) (e Revoked, ok bool) {
-	u := unpacker{left: b}
-	u.fill(e.Key[:])
-	e.At, e.Ends = int64(u.uint64()), int64(u.uint64())
-	return e, u.done()
+	u := newUnpacker(b)
+	u.Fill(e.Key[:])
+	e.At, e.Ends = int64(u.Uint64()), int64(u.Uint64())
+	return e, u.Done()
 }
 
 // appendTo appends the content of an entry:
@@ -146,10 +146,10 @@ func (e *Banned) appendTo(dst []byte) []byte {
 }
 
 func parseBanned(b []byte) (e Banned, ok bool) {
-	u := unpacker{left: b}
-	u.fill(e.Key[:])
-	e.Until, e.Reason = int64(u.uint64()), u.uint8()
-	return e, u.done()
+	u := newUnpacker(b)
+	u.Fill(e.Key[:])
+	e.Until, e.Reason = int64(u.Uint64()), u.Uint8()
+	return e, u.Done()
 }
 
 // chunkCipher seals or opens the chunks of one snapshot, each once, in order.

@@ -20,12 +20,12 @@ func appendText(dst []byte, text string) []byte {
 }
 
 func (u *unpacker) text() string {
-	n := u.uint16()
+	n := u.Uint16()
 	if n != shortUUID {
-		return string(u.take(int(n)))
+		return string(u.Take(int(n)))
 	}
 	var id [16]byte
-	u.fill(id[:])
+	u.Fill(id[:])
 	return formatUUID(id)
 }
 
@@ -69,10 +69,10 @@ func (n *shared) append(dst []byte, text string) []byte {
 }
 
 func (n *shared) parse(u *unpacker) string {
-	number := int(u.uint16())
+	number := int(u.Uint16())
 	if number > 0 {
-		u.require(number <= len(n.texts))
-		if u.bad {
+		u.Require(number <= len(n.texts))
+		if u.Bad() {
 			return ""
 		}
 		return n.texts[number-1]

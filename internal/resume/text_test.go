@@ -17,18 +17,18 @@ func TestSnapshotShared(t *testing.T) {
 	for n := range maxShared + 100 {
 		b = out.append(b, fmt.Sprint(n))
 	}
-	u := unpacker{left: b}
+	u := newUnpacker(b)
 	for n := range 2 * (maxShared + 100) {
 		if got, want := in.parse(&u), fmt.Sprint(n%(maxShared+100)); got != want {
 			t.Fatalf("text %d is %q", n, got)
 		}
 	}
-	if !u.done() || len(in.texts) != maxShared || len(out.numbers) != maxShared {
-		t.Errorf("%d bytes left, %d and %d texts", len(u.left), len(in.texts), len(out.numbers))
+	if !u.Done() || len(in.texts) != maxShared || len(out.numbers) != maxShared {
+		t.Errorf("%d bytes left, %d and %d texts", len(u.Left()), len(in.texts), len(out.numbers))
 	}
 	for known := range 3 { // a number that stands for nothing yet
-		u = unpacker{left: []byte{0, byte(known + 1)}}
-		if text := (&shared{texts: make([]string, known)}).parse(&u); text != "" || !u.bad {
+		u = newUnpacker([]byte{0, byte(known + 1)})
+		if text := (&shared{texts: make([]string, known)}).parse(&u); text != "" || !u.Bad() {
 			t.Errorf("number %d of %d is %q", known+1, known, text)
 		}
 	}
@@ -55,12 +55,12 @@ func TestText(t *testing.T) {
 		if string(b) != "dst"+want {
 			t.Errorf("%q is written as %x", text, b)
 		}
-		u := unpacker{left: append(bytes.Clone(b[3:]), 7)}
-		if got := u.text(); got != text || u.bad || len(u.left) != 1 {
+		u := newUnpacker(append(bytes.Clone(b[3:]), 7))
+		if got := u.text(); got != text || u.Bad() || len(u.Left()) != 1 {
 			t.Errorf("%q comes back as %q", text, got)
 		}
-		u = unpacker{left: b[3 : len(b)-1]}
-		if u.text(); !u.bad {
+		u = newUnpacker(b[3 : len(b)-1])
+		if u.text(); !u.Bad() {
 			t.Errorf("%q without its end is taken", text)
 		}
 	}

@@ -42,24 +42,24 @@ func (t *Ticket) appendTo(dst []byte) []byte {
 
 // parseTicket reads the content. Nothing in the result is part of b.
 func parseTicket(b []byte) (t Ticket, ok bool) {
-	u := unpacker{left: b}
-	u.require(u.uint8() == ticketVersion)
+	u := newUnpacker(b)
+	u.Require(u.Uint8() == ticketVersion)
 	flags := u.bits(3)
 	t.Certificate, t.Bound = flags&1 != 0, flags&2 != 0
-	t.Binding = u.uint8()
-	t.Epoch = u.uint32()
-	t.Session = u.uint32()
-	t.Expires = int64(u.uint64())
-	t.ClientNext = u.uint64()
-	t.Issued = int64(u.uint64())
-	u.fill(t.Name[:])
-	u.fill(t.Key[:])
-	u.fill(t.Digest[:])
+	t.Binding = u.Uint8()
+	t.Epoch = u.Uint32()
+	t.Session = u.Uint32()
+	t.Expires = int64(u.Uint64())
+	t.ClientNext = u.Uint64()
+	t.Issued = int64(u.Uint64())
+	u.Fill(t.Name[:])
+	u.Fill(t.Key[:])
+	u.Fill(t.Digest[:])
 	t.Network = u.network()
 	for _, s := range t.texts() {
 		*s = string(u.item())
 	}
-	if !u.done() || !t.coherent() {
+	if !u.Done() || !t.coherent() {
 		return Ticket{}, false
 	}
 	return t, true

@@ -5,62 +5,34 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/sallyport/sallyport/internal/cursor"
 	"github.com/sallyport/sallyport/replay"
 )
 
-// An unpacker reads what this package has sealed, from front to back. Once
-// something is missing or wrong it is bad, stays bad and reads zeros.
-type unpacker struct {
-	left []byte
-	bad  bool
-}
+// An unpacker reads what this package has sealed.
+type unpacker struct{ cursor.Cursor }
 
-// take returns the next n bytes, or nil and turns bad.
-func (u *unpacker) take(n int) []byte {
-	if u.bad || len(u.left) < n {
-		u.bad = true
-		return nil
-	}
-	b := u.left[:n]
-	u.left = u.left[n:]
-	return b
-}
-
-func (u *unpacker) require(ok bool) { u.bad = u.bad || !ok }
-
-func (u *unpacker) fill(dst []byte) { copy(dst, u.take(len(dst))) }
-
-func (u *unpacker) number(n int) (v uint64) {
-	for _, b := range u.take(n) {
-		v = v<<8 | uint64(b)
-	}
-	return v
-}
-
-func (u *unpacker) uint8() uint8   { return uint8(u.number(1)) }
-func (u *unpacker) uint16() uint16 { return uint16(u.number(2)) }
-func (u *unpacker) uint32() uint32 { return uint32(u.number(4)) }
-func (u *unpacker) uint64() uint64 { return u.number(8) }
+func newUnpacker(b []byte) unpacker { return unpacker{cursor.New(b)} }
 
 // bits reads a byte of flags, of which only those of known may be set.
 func (u *unpacker) bits(known uint8) uint8 {
-	b := u.uint8()
-	u.require(b&^known == 0)
+	b := u.Uint8()
+	u.Require(b&^known == 0)
 	return b
 }
 
 // item reads a length (2) and so many bytes.
-func (u *unpacker) item() []byte { return u.take(int(u.uint16())) }
+func (u *unpacker) item() []byte { return u.Take(int(u.Uint16())) }
 
 // network reads a prefix as appendNetwork writes it.
 func (u *unpacker) network() (p netip.Prefix) {
 	if b := u.item(); len(b) > 0 {
-		u.require(p.UnmarshalBinary(b) == nil && p.IsValid() && p == p.Masked())
+		u.Require(p.UnmarshalBinary(b) == nil && p.IsValid() && p == p.Masked())
 	}
 	return p
 }
 
-func (u *unpacker) done() bool { return !u.bad && len(u.left) == 0 }
+func (u *unpacker) done() bool { return !u.Bad() && len(u.Left()) == 0 }
 
 func appendItem[T string | []byte](dst []byte, item T) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(item)))
@@ -88,15 +60,15 @@ func bits(flags ...bool) (b byte) {
 }
 
 // clone returns a copy of the next n bytes.
-func (u *unpacker) clone(n int) []byte { return slices.Clone(u.take(n)) }
+func (u *unpacker) clone(n int) []byte { return slices.Clone(u.Take(n)) }
 
 func (u *unpacker) window() *replay.Window {
-	if u.bad {
+	if u.Bad() {
 		return nil
 	}
-	w, rest, err := replay.ParseState(u.left)
-	u.require(err == nil)
-	u.left = rest
+	w, rest, err := replay.ParseState(u.Left())
+	u.Require(err == nil)
+	u.Take(len(u.Left()) - len(rest))
 	return &w
 }
 
@@ -104,7 +76,7 @@ func (u *unpacker) window() *replay.Window {
 func (u *unpacker) local() netip.Addr {
 	b := u.item()
 	a, ok := netip.AddrFromSlice(b)
-	u.require(ok || len(b) == 0)
+	u.Require(ok || len(b) == 0)
 	return a
 }
 
@@ -112,8 +84,8 @@ func (u *unpacker) addr() netip.AddrPort {
 	b := u.item()
 	n := max(0, len(b)-2)
 	a, ok := netip.AddrFromSlice(b[:n])
-	u.require(ok)
-	if u.bad {
+	u.Require(ok)
+	if u.Bad() {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(a, binary.BigEndian.Uint16(b[n:]))

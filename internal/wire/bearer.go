@@ -15,10 +15,10 @@ type BearerBody struct {
 // ParseBearerBody reads a body. Token and Payload are parts of it. The error is ErrMalformed.
 func ParseBearerBody(body []byte) (BearerBody, error) {
 	var b BearerBody
-	c := cursor{left: body}
-	b.Token = c.take(int(c.uint16()))
+	c := newParser(body)
+	b.Token = c.Take(int(c.Uint16()))
 	b.Payload = c.rest(MaxBody)
-	if !c.done() || len(b.Token) == 0 {
+	if !c.Done() || len(b.Token) == 0 {
 		return BearerBody{}, ErrMalformed
 	}
 	return b, nil

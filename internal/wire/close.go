@@ -17,11 +17,11 @@ type CloseBody struct {
 // ParseCloseBody reads a body. Detail is part of it. A reason that is not known parses. The error is ErrMalformed.
 func ParseCloseBody(body []byte) (CloseBody, error) {
 	var b CloseBody
-	c := cursor{left: body}
-	b.Reason = Reason(c.uint8())
-	b.RetryAfter = c.uint32()
+	c := newParser(body)
+	b.Reason = Reason(c.Uint8())
+	b.RetryAfter = c.Uint32()
 	b.Detail = c.rest(MaxDetail)
-	if !c.done() || b.Reason == 0 {
+	if !c.Done() || b.Reason == 0 {
 		return CloseBody{}, ErrMalformed
 	}
 	return b, nil

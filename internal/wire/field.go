@@ -25,17 +25,15 @@ const (
 )
 
 // field returns the next field. At the end, and once c is bad, ok is false.
-func (c *cursor) field() (typ fieldType, value []byte, ok bool) {
-	if c.bad || len(c.left) == 0 {
+func (c *parser) field() (typ fieldType, value []byte, ok bool) {
+	if c.Bad() || len(c.Left()) == 0 {
 		return 0, nil, false
 	}
-	typ = fieldType(c.uint8())
-	value = c.take(int(c.uint16()))
-	if typ <= c.last || len(value) == 0 {
-		c.bad = true
-	}
+	typ = fieldType(c.Uint8())
+	value = c.Take(int(c.Uint16()))
+	c.Require(typ > c.last && len(value) > 0)
 	c.last = typ
-	return typ, value, !c.bad
+	return typ, value, !c.Bad()
 }
 
 // appendField appends a field, or nothing for an empty value.

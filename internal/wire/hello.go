@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"encoding/binary"
-	"unicode"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
 // Binding modes: what ties the datagram keys to the connection.
 const (
@@ -44,22 +40,23 @@ type Hello struct {
 // ErrMalformed.
 func ParseHello(body []byte) (Hello, error) {
 	var h Hello
-	c := cursor{left: body, bad: len(body) > MaxHelloBody}
-	c.fill(h.Nonce[:])
-	h.Binding = c.uint8()
+	c := newParser(body)
+	c.Require(len(body) <= MaxHelloBody)
+	c.Fill(h.Nonce[:])
+	h.Binding = c.Uint8()
 	h.NextSend = c.positive64()
 	h.NextReceive = c.positive64()
-	h.Features = c.uint32()
+	h.Features = c.Uint32()
 	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
 		h.set(&c, typ, value)
 	}
-	if !c.done() || !h.coherent() {
+	if !c.Done() || !h.coherent() {
 		return Hello{}, ErrMalformed
 	}
 	return h, nil
 }
 
-func (h *Hello) set(c *cursor, typ fieldType, value []byte) {
+func (h *Hello) set(c *parser, typ fieldType, value []byte) {
 	switch typ {
 	case fieldToken:
 		h.Token = c.fits(value, MaxToken)
@@ -97,18 +94,4 @@ func (h Hello) AppendTo(dst []byte) []byte {
 	dst = appendField(dst, fieldBuild, h.Build)
 	dst = appendField(dst, fieldScope, h.Scope)
 	return appendField(dst, fieldProof, h.Proof)
-}
-
-// text returns b and turns c bad unless b is short UTF-8 without control characters.
-func (c *cursor) text(b []byte) []byte {
-	if len(b) > MaxText || !utf8.Valid(b) {
-		c.bad = true
-		return nil
-	}
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		c.bad = c.bad || unicode.IsControl(r)
-		i += n
-	}
-	return b
 }

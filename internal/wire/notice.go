@@ -44,11 +44,11 @@ type NoticeBody struct {
 // ParseNoticeBody reads a body. Detail is part of it. A code that is not known parses. The error is ErrMalformed.
 func ParseNoticeBody(body []byte) (NoticeBody, error) {
 	var b NoticeBody
-	c := cursor{left: body}
-	b.Code = NoticeCode(c.uint8())
-	b.Within = c.uint32()
+	c := newParser(body)
+	b.Code = NoticeCode(c.Uint8())
+	b.Within = c.Uint32()
 	b.Detail = c.rest(MaxDetail)
-	if !c.done() || b.Code == 0 {
+	if !c.Done() || b.Code == 0 {
 		return NoticeBody{}, ErrMalformed
 	}
 	return b, nil

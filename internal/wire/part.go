@@ -19,10 +19,10 @@ type Part struct {
 
 // ParsePart reads the body of an envelope. Data is part of it. The error is ErrMalformed.
 func ParsePart(body []byte) (Part, error) {
-	c := cursor{left: body}
-	p := Part{Total: c.uint16(), Offset: c.uint16()}
+	c := newParser(body)
+	p := Part{Total: c.Uint16(), Offset: c.Uint16()}
 	p.Data = c.rest(MaxPart)
-	if !c.done() || p.Total > MaxHelloBody || p.Offset%MaxPart != 0 || p.Offset >= p.Total {
+	if !c.Done() || p.Total > MaxHelloBody || p.Offset%MaxPart != 0 || p.Offset >= p.Total {
 		return Part{}, ErrMalformed
 	}
 	if len(p.Data) != min(MaxPart, int(p.Total-p.Offset)) {

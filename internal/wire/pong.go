@@ -16,12 +16,12 @@ type Pong struct {
 // ParsePong reads a body of exactly 8 or 12 bytes. The error is ErrMalformed.
 func ParsePong(body []byte) (Pong, error) {
 	var p Pong
-	c := cursor{left: body}
-	c.fill(p.Data[:])
-	if len(c.left) > 0 {
-		p.Report, p.Lost = true, c.uint32()
+	c := newParser(body)
+	c.Fill(p.Data[:])
+	if len(c.Left()) > 0 {
+		p.Report, p.Lost = true, c.Uint32()
 	}
-	if !c.done() {
+	if !c.Done() {
 		return Pong{}, ErrMalformed
 	}
 	return p, nil

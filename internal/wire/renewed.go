@@ -19,16 +19,16 @@ type Renewed struct {
 // ParseRenewed reads a body. Ticket is part of it. The error is ErrMalformed.
 func ParseRenewed(body []byte) (Renewed, error) {
 	var r Renewed
-	c := cursor{left: body}
+	c := newParser(body)
 	r.Epoch = c.positive32()
-	c.fill(r.Secret[:])
-	r.Expiry = int64(c.uint64())
+	c.Fill(r.Secret[:])
+	r.Expiry = int64(c.Uint64())
 	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
 		if typ == fieldTicket {
 			r.Ticket = c.fits(value, MaxTicket)
 		}
 	}
-	if !c.done() {
+	if !c.Done() {
 		return Renewed{}, ErrMalformed
 	}
 	return r, nil

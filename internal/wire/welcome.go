@@ -46,17 +46,17 @@ type Limits struct {
 // ParseWelcome reads a body. Ticket is part of it. The error is ErrMalformed.
 func ParseWelcome(body []byte) (Welcome, error) {
 	var w Welcome
-	c := cursor{left: body}
-	c.fill(w.Nonce[:])
+	c := newParser(body)
+	c.Fill(w.Nonce[:])
 	w.Session = c.positive32()
 	w.Epoch = c.positive32()
-	c.fill(w.Secret[:])
+	c.Fill(w.Secret[:])
 	w.ClientNext = c.positive64()
 	w.ServerNext = c.positive64()
-	w.Features = c.uint32()
-	w.Hint = c.uint32()
-	w.Expiry = int64(c.uint64())
-	w.ServerTime = int64(c.uint64())
+	w.Features = c.Uint32()
+	w.Hint = c.Uint32()
+	w.Expiry = int64(c.Uint64())
+	w.ServerTime = int64(c.Uint64())
 	limits := false
 	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
 		switch typ {
@@ -66,7 +66,7 @@ func ParseWelcome(body []byte) (Welcome, error) {
 			w.Limits, limits = parseLimits(value)
 		}
 	}
-	if !c.done() || !limits {
+	if !c.Done() || !limits {
 		return Welcome{}, ErrMalformed
 	}
 	return w, nil
@@ -92,11 +92,11 @@ func (w Welcome) AppendTo(dst []byte) []byte {
 const limitsLen = 10
 
 func parseLimits(b []byte) (l Limits, ok bool) {
-	c := cursor{left: b}
-	l.MaxPayload = c.uint16()
-	l.Rate = c.uint32()
-	l.Idle = c.uint32()
-	return l, c.done()
+	c := newParser(b)
+	l.MaxPayload = c.Uint16()
+	l.Rate = c.Uint32()
+	l.Idle = c.Uint32()
+	return l, c.Done()
 }
 
 func (l Limits) bytes() (b [limitsLen]byte) {

@@ -1,6 +1,7 @@
-package policy
+package bucket
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -10,21 +11,25 @@ import (
 // epoch is where synctest's clock starts.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// take asks n times at once and returns how often the answer was yes.
+func newBucket(perSecond, burst int, now time.Time) Bucket {
+	return New(PerSecond(perSecond, burst), now.UnixNano())
+}
+
+// take takes n times at once and returns how often there was a token.
 func take(b *Bucket, now time.Time, n int) (allowed int) {
 	for range n {
-		if b.Allow(now) {
+		if b.Take(now.UnixNano()) {
 			allowed++
 		}
 	}
 	return allowed
 }
 
-// "NewBucket returns a full bucket."
+// "New returns a bucket that is full at now."
 func TestBurst(t *testing.T) {
 	for _, burst := range []int{1, 2, 40, 1000} {
 		for _, asked := range []int{burst - 1, burst, burst + 1} {
-			b := NewBucket(10, burst, epoch)
+			b := newBucket(10, burst, epoch)
 			if got, want := take(&b, epoch, asked), min(asked, burst); got != want {
 				t.Errorf("burst %d, asked %d: %d allowed, want %d", burst, asked, got, want)
 			}
@@ -37,7 +42,7 @@ func TestRefill(t *testing.T) {
 	for _, perSecond := range []int{1, 3, 60, 2000} {
 		interval := time.Second / time.Duration(perSecond)
 		for d, want := range map[time.Duration]int{interval - 1: 0, interval: 1, interval + 1: 1, 2*interval - 1: 1, 2 * interval: 2} {
-			b := NewBucket(perSecond, 5, epoch)
+			b := newBucket(perSecond, 5, epoch)
 			take(&b, epoch, 5)
 			if got := take(&b, epoch.Add(d), 5); got != want {
 				t.Errorf("%d/s: %d allowed after %v, want %d", perSecond, got, d, want)
@@ -46,22 +51,22 @@ func TestRefill(t *testing.T) {
 	}
 }
 
-// "Both numbers are between 1 and 1,000,000,000; those outside count as the nearest."
+// "Both are between 1 and 1,000,000,000; numbers outside count as the nearest."
 func TestBucketBounds(t *testing.T) {
 	for _, c := range []struct{ perSecond, burst, sameRate, sameBurst int }{
 		{-1, -1, 1, 1},
 		{0, 0, 1, 1},
-		{maxRate, maxBurst, maxRate, maxBurst},
-		{maxRate + 1, maxBurst + 1, maxRate, maxBurst},
+		{MaxRate, MaxBurst, MaxRate, MaxBurst},
+		{MaxRate + 1, MaxBurst + 1, MaxRate, MaxBurst},
 	} {
-		got, want := NewBucket(c.perSecond, c.burst, epoch), NewBucket(c.sameRate, c.sameBurst, epoch)
-		if got != want || !got.Allow(epoch) {
+		got, want := newBucket(c.perSecond, c.burst, epoch), newBucket(c.sameRate, c.sameBurst, epoch)
+		if got != want || !got.Take(epoch.UnixNano()) {
 			t.Errorf("%d/s, burst %d is %+v, want %+v", c.perSecond, c.burst, got, want)
 		}
 	}
 	last := time.Date(2199, 12, 31, 0, 0, 0, 0, time.UTC)
-	slowest := NewBucket(1, maxBurst, last)
-	if slowest.full+slowest.window < slowest.full || take(&slowest, last, 100) != 100 {
+	slowest := newBucket(1, MaxBurst, last)
+	if slowest.full+slowest.rate.window < slowest.full || take(&slowest, last, 100) != 100 {
 		t.Error("the slowest bucket overflows before 2200")
 	}
 }
@@ -69,14 +74,14 @@ func TestBucketBounds(t *testing.T) {
 // "The zero Bucket allows nothing."
 func TestZeroBucket(t *testing.T) {
 	var b Bucket
-	if b.Allow(epoch) || b.Allow(time.Time{}) || b.Allow(time.Unix(0, 0)) {
+	if b.Take(epoch.UnixNano()) || b.Take(time.Time{}.UnixNano()) || b.Take(time.Unix(0, 0).UnixNano()) {
 		t.Error("allowed")
 	}
 }
 
 // "A step forward fills the bucket, that is, allows one burst."
 func TestClockStepsForward(t *testing.T) {
-	b := NewBucket(10, 5, epoch)
+	b := newBucket(10, 5, epoch)
 	take(&b, epoch, 5)
 	if got := take(&b, epoch.AddDate(1, 0, 0), 100); got != 5 {
 		t.Errorf("%d allowed after a year, want 5", got)
@@ -87,7 +92,7 @@ func TestClockStepsForward(t *testing.T) {
 func TestClockStepsBack(t *testing.T) {
 	for _, step := range []time.Duration{1, 99 * time.Millisecond, 500 * time.Millisecond, time.Hour, 24 * time.Hour} {
 		for _, used := range []int{0, 3, 5} {
-			b := NewBucket(10, 5, epoch)
+			b := newBucket(10, 5, epoch)
 			take(&b, epoch, used)
 			now := epoch.Add(-step)
 			if got := take(&b, now, 100); got > 5-used {
@@ -121,12 +126,12 @@ func (s *slowBucket) allow(now time.Time) bool {
 	return true
 }
 
-// "A token bucket is kept as one instant": it answers as one that counts tokens.
+// "a token bucket that is kept as one instant": it answers as one that counts tokens.
 func TestBucketAgainstTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		perSecond, burst := 1+r.IntN(5000), 1+r.IntN(50)
-		fast := NewBucket(perSecond, burst, epoch)
+		fast := newBucket(perSecond, burst, epoch)
 		slow := slowBucket{interval: int64(time.Second) / int64(perSecond), burst: int64(burst), last: epoch}
 		slow.tokens = slow.burst * slow.interval
 		now := epoch
@@ -134,29 +139,80 @@ func TestBucketAgainstTwin(t *testing.T) {
 			if r.IntN(3) == 0 {
 				now = now.Add(time.Duration(r.Int64N(3 * slow.interval)))
 			}
-			if got, want := fast.Allow(now), slow.allow(now); got != want {
+			if got, want := fast.Take(now.UnixNano()), slow.allow(now); got != want {
 				t.Fatalf("%d/s, burst %d, question %d: %v, want %v", perSecond, burst, i, got, want)
 			}
 		}
 	}
 }
 
-// "Bucket is a token bucket of 24 bytes. It is a value: a copy goes on independently."
+// "Bucket is one bucket with its rate. It is a value: a copy goes on independently."
 func TestBucketIsSmallValue(t *testing.T) {
 	if got := unsafe.Sizeof(Bucket{}); got != 24 {
 		t.Errorf("%d bytes", got)
 	}
-	a := NewBucket(1, 1, epoch)
+	a := newBucket(1, 1, epoch)
 	b := a
-	if !a.Allow(epoch) || !b.Allow(epoch) {
+	if !a.Take(epoch.UnixNano()) || !b.Take(epoch.UnixNano()) {
 		t.Error("a copy shares tokens")
 	}
 }
 
+// "Return undoes a Take that came to nothing."
+func TestReturn(t *testing.T) {
+	b := New(Every(10*time.Second, 3), 0)
+	at := int64(0)
+	for i, step := range []struct {
+		after time.Duration
+		want  bool
+	}{
+		{0, true},
+		{0, true},
+		{0, true},
+		{0, false},
+		{10*time.Second - 1, false},
+		{1, true},
+		{0, false},
+		{time.Hour, true},
+		{0, true},
+		{0, true},
+		{0, false},
+	} {
+		at += int64(step.after)
+		if got := b.Take(at); got != step.want {
+			t.Errorf("step %d: %v", i, got)
+		}
+	}
+	b.Return()
+	if !b.Take(at) || b.Take(at) {
+		t.Error("given back: want one more")
+	}
+}
+
+// The longest intervals and bursts do not overflow, and hold one token at least.
+func TestEveryBounds(t *testing.T) {
+	for _, c := range []struct {
+		every time.Duration
+		burst int
+	}{{1, math.MaxInt}, {math.MaxInt64 / 4, 1}, {time.Hour, math.MaxInt}, {time.Second, 0}, {time.Second, -1}} {
+		b := New(Every(c.every, c.burst), epoch.UnixNano())
+		if !b.Take(epoch.UnixNano()) {
+			t.Errorf("every %v, burst %d: nothing is allowed", c.every, c.burst)
+		}
+	}
+}
+
+func TestNoAllocs(t *testing.T) {
+	b := newBucket(60, 120, epoch)
+	if n := testing.AllocsPerRun(1000, func() { b.Take(epoch.UnixNano()) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkBucket(b *testing.B) {
-	k, now := NewBucket(60, 120, epoch), epoch
+	k, now := newBucket(60, 120, epoch), epoch
 	for b.Loop() {
 		now = now.Add(time.Millisecond)
-		k.Allow(now)
+		k.Take(now.UnixNano())
 	}
 }

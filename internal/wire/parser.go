@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/internal/cursor"
+)
+
+// A parser reads a body from front to back, and its fields in their order.
+type parser struct {
+	cursor.Cursor
+	last fieldType // type of the field read last
+}
+
+func newParser(body []byte) parser { return parser{Cursor: cursor.New(body)} }
+
+// rest returns all that is left, nil if nothing is; longer than limit turns c bad.
+func (c *parser) rest(limit int) []byte { return c.fits(c.Rest(), limit) }
+
+// fits returns b and turns c bad if b is longer than limit.
+func (c *parser) fits(b []byte, limit int) []byte {
+	c.Require(len(b) <= limit)
+	return b
+}
+
+// positive32 and positive64 read numbers that count from 1.
+func (c *parser) positive32() uint32 {
+	n := c.Uint32()
+	c.Require(n != 0)
+	return n
+}
+
+func (c *parser) positive64() uint64 {
+	n := c.Uint64()
+	c.Require(n != 0)
+	return n
+}
+
+// text returns b and turns c bad unless b is short UTF-8 without control characters.
+func (c *parser) text(b []byte) []byte {
+	if len(b) > MaxText || !utf8.Valid(b) {
+		c.Require(false)
+		return nil
+	}
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		c.Require(!unicode.IsControl(r))
+		i += n
+	}
+	return b
+}
