@@ -7,6 +7,7 @@ import "bytes"
 type assembly struct {
 	message  []byte
 	have     []byte // a bit for each byte of message
+	length   int
 	missing  int
 	disputed bool // two fragments have other bytes in the same place: one of them is a forger's
 }
@@ -16,7 +17,7 @@ func (a *assembly) begun() bool { return a.message != nil }
 
 // begin makes room for a message of length bytes.
 func (a *assembly) begin(length int) {
-	*a = assembly{message: make([]byte, length), have: make([]byte, (length+7)/8), missing: length}
+	*a = assembly{message: make([]byte, length), have: make([]byte, (length+7)/8), length: length, missing: length}
 }
 
 // add takes a fragment, and reports whether it fits those before it: the same length of the whole, and where they
@@ -39,6 +40,21 @@ func (a *assembly) add(m message) bool {
 	}
 	copy(a.message[m.from:m.to], m.body)
 	return true
+}
+
+// cover notes which bytes a fragment has, without keeping them, and reports whether all have come. One that names
+// another length begins anew.
+func (a *assembly) cover(m message) bool {
+	if a.have == nil || m.length != a.length {
+		*a = assembly{have: make([]byte, (m.length+7)/8), length: m.length, missing: m.length}
+	}
+	for i := m.from; i < m.to; i++ {
+		if !a.has(i) {
+			a.have[i/8] |= 1 << (i % 8)
+			a.missing--
+		}
+	}
+	return a.missing == 0
 }
 
 func (a *assembly) has(i int) bool { return a.have[i/8]>>(i%8)&1 == 1 }

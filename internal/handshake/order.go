@@ -60,13 +60,13 @@ func (f *filter) release(now []byte) []byte {
 //	Certificate (empty)  ClientKeyExchange
 //	Certificate          ClientKeyExchange  CertificateVerify
 //
-// A message counts once its fragments have passed in order. If they came in another one, the engine may be
-// ready earlier than this says; then the rest of the flight waits for its retransmission.
+// A message counts once its fragments have passed, in whatever order. Which bytes have is noted in a bit each, at most
+// MaxServerBytes of them.
 type flight struct {
 	first uint16      // message_seq that follows the last ClientHello
 	parts [3]struct { // the messages from first on
 		typ   byte
-		have  int // bytes without a gap from the start
+		seen  assembly // which of its bytes have passed, not the bytes
 		whole bool
 	}
 	empty bool // the Certificate has no certificate in it
@@ -81,11 +81,11 @@ func (f *flight) add(body []byte) bool {
 			*f = flight{first: m.seq + 1}
 		}
 		i := int(m.seq) - int(f.first)
-		if i < 0 || i >= len(f.parts) || m.from > f.parts[i].have {
+		if i < 0 || i >= len(f.parts) || m.length > MaxServerBytes {
 			continue
 		}
 		p := &f.parts[i]
-		p.typ, p.have, p.whole = m.typ, max(p.have, m.to), m.to == m.length || p.whole
+		p.typ, p.whole = m.typ, p.whole || p.seen.cover(m)
 		f.empty = f.empty || m.typ == certificate && m.length == 3
 	}
 	whole := func(i int, typ byte) bool { return f.parts[i].whole && f.parts[i].typ == typ }

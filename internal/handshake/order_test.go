@@ -29,7 +29,9 @@ func TestOrder(t *testing.T) {
 		"no certificate":        {[][]byte{empty, ccs, cke3, fin}, [][]byte{empty, join(cke3, ccs), fin}},
 		"key before cert":       {[][]byte{cke3, join(ccs, fin), empty}, [][]byte{cke3, join(empty, ccs, fin)}},
 		"in fragments":          {[][]byte{part1, ccs, part2, fin}, [][]byte{part1, join(part2, ccs), fin}},
-		"fragments backwards":   {[][]byte{part2, part1, ccs, part2}, [][]byte{part2, part1, join(part2, ccs)}},
+		"fragments backwards":   {[][]byte{part2, part1, ccs, part2}, [][]byte{part2, part1, ccs, part2}},
+		"all of it backwards":   {[][]byte{fin, ccs, part2, part1}, [][]byte{part2, join(part1, ccs, fin)}},
+		"half of it twice":      {[][]byte{part2, part2, ccs, part1}, [][]byte{part2, part2, join(part1, ccs)}},
 		"two ccs, one kept":     {[][]byte{ccs, put(ccs, 10, 77), cke}, [][]byte{join(cke, ccs)}},
 		"at most four finished": {[][]byte{fin, fin, fin, fin, fin, ccs, cke}, [][]byte{join(cke, ccs, fin, fin, fin, fin)}},
 	} {
