@@ -39,12 +39,12 @@ check:
 # Everything once, then under the race detector, which makes a test ten times as slow: there, those that try many random
 # cases in one goroutine try fewer (testing.Short).
 test:
-	$(call each,go test -shuffle=on ./...)
+	$(call each,go test -parallel=8 -shuffle=on ./...)
 	go test -race -short -shuffle=on ./...
 
 # The other engine, where it is linked.
 engine:
-	$(if $(PION3),go test -shuffle=on $(PION3) $(LINKED))
+	$(if $(PION3),go test -parallel=8 -shuffle=on $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)

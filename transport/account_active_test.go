@@ -39,6 +39,7 @@ func TestActiveStays(t *testing.T) {
 
 // The session that gives way may live on another shard than the newcomer. Real sockets, four to a port.
 func TestGivesWayOnAnotherShard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	defer w.close()
 	s := w.serve(func(c *Config) { c.Shards, c.Session.MaxPerSubject = 4, 1 })

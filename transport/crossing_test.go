@@ -119,6 +119,7 @@ func (w *world) roam(joined func(s *Server)) (owners int, crossed bool) {
 // "Where it cannot, what it gave to another shard crosses": of sixteen ports some
 // are another shard's than the first one, and the player is served at each.
 func TestCrossing(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		owners, crossed := w.roam(func(s *Server) {
 			if steered, ok := s.first().socket.(interface{ Unsteer() error }); ok {

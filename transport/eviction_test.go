@@ -225,6 +225,7 @@ func TestTotalsOfShards(t *testing.T) {
 
 // What comes to several shards is one flood, two records: when it begins and when it is over.
 func TestFloodOfAllShards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	defer w.close()
 	s := w.serve(func(c *Config) { c.Shards = 4 })

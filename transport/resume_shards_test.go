@@ -29,6 +29,7 @@ func (s stutter) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 // "a session stays on its shard": whichever socket the kernel gives a new connection
 // of its player to. Real sockets, four to a port.
 func TestResumeOnAnotherShard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	defer w.close()
 	s := w.serve(func(c *Config) { c.Shards = 4 })

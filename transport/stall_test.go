@@ -337,6 +337,7 @@ func TestBotAfterPlay(t *testing.T) {
 
 // The same on real sockets: five players at 128 Hz, and one tick that takes 4.2 s.
 func TestServerStallsOnSockets(t *testing.T) {
+	t.Parallel()
 	const stall = 4200 * time.Millisecond
 	loopback(t, func(w *world) {
 		s, hang := w.hanging()
