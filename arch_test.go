@@ -23,7 +23,7 @@ const module = "github.com/sallyport/sallyport"
 // standard library. "..." stands for every package of this module. A new package adds its line here.
 var imports = map[string][]string{
 	".":             {},
-	"internal/wire": {"internal/cursor"},
+	"internal/wire": {"internal/cursor", "internal/record"},
 	"replay":        {},
 	"policy":        {"internal/bucket", "github.com/cespare/xxhash/v2"},
 	"audit":         {"internal/bucket"},

@@ -123,7 +123,7 @@ type datagram struct {
 func (m *match) seal(b *testing.B, payload []byte) (arrived []datagram) {
 	b.Helper()
 	const total = 20_000
-	length := len(payload) + wire.HeaderLen + wire.RecordOverhead
+	length := len(payload) + wire.HeaderLen + record.Overhead
 	memory := make([]byte, total*length)
 	for i := range total {
 		p := m.players[i%len(m.players)]

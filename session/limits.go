@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/replay"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -34,7 +35,7 @@ const (
 	maxHeld = 11
 
 	// DefaultWindow is the replay window in datagrams: 8 s at 128 Hz.
-	DefaultWindow = 1024
+	DefaultWindow = replay.DefaultSize
 
 	// DefaultOverlap is how long the previous epoch stays good after the first
 	// datagram of the new one: longer than any datagram is on its way.

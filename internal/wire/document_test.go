@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/token"
 )
 
 // These tests hold PROTOCOL.md and the code together.
@@ -207,7 +209,7 @@ func TestDocumentLimits(t *testing.T) {
 		rows[row[0]] = strings.ReplaceAll(row[1], ",", "")
 	}
 	for name, n := range map[string]int{
-		"UDP payload": MaxDatagram, "record overhead": RecordOverhead, "header": HeaderLen, "body": MaxBody,
+		"UDP payload": MaxDatagram, "record overhead": record.Overhead, "header": HeaderLen, "body": MaxBody,
 		"part": MaxPart, "whole body in parts": MaxHelloBody, "identity token": MaxToken, "ticket": MaxTicket,
 		"platform, build, scope": MaxText, "detail": MaxDetail,
 	} {
@@ -254,5 +256,12 @@ func TestDocumentGameReasons(t *testing.T) {
 		if !strings.Contains(testkit.Section(t, "10"), text) {
 			t.Errorf("section 10 lacks %q", text)
 		}
+	}
+}
+
+// Packages wire and token do not import each other, and take tokens of the same length.
+func TestTokenLength(t *testing.T) {
+	if MaxToken != token.MaxLen {
+		t.Errorf("HELLO carries tokens of %d bytes, and %d are verified", MaxToken, token.MaxLen)
 	}
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
 
 // Version is the protocol version this package reads and writes.
 const Version = 1
@@ -11,11 +15,8 @@ const (
 	// for a tunnel's.
 	MaxDatagram = 1200
 
-	// RecordOverhead is what DTLS 1.2 with AES-GCM adds: header 13, explicit nonce 8, authentication tag 16.
-	RecordOverhead = 13 + 8 + 16
-
 	// MaxEnvelope is the largest header and body together.
-	MaxEnvelope = MaxDatagram - RecordOverhead
+	MaxEnvelope = MaxDatagram - record.Overhead
 
 	// HeaderLen is the length of the envelope's header.
 	HeaderLen = 18
@@ -42,13 +43,14 @@ const (
 
 // Contents of bodies, in bytes.
 const (
-	// MaxToken is the longest identity token in HELLO and RENEW: an RS256 token with room for a game's own claims.
+	// MaxToken is the longest identity token in HELLO and RENEW: an RS256 token with room for a
+	// game's own claims. It is token.MaxLen, which a test compares.
 	MaxToken = 4096
 
 	// MaxTicket is the longest ticket; with it, WELCOME and RENEWED fit one datagram.
 	MaxTicket = 512
 
-	// MaxText is the longest platform, build or scope, the same as an audit line shows of a string.
+	// MaxText is the longest platform, build or scope.
 	MaxText = 128
 
 	// MaxDetail is the longest detail of CLOSE and NOTICE: a CLOSE stays shorter than any HELLO it answers.

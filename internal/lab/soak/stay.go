@@ -120,7 +120,7 @@ func (s *stay) send(rng *rand.Rand) {
 // data and has an input's length: a record (13 + 8 + 16 bytes around the plaintext), an envelope's header, the payload.
 // In bearer mode the token and its length are there too, and nothing else is as long.
 func (s *stay) dropping(outgoing bool, datagram []byte) {
-	length := wire.RecordOverhead + wire.HeaderLen + s.run.config.Payload
+	length := record.Overhead + wire.HeaderLen + s.run.config.Payload
 	input := len(datagram) == length
 	if s.run.config.Bearer {
 		input = len(datagram) >= length+2+int(s.tokenLen.Load())
