@@ -67,6 +67,7 @@ var imports = map[string][]string{
 	"internal/lab/soak":       {"..."},
 	"internal/lab/statuspage": {"session"},
 	"internal/lab/succession": {"..."},
+	"internal/lab/tally":      {"audit"},
 
 	"internal/addrtable": {},
 	"internal/aging":     {},

@@ -179,7 +179,7 @@ func TestRejected(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"token already used": 1, "bad token": 1}
+	want := map[string]uint64{"token already used": 1, "bad token": 1}
 	if code != exitFailed || r.Verdict != "failed" || r.Connected != 1 || !maps.Equal(r.Rejected, want) {
 		t.Errorf("exit status %d, %+v", code, r)
 	}

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/soak"
@@ -30,11 +29,8 @@ const (
 	exitInterrupted = 130
 )
 
-// Of the embedded server: ticks a second, and how long it may take to say goodbye.
-const (
-	tick         = 60
-	shutdownTime = 5 * time.Second
-)
+// tick is how often a server of our own ticks, in ticks a second.
+const tick = 60
 
 func main() {
 	if succession.IsChild() {

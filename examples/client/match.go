@@ -18,9 +18,9 @@ func (f *flags) target(ctx context.Context) (t attack.Target, end func(), err er
 	end = func() {}
 	switch {
 	case f.config.Replace:
-		return replaceable()
+		return attack.StartReplaceable(tick)
 	case f.connect == "":
-		return embed()
+		return attack.StartEmbedded(tick)
 	case f.tokenFile != "":
 		t.Match, err = f.withTokens()
 	case f.signIn.given():
@@ -29,30 +29,6 @@ func (f *flags) target(ctx context.Context) (t attack.Target, end func(), err er
 		t, err = f.withDevFile()
 	}
 	return t, end, err
-}
-
-// embed starts a server in this process; end stops it.
-func embed() (t attack.Target, end func(), err error) {
-	dev, err := gameserver.NewDev()
-	if err != nil {
-		return t, nil, err
-	}
-	verifier, err := dev.Verifier()
-	if err != nil {
-		return t, nil, err
-	}
-	trail := &gameserver.Trail{}
-	server, err := gameserver.Start(gameserver.Config{
-		Listen: "127.0.0.1:0", Tick: tick, Certificate: dev.Certificate, Verifier: verifier, Audit: trail, Dev: dev,
-	})
-	if err != nil {
-		return t, nil, err
-	}
-	return attack.Embedded(server, dev, trail), func() {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
-		defer cancel()
-		server.Shutdown(ctx) //nolint:errcheck // nobody is left to be told
-	}, nil
 }
 
 func (f *flags) withDevFile() (t attack.Target, err error) {

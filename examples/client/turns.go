@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/lab/attack"
-	"github.com/sallyport/sallyport/internal/lab/soak"
-	"github.com/sallyport/sallyport/internal/lab/succession"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -57,15 +54,4 @@ func (f *flags) checkTurns() error {
 		return fmt.Errorf("-duration %v: must be more than %v, for play before and after too: lengthen it, or leave it out", c.Duration, least)
 	}
 	return nil
-}
-
-// replaceable starts a server in a child process; end stops it.
-func replaceable() (t attack.Target, end func(), err error) {
-	server, err := succession.Start(tick)
-	if err != nil {
-		return t, nil, fmt.Errorf("cannot start the server's process: %w", err)
-	}
-	return attack.Target{Match: soak.Replaceable(server)}, func() {
-		server.Close() //nolint:errcheck // nobody is left to be told
-	}, nil
 }

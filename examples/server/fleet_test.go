@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/lab/succession"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // newKeys is a file of fleet keys, as the help says to make it.
@@ -43,19 +44,13 @@ func TestNewFleetKey(t *testing.T) {
 	}
 }
 
-func trail(t *testing.T, path string) *gameserver.Trail {
+func trail(t *testing.T, path string) *tally.Trail {
 	t.Helper()
-	text, err := os.ReadFile(path)
+	read, err := tally.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	trail := &gameserver.Trail{}
-	for line := range strings.Lines(string(text)) {
-		if err := trail.ReadLine([]byte(line), time.Time{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return trail
+	return read
 }
 
 // "With -snapshot the server hands its players on when it is stopped, and the next one that starts on the same -listen

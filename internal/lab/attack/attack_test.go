@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -48,7 +49,7 @@ func server(t *testing.T, change func(*token.Claims)) Target {
 	if change != nil {
 		v = lenient{verifier, change}
 	}
-	trail := &gameserver.Trail{}
+	trail := &tally.Trail{}
 	s, err := gameserver.Start(gameserver.Config{
 		Listen: "127.0.0.1:0", Tick: 60, Certificate: dev.Certificate, Verifier: v, Audit: trail, Dev: dev, MaxPerSubject: -1,
 	})

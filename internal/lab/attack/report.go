@@ -3,13 +3,11 @@ package attack
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // Report is what an attack has found, in the form that scripts read.
@@ -25,12 +23,12 @@ type Report struct {
 
 // Row is one scene.
 type Row struct {
-	Attack   string            `json:"attack"`
-	Expected string            `json:"expected"`
-	Seen     string            `json:"seen"`
-	Drops    map[string]uint64 `json:"drops"` // of the server, by reason, meanwhile
-	Audit    map[string]uint64 `json:"audit"` // decisions of the server meanwhile; empty when it is another process
-	Verdict  string            `json:"verdict"`
+	Attack   string       `json:"attack"`
+	Expected string       `json:"expected"`
+	Seen     string       `json:"seen"`
+	Drops    tally.Counts `json:"drops"` // of the server, by reason, meanwhile
+	Audit    tally.Counts `json:"audit"` // decisions of the server meanwhile; empty when it is another process
+	Verdict  string       `json:"verdict"`
 }
 
 // OK says whether the server held.
@@ -49,8 +47,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\ndropped   %s\n", r.sum(func(row Row) map[string]uint64 { return row.Drops }))
-	fmt.Fprintf(w, "audited   %s\n", r.sum(func(row Row) map[string]uint64 { return row.Audit }))
+	fmt.Fprintf(w, "\ndropped   %s\n", r.sum(func(row Row) tally.Counts { return row.Drops }))
+	fmt.Fprintf(w, "audited   %s\n", r.sum(func(row Row) tally.Counts { return row.Audit }))
 	fmt.Fprintf(w, "verdict   %s after %.1f s\n", r.Verdict, r.elapsed.Seconds())
 	for _, f := range r.Failures {
 		fmt.Fprintf(w, "          %s\n", f)
@@ -59,19 +57,10 @@ func (r *Report) WriteTable(w io.Writer) error {
 }
 
 // sum lists numbers of all rows by name.
-func (r *Report) sum(of func(Row) map[string]uint64) string {
-	sums := map[string]uint64{}
+func (r *Report) sum(of func(Row) tally.Counts) string {
+	sum := tally.Counts{}
 	for _, row := range r.Rows {
-		for name, n := range of(row) {
-			sums[name] += n
-		}
+		sum.Add(of(row))
 	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(sums)) {
-		parts = append(parts, fmt.Sprintf("%d %s", sums[name], name))
-	}
-	if len(parts) == 0 {
-		return "nothing"
-	}
-	return strings.Join(parts, ", ")
+	return sum.Text("nothing")
 }

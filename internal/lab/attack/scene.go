@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -26,8 +27,8 @@ type stage struct {
 	target *Target
 	number int // of the next attacker
 
-	before map[string]uint64 // drops when the scene began
-	trail  map[string]uint64 // likewise what had been audited
+	before tally.Counts // drops when the scene began
+	trail  tally.Counts // likewise what had been audited
 	seen   string
 	broken bool
 	cast   []*raw
@@ -134,16 +135,16 @@ func (s *stage) await(done func() bool) bool {
 }
 
 // drops is what the server has dropped since the scene began.
-func (s *stage) drops() map[string]uint64 {
+func (s *stage) drops() tally.Counts {
 	stats, err := s.stats()
 	if err != nil {
 		return nil
 	}
-	return more(s.before, stats.Drops)
+	return tally.Counts(stats.Drops).Since(s.before)
 }
 
 // decisions is what the server has audited since the scene began; nil if it cannot be seen.
-func (s *stage) decisions() map[string]uint64 { return more(s.trail, s.target.Trail.Counts()) }
+func (s *stage) decisions() tally.Counts { return s.target.Trail.Counts().Since(s.trail) }
 
 // stats asks the server. An interrupt does not cut the question short.
 func (s *stage) stats() (gameserver.Stats, error) {

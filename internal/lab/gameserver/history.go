@@ -1,22 +1,19 @@
 package gameserver
 
+import "github.com/sallyport/sallyport/internal/lab/tally"
+
 // historySeconds is how far back the page shows drops: long enough for an operator who was looking elsewhere.
 const historySeconds = 120
 
 // history is what was dropped in each of the last seconds, by reason. The zero value is ready.
 type history struct {
-	last    map[string]uint64   // totals as of the last sample
-	columns []map[string]uint64 // what each second has added, the oldest first
+	last    tally.Counts   // totals as of the last sample
+	columns []tally.Counts // what each second has added, the oldest first
 }
 
 // add takes the totals of all time, a second after the last ones.
-func (h *history) add(totals map[string]uint64) {
-	added := make(map[string]uint64)
-	for reason, n := range totals {
-		if n > h.last[reason] {
-			added[reason] = n - h.last[reason]
-		}
-	}
+func (h *history) add(totals tally.Counts) {
+	added := totals.Since(h.last)
 	if len(h.columns) == 0 { // what came before the first sample is not of its second
 		clear(added)
 	}

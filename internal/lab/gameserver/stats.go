@@ -1,8 +1,10 @@
 package gameserver
 
 import (
+	"maps"
 	"runtime"
 
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -18,4 +20,27 @@ func (s *Server) Stats() Stats {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	return Stats{Stats: s.game.Stats(), CPU: cpuMicroseconds(), Mallocs: &mem.Mallocs}
+}
+
+// Add returns the sum of two processes, of which the second is the later one.
+func (s Stats) Add(later Stats) Stats {
+	sum := later
+	sum.Drops = maps.Clone(later.Drops)
+	tally.Counts(sum.Drops).Add(s.Drops)
+	sum.SessionsPeak = max(s.SessionsPeak, later.SessionsPeak)
+	sum.Received += s.Received
+	sum.Sent += s.Sent
+	sum.Handshakes.Started += s.Handshakes.Started
+	sum.Handshakes.Completed += s.Handshakes.Completed
+	sum.Handshakes.Failed += s.Handshakes.Failed
+	sum.CPU, sum.Mallocs = add(s.CPU, later.CPU), add(s.Mallocs, later.Mallocs)
+	return sum
+}
+
+func add[N int64 | uint64](a, b *N) *N {
+	if a == nil || b == nil {
+		return b
+	}
+	n := *a + *b
+	return &n
 }

@@ -10,12 +10,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // readEvents counts the decisions since a time that a status page's /events has, which sends all that are kept at once
 // and new ones later.
-func readEvents(ctx context.Context, address string, since time.Time) (*gameserver.Trail, error) {
+func readEvents(ctx context.Context, address string, since time.Time) (*tally.Trail, error) {
 	ctx, cancel := context.WithTimeout(ctx, eventsTime)
 	defer cancel()
 	body, err := open(ctx, address)
@@ -23,7 +23,7 @@ func readEvents(ctx context.Context, address string, since time.Time) (*gameserv
 		return nil, err
 	}
 	defer body.Close()
-	e := events{trail: &gameserver.Trail{}, since: since}
+	e := events{trail: &tally.Trail{}, since: since}
 	lines := bufio.NewScanner(body)
 	for lines.Scan() {
 		if err := e.read(lines.Bytes()); err != nil {
@@ -38,7 +38,7 @@ func readEvents(ctx context.Context, address string, since time.Time) (*gameserv
 
 // events reads /events line by line.
 type events struct {
-	trail *gameserver.Trail
+	trail *tally.Trail
 	since time.Time
 	id    uint64 // of the event being read, from 1
 	begun bool

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/statuspage"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // "The decisions since a time that a status page's /events has."
@@ -54,7 +54,7 @@ func TestEventsNotKept(t *testing.T) {
 }
 
 func TestEventsMissed(t *testing.T) {
-	e := events{trail: &gameserver.Trail{}}
+	e := events{trail: &tally.Trail{}}
 	for _, line := range []string{": decisions", "", "event: lost", "data: 7", "", "id: 9", `data: {"decision": "renew"}`} {
 		if err := e.read([]byte(line)); err != nil {
 			t.Fatal(err)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/succession"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // evidence is what the server says about a run in which something happens to its players.
 type evidence struct {
-	trail    *gameserver.Trail    // what it has audited; nil if it was not asked
+	trail    *tally.Trail         // what it has audited; nil if it was not asked
 	handover *succession.Handover // nil unless it was replaced
 	err      error                // why it was not replaced, or does not say
 }
@@ -46,13 +46,11 @@ func (r *run) collect() {
 }
 
 // counts is what was audited, by decision; nil if that is not known.
-func (e *evidence) counts() map[string]uint64 {
+func (e *evidence) counts() tally.Counts {
 	if e.handover == nil {
 		return e.trail.Counts()
 	}
 	sum := e.handover.Former.Counts()
-	for what, n := range e.handover.Present.Counts() {
-		sum[what] += n
-	}
+	sum.Add(e.handover.Present.Counts())
 	return sum
 }

@@ -24,10 +24,10 @@ func (r *run) judge(p *Report, loaded, after *gameserver.Stats) {
 		r.judgeTurn(p, fail)
 	}
 	if len(p.Rejected) > 0 {
-		fail("not let in: %s", counts(p.Rejected))
+		fail("not let in: %s", p.Rejected.Text("none"))
 	}
-	if closed := r.closed.snapshot(); len(closed) > 0 {
-		fail("sessions ended early: %s", counts(closed))
+	if closed := r.closed.Counts(); len(closed) > 0 {
+		fail("sessions ended early: %s", closed.Text("none"))
 	}
 	if p.Lost > 0 {
 		fail("%d of %d inputs lost", p.Lost, p.Sent)

@@ -35,8 +35,8 @@ func TestJudge(t *testing.T) {
 	}{
 		{want: ""},
 		{want: "1 of 2 players connected", do: func(r *run) { r.connected.Store(1) }},
-		{want: "not let in: 1 server full", do: func(r *run) { r.rejected.add("server full") }},
-		{want: "ended early: 1 idle", do: func(r *run) { r.closed.add("idle") }},
+		{want: "not let in: 1 server full", do: func(r *run) { r.rejected.Count("server full") }},
+		{want: "ended early: 1 idle", do: func(r *run) { r.closed.Count("idle") }},
 		{want: "1 of 100 inputs lost", do: func(r *run) { r.lost.Store(1) }},
 		{want: "1 inputs delivered more than once", do: func(r *run) { r.twice.Store(1) }},
 		{want: "snapshots", do: func(r *run) { r.received.Store(49) }},

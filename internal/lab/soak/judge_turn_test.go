@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/succession"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/transport"
 )
 
 // decisions are a trail with one decision about each of some sessions.
-func decisions(d audit.Decision, detail string, sessions ...uint32) *gameserver.Trail {
-	t := &gameserver.Trail{}
+func decisions(d audit.Decision, detail string, sessions ...uint32) *tally.Trail {
+	t := &tally.Trail{}
 	for _, id := range sessions {
 		t.Record(audit.Event{Decision: d, Detail: detail, Session: id})
 	}
@@ -41,7 +41,7 @@ func migrated() *run {
 
 func darkened() *run {
 	r := turnedRun(Config{Blackout: time.Second})
-	r.evidence.trail = &gameserver.Trail{}
+	r.evidence.trail = &tally.Trail{}
 	return r
 }
 
@@ -78,7 +78,7 @@ func TestJudgeTurn(t *testing.T) {
 		{"migrate", migrated, "1 of 100 inputs lost", func(r *run) { r.lost.Store(1) }},
 		{"migrate", migrated, "", func(r *run) { r.missed.Store(2) }},
 		{"migrate", migrated, "1 inputs delivered more than once", func(r *run) { r.twice.Store(1) }},
-		{"migrate", migrated, "ended early", func(r *run) { r.closed.add("idle") }},
+		{"migrate", migrated, "ended early", func(r *run) { r.closed.Count("idle") }},
 		{"migrate", migrated, "the server: gone", func(r *run) { r.evidence.err = errors.New("gone") }},
 		{"migrate by ticket", migrated, "audited resume of 0 sessions, of 1", func(r *run) { r.tickets.Store(1) }},
 
@@ -102,7 +102,7 @@ func TestJudgeTurn(t *testing.T) {
 			r.evidence.handover.Present = decisions(audit.Resume, "", 1)
 		}},
 		{"replace", replaced, "of 0 sessions, of 2", func(r *run) {
-			r.evidence.handover.Former, r.evidence.handover.Present = decisions(audit.Close, "", 1, 2), &gameserver.Trail{}
+			r.evidence.handover.Former, r.evidence.handover.Present = decisions(audit.Close, "", 1, 2), &tally.Trail{}
 		}},
 		{"replace", replaced, "resume of 1 sessions, of 2", func(r *run) { r.evidence.handover.Present = decisions(audit.Resume, "", 1) }},
 		{"replace", replaced, "resume of 2 sessions, of 2", func(r *run) { r.evidence.handover.Present = decisions(audit.Resume, "", 1, 3) }},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/succession"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -37,7 +38,7 @@ type Match struct {
 	// Stats asks the server what it has done; nil means that nobody can be asked.
 	Stats func(ctx context.Context) (gameserver.Stats, error)
 	// Audit asks the server what it has audited since a time; nil means that nobody can be asked.
-	Audit func(ctx context.Context, since time.Time) (*gameserver.Trail, error)
+	Audit func(ctx context.Context, since time.Time) (*tally.Trail, error)
 
 	// Replace has another process take the server's place, and Handover says afterwards what both have on record; nil for
 	// a server that stays.
@@ -51,11 +52,11 @@ type Match struct {
 func subject(player int) string { return fmt.Sprintf("player-%d", player) }
 
 // Embedded is a development server in this process, which records its decisions in trail.
-func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *gameserver.Trail) Match {
+func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *tally.Trail) Match {
 	m := developed(s.Addr().String(), dev)
 	m.Scope = "process"
 	m.Stats = func(context.Context) (gameserver.Stats, error) { return s.Stats(), nil }
-	m.Audit = func(context.Context, time.Time) (*gameserver.Trail, error) { return trail, nil }
+	m.Audit = func(context.Context, time.Time) (*tally.Trail, error) { return trail, nil }
 	return m
 }
 
@@ -105,7 +106,7 @@ func Remote(addr string, f gameserver.File) (Match, error) {
 			}
 			return s, err
 		},
-		Audit: func(ctx context.Context, since time.Time) (*gameserver.Trail, error) {
+		Audit: func(ctx context.Context, since time.Time) (*tally.Trail, error) {
 			return readEvents(ctx, u.ResolveReference(&url.URL{Path: "/events"}).String(), since)
 		},
 	}, nil

@@ -53,7 +53,7 @@ func (p *player) join() *stay {
 	s, err := p.dial()
 	if err != nil {
 		if r.ctx.Err() == nil {
-			r.rejected.add(reason(err))
+			r.rejected.Count(reason(err))
 		}
 		return nil
 	}

@@ -28,13 +28,13 @@ func (s *stay) receive() {
 		n, err := s.client.Receive(context.Background(), buf[:])
 		if err != nil {
 			if !s.leaving.Load() {
-				s.run.closed.add(reason(err))
+				s.run.closed.Count(reason(err))
 			}
 			return
 		}
 		snapshot, err := arena.ParseSnapshot(buf[:n])
 		if err != nil {
-			s.run.closed.add("snapshot malformed")
+			s.run.closed.Count("snapshot malformed")
 			return
 		}
 		s.look(time.Now(), &snapshot)

@@ -4,33 +4,31 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // Report is what a run has found, in the form that scripts read.
 type Report struct {
-	Players   int            `json:"players"`
-	Connected int            `json:"connected"` // players who got in at first
-	Sent      uint64         `json:"sent"`      // inputs
-	Received  uint64         `json:"received"`  // snapshots
-	Lost      uint64         `json:"lost"`      // inputs
-	Missed    uint64         `json:"missed"`    // inputs that are not lost by fault: nobody listened where they were sent to
-	Renewed   uint64         `json:"renewed"`   // tokens
-	Migrated  uint64         `json:"migrated"`  // players who went on from another socket
-	Resumed   uint64         `json:"resumed"`   // sessions that went on by ticket, or in the next process
-	Pause     *Pause         `json:"pause_ms"`  // null where nothing happened in the middle of play
-	RTT       RTT            `json:"rtt_ms"`
-	Server    Server         `json:"server"`
-	Audit     Audit          `json:"audit"`    // decisions of the server; null where it was not asked
-	Rejected  map[string]int `json:"rejected"` // attempts to join, by reason
-	Verdict   string         `json:"verdict"`  // "ok" or "failed"
-	Failures  []string       `json:"failures"` // promises broken
+	Players   int          `json:"players"`
+	Connected int          `json:"connected"` // players who got in at first
+	Sent      uint64       `json:"sent"`      // inputs
+	Received  uint64       `json:"received"`  // snapshots
+	Lost      uint64       `json:"lost"`      // inputs
+	Missed    uint64       `json:"missed"`    // inputs that are not lost by fault: nobody listened where they were sent to
+	Renewed   uint64       `json:"renewed"`   // tokens
+	Migrated  uint64       `json:"migrated"`  // players who went on from another socket
+	Resumed   uint64       `json:"resumed"`   // sessions that went on by ticket, or in the next process
+	Pause     *Pause       `json:"pause_ms"`  // null where nothing happened in the middle of play
+	RTT       RTT          `json:"rtt_ms"`
+	Server    Server       `json:"server"`
+	Audit     tally.Counts `json:"audit"`    // decisions of the server; null where it was not asked
+	Rejected  tally.Counts `json:"rejected"` // attempts to join, by reason
+	Verdict   string       `json:"verdict"`  // "ok" or "failed"
+	Failures  []string     `json:"failures"` // promises broken
 
 	dropped, rejoined uint64 // for the table
 	elapsed           time.Duration
 }
-
-// Audit counts by decision, with its reason behind if it has one.
-type Audit map[string]uint64
 
 // Pause is how long players waited for the first snapshot after what happened in the middle of play, in milliseconds.
 type Pause struct {
@@ -48,11 +46,11 @@ type RTT struct {
 
 // Server is what the server's process spent while players played, and what it says of itself. Null is unknown.
 type Server struct {
-	CPU          *float64          `json:"cpu_us_per_datagram"` // user and system time; datagrams in both directions
-	Allocs       *float64          `json:"allocs_per_datagram"`
-	Scope        string            `json:"scope,omitempty"` // "process": this one, players included; "server": another
-	SessionsPeak *int              `json:"sessions_peak"`
-	Drops        map[string]uint64 `json:"drops"` // during the run
+	CPU          *float64     `json:"cpu_us_per_datagram"` // user and system time; datagrams in both directions
+	Allocs       *float64     `json:"allocs_per_datagram"`
+	Scope        string       `json:"scope,omitempty"` // "process": this one, players included; "server": another
+	SessionsPeak *int         `json:"sessions_peak"`
+	Drops        tally.Counts `json:"drops"` // during the run
 }
 
 // OK says whether every promise was kept.
@@ -64,7 +62,7 @@ func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
 		Players: r.config.Players, Connected: int(r.connected.Load()),
 		Sent: r.sent.Load(), Received: r.received.Load(), Lost: r.lost.Load(),
 		RTT:    RTT{r.rtt.quantile(0.50), r.rtt.quantile(0.95), r.rtt.quantile(0.99), r.rtt.maximum()},
-		Server: Server{Drops: map[string]uint64{}}, Rejected: r.rejected.snapshot(), Failures: []string{},
+		Server: Server{Drops: tally.Counts{}}, Rejected: r.rejected.Counts(), Failures: []string{},
 		Missed: r.missed.Load(), Renewed: r.renewals.Load(), Resumed: r.tickets.Load() + r.arrived.Load(), Audit: r.evidence.counts(),
 		dropped: r.dropped.Load(), rejoined: r.rejoined.Load(), elapsed: time.Since(r.began),
 	}
@@ -110,12 +108,6 @@ func (r *run) spent(s *Server, from, to *gameserver.Stats) {
 }
 
 // dropsBetween is what to counts and from does not.
-func dropsBetween(from, to *gameserver.Stats) map[string]uint64 {
-	d := map[string]uint64{}
-	for reason, n := range to.Drops {
-		if n > from.Drops[reason] {
-			d[reason] = n - from.Drops[reason]
-		}
-	}
-	return d
+func dropsBetween(from, to *gameserver.Stats) tally.Counts {
+	return tally.Counts(to.Drops).Since(from.Drops)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
 // run is one soak.
@@ -29,8 +30,8 @@ type run struct {
 	lostPaths, tickets           atomic.Uint64 // how often a client has given up its path; and has gone on by ticket
 	rtt, pauses                  histogram
 
-	rejected tally // who was not let in, by reason
-	closed   tally // sessions that ended early, by reason
+	rejected tally.Counter // who was not let in, by reason
+	closed   tally.Counter // sessions that ended early, by reason
 
 	// What the server has on record, for runs in which something happens. Set when all players have left.
 	evidence evidence

@@ -55,7 +55,7 @@ func (r *run) cue(steps []step) <-chan time.Time {
 func (s *stay) migrate() {
 	conn, err := s.listen()
 	if err != nil {
-		s.run.closed.add("no other socket: " + err.Error())
+		s.run.closed.Count("no other socket: " + err.Error())
 		return
 	}
 	old := s.conn

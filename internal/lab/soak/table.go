@@ -3,9 +3,6 @@ package soak
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -22,16 +19,16 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	if peak := r.Server.SessionsPeak; peak != nil {
 		row("sessions", "%d at most", *peak)
-		row("drops", "%s", counts(r.Server.Drops))
+		row("drops", "%s", r.Server.Drops.Text("none"))
 	}
 	if r.Pause != nil {
 		row("went on", "%d migrated, %d resumed; after p50 %.1f ms, max %.1f ms", r.Migrated, r.Resumed, r.Pause.P50, r.Pause.Max)
 	}
 	if r.Audit != nil {
-		row("audit", "%s", counts(r.Audit))
+		row("audit", "%s", r.Audit.Text("none"))
 	}
 	if len(r.Rejected) > 0 {
-		row("refused", "%s", counts(r.Rejected))
+		row("refused", "%s", r.Rejected.Text("none"))
 	}
 	row("verdict", "%s after %.1f s", r.Verdict, r.elapsed.Seconds())
 	for _, f := range r.Failures {
@@ -58,16 +55,4 @@ func number(f *float64) string {
 		return "unknown"
 	}
 	return fmt.Sprintf("%.2f", *f)
-}
-
-// counts lists numbers by name.
-func counts[N int | uint64](m map[string]N) string {
-	if len(m) == 0 {
-		return "none"
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, fmt.Sprintf("%d %s", m[name], name))
-	}
-	return strings.Join(parts, ", ")
 }

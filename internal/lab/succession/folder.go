@@ -1,12 +1,9 @@
 package succession
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
@@ -63,22 +60,6 @@ func (f folder) ring() (*fleetkey.Ring, error) {
 		return nil, err
 	}
 	return fleetkey.NewRing(keys...)
-}
-
-// trail reads an audit. A line that is being written is not there yet.
-func (f folder) trail(number int) (*gameserver.Trail, error) {
-	text, err := os.ReadFile(f.audit(number))
-	if err != nil {
-		return nil, err
-	}
-	t := &gameserver.Trail{}
-	lines := bufio.NewScanner(bytes.NewReader(text[:bytes.LastIndexByte(text, '\n')+1]))
-	for lines.Scan() {
-		if err := t.ReadLine(lines.Bytes(), time.Time{}); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
 }
 
 func (f folder) remove() { os.RemoveAll(string(f)) } //nolint:errcheck // what is left is of no use to anybody

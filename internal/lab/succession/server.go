@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -77,7 +78,7 @@ func (s *Server) Replace(context.Context) error {
 	if err != nil {
 		return errors.Join(err, former.wait(), next.kill())
 	}
-	s.past = sum(s.past, *last.Stats)
+	s.past = s.past.Add(*last.Stats)
 	if _, err := next.serve(s.order(s.number+1, s.addr)); err != nil {
 		return errors.Join(err, former.wait())
 	}
@@ -96,12 +97,12 @@ func (s *Server) Stats(context.Context) (gameserver.Stats, error) {
 	if err != nil || a.Stats == nil {
 		return s.past, err
 	}
-	return sum(s.past, *a.Stats), nil
+	return s.past.Add(*a.Stats), nil
 }
 
 // Handover is what the two newest processes have on record of the players who went from one to the other.
 type Handover struct {
-	Former, Present *gameserver.Trail
+	Former, Present *tally.Trail
 	Handshakes      transport.HandshakeStats // of the present one
 }
 
@@ -117,8 +118,8 @@ func (s *Server) Handover(context.Context) (h Handover, err error) {
 		return h, err
 	}
 	h.Handshakes = a.Stats.Handshakes
-	if h.Former, err = s.folder.trail(s.number - 1); err == nil {
-		h.Present, err = s.folder.trail(s.number)
+	if h.Former, err = tally.ReadFile(s.folder.audit(s.number - 1)); err == nil {
+		h.Present, err = tally.ReadFile(s.folder.audit(s.number))
 	}
 	return h, err
 }

@@ -1,9 +1,11 @@
-package gameserver
+package tally
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -16,7 +18,7 @@ import (
 type Trail struct {
 	mu sync.Mutex
 	// +checklocks:mu
-	counts map[string]uint64 // by decision and reason
+	counts Counts // by decision and reason
 	// +checklocks:mu
 	sessions map[string]map[uint32]bool // by decision and detail
 	// +checklocks:mu
@@ -47,6 +49,21 @@ type line struct {
 	} `json:"unmapped"`
 }
 
+// ReadFile counts the lines of an audit file. A last one that is still being written does not count.
+func ReadFile(path string) (*Trail, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trail{}
+	for line := range bytes.Lines(text[:bytes.LastIndexByte(text, '\n')+1]) {
+		if err := t.ReadLine(line, time.Time{}); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
 // ReadLine counts a line, unless it is of before since.
 func (t *Trail) ReadLine(text []byte, since time.Time) error {
 	var l line
@@ -68,7 +85,7 @@ func (t *Trail) add(decision, reason, detail string, session uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.counts == nil {
-		t.counts, t.sessions = map[string]uint64{}, map[string]map[uint32]bool{}
+		t.counts, t.sessions = Counts{}, map[string]map[uint32]bool{}
 	}
 	t.counts[join(decision, reason)]++
 	what := join(decision, detail)
@@ -87,14 +104,14 @@ func join(a, b string) string {
 }
 
 // Counts is a copy of how often there was each decision, with its reason behind if it has one, as in "reject used".
-func (t *Trail) Counts() map[string]uint64 {
+func (t *Trail) Counts() Counts {
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := map[string]uint64{}
-	maps.Copy(c, t.counts)
+	c := Counts{}
+	c.Add(t.counts)
 	return c
 }
 
