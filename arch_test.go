@@ -40,11 +40,12 @@ var imports = map[string][]string{
 	"fleetkey":        {},
 	"internal/resume": {"internal/wire", "replay", "fleetkey", "internal/cursor"},
 
-	"session": {
-		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/prefetch", "internal/resume",
+	"session": {"internal/wire", "replay", "policy", "token", "fleetkey"},
+	"internal/machine": {
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "session", "internal/prefetch", "internal/resume",
 	},
 	"transport": {
-		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/resume",
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume",
 		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "internal/udp",
 	},
 	"nakamabridge": {"internal/wire", "internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},

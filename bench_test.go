@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -26,7 +27,7 @@ type player struct {
 	association
 
 	clientRecord *record.Conn
-	client       *session.Client
+	client       *machine.Client
 	inbound      []byte
 }
 
@@ -34,7 +35,7 @@ type player struct {
 type association struct {
 	addr   netip.AddrPort
 	record record.Conn
-	server session.Conn
+	server machine.Conn
 }
 
 func (p *player) address() netip.AddrPort { return p.addr }
@@ -51,7 +52,7 @@ type match struct {
 
 func newMatch(b *testing.B, n int) *match {
 	b.Helper()
-	gate, err := session.NewGate(session.Config{MaxSessions: n, Behaviour: anything})
+	gate, err := machine.NewGate(session.Config{MaxSessions: n, Behaviour: anything})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func newMatch(b *testing.B, n int) *match {
 	return m
 }
 
-func (m *match) join(gate *session.Gate, addr netip.AddrPort, subject string) (*player, error) {
+func (m *match) join(gate *machine.Gate, addr netip.AddrPort, subject string) (*player, error) {
 	secrets := &record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
 	p := &player{association: association{addr: addr}, inbound: make([]byte, 0, wire.MaxDatagram)}
@@ -79,8 +80,8 @@ func (m *match) join(gate *session.Gate, addr netip.AddrPort, subject string) (*
 	if err := p.record.Init(secrets, false, 1, 0); err != nil {
 		return nil, err
 	}
-	p.server.Init(gate, m.now, session.Channel{}, addr.Addr())
-	if p.client, err = session.NewClient(m.now, session.ClientConfig{}, session.Channel{}, []byte("token")); err != nil {
+	p.server.Init(gate, m.now, machine.Channel{}, addr.Addr())
+	if p.client, err = machine.NewClient(m.now, session.ClientConfig{}, machine.Channel{}, []byte("token")); err != nil {
 		return nil, err
 	}
 	return p, m.handshake(p, &token.Claims{Issuer: "game", Subject: subject, ID: subject, Expires: m.now.Add(time.Hour)})
@@ -98,7 +99,7 @@ func (m *match) handshake(p *player, claims *token.Claims) error {
 	if err != nil {
 		return err
 	}
-	if _, ev := p.client.Handle(m.now, msg); ev.Kind != session.EventJoined {
+	if _, ev := p.client.Handle(m.now, msg); ev.Kind != machine.EventJoined {
 		return fmt.Errorf("client did not join: %v", ev.Drop)
 	}
 	return nil
@@ -173,14 +174,14 @@ func (m *match) prefetchOut(from int) (sum byte) {
 }
 
 // receive is the server's way of a datagram: by address, record, session.
-func (m *match) receive(likely *player, addr netip.AddrPort, datagram []byte) (session.Event, error) {
+func (m *match) receive(likely *player, addr netip.AddrPort, datagram []byte) (machine.Event, error) {
 	p := likely
 	if p == nil || p.addr != addr {
 		p = m.byAddr.Get(addr)
 	}
 	_, plaintext, err := p.record.Open(datagram)
 	if err != nil {
-		return session.Event{}, err
+		return machine.Event{}, err
 	}
 	_, ev := p.server.HandleLate(m.now, 0, plaintext)
 	return ev, nil
@@ -203,7 +204,7 @@ func BenchmarkInbound(b *testing.B) {
 				}
 				m.prefetch(arrived[:batch])
 				for i, d := range arrived[:batch] {
-					if ev, err := m.receive(m.found[i], d.addr, d.b); err != nil || ev.Kind != session.EventData {
+					if ev, err := m.receive(m.found[i], d.addr, d.b); err != nil || ev.Kind != machine.EventData {
 						b.Fatal(err, ev.Drop)
 					}
 				}
@@ -231,7 +232,7 @@ func BenchmarkContinuousChecks(b *testing.B) {
 				}
 				m.prefetchChecks(i)
 				for k, msg := range messages[:batch] {
-					if _, ev := m.players[(i+k)%n].server.Handle(m.now, msg); ev.Kind != session.EventData {
+					if _, ev := m.players[(i+k)%n].server.Handle(m.now, msg); ev.Kind != machine.EventData {
 						b.Fatal(ev.Drop)
 					}
 				}

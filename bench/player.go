@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/handshake/pion2"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
@@ -28,9 +29,9 @@ type player struct {
 	mover    mover
 	received [][]byte
 
-	mu      sync.Mutex // sending, and session.Append
+	mu      sync.Mutex // sending, and machine.Append
 	record  *record.Conn
-	session *session.Client
+	session *machine.Client
 	out     []datagram
 	memory  []byte
 }
@@ -71,7 +72,7 @@ func dialSallyport(j *job) (conn, error) {
 }
 
 // negotiate runs the handshake and takes the keys over.
-func (p *player) negotiate(ctx context.Context, roots *x509.CertPool) (ch session.Channel, err error) {
+func (p *player) negotiate(ctx context.Context, roots *x509.CertPool) (ch machine.Channel, err error) {
 	c := handshake.NewConn(false, p.socket.LocalAddr(), p.socket.RemoteAddr(), func(b []byte) {
 		_, _ = p.socket.Write(b) // a lost datagram
 	})
@@ -84,7 +85,7 @@ func (p *player) negotiate(ctx context.Context, roots *x509.CertPool) (ch sessio
 		return ch, err
 	}
 	c.Wait()
-	copy(ch.Exporter[:], result.Secrets.Export(session.ExporterLabel, len(ch.Exporter)))
+	copy(ch.Exporter[:], result.Secrets.Export(machine.ExporterLabel, len(ch.Exporter)))
 	p.record, err = record.New(&result.Secrets, true, result.Next, 0)
 	return ch, err
 }
@@ -105,12 +106,12 @@ func (p *player) feed(c *handshake.Conn) {
 }
 
 // join says HELLO until WELCOME comes.
-func (p *player) join(ctx context.Context, issuer *token.Issuer, ch session.Channel) error {
+func (p *player) join(ctx context.Context, issuer *token.Issuer, ch machine.Channel) error {
 	identity, err := issuer.Mint(time.Now(), token.Grant{Subject: fmt.Sprint("player ", nextPlayer.Add(1))})
 	if err != nil {
 		return err
 	}
-	if p.session, err = session.NewClient(time.Now(), session.ClientConfig{}, ch, []byte(identity)); err != nil {
+	if p.session, err = machine.NewClient(time.Now(), session.ClientConfig{}, ch, []byte(identity)); err != nil {
 		return err
 	}
 	b := make([]byte, datagramLen)
@@ -171,7 +172,7 @@ func (p *player) open(b []byte) (payload []byte, ok, closed bool, err error) {
 	if ev.Drop != 0 {
 		return nil, false, false, errors.New("bench: the client dropped an envelope: " + ev.Drop.String())
 	}
-	return ev.Payload, ev.Kind == session.EventData, ev.Kind == session.EventClosed, nil
+	return ev.Payload, ev.Kind == machine.EventData, ev.Kind == machine.EventClosed, nil
 }
 
 func (p *player) receive() ([][]byte, error) {

@@ -96,7 +96,7 @@ func (r *report) head(b *strings.Builder, p *plan, results []result) {
 		others = append(others, res.Others)
 	}
 	slices.Sort(others)
-	fmt.Fprintf(b, "Measured on %s: %s.\n", time.Now().Format(time.DateOnly), machine())
+	fmt.Fprintf(b, "Measured on %s: %s.\n", time.Now().Format(time.DateOnly), host())
 	fmt.Fprintf(b, "Loopback, server on one processor, client on another; %d rounds of %v; other work on the machine took %.2f processors (median).\n",
 		p.rounds, p.seconds, quantile(others, 0.5))
 	fmt.Fprintf(b, "An entry is the median and the quartiles; behind it, what %s takes over what the peer takes: the median of the rounds.\n", ours)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/handshake/pion2"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -80,8 +81,8 @@ func (w *world) alive() {
 type peer struct {
 	addr    netip.AddrPort
 	record  *record.Conn
-	session *session.Client
-	channel session.Channel
+	session *machine.Client
+	channel machine.Channel
 }
 
 // dial negotiates keys with the server.
@@ -101,7 +102,7 @@ func (w *world) dial(authority *testkit.Authority, addr netip.AddrPort) *peer {
 		w.t.Fatal(err)
 	}
 	p := &peer{addr: addr}
-	copy(p.channel.Exporter[:], result.Secrets.Export(session.ExporterLabel, 32))
+	copy(p.channel.Exporter[:], result.Secrets.Export(machine.ExporterLabel, 32))
 	if p.record, err = record.New(&result.Secrets, true, result.Next, 0); err != nil {
 		w.t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func (w *world) serve(ctx context.Context, done chan<- struct{}, conn *handshake
 func (w *world) join(p *peer, identity string) {
 	w.t.Helper()
 	var err error
-	if p.session, err = session.NewClient(time.Now(), session.ClientConfig{}, p.channel, []byte(identity)); err != nil {
+	if p.session, err = machine.NewClient(time.Now(), session.ClientConfig{}, p.channel, []byte(identity)); err != nil {
 		w.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); !p.session.Live() && time.Now().Before(deadline); {

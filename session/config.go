@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"io"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Config says whom a Gate lets in and what a session may do. The zero Config
+// Config says whom a server lets in and what a session may do. The zero Config
 // works: it admits whoever has a valid identity token whose scope is the one
 // the client asks for.
 type Config struct {
@@ -26,7 +25,7 @@ type Config struct {
 	// An error refuses; a Refusal says what the player is told, which is
 	// wire.ReasonScope otherwise. A session that lives here ends at once with that
 	// reason, unless it means "not now". Authorize runs where the connection lives,
-	// on several goroutines at a time, so it must not block; it may call the Gate
+	// on several goroutines at a time, so it must not block; it may call the server
 	// and its Sessions.
 	Authorize func(*Admission) error
 
@@ -71,7 +70,7 @@ type Config struct {
 	// run where the connection lives, so they must not block, and payload is
 	// borrowed.
 	Cost    func(payload []byte) int
-	Inspect func(s *Session, payload []byte) policy.Verdict
+	Inspect func(s Session, payload []byte) policy.Verdict
 
 	// Fingerprint says what happens when a player is no longer what the session
 	// is bound to.
@@ -116,14 +115,8 @@ type Config struct {
 	Random io.Reader
 }
 
-// ErrBusy is what to hand to Verified when no verification could be started:
-// the client is told to come again.
-var ErrBusy = errors.New("session: too many verifications at once")
-
-var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Ping, BadTags, MaxRevocations and MaxBans must not be negative")
-
-// withDefaults fills in what is zero and refuses what makes no sense.
-func (c Config) withDefaults() (Config, error) {
+// WithDefaults fills in what is zero and refuses what makes no sense.
+func (c Config) WithDefaults() (Config, error) {
 	if c.Leeway < 0 || c.Leeway > token.MaxLeeway || c.Overlap < 0 || c.Idle < 0 ||
 		c.Ping < 0 || c.BadTags < 0 || c.MaxRevocations < 0 || c.MaxBans < 0 {
 		return c, errConfig
@@ -150,12 +143,4 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errConfig
 	}
 	return c, nil
-}
-
-// seats is how many sessions may be live at once when one of them is resumed.
-func (c *Config) seats() int {
-	if c.MaxSessions <= 0 {
-		return 0
-	}
-	return c.MaxSessions + (c.MaxSessions+resumeShare-1)/resumeShare
 }

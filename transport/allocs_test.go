@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
@@ -38,7 +39,7 @@ type ends struct {
 	out    *memory
 	addr   udp.Flow
 	record *record.Conn
-	client *session.Client
+	client *machine.Client
 	buf    []byte
 	now    time.Time
 }
@@ -86,7 +87,7 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	}
 	e.shard.adopt(e.now, a)
 	raw := []byte(issuer.Token(t, token.Grant{Subject: "alice"}))
-	if e.client, err = session.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
+	if e.client, err = machine.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
 		t.Fatal(err)
 	}
 	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.HandleLate(e.now, 0, e.envelope(kind, body)) })
@@ -95,12 +96,12 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 		t.Fatal(err)
 	}
 	welcome, ev := a.session.Verified(e.now, claims, nil)
-	e.shard.outcome(e.now, a, session.Reply{}, ev)
+	e.shard.outcome(e.now, a, machine.Reply{}, ev)
 	b, err := a.session.Append(nil, welcome.Kind, welcome.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ev := e.client.Handle(e.now, b); ev.Kind != session.EventJoined {
+	if _, ev := e.client.Handle(e.now, b); ev.Kind != machine.EventJoined {
 		t.Fatalf("not joined: %+v", ev)
 	}
 	return e

@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -24,9 +24,9 @@ type association struct {
 
 	// What every datagram needs stands together, in one piece of memory: Open and
 	// Handle are the shard's, Seal and Append the outbox's.
-	session machine // &match, or what a DTLSServer has instead
+	session serverMachine // &match, or what a DTLSServer has instead
 	record  record.Conn
-	match   session.Conn
+	match   machine.Conn
 	self    Player
 
 	stray  *stray       // where its datagrams may still arrive, nil for here
@@ -55,16 +55,16 @@ func (a *association) where() netip.AddrPort {
 	return a.addr.AddrPort
 }
 
-// machine is what an association carries: a *session.Conn, or in a DTLSServer
+// machine is what an association carries: a *machine.Conn, or in a DTLSServer
 // nothing but payloads.
-type machine interface {
+type serverMachine interface {
 	appender
-	HandleLate(now time.Time, waited time.Duration, msg []byte) (session.Reply, session.Event)
-	Verified(now time.Time, claims *token.Claims, err error) (session.Reply, session.Event)
-	Tick(now time.Time) (session.Reply, session.Event)
-	Close(reason wire.Reason) (session.Reply, session.Event)
-	Disconnected() (session.Reply, session.Event)
-	Session() *session.Session // nil before EventJoined
+	HandleLate(now time.Time, waited time.Duration, msg []byte) (machine.Reply, machine.Event)
+	Verified(now time.Time, claims *token.Claims, err error) (machine.Reply, machine.Event)
+	Tick(now time.Time) (machine.Reply, machine.Event)
+	Close(reason wire.Reason) (machine.Reply, machine.Event)
+	Disconnected() (machine.Reply, machine.Event)
+	Session() *machine.Session // nil before EventJoined
 	RestHandle()
 	RestAppend(silent bool)
 	PrefetchHandle(stage int) byte
@@ -78,9 +78,9 @@ const (
 )
 
 // channel is what the session machine has to know of the handshake's result.
-func channel(r *handshake.Result) session.Channel {
-	var ch session.Channel
-	copy(ch.Exporter[:], r.Secrets.Export(session.ExporterLabel, len(ch.Exporter)))
+func channel(r *handshake.Result) machine.Channel {
+	var ch machine.Channel
+	copy(ch.Exporter[:], r.Secrets.Export(machine.ExporterLabel, len(ch.Exporter)))
 	if len(r.Peer) > 0 {
 		ch.HasCertificate, ch.Thumbprint = true, thumbprint(r.Peer[0])
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -51,10 +52,10 @@ func TestBan(t *testing.T) {
 // A player who is put out while the path is down does not come back with it: neither on the connection that there was
 // nor on another, neither here nor after a restart that takes the sessions over.
 func TestPutOutDuringBlackout(t *testing.T) {
-	for name, put := range map[string]func(s *session.Session, g *session.Gate) bool{
-		"Session.Revoke":     func(s *session.Session, _ *session.Gate) bool { return s.Revoke() },
-		"Gate.RevokeSession": func(s *session.Session, g *session.Gate) bool { return g.RevokeSession(s.ID()) },
-		"Gate.Ban": func(s *session.Session, g *session.Gate) bool {
+	for name, put := range map[string]func(s session.Session, g *machine.Gate) bool{
+		"Session.Revoke":     func(s session.Session, _ *machine.Gate) bool { return s.Revoke() },
+		"Gate.RevokeSession": func(s session.Session, g *machine.Gate) bool { return g.RevokeSession(s.ID()) },
+		"Gate.Ban": func(s session.Session, g *machine.Gate) bool {
 			n, err := g.Ban(session.Ban{Issuer: s.Issuer(), Subject: s.Subject()})
 			return n == 1 && err == nil
 		},

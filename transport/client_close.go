@@ -5,8 +5,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/session"
 )
 
 // Close says goodbye to the server, ends the client, and returns when nothing
@@ -21,7 +21,7 @@ func (c *Client) Close() (err error) {
 func (c *Client) close() error {
 	c.mu.Lock()
 	live := c.err == nil && c.line.session != nil
-	var goodbye session.Reply
+	var goodbye machine.Reply
 	if live {
 		if goodbye = c.line.session.Close(); goodbye.Kind != 0 {
 			c.answers = time.Now().Add(closeTime)
@@ -45,7 +45,7 @@ func (c *Client) close() error {
 
 // farewell repeats CLOSE, if there is one, until it is answered or closeTime is over, and
 // ends the connection.
-func (c *Client) farewell(goodbye session.Reply) {
+func (c *Client) farewell(goodbye machine.Reply) {
 	for _, wait := range closeWaits {
 		if goodbye.Kind == 0 || !c.unheard(goodbye, wait) {
 			break
@@ -57,7 +57,7 @@ func (c *Client) farewell(goodbye session.Reply) {
 }
 
 // unheard sends CLOSE and reports whether it has not been answered within wait.
-func (c *Client) unheard(goodbye session.Reply, wait time.Duration) bool {
+func (c *Client) unheard(goodbye machine.Reply, wait time.Duration) bool {
 	c.mu.Lock()
 	c.send(c.line, goodbye.Kind, goodbye.Body) //nolint:errcheck // a lost datagram
 	c.mu.Unlock()
@@ -119,7 +119,7 @@ func (c *Client) conclude(err error) {
 		return
 	}
 	c.finish(err)
-	ev := ClientEvent{Kind: session.EventClosed, Err: err}
+	ev := ClientEvent{Kind: machine.EventClosed, Err: err}
 	if closed, ok := errors.AsType[*CloseError](err); ok {
 		ev.Reason = closed.Reason
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -60,7 +61,7 @@ type ClientEvent struct {
 	// address), EventLost (the path is lost, and another connection is being made),
 	// EventResumed (the session goes on by it), EventNotice, EventRefused or
 	// EventClosed (the session is over, and not by Close).
-	Kind   session.EventKind
+	Kind   machine.EventKind
 	Reason wire.Reason     // EventClosed, if the server has said why
 	Notice wire.NoticeCode // EventNotice
 	Err    error           // EventRefused: no fresh token could be had; EventClosed: what Receive returns

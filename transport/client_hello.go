@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/session"
 )
 
 // errUnanswered means that a server has had more time for a HELLO than it takes.
@@ -18,7 +18,7 @@ var errUnanswered = errors.New("transport: HELLO is not answered")
 func (c *Client) connect(ctx context.Context, identity []byte) error {
 	for {
 		err := c.search(ctx, c.config.handshake(), true, func(now time.Time, r *handshake.Result) (clientMachine, error) {
-			return session.NewClient(now, c.config.Session, c.channel(r), identity)
+			return machine.NewClient(now, c.config.Session, c.channel(r), identity)
 		})
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
@@ -32,21 +33,21 @@ type line struct {
 	overtaken bool      // by a newer ticket than it shows
 }
 
-// clientMachine is what a client carries: a *session.Client, or in a DTLSClient
+// clientMachine is what a client carries: a *machine.Client, or in a DTLSClient
 // nothing but payloads.
 type clientMachine interface {
 	appender
-	Handle(now time.Time, msg []byte) (session.Reply, session.Event)
+	Handle(now time.Time, msg []byte) (machine.Reply, machine.Event)
 	Tick(now time.Time, send func(kind wire.Kind, body []byte)) time.Time
 	Silent(now time.Time) bool
 	Lost(now time.Time) bool
 	Resumable() bool
 	Shown() bool
-	Resume(now time.Time, ch session.Channel) (*session.Client, error)
+	Resume(now time.Time, ch machine.Channel) (*machine.Client, error)
 	Ask()
 	Renew(now time.Time, identity []byte) error
 	Renewing() bool
-	Close() session.Reply
+	Close() machine.Reply
 	Expires() time.Time
 	MaxPayload() int
 	Stats() session.ClientStats
@@ -130,7 +131,7 @@ func (l *line) deliver(now time.Time, b []byte) {
 
 // channel is what the client's machine has to know of the handshake's result:
 // of certificates, its own.
-func (c *Client) channel(r *handshake.Result) session.Channel {
+func (c *Client) channel(r *handshake.Result) machine.Channel {
 	ch := channel(r)
 	ch.HasCertificate, ch.Thumbprint = false, [32]byte{}
 	if cert := c.config.Certificate; cert != nil && r.Shown {

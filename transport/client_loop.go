@@ -8,10 +8,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // receive is the client's one goroutine: it reads the socket, and wakes for
@@ -86,29 +86,29 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 		c.send(l, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 	}
 	switch ev.Kind {
-	case session.EventNone:
+	case machine.EventNone:
 		if ev.Drop != 0 {
 			c.stats.Dropped++
 		}
 		return
-	case session.EventData:
+	case machine.EventData:
 		c.stats.Received++
 		c.stats.Overrun += c.inbox.push(ev.Payload)
 		c.announce()
 		return
-	case session.EventPong:
+	case machine.EventPong:
 		return
-	case session.EventJoined, session.EventResumed:
+	case machine.EventJoined, machine.EventResumed:
 		if ev.Hint != 0 {
 			l.record.SetHint(ev.Hint) // one that is of no use is ignored
 		}
-		if ev.Kind == session.EventResumed {
+		if ev.Kind == machine.EventResumed {
 			c.resumed(now)
 			break
 		}
 		close(c.joined)
 		c.scheduleRenewal(now)
-	case session.EventRenewed:
+	case machine.EventRenewed:
 		if l == c.former {
 			return
 		}
@@ -117,13 +117,13 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 			c.next.overtaken = true
 		}
 		c.scheduleRenewal(now)
-	case session.EventMoved:
+	case machine.EventMoved:
 		c.stats.Moved++
-	case session.EventNotice:
+	case machine.EventNotice:
 		if ev.Notice.Code == wire.NoticeStepUp {
 			c.renewSoon(now)
 		}
-	case session.EventClosed:
+	case machine.EventClosed:
 		c.alert(l, record.CloseNotify[:])
 		switch l {
 		case c.former:
@@ -139,7 +139,7 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 		c.answers = now.Add(closeTime)
 		c.conclude(closeErrorOf(ev))
 		return
-	case session.EventCloseAgain:
+	case machine.EventCloseAgain:
 		c.alert(l, record.CloseNotify[:])
 		c.answered() // who ends the session knows of its end
 		return

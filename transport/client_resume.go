@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // When its path is lost a client makes another connection from the same socket, and
@@ -37,7 +37,7 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 	}
 	lost := c.disconnected || c.line.session.Lost(now)
 	if lost && !c.lost {
-		c.notify(ClientEvent{Kind: session.EventLost})
+		c.notify(ClientEvent{Kind: machine.EventLost})
 	}
 	if c.lost = lost; lost {
 		c.look(now)
@@ -186,7 +186,7 @@ func (c *Client) resumed(now time.Time) {
 // is one that the server has taken before.
 //
 // +checklocks:c.mu
-func (c *Client) refused(now time.Time, ev session.Event) {
+func (c *Client) refused(now time.Time, ev machine.Event) {
 	overtaken := c.next.overtaken
 	c.abandon()
 	over := c.disconnected || c.line.session.Lost(now) && !c.line.session.Shown()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -92,8 +93,8 @@ func leftIsEOF(err error) error {
 type bareClient struct{}
 
 // Handle implements clientMachine.
-func (bareClient) Handle(_ time.Time, msg []byte) (session.Reply, session.Event) {
-	return session.Reply{}, session.Event{Kind: session.EventData, Payload: msg}
+func (bareClient) Handle(_ time.Time, msg []byte) (machine.Reply, machine.Event) {
+	return machine.Reply{}, machine.Event{Kind: machine.EventData, Payload: msg}
 }
 
 // Append implements clientMachine.
@@ -117,8 +118,8 @@ func (bareClient) Resumable() bool { return false }
 func (bareClient) Shown() bool { return false }
 
 // Resume implements clientMachine. There is no session.
-func (bareClient) Resume(time.Time, session.Channel) (*session.Client, error) {
-	return nil, session.ErrNoTicket
+func (bareClient) Resume(time.Time, machine.Channel) (*machine.Client, error) {
+	return nil, machine.ErrNoTicket
 }
 
 // Ask implements clientMachine: nobody answers.
@@ -134,7 +135,7 @@ func (bareClient) Renewing() bool { return false }
 func (bareClient) Renew(time.Time, []byte) error { return nil }
 
 // Close implements clientMachine. DTLS says goodbye itself.
-func (bareClient) Close() session.Reply { return session.Reply{} }
+func (bareClient) Close() machine.Reply { return machine.Reply{} }
 
 // Expires implements clientMachine.
 func (bareClient) Expires() time.Time { return time.Time{} }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -44,17 +45,17 @@ func (c *DTLSConn) Send(payload []byte) error {
 // messages are payloads.
 type bare DTLSConn
 
-// HandleLate implements machine.
-func (b *bare) HandleLate(now time.Time, _ time.Duration, msg []byte) (session.Reply, session.Event) {
+// HandleLate implements serverMachine.
+func (b *bare) HandleLate(now time.Time, _ time.Duration, msg []byte) (machine.Reply, machine.Event) {
 	if b.gone.Load() {
-		return session.Reply{}, session.Event{Drop: audit.DropState}
+		return machine.Reply{}, machine.Event{Drop: audit.DropState}
 	}
 	if !b.connect() {
 		return b.end(audit.DropFull, wire.ReasonFull)
 	}
 	b.heard = now
 	b.server.serve.Load().Receive((*DTLSConn)(b), msg)
-	return session.Reply{}, session.Event{}
+	return machine.Reply{}, machine.Event{}
 }
 
 // connect begins the connection if there is room for it.
@@ -72,34 +73,34 @@ func (b *bare) connect() bool {
 }
 
 // end ends the connection, if it has not ended already.
-func (b *bare) end(drop audit.Drop, reason wire.Reason) (session.Reply, session.Event) {
+func (b *bare) end(drop audit.Drop, reason wire.Reason) (machine.Reply, machine.Event) {
 	if b.gone.Swap(true) {
-		return session.Reply{}, session.Event{}
+		return machine.Reply{}, machine.Event{}
 	}
 	if b.connected {
 		b.server.conns.Add(-1)
 		b.server.serve.Load().Disconnect((*DTLSConn)(b))
 	}
-	return session.Reply{}, session.Event{Kind: session.EventClosed, Drop: drop, Reason: reason}
+	return machine.Reply{}, machine.Event{Kind: machine.EventClosed, Drop: drop, Reason: reason}
 }
 
-// Close implements machine.
-func (b *bare) Close(reason wire.Reason) (session.Reply, session.Event) {
+// Close implements serverMachine.
+func (b *bare) Close(reason wire.Reason) (machine.Reply, machine.Event) {
 	return b.end(audit.DropNone, reason)
 }
 
-// Disconnected implements machine. A peer whose first word is goodbye has been here.
-func (b *bare) Disconnected() (session.Reply, session.Event) {
+// Disconnected implements serverMachine. A peer whose first word is goodbye has been here.
+func (b *bare) Disconnected() (machine.Reply, machine.Event) {
 	if !b.gone.Load() {
 		b.connect()
 	}
 	return b.end(audit.DropNone, wire.ReasonLeft)
 }
 
-// Tick implements machine.
-func (b *bare) Tick(now time.Time) (session.Reply, session.Event) {
+// Tick implements serverMachine.
+func (b *bare) Tick(now time.Time) (machine.Reply, machine.Event) {
 	if now.Sub(b.heard) < b.server.idle {
-		return session.Reply{}, session.Event{}
+		return machine.Reply{}, machine.Event{}
 	}
 	return b.end(audit.DropIdle, wire.ReasonIdle)
 }
@@ -116,22 +117,22 @@ func appendBare(dst, payload []byte) ([]byte, error) {
 	return append(dst, payload...), nil
 }
 
-// Verified implements machine. There is nothing to verify.
-func (b *bare) Verified(time.Time, *token.Claims, error) (session.Reply, session.Event) {
-	return session.Reply{}, session.Event{}
+// Verified implements serverMachine. There is nothing to verify.
+func (b *bare) Verified(time.Time, *token.Claims, error) (machine.Reply, machine.Event) {
+	return machine.Reply{}, machine.Event{}
 }
 
-// Session implements machine.
-func (b *bare) Session() *session.Session { return nil }
+// Session implements serverMachine.
+func (b *bare) Session() *machine.Session { return nil }
 
 // RestHandle implements machine: there is nothing that could rest.
 func (b *bare) RestHandle() {}
 
-// RestAppend implements machine.
+// RestAppend implements serverMachine.
 func (b *bare) RestAppend(bool) {}
 
 // PrefetchHandle implements machine: there is nothing to read.
 func (b *bare) PrefetchHandle(int) byte { return 0 }
 
-// PrefetchAppend implements machine.
+// PrefetchAppend implements serverMachine.
 func (b *bare) PrefetchAppend(int) byte { return 0 }

@@ -88,7 +88,7 @@ func (nobody) Verify(context.Context, time.Time, []byte) (*token.Claims, error) 
 }
 
 // machine makes what runs on a new association.
-func (d *DTLSServer) machine(now time.Time, a *association, r *handshake.Result) machine {
+func (d *DTLSServer) machine(now time.Time, a *association, r *handshake.Result) serverMachine {
 	return (*bare)(&DTLSConn{identity: identityOf(r), server: d, association: a, heard: now})
 }
 

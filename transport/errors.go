@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // Errors that callers can match. Payload errors are those of package session.
@@ -46,6 +46,6 @@ func (e *CloseError) Error() string {
 }
 
 // closeErrorOf is what the server's CLOSE means to the caller.
-func closeErrorOf(ev session.Event) *CloseError {
+func closeErrorOf(ev machine.Event) *CloseError {
 	return &CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter, Detail: string(ev.Payload)}
 }

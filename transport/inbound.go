@@ -5,10 +5,10 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // datagram is a datagram's way in. "While a second handshake runs on an
@@ -123,7 +123,7 @@ func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
 	if a.player == nil {
 		s.settle(now, a)
 	}
-	if ev.Kind == session.EventData && reply.Kind == 0 { // the usual case
+	if ev.Kind == machine.EventData && reply.Kind == 0 { // the usual case
 		s.handler.Receive(a.player, ev.Payload)
 		return
 	}
@@ -132,39 +132,39 @@ func (s *shard) envelope(now time.Time, a *association, plaintext []byte) {
 }
 
 // outcome sends a machine's reply and acts on its event.
-func (s *shard) outcome(now time.Time, a *association, reply session.Reply, ev session.Event) {
+func (s *shard) outcome(now time.Time, a *association, reply machine.Reply, ev machine.Event) {
 	if reply.Kind != 0 {
 		s.out.envelope(a, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
 	}
-	if reply.Kind == wire.KindClose && (ev.Kind == session.EventClosed || ev.Kind == session.EventRefused) {
+	if reply.Kind == wire.KindClose && (ev.Kind == machine.EventClosed || ev.Kind == machine.EventRefused) {
 		s.close(now, a, reply.Body)
 	}
 	if ev.Replaced != nil {
 		s.supersede(a, ev)
 	}
 	switch ev.Kind {
-	case session.EventVerify:
+	case machine.EventVerify:
 		s.verify(now, a, ev.Token)
-	case session.EventResume:
+	case machine.EventResume:
 		s.resume(now, a, ev.Hint)
-	case session.EventJoined:
+	case machine.EventJoined:
 		s.joined(now, a, ev)
-	case session.EventRenewed:
+	case machine.EventRenewed:
 		s.record(now, a, audit.Renew, ev)
-	case session.EventAnswered:
+	case machine.EventAnswered:
 		s.answered(now, a)
-	case session.EventStepUp:
+	case machine.EventStepUp:
 		s.record(now, a, audit.StepUp, ev)
-	case session.EventFlagged:
+	case machine.EventFlagged:
 		s.record(now, a, audit.Flag, ev)
-	case session.EventRefused:
+	case machine.EventRefused:
 		s.record(now, a, audit.Reject, ev)
 		if a.player == nil {
 			s.linger(now, a)
 		}
-	case session.EventClosed:
+	case machine.EventClosed:
 		s.left(now, a, ev)
-	case session.EventCloseAgain:
+	case machine.EventCloseAgain:
 		if a.ending != nil && now.Sub(a.ending.began) < closeTime {
 			s.out.alert(a, record.CloseNotify[:])
 		}

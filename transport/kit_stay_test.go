@@ -13,9 +13,9 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // frame is how often a player of these tests sends, and the server to each.
@@ -129,7 +129,7 @@ func (s *stayer) quit() {
 }
 
 // told counts the events of a kind.
-func (s *stayer) told(kind session.EventKind) (n int) {
+func (s *stayer) told(kind machine.EventKind) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
@@ -147,7 +148,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 				return mint(ctx)
 			}
 			c.OnEvent = func(ev ClientEvent) {
-				if ev.Kind == session.EventRefused {
+				if ev.Kind == machine.EventRefused {
 					refused.Add(1)
 				}
 			}

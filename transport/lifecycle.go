@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -60,7 +61,7 @@ func (s *shard) verified(now time.Time, a *association, claims *token.Claims, er
 	s.outcome(now, a, reply, ev)
 }
 
-func (s *shard) joined(now time.Time, a *association, ev session.Event) {
+func (s *shard) joined(now time.Time, a *association, ev machine.Event) {
 	if old := a.before; old != nil { // somebody else's, or the same player's who begins anew
 		a.before = nil
 		if old.place >= 0 && old.addr == a.addr { // else it has moved away meanwhile
@@ -71,7 +72,7 @@ func (s *shard) joined(now time.Time, a *association, ev session.Event) {
 	a.player.shard, a.player.association, a.player.session = s, a, a.session.Session()
 	s.server.sessions.add()
 	decision := audit.Accept
-	if ev.Kind == session.EventResumed {
+	if ev.Kind == machine.EventResumed {
 		decision = audit.Resume
 	}
 	s.record(now, a, decision, ev)
@@ -82,9 +83,9 @@ func (s *shard) joined(now time.Time, a *association, ev session.Event) {
 
 // left ends a player's stay, if it had begun, and the association some time
 // later.
-func (s *shard) left(now time.Time, a *association, ev session.Event) {
+func (s *shard) left(now time.Time, a *association, ev machine.Event) {
 	s.linger(now, a)
-	if a.player == nil || ev.Kind != session.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
+	if a.player == nil || ev.Kind != machine.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
 		return
 	}
 	decision := audit.Close
@@ -129,7 +130,7 @@ func (s *shard) kick(now time.Time, a *association, reason wire.Reason, detail s
 }
 
 // supersede ends the session of the same player that gives way to the one on a, on whatever shard it lives.
-func (s *shard) supersede(a *association, ev session.Event) {
+func (s *shard) supersede(a *association, ev machine.Event) {
 	by := prefixOf(a.addr)
 	if home := s.server.home(ev.Hint); home != nil {
 		home.post(func(now time.Time) { home.superseded(now, ev.Replaced, ev.Hint, by) })
@@ -138,7 +139,7 @@ func (s *shard) supersede(a *association, ev session.Event) {
 
 // superseded is supersede where the session lives: by is from where its successor has come. A session that has ended
 // meanwhile, or whose player has moved on, has been dealt with.
-func (s *shard) superseded(now time.Time, old *session.Session, hint uint32, by netip.Prefix) {
+func (s *shard) superseded(now time.Time, old *machine.Session, hint uint32, by netip.Prefix) {
 	a := s.hints[hint]
 	if a == nil || a.match.Session() != old {
 		return
@@ -158,7 +159,7 @@ func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
 var version = fmt.Sprint("sallyport protocol ", wire.Version)
 
 // record writes a trust decision about an association's player.
-func (s *shard) record(now time.Time, a *association, d audit.Decision, ev session.Event) {
+func (s *shard) record(now time.Time, a *association, d audit.Decision, ev machine.Event) {
 	e := s.decision(now, a, d)
 	e.Reason = ev.Drop
 	if d == audit.Replace {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -71,7 +72,7 @@ type visit struct {
 	of     *visitor
 	addr   udp.Flow
 	record *record.Conn
-	client *session.Client
+	client *machine.Client
 }
 
 // radio is a socket in memory.
@@ -195,13 +196,13 @@ func (f *floor) deliver(addr udp.Flow, b []byte) {
 		}
 		reply, ev := v.client.Handle(time.Now(), plaintext)
 		switch ev.Kind {
-		case session.EventJoined, session.EventResumed:
+		case machine.EventJoined, machine.EventResumed:
 			if v.of.hinted {
 				v.record.SetHint(ev.Hint)
 			}
 			v.of.visit = v
 			f.say(v, addr, wire.KindPing, make([]byte, 8)) // "a PING if it has nothing else"
-		case session.EventClosed:
+		case machine.EventClosed:
 			if v.of.visit == v {
 				v.of.visit = nil
 			}
@@ -213,7 +214,7 @@ func (f *floor) deliver(addr udp.Flow, b []byte) {
 }
 
 // connect is a handshake of a player's from an address, and its HELLO.
-func (f *floor) connect(p *visitor, addr udp.Flow, start func(ch session.Channel) (*session.Client, error)) {
+func (f *floor) connect(p *visitor, addr udp.Flow, start func(ch machine.Channel) (*machine.Client, error)) {
 	s, now := f.kernel(addr), f.server.clock.now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
@@ -260,26 +261,26 @@ func (f *floor) step() {
 	switch what {
 	case 0: // comes anew
 		p.visit = nil
-		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) {
+		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) {
 			identity, err := f.tokens(grantFor(p.name))(context.Background())
 			if err != nil {
 				f.Fatal(err)
 			}
-			return session.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
+			return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
 		})
 		if p.visit == nil {
 			f.Errorf("player %d was not let in", p.name)
 		}
 	case 1, 2, 3, 4: // resumes
 		old := p.visit
-		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) { return old.client.Resume(time.Now(), ch) })
+		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch) })
 		if p.visit == old || p.visit == nil {
 			f.Errorf("player %d was not resumed", p.name)
 		}
 	case 5, 6: // tries to: WELCOME does not come, and it may say close_notify
 		old := p.visit
 		f.lost = func(_ *shard, b []byte) bool { return len(b) > 200 }
-		f.connect(p, addr, func(ch session.Channel) (*session.Client, error) { return old.client.Resume(time.Now(), ch) })
+		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch) })
 		f.lost = nil
 		if what == 6 {
 			last := f.lines[len(f.lines)-1]

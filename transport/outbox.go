@@ -4,10 +4,10 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // outbox is the sending half of a shard and of all its associations: what is
@@ -35,7 +35,7 @@ type outbox struct {
 	closed bool // the socket is gone
 }
 
-// appender writes an envelope behind dst; session.Conn and session.Client are.
+// appender writes an envelope behind dst; machine.Conn and machine.Client are.
 type appender interface {
 	Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error)
 }
@@ -53,7 +53,7 @@ func (o *outbox) payload(p *Player, payload []byte) error {
 	switch {
 	case err == nil:
 		o.release()
-	case errors.Is(err, session.ErrNotLive) && !p.gone.Load():
+	case errors.Is(err, machine.ErrNotLive) && !p.gone.Load():
 		return nil // its session is just moving to another connection: a lost datagram
 	}
 	return err

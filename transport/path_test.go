@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // rebind moves a client to another address, as a NAT or a change of network does.
@@ -105,7 +105,7 @@ func TestMigrationToAnotherNetwork(t *testing.T) {
 		c := w.dial(1, quietClient, func(config *ClientConfig) {
 			config.Token = w.tokens(g)
 			config.OnEvent = func(e ClientEvent) {
-				if e.Kind == session.EventNotice && e.Notice == wire.NoticeStepUp {
+				if e.Kind == machine.EventNotice && e.Notice == wire.NoticeStepUp {
 					noticed++
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -21,7 +22,7 @@ type Player struct {
 	Value any
 
 	shard   *shard           // constant: a session stays on its shard
-	session *session.Session // constant
+	session *machine.Session // constant
 	gone    atomic.Bool
 	place   int // in players.list
 
@@ -31,7 +32,7 @@ type Player struct {
 }
 
 // Session says who the player is and until when.
-func (p *Player) Session() *session.Session { return p.session }
+func (p *Player) Session() session.Session { return p.session }
 
 // Addr is the address that the player's datagrams come from.
 func (p *Player) Addr() netip.AddrPort {
@@ -64,9 +65,9 @@ type PlayerStats struct {
 	// Prefix is the network that the player's datagrams come from.
 	Prefix netip.Prefix
 	// Doubt says whether the fingerprint or the behaviour is as it should be:
-	// session.EventNone; EventStepUp while a fresh identity token is waited for;
+	// machine.EventNone; EventStepUp while a fresh identity token is waited for;
 	// EventFlagged after something was recorded.
-	Doubt session.EventKind
+	Doubt machine.EventKind
 }
 
 // Stats counts. Unlike the other methods it belongs to the goroutine that calls
@@ -82,7 +83,7 @@ func (p *Player) Stats() PlayerStats {
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn. The player does not come back by ticket, whatever the
 // reason, nor after it has left: to keep the player's identity out too, see
-// session.Gate.Ban. Reasons from wire.ReasonGame on are the game's own; 0, and one that
+// machine.Gate.Ban. Reasons from wire.ReasonGame on are the game's own; 0, and one that
 // the protocol does not define, is wire.ReasonKicked. A detail is text for the player's
 // log, of which the first 64 bytes are sent.
 func (p *Player) Kick(reason wire.Reason, detail ...string) {

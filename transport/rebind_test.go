@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // "Rebind has the client go on from another socket": the server follows, the player is
@@ -37,7 +37,7 @@ func TestRebind(t *testing.T) {
 			t.Errorf("the old socket is not closed: %v", err)
 		}
 		s.rest()
-		if st := s.Stats(); w.missing(s) != 0 || st.Moved != 3 || s.told(session.EventMoved) != 3 || st.Resumed != 0 || st.LostIn > 3*4 {
+		if st := s.Stats(); w.missing(s) != 0 || st.Moved != 3 || s.told(machine.EventMoved) != 3 || st.Resumed != 0 || st.LostIn > 3*4 {
 			t.Errorf("%+v, %+v", st, s.events)
 		}
 		if n := w.audits(audit.Migrate); n != 3 {

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
-	"github.com/sallyport/sallyport/session"
 )
 
 // A server that shuts down in order hands its sessions on: 200 players go on in a
@@ -45,7 +45,7 @@ func TestRestart(t *testing.T) {
 			if d := time.Duration(s.longest.Load()); d > pause+40*time.Millisecond+2*frame {
 				t.Errorf("player %d heard nothing for %v", s.number, d)
 			}
-			if s.told(session.EventResumed)+s.told(session.EventClosed)+s.told(session.EventLost) > 0 {
+			if s.told(machine.EventResumed)+s.told(machine.EventClosed)+s.told(machine.EventLost) > 0 {
 				t.Errorf("player %d was told %+v", s.number, s.events)
 			}
 		}

@@ -4,10 +4,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/session"
 )
 
 // settleIn gives the sessions that takeOver has brought to the shards that their
@@ -50,5 +50,5 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 		return
 	}
 	s.adopt(now, a)
-	s.joined(now, a, session.Event{Kind: session.EventResumed})
+	s.joined(now, a, machine.Event{Kind: machine.EventResumed})
 }

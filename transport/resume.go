@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/session"
 )
 
 // A player comes back by a new connection while the old one stands. Both are
@@ -33,7 +33,7 @@ func (s *shard) resumed(now time.Time, a *association, hint uint32) {
 	if former == nil && hint != 0 { // it has moved since
 		former = s.hints[a.match.Former()]
 	}
-	var live *session.Conn
+	var live *machine.Conn
 	var sent uint64
 	if former != nil {
 		live = &former.match
@@ -49,7 +49,7 @@ func (s *shard) resumed(now time.Time, a *association, hint uint32) {
 		a.before = former
 	}
 	reply, ev := a.match.Resume(now, live, sent)
-	if ev.Kind == session.EventRefused && a.before != nil && a.before.addr != a.addr {
+	if ev.Kind == machine.EventRefused && a.before != nil && a.before.addr != a.addr {
 		a.before = nil
 	}
 	s.drop(ev.Drop)
@@ -72,7 +72,7 @@ func (s *shard) settle(now time.Time, a *association) {
 		return
 	}
 	if old == nil || old.player == nil || old.match.Session() != a.match.Session() {
-		s.joined(now, a, session.Event{Kind: session.EventResumed})
+		s.joined(now, a, machine.Event{Kind: machine.EventResumed})
 		return
 	}
 	a.before = nil
@@ -85,7 +85,7 @@ func (s *shard) settle(now time.Time, a *association) {
 	a.match.Follow(&old.match)
 	p.association = a
 	s.out.mu.Unlock()
-	s.record(now, a, audit.Resume, session.Event{})
+	s.record(now, a, audit.Resume, machine.Event{})
 	s.noteAddress(now, a)
 	s.remove(old)
 }

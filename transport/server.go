@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -27,11 +28,11 @@ import (
 type Server struct {
 	config    Config           // constant
 	handshake handshake.Config // constant
-	gate      *session.Gate    // constant
+	gate      *machine.Gate    // constant
 	clock     *clock           // constant; checked in the first shard's turn
 
 	// machine makes what runs on a new association; constant.
-	machine func(now time.Time, a *association, r *handshake.Result) machine
+	machine func(now time.Time, a *association, r *handshake.Result) serverMachine
 	proof   time.Duration // how long keys wait for the first record that opens under them; constant
 
 	certificate   atomic.Pointer[tls.Certificate]
@@ -66,7 +67,7 @@ func Listen(address string, config Config) (*Server, error) {
 	if v, ok := config.Verifier.(unverifier); ok && config.Session.Unverified == nil {
 		config.Session.Unverified = v.Unverified
 	}
-	gate, err := session.NewGate(config.Session)
+	gate, err := machine.NewGate(config.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func Listen(address string, config Config) (*Server, error) {
 	s.admission = newAdmission(&s.config)
 	s.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.machine = func(now time.Time, a *association, r *handshake.Result) machine {
+	s.machine = func(now time.Time, a *association, r *handshake.Result) serverMachine {
 		a.match.Init(gate, now, channel(r), a.addr.Addr())
 		a.hint = a.shard.newHint()
 		a.match.SetHint(a.hint)
@@ -125,7 +126,7 @@ func (s *Server) first() *shard { return (*s.shards.Load())[0] }
 func (s *Server) Addr() netip.AddrPort { return s.first().socket.LocalAddr() }
 
 // Gate is the server's door, for looking up and revoking sessions.
-func (s *Server) Gate() *session.Gate { return s.gate }
+func (s *Server) Gate() *machine.Gate { return s.gate }
 
 // SetCertificate shows cert in every handshake that begins from now on. One that no
 // handshake could use, whose key is another's or which has expired, is refused, and

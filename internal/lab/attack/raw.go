@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -26,7 +26,7 @@ type raw struct {
 	// +checklocks:mu
 	record *record.Conn
 	// +checklocks:mu
-	session *session.Client
+	session *machine.Client
 	// +checklocks:mu
 	input arena.Input // the last one made
 	// +checklocks:mu

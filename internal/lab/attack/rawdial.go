@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -68,14 +69,14 @@ func (p *raw) negotiate(ctx context.Context, name string, roots *x509.CertPool, 
 	}
 	c.Wait()
 	defer result.Secrets.Wipe()
-	var ch session.Channel
-	copy(ch.Exporter[:], result.Secrets.Export(session.ExporterLabel, len(ch.Exporter)))
+	var ch machine.Channel
+	copy(ch.Exporter[:], result.Secrets.Export(machine.ExporterLabel, len(ch.Exporter)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.record, err = record.New(&result.Secrets, true, result.Next, 0); err != nil {
 		return err
 	}
-	p.session, err = session.NewClient(time.Now(), config, ch, identity)
+	p.session, err = machine.NewClient(time.Now(), config, ch, identity)
 	return err
 }
 
@@ -144,14 +145,14 @@ func (p *raw) handle(plaintext []byte) (over bool) {
 		p.say(reply.Kind, reply.Body)
 	}
 	switch ev.Kind {
-	case session.EventJoined:
+	case machine.EventJoined:
 		close(p.joined)
-	case session.EventData:
+	case machine.EventData:
 		if s, err := arena.ParseSnapshot(ev.Payload); err == nil && s.Tick > p.snapshot.Tick {
 			s.Others = nil
 			p.snapshot = s
 		}
-	case session.EventClosed:
+	case machine.EventClosed:
 		p.err = &transport.CloseError{Reason: ev.Reason, RetryAfter: ev.RetryAfter}
 		return true
 	}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/statuspage"
-	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -46,11 +46,11 @@ func (m *playerMeters) sample(p *transport.Player, now time.Time) {
 }
 
 // fingerprint is a doubt in the page's words.
-func fingerprint(doubt session.EventKind) string {
+func fingerprint(doubt machine.EventKind) string {
 	switch doubt {
-	case session.EventStepUp:
+	case machine.EventStepUp:
 		return "step up"
-	case session.EventFlagged:
+	case machine.EventFlagged:
 		return "noted"
 	}
 	return "ok"

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -93,11 +93,11 @@ func (s *stay) arrive(now time.Time, snapshot *arena.Snapshot) {
 // event is told what happens to the session.
 func (s *stay) event(ev transport.ClientEvent) {
 	switch ev.Kind {
-	case session.EventRenewed:
+	case machine.EventRenewed:
 		s.run.renewals.Add(1)
-	case session.EventLost:
+	case machine.EventLost:
 		s.run.lostPaths.Add(1)
-	case session.EventResumed:
+	case machine.EventResumed:
 		s.run.tickets.Add(1)
 	}
 }

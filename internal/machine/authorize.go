@@ -1,0 +1,56 @@
+package machine
+
+import (
+	"errors"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// authorized asks whether a player may have what a is about. The reason is what the player is told, and drop what is
+// counted: passing for a refusal that ends nothing.
+func (c *Conn) authorized(a *session.Admission) (audit.Drop, wire.Reason) {
+	config := &c.gate.config
+	if config.Authorize == nil {
+		return c.scoped(a)
+	}
+	err := config.Authorize(a)
+	if err == nil {
+		return audit.DropNone, 0
+	}
+	reason := wire.ReasonScope
+	if r := session.Refusal(0); errors.As(err, &r) && r != 0 {
+		reason = wire.Reason(r)
+	}
+	for _, drop := range [...]audit.Drop{audit.DropFull, audit.DropBusy, audit.DropUnavailable, audit.DropRevoked} {
+		if reasons[drop] == reason {
+			return drop, reason
+		}
+	}
+	return audit.DropScope, reason
+}
+
+// scoped compares scopes, which an ongoing session keeps.
+func (c *Conn) scoped(a *session.Admission) (audit.Drop, wire.Reason) {
+	hosted := c.gate.config.Scope
+	switch {
+	case a.Why == session.Renewing || a.Why == session.Resuming:
+		return audit.DropNone, 0
+	case hosted != "" && a.Claims.Scope != hosted, a.Scope != "" && a.Scope != a.Claims.Scope:
+		return audit.DropScope, wire.ReasonScope
+	}
+	return audit.DropNone, 0
+}
+
+// reauthorized asks whether the session may go on with a newer token. A refusal that is none of the moment ends it:
+// DropRevoked, and the session's next datagram tells the player why.
+func (c *Conn) reauthorized(claims *token.Claims) audit.Drop {
+	drop, reason := c.authorized(&session.Admission{Why: session.Renewing, Claims: claims, Session: c.session})
+	if drop == audit.DropNone || passing(drop) {
+		return drop
+	}
+	c.session.putOut(reason, finality(reason))
+	return audit.DropRevoked
+}

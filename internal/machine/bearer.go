@@ -1,0 +1,87 @@
+package machine
+
+import (
+	"crypto/subtle"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/token"
+)
+
+// verifyBearer looks at a datagram that carries the identity token itself. The
+// tokens of the current, next and previous epoch have been verified when they
+// were presented; an envelope is of the epoch whose token it carries.
+func (c *Conn) verifyBearer(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.Drop) {
+	if !c.gate.config.AllowBearer {
+		return nil, 0, audit.DropState
+	}
+	m, err := wire.ParseBearerBody(env.Body)
+	if err != nil {
+		return nil, 0, audit.DropMalformed
+	}
+	seq, ok := c.unseen(env)
+	if !ok {
+		return nil, 0, audit.DropReplay
+	}
+	switch {
+	case sameToken(c.current, m.Token):
+		return c.current, seq, audit.DropNone
+	case sameToken(c.next, m.Token):
+		return c.next, seq, audit.DropNone
+	case now.UnixNano() < c.previousUntil && sameToken(c.previous, m.Token):
+		return c.previous, seq, audit.DropNone
+	}
+	return nil, 0, audit.DropToken
+}
+
+func sameToken(e *epoch, t []byte) bool {
+	return e != nil && len(e.token) > 0 && subtle.ConstantTimeCompare(e.token, t) == 1
+}
+
+// unknownBearer asks for a token to be verified that was not presented before;
+// the datagrams that carry it are dropped until it is.
+func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
+	m, err := wire.ParseBearerBody(env.Body)
+	waiting := c.pending != nil && c.pending.token != nil
+	if err != nil || waiting || c.next != nil || c.tooSoon(now) {
+		return dropped(audit.DropToken)
+	}
+	c.pending = &pending{kind: wire.KindBearer, token: append([]byte(nil), m.Token...)}
+	return Reply{}, Event{Kind: EventVerify, Drop: audit.DropToken, Token: c.pending.token}
+}
+
+// bearerVerified takes a newer token in place of the current epoch's. One that
+// is refused counts like a wrong tag.
+func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
+	t := c.pending.token
+	c.pending = nil
+	switch {
+	case drop != audit.DropNone:
+	case c.renewedLately(now):
+		drop = audit.DropRate
+	default:
+		drop = c.succeeds(now, claims)
+	}
+	if drop == audit.DropNone {
+		drop = c.gate.adopt(c.gate.wall(now), c.session, claims)
+	}
+	c.again = now.Add(retryAfter).UnixNano()
+	if c.session.Revoked() {
+		return c.expire(audit.DropRevoked)
+	}
+	switch {
+	case drop == audit.DropNone:
+		c.current.token = t
+		c.pace(now, claims)
+		c.bind()
+		return Reply{}, Event{Kind: EventRenewed}
+	case passing(drop), drop == audit.DropRate:
+		return dropped(drop)
+	}
+	reply, ev := c.badTag(drop)
+	if ev.Kind == EventNone {
+		ev.Kind, ev.Claims = EventRefused, claims
+	}
+	return reply, ev
+}

@@ -1,0 +1,45 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// behaves is step 10: "rate and behaviour allow it". A datagram that carries no
+// payload of the game's changes no state of it.
+func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
+	payload, cost := env.Body, 0
+	if env.Kind == wire.KindBearer {
+		b, _ := wire.ParseBearerBody(env.Body) // it has parsed before
+		payload = b.Payload
+	}
+	game := env.Kind == wire.KindData || env.Kind == wire.KindBearer
+	if game {
+		cost = 1
+		if c.gate.config.Cost != nil {
+			cost = c.gate.config.Cost(payload)
+		}
+	}
+	verdict := c.behaviour.Observe(arrived, len(payload), cost)
+	if a := c.session.shared.Load(); a != nil {
+		if v := a.observe(arrived, cost); !c.behaviour.Calm() { // else it is not this session's doing
+			verdict = max(verdict, v)
+		}
+	}
+	if inspect := c.gate.config.Inspect; inspect != nil && game && verdict <= policy.VerdictFlag {
+		verdict = max(verdict, inspect(c.session, payload))
+	}
+	switch verdict {
+	case policy.VerdictAllow:
+		return audit.DropNone
+	case policy.VerdictFlag:
+		c.note(policy.PartNone)
+		return audit.DropNone
+	case policy.VerdictRevoke:
+		c.excess = true
+	}
+	return audit.DropRate
+}

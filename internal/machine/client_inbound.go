@@ -1,0 +1,158 @@
+package machine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// Handle judges the plaintext of one record: steps 3 to 8 of the receive list,
+// and the mark. msg is borrowed: an EventData's Payload is part of it.
+func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
+	env, err := wire.Parse(msg)
+	switch {
+	case errors.Is(err, wire.ErrVersion) && !(c.state == verifying && env.Kind == wire.KindClose):
+		return dropped(audit.DropVersion)
+	case err != nil && !errors.Is(err, wire.ErrVersion):
+		return dropped(audit.DropMalformed)
+	}
+	if c.state == verifying {
+		return c.beforeWelcome(now, &env)
+	}
+	if drop := c.judge(now, &env); drop != audit.DropNone {
+		if c.state == closed {
+			return c.afterwards(drop, &env)
+		}
+		return dropped(drop)
+	}
+	return c.deliver(now, &env)
+}
+
+// beforeWelcome heeds the two envelopes that need no tag, and no others.
+func (c *Client) beforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event) {
+	if env.Session != 0 {
+		return dropped(audit.DropSession)
+	}
+	switch env.Kind {
+	case wire.KindWelcome:
+		return c.welcome(now, env.Body)
+	case wire.KindClose:
+		return c.closed(env.Body)
+	}
+	return dropped(audit.DropState)
+}
+
+func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParseWelcome(body)
+	if err != nil || m.Nonce != c.nonce || !c.continues(&m) {
+		return dropped(audit.DropMalformed)
+	}
+	defer clear(m.Secret[:])
+	if err = c.begin(c.schedule(m.Session), &m.Secret, m.Epoch); err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.keep(m.Ticket, &m.Secret)
+	c.current.token, c.renew = c.renew, nil
+	c.state, c.hello, c.limits = live, nil, m.Limits
+	c.watch.heard = now
+	c.ahead = time.UnixMilli(m.ServerTime).Sub(now)
+	c.ends = c.local(m.Expiry)
+	ev := Event{Kind: EventJoined, Hint: m.Hint}
+	if c.former != nil {
+		ev.Kind, c.former = EventResumed, nil
+	}
+	return Reply{}, ev
+}
+
+// judge is steps 4 to 8, and the mark.
+func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
+	if env.Session != c.id {
+		return audit.DropSession
+	}
+	if c.state != live {
+		return audit.DropState
+	}
+	e, seq, drop := c.verify(now, env)
+	if drop != audit.DropNone {
+		return drop
+	}
+	c.window.Accept(seq)
+	c.counts.accepted++
+	c.watch.hear(now)
+	if e == c.next {
+		c.promote(now)
+	}
+	return audit.DropNone
+}
+
+func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
+	switch env.Kind {
+	case wire.KindData:
+		c.watch.flowed = now
+		return Reply{}, Event{Kind: EventData, Payload: env.Body}
+	case wire.KindPing:
+		if _, err := wire.ParsePing(env.Body); err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		return Reply{Kind: wire.KindPong, Body: env.Body}, Event{}
+	case wire.KindPong:
+		return c.pong(now, env.Body)
+	case wire.KindRenewed:
+		return c.renewed(now, env.Body)
+	case wire.KindNotice:
+		m, err := wire.ParseNoticeBody(env.Body)
+		if err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		if m.Code == wire.NoticeMoved {
+			return Reply{}, Event{Kind: EventMoved}
+		}
+		return Reply{}, Event{Kind: EventNotice, Notice: m}
+	case wire.KindClose:
+		return c.closed(env.Body)
+	}
+	return dropped(audit.DropState)
+}
+
+// renewed starts to send in the new epoch; the old one is good for receiving
+// until the server has moved, and for the overlap after that.
+func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
+	m, err := wire.ParseRenewed(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	if c.renew == nil || c.next != nil || m.Epoch != c.current.number+1 {
+		return dropped(audit.DropState) // a copy of an answer that we have
+	}
+	defer clear(m.Secret[:])
+	next, err := c.schedule(c.id).newEpoch(&m.Secret, m.Epoch, true)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.keep(m.Ticket, &m.Secret)
+	next.token, c.renew = c.renew, nil
+	c.next = next
+	c.sending.Store(next)
+	c.watch.pinged = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
+	c.ends = c.local(m.Expiry)
+	return Reply{}, Event{Kind: EventRenewed}
+}
+
+// local is a server's Unix milliseconds by the client's clock.
+func (c *Client) local(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.ahead) }
+
+func (c *Client) closed(body []byte) (Reply, Event) {
+	m, err := wire.ParseCloseBody(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	if m.Reason != wire.ReasonFingerprint || !c.Resumable() { // else the session may go on from the network it is bound to
+		c.state = closed
+		c.end()
+	}
+	return Reply{}, Event{
+		Kind: EventClosed, Reason: m.Reason, RetryAfter: time.Duration(m.RetryAfter) * time.Millisecond, Payload: m.Detail,
+	}
+}

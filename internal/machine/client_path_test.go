@@ -1,0 +1,195 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// quietly is a dialogue whose payloads do not flow, and whose client has just been answered a PING after a round trip.
+func quietly(t testing.TB, cc session.ClientConfig, rtt time.Duration) *dialogue {
+	t.Helper()
+	d := stay(t, session.Config{Idle: time.Hour}, cc)
+	d.measures(d.pings(1)[0], rtt)
+	d.pass(flowTime)
+	d.client.Ask()
+	d.measures(d.pings(1)[0], rtt)
+	return d
+}
+
+// pings are the n PINGs that the client sends now.
+func (d *dialogue) pings(n int) [][]byte {
+	d.Helper()
+	p := d.ticks(wire.KindPing)
+	if len(p) != n {
+		d.Fatalf("%d PINGs, want %d", len(p), n)
+	}
+	return p
+}
+
+// measures is the PONG of a PING, a round trip later.
+func (d *dialogue) measures(ping []byte, rtt time.Duration) {
+	d.Helper()
+	pong := d.toServer(ping).says(wire.KindPong).envelope
+	d.pass(rtt)
+	if h := d.toClient(pong).is(EventPong, audit.DropNone, 0); h.RTT != rtt {
+		d.Fatalf("round trip %v, want %v", h.RTT, rtt)
+	}
+}
+
+// probes has the client send its next PING at a time, for which it wakes up, and not a moment earlier.
+func (d *dialogue) probes(at time.Time) []byte {
+	d.Helper()
+	tick := func() time.Time {
+		return d.client.Tick(d.now, func(kind wire.Kind, _ []byte) { d.Fatalf("%v %v too early", kind, at.Sub(d.now)) })
+	}
+	due := tick()
+	for ; due.Before(at); due = tick() {
+		if !due.After(d.now) {
+			d.Fatal("the client does not wait")
+		}
+		d.now = due
+	}
+	if !due.Equal(at) {
+		d.Errorf("the client sleeps %v too long", due.Sub(at))
+	}
+	d.now = at.Add(-1)
+	d.pings(0)
+	d.pass(1)
+	return d.pings(1)[0]
+}
+
+// after is a time from now.
+func (d *dialogue) after(t time.Duration) time.Time { return d.now.Add(t) }
+
+// "It may send the first as soon as 250 ms after the last datagram while payloads flow."
+// PROTOCOL.md 8.3
+// "A client that has sent PINGs without an answer for 500 ms, or for four round trips if that is
+// longer" PROTOCOL.md 8.3
+func TestProbe4RTT(t *testing.T) {
+	const ms = time.Millisecond
+	for rtt, want := range map[time.Duration]struct{ interval, lost time.Duration }{
+		20 * ms:    {200 * ms, 500 * ms},
+		100*ms - 1: {200 * ms, 500 * ms},
+		100 * ms:   {200 * ms, 500 * ms},
+		100*ms + 1: {200*ms + 2, 500 * ms},
+		125*ms - 1: {250*ms - 2, 500 * ms},
+		125 * ms:   {250 * ms, 500 * ms},
+		125*ms + 1: {250*ms + 2, 500*ms + 4},
+		300 * ms:   {600 * ms, 1200 * ms},
+	} {
+		d := quietly(t, session.ClientConfig{}, rtt)
+		for range 3 { // nothing while payloads come
+			d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
+			d.pass(session.DefaultProbe - 1)
+			d.pings(0)
+		}
+		d.toClient(d.tell(wire.KindData, "last")).gives("last")
+		d.probes(d.after(session.DefaultProbe))
+		asked := d.now
+		for d.after(want.interval).Before(asked.Add(want.lost)) {
+			d.probes(d.after(want.interval))
+		}
+		d.now = asked.Add(want.lost - 1)
+		if d.client.Lost(d.now) || !d.client.Lost(d.after(1)) || !d.client.Lost(d.after(2)) {
+			t.Errorf("round trip %v: lost after %v is %v", rtt, want.lost-1, d.client.Lost(d.now))
+		}
+		d.pass(1)
+		d.toClient(mistag(d.tell(wire.KindData, "forged"))).drops(audit.DropTag)
+		if !d.client.Lost(d.now) {
+			t.Error("a forged datagram counts as an answer")
+		}
+		d.toClient(d.tell(wire.KindData, "here again")).gives("here again")
+		if d.client.Lost(d.now) || d.client.Lost(d.after(time.Minute)) {
+			t.Error("lost, though it has answered")
+		}
+		d.probes(d.after(session.DefaultProbe))
+	}
+}
+
+// Payloads flow for a second after one was sent or came; whatever else comes keeps the path alive and nothing flowing.
+func TestProbeFlow(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		for heard, probed := range map[time.Duration]bool{
+			flowTime - session.DefaultProbe - 1: true, flowTime - session.DefaultProbe: false, flowTime - session.DefaultProbe + 1: false,
+		} {
+			d := quietly(t, session.ClientConfig{}, time.Millisecond)
+			pinged := d.now.Add(-time.Millisecond)
+			if sent {
+				d.say(wire.KindData, "input")
+			} else {
+				d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
+			}
+			d.pings(0) // looks whether payloads flow
+			d.pass(heard)
+			d.client.watch.pinged = pinged.Add(heard) // it has asked meanwhile
+			d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong)
+			if probed {
+				d.probes(d.after(session.DefaultProbe))
+			} else {
+				d.probes(d.after(session.DefaultKeepAlive - time.Millisecond))
+			}
+		}
+	}
+}
+
+// The first payload after a silence asks at once whether the server is there.
+func TestProbeAfterSilence(t *testing.T) {
+	d := quietly(t, session.ClientConfig{}, time.Millisecond)
+	d.pass(2 * time.Second)
+	d.pings(0)
+	d.say(wire.KindData, "input")
+	d.pings(1)
+}
+
+// A client that never probes never takes its path for lost, whatever flows.
+func TestProbeNever(t *testing.T) {
+	d := quietly(t, session.ClientConfig{Probe: -1}, time.Millisecond)
+	before := d.client.watch.sent
+	for range 100 {
+		d.say(wire.KindData, "input")
+		d.client.Tick(d.now, func(wire.Kind, []byte) {})
+		d.pass(100 * time.Millisecond)
+		if d.client.Lost(d.now) {
+			t.Fatal("lost")
+		}
+	}
+	if n := d.client.watch.sent - before; n != 4 {
+		t.Errorf("%d PINGs in less than 10 s", n)
+	}
+}
+
+// What is known of the round trip is known on the next connection.
+func TestProbeResumed(t *testing.T) {
+	d := quietly(t, session.ClientConfig{}, 300*time.Millisecond)
+	r := d.again(d.gate, home)
+	r.welcomed(r.shows())
+	r.pings(1)
+	asked := r.now
+	r.probes(r.after(600 * time.Millisecond))
+	r.now = asked.Add(1200*time.Millisecond - 1)
+	if r.client.Lost(r.now) || !r.client.Lost(r.after(1)) {
+		t.Error("lost by another round trip")
+	}
+}
+
+// Before WELCOME and after the end there is no path to lose.
+func TestProbeOutsideSession(t *testing.T) {
+	d := meet(t, session.Config{}, session.ClientConfig{})
+	d.ticks(wire.KindHello)
+	d.pass(time.Minute)
+	if d.client.Lost(d.now) || d.client.Silent(d.now) {
+		t.Error("lost before WELCOME")
+	}
+	d = quietly(t, session.ClientConfig{}, time.Millisecond)
+	d.probes(d.after(session.DefaultKeepAlive - time.Millisecond))
+	d.pass(time.Minute)
+	d.client.Close()
+	if d.client.Lost(d.now) || d.client.Silent(d.now) {
+		t.Error("lost after the end")
+	}
+	d.pings(0)
+}

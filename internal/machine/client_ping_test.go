@@ -1,0 +1,79 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// "while payloads flow there is one in two fifths of it, to measure by"
+func TestPingWhilePayloadsFlow(t *testing.T) {
+	for _, probe := range []time.Duration{0, -1, time.Hour} {
+		d := quietly(t, session.ClientConfig{Probe: probe}, time.Millisecond)
+		pinged := d.now.Add(-time.Millisecond)
+		for range 3 {
+			for d.after(100 * time.Millisecond).Before(pinged.Add(2 * session.DefaultKeepAlive / 5)) {
+				d.talks()
+				d.pings(0)
+				d.pass(100 * time.Millisecond)
+			}
+			d.talks()
+			d.measures(d.probes(pinged.Add(2*session.DefaultKeepAlive/5)), time.Millisecond)
+			pinged = d.now.Add(-time.Millisecond)
+		}
+	}
+}
+
+// A client whose payloads do not flow sends nothing but a PING in KeepAlive, however long the server is silent.
+func TestPingQuiet(t *testing.T) {
+	for _, cc := range []session.ClientConfig{{}, {Probe: -1}, {KeepAlive: time.Second / 2}, {KeepAlive: time.Minute}} {
+		d := quietly(t, cc, time.Millisecond)
+		every := d.client.config.KeepAlive
+		for range 5 {
+			d.measures(d.probes(d.after(every-time.Millisecond)), time.Millisecond)
+		}
+		if due := d.client.Tick(d.now, func(wire.Kind, []byte) {}); cc.Probe >= 0 && due.After(d.after(flowTime)) {
+			t.Errorf("it looks after %v whether payloads flow", due.Sub(d.now))
+		}
+		d.probes(d.after(every - time.Millisecond)) // and this one is lost
+		asked := d.now
+		if cc.Probe < 0 {
+			d.probes(d.after(every))
+		} else {
+			d.probes(d.after(probeInterval))
+		}
+		if d.now = asked.Add(lostTime); d.client.Lost(d.now) != (cc.Probe >= 0) {
+			t.Errorf("probes %v: lost %v", cc.Probe, d.client.Lost(d.now))
+		}
+	}
+}
+
+func TestAsk(t *testing.T) {
+	d := quietly(t, session.ClientConfig{}, time.Millisecond)
+	d.pings(0)
+	d.client.Ask()
+	d.measures(d.pings(1)[0], 2*time.Millisecond)
+	d.pings(0)
+}
+
+// "the connection has moved to the address from which the client sends" PROTOCOL.md 3.10
+func TestMoved(t *testing.T) {
+	d := stay(t, session.Config{}, session.ClientConfig{})
+	d.toClient(d.tell(wire.KindNotice, "\x03\x00\x00\x00\x00")).is(EventMoved, audit.DropNone, 0)
+	d.toClient(d.tell(wire.KindNotice, "\x03\x00\x00\x00")).drops(audit.DropMalformed)
+	d.talks()
+}
+
+// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry holds." PROTOCOL.md 5.3
+// A client that has nothing to send sends a PING for that.
+func TestPingAfterRenewed(t *testing.T) {
+	d := quietly(t, session.ClientConfig{}, time.Millisecond)
+	d.renewing("second")
+	d.measures(d.pings(1)[0], time.Millisecond)
+	if d.epochs() != [2]uint32{2, 2} || d.server.Session().TokenID() != "id of second" {
+		t.Errorf("epochs %d", d.epochs())
+	}
+}

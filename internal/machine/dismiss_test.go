@@ -1,0 +1,71 @@
+package machine
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// "If a match puts a player out, the server MUST end the tickets, whatever reason the match gives."
+// PROTOCOL.md 5.5
+func TestDismiss(t *testing.T) {
+	for code := range 256 {
+		reason, told := wire.Reason(code), wire.Reason(code)
+		if code == 0 || code > int(wire.ReasonRate) && code < 128 {
+			told = wire.ReasonKicked
+		}
+		t.Run(reason.String(), func(t *testing.T) {
+			d := stay(t, session.Config{}, session.ClientConfig{})
+			reply, ev := d.server.Dismiss(reason, "why")
+			h := d.heard(reply, ev, d.server.Append)
+			if ev.Kind != EventClosed || ev.Reason != told || d.gate.Len() != 0 {
+				t.Errorf("%+v, %d sessions", ev, d.gate.Len())
+			}
+			r := d.again(d.gate, home) // before CLOSE comes
+			if ev := d.toClient(h.envelope).Event; ev.Kind != EventClosed || ev.Reason != told || string(ev.Payload) != "why" {
+				t.Errorf("the client: %+v", ev)
+			}
+			if h := r.shows(); h.Event.Kind != EventRefused || h.Drop != audit.DropTicket && h.Drop != audit.DropRevoked {
+				t.Errorf("its ticket: %+v", h.Event)
+			}
+			if reply, ev := d.server.Dismiss(reason, ""); reply.Kind != 0 || ev.Kind != EventNone {
+				t.Error("twice", reply, ev)
+			}
+		})
+	}
+}
+
+// Whoever is put out after its connection has ended, for a reason that leaves the tickets good, does not come back either.
+func TestDismissLate(t *testing.T) {
+	for _, reason := range []wire.Reason{wire.ReasonShutdown, wire.ReasonKicked, wire.ReasonLeft, wire.ReasonGame, 255} {
+		d := stay(t, session.Config{}, session.ClientConfig{})
+		d.pass(session.DefaultIdle)
+		d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
+		d.server.Dismiss(reason, "")
+		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	}
+}
+
+// Of a detail that is too long as many whole characters are sent as fit, and what is no text is none.
+func TestDetail(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"bye":                         "bye",
+		strings.Repeat("x", 63):       strings.Repeat("x", 63),
+		strings.Repeat("x", 64):       strings.Repeat("x", 64),
+		strings.Repeat("x", 65):       strings.Repeat("x", 64),
+		strings.Repeat("é", 32) + "x": strings.Repeat("é", 32),
+		"x" + strings.Repeat("é", 32): "x" + strings.Repeat("é", 31),
+		strings.Repeat("x", 63) + "😀": strings.Repeat("x", 63),
+		strings.Repeat("😀", 17):       strings.Repeat("😀", 16),
+		"\xff\xfe":                    "?",
+	} {
+		if got := string(detailOf(text)); got != want || !utf8.ValidString(got) {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package machine
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+)
+
+// section is a section's words, each after one space.
+func section(t *testing.T, number string) string {
+	t.Helper()
+	return strings.Join(strings.Fields(testkit.Section(t, number)), " ")
+}
+
+// The defaults of PROTOCOL.md 12 are those of the code.
+func TestDocumentDefaults(t *testing.T) {
+	text := section(t, "12")
+	for _, row := range []string{
+		"| from handshake to HELLO, and from HELLO to the verdict | " + strconv.Itoa(int(helloTimeout.Seconds())) + " s |",
+		"| window | 1,024 numbers (64 to 8,192) |",
+		"| overlap of epochs | " + strconv.Itoa(int(session.DefaultOverlap.Seconds())) + " s |",
+		"| idle | " + strconv.Itoa(int(session.DefaultIdle.Seconds())) + " s |",
+		"| rate | " + strconv.Itoa(policy.DefaultDatagrams) + " datagrams a second, " + strconv.Itoa(policy.DefaultDatagramBurst) + " at once |",
+		"| payload | " + strconv.Itoa(policy.DefaultBytes>>10) + " KiB a second, " + strconv.Itoa(policy.DefaultByteBurst>>10) + " KiB at once |",
+		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(policy.DefaultFlag) + ", " +
+			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
+		"| what a silence, or less than usual, raises the last of these by | " + strconv.Itoa(policy.DefaultDatagrams) + " a second, 2,560 in all |",
+		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
+		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxPatience.Seconds())) + " s |",
+		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
+		"| sessions of one player | " + strconv.Itoa(session.DefaultMaxPerSubject) + " |",
+		"| silence of a session that gives way to another of its player | " + strconv.Itoa(int(silentTime.Seconds())) + " s |",
+		"one for each quarter of a token's life", // renewalsOfLife
+		"| entries of what counts once | seats × (minutes of the longest life of a token + " + strconv.Itoa(tokensOfSession+1) +
+			"), 65,536 to 4,194,304 |",
+		"| entries of one player | " + strconv.Itoa(int(time.Minute/shareEvery)) + " for each minute of the longest life of a token, " +
+			strconv.Itoa(minShare) + " at least |",
+		"| wrong tags in a row | " + strconv.Itoa(session.DefaultBadTags) + " |",
+	} {
+		if !strings.Contains(text, row) {
+			t.Errorf("section 12 lacks %q", row)
+		}
+	}
+	if session.DefaultWindow != 1024 {
+		t.Errorf("DefaultWindow %d", session.DefaultWindow)
+	}
+	if renewalsOfLife != 4 || minRemembered != 65_536 || maxRemembered != 4_194_304 {
+		t.Error("section 12 has other limits of what is remembered")
+	}
+}

@@ -1,0 +1,233 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// pending is a token that waits for its verification, and what to do then.
+type pending struct {
+	kind    wire.Kind // KindHello, KindRenew, KindBearer
+	digest  [32]byte  // of the message's body
+	token   []byte
+	hello   hello          // KindHello
+	ticket  *resume.Ticket // KindHello that resumes
+	claims  *token.Claims  // verified: of a RENEW, they wait for the new epoch's first datagram
+	refused audit.Drop     // KindRenew: this token will not do
+}
+
+// hello is what of a HELLO is needed after its verification.
+type hello struct {
+	nonce         [16]byte
+	binding       byte
+	features      uint32
+	send, receive uint64 // the client's next, and the server's as far as the client knows
+	scope         string
+	fingerprint   session.Fingerprint
+}
+
+// hello handles a part of a HELLO.
+func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
+	body, drop := c.assemble(now, env)
+	if body == nil {
+		return dropped(drop)
+	}
+	c.partial.parts = nil // the body is whole
+	digest := sha256.Sum256(body)
+	switch {
+	case c.state == opening:
+		return c.open(now, body, digest)
+	case c.answer != nil && c.answer.digest == digest:
+		return c.answer.reply, Event{} // "same bytes on the same connection → same answer in a new record"
+	case c.state == verifying && c.pending.digest == digest:
+		return Reply{}, Event{} // a copy of what is being verified
+	}
+	return dropped(audit.DropState) // "another HELLO → drop"
+}
+
+// assemble adds one part of a HELLO or RENEW; body is nil until it is whole.
+func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop audit.Drop) {
+	part, err := wire.ParsePart(env.Body)
+	if err != nil {
+		return nil, audit.DropMalformed
+	}
+	p := &c.partial
+	if p.parts == nil {
+		p.parts = new(wire.Assembler)
+	}
+	if env.Kind != p.kind {
+		p.parts.Reset()
+		p.kind = env.Kind
+	}
+	body, ok, err := p.parts.Add(now, part)
+	if err != nil {
+		return nil, audit.DropMalformed
+	}
+	if !ok {
+		return nil, audit.DropNone
+	}
+	return body, audit.DropNone
+}
+
+// open reads a first HELLO and asks for its token to be verified.
+func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) {
+	c.pending = &pending{kind: wire.KindHello, digest: digest}
+	m, err := wire.ParseHello(body)
+	if err != nil {
+		return c.refuse(audit.DropMalformed)
+	}
+	c.pending.token = append([]byte(nil), m.Token...)
+	c.pending.hello = hello{
+		nonce: m.Nonce, binding: m.Binding, features: m.Features & features,
+		send: m.NextSend, receive: m.NextReceive,
+		scope:       string(m.Scope),
+		fingerprint: session.Fingerprint{Platform: string(m.Platform), Build: string(m.Build)},
+	}
+	c.state, c.since = verifying, now
+	switch {
+	case m.Binding != wire.BindingExporter && !(m.Binding == wire.BindingNone && c.gate.config.AllowUnbound):
+		return c.refuse(audit.DropBinding)
+	case len(m.Ticket) > 0:
+		return c.present(now, &m, body)
+	}
+	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
+}
+
+// Verified is the outcome of an [EventVerify]: the token's claims, or the error
+// of token.Verifier.
+func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, Event) {
+	p := c.pending
+	if c.state == closed || p == nil || p.token == nil {
+		return Reply{}, Event{}
+	}
+	drop := dropOf(err)
+	switch p.kind {
+	case wire.KindRenew:
+		return c.renewVerified(claims, drop, now)
+	case wire.KindBearer:
+		return c.bearerVerified(claims, drop, now)
+	}
+	if drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	return c.join(now, claims)
+}
+
+// join opens the session, if the claims agree with what was said and seen.
+func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
+	p, config := c.pending, &c.gate.config
+	p.claims = claims
+	action, part := c.agrees(claims, p.hello.fingerprint)
+	if action == policy.ActionRequire {
+		reply, ev := c.refuse(audit.DropFingerprint)
+		ev.Part = part
+		return reply, ev
+	}
+	if drop, reason := c.authorized(&session.Admission{Why: session.Opening, Claims: claims, Scope: p.hello.scope}); drop != audit.DropNone {
+		return c.refuseFor(drop, reason)
+	}
+	s := &c.own
+	s.init(claims, p.hello.fingerprint)
+	s.hint.Store(c.hint)
+	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
+	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	replaced, drop := c.gate.admit(c.gate.wall(now), claims, s)
+	if drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	c.session = s
+	if !c.welcome(now, 1, action != policy.ActionStepUp, c.path) {
+		c.gate.forget(s, audit.DropNone, false)
+		c.session = nil
+		return c.refuse(audit.DropUnavailable)
+	}
+	if config.AllowBearer {
+		c.current.token = p.token
+	}
+	c.bind()
+	c.depart(now, action, part)
+	return c.answer.reply, replaced.yields(Event{Kind: EventJoined})
+}
+
+// welcome makes c.session live on this connection, from an epoch on, and the WELCOME that says so: with a ticket, if
+// one may be given, that binds whoever shows it to a network.
+func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network netip.Prefix) bool {
+	p, s, config := c.pending, c.session, &c.gate.config
+	c.id, c.binding, c.reports = s.id, p.hello.binding, p.hello.features&wire.FeatureReports != 0
+	names, expires := s.names.Load(), s.expires.Load()
+	if p.ticket != nil && p.claims.Expires.UnixNano() > expires { // as settle will have it
+		names, expires = namesOf(p.claims), p.claims.Expires.UnixNano()
+	}
+	w := wire.Welcome{
+		Nonce: p.hello.nonce, Session: s.id, Epoch: number, ServerNext: c.sequence + 1, ClientNext: c.window.Highest() + 1,
+		Features: p.hello.features, Hint: c.hint, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
+	}
+	c.gate.random(w.Secret[:])
+	defer clear(w.Secret[:])
+	if err := c.begin(c.schedule(), &w.Secret, number); err != nil {
+		return false
+	}
+	if ticketed {
+		w.Ticket = c.ticket(&w.Secret, number, names, expires, network)
+	}
+	c.state, c.since, c.pending = live, now, nil
+	c.behaviour.Start(&config.Behaviour, now)
+	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
+	return true
+}
+
+// refuse answers a HELLO with CLOSE, and every copy of it with the same.
+func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
+	reason := reasons[drop]
+	if claims := c.pending.claims; drop == audit.DropRevoked && claims != nil {
+		if r, banned := c.gate.keptOut(claims.Issuer, claims.Subject); banned {
+			reason = r
+		}
+	}
+	return c.refuseFor(drop, reason)
+}
+
+// refuseFor is refuse with a reason of its own for the player.
+func (c *Conn) refuseFor(drop audit.Drop, reason wire.Reason) (Reply, Event) {
+	digest, claims := c.pending.digest, c.pending.claims
+	reply, ev := c.close(drop, reason)
+	if passing(drop) {
+		ev.RetryAfter = retryAfter
+		reply = closeReply(ev.Reason, retryAfter)
+	}
+	c.answer = &answer{digest, reply}
+	ev.Kind, ev.Claims = EventRefused, claims
+	return reply, ev
+}
+
+// passing says whether the same identity token may do a moment later.
+func passing(drop audit.Drop) bool {
+	return drop == audit.DropBusy || drop == audit.DropUnavailable || drop == audit.DropFull
+}
+
+// dropOf maps the verifier's errors to what is counted.
+func dropOf(err error) audit.Drop {
+	switch {
+	case err == nil:
+		return audit.DropNone
+	case errors.Is(err, session.ErrBusy):
+		return audit.DropBusy
+	case errors.Is(err, token.ErrExpired):
+		return audit.DropExpired
+	case errors.Is(err, token.ErrUnavailable):
+		return audit.DropUnavailable
+	}
+	return audit.DropToken
+}

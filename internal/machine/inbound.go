@@ -1,0 +1,173 @@
+package machine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// Handle judges the plaintext of one record. Steps 1 and 2 of the receive list
+// (size, record) are behind it; this is steps 3 to 11, in that order. msg is
+// borrowed: an EventData's Payload is part of it.
+func (c *Conn) Handle(now time.Time, msg []byte) (Reply, Event) { return c.HandleLate(now, 0, msg) }
+
+// HandleLate is Handle for a message that arrived before now, waited ago (0 or
+// more), and could not be handled earlier. Behaviour is judged by the time of
+// arrival: a server that stalls holds nothing of that against its players.
+func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Reply, Event) {
+	env, err := wire.Parse(msg)
+	if err != nil {
+		return c.unparsed(&env, err)
+	}
+	if env.Kind == wire.KindHello {
+		return c.hello(now, &env)
+	}
+	if drop := c.judge(now, waited, &env); drop != audit.DropNone {
+		return c.fail(now, drop, &env)
+	}
+	if env.Kind == wire.KindData { // here, since a call more copies the event once more
+		return Reply{}, Event{Kind: EventData, Payload: env.Body}
+	}
+	return c.deliver(now, &env)
+}
+
+// judge is steps 4 to 10: nothing changes before the tag has been compared.
+func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) audit.Drop {
+	if c.session == nil || env.Session != c.id {
+		return audit.DropSession
+	}
+	if c.state == closed {
+		return c.why
+	}
+	if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+		if drop = c.session.dead(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
+			return drop // it was when this arrived
+		}
+	}
+	e, seq, drop := c.verifyKind(now, env)
+	if drop != audit.DropNone {
+		return drop
+	}
+	if drop := c.accept(now, e, seq); drop != audit.DropNone {
+		return drop
+	}
+	if c.seen != c.bound {
+		if drop := c.strayed(now); drop != audit.DropNone {
+			return drop
+		}
+	}
+	if waited != 0 {
+		now = now.Add(-waited)
+	}
+	return c.behaves(now, env)
+}
+
+// verifyKind is steps 6 to 8. A bearer token's own check stands for 6 and 8.
+func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.Drop) {
+	if env.Kind == wire.KindBearer {
+		return c.verifyBearer(now, env)
+	}
+	return c.verify(now, env)
+}
+
+// accept is the first state to move: "from here on a copy never counts twice".
+func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
+	c.window.Accept(seq)
+	c.accepted++
+	c.since = now
+	c.badTags = 0
+	if c.session.quiet.Load() != 0 { // once after each Tick
+		c.session.quiet.Store(0)
+	}
+	if c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+		c.answer = nil // the peer has shown that it got it
+		drop = c.settle(now)
+	}
+	if e == c.next {
+		drop = c.gate.adopt(c.gate.wall(now), c.session, c.renewal(now))
+		c.promote(now)
+	}
+	return drop
+}
+
+// fail is what a datagram that goes no further leads to: mostly nothing.
+func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
+	if c.state != live {
+		return c.afterwards(drop, env)
+	}
+	if r := c.resuming; r != nil && r.why != audit.DropNone {
+		return c.lapse(r.why)
+	}
+	switch drop {
+	case audit.DropRevoked, audit.DropExpired:
+		return c.expire(drop)
+	case audit.DropTag:
+		return c.badTag(drop)
+	case audit.DropFingerprint:
+		return c.overdue(now)
+	case audit.DropRate:
+		if c.excess {
+			return c.revoke(drop)
+		}
+	case audit.DropToken:
+		return c.unknownBearer(now, env)
+	}
+	return dropped(drop)
+}
+
+// badTag counts: Config.BadTags in a row revoke the session.
+func (c *Conn) badTag(drop audit.Drop) (Reply, Event) {
+	if c.badTags++; c.badTags < c.gate.config.BadTags {
+		return dropped(drop)
+	}
+	return c.revoke(drop)
+}
+
+func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
+	c.session.putOut(reasons[drop], audit.DropRevoked)
+	return c.expire(drop)
+}
+
+// deliver is step 11 for every kind but DATA.
+func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
+	switch env.Kind {
+	case wire.KindBearer:
+		b, err := wire.ParseBearerBody(env.Body)
+		if err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		c.bears = true
+		return Reply{}, Event{Kind: EventData, Payload: b.Payload}
+	case wire.KindPing:
+		if _, err := wire.ParsePing(env.Body); err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		return c.pongOf(env.Body), Event{}
+	case wire.KindRenew:
+		return c.renew(now, env)
+	case wire.KindClose:
+		if _, err := wire.ParseCloseBody(env.Body); err != nil {
+			return dropped(audit.DropMalformed)
+		}
+		_, ev := c.Close(wire.ReasonLeft)
+		return Reply{}, ev
+	case wire.KindPong:
+		return c.pong(now, env.Body)
+	}
+	return dropped(audit.DropState) // a kind that only servers send
+}
+
+// unparsed drops what is no envelope, but tells a client of another version
+// which ones are served.
+func (c *Conn) unparsed(env *wire.Envelope, err error) (Reply, Event) {
+	if !errors.Is(err, wire.ErrVersion) {
+		return dropped(audit.DropMalformed)
+	}
+	if env.Kind != wire.KindHello || c.state != opening {
+		return dropped(audit.DropVersion)
+	}
+	body := wire.CloseBody{Reason: wire.ReasonVersion, Detail: []byte{wire.Version}}
+	return Reply{Kind: wire.KindClose, Body: body.AppendTo(nil)}, Event{Drop: audit.DropVersion}
+}

@@ -1,0 +1,85 @@
+package machine
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/replay"
+)
+
+// handOn has a process write down its sessions and what it remembers, and another one, with the same configuration,
+// read it.
+func (d *dialogue) handOn(all ...*dialogue) (*Gate, *resume.Snapshot) {
+	d.Helper()
+	var file bytes.Buffer
+	keys := d.gate.config.FleetKeys
+	w, err := resume.NewWriter(&file, keys, d.now, rand.Reader)
+	if err != nil {
+		d.Fatal(err)
+	}
+	for _, o := range all {
+		r := resume.Session{
+			Addr: netip.AddrPortFrom(home, 4000), InKey: make([]byte, 16), InIV: make([]byte, 4),
+			OutKey: make([]byte, 16), OutIV: make([]byte, 4), Records: new(replay.Make(64)),
+		}
+		if o.server.path.Contains(far) {
+			r.Addr = netip.AddrPortFrom(far, 4000)
+		}
+		if o.server.Save(&r) {
+			d.must(nil, w.Add(&r))
+		}
+	}
+	d.must(nil, d.gate.Save(w))
+	d.must(nil, w.Close())
+	snap, err := resume.Read(&file, keys, d.now)
+	if err != nil {
+		d.Fatal(err)
+	}
+	g, err := NewGate(d.gate.config)
+	if err != nil {
+		d.Fatal(err)
+	}
+	g.Restore(snap)
+	return g, snap
+}
+
+// restored is a session of a snapshot in the new process.
+func (d *dialogue) restored(g *Gate, s *resume.Session) (*dialogue, audit.Drop) {
+	next := *d
+	next.gate, next.server, next.former = g, new(Conn), nil
+	drop := next.server.Restore(g, next.now, s)
+	if drop == audit.DropNone {
+		next.homes[s.Hint] = next.server
+	}
+	return &next, drop
+}
+
+// restart is the dialogue with the process that has taken the old one's place.
+func (d *dialogue) restart() *dialogue {
+	d.Helper()
+	g, snap := d.handOn(d)
+	if len(snap.Sessions) != 1 {
+		d.Fatalf("%d sessions are handed on", len(snap.Sessions))
+	}
+	next, drop := d.restored(g, snap.Sessions[0])
+	if drop != audit.DropNone {
+		d.Fatalf("not restored: %v", drop)
+	}
+	return next
+}
+
+// limited is a file on a disk that gets full.
+type limited struct{ left int }
+
+var errDiskFull = errors.New("disk full")
+
+func (l *limited) Write(b []byte) (int, error) {
+	if l.left -= len(b); l.left < 0 {
+		return 0, errDiskFull
+	}
+	return len(b), nil
+}

@@ -1,0 +1,217 @@
+package machine
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// A dialogue is a client and a server with nothing between them but the test: it carries every envelope itself, in
+// what order and as often as it likes, and says what time it is.
+type dialogue struct {
+	testing.TB
+	now    time.Time
+	gate   *Gate
+	server *Conn
+	client *Client
+	claims map[string]*token.Claims // what identity tokens claim; others do not verify
+	homes  map[uint32]*Conn         // by hint: where sessions live that can be resumed, on all servers
+	former *Conn                    // where on the same server the session lives until it moves here
+}
+
+const tokenLife = 15 * time.Minute
+
+var (
+	begin   = time.Unix(1_800_000_000, 0)
+	home    = netip.MustParseAddr("192.0.2.7")
+	near    = netip.MustParseAddr("192.0.2.250")
+	far     = netip.MustParseAddr("192.0.3.7")
+	phone   = session.Fingerprint{Platform: "linux", Build: "1.4.2"}
+	channel = Channel{Exporter: [32]byte(counting(0x80, 32))}
+)
+
+// anything is behaviour that is not looked at.
+var anything = policy.BehaviourConfig{
+	Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
+}
+
+func counting(from byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = from + byte(i)
+	}
+	return b
+}
+
+// meet has a client with the token "identity" connect, before a word is said.
+func meet(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
+	t.Helper()
+	gate, err := NewGate(gc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &dialogue{TB: t, now: begin, gate: gate, claims: map[string]*token.Claims{}, homes: map[uint32]*Conn{}}
+	d.mint("identity")
+	return d.connect(cc, "identity", channel)
+}
+
+// connect is another connection to the same gate.
+func (d *dialogue) connect(cc session.ClientConfig, identity string, ch Channel) *dialogue {
+	d.Helper()
+	other := *d
+	var err error
+	other.server = d.gate.NewConn(d.now, ch, home)
+	if other.client, err = NewClient(d.now, cc, ch, []byte(identity)); err != nil {
+		d.Fatal(err)
+	}
+	return &other
+}
+
+// play is a dialogue whose session has begun.
+func play(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
+	t.Helper()
+	d := meet(t, gc, cc)
+	d.join()
+	return d
+}
+
+func (d *dialogue) join() {
+	d.Helper()
+	d.toClient(d.present(d.ticks(wire.KindHello)...).joins().envelope).joins()
+}
+
+// mint makes an identity token good for tokenLife from now.
+func (d *dialogue) mint(identity string) *token.Claims {
+	c := &token.Claims{
+		Issuer: "issuer", Subject: "player", ID: "id of " + identity, Scope: "match-7", Expires: d.now.Add(tokenLife),
+	}
+	d.claims[identity] = c
+	return c
+}
+
+func (d *dialogue) pass(t time.Duration) { d.now = d.now.Add(t) }
+
+// say is an envelope of the client's, tell one of the server's.
+func (d *dialogue) say(kind wire.Kind, body string) []byte {
+	d.Helper()
+	return d.must(d.client.Append(nil, kind, []byte(body)))
+}
+
+func (d *dialogue) tell(kind wire.Kind, body string) []byte {
+	d.Helper()
+	return d.must(d.server.Append(nil, kind, []byte(body)))
+}
+
+func (d *dialogue) must(b []byte, err error) []byte {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+	return b
+}
+
+// ticks is what of a kind the client sends now.
+func (d *dialogue) ticks(kind wire.Kind) (envelopes [][]byte) {
+	d.client.Tick(d.now, func(k wire.Kind, body []byte) {
+		if k == kind {
+			envelopes = append(envelopes, d.must(d.client.Append(nil, k, body)))
+		}
+	})
+	return envelopes
+}
+
+// renew is the client's RENEW with a token.
+func (d *dialogue) renew(identity string) [][]byte {
+	d.Helper()
+	if err := d.client.Renew(d.now, []byte(identity)); err != nil {
+		d.Fatal(err)
+	}
+	return d.ticks(wire.KindRenew)
+}
+
+// toServer and toClient carry one envelope.
+func (d *dialogue) toServer(envelope []byte) heard {
+	d.Helper()
+	r, ev := d.server.Handle(d.now, slices.Clone(envelope))
+	if d.former != nil && !d.server.Resuming() {
+		d.server.Follow(d.former)
+		d.former = nil
+	}
+	return d.heard(r, ev, d.server.Append)
+}
+
+func (d *dialogue) toClient(envelope []byte) heard {
+	d.Helper()
+	r, ev := d.client.Handle(d.now, slices.Clone(envelope))
+	return d.heard(r, ev, d.client.Append)
+}
+
+// present carries envelopes to the server, and has the token verified that they lead to.
+func (d *dialogue) present(envelopes ...[]byte) heard {
+	d.Helper()
+	h := heard{TB: d.TB}
+	for _, e := range envelopes {
+		h = d.toServer(e)
+	}
+	if h.Event.Kind == EventVerify {
+		return d.verdict(h)
+	}
+	return h
+}
+
+// verdict is what the verifier says to the token of h.
+func (d *dialogue) verdict(h heard) heard {
+	d.Helper()
+	if h.Event.Kind != EventVerify {
+		d.Fatalf("no token to verify: %+v", h.Event)
+	}
+	claims, err := d.claims[string(h.Token)], error(nil)
+	if claims == nil {
+		err = token.ErrSignature
+	}
+	return d.judged(claims, err)
+}
+
+func (d *dialogue) judged(claims *token.Claims, err error) heard {
+	d.Helper()
+	r, ev := d.server.Verified(d.now, claims, err)
+	return d.heard(r, ev, d.server.Append)
+}
+
+// tickServer lets the server look at its clock.
+func (d *dialogue) tickServer() heard {
+	d.Helper()
+	r, ev := d.server.Tick(d.now)
+	return d.heard(r, ev, d.server.Append)
+}
+
+// heard copies what a machine answered, and writes its reply.
+func (d *dialogue) heard(r Reply, ev Event, write func([]byte, wire.Kind, []byte) ([]byte, error)) heard {
+	d.Helper()
+	h := heard{TB: d.TB, Event: ev, kind: r.Kind, body: bytes.Clone(r.Body)}
+	h.Payload, h.Token = bytes.Clone(ev.Payload), bytes.Clone(ev.Token)
+	if r.Kind != 0 {
+		h.envelope = d.must(write(nil, r.Kind, r.Body))
+	}
+	return h
+}
+
+// edit changes fields of an envelope.
+func edit(envelope []byte, change func(*wire.Envelope)) []byte {
+	e, err := wire.Parse(slices.Clone(envelope))
+	if err != nil {
+		panic(err)
+	}
+	change(&e)
+	return e.AppendTo(nil)
+}
+
+// mistag spoils the tag of a copy.
+func mistag(envelope []byte) []byte { return edit(envelope, func(e *wire.Envelope) { e.Tag[7] ^= 1 }) }

@@ -1,0 +1,132 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/token"
+)
+
+// renew handles a part of a RENEW, itself a datagram of the session.
+func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
+	body, drop := c.assemble(now, env)
+	if body == nil {
+		return dropped(drop)
+	}
+	c.partial.parts = nil // the body is whole
+	digest := sha256.Sum256(body)
+	switch {
+	case c.answer != nil && c.answer.digest == digest:
+		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
+	case c.pending != nil && c.pending.digest == digest:
+		return Reply{}, Event{} // being verified, or refused before
+	case c.next != nil:
+		c.unheard = !c.bears            // a client of that kind would take RENEWED for the answer to the other token
+		return dropped(audit.DropState) // "until then no further epoch is made"
+	case c.pending != nil && c.pending.token != nil:
+		return dropped(audit.DropState)
+	case c.tooSoon(now), c.renewedLately(now):
+		return dropped(audit.DropRate)
+	}
+	m, err := wire.ParseRenew(body)
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
+	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
+	if c.owes() && c.fits(now, m.Token) {
+		c.doubt.step.wait(now, true)
+	}
+	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
+}
+
+// renewVerified makes the next epoch. A refused token ends nothing: the session
+// lives as long as the token it has, and the end then names the refusal.
+func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
+	p := c.pending
+	if drop == audit.DropNone {
+		drop = c.succeeds(now, claims)
+	}
+	bearer := p.token
+	p.token = nil
+	if c.session.Revoked() {
+		return c.expire(audit.DropRevoked)
+	}
+	if c.owes() && !passing(drop) {
+		c.doubt.step.wait(now, false)
+	}
+	if drop != audit.DropNone {
+		c.again = now.Add(retryAfter).UnixNano()
+		if p.refused = drop; passing(drop) {
+			c.pending = nil // the client repeats it, and it is tried again
+		}
+		return Reply{}, Event{Kind: EventRefused, Drop: drop, Claims: claims}
+	}
+	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli()}
+	c.gate.random(m.Secret[:])
+	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
+	if err != nil {
+		return Reply{}, Event{Kind: EventRefused, Drop: audit.DropUnavailable}
+	}
+	if c.gate.config.AllowBearer {
+		next.token = bearer
+	}
+	c.next, p.claims, c.unheard = next, claims, false
+	c.bind() // a fresh token is what a step up asks for
+	c.confined = false
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)
+	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
+	clear(m.Secret[:])
+	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}
+}
+
+// succeeds says whether claims may take the place of the session's own: "not
+// used before, of the same issuer, subject and scope".
+func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
+	if drop := c.follows(claims); drop != audit.DropNone {
+		return drop
+	}
+	if drop := c.reauthorized(claims); drop != audit.DropNone {
+		return drop
+	}
+	return c.gate.take(c.gate.wall(now), claims, c.session)
+}
+
+// follows reports why a token with these claims is none that could follow the session's own, whether or not it has been
+// used; DropNone if it could. One that is no newer than the token the session stands on may have been used on another
+// server of the fleet, so a step up does not take it.
+func (c *Conn) follows(claims *token.Claims) audit.Drop {
+	s := c.session
+	own := s.names.Load()
+	switch {
+	case claims.Issuer != s.issuer || claims.Subject != s.subject:
+		return audit.DropToken
+	case claims.Scope != s.scope:
+		return audit.DropScope
+	case claims.ID == own.token, c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
+		return audit.DropUsed
+	}
+	if action, _ := c.agrees(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
+		return audit.DropFingerprint
+	}
+	return audit.DropNone
+}
+
+// renewedLately reports whether no other token is looked at yet, since each has to be remembered. It never keeps the one
+// waiting that a step up asks for.
+func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.renewable) && !c.owes() }
+
+// pace has the next token wait until a part of the life is over that the one with these claims has left.
+func (c *Conn) pace(now time.Time, claims *token.Claims) {
+	c.renewable = unixUp(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
+}
+
+// renewal is what the token of the next epoch claims, which begins now.
+func (c *Conn) renewal(now time.Time) *token.Claims {
+	claims := c.pending.claims
+	c.pending = nil
+	c.pace(now, claims)
+	return claims
+}

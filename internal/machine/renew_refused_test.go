@@ -1,0 +1,164 @@
+package machine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// "A RENEW that is refused gets no answer and ends nothing. The session goes on until its expiry, and the CLOSE at its
+// end gives the reason of the refusal." PROTOCOL.md 5.3
+func TestRenewRefused(t *testing.T) {
+	for _, r := range []struct {
+		name   string
+		drop   audit.Drop
+		reason wire.Reason
+		change func(*token.Claims)
+	}{
+		{"issuer", audit.DropToken, wire.ReasonToken, func(c *token.Claims) { c.Issuer = "other" }},
+		{"subject", audit.DropToken, wire.ReasonToken, func(c *token.Claims) { c.Subject = "other" }},
+		{"scope", audit.DropScope, wire.ReasonScope, func(c *token.Claims) { c.Scope = "match-8" }},
+		{"platform", audit.DropFingerprint, wire.ReasonFingerprint, func(c *token.Claims) { c.Platform = "ios" }},
+		{"certificate", audit.DropFingerprint, wire.ReasonFingerprint, func(c *token.Claims) { c.HasThumbprint = true }},
+		{"used", audit.DropUsed, wire.ReasonUsed, func(c *token.Claims) { c.ID = "id of identity" }},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+			r.change(d.mint("second"))
+			d.present(d.renew("second")...).is(EventRefused, r.drop, 0)
+			d.pass(time.Hour / 20)
+			d.toServer(d.ticks(wire.KindRenew)[0]).nothing() // a copy is not looked at again
+			d.now = begin.Add(tokenLife - 1)
+			d.toServer(d.say(wire.KindData, "alive")).gives("alive")
+			d.pass(1)
+			d.toServer(d.say(wire.KindData, "dead")).ends(audit.DropExpired, r.reason)
+		})
+	}
+}
+
+// A token that does not verify, and one that was good when it was asked for.
+func TestRenewNotVerified(t *testing.T) {
+	d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.present(d.renew("never minted")...).is(EventRefused, audit.DropToken, 0)
+	d.now = begin.Add(tokenLife)
+	d.tickServer().ends(audit.DropExpired, wire.ReasonToken)
+
+	d = play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	asked := d.toServer(d.renew("second")[0]).verifies()
+	d.now = begin.Add(tokenLife)
+	d.tickServer().ends(audit.DropExpired, wire.ReasonExpired) // no verdict, no other reason
+	d.judged(d.mint(string(asked.Token)), nil).nothing()
+}
+
+// "After a refusal the server looks at no other token for 1 s." PROTOCOL.md 5.3
+func TestRenewTooOften(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.present(d.renew("bad")...).is(EventRefused, audit.DropToken, 0)
+	d.mint("good")
+	d.present(d.renew("good")...).drops(audit.DropRate)
+	d.pass(time.Second - 1)
+	d.present(d.ticks(wire.KindRenew)...).drops(audit.DropRate)
+	d.pass(1)
+	d.present(d.renew("good")...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
+}
+
+// "If there was no room or the issuer's keys could not be fetched, it looks at the same RENEW
+// again." PROTOCOL.md 5.3
+func TestRenewLater(t *testing.T) {
+	for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
+		d := play(t, session.Config{}, session.ClientConfig{})
+		d.mint("second")
+		d.toServer(d.renew("second")[0]).verifies()
+		d.judged(nil, err).is(EventRefused, dropOf(err), 0)
+		d.pass(200 * time.Millisecond)
+		d.toServer(d.ticks(wire.KindRenew)[0]).drops(audit.DropRate)
+		d.pass(time.Second)
+		d.toClient(d.present(d.ticks(wire.KindRenew)...).renews().envelope).renews()
+		d.toServer(d.say(wire.KindData, "new")).gives("new")
+	}
+}
+
+// "Until then no further epoch is made: another RENEW is dropped `state`." PROTOCOL.md 5.3
+func TestRenewBeforeTheLastIsUsed(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.mint("third")
+	asked := d.toServer(d.renew("second")[0])
+	d.present(d.renew("third")...).drops(audit.DropState) // while another is verified
+	d.mint("second")
+	d.verdict(asked).renews()
+	d.present(d.renew("third")...).drops(audit.DropState)
+	if d.server.next.number != 2 {
+		t.Errorf("next epoch %d", d.server.next.number)
+	}
+}
+
+// A RENEW that the client gave up for another one does not leave the client with an epoch it cannot use.
+func TestRenewReplacedByClient(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.mint("second")
+	d.mint("third")
+	lost := d.present(d.renew("second")...).renews()
+	d.renew("third")
+	d.toClient(lost.envelope).renews()
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.toClient(d.tell(wire.KindData, "new")).gives("new")
+	if d.epochs() != [2]uint32{2, 2} {
+		t.Errorf("epochs %d", d.epochs())
+	}
+}
+
+// "A part of the other kind drops the partial body and begins a new one." PROTOCOL.md 2.6
+func TestRenewAfterPartialHello(t *testing.T) {
+	d, hello := meetLong(t)
+	d.toClient(d.present(hello...).joins().envelope).joins()
+	fresh := strings.Repeat("f", 3*wire.MaxPart+len(d.server.answer.reply.Body)) // any length
+	d.mint(fresh)
+	renew := d.renew(fresh)
+	d.toServer(hello[0]).nothing() // a late copy of one part
+	for _, p := range renew[:len(renew)-1] {
+		d.toServer(p).nothing()
+	}
+	d.verdict(d.toServer(renew[len(renew)-1]).verifies()).renews()
+	if d.server.partial.parts != nil {
+		t.Error("the buffer is kept")
+	}
+}
+
+// A verdict that nobody waits for changes nothing.
+func TestVerdictNobodyAskedFor(t *testing.T) {
+	d := meet(t, session.Config{}, session.ClientConfig{})
+	good := d.mint("second")
+	d.judged(good, nil).nothing()
+	d.join()
+	d.judged(good, nil).nothing()
+	d.present(d.renew("second")...).renews()
+	d.judged(good, nil).nothing()
+	d.toServer(d.say(wire.KindData, "input")).gives("input")
+	if d.server.next.number != 2 {
+		t.Error("the next epoch is another")
+	}
+}
+
+func TestRenewOfTheClient(t *testing.T) {
+	d := meet(t, session.Config{}, session.ClientConfig{})
+	if err := d.client.Renew(d.now, []byte("second")); err != ErrNotLive {
+		t.Errorf("before WELCOME: %v", err)
+	}
+	d.join()
+	for _, n := range []int{0, wire.MaxToken + 1} {
+		if err := d.client.Renew(d.now, make([]byte, n)); err != session.ErrHello || d.client.Renewing() {
+			t.Errorf("a token of %d bytes: %v", n, err)
+		}
+	}
+	// A RENEWED that nobody asked for, and one that skips an epoch.
+	m := wire.Renewed{Epoch: 2}
+	d.toClient(d.tell(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
+	d.renew("second")
+	m.Epoch = 3
+	d.toClient(d.tell(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
+}

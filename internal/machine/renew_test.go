@@ -1,0 +1,338 @@
+package machine
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// renewing plays until RENEWED has reached the client, and no further.
+func (d *dialogue) renewing(identity string) {
+	d.Helper()
+	d.mint(identity)
+	renewed := d.present(d.renew(identity)...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
+	d.toClient(renewed.envelope).renews()
+}
+
+func (d *dialogue) epochs() [2]uint32 {
+	return [2]uint32{d.server.current.number, d.client.current.number}
+}
+
+func TestRenew(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.pass(10 * time.Minute)
+	first := d.server.Session().Expires()
+	old := d.say(wire.KindData, "old")
+	d.renewing("second")
+	if d.client.Renewing() || !d.client.Expires().Equal(d.now.Add(tokenLife)) {
+		t.Error("the client has not taken the new epoch over")
+	}
+	// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry holds."
+	if d.server.Session().Expires() != first || d.server.Session().TokenID() != "id of identity" {
+		t.Error("the new token holds before it is used")
+	}
+	d.toClient(d.tell(wire.KindData, "in the old")).gives("in the old")
+	d.toServer(mistag(d.say(wire.KindData, "forged"))).drops(audit.DropTag)
+	if d.epochs() != [2]uint32{1, 1} {
+		t.Error("a forged datagram moved the epoch")
+	}
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	if !d.server.Session().Expires().Equal(d.now.Add(tokenLife)) || d.server.Session().TokenID() != "id of second" {
+		t.Error("the new token does not hold")
+	}
+	d.toServer(old).gives("old")
+	d.toClient(d.tell(wire.KindData, "in the new")).gives("in the new")
+	if d.epochs() != [2]uint32{2, 2} {
+		t.Errorf("epochs %d", d.epochs())
+	}
+	d.now = first.Add(time.Minute) // the first token's end is nobody's any more
+	d.toServer(d.say(wire.KindData, "later")).gives("later")
+}
+
+// "It MUST answer the same token with the same RENEWED, and the epoch moves once." PROTOCOL.md 5.3
+func TestRenewAgain(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.mint("second")
+	first := d.renew("second")
+	asked := d.toServer(first[0]).verifies()
+	d.pass(200 * time.Millisecond)
+	second, used := d.ticks(wire.KindRenew), d.client.sequence
+	if bytes.Equal(first[0], second[0]) {
+		t.Error("a repetition without a sequence of its own")
+	}
+	d.toServer(second[0]).nothing() // while it is verified
+	renewed := d.verdict(asked).renews()
+	d.pass(400 * time.Millisecond)
+	third, fourth := d.ticks(wire.KindRenew), d.say(wire.KindRenew, "\x00\x06\x00\x00second")
+	again := d.toServer(third[0]).says(wire.KindRenewed) // RENEWED was lost
+	if !bytes.Equal(again.body, renewed.body) {
+		t.Error("another RENEWED")
+	}
+	d.toClient(again.envelope).renews()
+	d.toClient(renewed.envelope).drops(audit.DropState) // overtaken, and changes nothing
+	if d.client.sequence != used+2 {
+		t.Error("a RENEW too many")
+	}
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	late := d.toServer(fourth).says(wire.KindRenewed) // a copy that was long on its way
+	if !bytes.Equal(late.body, renewed.body) || d.server.next != nil {
+		t.Error("a late copy moves the epoch")
+	}
+	d.toClient(late.envelope).drops(audit.DropState)
+	if d.epochs() != [2]uint32{2, 2} {
+		t.Errorf("epochs %d", d.epochs())
+	}
+}
+
+// "The old epoch stays good for an overlap of 5 s." PROTOCOL.md 5.3
+func TestOverlapServer(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	old := []string{"0 s", "-1 ns", "0", "+1 ns"}
+	var sent [][]byte
+	for _, text := range old {
+		sent = append(sent, d.say(wire.KindData, text))
+	}
+	d.renewing("second")
+	d.pass(time.Minute) // the overlap begins with the new epoch's first datagram
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.toServer(sent[0]).gives("0 s")
+	d.pass(session.DefaultOverlap - 1)
+	d.tickServer().nothing()
+	d.toServer(sent[1]).gives("-1 ns")
+	d.pass(1)
+	d.toServer(sent[2]).drops(audit.DropEpoch)
+	d.pass(1)
+	d.tickServer().nothing()
+	d.toServer(sent[3]).drops(audit.DropEpoch)
+	d.toServer(d.say(wire.KindData, "still")).gives("still")
+}
+
+// "The client MUST accept the old epoch until 5 s after the first datagram that the server sent in
+// the new one." PROTOCOL.md 5.3
+func TestOverlapClient(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	a, b, c := d.tell(wire.KindData, "a"), d.tell(wire.KindData, "b"), d.tell(wire.KindData, "c")
+	d.renewing("second")
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.pass(time.Minute)
+	d.toClient(a).gives("a")
+	d.toClient(d.tell(wire.KindData, "new")).gives("new")
+	d.pass(session.DefaultOverlap - 1)
+	d.toClient(b).gives("b")
+	d.pass(1)
+	d.toClient(c).drops(audit.DropEpoch)
+}
+
+// The first datagram of the new epoch is lost, the second overtakes what was sent in the old one.
+func TestRenewFirstLostAndReordered(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	a, b := d.say(wire.KindData, "a"), d.say(wire.KindData, "b")
+	d.renewing("second")
+	d.say(wire.KindData, "lost")
+	d.toServer(a).gives("a")
+	if d.epochs() != [2]uint32{1, 1} {
+		t.Error("the epoch moved with a datagram of the old one")
+	}
+	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.toServer(b).gives("b")
+	d.toServer(b).drops(audit.DropReplay)
+	d.toServer(d.say(wire.KindData, "newer")).gives("newer")
+}
+
+// "At most three epochs are possible at once, so two bits tell them apart." PROTOCOL.md 4.6
+func TestTenRenewals(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	for i := range 10 {
+		d.pass(tokenLife / renewalsOfLife)
+		before := d.say(wire.KindData, "before")
+		d.renewing(fmt.Sprint("token ", i))
+		number := uint32(i + 2)
+		d.toServer(d.say(wire.KindData, "new")).gives("new")
+		d.toServer(before).gives("before")
+		reply := d.tell(wire.KindData, "reply")
+		if e, _ := wire.Parse(reply); e.Epoch != uint8(number%4) {
+			t.Errorf("epoch %d has bits %d", number, e.Epoch)
+		}
+		d.toClient(reply).gives("reply")
+		if d.epochs() != [2]uint32{number, number} || d.gate.Len() != 1 {
+			t.Fatalf("epochs %d, want %d", d.epochs(), number)
+		}
+	}
+	if d.server.Session().TokenID() != "id of token 9" {
+		t.Error(d.server.Session().TokenID())
+	}
+}
+
+// The previous, the current and the next epoch are good at once; what the fourth value of the bits names is not.
+func TestThreeEpochsAtOnce(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	first := d.say(wire.KindData, "first")
+	d.renewing("second")
+	d.toServer(d.say(wire.KindData, "to second")).gives("to second")
+	d.toClient(d.tell(wire.KindData, "second")).gives("second")
+	second := d.say(wire.KindData, "second")
+	d.server.renewable = 0 // as if a step up had asked for it
+	d.renewing("third")
+	third := d.say(wire.KindData, "third")
+	d.toServer(edit(third, func(e *wire.Envelope) { e.Epoch = 0 })).drops(audit.DropEpoch)
+	d.toServer(second).gives("second")
+	d.toServer(first).gives("first")
+	d.toServer(third).gives("third")
+	if d.epochs()[0] != 3 {
+		t.Errorf("epochs %d", d.epochs())
+	}
+}
+
+// RENEW in parts, over a network that loses, repeats and reorders, until it is through; and a hundred times.
+func TestRenewOverBadNetwork(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	d := play(t, session.Config{}, session.ClientConfig{})
+	carry := func(envelopes [][]byte, to func([]byte) heard) (back [][]byte) {
+		envelopes = append(envelopes, envelopes...)
+		rng.Shuffle(len(envelopes), func(i, j int) { envelopes[i], envelopes[j] = envelopes[j], envelopes[i] })
+		for _, e := range slices.Clone(envelopes)[:len(envelopes)*2/3] {
+			h := to(e)
+			if h.Event.Kind == EventVerify {
+				h = d.verdict(h)
+			}
+			if h.envelope != nil {
+				back = append(back, h.envelope)
+			}
+		}
+		return back
+	}
+	for i := range 100 {
+		d.pass(tokenLife / renewalsOfLife)
+		identity := fmt.Sprint(i, strings.Repeat("t", 2*wire.MaxPart))
+		d.mint(identity)
+		envelopes := d.renew(identity)
+		for tries := 0; d.epochs() != [2]uint32{uint32(i + 2), uint32(i + 2)}; tries++ {
+			back := carry(append(envelopes, d.say(wire.KindData, "input")), d.toServer)
+			carry(append(back, d.tell(wire.KindData, "snapshot")), d.toClient)
+			d.pass(2 * time.Second)
+			if envelopes = d.ticks(wire.KindRenew); tries > 50 {
+				t.Fatalf("renewal %d does not get through", i)
+			}
+		}
+	}
+}
+
+// "It repeats RENEW as it repeats HELLO, but never waits longer than an eighth of the life that is
+// left, nor less than 50 ms." PROTOCOL.md 5.3
+func TestRenewRepeatsCloserTogether(t *testing.T) {
+	for left, want := range map[time.Duration][]time.Duration{
+		10 * time.Minute: {200, 400, 800, 1600, 2000, 2000},
+		2 * time.Second:  {200, 225, 197, 172},
+		time.Second / 5:  {50, 50, 50},
+	} {
+		d := play(t, session.Config{}, session.ClientConfig{})
+		d.now = d.client.Expires().Add(-left)
+		if err := d.client.Renew(d.now, []byte("second")); err != nil {
+			t.Fatal(err)
+		}
+		d.client.Tick(d.now, func(wire.Kind, []byte) {})
+		for i, ms := range want {
+			wait := d.client.repeat.due.Sub(d.now)
+			if got := wait.Round(time.Millisecond); got != ms*time.Millisecond {
+				t.Errorf("%v left: repetition %d after %v, want %v", left, i+1, got, ms*time.Millisecond)
+			}
+			d.now = d.client.repeat.due
+			d.client.Tick(d.now, func(wire.Kind, []byte) {})
+		}
+	}
+}
+
+// "It looks at a token once a quarter of the life is over that the one before had left when its
+// epoch began." PROTOCOL.md 5.3
+func TestRenewPaced(t *testing.T) {
+	for at := time.Duration(-1); at <= 1; at++ {
+		d := play(t, session.Config{}, session.ClientConfig{})
+		d.renewing("second")
+		d.talks()
+		d.pass(tokenLife/renewalsOfLife + at)
+		d.mint("third")
+		early := d.renew("third")
+		if at < 0 {
+			d.present(early...).drops(audit.DropRate)
+			d.pass(200 * time.Millisecond)
+			early = d.ticks(wire.KindRenew) // the same token again: it has not been refused
+		}
+		d.toClient(d.present(early...).renews().envelope).renews()
+		d.talks()
+		if d.epochs() != [2]uint32{3, 3} {
+			t.Errorf("epochs %d", d.epochs())
+		}
+	}
+}
+
+// "It looks at the first of a session, and at one that a step up asks for, at any time."
+// PROTOCOL.md 5.3
+func TestRenewPacedButForStepUp(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	for i := range 5 {
+		d.renewing(fmt.Sprint("token ", i))
+		d.talks()
+		d.server.SetPath(d.now, []netip.Addr{far, home}[i%2])
+		d.toServer(d.say(wire.KindData, "from elsewhere")).gives("from elsewhere")
+		if !d.server.owes() {
+			t.Fatal("no step up")
+		}
+	}
+}
+
+// However a session's player behaves, it has no more entries than there is room kept for.
+func TestRenewalsRemembered(t *testing.T) {
+	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	most := 0
+	for i := range 5000 {
+		d.pass(time.Second)
+		d.gate.Sweep(d.now)
+		identity := fmt.Sprint(i)
+		d.mint(identity)
+		if i%7 == 0 {
+			d = d.moves()
+		}
+		if h := d.present(d.renew(identity)...); h.Event.Kind == EventRenewed {
+			d.toClient(h.envelope)
+			d.talks()
+		}
+		most = max(most, len(d.gate.memory.entries))
+	}
+	if n := d.server.current.number; n < 20 || most > tokensOfSession {
+		t.Errorf("%d entries, epoch %d", most, n)
+	}
+}
+
+// "A client that sends one seems not to have received RENEWED, so the server repeats that within a
+// second or so." PROTOCOL.md 5.3. Without that a player who has lost RENEWED, and shows another
+// token in place of the one that has been taken, could never renew.
+func TestRenewWithAnotherToken(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.mint("second")
+	d.present(d.renew("second")...).renews() // and lost
+	d.pass(10 * time.Second)
+	d.tickServer().nothing()
+	d.mint("third")
+	for _, part := range d.renew("third") {
+		d.toServer(part).drops(audit.DropState)
+	}
+	d.pass(time.Second)
+	d.toClient(d.tickServer().says(wire.KindRenewed).envelope).renews()
+	d.tickServer().nothing()
+	d.talks()
+	if s := d.server.Session(); s.TokenID() != "id of second" || d.epochs() != [2]uint32{2, 2} {
+		t.Errorf("%s, epochs %d", s.TokenID(), d.epochs())
+	}
+	d.pass(tokenLife / renewalsOfLife)
+	d.renewing("third") // which has not been used up
+	d.talks()
+}

@@ -1,0 +1,287 @@
+package machine
+
+import (
+	"crypto/subtle"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+)
+
+// resumption is a session that goes on here by its ticket, until the first datagram shows that its player has got the
+// WELCOME.
+type resumption struct {
+	ticket *resume.Ticket
+	kept   bool       // WELCOME had no other ticket, since a step up is owed: this one stays good
+	former *Conn      // where the session lives until then; nil if nowhere on this server
+	why    audit.Drop // it does not go on here
+}
+
+// present looks at the ticket of a HELLO, as far as it concerns this connection alone.
+func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event) {
+	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.wall(now), m.Ticket)
+	p := c.pending
+	switch {
+	case err != nil, t.Binding != m.Binding, !resume.Proven(&t.Key, m.Binding, &c.channel.Exporter, body),
+		m.NextSend > maxSequence, m.NextReceive > maxSequence:
+		clear(t.Key[:])
+		return c.refuse(audit.DropTicket)
+	}
+	clear(t.Key[:])
+	p.ticket, p.claims = &t, claimsOf(&t)
+	p.claims.Platform, p.claims.Build = p.hello.fingerprint.Platform, p.hello.fingerprint.Build
+	digest := digestOf(p.hello.fingerprint, &c.channel)
+	switch {
+	case subtle.ConstantTimeCompare(digest[:], t.Digest[:]) != 1:
+		reply, ev := c.refuse(audit.DropFingerprint)
+		if t.Certificate != c.channel.HasCertificate {
+			ev.Part = policy.PartCertificate
+		}
+		return reply, ev
+	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
+		return c.refuse(audit.DropScope)
+	}
+	return Reply{}, Event{Kind: EventResume, Hint: c.Former()}
+}
+
+// Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
+// and its receiving half belongs to the same goroutine; sent is the former's Sequence.
+//
+// With a former the session goes on there until the first datagram is accepted here; see Resuming. Without one it is an
+// EventResumed, and the player is to be let in with the first datagram, when Waiting is false. A former that waits for
+// its own first datagram ends without a word: of several that wait the newest counts.
+func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
+	p := c.pending
+	if c.state != verifying || p == nil || p.ticket == nil {
+		return Reply{}, Event{}
+	}
+	t := p.ticket
+	if former != nil && (former.state != live || former.session.name != t.Name) {
+		former = nil
+	}
+	var waiting *Conn
+	if former != nil && former.resuming != nil {
+		waiting, former = former, nil
+	}
+	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	s, drop := c.reopen(now, t, former)
+	if drop != audit.DropNone {
+		return c.refuse(drop)
+	}
+	ask := session.Admission{Why: session.ResumingElsewhere, Claims: p.claims, Scope: p.hello.scope, Session: s}
+	if former != nil {
+		ask.Why = session.Resuming
+	}
+	if drop, reason := c.authorized(&ask); drop != audit.DropNone {
+		switch {
+		case passing(drop):
+		case former != nil:
+			s.putOut(reason, finality(reason))
+		case waiting != nil:
+			waiting.session.putOut(reason, audit.DropNone) // its ticket may be shown where it is let in
+		}
+		return c.refuseFor(drop, reason)
+	}
+	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
+	network := c.homeOf(t, former)
+	action, part := c.strays(network, s)
+	if action == policy.ActionRequire || c.confined && part == policy.PartNetwork {
+		reply, ev := c.refuse(audit.DropFingerprint)
+		ev.Part = part
+		return reply, ev
+	}
+	var replaced *Session
+	if former == nil {
+		var before *Session
+		if waiting != nil {
+			before = waiting.session
+		}
+		if replaced, drop = c.gate.readmit(c.gate.wall(now), t, p.claims, s, before); drop != audit.DropNone {
+			return c.refuse(drop)
+		}
+		if waiting != nil {
+			waiting.vanish()
+		}
+	}
+	c.session = s
+	c.follow(p, former, sent)
+	away := action == policy.ActionStepUp
+	if !c.welcome(now, t.Epoch+1, !away, network) {
+		if former == nil {
+			c.gate.forget(s, audit.DropNone, false)
+		}
+		c.session = nil
+		return c.refuse(audit.DropUnavailable)
+	}
+	c.resuming, c.resumed = &resumption{ticket: t, kept: away, former: former}, true
+	c.ticketed = true                                     // without a new one it has the one that was shown
+	c.bound, c.seen = c.digest(network), c.digest(c.path) // the first datagram is judged by what they differ in
+	if c.Away() {
+		c.leave(network)
+	}
+	if former != nil {
+		return c.answer.reply, Event{}
+	}
+	s.hint.Store(c.hint)
+	return c.answer.reply, replaced.yields(Event{Kind: EventResumed})
+}
+
+// reopen is the session that goes on: the former one's, or one like it.
+func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
+	if former != nil {
+		drop := former.session.dead(c.gate.wall(now), 0)
+		if drop == audit.DropExpired { // the ticket has not: once the former has ended it will do
+			drop = audit.DropBusy
+		}
+		return former.session, drop
+	}
+	s := &c.own
+	s.init(c.pending.claims, c.pending.hello.fingerprint)
+	s.gate, s.id, s.name = c.gate, t.Session, t.Name
+	s.bound, s.began = t.Bound, uint32(c.gate.wall(now).Unix())
+	return s, audit.DropNone
+}
+
+// homeOf returns the network that a resumed session is bound to: the ticket's, or the one the player comes from now if a
+// fresh token has bound the session to it and the RENEWED with the ticket that says so may have been lost.
+func (c *Conn) homeOf(t *resume.Ticket, former *Conn) netip.Prefix {
+	if former != nil && former.next != nil && former.home() == c.path {
+		return c.path
+	}
+	return t.Network
+}
+
+// strays judges the network that the player comes from now by the one that the session is bound to.
+func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
+	bound, seen := c.printOf(s, network), c.printOf(s, c.path)
+	return c.gate.config.Fingerprint.Judge(&bound, &seen)
+}
+
+// follow goes on with both directions' numbers: "for each direction the larger of stated and known holds".
+func (c *Conn) follow(p *pending, former *Conn, sent uint64) {
+	next := max(p.hello.send, p.ticket.ClientNext)
+	c.sequence = p.hello.receive - 1
+	if former != nil {
+		next = max(next, former.window.Highest()+1)
+		c.sequence = max(c.sequence, sent)
+	}
+	c.window.Skip(next - 1)
+	if former == nil {
+		c.accepted = next - 1
+	}
+}
+
+// Resuming says whether the session lives elsewhere until the first datagram is accepted here. It belongs to the
+// receiving half.
+func (c *Conn) Resuming() bool { return c.resuming != nil && c.resuming.former != nil }
+
+// Waiting says whether the first datagram of a session that was resumed here has not been accepted yet. It belongs to
+// the receiving half.
+func (c *Conn) Waiting() bool { return c.resuming != nil }
+
+// Resumed says whether the session was resumed here. It belongs to the receiving half.
+func (c *Conn) Resumed() bool { return c.resumed }
+
+// Former is the hint of the connection on which the session of a ticket lives now, 0 for none.
+func (c *Conn) Former() uint32 {
+	if c.pending == nil || c.pending.ticket == nil {
+		return 0
+	}
+	if s := c.gate.resident(c.pending.ticket); s != nil {
+		return s.hint.Load()
+	}
+	return 0
+}
+
+// Sequence is the last number sent. It belongs to the sending half.
+func (c *Conn) Sequence() uint64 { return c.sequence }
+
+// settle is called with the first accepted datagram: from here on the session lives here, and its ticket is used up.
+func (c *Conn) settle(now time.Time) audit.Drop {
+	r := c.resuming
+	if r == nil {
+		return audit.DropNone
+	}
+	if f := r.former; f != nil && f.state != live {
+		r.why = f.why // it has ended meanwhile
+	} else {
+		r.why = c.gate.spend(c.gate.wall(now), r.ticket, c.session, r.kept)
+	}
+	if r.why != audit.DropNone {
+		return r.why
+	}
+	c.resuming = nil
+	c.session.hint.Store(c.hint)
+	if r.former != nil {
+		c.inherit(now, r.former)
+	}
+	if c.confined {
+		c.confine(now) // the ticket of this WELCOME, too
+	}
+	return audit.DropNone
+}
+
+// lapse ends a connection to which its session has not come.
+func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
+	if reason, ok := reasons[why]; ok {
+		return c.close(why, reason)
+	}
+	return c.close(why, wire.ReasonTicket)
+}
+
+// inherit takes over from the former connection what is the session's, and ends it without a word.
+func (c *Conn) inherit(now time.Time, f *Conn) {
+	c.accepted += f.accepted
+	c.behaviour, c.again, c.confined = f.behaviour, f.again, f.confined
+	if f.next != nil && c.Away() && f.home() == c.path { // a token has been accepted since WELCOME
+		c.bind()
+	}
+	if f.next == nil { // else RENEWED may have been lost with the connection, and the player has to renew again
+		c.renewable = f.renewable
+	}
+	if f.owes() {
+		c.owe(now, f.doubt)
+	}
+	f.vanish()
+}
+
+// owe takes a step up over, which is owed wherever the player goes.
+func (c *Conn) owe(now time.Time, d *doubt) {
+	home := c.home()
+	c.doubt = d
+	d.step.spend(now)
+	d.step.ticked = now // else who moves before each Tick would gain time
+	if s := c.owedForNetwork(); s != nil {
+		switch away := c.Away(); {
+		case away && !s.home.IsZero():
+			s.depart(now)
+		case !away && s.home.IsZero():
+			s.arrive(now)
+		}
+	}
+	d.home = netip.Prefix{}
+	if c.Away() {
+		d.home = home
+	}
+}
+
+// Vanished says whether the session that was resumed here has gone elsewhere. It belongs to the receiving half.
+func (c *Conn) Vanished() bool { return c.state == closed && c.resuming != nil }
+
+// vanish ends a connection whose session goes on elsewhere, without a word.
+func (c *Conn) vanish() {
+	c.state, c.why = closed, audit.DropState
+	c.end()
+	c.partial.parts = nil
+	c.pending, c.answer, c.doubt = nil, nil, nil
+}
+
+// Follow bumps the sending half's numbers after the former connection has sent its last: none is used twice. It belongs
+// to the owner of both sending halves.
+func (c *Conn) Follow(former *Conn) { c.sequence = max(c.sequence, former.sequence) }

@@ -1,0 +1,166 @@
+package machine
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// "The server MUST answer the same HELLO body on the same connection with the same answer in a new
+// record, and do nothing twice. This holds until the server has accepted a datagram of the
+// session." PROTOCOL.md 5.1
+func TestResumeWelcomeLost(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		d := stay(t, session.Config{}, session.ClientConfig{})
+		g := d.gate
+		if !here {
+			g = d.sister(session.Config{})
+		}
+		r := d.again(g, home)
+		hello := r.ticks(wire.KindHello)[0]
+		asked := r.toServer(hello)
+		r.toServer(hello).nothing() // while it is asked for
+		welcome := r.finds(asked)
+		for range 3 {
+			if again := r.toServer(hello).says(wire.KindWelcome); !bytes.Equal(again.envelope, welcome.envelope) {
+				t.Fatal("another WELCOME")
+			}
+		}
+		d.talks()
+		r.welcomed(welcome)
+		r.settles()
+		r.toServer(hello).drops(audit.DropState)
+		r.talks()
+		if g.Len() != 1 {
+			t.Errorf("%d sessions", g.Len())
+		}
+	}
+}
+
+// "Until then the session lives on the former connection, and the same ticket may be shown on a
+// third: the first of them on which a datagram is accepted wins." PROTOCOL.md 8.3
+// "That uses up the ticket, and all of the session's tickets whose epoch is not later. It ends the
+// former connection silently" PROTOCOL.md 8.3
+func TestResumeOnThirdConnection(t *testing.T) {
+	for _, last := range []bool{true, false} {
+		d := stay(t, session.Config{}, session.ClientConfig{})
+		winner, loser := d.again(d.gate, home), d.again(d.gate, home)
+		if last {
+			winner, loser = loser, winner
+		}
+		for _, r := range []*dialogue{winner, loser} {
+			r.welcomed(r.shows().says(wire.KindWelcome))
+		}
+		d.talks()
+		winner.settles()
+		d.dumb()
+		loser.toServer(loser.say(wire.KindData, "too late")).fades(audit.DropState)
+		loser.again(d.gate, home).shows() // the ticket of its WELCOME
+		winner.talks()
+		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		winner.talks()
+		winner.moves().talks()
+	}
+}
+
+// "If the session lives nowhere on the server, the newest of them takes the place of the others."
+// PROTOCOL.md 8.3
+func TestResumeElsewhereOnThirdConnection(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		d := stay(t, session.Config{}, session.ClientConfig{})
+		g := d.sister(session.Config{})
+		others := 0
+		if taken { // the session's id, by another one
+			d.taken(g)
+			others = 1
+		}
+		first, winner := d.again(g, home), d.again(g, home)
+		first.welcomed(first.shows().resumes())
+		winner.welcomed(winner.shows().resumes())
+		first.toServer(first.say(wire.KindData, "too late")).drops(audit.DropState)
+		winner.settles()
+		first.dumb()
+		if s := winner.server.Stats(); s.Lost != 0 || s.Accepted != winner.client.sequence || g.Len() != 1+others {
+			t.Errorf("%+v, %d sessions", s, g.Len())
+		}
+		winner.talks()
+		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		winner.moves().talks()
+	}
+}
+
+// fill leaves no room in a gate's memory; empty takes out again what it has put in.
+func fill(g *Gate) (empty func()) {
+	m := &g.memory
+	m.turn(begin)
+	n := uint64(0)
+	for ; m.renews(g.config.MaxSessions); n++ {
+		m.entries[n] = remembered{why: audit.DropUsed, ends: endOf(begin.Add(tokenLife))}
+	}
+	return func() {
+		for i := range n {
+			delete(m.entries, i)
+		}
+	}
+}
+
+// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who is here, or
+// has been let in before there was no room, goes on: a session takes no more room for that.
+func TestResumeMemoryFull(t *testing.T) {
+	d := stay(t, session.Config{}, session.ClientConfig{})
+	fill(d.gate)
+	d.moves().moves().talks()
+
+	d = stay(t, session.Config{}, session.ClientConfig{})
+	g := d.sister(session.Config{})
+	before, late := d.again(g, home), d.again(g, home)
+	before.welcomed(before.shows())
+	empty := fill(g)
+	h := late.shows().refuses(audit.DropFull, wire.ReasonFull)
+	if m, err := wire.ParseCloseBody(h.body); err != nil || m.RetryAfter == 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	before.settles()
+	before.talks()
+	empty()
+	before.moves().talks()
+}
+
+// A player who resumes again and again takes no more memory than one who does once.
+func TestResumeOften(t *testing.T) {
+	d := stay(t, session.Config{}, session.ClientConfig{})
+	first := d
+	for range 50 {
+		d = d.moves()
+	}
+	if n := len(d.gate.memory.entries); n != 1 {
+		t.Errorf("%d entries", n)
+	}
+	first.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	d.talks()
+}
+
+// Who was put out of a server stays out, with whatever ticket of whatever token: another server has given it.
+func TestPutOutWithALaterTicket(t *testing.T) {
+	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	g := d.sister(session.Config{Idle: time.Hour})
+	early := d.again(g, home) // by the ticket of WELCOME
+	d.pass(tokenLife / 2)
+	d.renewing("second")
+	early.now = d.now
+	early.welcomed(early.shows().resumes())
+	early.settles()
+	early.server.Close(wire.ReasonKicked)
+	for range 30 {
+		d.pass(30 * time.Second)
+		g.Sweep(d.now)
+		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		if d.now.After(begin.Add(tokenLife + tokenLife/2 - time.Minute)) {
+			break
+		}
+	}
+}

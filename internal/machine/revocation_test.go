@@ -1,0 +1,186 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// named gives a token all the names that it can be revoked by.
+func named(c *token.Claims) {
+	c.SignIn, c.KeyID, c.IssuedAt = "sign-in", "key", begin
+}
+
+// "Ends every live session that r concerns with its next datagram", and refuses its tokens from then on.
+func TestRevoke(t *testing.T) {
+	for _, r := range []session.Revocation{
+		{Kind: session.RevokeSubject, Value: "SUBJECT"},
+		{Kind: session.RevokeToken, Value: "TOKEN"},
+		{Kind: session.RevokeSignIn, Value: "sign-in"},
+		{Kind: session.RevokeKey, Value: "key"},
+		{Kind: session.RevokeBuild, Value: phone.Build},
+	} {
+		t.Run(r.Kind.String(), func(t *testing.T) {
+			d := meet(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
+			claims := d.claims["identity"]
+			named(claims)
+			switch r.Value {
+			case "SUBJECT":
+				r.Value = claims.Subject
+			case "TOKEN":
+				r.Value = claims.ID
+			}
+			if r.Kind != session.RevokeBuild {
+				r.Issuer = claims.Issuer
+			}
+			r.Time = begin.Add(time.Second)
+			d.join()
+			other := *d.mint("other")
+			stranger := r
+			stranger.Value += "?"
+			if n, err := d.gate.Revoke(stranger); n != 0 || err != nil {
+				t.Fatalf("a stranger's revocation: %d, %v", n, err)
+			}
+			d.toServer(d.say(wire.KindData, "before")).gives("before")
+			b := d.say(wire.KindData, "in flight")
+			if n, err := d.gate.Revoke(r); n != 1 || err != nil {
+				t.Fatalf("%d, %v", n, err)
+			}
+			if n, err := d.gate.Revoke(r); n != 0 || err != nil {
+				t.Fatalf("again: %d, %v", n, err)
+			}
+			d.toServer(b).ends(audit.DropRevoked, wire.ReasonRevoked)
+
+			again := d.connect(session.ClientConfig{Fingerprint: phone}, "again", channel)
+			shown := *claims
+			if r.Kind != session.RevokeToken {
+				shown.ID = "another"
+			}
+			again.claims["again"] = &shown
+			again.present(again.ticks(wire.KindHello)...).refuses(audit.DropRevoked, wire.ReasonRevoked)
+			if r.Kind == session.RevokeBuild {
+				return
+			}
+			other.Subject = "somebody else"
+			free := d.connect(session.ClientConfig{Fingerprint: phone}, "free", channel)
+			free.claims["free"] = &other
+			free.present(free.ticks(wire.KindHello)...).is(EventJoined, audit.DropNone, wire.KindWelcome)
+		})
+	}
+}
+
+// "A subject's tokens that were issued later are good again"; "a token that does not say when it was issued never is".
+func TestRevokeSubjectUntil(t *testing.T) {
+	at := begin.Add(time.Minute)
+	for issued, want := range map[time.Time]bool{
+		at.Add(-time.Second): true, at: true, at.Add(time.Nanosecond): false, {}: true,
+	} {
+		rs := revocations{most: 1}
+		claims := &token.Claims{Issuer: "issuer", Subject: "alice", ID: "id", IssuedAt: issued}
+		if err := rs.add(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}); err != nil {
+			t.Fatal(err)
+		}
+		if got := rs.concern(at.Add(time.Hour), claims, ""); got != want {
+			t.Errorf("issued at %v: concerned %v", issued, got)
+		}
+	}
+}
+
+// "Until the longest-lived token has expired": not a moment less, nor for ever. Keys and builds are never good again.
+func TestRevocationLife(t *testing.T) {
+	for kind := session.RevokeSubject; kind <= session.RevokeBuild; kind++ {
+		rs := revocations{most: 10}
+		r := &session.Revocation{Kind: kind, Issuer: "issuer", Value: "name", Time: begin}
+		if kind == session.RevokeBuild {
+			r.Issuer = ""
+		}
+		if err := rs.add(r); err != nil {
+			t.Fatal(err)
+		}
+		claims := &token.Claims{Issuer: "issuer", Subject: "name", ID: "name", SignIn: "name", KeyID: "name"}
+		after := begin.Add(token.LongestLife + token.MaxLeeway)
+		if !rs.concern(after.Add(-1), claims, "name") {
+			t.Errorf("%v is forgotten too early", kind)
+		}
+		forGood := kind == session.RevokeKey || kind == session.RevokeBuild
+		if rs.concern(after, claims, "name") != forGood {
+			t.Errorf("%v: after its life, for good %v", kind, forGood)
+		}
+	}
+}
+
+// "A revocation list larger than its bound refuses loudly rather than forgets quietly": the live session ends all the
+// same, and those that are known stay.
+func TestRevocationsFull(t *testing.T) {
+	const most = 3
+	d := play(t, session.Config{MaxRevocations: most}, session.ClientConfig{})
+	subject := func(i int, at time.Time) session.Revocation {
+		return session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: fmt.Sprint("player ", i), Time: at}
+	}
+	for i := range most {
+		if _, err := d.gate.Revoke(subject(i, begin)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.gate.Revoke(subject(0, begin)); err != nil {
+		t.Errorf("one that is known: %v", err)
+	}
+	live := session.Revocation{Kind: session.RevokeToken, Issuer: d.claims["identity"].Issuer, Value: d.claims["identity"].ID, Time: begin}
+	if n, err := d.gate.Revoke(live); n != 1 || !errors.Is(err, session.ErrRevocationsFull) {
+		t.Errorf("%d, %v", n, err)
+	}
+	d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	if _, err := d.gate.Revoke(subject(9, begin.Add(revocationLife))); err != nil {
+		t.Errorf("after the others have expired: %v", err)
+	}
+	if n := len(d.gate.revoked.entries); n != 1 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+func TestRevocationRefused(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	for _, r := range []session.Revocation{
+		{},
+		{Kind: session.RevokeBuild + 1, Issuer: "i", Value: "v"},
+		{Kind: session.RevokeSubject, Value: "v"},
+		{Kind: session.RevokeToken, Issuer: "i"},
+		{Kind: session.RevokeBuild, Issuer: "i", Value: "v"},
+		{Kind: session.RevokeBuild},
+	} {
+		if n, err := d.gate.Revoke(r); n != 0 || !errors.Is(err, session.ErrRevocation) {
+			t.Errorf("%+v: %d, %v", r, n, err)
+		}
+	}
+	d.toServer(d.say(wire.KindData, "on")).gives("on")
+}
+
+func TestRevokeSession(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	id := d.server.Session().ID()
+	if d.gate.RevokeSession(id + 1) {
+		t.Error("revoked a session that is none")
+	}
+	if !d.gate.RevokeSession(id) || d.gate.RevokeSession(id) {
+		t.Error("a session is revoked once")
+	}
+	d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+}
+
+// A renewal is refused like a HELLO.
+func TestRevokedRenewal(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	claims := d.mint("stolen")
+	r := session.Revocation{Kind: session.RevokeToken, Issuer: claims.Issuer, Value: claims.ID, Time: d.now}
+	if n, err := d.gate.Revoke(r); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	d.present(d.renew("stolen")...).is(EventRefused, audit.DropRevoked, 0)
+	d.toServer(d.say(wire.KindData, "on")).gives("on")
+}

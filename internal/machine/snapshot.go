@@ -1,0 +1,136 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// Save fills in of r what is the session's, for another process to go on with it. It is false for a session that is not
+// handed over: one that has been revoked, or whose player has not answered WELCOME yet, or carries the identity token in
+// every datagram. The caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
+func (c *Conn) Save(r *resume.Session) bool {
+	if c.state != live || c.session.Revoked() || c.bears || c.resuming != nil || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+		return false
+	}
+	s := c.session
+	r.ID, r.Name, r.Hint = s.id, s.name, c.hint
+	r.Binding, r.Reports, r.Thumbprint, r.HasCertificate = c.binding, c.reports, c.channel.Thumbprint, c.channel.HasCertificate
+	if c.binding == wire.BindingExporter {
+		r.Exporter = c.channel.Exporter
+	}
+	r.Network, r.Confined = c.home(), c.confined
+	if c.owes() {
+		r.StepUp = uint8(c.doubt.part)
+	}
+	r.Bound = s.bound
+	r.Platform, r.Build = s.fingerprint.Platform, s.fingerprint.Build
+	r.Issuer, r.Subject, r.Scope = s.issuer, s.subject, s.scope
+	r.Sequence, r.Accepted, r.Window = c.sequence, c.accepted, &c.window
+	r.Standing = standing(s.names.Load(), s.Expires())
+	r.Epoch, r.In, r.Out = c.current.number, c.current.in.key, c.current.out.key
+	return c.next == nil || c.saveNext(r)
+}
+
+// saveNext adds the epoch that has been made, and that nothing has come in.
+func (c *Conn) saveNext(r *resume.Session) bool {
+	m, err := wire.ParseRenewed(c.answer.reply.Body)
+	claims := c.pending.claims
+	r.Next = &resume.NextEpoch{Digest: c.answer.digest, Secret: m.Secret, Standing: standing(namesOf(claims), claims.Expires)}
+	return err == nil
+}
+
+func standing(n *names, expires time.Time) resume.Standing {
+	return resume.Standing{Expires: expires.UnixMilli(), Issued: n.issued, TokenID: n.token, SignIn: n.signIn, KeyID: n.key}
+}
+
+// Restore makes a zero Conn the machine of a session that another process has saved, and says why not. r is not kept.
+// From then on it must not be copied.
+func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
+	ch := Channel{Exporter: r.Exporter, Thumbprint: r.Thumbprint, HasCertificate: r.HasCertificate}
+	c.Init(g, now, ch, r.Addr.Addr())
+	s := &c.own
+	claims := savedClaims(r, &r.Standing)
+	s.init(claims, session.Fingerprint{Platform: r.Platform, Build: r.Build})
+	s.id, s.name = r.ID, r.Name
+	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
+	s.hint.Store(r.Hint)
+	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
+		return drop
+	}
+	if drop := g.restore(g.wall(now), claims, s); drop != audit.DropNone {
+		return drop
+	}
+	c.session, c.state, c.hint, c.ticketed = s, live, r.Hint, g.config.FleetKeys.Enabled()
+	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
+	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
+	c.first.number = r.Epoch
+	c.first.in.init(r.In[:])
+	c.first.out.init(r.Out[:])
+	c.current = &c.first
+	c.sending.Store(c.current)
+	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // what came meanwhile is not read yet
+	c.confined = r.Confined
+	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
+	if c.Away() {
+		c.leave(r.Network)
+	}
+	if r.StepUp != 0 {
+		c.depart(now, policy.ActionStepUp, policy.Part(r.StepUp))
+		if s := c.owedForNetwork(); s != nil && !c.Away() {
+			s.arrive(now)
+		}
+	}
+	if r.Next != nil {
+		c.restoreNext(r)
+	}
+	return audit.DropNone
+}
+
+// restoreNext makes the next epoch again, and the same RENEWED but for its ticket.
+func (c *Conn) restoreNext(r *resume.Session) {
+	claims := savedClaims(r, &r.Next.Standing)
+	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires}
+	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
+	if err != nil {
+		return
+	}
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), r.Network)
+	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims}
+	c.answer = &answer{r.Next.Digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
+	clear(m.Secret[:])
+}
+
+// savedClaims is what is still known of an identity token.
+func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
+	return claimsOf(&resume.Ticket{
+		Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope,
+		TokenID: of.TokenID, SignIn: of.SignIn, KeyID: of.KeyID, Expires: of.Expires, Issued: of.Issued,
+	})
+}
+
+// restore lets a session in that has lived in another process, under the id that its player knows.
+func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+		return drop
+	}
+	if drop := g.ended(now, s.name); drop != audit.DropNone {
+		return drop // since the session was written down
+	}
+	switch {
+	case len(g.sessions) >= g.seats():
+		return audit.DropFull
+	case g.sessions[s.id] != nil:
+		return audit.DropSession
+	}
+	g.place(s)
+	g.remember(s, s.Expires())
+	return audit.DropNone
+}
