@@ -12,7 +12,7 @@ import (
 // honestPlayers is how many play by the rules during an attack, unless -players says so.
 const honestPlayers = 5
 
-// checkAttack says what is wrong with -attack.
+// checkAttack checks -attack.
 func (f *flags) checkAttack() error {
 	c, im := &f.config, &f.config.Impairment
 	switch {

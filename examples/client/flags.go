@@ -72,7 +72,7 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	return f, exitOK
 }
 
-// check says what is wrong with the flags, what is in files aside.
+// check returns an error for flags that cannot be used. It does not read files.
 func (f *flags) check(rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
@@ -94,7 +94,7 @@ func (f *flags) check(rest []string) error {
 	return f.checkIdentity()
 }
 
-// checkIdentity says what is wrong with where the tokens are to come from.
+// checkIdentity checks the flags that say where the tokens come from.
 func (f *flags) checkIdentity() error {
 	if f.signIn.given() {
 		return f.checkSignIn()

@@ -1,6 +1,6 @@
 package main
 
-// help is what -h says before it lists the flags.
+// help is printed by -h, before the flags.
 const help = `Client lets bots play on a match server and judges whether every promise was kept.
 
   client                                     50 players at 60 Hz for 10 s, on a server in this process

@@ -3,8 +3,9 @@
 //
 //	go run ./examples/client
 //
-// shows 50 players at 60 Hz for 10 seconds, and -h says the rest. A player is a transport.Client; see
-// internal/lab/soak for what it does with it, and internal/lab/attack for those who do not play by the rules.
+// shows 50 players at 60 Hz for 10 seconds, and -h lists the rest. The players are those of
+// internal/lab/soak and internal/lab/attack, which test a server; examples/minimal/client is a client
+// to begin with.
 package main
 
 import (
@@ -41,7 +42,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, isTerminal(os.Stderr)))
 }
 
-// isTerminal says whether somebody may be watching.
+// isTerminal reports whether somebody may be watching.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -82,7 +83,7 @@ type report interface {
 	WriteTable(w io.Writer) error
 }
 
-// play is what the program is for.
+// play attacks or plays.
 func (f *flags) play(ctx context.Context, target attack.Target) report {
 	if f.attack != "" {
 		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target)

@@ -32,10 +32,10 @@ func (f *signInFlags) define(set *flag.FlagSet) {
 	set.StringVar(&c.Password, "password", "", "`password`; empty means that of the environment variable "+passwordVariable)
 }
 
-// given says whether any of the flags is.
+// given reports whether any of the flags is.
 func (f *signInFlags) given() bool { return *f != signInFlags{} }
 
-// checkSignIn says what is wrong with the flags that sign in.
+// checkSignIn checks the flags that sign in.
 func (f *flags) checkSignIn() error {
 	c := &f.signIn.cognito
 	cognito := *c != signin.SignInConfig{}

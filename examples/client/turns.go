@@ -17,7 +17,7 @@ func (f *flags) defineTurns(set *flag.FlagSet) {
 	set.BoolVar(&c.Replace, "restart-server", false, "in the middle of play, another process takes the server's place")
 }
 
-// checkTurns says what is wrong with them, and lets play last long enough unless -duration says how long.
+// checkTurns checks them, and lets play last long enough unless -duration says how long.
 func (f *flags) checkTurns() error {
 	c, im := &f.config, &f.config.Impairment
 	chosen := 0

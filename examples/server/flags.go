@@ -106,7 +106,7 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 	return f, exitOK
 }
 
-// check says what is wrong with the flags, what is in files aside.
+// check returns an error for flags that cannot be used. It does not read files.
 func (f *flags) check(rest []string) error {
 	switch {
 	case len(rest) > 0:

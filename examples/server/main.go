@@ -2,9 +2,11 @@
 //
 //	go run ./examples/server -dev
 //
-// starts one for development, and -h says the rest. The code is what a match server of your own looks like: identity.go
-// makes the certificate and the rules for identity tokens, internal/lab/gameserver puts them into a
-// transport.Config, and internal/lab/arena is the game.
+// starts one for development, and -h lists the rest. This folder is the command: identity.go makes the
+// certificate and the rules for identity tokens, provider.go fetches an issuer's keys, and fleet.go
+// and reload.go replace keys and processes while players play. internal/lab/gameserver puts it all
+// into a transport.Config, and internal/lab/arena is the game. examples/minimal/server is a server to
+// begin with.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 // ErrMalformed is returned for bytes that are no input, or no snapshot.
 var ErrMalformed = errors.New("arena: malformed")
 
-// Input is what a player wants: to go on in a direction.
+// Input is a player's wish: to go on in a direction.
 type Input struct {
 	Number uint32 // from 1
 	Time   int64  // the client's, in a unit of its own
@@ -37,7 +37,7 @@ func (in Input) AppendTo(dst []byte) []byte {
 	return binary.BigEndian.AppendUint16(dst, uint16(in.Y))
 }
 
-// possible says whether the direction is one that the layout allows.
+// possible reports whether the direction is one that the layout allows.
 func (in Input) possible() bool { return in.X != math.MinInt16 && in.Y != math.MinInt16 }
 
 // velocity is the direction in units a second. A diagonal is no way around the speed limit.

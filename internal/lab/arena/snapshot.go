@@ -2,7 +2,7 @@ package arena
 
 import "encoding/binary"
 
-// Snapshot is what a player is shown of a tick.
+// Snapshot is the part of a tick that a player is shown.
 type Snapshot struct {
 	Match     uint32 // random: tells the processes apart that a player plays in
 	Tick      uint32 // from 1

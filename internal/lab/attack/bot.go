@@ -72,7 +72,7 @@ func stalled(s *stage) error {
 	return nil
 }
 
-// pace sends inputs at an even rate for a while, or until the session is over, and says how many and how long it took.
+// pace sends inputs at an even rate for a while, or until the session is over, and returns how many and how long it took.
 func (p *raw) pace(rate int, long time.Duration) (sent int, took time.Duration) {
 	began := time.Now()
 	ticker := time.NewTicker(time.Millisecond)

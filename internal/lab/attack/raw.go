@@ -104,7 +104,7 @@ func (p *raw) delivered() (n uint64, ok bool) {
 	return p.newest().Delivered, ok
 }
 
-// lives says whether the session goes on.
+// lives reports whether the session goes on.
 func (p *raw) lives() bool {
 	select {
 	case <-p.ended:
@@ -121,7 +121,7 @@ func (p *raw) why() error {
 	return p.err
 }
 
-// reason is what the server said at the end; 0 if it has not, or said nothing.
+// reason returns the reason of the server's CLOSE; 0 if there was none.
 func (p *raw) reason() wire.Reason {
 	if e, ok := errors.AsType[*transport.CloseError](p.why()); ok {
 		return e.Reason

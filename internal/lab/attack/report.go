@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
-// Report is what an attack has found, in the form that scripts read.
+// Report is the result of an attack, in the form that scripts read.
 type Report struct {
 	Attack   string       `json:"attack"`
 	Rows     []Row        `json:"rows"`
@@ -31,7 +31,7 @@ type Row struct {
 	Verdict  string       `json:"verdict"`
 }
 
-// OK says whether the server held.
+// OK reports whether the server held.
 func (r *Report) OK() bool { return r.Verdict == "ok" }
 
 // WriteTable writes the report for people.

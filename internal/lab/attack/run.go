@@ -10,13 +10,13 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/soak"
 )
 
-// Config says what is done to the server, and who plays meanwhile.
+// Config describes the attack and the honest players beside it.
 type Config struct {
 	Attack string      // one of Names
 	Honest soak.Config // the honest players
 }
 
-// attacks are the scenes of each; certificates says whether tokens can be bound to one.
+// attacks are the scenes of each; certificates reports whether tokens can be bound to one.
 var attacks = map[string]func(certificates bool) []scene{
 	"stolen-token":     func(bool) []scene { return stolenToken() },
 	"replay":           func(bool) []scene { return replay() },

@@ -134,7 +134,7 @@ func (s *stage) await(done func() bool) bool {
 	return await(done)
 }
 
-// drops is what the server has dropped since the scene began.
+// drops returns the drops since the scene began.
 func (s *stage) drops() tally.Counts {
 	stats, err := s.stats()
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *stage) drops() tally.Counts {
 	return tally.Counts(stats.Drops).Since(s.before)
 }
 
-// decisions is what the server has audited since the scene began; nil if it cannot be seen.
+// decisions returns the audited decisions since the scene began; none if they cannot be seen.
 func (s *stage) decisions() tally.Counts { return s.target.Trail.Counts().Since(s.trail) }
 
 // stats asks the server. An interrupt does not cut the question short.

@@ -20,7 +20,7 @@ type Target struct {
 
 	// Mint returns a fresh identity token; nil means that this server cannot be attacked.
 	Mint func(ctx context.Context, g token.Grant) ([]byte, error)
-	// Trail is what the server audits; nil for a server elsewhere, whose tokens cannot be bound to a certificate.
+	// Trail counts the server's decisions; nil for a server elsewhere, whose tokens cannot be bound to a certificate.
 	Trail *tally.Trail
 	// Hang makes the server's next tick last so much longer; nil for a server elsewhere, which nobody can make hang.
 	Hang func(time.Duration)

@@ -15,9 +15,9 @@ const (
 	Usage = 2 // a flag could not be used
 )
 
-// Parse reads args into the flags that set defines, and has check say what is
-// wrong with them; rest is what is no flag. When there is nothing to go on with,
-// ok is false and status is what to exit with.
+// Parse reads args into the flags that set defines, and calls check with the
+// arguments behind them. When there is nothing to go on with, ok is false and
+// status is the exit status.
 func Parse(set *flag.FlagSet, help string, args []string, check func(rest []string) error, stdout, stderr io.Writer) (status int, ok bool) {
 	set.SetOutput(io.Discard)
 	err := set.Parse(args)

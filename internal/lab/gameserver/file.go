@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// File is what a client needs to join a development server.
+// File holds what a client needs to join a development server.
 type File struct {
 	Addr     string `json:"addr"`      // of the players' UDP port
 	CA       string `json:"ca_pem"`    // vouches for the server's certificate

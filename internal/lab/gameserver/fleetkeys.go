@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 )
 
-// errNoKey is what is wrong with an empty file.
+// errNoKey is the error of an empty file.
 var errNoKey = errors.New("it holds no key: put one on each line, as fleetkey.Key.Text writes it")
 
 // ReadFleetKeys reads a file of fleet keys, at least one, that only its owner can read.

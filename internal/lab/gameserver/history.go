@@ -5,7 +5,7 @@ import "github.com/sallyport/sallyport/internal/lab/tally"
 // historySeconds is how far back the page shows drops: long enough for an operator who was looking elsewhere.
 const historySeconds = 120
 
-// history is what was dropped in each of the last seconds, by reason. The zero value is ready.
+// history holds the drops of each of the last seconds, by reason. The zero value is ready.
 type history struct {
 	last    tally.Counts   // totals as of the last sample
 	columns []tally.Counts // what each second has added, the oldest first

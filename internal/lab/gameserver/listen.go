@@ -52,7 +52,7 @@ func listenStatus(config Config) (net.Listener, error) {
 	return l, nil
 }
 
-// isLoopback says whether only this machine reaches l.
+// isLoopback reports whether only this machine reaches l.
 func isLoopback(l net.Listener) bool {
 	ap, err := netip.ParseAddrPort(l.Addr().String())
 	return err == nil && ap.Addr().IsLoopback()

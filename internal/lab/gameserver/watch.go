@@ -134,7 +134,7 @@ func (w *watch) show(now time.Time) {
 	w.newest.Store(s)
 }
 
-// row is what is known of a player now.
+// row returns the row of a player as of now.
 func (w *watch) row(row *watched, now time.Time) statuspage.Player {
 	session, body := row.player.Session(), w.arena.Body(row.player)
 	stated := session.Fingerprint()

@@ -23,7 +23,7 @@ func TestMeter(t *testing.T) {
 	}
 }
 
-// "What was dropped in each of the last seconds, by reason": the newest at the end, and nothing older than that.
+// "The drops of each of the last seconds, by reason": the newest at the end, and nothing older than that.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	var h history

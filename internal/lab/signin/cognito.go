@@ -71,7 +71,7 @@ func (u *user) signIn(ctx context.Context) error {
 	return u.initiate(ctx, "USER_PASSWORD_AUTH", map[string]string{"USERNAME": u.config.User, "PASSWORD": u.config.Password})
 }
 
-// outcome is what InitiateAuth answers, in success and in failure.
+// outcome is the answer of InitiateAuth, in success and in failure.
 type outcome struct {
 	AuthenticationResult struct{ AccessToken, RefreshToken string }
 	ChallengeName        string

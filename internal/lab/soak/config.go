@@ -43,7 +43,7 @@ func (c *Config) TokenLife() time.Duration {
 	return life.Truncate(time.Second)
 }
 
-// impaired says whether anything but delay happens to datagrams.
+// impaired reports whether anything but delay happens to datagrams.
 func (c *Config) impaired() bool {
 	im := c.Impairment
 	return im.Loss > 0 || im.Duplicate > 0 || im.Reorder > 0

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
-// evidence is what the server says about a run in which something happens to its players.
+// evidence is the server's record of a run in which something happens to its players.
 type evidence struct {
 	trail    *tally.Trail         // what it has audited; nil if it was not asked
 	handover *succession.Handover // nil unless it was replaced
@@ -45,7 +45,7 @@ func (r *run) collect() {
 	}
 }
 
-// counts is what was audited, by decision; nil if that is not known.
+// counts returns the audited decisions; nil if they are not known.
 func (e *evidence) counts() tally.Counts {
 	if e.handover == nil {
 		return e.trail.Counts()

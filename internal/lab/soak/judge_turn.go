@@ -8,7 +8,7 @@ import (
 // failing notes a promise that was broken.
 type failing func(format string, args ...any)
 
-// handedOn is what a server audits of a player whom it leaves to the next process.
+// handedOn is the audited decision and detail for a player whom a server leaves to the next process.
 const handedOn = "close handed on to the next process"
 
 // judgeTurn lists what went wrong with what happened in the middle of play, and what the server's record does not show.
@@ -40,7 +40,7 @@ func (r *run) judgeTurn(p *Report, fail failing) {
 	}
 }
 
-// turnName is what happened.
+// turnName names the event in the middle of play.
 func (c *Config) turnName() string {
 	switch {
 	case c.Migrate:

@@ -3,7 +3,7 @@ package soak
 import "time"
 
 const (
-	// dialsAtOnce is what a server lets one /24 negotiate at once (PROTOCOL.md, "Limits").
+	// dialsAtOnce is how many clients of one /24 a server lets negotiate at once (PROTOCOL.md, "Limits").
 	dialsAtOnce = 8
 
 	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s.
@@ -41,7 +41,7 @@ const (
 	statsTime  = 5 * time.Second
 	eventsTime = time.Second
 
-	// shortText is what is read of an answer that ought to be short, in bytes.
+	// shortText bounds an answer that ought to be short, in bytes.
 	shortText = 1 << 16
 
 	// fewest is the share of the expected snapshots that must have arrived: a machine that is busy with other things

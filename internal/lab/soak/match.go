@@ -32,7 +32,7 @@ type Match struct {
 
 	// Token returns an unused identity token for a player; life zero leaves it to the issuer.
 	Token func(ctx context.Context, player int, life time.Duration) ([]byte, error)
-	// Stated is what Token's tokens are minted for; false means that players state nothing of themselves.
+	// Stated reports whether players state the platform and build that Token mints for, or nothing.
 	Stated bool
 
 	// Stats asks the server what it has done; nil means that nobody can be asked.

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// seen is what a stay knows from its snapshots. It is the receiver's own.
+// seen is a stay's knowledge from its snapshots. Only the receiver uses it.
 type seen struct {
 	last   time.Time // when the last one came
 	match  uint32    // of the process that it came from

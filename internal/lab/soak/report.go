@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
-// Report is what a run has found, in the form that scripts read.
+// Report is the result of a run, in the form that scripts read.
 type Report struct {
 	Players   int          `json:"players"`
 	Connected int          `json:"connected"` // players who got in at first
@@ -44,7 +44,8 @@ type RTT struct {
 	Max float64 `json:"max"`
 }
 
-// Server is what the server's process spent while players played, and what it says of itself. Null is unknown.
+// Server holds the cost of the server's process while players played, and its own counts. Null is
+// unknown.
 type Server struct {
 	CPU          *float64     `json:"cpu_us_per_datagram"` // user and system time; datagrams in both directions
 	Allocs       *float64     `json:"allocs_per_datagram"`
@@ -53,7 +54,7 @@ type Server struct {
 	Drops        tally.Counts `json:"drops"` // during the run
 }
 
-// OK says whether every promise was kept.
+// OK reports whether every promise was kept.
 func (r *Report) OK() bool { return r.Verdict == "ok" }
 
 // report adds up. The server was asked before the first player dialed, when play began, and at the end.
@@ -90,8 +91,8 @@ func (r *run) reportTurn(p *Report) {
 	}
 }
 
-// spent is what a datagram cost between two looks at the server. It is not known if another process has taken its place,
-// which counts anew.
+// spent sets the cost of a datagram between two samples of the server. It is unknown if another
+// process has taken its place, which counts from 0.
 func (r *run) spent(s *Server, from, to *gameserver.Stats) {
 	if to.Received <= from.Received || to.Sent <= from.Sent || r.arrived.Load() > 0 && !r.config.Replace {
 		return
@@ -107,7 +108,7 @@ func (r *run) spent(s *Server, from, to *gameserver.Stats) {
 	}
 }
 
-// dropsBetween is what to counts and from does not.
+// dropsBetween returns the drops that to counts and from does not.
 func dropsBetween(from, to *gameserver.Stats) tally.Counts {
 	return tally.Counts(to.Drops).Since(from.Drops)
 }

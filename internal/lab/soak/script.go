@@ -39,7 +39,7 @@ func (c *Config) Least() time.Duration {
 	return 0
 }
 
-// turns says whether anything happens in the middle of play.
+// turns reports whether anything happens in the middle of play.
 func (c *Config) turns() bool { return c.Least() > 0 }
 
 // cue tells when the first of steps is due; never if there is none.

@@ -57,7 +57,7 @@ func (t *turn) see(now time.Time, snapshot *arena.Snapshot) (ended bool, took ti
 	return true, now.Sub(t.began)
 }
 
-// delayed says whether an input was sent before the turn, which then is part of its round trip.
+// delayed reports whether an input was sent before the turn, which then is part of its round trip.
 func (t *turn) delayed(sent time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,8 +87,8 @@ func (t *turn) allowance() uint64 {
 	return t.allowed
 }
 
-// ledger knows of each of the last inputs how many of those before it the impairment had taken. The sender writes, the
-// receiver reads.
+// ledger holds, for each of the last inputs, how many inputs before it the impairment had taken. The
+// sender writes, the receiver reads.
 type ledger [ledgerLen]atomic.Uint64
 
 // note is called before an input is sent.

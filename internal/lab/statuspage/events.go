@@ -40,7 +40,7 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	st.run(r.Context()) //nolint:errcheck // the reader has gone, or was too slow
 }
 
-// stream is what one reader gets.
+// stream sends the events to one reader.
 type stream struct {
 	events Events
 	seq    uint64 // of the next line to send
@@ -75,7 +75,7 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// catchUp sends what has come since the last call, and says whether that was anything.
+// catchUp sends what has come since the last call, and reports whether that was anything.
 func (s *stream) catchUp() (sent bool, err error) {
 	lines, next := s.events.Since(s.seq)
 	if next < s.seq { // numbered by another process: what this one has is all new

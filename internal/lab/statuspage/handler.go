@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Config is what the page shows, and what it can do.
+// Config is the source of what the page shows, and the target of what it does.
 type Config struct {
 	// State returns the newest state of the match. It must not wait for the match.
 	State func() *State
@@ -41,7 +41,7 @@ func Handler(config Config) http.Handler {
 	})
 }
 
-// LoopbackHost says whether the Host of a request is this machine by a name or address that nobody else can have.
+// LoopbackHost reports whether the Host of a request is this machine by a name or address that nobody else can have.
 func LoopbackHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {

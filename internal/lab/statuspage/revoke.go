@@ -56,7 +56,8 @@ func (rv *revocation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// foreign says why a request may come from another site's page; status 0 means that it cannot.
+// foreign returns the status and the reason with which to refuse a request that another site's page
+// may have made; status 0 means that none can have.
 func foreign(r *http.Request) (status int, why string) {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return http.StatusForbidden, "another site may not revoke"
@@ -84,7 +85,7 @@ func readRequest(body io.Reader) (request, error) {
 	return req, nil
 }
 
-// revoke says how many live sessions it has ended.
+// revoke returns how many live sessions it has ended.
 func (rv *revocation) revoke(req request) (int, error) {
 	if req.Issuer == "" {
 		req.Issuer = rv.issuer

@@ -17,7 +17,7 @@ import (
 // variable is set in the environment of a child.
 const variable = "SALLYPORT_SUCCESSION_CHILD"
 
-// IsChild says whether this process is to be a Child.
+// IsChild reports whether this process is to be a Child.
 func IsChild() bool { return os.Getenv(variable) != "" }
 
 // order is the first line that a child reads.
@@ -28,7 +28,7 @@ type order struct {
 	Tick   int    `json:"tick"`   // a second
 }
 
-// answer is what it says to a line.
+// answer is the reply to a line.
 type answer struct {
 	Addr  string            `json:"addr,omitempty"`
 	Stats *gameserver.Stats `json:"stats,omitempty"`

@@ -46,7 +46,7 @@ func Start(tick int) (*Server, error) {
 	return s, nil
 }
 
-// order is what a child is to do.
+// order returns the order to a child.
 func (s *Server) order(number int, listen string) order {
 	return order{Folder: s.folder, Number: number, Listen: listen, Tick: s.tick}
 }
@@ -57,7 +57,7 @@ func (s *Server) Addr() string { return s.addr }
 // Dev is the certificate and the issuer of all processes.
 func (s *Server) Dev() *gameserver.Dev { return s.dev }
 
-// errNone is what is said of a server whose successor could not start.
+// errNone is the error of a server whose successor could not start.
 var errNone = errors.New("the server's process has ended, and no other has taken its place")
 
 // Replace starts another process, stops the present one, and has the other take its place as soon as the players have
@@ -86,7 +86,7 @@ func (s *Server) Replace(context.Context) error {
 	return former.wait()
 }
 
-// Stats is what all processes together have done and spent.
+// Stats returns the sum over all processes.
 func (s *Server) Stats(context.Context) (gameserver.Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,8 @@ func (s *Server) Stats(context.Context) (gameserver.Stats, error) {
 	return s.past.Add(*a.Stats), nil
 }
 
-// Handover is what the two newest processes have on record of the players who went from one to the other.
+// Handover is the record of the two newest processes about the players who went from one to the
+// other.
 type Handover struct {
 	Former, Present *tally.Trail
 	Handshakes      transport.HandshakeStats // of the present one

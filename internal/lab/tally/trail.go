@@ -34,7 +34,7 @@ func (t *Trail) Record(e audit.Event) {
 	t.add(e.Decision.String(), reason, e.Detail, e.Session)
 }
 
-// line is what a Trail reads of a line of audit.JSON or audit.Recent.
+// line is the part of a line of audit.JSON or audit.Recent that a Trail reads.
 type line struct {
 	Decision string `json:"decision"`
 	Reason   string `json:"reason"`
