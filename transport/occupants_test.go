@@ -20,10 +20,10 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "What arrives from an address without a connection id belongs to the newest connection there.
-// When that ends it belongs to the newest of those that are left." PROTOCOL.md 9.6. Whatever
-// players do, with hints or without, on however many shards. The slow twin looks at all
-// associations of all shards.
+// "A record without a connection id belongs to the newest connection of the address that it comes
+// from. When that connection ends it belongs to the newest of those that are left."
+// PROTOCOL.md 9.6. Whatever players do, with hints or without, on however many shards. The slow
+// twin looks at all associations of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
 	seeds := uint64(12)
 	if testing.Short() {

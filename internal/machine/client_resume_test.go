@@ -75,7 +75,7 @@ func TestResumeRandomFails(t *testing.T) {
 	d.talks()
 }
 
-// "It sends HELLO with the newest ticket, the same binding mode, platform, build and client
+// "It MUST send HELLO with the newest ticket, the same binding mode, platform, build and client
 // certificate, and both next sequences. Next to send MUST be above every number that the client has
 // used." PROTOCOL.md 8.3
 func TestResumeHello(t *testing.T) {

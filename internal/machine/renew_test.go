@@ -226,8 +226,8 @@ func TestRenewOverBadNetwork(t *testing.T) {
 	}
 }
 
-// "It repeats RENEW as it repeats HELLO, but never waits longer than an eighth of the life that is
-// left, nor less than 50 ms." PROTOCOL.md 5.3
+// "It MUST repeat RENEW as it repeats HELLO, but never wait longer than an eighth of the life that
+// is left, nor less than 50 ms." PROTOCOL.md 5.3
 func TestRenewRepeatsCloserTogether(t *testing.T) {
 	for left, want := range map[time.Duration][]time.Duration{
 		10 * time.Minute: {200, 400, 800, 1600, 2000, 2000},
