@@ -14,7 +14,7 @@ import (
 // to keep the player away.
 func (b *Bridge) Revoke(userID string) int {
 	b.revoked.Put(userID, time.Now())
-	n := b.server.Gate().RevokeSubject(issuerName, userID)
+	n := b.server.RevokeSubject(issuerName, userID)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for m := range b.members[userID] {

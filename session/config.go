@@ -23,7 +23,7 @@ type Config struct {
 	// Authorize, when set, replaces the comparison of scopes: it is asked whenever a
 	// session is opened, renewed, or resumed by a ticket, and learns which of these.
 	// An error refuses; a Refusal says what the player is told, which is
-	// wire.ReasonScope otherwise. A session that lives here ends at once with that
+	// ReasonScope otherwise. A session that lives here ends at once with that
 	// reason, unless it means "not now". Authorize runs where the connection lives,
 	// on several goroutines at a time, so it must not block; it may call the server
 	// and its Sessions.

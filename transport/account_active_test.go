@@ -18,7 +18,7 @@ func TestActiveStays(t *testing.T) {
 				for h := w.match.handler(); w.served == nil; {
 					_, w.served = s.Poll(h)
 					s.Flush()
-					if s.Gate().Len() == 0 {
+					if s.gate.Len() == 0 {
 						time.Sleep(time.Second / 60)
 					} else {
 						time.Sleep(turn)
@@ -58,7 +58,7 @@ func TestGivesWayOnAnotherShard(t *testing.T) {
 			w.Errorf("told after %v: with the next sweep", d)
 		}
 	}
-	if n := s.Gate().Len(); n != accounts {
+	if n := s.gate.Len(); n != accounts {
 		w.Errorf("%d sessions", n)
 	}
 }

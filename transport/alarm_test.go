@@ -21,7 +21,7 @@ func TestMemoryAlarm(t *testing.T) {
 				Key: uint64(n), Owner: uint32(n), Why: 1, Expires: time.Now().Add(token.DefaultLife).UnixMilli(),
 			})
 		}
-		s.Gate().Restore(&used)
+		s.gate.Restore(&used)
 		time.Sleep(5 * time.Second)
 		alarms := 0
 		for _, e := range w.audit.all() {

@@ -81,8 +81,8 @@ func TestEndWhateverBecomesOfADatagram(t *testing.T) {
 							if name != "Shutdown" {
 								sh := s.first()
 								sh.turns <- struct{}{}
-								if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || s.Gate().Len() != 0 {
-									t.Errorf("%s %d: %d things are left, %d sessions", fate, at, n, s.Gate().Len())
+								if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || s.gate.Len() != 0 {
+									t.Errorf("%s %d: %d things are left, %d sessions", fate, at, n, s.gate.Len())
 								}
 								sh.endTurn()
 							}
@@ -154,8 +154,8 @@ func (w *world) isOut(r *running, reason wire.Reason) {
 	sh := r.first()
 	sh.turns <- struct{}{}
 	defer sh.endTurn()
-	if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || r.Gate().Len() != 0 {
-		w.Errorf("%d things are left, %d sessions", n, r.Gate().Len())
+	if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || r.gate.Len() != 0 {
+		w.Errorf("%d things are left, %d sessions", n, r.gate.Len())
 	}
 }
 

@@ -55,7 +55,7 @@ func (a *association) where() netip.AddrPort {
 	return a.addr.AddrPort
 }
 
-// machine is what an association carries: a *machine.Conn, or in a DTLSServer
+// serverMachine is what an association carries: a *machine.Conn, or in a DTLSServer
 // nothing but payloads.
 type serverMachine interface {
 	appender

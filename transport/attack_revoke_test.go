@@ -32,7 +32,7 @@ func TestRevokeInFlight(t *testing.T) {
 				}
 				time.Sleep(latency + time.Duration(arrived)*time.Millisecond - time.Millisecond/2)
 				synctest.Wait()
-				if n := s.Gate().RevokeSubject(testkit.IssuerName, "player 1"); n != 1 {
+				if n := s.RevokeSubject(testkit.IssuerName, "player 1"); n != 1 {
 					w.Fatalf("%d sessions revoked", n)
 				}
 				w.closed(w.ending(c), wire.ReasonRevoked)
@@ -59,7 +59,7 @@ func TestRevokeWithinTick(t *testing.T) {
 		got := 0
 		h := Handler{Receive: func(p *Player, _ []byte) {
 			if got++; got == 10 {
-				s.Gate().RevokeSubject(p.Session().Issuer(), p.Session().Subject())
+				s.RevokeSubject(p.Session().Issuer(), p.Session().Subject())
 			}
 		}}
 		w.serving.Go(func() {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -22,7 +21,7 @@ func TestBan(t *testing.T) {
 		synctest.Wait()
 		const reason = wire.ReasonGame + 1
 		b := session.Ban{Issuer: testkit.IssuerName, Subject: "player 1", Reason: reason}
-		if n, err := w.server.Gate().Ban(b); n != 1 || err != nil {
+		if n, err := w.server.Ban(b); n != 1 || err != nil {
 			w.Fatal(n, err)
 		}
 		start := time.Now()
@@ -41,7 +40,7 @@ func TestBan(t *testing.T) {
 		if e := w.audit.all()[before:]; len(e) != 1 || e[0].Decision != audit.Reject || e[0].Reason != audit.DropRevoked {
 			w.Errorf("%+v", e)
 		}
-		if !w.server.Gate().Lift(b.Issuer, b.Subject) {
+		if !w.server.Lift(b.Issuer, b.Subject) {
 			w.Error("no ban to lift")
 		}
 		w.echo(w.dial(1), "again")
@@ -52,10 +51,10 @@ func TestBan(t *testing.T) {
 // A player who is put out while the path is down does not come back with it: neither on the connection that there was
 // nor on another, neither here nor after a restart that takes the sessions over.
 func TestPutOutDuringBlackout(t *testing.T) {
-	for name, put := range map[string]func(s session.Session, g *machine.Gate) bool{
-		"Session.Revoke":     func(s session.Session, _ *machine.Gate) bool { return s.Revoke() },
-		"Gate.RevokeSession": func(s session.Session, g *machine.Gate) bool { return g.RevokeSession(s.ID()) },
-		"Gate.Ban": func(s session.Session, g *machine.Gate) bool {
+	for name, put := range map[string]func(s session.Session, g *Server) bool{
+		"Session.Revoke":     func(s session.Session, _ *Server) bool { return s.Revoke() },
+		"Server.RevokeSession": func(s session.Session, g *Server) bool { return g.RevokeSession(s.ID()) },
+		"Server.Ban": func(s session.Session, g *Server) bool {
 			n, err := g.Ban(session.Ban{Issuer: s.Issuer(), Subject: s.Subject()})
 			return n == 1 && err == nil
 		},
@@ -70,7 +69,7 @@ func TestPutOutDuringBlackout(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					w.net.SetImpairment(simnet.Impairment{Loss: 1})
 					time.Sleep(5 * time.Second)
-					if !put(w.match.player(0).Session(), w.server.Gate()) {
+					if !put(w.match.player(0).Session(), w.server) {
 						t.Error("not put out")
 					}
 					if restart {

@@ -59,8 +59,8 @@ func TestKickedWhileAway(t *testing.T) {
 				time.Sleep(3 * time.Second)
 				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
 				w.closed(w.ending(s.Client), wire.ReasonTicket)
-				if r.Gate().Len() != 0 || len(w.match.players) != 1 {
-					t.Errorf("%d sessions, %d joined", r.Gate().Len(), len(w.match.players))
+				if r.gate.Len() != 0 || len(w.match.players) != 1 {
+					t.Errorf("%d sessions, %d joined", r.gate.Len(), len(w.match.players))
 				}
 				w.quit(r, s)
 			})

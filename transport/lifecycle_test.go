@@ -169,7 +169,7 @@ func TestKick(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	for name, revoke := range map[string]func(w *world) int{
 		"session": func(w *world) int {
-			s, ok := w.server.Gate().Session(w.match.player(0).Session().ID())
+			s, ok := w.server.Session(w.match.player(0).Session().ID())
 			if !ok || !s.Revoke() || s.Revoke() {
 				w.Error("not found, or not once")
 			}
@@ -177,7 +177,7 @@ func TestRevoke(t *testing.T) {
 		},
 		"subject": func(w *world) int {
 			s := w.match.player(0).Session()
-			return w.server.Gate().RevokeSubject(s.Issuer(), s.Subject())
+			return w.server.RevokeSubject(s.Issuer(), s.Subject())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,7 +169,7 @@ func TestFiftyPlayers(t *testing.T) {
 				w.server.Broadcast([]byte("snapshot"))
 				w.server.Flush()
 				w.server.Stats()
-				w.server.Gate().Len()
+				w.server.gate.Len()
 				time.Sleep(10 * time.Millisecond)
 			}
 		})

@@ -83,8 +83,8 @@ func (p *Player) Stats() PlayerStats {
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn. The player does not come back by ticket, whatever the
 // reason, nor after it has left: to keep the player's identity out too, see
-// machine.Gate.Ban. Reasons from wire.ReasonGame on are the game's own; 0, and one that
-// the protocol does not define, is wire.ReasonKicked. A detail is text for the player's
+// Server.Ban. Reasons from session.ReasonGame on are the game's own; 0, and one that
+// the protocol does not define, is session.ReasonKicked. A detail is text for the player's
 // log, of which the first 64 bytes are sent.
 func (p *Player) Kick(reason wire.Reason, detail ...string) {
 	text := strings.Join(detail, " ")

@@ -96,8 +96,8 @@ func TestWaitingHearsNothing(t *testing.T) {
 		s.quit()
 		time.Sleep(helloTime + lingerTime + 2*sweepInterval)
 		w.quit(r)
-		if st := r.Stats(); st.Sessions != 0 || len(r.first().order) != 0 || r.Gate().Len() != 0 {
-			t.Errorf("%+v, %d associations, %d sessions", st, len(r.first().order), r.Gate().Len())
+		if st := r.Stats(); st.Sessions != 0 || len(r.first().order) != 0 || r.gate.Len() != 0 {
+			t.Errorf("%+v, %d associations, %d sessions", st, len(r.first().order), r.gate.Len())
 		}
 	})
 }

@@ -125,9 +125,6 @@ func (s *Server) first() *shard { return (*s.shards.Load())[0] }
 // Addr is the address that the server listens on.
 func (s *Server) Addr() netip.AddrPort { return s.first().socket.LocalAddr() }
 
-// Gate is the server's door, for looking up and revoking sessions.
-func (s *Server) Gate() *machine.Gate { return s.gate }
-
 // SetCertificate shows cert in every handshake that begins from now on. One that no
 // handshake could use, whose key is another's or which has expired, is refused, and
 // the one in use stays; the error wraps handshake.ErrConfig.

@@ -56,10 +56,10 @@ func TestSnapshotOutlived(t *testing.T) {
 				left.Close()
 				issuer := w.match.player(0).Session().Issuer()
 				raw[2] = []byte(w.issuer.Token(w, grantFor(2)))
-				if _, err := r.Gate().Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: issuer, Value: "player 2"}); err != nil {
+				if _, err := r.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: issuer, Value: "player 2"}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := r.Gate().Ban(session.Ban{Issuer: issuer, Subject: "player 3", Until: time.Now().Add(time.Hour)}); err != nil {
+				if _, err := r.Ban(session.Ban{Issuer: issuer, Subject: "player 3", Until: time.Now().Add(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)

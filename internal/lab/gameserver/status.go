@@ -20,7 +20,7 @@ func (s *Server) handler(w *watch) http.Handler {
 		mux.HandleFunc("POST /token", s.token)
 	}
 	mux.Handle("/", statuspage.Handler(statuspage.Config{
-		State: w.State, Events: s.events, Admin: w.admin, Revoker: s.game.Gate(), Issuer: s.config.Issuer,
+		State: w.State, Events: s.events, Admin: w.admin, Revoker: s.game, Issuer: s.config.Issuer,
 	}))
 	return mux
 }

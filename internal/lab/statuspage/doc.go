@@ -9,7 +9,7 @@
 //	              {"subject": "alice", "issuer": "https://id.example.com"}
 //	              {"token_id": "4f…", "issuer": "https://id.example.com"}
 //	              answers {"revoked": 1}: how many live sessions it has ended; issuer may be missing where the server
-//	              has only one; session.Gate.Revoke says how long that holds
+//	              has only one; transport.Server.Revoke says how long that holds
 //
 //	curl -H 'Sallyport-Admin: revoke' -H 'Content-Type: application/json' -d '{"session": 7}' http://127.0.0.1:7780/revoke
 //

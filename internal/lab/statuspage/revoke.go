@@ -13,7 +13,7 @@ import (
 // AdminHeader must come with a revocation, with any value: a form or a link of a foreign page cannot send it.
 const AdminHeader = "Sallyport-Admin"
 
-// Revoker ends sessions, as a machine.Gate does. It is safe for concurrent use.
+// Revoker ends sessions, as a transport.Server does. It is safe for concurrent use.
 type Revoker interface {
 	RevokeSession(id uint32) bool
 	Revoke(r session.Revocation) (ended int, err error)
