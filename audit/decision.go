@@ -38,7 +38,7 @@ const (
 	dispositionOther                                                           = 99 // its name is the decision
 )
 
-// mapping is what a decision is called, and what OCSF calls it.
+// mapping names a decision, here and in OCSF.
 type mapping struct {
 	label                                            string
 	class, activity, severity, status, dispositionID int

@@ -2,8 +2,8 @@
 //
 // Counters are for every datagram; events are for decisions: one when a session is admitted, refused, renewed, moved,
 // revoked or ends, not one for each datagram that follows from it. A Sink takes events and never blocks: the decision
-// stands whether or not it can be recorded (fail open), and what was not recorded is counted. Who has to fail closed
-// watches JSON.Lost and stops admitting.
+// stands whether or not it can be recorded (fail open), and lost events are counted.
+// To fail closed, stop admitting when JSON.Lost increases.
 //
 //	Event → Tee ─┬→ JSON    a file: queue, one goroutine, one call of the writer a line
 //	             └→ Recent  the newest lines in memory, for a status page

@@ -98,8 +98,8 @@ func (c *Counters) Add(d Drop) {
 	}
 }
 
-// Snapshot returns the counters that are not zero, by label. Counters read while others add may lie a few datagrams
-// apart from each other.
+// Snapshot returns the counters that are not zero, by label. While others count, the values may be
+// a few datagrams apart.
 func (c *Counters) Snapshot() map[string]uint64 {
 	m := make(map[string]uint64)
 	for d := range NumDrops {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Event is one decision. Subject, TokenID, Prefix and Previous are given as they are; the Sink makes them
-// unrecognisable. Detail must name neither a person nor an address.
+// Event is one decision. Subject, TokenID, Prefix and Previous are given in clear; the Sink
+// pseudonymizes or shortens them. Detail must name neither a person nor an address.
 type Event struct {
 	Time     time.Time // zero means now
 	Decision Decision
@@ -16,7 +16,7 @@ type Event struct {
 	Session                  uint32 // zero outside a session
 
 	Prefix   netip.Prefix // network of the peer
-	Previous netip.Prefix // Migrate: network that it was in before; Replace: network of who takes its place, if known
+	Previous netip.Prefix // Migrate: the former network; Replace: the network of the session that replaces it, if known
 
 	Part    string // part of the fingerprint that differs, for StepUp, Flag, Revoke and Reject
 	Version string // of the library and its protocol; optional
@@ -25,7 +25,8 @@ type Event struct {
 	Platform, Build, Scope, Detail string
 }
 
-// Sink takes events. Record is safe for concurrent use, never blocks and never fails: a Sink counts what it cannot take.
+// Sink takes events. Record is safe for concurrent use, never blocks and never fails: a Sink counts
+// the events it cannot take.
 type Sink interface {
 	Record(Event)
 }

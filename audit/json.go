@@ -23,15 +23,17 @@ type JSONConfig struct {
 	// more; alarms, floods and key changes for 256 beyond that.
 	Queue int
 
-	// PerSecond is how many lines are written in one second of the clock; further events are counted only. Rejections,
-	// which a stranger can cause, take at most half of them. Of one player's sessions 20 are written at once, and then one
-	// each 2 s. Revocations take none of them, nor do alarms, floods and key changes: each of the two has a share of its
-	// own, PerSecond in the long run and 16,384 or 256 at once, so that nobody can hide them behind a flood. Zero means
+	// PerSecond is how many lines are written in one second of the clock; further events are only
+	// counted. Rejections, which strangers can cause, take at most half of them. The sessions of
+	// one player write 20 lines at once, and then one each 2 s. Revocations do not count among
+	// them, nor do alarms, floods and key changes: each of these two groups has a share of its own,
+	// PerSecond in the long run and 16,384 or 256 at once, so that no flood hides them. Zero means
 	// DefaultPerSecond, negative means no limit.
 	PerSecond int
 }
 
-// JSON is a Sink that writes one JSON object a line. Each line is one call of the writer, so nothing stays in a buffer.
+// JSON is a Sink that writes one JSON object a line. Each line is one call of the writer, so no
+// buffer keeps anything.
 type JSON struct {
 	w         io.Writer     // set by NewJSON, constant afterwards; used by the goroutine only
 	pseudonym pseudonymizer // likewise constant
@@ -40,7 +42,7 @@ type JSON struct {
 	torn bool           // owned by the goroutine: the last line written may lack its end
 
 	queue chan *line // sent to and closed with mu held; the goroutine receives
-	room  int        // in the queue, for what is not reserved; constant
+	room  int        // in the queue, for events without a reserved share; constant
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -82,8 +84,8 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	return j, nil
 }
 
-// Record queues e. What exceeds PerSecond is counted as suppressed; what finds the queue full, the sink closed or the
-// writer failing is counted as lost.
+// Record queues e. Events beyond PerSecond count as suppressed; events that find the queue full,
+// the sink closed or the writer failing count as lost.
 func (j *JSON) Record(e Event) {
 	now := time.Now()
 	if e.Time.IsZero() {
@@ -113,9 +115,9 @@ func (j *JSON) Lost() uint64 {
 	return j.lost
 }
 
-// Close writes what is queued and waits until it is written: a writer that hangs holds up Close, and nothing else. The
-// error is the first of the writer, net.ErrClosed for a second call. Later events are lost. It does not close the
-// writer.
+// Close writes the queued lines and waits for the writer: a writer that hangs holds up Close and
+// nothing else. The error is the writer's first, and net.ErrClosed for a second call. Later events
+// are lost. Close does not close the writer.
 func (j *JSON) Close() error {
 	if !j.stop() {
 		return net.ErrClosed

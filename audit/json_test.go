@@ -126,7 +126,7 @@ func TestSecondOfTheClock(t *testing.T) {
 	})
 }
 
-// "Rejections, which a stranger can cause, take at most half of them", and "nobody can hide them behind a flood": of a
+// Rejections, which a stranger can cause, take at most half of them, and nobody can hide them behind a flood: of a
 // revocation there is a line however few others are written.
 func TestFloodHidesNothing(t *testing.T) {
 	for perSecond, rejections := range map[int]int{1: 1, 2: 1, 3: 2, 10: 5, 100: 50} {
@@ -237,7 +237,7 @@ func TestFailingWriter(t *testing.T) {
 	}
 }
 
-// "lets the next line say so, and what l would have said"
+// Lets the next line say so, and what l would have said
 func TestFailedLineIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &failing{err: errFull}
@@ -269,7 +269,7 @@ func TestBrokenWriter(t *testing.T) {
 	}
 }
 
-// "Close writes what is queued and waits until it is written." "Later events are lost."
+// Close writes what is queued and waits until it is written. "Later events are lost."
 func TestClose(t *testing.T) {
 	var b bytes.Buffer
 	j := start(t, &b, JSONConfig{PerSecond: -1})

@@ -6,11 +6,11 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// limiter bounds the lines of one second of the clock, in three shares that nothing else can use, so that no flood hides
-// what matters:
+// limiter bounds the lines of one second of the clock. It keeps three separate shares, so that no
+// flood hides the lines that matter:
 //
 //	revocations                  perSecond in the long run, revokeBurst at once: each session is revoked once
-//	alarms, floods, key changes  perSecond in the long run, serverBurst at once: the server says them of itself, and seldom
+//	alarms, floods, key changes  perSecond in the long run, serverBurst at once: rare events about the server itself
 //	all others                   perSecond; rejections half of it; each player playerBurst at once, then one in playerInterval
 type limiter struct {
 	perSecond int // negative means no limit
@@ -31,7 +31,7 @@ func newLimiter(perSecond int) limiter {
 	}
 }
 
-// admit takes a line from its share.
+// admit takes a line from its share, and reports whether there was one.
 func (l *limiter) admit(e *Event, now time.Time) bool {
 	switch {
 	case l.perSecond < 0:
@@ -57,8 +57,8 @@ func (l *limiter) admit(e *Event, now time.Time) bool {
 // server reports whether a decision is about the server and not about a player.
 func (d Decision) server() bool { return d == Alarm || d == Flood || d == KeyRotation }
 
-// room is how many events may wait for the writer when one more of a decision is queued, where there is room for as many
-// others: what others may fill is not all.
+// room returns how many events may wait in the queue when an event of decision d is added, given
+// the room of the decisions without a reserved share. Reserved shares add to it.
 func (d Decision) room(others int) int {
 	switch {
 	case d.server():

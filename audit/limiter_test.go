@@ -20,7 +20,7 @@ func aSession(d Decision, n int) *Event {
 	return &Event{Decision: d, Issuer: "issuer", Subject: fmt.Sprint("player ", n), Session: uint32(n + 1)}
 }
 
-// "nobody can hide them behind a flood": whatever ten thousand sessions do, and however long, a revocation is written, and
+// Nobody can hide them behind a flood: whatever ten thousand sessions do, and however long, a revocation is written, and
 // so is what the server has to say; and all of the sessions may be revoked at once.
 func TestRevocationIsWritten(t *testing.T) {
 	for _, perSecond := range []int{1, 10, DefaultPerSecond, 10_000} {
@@ -86,7 +86,7 @@ func TestSharesAreBounds(t *testing.T) {
 	}
 }
 
-// "Of one player's sessions 20 are written at once, and then one each 2 s": tried just before, and when it is time.
+// Of one player's sessions 20 are written at once, and then one each 2 s: tried just before, and when it is time.
 func TestOnePlayersLines(t *testing.T) {
 	l, now := newLimiter(1<<20), begun
 	for i := range playerBurst {

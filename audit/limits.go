@@ -10,9 +10,9 @@ const (
 	// that have a share of their own: a flood buys 9 million lines a day and not more. A server that admits more than 50 players a second wants a higher one.
 	DefaultPerSecond = 100
 
-	// revokeBurst is how many revocations may be written at once, whatever else is: every session of a server with 10,000,
-	// revoked in one second. serverBurst is how many alarms, floods and key changes may. As many have room in the queue
-	// that others do not.
+	// revokeBurst is how many revocations may be written at once, whatever else is written: every
+	// session of a server with 10,000, revoked in one second. serverBurst is the same for alarms,
+	// floods and key changes. The queue has as much room reserved for them.
 	revokeBurst = 1 << 14
 	serverBurst = 1 << 8
 
@@ -22,7 +22,8 @@ const (
 	playerBurst    = 20
 	playerInterval = 2 * time.Second
 
-	// playerCells is the length of each of two rows in which that is counted: 128 KB.
+	// playerCells is the length of each of the two rows of cells that count the lines of players:
+	// 128 KB.
 	playerCells = 1 << 13
 
 	// MaxText is the longest text of a line in bytes, before JSON escapes it.
@@ -34,13 +35,15 @@ const (
 	// MaxRecent is the most lines that a Recent keeps: 4 MB of usual ones, 24 MB of the longest.
 	MaxRecent = 4096
 
-	// ocsfVersion is the schema that lines follow, and productName who reports them.
+	// ocsfVersion is the schema version of the lines, and productName the product that reports
+	// them.
 	ocsfVersion = "1.8.0"
 	productName = "Sallyport"
 
 	// pseudonymLen is the length of a pseudonym in bytes: 128 bits do not collide among all players there will be.
 	pseudonymLen = 16
 
-	// maxBits4 and maxBits6 are the longest prefixes of a line: they name a network and not a player.
+	// maxBits4 and maxBits6 are the longest prefixes of a line: they identify a network and not a
+	// player.
 	maxBits4, maxBits6 = 24, 56
 )

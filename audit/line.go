@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// tally is what has not been written since the line before.
+// tally counts the events since the last line that were not written.
 type tally struct {
 	Suppressed uint64 `json:"suppressed,omitempty"`
 	Lost       uint64 `json:"lost,omitempty"`
@@ -47,7 +47,7 @@ func newLine(e Event, p pseudonymizer, t tally) line {
 	return l
 }
 
-// newTally is a line about no event: OCSF's Base Event.
+// newTally returns a line without an event: OCSF's Base Event.
 func newTally(now time.Time, t tally) line {
 	l := line{Time: now.UnixMilli(), Severity: informational, Message: "tally", Metadata: newMetadata(Event{}), Unmapped: unmapped{tally: t}}
 	l.classify(0, 0, "Unknown")
@@ -60,8 +60,9 @@ func (l *line) classify(class, activity int, name string) {
 	l.Type = class*100 + activity
 }
 
-// place puts w where the class has it. An Authentication line must have a user, whoever it is; a Network Activity line
-// has an actor if there is one. OCSF wants a user to have a name or a uid.
+// place sets w in the attribute of the line's class. An Authentication line must have a user, even
+// an unknown one; a Network Activity line has an actor if there is one. OCSF requires a user to
+// have a name or a uid.
 func (l *line) place(w who) {
 	authentication := l.Class == classAuthentication
 	if w.User.UID == "" && (authentication || w.User != user{}) {
@@ -96,7 +97,7 @@ func newMetadata(e Event) metadata {
 	}
 }
 
-// encode returns the line with its end.
+// encode returns the line with its line feed.
 func (l line) encode() []byte {
 	b, err := json.Marshal(l)
 	if err != nil {

@@ -1,7 +1,7 @@
 package audit
 
-// line is what is written of an event: OCSF's attributes by their names, and decision and reason before them. All of its
-// strings are safe to read and short.
+// line is the JSON of one event: OCSF's attributes by their names, preceded by decision and reason.
+// All of its strings are short and safe to display.
 type line struct {
 	Decision string `json:"decision,omitempty"` // empty in a line that holds a tally only
 	Reason   string `json:"reason,omitempty"`
@@ -29,7 +29,8 @@ type line struct {
 	Unmapped unmapped `json:"unmapped,omitzero"`
 }
 
-// who is the player: part of an Authentication line itself, the actor of a Network Activity line.
+// who identifies the player: it is part of an Authentication line itself, and the actor of a
+// Network Activity line.
 type who struct {
 	User    user    `json:"user,omitzero"`
 	Session session `json:"session,omitzero"`

@@ -7,10 +7,11 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// players bounds the lines about each player's sessions, so that none of them takes the share of all others. Players are
-// known by the issuer and subject that they have proven. Each has two cells, which others may share, and is refused a line
-// only if both are spent: while k players spend theirs, that is one other in (playerCells / k)². A key decides who shares
-// with whom.
+// players bounds the lines about each player's sessions, so that no player uses up the share of all
+// others. Players are identified by the issuer and subject they have proven. Each has two cells,
+// possibly shared with others, and is refused a line only if both are empty: while k players
+// exhaust theirs, that affects one other in (playerCells / k)². A random seed decides which players
+// share a cell.
 type players struct {
 	seed maphash.Seed
 	rate bucket.Rate
@@ -25,8 +26,8 @@ func newPlayers() players {
 	}
 }
 
-// take takes a line about e's session if there is one. What concerns no session is not bounded here: anybody can have a
-// token refused in somebody else's name.
+// take takes a line about e's session, and reports whether there was one. Events without a session
+// are not bounded here, because anyone can have a token refused in another player's name.
 func (p *players) take(e *Event, now int64) bool {
 	if e.Session == 0 {
 		return true
@@ -55,7 +56,7 @@ func (p *players) key(e *Event) uint64 {
 		return h.Sum64()
 	}
 	_, _ = h.WriteString(e.Issuer)
-	_ = h.WriteByte(0) // players whose names read alike share cells, as any two may
+	_ = h.WriteByte(0) // players whose concatenated names are equal share cells, as any two may
 	_, _ = h.WriteString(e.Subject)
 	return h.Sum64()
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Recent is a Sink that keeps the newest lines in memory, for a status page. They are the lines that JSON writes, without
-// their end, within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed by the
-// next line. Nothing in it waits for a reader.
+// Recent is a Sink that keeps the newest lines in memory, for a status page. They are the lines
+// that JSON writes, without the line feed, bounded like JSONConfig.PerSecond at DefaultPerSecond;
+// the next line counts the suppressed ones. It never waits for a reader.
 type Recent struct {
 	pseudonym pseudonymizer // constant
 
@@ -25,12 +25,12 @@ type Recent struct {
 
 var _ Sink = (*Recent)(nil)
 
-// NewRecent returns a Recent of n lines, 1 to MaxRecent; a number outside counts as the nearest. Its pseudonyms end with
-// it: JSON.Recent returns one that shares a sink's.
+// NewRecent returns a Recent of n lines, 1 to MaxRecent; numbers outside count as the nearest. Its
+// pseudonym key exists only in memory: use JSON.Recent for one that shares a sink's.
 func NewRecent(n int) *Recent { return newRecent(n, newPseudonymizer(randomKey())) }
 
-// Recent returns a Recent of n lines whose pseudonyms are those of j, so that a line on the page can be found in the
-// file. It is a sink of its own: use Tee.
+// Recent returns a Recent of n lines with the pseudonyms of j, so that a line on the page can be
+// found in the file. It is a separate sink: combine the two with Tee.
 func (j *JSON) Recent(n int) *Recent { return newRecent(n, j.pseudonym) }
 
 func newRecent(n int, p pseudonymizer) *Recent {
@@ -57,9 +57,10 @@ func (r *Recent) Record(e Event) {
 	r.next, r.pending = r.next+1, tally{}
 }
 
-// Since returns the lines from number seq on that are still there, oldest first, and the number of the line that comes
-// next: what to ask for then. Lines are numbered from 0, so a reader has missed next − seq − len(lines) of them. A number
-// that has not been reached, as of a process before this one, counts as 0. The lines are shared: do not change them.
+// Since returns the lines from number seq on that are still kept, oldest first, and the number of
+// the next line, to ask for next time. Lines are numbered from 0, so a reader has missed next − seq
+// − len(lines) of them. A number that has not been reached, for instance one of an earlier process,
+// counts as 0. The lines are shared and must not be changed.
 func (r *Recent) Since(seq uint64) (lines [][]byte, next uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

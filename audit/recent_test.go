@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// "the lines from number seq on that are still there, oldest first, and the number of the line that comes next"
+// The lines from number seq on that are still there, oldest first, and the number of the line that comes next
 func TestRecentSince(t *testing.T) {
 	const n = 4
 	for recorded := range uint64(11) {
@@ -40,7 +40,7 @@ func TestRecentSince(t *testing.T) {
 	}
 }
 
-// "1 to MaxRecent; a number outside counts as the nearest"
+// 1 to MaxRecent; a number outside counts as the nearest
 func TestRecentBounds(t *testing.T) {
 	for n, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, MaxRecent: MaxRecent, MaxRecent + 1: MaxRecent} {
 		if got := len(NewRecent(n).ring); got != want {
@@ -52,7 +52,7 @@ func TestRecentBounds(t *testing.T) {
 	}
 }
 
-// "They are the lines that JSON writes, without their end", with the pseudonyms of the sink that they are of.
+// They are the lines that JSON writes, without their end, with the pseudonyms of the sink that they are of.
 func TestRecentIsWhatJSONWrites(t *testing.T) {
 	var b bytes.Buffer
 	j := start(t, &b, JSONConfig{Key: testKey})
@@ -71,7 +71,7 @@ func TestRecentIsWhatJSONWrites(t *testing.T) {
 	}
 }
 
-// "within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed"
+// Within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed
 func TestRecentFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRecent(MaxRecent)

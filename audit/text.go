@@ -15,7 +15,8 @@ func trace(s string) string {
 	return s
 }
 
-// text returns the beginning of s, at most MaxText bytes, with U+FFFD for what does not print.
+// text returns the beginning of s, at most MaxText bytes, with U+FFFD in place of characters that
+// do not print.
 func text(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -30,7 +31,8 @@ func text(s string) string {
 	return b.String()
 }
 
-// network returns p, cut to what a line may hold; empty for an invalid one.
+// network returns p, shortened to the longest prefix that a line may contain; empty for an invalid
+// one.
 func network(p netip.Prefix) string {
 	bits, longest, addr := p.Bits(), maxBits6, p.Addr()
 	if addr.Is4In6() {

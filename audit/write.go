@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// run writes until the queue is closed and empty, then what is left to be told.
+// run writes until the queue is closed and empty, then the counts that no line has carried yet.
 func (j *JSON) run() {
 	for l := range j.queue {
 		j.write(*l)
@@ -19,7 +19,7 @@ func (j *JSON) run() {
 	}
 }
 
-// write writes l, on a line of its own even if the line before was cut off.
+// write writes l, on a line of its own even if the previous line was cut off.
 func (j *JSON) write(l line) {
 	b := l.encode()
 	if j.torn {
@@ -37,7 +37,7 @@ func (j *JSON) write(l line) {
 	j.torn = false
 }
 
-// fail counts l as lost and lets the next line say so, and what l would have said.
+// fail counts l as lost, and has the next line carry that and the counts of l.
 func (j *JSON) fail(l line, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

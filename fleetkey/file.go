@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 )
 
-// Text returns the key as a line of a key file: id and key in hexadecimal, with
-// a colon between them. Whoever has it can resume as any player: keep the file
-// at mode 0600. The error matches ErrKey: there is no key, or it was wiped.
+// Text returns the key as a line of a key file: id and key in hexadecimal, separated by a colon.
+// Anyone who has it can resume as any player: keep the file at mode 0600. The error matches ErrKey:
+// the key is zero or was wiped.
 func (k Key) Text() ([]byte, error) {
 	secret, err := k.reveal()
 	defer clear(secret[:])
@@ -20,9 +20,9 @@ func (k Key) Text() ([]byte, error) {
 	return append(line, '\n'), nil
 }
 
-// Parse reads a key file, for NewRing or Set: one key a line as Text writes it,
-// the one that seals first. Blank lines and lines that begin with # are skipped.
-// Nobody but the server may read the file. Errors match ErrKey.
+// Parse reads a key file for NewRing or Set: one key a line, as Text writes it, the sealing key
+// first. Blank lines and lines that begin with # are skipped. Only the server may be able to read
+// the file. Errors match ErrKey.
 func Parse(data []byte) (keys []Key, err error) {
 	if len(data) > maxFile {
 		return nil, refuse("the file is longer than 4096 bytes")

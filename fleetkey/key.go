@@ -14,16 +14,15 @@ import (
 	"sync/atomic"
 )
 
-// ErrKey is why keys were refused; the text after the colon says what to mend,
-// and quotes nothing of a key.
+// ErrKey is returned for keys that are refused. The text after the colon names the reason, and
+// quotes no part of a key.
 var ErrKey = errors.New("fleetkey: key refused")
 
 func refuse(why string) error { return fmt.Errorf("%w: %s", ErrKey, why) }
 
-// Key is a secret that all servers of a fleet share: it seals resumption
-// tickets and snapshots. It is out of reach of fmt, log/slog, encoders and ==;
-// Text is the one way to its bytes. The zero Key is none. Copies are the same
-// key, and its methods are safe for concurrent use.
+// Key is a secret that all servers of a fleet share: it seals resumption tickets and snapshots.
+// fmt, log/slog, encoders and == cannot reach it; Text is the only way to its bytes. The zero Key
+// holds no secret. Copies are the same key, and its methods are safe for concurrent use.
 type Key struct{ key func() *key }
 
 type key struct {
@@ -38,9 +37,8 @@ type key struct {
 	wiped bool
 }
 
-// New returns the key of 32 random bytes that is named id, a number other than 0
-// that no other key of the fleet has. It keeps a copy of secret. Errors match
-// ErrKey.
+// New returns a key with the given id and 32 random bytes. The id is not 0, and no other key of the
+// fleet has it. New keeps a copy of secret. Errors match ErrKey.
 func New(id uint32, secret []byte) (Key, error) {
 	switch {
 	case id == 0:
@@ -68,8 +66,7 @@ func Generate() (Key, error) {
 	return New(max(1, binary.BigEndian.Uint32(b[:])), b[4:])
 }
 
-// ID is the key's name, which stands in front of what it sealed; 0 for the zero
-// Key.
+// ID returns the key's id, which precedes everything it seals; 0 for the zero Key.
 func (k Key) ID() uint32 {
 	if k.key == nil {
 		return 0
@@ -77,8 +74,8 @@ func (k Key) ID() uint32 {
 	return k.key().id
 }
 
-// Wipe forgets the key, in all copies: from then on it neither seals nor opens.
-// What is expanded inside crypto/aes is out of reach and goes with the garbage.
+// Wipe erases the key, in all copies: from then on it neither seals nor opens. The expanded key
+// inside crypto/aes cannot be erased and is left to the garbage collector.
 func (k Key) Wipe() {
 	if k.key == nil {
 		return
@@ -90,9 +87,9 @@ func (k Key) Wipe() {
 	f.secret, f.wiped = [32]byte{}, true
 }
 
-// Cipher is AES-256-GCM under HKDF-SHA256(key, salt, purpose): what is sealed
-// for one purpose, or with one salt, never opens for another. It outlives Wipe.
-// The error matches ErrKey: there is no key, or it was wiped.
+// Cipher returns AES-256-GCM under HKDF-SHA256(key, salt, purpose), so that data sealed for one
+// purpose, or with one salt, never opens for another. It remains usable after Wipe. The error
+// matches ErrKey: the key is zero or was wiped.
 func (k Key) Cipher(salt []byte, purpose string) (cipher.AEAD, error) {
 	secret, err := k.reveal()
 	defer clear(secret[:])
@@ -111,7 +108,7 @@ func (k Key) Cipher(salt []byte, purpose string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// reveal returns the bytes, which its caller clears.
+// reveal returns a copy of the secret, which the caller clears.
 func (k Key) reveal() (secret [32]byte, err error) {
 	if k.key == nil {
 		return secret, refuse("it is empty")

@@ -30,7 +30,7 @@ func TestKeyRefused(t *testing.T) {
 	}
 }
 
-// "It keeps a copy of secret."
+// It keeps a copy of secret.
 func TestKeyCopies(t *testing.T) {
 	secret := counting(9, 32)
 	k, err := New(1, secret)
@@ -85,7 +85,7 @@ func TestKeysStayInside(t *testing.T) {
 	}
 }
 
-// "Wipe forgets the key, in all copies."
+// Wipe forgets the key, in all copies.
 func TestKeyWipe(t *testing.T) {
 	k := newTestKey(t, 1)
 	nonce := counting(0x60, 12)

@@ -6,16 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// Ring is the keys that a server has: the first one seals, all of them open. The
-// zero Ring, like a nil one, has none: nothing is resumed. It is safe for
-// concurrent use; who seals or opens takes no lock. The package comment says how
-// keys are changed.
+// Ring holds the keys of a server: the first one seals, all of them open. The zero Ring, like a nil
+// one, is empty and disables resumption. It is safe for concurrent use; sealing and opening take no
+// lock. The package comment describes how to rotate keys.
 type Ring struct {
 	keys atomic.Pointer[[]Key] // constant once stored
 	mu   sync.Mutex            // held by Rotate
 }
 
-// NewRing returns a ring after Set.
+// NewRing returns a ring of keys, as Set takes them.
 func NewRing(keys ...Key) (*Ring, error) {
 	r := new(Ring)
 	if err := r.Set(keys...); err != nil {
@@ -24,9 +23,8 @@ func NewRing(keys ...Key) (*Ring, error) {
 	return r, nil
 }
 
-// Set puts keys, at most 8 with different ids, in place of those there were.
-// The first seals. Without any, nothing is resumed. The error matches ErrKey,
-// and then nothing has changed.
+// Set replaces the keys by keys, at most 8 with different ids. The first seals. Without any,
+// resumption is disabled. The error matches ErrKey, and then nothing has changed.
 func (r *Ring) Set(keys ...Key) error {
 	if len(keys) > maxKeys {
 		return refuse("there are more than 8")
@@ -42,9 +40,8 @@ func (r *Ring) Set(keys ...Key) error {
 	return nil
 }
 
-// Rotate makes next seal, whether the ring knew it or not. The key that sealed
-// until now still opens; all others are forgotten. The error matches ErrKey, and
-// then nothing has changed.
+// Rotate makes next the sealing key, whether or not the ring has it already. The former sealing key
+// still opens; all others are dropped. The error matches ErrKey, and then nothing has changed.
 func (r *Ring) Rotate(next Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,10 +52,10 @@ func (r *Ring) Rotate(next Key) error {
 	return r.Set(keys...)
 }
 
-// Enabled says whether there is a key.
+// Enabled reports whether there is a key.
 func (r *Ring) Enabled() bool { return len(r.all()) > 0 }
 
-// First returns the key that seals, and whether there is one.
+// First returns the sealing key, and whether there is one.
 func (r *Ring) First() (Key, bool) {
 	if all := r.all(); len(all) > 0 {
 		return all[0], true
@@ -66,7 +63,7 @@ func (r *Ring) First() (Key, bool) {
 	return Key{}, false
 }
 
-// Find returns the key that is named id, and whether there is one.
+// Find returns the key with the given id, and whether there is one.
 func (r *Ring) Find(id uint32) (Key, bool) {
 	for _, k := range r.all() {
 		if k.ID() == id {

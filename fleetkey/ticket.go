@@ -2,13 +2,12 @@ package fleetkey
 
 import "crypto/cipher"
 
-// ticketCipher is made once a key: tickets come by the thousand.
+// ticketCipher is made once for each key, because tickets come by the thousand.
 type ticketCipher struct{ cipher.AEAD }
 
-// SealTicket appends content to dst, sealed by Cipher(nil, "sallyport v1 ticket")
-// with data as additional data, and counts. nonce is 12 random bytes. The error
-// matches ErrKey, and then dst is as it was: there is no key, it was wiped, or
-// it has sealed 2^32 tickets in this process.
+// SealTicket appends content to dst, sealed by Cipher(nil, "sallyport v1 ticket") with data as
+// additional data, and counts it. nonce is 12 random bytes. The error matches ErrKey, and then dst
+// is unchanged: the key is zero, was wiped, or has sealed 2^32 tickets in this process.
 func (k Key) SealTicket(dst, nonce, content, data []byte) ([]byte, error) {
 	c, err := k.tickets()
 	if err != nil {
@@ -20,8 +19,8 @@ func (k Key) SealTicket(dst, nonce, content, data []byte) ([]byte, error) {
 	return c.Seal(dst, nonce, content, data), nil
 }
 
-// OpenTicket appends the content of what SealTicket has sealed to dst. Any error
-// means that it has not, or that the key is gone.
+// OpenTicket appends the content of a sealed ticket to dst. It fails if SealTicket did not seal it
+// under k, and after Wipe.
 func (k Key) OpenTicket(dst, nonce, sealed, data []byte) ([]byte, error) {
 	c, err := k.tickets()
 	if err != nil {
@@ -30,8 +29,8 @@ func (k Key) OpenTicket(dst, nonce, sealed, data []byte) ([]byte, error) {
 	return c.Open(dst, nonce, sealed, data)
 }
 
-// Sealed is how many tickets the key has sealed in this process. It is to stay
-// far below 2^32 in all processes together.
+// Sealed returns how many tickets the key has sealed in this process. The sum over all processes
+// must stay far below 2^32.
 func (k Key) Sealed() uint64 {
 	if k.key == nil {
 		return 0

@@ -2,7 +2,7 @@ package policy
 
 import "time"
 
-// Verdict is what becomes of a datagram.
+// Verdict says how Observe judged a datagram.
 type Verdict uint8
 
 const (
@@ -15,24 +15,25 @@ const (
 // String returns "allow", "flag", "limit" or "revoke"; "verdict N" for a value that does not exist.
 func (v Verdict) String() string { return name("verdict", int(v), "allow", "flag", "limit", "revoke") }
 
-// Behaviour is what one session has done lately: two token buckets, the state changes of the last Window, and how many
-// may be under way still. It has 120 bytes, is a value that belongs into a session, and has one owner. It is ready after
-// Start.
+// Behaviour counts what one session has done lately: it holds two token buckets, the state changes
+// of the last Window, and an estimate of those still in flight. It is a value of 120 bytes, stored
+// in its session, with one owner. Start makes it ready.
 //
-// State changes are counted in sixteen slots, of which the newest is filling and the oldest is dropped whole. So the
-// count is never above what the last Window saw, and never below what the last 15/16 of it saw: nobody is revoked
-// early, and whoever keeps a rate above a threshold is over it at least once in each slot.
+// State changes are counted in sixteen slots, of which the newest is filling and the oldest is
+// dropped whole. The count is never above that of the last Window and never below that of its last
+// 15/16: no session is revoked early, and a sender that keeps a rate above a threshold exceeds it
+// at least once in each slot.
 //
-// Time is when datagrams arrived. A step forward is a silence: it forgets the state changes and fills the buckets, that
-// is, allows one burst. A step back by up to one slot is not noticed; a longer one forgets the state changes and empties
-// the buckets at most. So no step revokes.
+// Time is when datagrams arrived. A step forward is a silence: it clears the state changes and
+// fills the buckets, that is, allows one burst. A step back by up to one slot goes unnoticed; a
+// longer one clears the state changes and empties the buckets at most. So no step revokes.
 type Behaviour struct {
 	config    *BehaviourConfig // set by Start
 	datagrams int64            // when the bucket is full again, Unix ns
 	bytes     int64            // likewise
 
-	usual  int64 // state changes in a Window as the player sends them, in units: see credit.go
-	credit int64 // state changes that may be under way still, in units
+	usual  int64 // state changes in a Window as the player sends them, in units; see credit.go
+	credit int64 // state changes that may still be in flight, in units
 
 	begin   int64         // of the newest slot, Unix ns
 	counts  [slots]uint32 // a ring; each at most maxChanges + 1, so that the sum stays below 2^29
@@ -41,17 +42,18 @@ type Behaviour struct {
 	flagged bool          // VerdictFlag given, and not calm since
 }
 
-// Start forgets everything. It keeps c, which is WithDefaults' and does not change afterwards; with any other
-// no datagram passes.
+// Start clears b. It keeps c, which WithDefaults has returned and which must not change afterwards;
+// with any other configuration no datagram passes.
 func (b *Behaviour) Start(c *BehaviourConfig, now time.Time) {
 	ns := now.UnixNano()
 	*b = Behaviour{config: c, datagrams: ns, bytes: ns, begin: ns}
 }
 
-// Observe judges one datagram that has passed tag and replay, with so many bytes of payload and state changes. A
-// datagram that is dropped takes nothing from the two buckets, but its state changes count: a bot that keeps pushing is
-// revoked. Negative numbers count as zero, bytes above 65,535 and a cost above any threshold as the largest. It takes
-// no time from the clock and does not allocate.
+// Observe judges one datagram that has passed tag and replay, from the bytes of its payload and the
+// number of its state changes. A dropped datagram takes nothing from the two buckets, but its state
+// changes count: a bot that keeps pushing is revoked. Negative numbers count as zero, bytes above
+// 65,535 and a cost above any threshold as the largest. Observe does not read the clock and does
+// not allocate.
 func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
 	c, ns := b.config, now.UnixNano()
 	b.slide(ns)
@@ -70,14 +72,14 @@ func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
 	return VerdictAllow
 }
 
-// Calm reports whether the state changes that Observe has counted lately are at most half of Flag: what no bot is
-// content with.
+// Calm reports whether the state changes that Observe has counted lately are at most half of Flag,
+// a rate too low to be worth automating.
 func (b *Behaviour) Calm() bool { return int(b.sum) <= b.config.Flag/2 }
 
 // Prefetch reads the memory that the next Observe needs. It changes nothing.
 func (b *Behaviour) Prefetch() byte { return byte(b.begin) ^ byte(b.sum) }
 
-// slide brings the newest slot to now.
+// slide advances the newest slot to now.
 func (b *Behaviour) slide(now int64) {
 	slot := b.config.slot
 	since := now - b.begin
@@ -95,7 +97,7 @@ func (b *Behaviour) slide(now int64) {
 	b.begin += passed * slot
 	if passed >= slots {
 		b.begin = now
-		b.rest(passed)
+		b.idle(passed)
 	}
 }
 
@@ -108,7 +110,7 @@ func (b *Behaviour) advance() {
 	b.counts[b.newest] = 0
 }
 
-// count adds to the newest slot, which does not overflow.
+// count adds cost to the newest slot, up to its limit.
 func (b *Behaviour) count(cost int) {
 	s := &b.counts[b.newest]
 	n := min(uint32(min(max(cost, 0), maxChanges+1)), maxChanges+1-*s)

@@ -37,7 +37,7 @@ func stalled(times []time.Duration, from, length time.Duration) []time.Duration 
 	return times
 }
 
-// "A player's usual 60 a second": ten minutes of any tick in use, with nothing dropped and nothing recorded.
+// A player's usual 60 a second: ten minutes of any tick in use, with nothing dropped and nothing recorded.
 func TestSteadyPlay(t *testing.T) {
 	c := behaviour(t, BehaviourConfig{})
 	for _, hz := range []int{1, 20, 30, 60, 128} {
@@ -183,7 +183,7 @@ func TestBehaviourClockSteps(t *testing.T) {
 	}
 }
 
-// "A step back by up to one slot is not noticed; a longer one forgets the state changes".
+// A step back by up to one slot is not noticed; a longer one forgets the state changes.
 func TestSmallStepBack(t *testing.T) {
 	c := behaviour(t, BehaviourConfig{})
 	slot := c.Window / slots

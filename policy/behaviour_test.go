@@ -34,14 +34,14 @@ type tally [VerdictRevoke + 1]int
 // lots is a configuration whose buckets never run dry.
 var lots = BehaviourConfig{Datagrams: bucket.MaxRate, DatagramBurst: bucket.MaxBurst, Bytes: bucket.MaxRate, ByteBurst: bucket.MaxBurst}
 
-// "It has 120 bytes"
+// It has 120 bytes
 func TestBehaviourIsSmall(t *testing.T) {
 	if got := unsafe.Sizeof(Behaviour{}); got != 120 {
 		t.Errorf("%d bytes", got)
 	}
 }
 
-// "every default stands in limits.go", "thresholds are 1 to 16,777,216", "16 ms to 1 minute"
+// Every default stands in limits.go, thresholds are 1 to 16,777,216, "16 ms to 1 minute"
 func TestBehaviourConfig(t *testing.T) {
 	got := behaviour(t, BehaviourConfig{})
 	if got.Datagrams != 256 || got.DatagramBurst != 512 || got.Bytes != 256<<10 || got.ByteBurst != 512<<10 ||
@@ -83,8 +83,8 @@ func TestBehaviourConfig(t *testing.T) {
 	}
 }
 
-// "More than Flag state changes within a Window are recorded, more than Limit have the datagram dropped, and more than
-// Revoke end the session": in one datagram, and in datagrams of one change each.
+// More than Flag state changes within a Window are recorded, more than Limit have the datagram dropped, and more than
+// Revoke end the session: in one datagram, and in datagrams of one change each.
 func TestThresholds(t *testing.T) {
 	config := lots
 	config.Flag, config.Limit, config.Revoke = 50, 70, 90
@@ -150,7 +150,7 @@ func TestObserveExtremes(t *testing.T) {
 	}
 }
 
-// "Bytes and ByteBurst bound the payload", "A datagram that is dropped takes nothing from the two buckets".
+// "Bytes and ByteBurst bound the payload", A datagram that is dropped takes nothing from the two buckets.
 func TestBudgets(t *testing.T) {
 	c := behaviour(t, BehaviourConfig{Datagrams: 10, DatagramBurst: 5, Bytes: 1000, ByteBurst: 500})
 	for _, k := range []struct{ datagrams, bytes, allowed int }{
@@ -221,7 +221,7 @@ func TestFlagOnce(t *testing.T) {
 	}
 }
 
-// "with any other no datagram passes": a configuration without WithDefaults fails closed, and does not panic.
+// With any other no datagram passes: a configuration without WithDefaults fails closed, and does not panic.
 func TestBehaviourWithoutDefaults(t *testing.T) {
 	for _, c := range []*BehaviourConfig{{}, {Flag: 10, Limit: 10, Revoke: 10, Window: time.Second}} {
 		b := started(c)

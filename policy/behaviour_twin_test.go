@@ -155,8 +155,8 @@ func (s *slowBehaviour) within(now time.Time, d time.Duration) (n int) {
 	return n
 }
 
-// compare gives one datagram to both and holds them to each other and to the promise of the type's comment: "the count
-// is never above what the last Window saw, and never below what the last 15/16 of it saw".
+// Compare gives one datagram to both and holds them to each other and to the promise of the type's comment: the count
+// is never above what the last Window saw, and never below what the last 15/16 of it saw.
 func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, bytes, cost int, stepped bool) Verdict {
 	t.Helper()
 	got, want := fast.Observe(now, bytes, cost), slow.observe(now, bytes, cost)

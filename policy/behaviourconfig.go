@@ -7,25 +7,27 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// BehaviourConfig bounds what one session may do. The zero value works: every default stands in limits.go, with its
-// reason. Budgets are a bucket's numbers, 1 to 1,000,000,000; thresholds are 1 to 16,777,216.
+// BehaviourConfig bounds what one session may do. The zero value works; limits.go has every default
+// with its reason. Rates and bursts are 1 to 1,000,000,000, thresholds 1 to 16,777,216.
 type BehaviourConfig struct {
-	// Datagrams is how many a session may send per second in the long run, and DatagramBurst how many at once. What
-	// exceeds them is dropped.
+	// Datagrams is how many datagrams a session may send per second in the long run, and
+	// DatagramBurst how many at once. Datagrams beyond that are dropped.
 	Datagrams, DatagramBurst int
 
-	// Bytes and ByteBurst bound the payload likewise. A datagram longer than ByteBurst never passes.
+	// Bytes and ByteBurst bound the payload in the same way. A datagram longer than ByteBurst never
+	// passes.
 	Bytes, ByteBurst int
 
-	// More than Flag state changes within a Window are recorded, more than Limit have the datagram dropped, and more
-	// than Revoke end the session. Each is at least the one before.
+	// More than Flag state changes within a Window are recorded, more than Limit drop the datagram,
+	// and more than Revoke end the session. Each is at least the one before.
 	//
-	// What a path may have held back raises Revoke for a while, up to 10 s of the stated rate: Datagrams a second, of one
-	// state change each. It is Flag in a Window where that is more, for games whose payloads cost more than one, but no
-	// more than Limit.
+	// Datagrams that the path may have delayed raise Revoke for a while, by up to 10 s of the
+	// stated rate: Datagrams a second with one state change each, or Flag in a Window where that is
+	// more, for games whose payloads cost more than one, but never more than Limit.
 	Flag, Limit, Revoke int
 
-	// Window is the time that state changes are counted over, 16 ms to 1 minute; zero means DefaultWindow.
+	// Window is the time over which state changes are counted, 16 ms to 1 minute; zero means
+	// DefaultWindow.
 	Window time.Duration
 
 	// Derived by WithDefaults.
@@ -35,7 +37,7 @@ type BehaviourConfig struct {
 	silence          int64 // slots in maxSilence
 }
 
-// WithDefaults returns c with zero values filled in. The error is ErrConfig.
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig.
 func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
 	c.Datagrams = cmp.Or(c.Datagrams, DefaultDatagrams)
 	c.DatagramBurst = cmp.Or(c.DatagramBurst, DefaultDatagramBurst)
@@ -59,11 +61,11 @@ func (c *BehaviourConfig) check() error {
 	switch {
 	case min(c.Datagrams, c.DatagramBurst, c.Bytes, c.ByteBurst) < 1,
 		max(c.Datagrams, c.Bytes) > bucket.MaxRate, max(c.DatagramBurst, c.ByteBurst) > bucket.MaxBurst:
-		return because("Datagrams, DatagramBurst, Bytes and ByteBurst must be 1 to 1000000000")
+		return configError("Datagrams, DatagramBurst, Bytes and ByteBurst must be 1 to 1000000000")
 	case c.Flag < 1 || c.Flag > c.Limit || c.Limit > c.Revoke || c.Revoke > maxChanges:
-		return because("Flag, Limit and Revoke must rise in this order, from 1 to 16777216")
+		return configError("Flag, Limit and Revoke must rise in this order, from 1 to 16777216")
 	case c.Window < minWindow || c.Window > maxWindow:
-		return because("Window must be 16 ms to 1 minute")
+		return configError("Window must be 16 ms to 1 minute")
 	}
 	return nil
 }

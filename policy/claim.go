@@ -7,13 +7,14 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// tier is what one kind of key may have.
+// tier bounds the sources of one prefix length.
 type tier struct {
 	rate bucket.Rate
 	most int32 // claims at once
 }
 
-// claim takes from the bucket of p, whose set the caller has locked, and a share of what it may hold at once.
+// claim takes a token from the bucket of p and one of its concurrent claims. The caller has locked
+// p's set.
 func (t *tier) claim(p *place, now time.Time) bool {
 	if p.held.Load() >= t.most || !t.rate.TakeShared(&p.full, now.UnixNano()) {
 		return false
@@ -22,13 +23,13 @@ func (t *tier) claim(p *place, now time.Time) bool {
 	return true
 }
 
-// shares are what one claim holds: a share of each place that is not nil.
+// shares are what one claim holds: a claim on each place that is not nil.
 type shares struct {
 	tiers  []tier
 	places [maxTiers]*place
 }
 
-// release ends the hold: from then on the places may be displaced.
+// release gives up the places, which may then be displaced.
 func (s *shares) release() {
 	for _, p := range s.places {
 		if p != nil {
@@ -37,7 +38,7 @@ func (s *shares) release() {
 	}
 }
 
-// refund returns what was taken from the first n buckets.
+// refund returns the tokens taken from the first n buckets.
 func (s *shares) refund(n int) {
 	for i, p := range s.places[:n] {
 		if p != nil {
@@ -46,20 +47,22 @@ func (s *shares) refund(n int) {
 	}
 }
 
-// Claim is a handshake's share of what its address or its prefixes may have at once. It is safe for concurrent use.
+// Claim is the part of a handshake in the concurrent handshakes of its address or its prefixes. It
+// is safe for concurrent use.
 type Claim struct {
 	shares shares
 	over   atomic.Bool
 }
 
-// Release gives the share back: the cookie has come back, or the handshake is over. Further calls do nothing.
+// Release ends the claim: the cookie has come back, or the handshake is over. Further calls do
+// nothing.
 func (c *Claim) Release() {
 	if !c.over.Swap(true) {
 		c.shares.release()
 	}
 }
 
-// Refund is Release for a handshake that has not begun: it costs no budget either.
+// Refund is Release for a handshake that has not begun: it also returns the tokens.
 func (c *Claim) Refund() {
 	if !c.over.Swap(true) {
 		c.shares.refund(maxTiers)
@@ -67,8 +70,8 @@ func (c *Claim) Refund() {
 	}
 }
 
-// Renew has the claim go over to another handshake, for which budget is taken. It returns nil, and nothing has changed,
-// when there is no budget or the claim has been given back.
+// Renew passes the claim on to another handshake, for which it takes tokens. It returns nil, and
+// changes nothing, if there are none or the claim has been released.
 func (c *Claim) Renew(now time.Time) *Claim {
 	for i, p := range c.shares.places {
 		if p != nil && !c.shares.tiers[i].rate.TakeShared(&p.full, now.UnixNano()) {

@@ -99,7 +99,7 @@ func TestSourcesAgainstSlowTwin(t *testing.T) {
 	}
 }
 
-// "its numbers are totals: however many shards ask at once, no more is allowed", and no fewer either.
+// Its numbers are totals: however many shards ask at once, no more is allowed, and no fewer either.
 func TestSourcesAreTotals(t *testing.T) {
 	const shards, each, most, burst = 8, 500, 8, 40
 	for name, from := range map[string]netip.Addr{"IPv4": ip("192.0.2.1"), "IPv6": ip("2001:db8::1")} {
@@ -172,7 +172,7 @@ func (t *places) each(f func(p *place)) {
 	}
 }
 
-// "It returns nil, and nothing has changed, when there is no budget or the claim has been given back."
+// It returns nil, and nothing has changed, when there is no budget or the claim has been given back.
 func TestRenewClaim(t *testing.T) {
 	s := NewSources(SourceConfig{Burst: 2, Unproven: 1})
 	from := ip("2001:db8::1")
@@ -197,7 +197,7 @@ func TestRenewClaim(t *testing.T) {
 	}
 }
 
-// "The IPv6 /56 around it may begin 4 times as much, and the /48 16 times": whoever has a /48 has 65,536 /64s.
+// The IPv6 /56 around it may begin 4 times as much, and the /48 16 times: whoever has a /48 has 65,536 /64s.
 func TestSourceTiers(t *testing.T) {
 	const burst = 5
 	for name, c := range map[string]struct {

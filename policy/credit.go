@@ -1,19 +1,21 @@
 package policy
 
-// A path holds datagrams back and delivers them in a clump, and no clump of a sender's that keeps to the stated rate may
-// end its session. So the line for revocation, and that line alone, is raised by what may be under way still:
+// A path may delay datagrams and deliver them in a clump, and no clump of a sender that keeps to the
+// stated rate may end its session. So the threshold of revocation, and no other, is raised by a
+// credit, the estimate of what may still be in flight. It grows
 //
-//   - in a silence of a Window or more, what the stated rate allows (BehaviourConfig says which that is);
-//   - otherwise, what comes less than usual. Usual is the player's own rate: the most that has come in a Window and was
-//     not owed from before, up to the stated rate. It falls slowly while less comes.
+//   - in a silence of a Window or more, by what the stated rate allows (see BehaviourConfig);
+//   - otherwise, by what arrives less than usual. The usual rate is the player's own: the most that
+//     has arrived in a Window and was not owed from before, up to the stated rate. It falls slowly
+//     while less arrives.
 //
-// What comes beyond the usual is taken from this credit, when its slot is dropped. The credit is never more than
-// maxSilence of the stated rate. What exceeds maxSilence of the usual one is soon forgotten, and meanwhile what comes is
-// taken from it only beyond the stated rate.
+// State changes beyond the usual are taken from the credit when their slot is dropped. The credit
+// never exceeds maxSilence of the stated rate. The part above maxSilence of the usual rate soon
+// decays, and until then only what exceeds the stated rate is taken from it.
 //
-// A bot gains nothing by it. What exceeds Limit is dropped, whatever the credit. And since the stated rate is below
-// Revoke, a silence earns less than could have been sent meanwhile: nobody sends more, on average, than those who keep
-// just below the line all the time.
+// A bot gains nothing by it. Datagrams beyond Limit are dropped, whatever the credit. And since the
+// stated rate is below Revoke, a silence earns less than could have been sent in it: on average, no
+// sender achieves more than one that always stays just below the threshold.
 
 // finish accounts for the newest slot, which is over.
 func (b *Behaviour) finish() {
@@ -45,17 +47,20 @@ func (b *Behaviour) spend(n uint32) {
 	}
 }
 
-// rest accounts for a number of slots in which nothing came; a Window of them has been accounted for.
-func (b *Behaviour) rest(n int64) {
+// idle accounts for n slots in which nothing arrived; a Window of them has been accounted for
+// already.
+func (b *Behaviour) idle(n int64) {
 	stated := b.config.stated / slots
 	b.credit = min(b.credit+min(n, b.config.silence)*stated-b.usual, stated*b.config.silence)
 }
 
-// unexplained is the credit that the usual rate does not explain: the player's own may be higher.
+// unexplained returns the credit that the usual rate does not explain: the player's own may be
+// higher.
 func (b *Behaviour) unexplained() int64 { return max(b.credit-b.usual/slots*b.config.silence, 0) }
 
-// share is a slot's part of what is usual. Two state changes a Window less are usual too, so that steady play earns
-// nothing; more than three quarters of the stated rate count as all of it.
+// share returns a slot's part of the usual rate. Two state changes a Window less count as usual
+// too, so that steady play earns nothing; more than three quarters of the stated rate count as all
+// of it.
 func (b *Behaviour) share() int64 {
 	if stated := b.config.stated; b.usual >= stated-stated/4 {
 		return stated / slots

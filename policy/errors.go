@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// ErrConfig is returned for a configuration that cannot work. The text after the colon says what to mend.
+// ErrConfig is returned for a configuration that cannot work. The text after the colon names the
+// fields and their bounds.
 var ErrConfig = errors.New("policy: bad configuration")
 
-// because adds what is wrong, a fixed text, to ErrConfig.
-func because(what string) error { return fmt.Errorf("%w: %s", ErrConfig, what) }
+// configError returns ErrConfig with a fixed detail.
+func configError(detail string) error { return fmt.Errorf("%w: %s", ErrConfig, detail) }

@@ -9,32 +9,33 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Fingerprint is what is known of a client: what it states, what its DTLS connection proves, and where it comes from.
-// It is a value that two owners may read at once. fmt, slog and encoders see its name only: the exporter is a secret of
-// the connection, and the rest tells players apart.
+// Fingerprint describes a client: its own statements, what its DTLS connection proves, and its
+// network. It is a value that two owners may read at once. fmt, slog and encoders see only the
+// type's name, because the exporter is a secret of the connection and the other parts identify
+// players.
 type Fingerprint struct {
 	Platform, Build string // stated by the client
 
 	Certificate    [32]byte // SHA-256 of the client's certificate in DER (RFC 8705 section 3)
-	HasCertificate bool     // whether there is one; Certificate says nothing otherwise
+	HasCertificate bool     // whether there is one; Certificate is ignored otherwise
 
 	Channel [32]byte     // exporter of the DTLS connection (RFC 5705); zero where it is hidden
-	Network netip.Prefix // observed by the server: FingerprintConfig.Prefix of the proven address
+	Network netip.Prefix // observed by the server: FingerprintConfig.Prefix of the validated address
 }
 
 // redacted is all that fmt, slog and encoders see.
 const redacted = "policy.Fingerprint{…}"
 
-// Format writes the type's name, whatever the verb.
+// Format writes the type's name, for every verb.
 func (Fingerprint) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
 // MarshalText returns the type's name. The error is nil.
 func (Fingerprint) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Digest returns XXH64 of all parts, each after its length or of a fixed one, so that no two fingerprints are hashed as
-// the same bytes. It is the cheap first look: digests that differ mean fingerprints that differ; equal ones are no
-// proof, since whoever knows the seed can make two collide. It never stands for identity. The seed is random, one for
-// each process. It does not allocate.
+// Digest returns XXH64 over all parts, each of a fixed length or preceded by its length, so that
+// different fingerprints are different input. Digests that differ mean that the fingerprints
+// differ; equal digests prove nothing, since anyone who knows the seed can make two collide. It
+// never replaces Judge. The seed is random, one for each process. Digest does not allocate.
 func (f *Fingerprint) Digest(seed uint64) uint64 {
 	var d xxhash.Digest
 	d.ResetWithSeed(seed)
@@ -50,7 +51,8 @@ func (f *Fingerprint) Digest(seed uint64) uint64 {
 	return d.Sum64()
 }
 
-// appendCertificate appends 33 bytes: what Certificate holds without HasCertificate makes no difference.
+// appendCertificate appends 33 bytes. Without HasCertificate the content of Certificate makes no
+// difference.
 func (f *Fingerprint) appendCertificate(b []byte) []byte {
 	if !f.HasCertificate {
 		return append(b, make([]byte, 1+len(f.Certificate))...)

@@ -114,7 +114,7 @@ func TestFingerprintPrefix(t *testing.T) {
 	}
 }
 
-// "ActionDefault and PartNone when all agree", and each part asks for its own action.
+// ActionDefault and PartNone when all agree, and each part asks for its own action.
 func TestJudgeEachPart(t *testing.T) {
 	c := withDefaults(t, FingerprintConfig{})
 	bound, seen := client(), client()
@@ -136,7 +136,7 @@ func TestJudgeEachPart(t *testing.T) {
 	}
 }
 
-// "the strongest action among the parts that differ (require, step up, note) and the first part that asked for it":
+// The strongest action among the parts that differ (require, step up, note) and the first part that asked for it:
 // every configuration and every set of differences, against a twin that sorts.
 func TestJudgeAgainstTwin(t *testing.T) {
 	parts := []Part{PartPlatform, PartBuild, PartCertificate, PartChannel, PartNetwork}
@@ -186,7 +186,7 @@ func TestCertificateThatIsNone(t *testing.T) {
 	}
 }
 
-// "no two fingerprints are hashed as the same bytes", and the seed counts.
+// No two fingerprints are hashed as the same bytes, and the seed counts.
 func TestDigest(t *testing.T) {
 	base, seen := client(), map[uint64]string{}
 	add := func(name string, f Fingerprint, seed uint64) {
@@ -213,7 +213,7 @@ func TestDigest(t *testing.T) {
 	add("nothing", Fingerprint{}, 1)
 }
 
-// "fmt, slog and encoders see its name only"
+// Fmt, slog and encoders see its name only
 func TestFingerprintIsNotPrinted(t *testing.T) {
 	f := client()
 	f.Platform, f.Channel = "secret-platform", [32]byte([]byte("0123456789abcdef0123456789abcdef"))

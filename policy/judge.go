@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Action is what happens when a part of a fingerprint differs from what the session is bound to.
+// Action says how a session proceeds when a part of its fingerprint changes.
 type Action uint8
 
 const (
@@ -47,16 +47,17 @@ func name(kind string, n int, names ...string) string {
 	return names[n]
 }
 
-// FingerprintConfig says what a difference leads to. The zero value works.
+// FingerprintConfig sets the action for each part of a fingerprint. The zero value works.
 type FingerprintConfig struct {
-	// Platform and Build are what the client states of itself: a program does not change them while it runs, so another
-	// value comes from another program. Certificate and Channel are proven by DTLS: another one is another key or
-	// another connection. ActionDefault means ActionRequire for all four.
+	// Platform and Build are stated by the client: a program does not change them while it runs, so
+	// another value comes from another program. Certificate and Channel are proven by DTLS: another
+	// value means another key or another connection. ActionDefault means ActionRequire for all
+	// four.
 	Platform, Build, Certificate, Channel Action
 
-	// Network is where datagrams come from. Honest players move from Wi-Fi to a mobile network and back, so that a
-	// change is no proof of theft; whoever has only stolen the session has no fresh identity token. ActionDefault means
-	// ActionStepUp.
+	// Network is the source network of the datagrams. Honest players move from Wi-Fi to a mobile
+	// network and back, so a change does not prove theft; a thief who has only the session has no
+	// fresh identity token. ActionDefault means ActionStepUp.
 	Network Action
 
 	// IPv4Bits and IPv6Bits are how many bits of an address name a network: 1 to 32 and 1 to 128. Zero means 24 and 56,
@@ -79,11 +80,11 @@ func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
 	c.StepUpTime = cmp.Or(c.StepUpTime, DefaultStepUpTime)
 	switch {
 	case max(c.Platform, c.Build, c.Certificate, c.Channel, c.Network) > ActionNote:
-		return c, because("an Action that does not exist")
+		return c, configError("an Action that does not exist")
 	case c.IPv4Bits < 1 || c.IPv4Bits > 32 || c.IPv6Bits < 1 || c.IPv6Bits > 128:
-		return c, because("IPv4Bits must be 1 to 32 and IPv6Bits 1 to 128")
+		return c, configError("IPv4Bits must be 1 to 32 and IPv6Bits 1 to 128")
 	case c.StepUpTime < 0:
-		return c, because("StepUpTime must not be negative")
+		return c, configError("StepUpTime must not be negative")
 	}
 	return c, nil
 }
@@ -94,10 +95,11 @@ func (c *FingerprintConfig) Prefix(a netip.Addr) netip.Prefix {
 	return prefix(a, c.IPv4Bits, c.IPv6Bits)
 }
 
-// Judge compares what is seen with what the session is bound to. It returns the strongest action among the parts that
-// differ (require, step up, note) and the first part that asked for it, in the order of Part; ActionDefault and
-// PartNone when all agree. An action that WithDefaults has not filled in counts as ActionRequire. Certificate and
-// channel are compared in constant time. It does not allocate.
+// Judge compares the fingerprint seen with the one the session is bound to. It returns the
+// strongest action among the parts that differ (require, step up, note) and the first part that
+// demands it, in the order of Part; ActionDefault and PartNone if all agree. An action that
+// WithDefaults has not filled in counts as ActionRequire. Certificate and channel are compared in
+// constant time. It does not allocate.
 func (c *FingerprintConfig) Judge(bound, seen *Fingerprint) (Action, Part) {
 	v := verdict{}
 	v.add(bound.Platform != seen.Platform, c.Platform, PartPlatform)

@@ -6,15 +6,17 @@ const (
 	// DefaultSourceRate is how many handshakes a second a source prefix may begin: WireGuard's 20 for one address.
 	DefaultSourceRate = 20
 
-	// DefaultSourceBurst is how many it may begin at once. WireGuard allows 5; here everybody behind one NAT returns
-	// within a second when a server restarts, so it is a LAN party: 40 players.
+	// DefaultSourceBurst is how many it may begin at once. WireGuard allows 5; here all players
+	// behind one NAT return within a second when a server restarts, so it is a LAN party: 40
+	// players.
 	DefaultSourceBurst = 40
 
-	// DefaultUnproven is how many handshakes of a source prefix may be under way that have not returned their cookie: a
-	// cookie is back within a round trip, so 8 are 40 newcomers a second at 200 ms.
+	// DefaultUnproven is how many handshakes of a source prefix may be in progress that have not
+	// returned their cookie. A cookie is back within a round trip, so 8 allow 40 new clients a
+	// second at 200 ms.
 	DefaultUnproven = 8
 
-	// maxUnproven bounds it, so that no tier overflows.
+	// maxUnproven bounds Unproven, so that no tier overflows.
 	maxUnproven = 1 << 24
 
 	// DefaultMaxSources bounds the prefixes remembered, at 25 bytes each: 1.6 MB for a whole server. A flood from more of
@@ -33,21 +35,22 @@ const (
 	tierFactor = 4
 	maxTiers   = len(sourceTiers6)
 
-	// LatelyLive is how long an address at which a session has lived keeps what is its own: a player whose line fails
-	// tries again for some minutes, and by then a household's address may have changed.
+	// LatelyLive is how long an address keeps its own budget after a session has left it: a player
+	// whose network fails tries again for some minutes, and by then a household's address may have
+	// changed.
 	LatelyLive = 10 * time.Minute
 
-	// LiveInterval is how often the address of a session is to be noted while the session lives: that costs a crowd
-	// nothing, and an address is forgotten a minute late at most.
+	// LiveInterval is how often a caller notes the address of a live session: often enough that an
+	// address is forgotten a minute late at most, and seldom enough to cost a crowd nothing.
 	LiveInterval = time.Minute
 
-	// ownPerSecond and ownUnproven are what such an address has of its own. A client's attempts are 1.5 s apart, and the
-	// players of one household, who lose their path together, come one by one.
+	// ownPerSecond and ownUnproven are the budget of such an address. A client's attempts are 1.5 s
+	// apart, and the players of one household, who lose their path together, come back one by one.
 	ownPerSecond = 1
 	ownUnproven  = 1
 
-	// The table of live addresses has livePlaces places for liveSessions sessions, at 25 bytes each: room for those who
-	// have left in the last minutes, too.
+	// The table of live addresses has livePlaces places for liveSessions sessions, at 25 bytes
+	// each: it also has room for players who left in the last minutes.
 	livePlaces, liveSessions = 3, 2
 
 	// maxLive bounds the sessions that it is made for: 38 MB.
@@ -71,8 +74,9 @@ const (
 	// DefaultByteBurst is how much may come at once: three and a half seconds of those.
 	DefaultByteBurst = 512 << 10
 
-	// Whoever changes state 128 times a second over a path that stalls for 2 s delivers at most 128 · (2 s + 1 s) = 384
-	// changes in any second. A player's usual 60 a second are 180 then. A bot's 800 to 2,000 a second stand out.
+	// A player who changes state 128 times a second over a path that stalls for 2 s delivers at most
+	// 128 · (2 s + 1 s) = 384 changes in any second. The usual 60 a second make 180. A bot's 800 to
+	// 2,000 a second stand out.
 
 	// DefaultFlag is recorded: more than a clump at 60 Hz, and than two seconds at 128 Hz.
 	DefaultFlag = 256
@@ -80,21 +84,23 @@ const (
 	// DefaultLimit drops: more than any clump at 128 Hz.
 	DefaultLimit = 400
 
-	// DefaultRevoke ends the session: a fifth more than such a clump, and nearly twice DefaultDatagrams. What a path has
-	// held back for longer than 2 s raises it (credit.go). A bot is out within 0.61 s at 800 changes a second, and within
-	// 0.25 s at 2,000.
+	// DefaultRevoke ends the session: a fifth more than such a clump, and nearly twice
+	// DefaultDatagrams. Datagrams that the path has delayed for longer than 2 s raise it
+	// (credit.go). A bot is out within 0.61 s at 800 changes a second, and within 0.25 s at 2,000.
 	DefaultRevoke = 480
 
-	// maxSilence is for how long a path may hold back what is sent at the stated rate: longer than paths do that work
-	// again at all. That is 2,560 state changes, or what a player at 128 Hz sends in 20 s.
+	// maxSilence is how long a path may delay what is sent at the stated rate: longer than any path
+	// does that recovers at all. That is 2,560 state changes, or what a player at 128 Hz sends in
+	// 20 s.
 	maxSilence = 10 * time.Second
 
 	// unit is how many units a state change has where rates and credit are kept: it is usualFall that needs them.
 	unit = 1 << usualFall
 
-	// usualFall and creditFall are how fast the usual rate falls towards that of the last Window, by 1/8192 in a slot, and
-	// how fast credit is forgotten that the usual rate does not explain, by 1/256. The rate is halved in 6 minutes, which
-	// is longer than a bad path lasts; the credit in 11 s, in which a path delivers what it has held back.
+	// usualFall and creditFall are decay rates, as powers of two. The usual rate falls towards that
+	// of the last Window by 1/8192 of the difference in each slot; credit beyond what the usual
+	// rate explains falls by 1/256. The rate is halved in 6 minutes, which is longer than a bad
+	// path lasts; the credit in 11 s, in which a path delivers what it has delayed.
 	usualFall, creditFall = 13, 8
 
 	// DefaultWindow is the time over which state changes are counted.
@@ -107,9 +113,10 @@ const (
 	// short at most.
 	slots = 16
 
-	// maxChanges bounds thresholds, and with 1 more what a slot counts: sixteen slots stay below 2^29.
+	// maxChanges bounds thresholds, and one more than it bounds a slot, so that sixteen slots stay
+	// below 2^29.
 	maxChanges = 1 << 24
 
-	// maxPayload is the longest datagram in bytes that UDP knows.
+	// maxPayload is the longest UDP datagram in bytes.
 	maxPayload = 65535
 )

@@ -21,7 +21,7 @@ import (
 type LiveAddresses struct {
 	tiers  [1]tier // constant
 	table  places
-	noting sync.Mutex // only who has it gives places to addresses
+	noting sync.Mutex // held by the caller that gives places to addresses
 }
 
 // NewLiveAddresses returns a table for the addresses of so many sessions.
@@ -32,7 +32,8 @@ func NewLiveAddresses(sessions int) *LiveAddresses {
 	}
 }
 
-// Note remembers that a session lives at a now. It is to be called again within LiveInterval as long as that is so.
+// Note records that a session lives at a now. Call it again within LiveInterval while the session
+// lives.
 func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 	key, seen := liveKey(a), uint32(now.Unix())
 	l.noting.Lock()
@@ -91,7 +92,7 @@ type note struct {
 	seen uint32
 }
 
-// noted copies what a set has noted lately.
+// noted copies the addresses of a set that were noted lately.
 func (s *set) noted(now time.Time) (list [ways]note) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,12 +104,12 @@ func (s *set) noted(now time.Time) (list [ways]note) {
 	return list
 }
 
-// lately reports whether a session has lived there.
+// lately reports whether a session has lived at p's address in the last LatelyLive.
 func (p *place) lately(now time.Time) bool {
 	return now.Unix()-int64(p.seen) <= int64((LatelyLive+LiveInterval)/time.Second)
 }
 
-// note notes an address that has a place in the set, and reports whether it has one.
+// note refreshes an address that has a place in the set, and reports whether it has one.
 func (s *set) note(key uint64, seen uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +132,7 @@ func (s *set) left(now uint32) (n int) {
 	return n
 }
 
-// enter gives an address a place, and reports whether there was one.
+// enter gives an address a place, and reports whether there was room.
 func (s *set) enter(key uint64, seen uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +143,7 @@ func (s *set) enter(key uint64, seen uint32) bool {
 	return p != nil
 }
 
-// sets returns the two sets that an address may lie in, which may be one.
+// sets returns the two sets in which an address may have its place; they may be the same.
 func (l *LiveAddresses) sets(key uint64) [2]*set {
 	hash := maphash.Comparable(l.table.seed, key)
 	return [2]*set{l.table.set(hash), l.table.set(bits.RotateLeft64(hash, 32))}

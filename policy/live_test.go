@@ -76,7 +76,7 @@ func TestLiveAddressLapses(t *testing.T) {
 	}
 }
 
-// "in which a new one displaces the one that was noted longest ago", and never one that a handshake holds. There is
+// In which a new one displaces the one that was noted longest ago, and never one that a handshake holds. There is
 // room for all addresses of a full server, if no two are the same, whoever has left lately.
 func TestLiveAddressesAreBounded(t *testing.T) {
 	for _, sessions := range []int{-1, 0, 1, 7, 8, 1000, 10_000} {

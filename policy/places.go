@@ -6,11 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// places is a table of fixed size that all shards share. A hash with a seed of its own leads a key to a set of eight
-// places, so a stranger cannot choose whom to displace, and neither memory nor time depends on who sends.
+// places is a table of fixed size that all shards share. A hash with a seed of its own maps a key
+// to a set of eight places, so a sender cannot choose which entry to displace, and neither memory
+// nor time depends on the senders.
 //
-// It is safe for concurrent use. A set's lock is held for a few comparisons, and shards whose strangers differ rarely meet
-// at one. What a claim holds is counted in atomics: giving it back takes no lock.
+// It is safe for concurrent use. A set's lock is held for a few comparisons, and shards with
+// different senders rarely contend for one. Claims are counted in atomics, so releasing one takes
+// no lock.
 type places struct {
 	seed maphash.Seed
 	sets []set
@@ -22,12 +24,12 @@ type set struct {
 	places [ways]place
 }
 
-// place is a bucket and a count of 24 bytes. One that counts nothing may be displaced; a full bucket is as good as a
-// forgotten one.
+// place holds a bucket and a count of claims, in 24 bytes. A place without claims may be displaced;
+// a full bucket equals a forgotten one.
 type place struct {
 	full atomic.Int64 // of the bucket, Unix ns
 	key  uint64       // zero for an empty place; the set's lock guards key and seen
-	held atomic.Int32 // claims; raised under the set's lock, lowered by anybody
+	held atomic.Int32 // claims; raised under the set's lock, lowered without it
 	seen uint32       // Unix s
 }
 

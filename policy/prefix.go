@@ -23,7 +23,7 @@ func SourcePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, sou
 // NetworkPrefix returns the /24 or /56 that a fingerprint is about, under the same rules.
 func NetworkPrefix(a netip.Addr) netip.Prefix { return prefix(a, networkBits4, networkBits6) }
 
-// SitePrefix returns the /24 or /48 whose hosts may be one party's, under the same rules.
+// SitePrefix returns the /24 or /48 whose hosts may belong to one party, under the same rules.
 func SitePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, siteBits6) }
 
 func prefix(a netip.Addr, bits4, bits6 int) netip.Prefix {

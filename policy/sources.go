@@ -10,8 +10,9 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// SourceConfig says what a source prefix may begin: an IPv4 /24 or an IPv6 /64. The IPv6 /56 around it may begin 4 times
-// as much, and the /48 16 times. Numbers outside a bucket's bounds count as the nearest.
+// SourceConfig bounds the handshakes that a source prefix may begin: an IPv4 /24 or an IPv6 /64.
+// The IPv6 /56 around it may begin 4 times as many, and the /48 16 times. Numbers outside 1 to
+// 1,000,000,000 count as the nearest.
 type SourceConfig struct {
 	PerSecond  int // handshakes a second; zero means DefaultSourceRate
 	Burst      int // at once; zero means DefaultSourceBurst
@@ -19,11 +20,12 @@ type SourceConfig struct {
 	MaxSources int // prefixes remembered, rounded up to a multiple of 8; zero means DefaultMaxSources
 }
 
-// Sources is the handshake budget of each source prefix, and counts the handshakes of each that have not returned their
-// cookie. It is safe for concurrent use, and its numbers are totals: however many shards ask at once, no more is allowed.
+// Sources holds the handshake budget of each source prefix, and counts the handshakes of each that
+// have not returned their cookie. It is safe for concurrent use, and its numbers are totals,
+// whatever the number of shards.
 //
-// The prefixes lie in a table of fixed size. A new one takes the place whose bucket is closest to full, which is the one
-// that loses least, among those that no handshake holds.
+// The prefixes lie in a table of fixed size. A new prefix displaces the one whose bucket is closest
+// to full, which loses least, among those without a claim.
 type Sources struct {
 	tiers [maxTiers]tier // constant
 	table places
@@ -61,8 +63,8 @@ func (s *Sources) Allow(now time.Time, from netip.Addr) bool {
 	return ok
 }
 
-// Claim is Allow for a handshake that counts as unproven until Release. It returns nil, and nothing is taken, when there
-// is no room or no budget.
+// Claim is Allow for a handshake that counts as half-open until Release. It returns nil, and takes
+// nothing, if there is no room or no token.
 func (s *Sources) Claim(now time.Time, from netip.Addr) *Claim {
 	held, ok := s.take(now, from)
 	if !ok {
@@ -85,7 +87,7 @@ func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
 	return held, true
 }
 
-// enter claims for one prefix.
+// enter takes a claim for one prefix.
 func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
 	hash := max(maphash.Comparable(s.table.seed, k), 1)
 	set := s.table.set(hash)

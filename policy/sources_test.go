@@ -106,7 +106,7 @@ func TestSourcesDisplaceTheQuietest(t *testing.T) {
 	}
 }
 
-// "Sources forgets whoever has been quiet for one window and loses nothing by it."
+// Sources forgets whoever has been quiet for one window and loses nothing by it.
 func TestQuietSourcesLoseNothing(t *testing.T) {
 	s := NewSources(SourceConfig{MaxSources: 8 * ways})
 	now := epoch

@@ -5,24 +5,24 @@ import (
 	"unique"
 )
 
-// Flow is the way of a player's datagrams, by its two ends. Two flows from one address to
-// different ones of ours are different. Flows are comparable.
+// Flow identifies the path of a player's datagrams by its two ends. Flows from one address to
+// different local addresses differ. Flows are comparable.
 type Flow struct {
-	netip.AddrPort // of the other end
+	netip.AddrPort // of the remote end
 
-	// Local is the address of ours to which the datagrams come and from which the answers
-	// go. It is zero on a socket that has only one address, or does not know.
+	// Local is the local address to which the datagrams come and from which the answers are sent.
+	// It is zero on a socket with only one address, and on one that cannot tell.
 	Local unique.Handle[Local]
 }
 
-// Local is an address of this host's.
+// Local is an address of this host.
 type Local struct {
 	IP        [16]byte // an IPv4 address in IPv6 form
 	Interface uint32   // to which a link-local address belongs; 0 for any other
 }
 
-// LocalOf returns the Local of an address with neither zone nor interface, and zero for
-// an address that is none, or unspecified.
+// LocalOf returns the Local of an address without a zone or interface, and zero for an invalid or
+// unspecified address.
 func LocalOf(ip netip.Addr) (l unique.Handle[Local]) {
 	if !ip.IsValid() || ip.IsUnspecified() {
 		return l
@@ -30,7 +30,7 @@ func LocalOf(ip netip.Addr) (l unique.Handle[Local]) {
 	return unique.Make(Local{IP: ip.As16()})
 }
 
-// LocalAddr is the address of ours, without a zone, and the zero Addr where Local is zero.
+// LocalAddr returns the local address, without a zone, and the zero Addr if Local is zero.
 func (f Flow) LocalAddr() netip.Addr {
 	if f.Local == (unique.Handle[Local]{}) {
 		return netip.Addr{}

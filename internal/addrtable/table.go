@@ -1,12 +1,10 @@
-// Package addrtable finds what belongs to a UDP flow: to another end's address, and the
-// one of ours to which it sends.
+// Package addrtable is a hash table of UDP flows, each a remote address and the local address to
+// which it sends.
 //
-// It does what a map from Flow does, with an eighth of the memory in
-// the way: of each entry the table itself has eight bytes, a hash and a number,
-// so that the table of ten thousand players stays in a processor's cache, where
-// the buckets of a map do not. And it can say which entry an address most likely
-// has without looking at it, so that the memory of many entries can be fetched
-// at once.
+// It replaces a map from Flow with a table of an eighth of the size: the table itself has eight
+// bytes an entry, a hash and a number, so that for ten thousand players it stays in a processor's
+// cache, where the buckets of a map do not. And it can return the entry that an address most likely
+// has without reading that entry, so that the memory of many entries can be prefetched at once.
 package addrtable
 
 import (
@@ -15,12 +13,11 @@ import (
 	"net/netip"
 )
 
-// Table is a set of entries, each with a flow of its own. It has one owner;
-// nothing here locks.
+// Table is a set of entries, each with a flow of its own. It has one owner; nothing here locks.
 //
-// Slots are probed one after the other from the one that the hash names, at most
-// half of them are taken, and what is removed leaves no trace. The seed is fresh
-// in each Table: nobody can choose addresses that meet in one place.
+// Slots are probed linearly from the one that the hash selects, at most half of them are taken, and
+// removal leaves no tombstones. The seed is fresh in each Table, so nobody can choose addresses
+// that collide.
 type Table[E any] struct {
 	seed    maphash.Seed
 	addr    func(*E) netip.AddrPort // nil where flow is set
@@ -32,7 +29,7 @@ type Table[E any] struct {
 	read    uint32 // by Likely: kept, so that it is read
 }
 
-// slot is free when number is 0; else entries[number-1] is meant.
+// slot is free if number is 0; otherwise it stands for entries[number-1].
 type slot struct {
 	hash, number uint32
 }
@@ -40,19 +37,19 @@ type slot struct {
 // minSlots is how many slots a Table begins with.
 const minSlots = 64
 
-// New returns an empty Table for entries whose flows have no local address. addr says
-// which address an entry has; it must not change while the entry is in the Table.
+// New returns an empty Table for entries whose flows have no local address. addr returns the
+// address of an entry, which must not change while the entry is in the Table.
 func New[E any](addr func(*E) netip.AddrPort) *Table[E] {
 	return &Table[E]{seed: maphash.MakeSeed(), addr: addr, slots: make([]slot, minSlots)}
 }
 
-// NewFlows returns an empty Table. flow says which flow an entry has; it must not change
-// while the entry is in the Table.
+// NewFlows returns an empty Table. flow returns the flow of an entry, which must not change while
+// the entry is in the Table.
 func NewFlows[E any](flow func(*E) *Flow) *Table[E] {
 	return &Table[E]{seed: maphash.MakeSeed(), flow: flow, slots: make([]slot, minSlots)}
 }
 
-// of is the flow of an entry.
+// of returns the flow of an entry.
 func (t *Table[E]) of(e *E) Flow {
 	if t.flow == nil {
 		return Flow{AddrPort: t.addr(e)}
@@ -60,7 +57,7 @@ func (t *Table[E]) of(e *E) Flow {
 	return *t.flow(e)
 }
 
-// has reports whether an entry has a flow.
+// has reports whether e's flow is flow.
 func (t *Table[E]) has(e *E, flow *Flow) bool {
 	if t.flow == nil {
 		return t.addr(e) == flow.AddrPort
@@ -68,7 +65,7 @@ func (t *Table[E]) has(e *E, flow *Flow) bool {
 	return *t.flow(e) == *flow
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (t *Table[E]) Len() int { return t.count }
 
 // Get returns the entry of a flow without a local address, nil if there is none.
@@ -82,9 +79,9 @@ func (t *Table[E]) Lookup(flow Flow) *E {
 	return nil
 }
 
-// Likely sets found[i] to what Lookup returns for the flow with hashes[i], or now
-// and then to another entry or nil, without looking at any entry's memory. It
-// waits for the slots of all hashes at once.
+// Likely sets found[i] to the result of Lookup for the flow with hashes[i], or now and then to
+// another entry or nil, without reading the memory of any entry. It waits for the slots of all
+// hashes at once.
 func (t *Table[E]) Likely(found []*E, hashes []uint32) {
 	for _, hash := range hashes {
 		t.read ^= t.slots[t.home(hash)].number
@@ -103,7 +100,7 @@ func (t *Table[E]) likely(hash uint32) *E {
 	return nil
 }
 
-// Set puts an entry in its flow's place, and returns the one that was there.
+// Set puts e in the place of its flow, and returns the entry that was there.
 func (t *Table[E]) Set(e *E) (old *E) {
 	flow := t.of(e)
 	i, ok := t.find(flow)
@@ -132,7 +129,7 @@ func (t *Table[E]) keep(e *E) uint32 {
 	return uint32(len(t.entries))
 }
 
-// Remove takes e out, if it is in.
+// Remove removes e if it is in the table.
 func (t *Table[E]) Remove(e *E) {
 	i, ok := t.find(t.of(e))
 	if !ok || t.entries[t.slots[i].number-1] != e {
@@ -144,7 +141,7 @@ func (t *Table[E]) Remove(e *E) {
 	t.close(i)
 }
 
-// close frees slot i, and moves up what was put behind it for want of a place.
+// close frees slot i, and moves up the entries that were displaced past it.
 func (t *Table[E]) close(i uint32) {
 	for j := t.after(i); t.slots[j].number != 0; j = t.after(j) {
 		mask := uint32(len(t.slots) - 1)
@@ -156,7 +153,7 @@ func (t *Table[E]) close(i uint32) {
 	t.slots[i] = slot{}
 }
 
-// find returns the slot of a flow, or the one to put it in.
+// find returns the slot of a flow, or the one to insert it at.
 func (t *Table[E]) find(flow Flow) (i uint32, ok bool) {
 	hash := t.Hash(flow.AddrPort)
 	for i = t.home(hash); t.slots[i].number != 0; i = t.after(i) {
@@ -186,8 +183,8 @@ func (t *Table[E]) home(hash uint32) uint32 { return hash & uint32(len(t.slots)-
 
 func (t *Table[E]) after(i uint32) uint32 { return (i + 1) & uint32(len(t.slots)-1) }
 
-// Hash is for Likely. It leaves out the zone of an address, and which of our addresses
-// it sends to: the comparison in Lookup decides on them.
+// Hash returns the hash of an address for Likely. It leaves out the zone and the local address,
+// which Lookup compares.
 func (t *Table[E]) Hash(addr netip.AddrPort) uint32 {
 	var b [18]byte
 	ip := addr.Addr().As16()

@@ -6,8 +6,8 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// Conn protects the records of one connection. Open and Seal each have one owner at a time, which may be two
-// goroutines; New has neither. A Conn keeps no buffer: it works in those of its callers.
+// Conn protects the records of one connection. Open and Seal each have one owner at a time, which
+// may be two goroutines; New has none. A Conn keeps no buffers and works in those of its callers.
 type Conn struct {
 	// Owned by the caller of Open.
 	in     half
@@ -31,9 +31,10 @@ func New(s *Secrets, isClient bool, next uint64, window int) (*Conn, error) {
 	return c, nil
 }
 
-// Init makes c the protection that s yields at the client's or the server's end. next is the first record
-// number of epoch 1 that the handshake has not used, window the size of the replay window in records as
-// replay.Make takes it. s is not kept. The error is that of Check. From then on c must not be copied.
+// Init makes c the client's or the server's end of the protection that s yields. next is the first
+// record number of epoch 1 that the handshake has not used, window the size of the replay window in
+// records, as replay.Make takes it. s is not kept. The error is that of Check. c must not be copied
+// afterwards.
 func (c *Conn) Init(s *Secrets, isClient bool, next uint64, window int) error {
 	if err := s.Check(next); err != nil {
 		return err
@@ -50,19 +51,19 @@ func (c *Conn) Init(s *Secrets, isClient bool, next uint64, window int) error {
 	return nil
 }
 
-// RestOpen and RestSeal let go of what is expanded from a key, 768 bytes, for a connection that is silent. The next
-// Open or Seal expands it again, which costs half a microsecond and an allocation. They belong to the owners of
-// Open and Seal.
-func (c *Conn) RestOpen() { c.in.rest() }
+// RestOpen and RestSeal drop the expanded key of one direction, 768 bytes, of an idle connection.
+// The next Open or Seal expands it again, which costs half a microsecond and an allocation. They
+// belong to the owners of Open and Seal.
+func (c *Conn) RestOpen() { c.in.dropExpanded() }
 
-// RestSeal is RestOpen's twin.
-func (c *Conn) RestSeal() { c.out.rest() }
+// RestSeal drops the expanded key of Seal; see RestOpen.
+func (c *Conn) RestSeal() { c.out.dropExpanded() }
 
 // Opened returns the highest record number that has opened, 0 before the first. It belongs to the owner of Open.
 func (c *Conn) Opened() uint64 { return c.window.Highest() }
 
-// Check tells whether New will take the secrets at record number next. The error is ErrSecrets, for an unknown
-// suite and for a spent nonce that the counter has still ahead of it, or ErrExhausted.
+// Check reports why New would refuse the secrets at record number next: ErrSecrets for an unknown
+// suite or a spent nonce that the counter has not passed yet, or ErrExhausted.
 func (s *Secrets) Check(next uint64) error {
 	if next >= MaxRecords {
 		return ErrExhausted
@@ -74,12 +75,12 @@ func (s *Secrets) Check(next uint64) error {
 	return nil
 }
 
-// ahead tells whether a counter that stands at next could still come to the explicit nonce.
+// ahead reports whether a counter at next may still reach the explicit nonce.
 func ahead(nonce, next uint64) bool {
 	return nonce >= counted(next) && nonce < counted(1<<32)
 }
 
-// counted is the explicit nonce of record number n without a hint.
+// counted returns the explicit nonce of record number n without a connection id.
 func counted(n uint64) uint64 { return epoch<<48 | n }
 
 // FailedOpens returns how many records were forgeries: right in form, new, and not sealed under our key.
@@ -90,8 +91,8 @@ func (c *Conn) FailedOpens() uint64 { return c.failed }
 // connection is due well before MaxRecords. It belongs to the owner of Seal.
 func (c *Conn) Sealed() uint64 { return c.next }
 
-// Wipe forgets the keys; afterwards Open and Seal give ErrExhausted. The caller owns both sides. The expanded
-// keys inside crypto/aes are out of reach and go with the garbage.
+// Wipe erases the keys; afterwards Open and Seal return ErrExhausted. The caller owns both sides.
+// The expanded keys inside crypto/aes cannot be erased and are left to the garbage collector.
 func (c *Conn) Wipe() {
 	c.in, c.out = half{}, half{}
 	c.hint, c.hinted = 0, false

@@ -20,7 +20,7 @@
 // Neither is random and the record number never restarts, so none repeats. The additional data is
 // epoch ‖ record number ‖ type ‖ version ‖ n, 13 bytes.
 //
-// Opening asks the replay window first, then proves the record, and moves the window last: a record that
-// does not open changes nothing but a counter. There is no renegotiation, no other epoch, and no answer to
+// Open checks the replay window first, then authenticates the record, and updates the window last: a
+// record that does not open changes nothing but a counter. There is no renegotiation, no other epoch, and no answer to
 // a bad record (RFC 6347 4.1.2.7).
 package record

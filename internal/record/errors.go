@@ -4,7 +4,8 @@ import "errors"
 
 // Errors of this package. They say nothing of the input.
 var (
-	// ErrRecord is the one answer to any record that does not open: drop it, the connection is unharmed.
+	// ErrRecord is the only error for a record that does not open: drop it, the connection is
+	// unharmed.
 	ErrRecord = errors.New("record: record does not open")
 
 	// ErrExhausted means that the keys have reached MaxRecords or MaxFailedOpens, or were wiped. It is final.
@@ -13,7 +14,7 @@ var (
 	// ErrTooLarge means a plaintext over MaxPlaintext.
 	ErrTooLarge = errors.New("record: plaintext too large")
 
-	// ErrSecrets means secrets that cannot protect records: an unknown suite, or a nonce already spent
-	// that our own counter would come to again.
+	// ErrSecrets means secrets that cannot protect records: an unknown suite, or a spent nonce that
+	// the counter would reach again.
 	ErrSecrets = errors.New("record: unusable secrets")
 )

@@ -43,13 +43,13 @@ const (
 	maxSeq = 1<<48 - 1
 )
 
-// Header is the plaintext header of a record of any epoch. Nothing in it is proven before Open.
+// Header is the plaintext header of a record of any epoch. It is not authenticated before Open.
 type Header struct {
 	Type    ContentType
 	Version uint16
 	Epoch   uint16
 	Seq     uint64 // record number, 48 bits
-	Length  int    // of what follows the header, in bytes
+	Length  int    // of the rest of the record, in bytes
 }
 
 // ParseHeader reads the header at the start of b. It is false when b is shorter than HeaderLen.
@@ -74,8 +74,8 @@ func (h Header) put(b []byte) {
 	binary.BigEndian.PutUint16(b[11:], uint16(h.Length))
 }
 
-// Next splits the first record, header included, off a datagram. Both parts are parts of datagram.
-// It is false when no whole record is left; what remains then is to be dropped.
+// Next splits the first record, header included, off a datagram. Both results are parts of
+// datagram. ok is false if no whole record is left; drop the remainder then.
 func Next(datagram []byte) (rec, rest []byte, ok bool) {
 	h, ok := ParseHeader(datagram)
 	if !ok || len(datagram) < HeaderLen+h.Length {
@@ -88,7 +88,7 @@ func Next(datagram []byte) (rec, rest []byte, ok bool) {
 // CloseNotify is the plaintext of the alert that says the sender is leaving (RFC 5246 7.2.1).
 var CloseNotify = [2]byte{1, 0}
 
-// IsCloseNotify tells whether the plaintext of an Alert record is a close_notify of any level.
+// IsCloseNotify reports whether the plaintext of an Alert record is a close_notify of any level.
 func IsCloseNotify(alert []byte) bool {
 	return len(alert) == len(CloseNotify) && alert[1] == CloseNotify[1]
 }

@@ -5,8 +5,8 @@ import (
 	"crypto/cipher"
 )
 
-// half is one direction of a connection: its key, its half of the nonce, and room to build what the cipher
-// wants to see, so that a record costs no allocation.
+// half is one direction of a connection: its key, its part of the nonce, and room for the cipher's
+// input, so that a record costs no allocation.
 type half struct {
 	aead   cipher.AEAD // nil while it rests, and once wiped
 	nonce  [4 + nonceLen]byte
@@ -21,7 +21,7 @@ func (d *half) set(key, iv []byte) {
 	copy(d.nonce[:4], iv)
 }
 
-// ready reports whether there is a key, and expands it if it rests.
+// ready reports whether there is a key, and expands it if it is not expanded.
 func (d *half) ready() bool { return d.aead != nil || d.expand() }
 
 func (d *half) expand() bool {
@@ -38,8 +38,8 @@ func (d *half) expand() bool {
 	return true
 }
 
-// rest lets go of the expanded key.
-func (d *half) rest() { d.aead = nil }
+// dropExpanded drops the expanded key.
+func (d *half) dropExpanded() { d.aead = nil }
 
 // prepare sets the nonce and the additional data for one record: "additional_data = seq_num +
 // TLSCompressed.type + TLSCompressed.version + TLSCompressed.length" (RFC 5246 6.2.3.3), where seq_num is

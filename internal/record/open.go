@@ -1,9 +1,10 @@
 package record
 
-// Open authenticates one whole record, as Next returns it, and decrypts it in place. The plaintext is part of
-// rec and lives as long as it does; rec is destroyed in any case, so who wants to try another Conn after a
-// failure copies it first. Content types other than alert, handshake and application data do not exist in
-// epoch 1. The error is ErrRecord, or ErrExhausted after MaxFailedOpens forgeries.
+// Open authenticates one whole record, as Next returns it, and decrypts it in place. The plaintext
+// is part of rec and lives as long as it does. rec is destroyed in any case, so a caller that tries
+// another Conn after a failure copies it first. Content types other than alert, handshake and
+// application data do not exist in epoch 1. The error is ErrRecord, or ErrExhausted after
+// MaxFailedOpens forgeries.
 //
 // Owner: one goroutine.
 func (c *Conn) Open(rec []byte) (ContentType, []byte, error) {
@@ -33,7 +34,7 @@ func (c *Conn) Open(rec []byte) (ContentType, []byte, error) {
 	return h.Type, plaintext, nil
 }
 
-// protected tells whether the header is one that a record of ours can have.
+// protected reports whether h is the header of a record of epoch 1.
 func (h Header) protected() bool {
 	return h.Type >= Alert && h.Type <= ApplicationData && h.Version == Version && h.Epoch == epoch
 }

@@ -110,7 +110,7 @@ func TestExportRefuses(t *testing.T) {
 	}
 }
 
-// "fmt, log/slog and encoding/json do not get to see it."
+// Fmt, log/slog and encoding/json do not get to see it.
 func TestSecretsStayInside(t *testing.T) {
 	s := testSecrets(suites[0])
 	for _, v := range []any{s, *s, struct{ S Secrets }{*s}} {
@@ -165,7 +165,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// "The plaintext may be anywhere, or lie exactly where its ciphertext goes."
+// The plaintext may be anywhere, or lie exactly where its ciphertext goes.
 func TestSealInPlace(t *testing.T) {
 	a, _ := pair(t, suites[0], 1)
 	b, _ := pair(t, suites[0], 1)

@@ -5,11 +5,12 @@ import (
 	"slices"
 )
 
-// Seal appends one protected record to dst and returns the longer slice. The plaintext may be anywhere, or lie
-// exactly where its ciphertext goes, at dst[len(dst)+Prefix:]; with room for Overhead more in dst nothing is
-// allocated. On ErrExhausted and ErrTooLarge dst comes back unchanged and no record number is used.
+// Seal appends one protected record to dst and returns the longer slice. The plaintext may be
+// anywhere, or exactly where its ciphertext goes, at dst[len(dst)+Prefix:]. If dst has room for the
+// plaintext and Overhead, Seal does not allocate. On ErrExhausted and ErrTooLarge it returns dst
+// unchanged and uses no record number.
 //
-// Owner: one goroutine, which may be another than Open's.
+// Owner: one goroutine, which may differ from Open's.
 func (c *Conn) Seal(dst []byte, typ ContentType, plaintext []byte) ([]byte, error) {
 	if c.next >= MaxRecords || !c.out.ready() {
 		return dst, ErrExhausted
@@ -36,10 +37,10 @@ func (c *Conn) nonce() uint64 {
 	return counted(c.next)
 }
 
-// SetHint makes every later record begin its explicit nonce with hint, by which the other end finds the
-// connection from any address. The record number goes on, so nonces stay unique whatever hints follow each
-// other. A hint that begins with 0x0000 or 0x0001 or began a nonce of the handshake is ignored: it reports whether the
-// hint was taken. Owner: that of Seal.
+// SetHint sets the connection id with which every later record begins its explicit nonce, so that
+// the other end finds the connection from any address. The record number continues, so nonces stay
+// unique whatever ids follow each other. An id that begins with 0x0000 or 0x0001, or that began a
+// nonce of the handshake, is refused: SetHint reports whether it was taken. Owner: that of Seal.
 func (c *Conn) SetHint(hint uint32) bool {
 	began := func(n uint64) bool { return uint32(n>>32) == hint }
 	if hint>>16 <= epoch || slices.ContainsFunc(c.spent, began) {
@@ -49,9 +50,9 @@ func (c *Conn) SetHint(hint uint32) bool {
 	return true
 }
 
-// Reseal opens a record that this end's handshake sealed and appends its plaintext to dst as a new record: how
-// a lost Finished is sent again (RFC 6347 4.2.4) without ever repeating a record number or a nonce. rec is left
-// as it is. Owner: that of Seal.
+// Reseal opens a record that this end's handshake sealed and appends its plaintext to dst as a new
+// record. A lost Finished is sent again this way (RFC 6347 4.2.4), without repeating a record
+// number or a nonce. rec is not changed. Owner: that of Seal.
 func (c *Conn) Reseal(dst, rec []byte) ([]byte, error) {
 	h, ok := ParseHeader(rec)
 	if !ok || !h.protected() || h.Length != len(rec)-HeaderLen || len(rec) < Overhead {

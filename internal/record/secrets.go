@@ -9,25 +9,25 @@ import (
 	"slices"
 )
 
-// Secrets is what a finished handshake leaves to its two ends. All keys of the connection follow from it.
-// fmt, log/slog and encoding/json do not get to see it; callers Wipe it once New and Export have been called.
+// Secrets is the result of a finished handshake, from which all keys of the connection follow. fmt,
+// log/slog and encoding/json cannot read it; callers Wipe it once New and Export have been called.
 type Secrets struct {
 	Suite        Suite
 	Master       [48]byte // extended master secret (RFC 7627)
 	ClientRandom [32]byte
 	ServerRandom [32]byte
 
-	// Spent are the explicit nonces that the handshake used under this end's write key. The two ends differ
-	// in it. New and SetHint keep clear of them.
+	// Spent are the explicit nonces that the handshake used under this end's write key; the two ends
+	// have different ones. New and SetHint refuse to repeat them.
 	Spent []uint64
 }
 
 // reserved are the labels that TLS 1.2 itself uses with the master secret (RFC 5705 4).
 var reserved = []string{"client finished", "server finished", "master secret", "key expansion"}
 
-// Export returns n bytes of keying material for label, without a context: RFC 5705 4, where no context and an
-// empty one differ. Both ends get the same, nobody else can. It panics on a label that TLS itself uses and on
-// a suite that New refuses: a binding to nothing must not pass unnoticed.
+// Export returns n bytes of keying material for label, without a context (RFC 5705 4, where no
+// context and an empty one differ). Only the two ends can compute it. It panics on a label that TLS
+// itself uses and on a suite that New refuses, because a binding to nothing must not go unnoticed.
 func (s *Secrets) Export(label string, n int) []byte {
 	_, h, ok := s.Suite.params()
 	if !ok || slices.Contains(reserved, label) {

@@ -33,7 +33,8 @@ func (s Suite) String() string {
 	return fmt.Sprintf("suite %#04x", uint16(s))
 }
 
-// RSA tells whether the server of this suite proves itself with an RSA key; with ECDSA otherwise.
+// RSA reports whether the server of this suite authenticates with an RSA key; otherwise it uses
+// ECDSA.
 func (s Suite) RSA() bool { return s == RSAWithAES128 || s == RSAWithAES256 }
 
 // params returns the AES key length in bytes and the hash of the PRF.
