@@ -33,6 +33,7 @@ func TestPlay(t *testing.T) {
 	for range 2 {
 		server.reads(t, "player-[0-9]+ joined")
 	}
+	leaves.reads(t, "plays on 127.0.0.1:")
 	time.Sleep(time.Second)
 	leaves.interrupt(t)
 	leaves.reads(t, "inputs +[1-9][0-9]* sent")
@@ -60,7 +61,7 @@ func TestServerEnds(t *testing.T) {
 	server := start(t, "server")
 	server.reads(t, "login")
 	client := start(t, "client")
-	server.reads(t, "joined")
+	client.reads(t, "plays on 127.0.0.1:")
 	server.interrupt(t)
 	client.reads(t, "the session has ended: .*server")
 	if err := client.wait(); err == nil {
