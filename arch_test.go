@@ -57,7 +57,7 @@ var imports = map[string][]string{
 
 	// What is to be copied imports what a user can.
 	"examples/minimal":        {},
-	"examples/minimal/server": {"internal/wire", "token", "transport"},
+	"examples/minimal/server": {"session", "token", "transport"},
 	"examples/minimal/client": {"transport"},
 
 	"internal/lab/arena":      {"..."},

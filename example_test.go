@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -34,7 +34,7 @@ func Example_server() {
 	handler := transport.Handler{
 		Join:    func(p *transport.Player) { log.Print(p.Session().Subject(), " joined") },
 		Receive: func(p *transport.Player, input []byte) { /* move the player */ },
-		Leave:   func(p *transport.Player, reason wire.Reason) { log.Print(p.Session().Subject(), ": ", reason) },
+		Leave:   func(p *transport.Player, reason session.Reason) { log.Print(p.Session().Subject(), ": ", reason) },
 	}
 	for range time.Tick(time.Second / 60) {
 		if _, err := server.Poll(handler); err != nil {

@@ -1,17 +1,20 @@
 // Package transport carries datagrams between players and a match server: UDP,
 // DTLS 1.2, and a session token in every datagram.
 //
-//	UDP socket, many datagrams at a time
-//	 → gate           size, known address or hint? else only a first ClientHello within its source's budget
-//	 → association    by remote address, or by the hint
-//	     handshake records  → an engine of package handshake, one goroutine, bounded, gone when done
-//	     everything else    → package record: opened in place, record replay window
-//	 → session.Conn   envelope, session, life, epoch, replay, tag, fingerprint, rate
-//	 → Handler        payload borrowed for the call, with the Player it belongs to
+//	UDP socket, many datagrams for each system call
+//	 → gate              size, first byte, budget of the source
+//	 → connection        by remote address, or by the connection id in the record's nonce
+//	     handshake records → internal/handshake: an engine, one goroutine, closed once it has the keys
+//	     everything else   → internal/record: opened in place, number new in the record window
+//	 → internal/wire     the envelope: kind, epoch, session id, sequence, tag
+//	 → internal/machine  this connection's session, live, sequence not seen before, tag equal;
+//	                     from here on state changes: window updated, fingerprint, rate and behaviour
+//	 → Handler           payload borrowed for the call, with the Player it belongs to
 //
-// What fails on the way in is dropped without a word and counted by its reason
-// (audit.Drop). Nothing before the tag allocates, takes a lock that two cores
-// share, or can be made to change a player's state by somebody else.
+// A datagram that fails on the way in is dropped without an answer and counted by its reason
+// (audit.Drop); PROTOCOL.md 4 has the steps in order. Nothing before the tag allocates, takes a lock
+// that two cores share, or can be made to change a player's state by somebody else. The way out is
+// the mirror: payload, envelope, record, one batch for each tick.
 //
 // # Which loop
 //
@@ -26,10 +29,9 @@
 //
 // # Connections come and go
 //
-// A player may change its address, lose its path, or use up its keys: [Client] goes
-// on with the session by itself, and the match sees the same [Player]. With
-// [Config.Snapshot] it goes on in the next process, too; there it is a new Player
-// whose Session has the same Name.
+// A player may change its address, lose its path, or use up its keys: [Client] resumes the
+// session by itself, and the match sees the same [Player]. With [Config.Snapshot] the session goes
+// on in the next process, too; there it is a new Player whose Session has the same Name.
 //
 // # Without sessions
 //

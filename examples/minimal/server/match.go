@@ -6,7 +6,7 @@ import (
 	"log"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -61,7 +61,7 @@ func (m match) receive(p *transport.Player, input []byte) {
 
 func direction(b byte) int16 { return int16(min(max(int8(b), -1), 1)) }
 
-func (m match) leave(p *transport.Player, reason wire.Reason) {
+func (m match) leave(p *transport.Player, reason session.Reason) {
 	log.Print(p.Session().Subject(), ": ", reason)
 	delete(m, p)
 }
