@@ -13,7 +13,6 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/internal/lab/soak"
-	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // flags is the command line.
@@ -117,8 +116,8 @@ func (f *flags) checkNumbers() error {
 		return fmt.Errorf("-players %d: must be at least 1", c.Players)
 	case c.Rate < 1 || c.Rate > soak.MaxRate:
 		return fmt.Errorf("-rate %d: must be 1 to %d", c.Rate, soak.MaxRate)
-	case c.Payload < arena.InputLen || c.Payload > wire.MaxBody:
-		return fmt.Errorf("-payload %d: must be %d to %d", c.Payload, arena.InputLen, wire.MaxBody)
+	case c.Payload < arena.InputLen || c.Payload > soak.MaxPayload:
+		return fmt.Errorf("-payload %d: must be %d to %d", c.Payload, arena.InputLen, soak.MaxPayload)
 	case c.Bearer && f.tokenFile == "" && c.Payload > soak.MaxBearerPayload:
 		return fmt.Errorf("-payload %d: at most %d with -bearer, as the token travels beside it", c.Payload, soak.MaxBearerPayload)
 	case c.Duration <= 0:

@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
-	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // target is the server to play on, as the flags say; end is to be called afterwards.
@@ -73,7 +72,7 @@ func (f *flags) readTokens() ([]string, error) {
 		if strings.Count(t, ".") != 2 {
 			return nil, fmt.Errorf("-token %s, token %d: not a JWT in compact form", f.tokenFile, i+1)
 		}
-		if room := wire.MaxBody - 2 - len(t); f.config.Bearer && f.config.Payload > room {
+		if room := soak.MaxPayload - 2 - len(t); f.config.Bearer && f.config.Payload > room {
 			return nil, fmt.Errorf("-payload %d: with -bearer at most %d fit beside token %d", f.config.Payload, max(room, 0), i+1)
 		}
 	}

@@ -2,6 +2,7 @@ package arena
 
 import (
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -29,7 +30,7 @@ func (a *Arena) Handler() transport.Handler {
 	return transport.Handler{
 		Join:    func(p *transport.Player) { p.Value = a.join(p) },
 		Receive: func(p *transport.Player, payload []byte) { p.Value.(*player).receive(payload) },
-		Leave:   func(p *transport.Player, _ wire.Reason) { a.leave(p.Value.(*player)) },
+		Leave:   func(p *transport.Player, _ session.Reason) { a.leave(p.Value.(*player)) },
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 func bot() []scene {
@@ -30,7 +30,7 @@ func (s *stage) flood(rate int) error {
 	}
 	sent, took := p.pace(rate, floodTime)
 	reason := p.reason()
-	out := !p.lives() && (reason == wire.ReasonRate || reason == wire.ReasonRevoked)
+	out := !p.lives() && (reason == session.ReasonRate || reason == session.ReasonRevoked)
 	if p.lives() {
 		s.saw(false, "lives on after %d inputs in %v", sent, took.Round(time.Millisecond))
 	} else {

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -46,13 +45,13 @@ func takeSeats(s *stage) error {
 		case err == nil:
 			in++
 			playing.Go(func() { p.playUntil(done) })
-		case answered && closed.Reason == wire.ReasonFull:
+		case answered && closed.Reason == session.ReasonFull:
 			full++
 		default:
 			return err
 		}
 	}
-	s.saw(in == session.DefaultMaxPerSubject && in+full == crowdTokens, "%d let in, %d told %v", in, full, wire.ReasonFull)
+	s.saw(in == session.DefaultMaxPerSubject && in+full == crowdTokens, "%d let in, %d told %v", in, full, session.ReasonFull)
 	if _, err := s.join(); err != nil {
 		s.saw(false, "somebody else: %v", err)
 	}

@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -45,7 +44,7 @@ func (s *stage) hello(f session.Fingerprint, g token.Grant) error {
 		return err
 	}
 	p, err := s.enter(nil, f, identity)
-	s.refused(p, err, wire.ReasonFingerprint)
+	s.refused(p, err, session.ReasonFingerprint)
 	s.dropped("fingerprint", 1)
 	s.audited("reject fingerprint", 1)
 	return nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/tally"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -75,7 +74,7 @@ func (s *stage) saw(held bool, format string, args ...any) {
 }
 
 // refused expects an attempt to join to have failed for a reason.
-func (s *stage) refused(p *raw, err error, want wire.Reason) {
+func (s *stage) refused(p *raw, err error, want session.Reason) {
 	closed, answered := errors.AsType[*transport.CloseError](err)
 	switch {
 	case err == nil:

@@ -3,7 +3,6 @@ package attack
 import (
 	"encoding/binary"
 
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -34,7 +33,7 @@ func (s *stage) steal(thief session.Fingerprint) error {
 		return err
 	}
 	p, err := s.enter(nil, thief, identity)
-	s.refused(p, err, wire.ReasonUsed)
+	s.refused(p, err, session.ReasonUsed)
 	s.dropped("used", 1)
 	s.audited("reject used", 1)
 	s.playsOn("the owner", owner, 0, copies)

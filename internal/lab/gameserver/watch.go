@@ -6,7 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/internal/lab/statuspage"
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -65,7 +65,7 @@ func (w *watch) State() *statuspage.State {
 func (w *watch) handler(h transport.Handler) transport.Handler {
 	watched := h
 	watched.Join = func(p *transport.Player) { h.Join(p); w.join(p) }
-	watched.Leave = func(p *transport.Player, r wire.Reason) { w.leave(p); h.Leave(p, r) }
+	watched.Leave = func(p *transport.Player, r session.Reason) { w.leave(p); h.Leave(p, r) }
 	return watched
 }
 

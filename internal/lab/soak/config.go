@@ -11,7 +11,7 @@ import (
 type Config struct {
 	Players  int
 	Rate     int           // inputs a second and player, 1 to MaxRate
-	Payload  int           // bytes of an input, arena.InputLen to wire.MaxBody
+	Payload  int           // bytes of an input, arena.InputLen to MaxPayload
 	Duration time.Duration // of play
 	Churn    float64       // share of the players that leaves and rejoins per second, 0 to 1
 	Bearer   bool          // the identity token travels in every datagram

@@ -1,6 +1,10 @@
 package soak
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
 
 const (
 	// dialsAtOnce is how many clients of one /24 a server lets negotiate at once (PROTOCOL.md, "Limits").
@@ -50,6 +54,9 @@ const (
 
 	// MaxRate is the most inputs a second: a session may send 256 datagrams (session.DefaultRate), PINGs included.
 	MaxRate = 240
+
+	// MaxPayload is the largest payload in bytes.
+	MaxPayload = wire.MaxBody
 
 	// MaxBearerPayload is the largest payload in bytes in bearer mode: a development token of 400 to 500 bytes fits
 	// beside it.
