@@ -11,12 +11,13 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// A cache remembers verified tokens. A hash of the token finds an entry, the whole token decides. Readers take no
-// lock. A full set gives up the entry that expires first. Two writers at once may lose one entry to the other,
-// which costs a signature later and nothing else.
+// A cache keeps verified tokens. A hash of the token finds an entry, and the whole token is
+// compared. Readers take no lock. A full set evicts the entry that expires first. Of two concurrent
+// writers one may overwrite the entry of the other, which costs a verification later and nothing
+// else.
 //
-// A stranger chooses nothing that enters, because issuers sign it; a seed, fresh in each process, keeps an issuer's
-// customers from learning which tokens share a set.
+// Strangers cannot choose entries, because issuers sign them; a seed, fresh in each process, keeps
+// an issuer's customers from learning which tokens share a set.
 type cache struct {
 	seed uint64
 	sets [cacheSets][cacheWays]atomic.Pointer[verified]
@@ -47,19 +48,20 @@ func (c *cache) find(hash uint64, raw []byte) *verified {
 	return nil
 }
 
-// equal compares in a time that depends on the lengths alone, as crypto/subtle does, but eight bytes at a time: of what
-// it costs to recognise a token of 1 KB, a byte at a time would be most.
+// equal compares in a time that depends on the lengths alone, as crypto/subtle does, but eight
+// bytes at a time: for a token of 1 KB, comparing byte by byte would take most of the time of a
+// cache hit.
 func equal(a, b []byte) bool {
 	var diff uint64
 	for len(a) >= 8 && len(b) >= 8 {
 		diff |= binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
 		a, b = a[8:], b[8:]
 	}
-	// What is left decides about the rest, and about lengths that differ.
+	// The remaining bytes also decide if the lengths differ.
 	return subtle.ConstantTimeCompare(a, b)&subtle.ConstantTimeEq(int32(diff|diff>>32), 0) == 1
 }
 
-// add remembers raw, whose signature has just been found good.
+// add keeps raw, whose signature has just been verified.
 func (c *cache) add(hash uint64, raw []byte, t verified) {
 	t.hash, t.raw = hash, slices.Clone(raw)
 	set := &c.sets[hash%cacheSets]
@@ -77,7 +79,7 @@ func (c *cache) add(hash uint64, raw []byte, t verified) {
 	place.Store(&t)
 }
 
-// ends is when t may be forgotten: a place without a token before all others.
+// ends returns when t may be evicted; a place without a token comes first.
 func (t *verified) ends() time.Time {
 	if t == nil {
 		return time.Time{}

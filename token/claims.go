@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Claims says who holds a verified token and what it is good for. It is shared by all who present the same
-// token: read it, never change it. Times have no monotonic part; an optional one that is missing is zero.
+// Claims are the claims of a verified token. They are shared by all who present the same token, so
+// they must not be changed. Times have no monotonic part; an optional one that is missing is zero.
 type Claims struct {
 	Issuer   string   // the profile's Name
 	Subject  string   // the player: 1 to 128 bytes of UTF-8 without control characters
-	ID       string   // jti, else "sha256:" and the hash of what was signed: names the token for revocation, never empty
+	ID       string   // jti, else "sha256:" and the hash of the signed part: names the token for revocation, never empty
 	KeyID    string   // the issuer's name for the key that signed the token, or empty
-	SignIn   string   // what all tokens of one sign-in share (origin_jti, tid), or empty
+	SignIn   string   // id that all tokens of one sign-in share (origin_jti, tid), or empty
 	Username string   // by which the player signs in (username, cognito:username, usn), or empty; it may change hands
 	Groups   []string // of the player (cognito:groups), at most 100, or none
 	Scope    string   // see HasScope
@@ -29,7 +29,7 @@ type Claims struct {
 	HasThumbprint bool
 }
 
-// HasScope says whether name is one of the space-separated words of Scope.
+// HasScope reports whether name is one of the space-separated words of Scope.
 func (c *Claims) HasScope(name string) bool {
 	for word := range strings.SplitSeq(c.Scope, " ") {
 		if word == name && name != "" {
@@ -39,8 +39,8 @@ func (c *Claims) HasScope(name string) bool {
 	return false
 }
 
-// compact moves the strings that are the token's own into one piece of memory. Whoever keeps a player's claims for long
-// keeps some of them, and many small pieces among what verification leaves behind would keep many pages.
+// compact moves the strings of the token into one piece of memory. Sessions keep some of them for
+// long, and many small pieces among the garbage of verification would keep many pages in use.
 func (c *Claims) compact() {
 	rest := c.Subject + c.ID + c.SignIn + c.Username + c.Scope + c.Platform + c.Build
 	for _, s := range []*string{&c.Subject, &c.ID, &c.SignIn, &c.Username, &c.Scope, &c.Platform, &c.Build} {
@@ -48,14 +48,14 @@ func (c *Claims) compact() {
 	}
 }
 
-// claimNames are the claims we read in some form of token.
+// claimNames are the claims that are read in some form of token.
 var claimNames = []string{
 	"iss", "aud", "sub", "jti", "exp", "nbf", "iat", "scope", "platform", "build", "cnf", // FormStandard
 	"client_id", "token_use", "origin_jti", "username", "cognito:username", "cognito:groups", // FormCognito, FormCognitoID
 	"uid", "tid", "usn", // FormNakama
 }
 
-// parseClaims reads the decoded second segment. Nothing of the token is parsed a second time after it.
+// parseClaims parses the decoded second segment, the only time the claims are parsed.
 func parseClaims(b []byte) (object, error) {
 	o, err := parseObject(b)
 	if err != nil {
@@ -64,8 +64,8 @@ func parseClaims(b []byte) (object, error) {
 	return o, o.exact(claimNames...)
 }
 
-// claims reads from o what a token of this profile says, and checks all that does not depend on the time. signed
-// is what the signature is over.
+// claims reads the claims of a token of this profile from o, and checks everything that does not
+// depend on the time. signed is the part of the token that the signature covers.
 func (p *Profile) claims(o object, signed []byte) (*Claims, error) {
 	r := reader{o: o}
 	c := &Claims{

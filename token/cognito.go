@@ -10,28 +10,30 @@ import (
 	"time"
 )
 
-// A TokenUse is which of the two tokens of a sign-in at Amazon Cognito players present.
+// A TokenUse selects which of the two tokens of a sign-in at Amazon Cognito players present.
 type TokenUse uint8
 
 const (
-	CognitoAccess TokenUse = iota // what the player may do: meant for servers
-	CognitoID                     // who the player is: meant for the app, and full of personal data
+	CognitoAccess TokenUse = iota // access token: meant for servers
+	CognitoID                     // ID token: meant for the app, and full of personal data
 )
 
-// CognitoConfig is all that an operator has to say about a user pool. Pool and Clients are required.
+// CognitoConfig configures a user pool. Pool and Clients are required.
 type CognitoConfig struct {
 	Pool    string   // "eu-central-1_AbCdEf123": the region, "_", the name
 	Clients []string // app client ids; a token must be for one of them
 	Use     TokenUse
 	Groups  []string // when not empty, the player must be in one of them
 
-	// MaxLife is the longest accepted life; zero means DefaultCognitoLife. A token that lives longer is refused with
-	// ErrLife: set it to what the app client has for the token, or better, set that to 5 minutes.
+	// MaxLife is the longest accepted lifetime; zero means DefaultCognitoLife. A token that lives
+	// longer is refused with ErrLife: set it to the lifetime that the app client gives its tokens,
+	// or better, set that to 5 minutes.
 	MaxLife time.Duration
 	Leeway  time.Duration // as in Profile
 
-	// Endpoint stands for https://cognito-idp.<region>.amazonaws.com where the pool is elsewhere: at an emulator, or in a
-	// partition of AWS with another domain. The issuer is Endpoint, "/", Pool. It may be http on this host alone.
+	// Endpoint replaces https://cognito-idp.<region>.amazonaws.com for pools elsewhere: in an
+	// emulator, or in a partition of AWS with another domain. The issuer is Endpoint, "/", Pool. It
+	// may be http on this host alone.
 	Endpoint string
 
 	Transport http.RoundTripper // as in RemoteConfig
@@ -40,24 +42,26 @@ type CognitoConfig struct {
 
 // Cognito is one user pool: its rules and its keys. It is safe for concurrent use.
 //
-// A pool may name itself in two ways: https://cognito-idp.<region>.amazonaws.com/<pool>, and since it can be replicated
-// to other regions also https://issuer-cognito-idp.<region>.amazonaws.com/<pool>. Each publishes its keys under its own
-// name, and they are kept apart. The player is the same: Claims.Issuer is the first name with either.
+// A pool has two issuer names: https://cognito-idp.<region>.amazonaws.com/<pool>, and since it can
+// be replicated to other regions also https://issuer-cognito-idp.<region>.amazonaws.com/<pool>.
+// Each publishes its keys under its own name, and they are kept apart. The player is the same:
+// Claims.Issuer is the first name for both.
 type Cognito struct {
 	profiles []Profile
 	keys     []*RemoteKeys // of each profile
 }
 
-// poolID is what Amazon calls a user pool. Emulators have other names for regions.
+// poolID matches the ids of Amazon's user pools. Emulators have other names for regions.
 var (
 	poolID     = regexp.MustCompile(`^([a-z]{2}|eusc-[a-z]{2})-(gov-)?[a-z]+-[0-9]_[a-zA-Z0-9]{1,64}$`)
 	emulatedID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}_[a-zA-Z0-9]{1,64}$`)
 )
 
-// NewCognito returns a pool whose keys are fetched with the first token, or by Hydrate. Errors match ErrConfig.
+// NewCognito returns a pool whose keys are fetched with the first token, or by Hydrate. Errors
+// match ErrConfig.
 func NewCognito(config CognitoConfig) (*Cognito, error) {
 	if config.Use > CognitoID {
-		return nil, because(ErrConfig, "unknown use of a Cognito token")
+		return nil, withDetail(ErrConfig, "unknown use of a Cognito token")
 	}
 	issuers, err := config.issuers()
 	if err != nil {
@@ -85,12 +89,12 @@ func NewCognito(config CognitoConfig) (*Cognito, error) {
 func (c *CognitoConfig) issuers() ([]string, error) {
 	if c.Endpoint != "" {
 		if !emulatedID.MatchString(c.Pool) {
-			return nil, because(ErrConfig, "a user pool id is a region, an underscore, letters and digits")
+			return nil, withDetail(ErrConfig, "a user pool id is a region, an underscore, letters and digits")
 		}
 		return []string{strings.TrimSuffix(c.Endpoint, "/") + "/" + c.Pool}, nil
 	}
 	if !poolID.MatchString(c.Pool) {
-		return nil, because(ErrConfig, "a user pool id is like eu-central-1_AbCdEf123")
+		return nil, withDetail(ErrConfig, "a user pool id is like eu-central-1_AbCdEf123")
 	}
 	region, _, _ := strings.Cut(c.Pool, "_")
 	domain := region + ".amazonaws.com/" + c.Pool
@@ -112,11 +116,11 @@ func (c *CognitoConfig) profile(issuer, name string) Profile {
 // Profiles returns the rules for the pool's tokens, one for each of its names, for NewVerifier.
 func (c *Cognito) Profiles() []Profile { return c.profiles }
 
-// Hydrate fetches the keys that the pool publishes under its usual name, see RemoteKeys.Hydrate. Those under the other
-// one are fetched with the first token that uses it.
+// Hydrate fetches the keys that the pool publishes under its usual name, see RemoteKeys.Hydrate.
+// Those under the other name are fetched with the first token that uses it.
 func (c *Cognito) Hydrate(ctx context.Context) error { return c.keys[0].Hydrate(ctx) }
 
-// Stats counts, for both names together; Fetched is that of the usual one.
+// Stats returns the counts for both names together; Fetched is that of the usual one.
 func (c *Cognito) Stats() RemoteStats {
 	sum := c.keys[0].Stats()
 	for _, k := range c.keys[1:] {
@@ -131,7 +135,7 @@ func (c *Cognito) Stats() RemoteStats {
 	return sum
 }
 
-// Close ends background fetches, see RemoteKeys.Close.
+// Close stops background fetches, see RemoteKeys.Close.
 func (c *Cognito) Close() error {
 	var errs []error
 	for _, k := range c.keys {

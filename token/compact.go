@@ -5,19 +5,19 @@ import (
 	"encoding/base64"
 )
 
-// strict refuses padding and stray bits. It still skips CR and LF, as all of encoding/base64 does, so
-// decodeSegment looks at the alphabet first.
+// strict refuses padding and stray bits. It still skips CR and LF, as all of encoding/base64 does,
+// so decodeSegment checks the alphabet first.
 var strict = base64.RawURLEncoding.Strict()
 
 // A compact is a token in JWS compact serialization (RFC 7515 7.1), taken apart and decoded.
 type compact struct {
-	signed    []byte // header "." claims as they came: what the signature is over
+	signed    []byte // header "." claims as received: the signature covers them
 	header    []byte
 	claims    []byte
 	signature []byte
 }
 
-// splitCompact takes raw apart. It accepts exactly one spelling of each token.
+// splitCompact splits and decodes raw. It accepts exactly one spelling of each token.
 func splitCompact(raw []byte) (c compact, err error) {
 	if bytes.Count(raw, []byte{'.'}) != 2 {
 		return c, ErrMalformed
@@ -47,7 +47,7 @@ func decodeSegment(seg []byte) ([]byte, bool) {
 	return out, err == nil && len(out) > 0
 }
 
-// inAlphabet says whether b is one of the 64 characters of RFC 4648 5.
+// inAlphabet reports whether b is one of the 64 characters of RFC 4648 5.
 func inAlphabet(b byte) bool {
 	return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '-' || b == '_'
 }

@@ -1,4 +1,4 @@
-// Package token answers one question: who is this player? It verifies the identity token, a signed JWT
+// Package token establishes who a player is. It verifies the identity token, a signed JWT
 // (RFC 7519, RFC 7515, under the rules of RFC 8725), that opens and renews a session, and it can mint such
 // tokens for a game that has no identity provider of its own.
 //
@@ -38,7 +38,7 @@
 //
 // [ParseKeys] reads them from a file once. [RemoteKeys] fetches what an identity provider publishes, and keeps it fresh:
 // for a key that is known a token takes no lock, a rotation costs one fetch however many players wait for it, and
-// invented names of keys cost a small budget and delay nobody whose key is known.
+// invented key ids cost a small budget and delay no token whose key is known.
 //
 // The well-known libraries were measured for that, against a provider that takes 100 ms to answer. With 500 players
 // signing in during a rotation, keyfunc/v3 v3.9.1 lets 1 of them in and jwx/v3 v3.3.0 none; keyfunc then refuses a second
@@ -61,7 +61,8 @@
 // Amazon's own verifier for Node.js, aws-jwt-verify, judges the same tokens in a test of internal/cognito, which lists each
 // difference with its reason.
 //
-// What is read before the signature only serves to refuse; nobody is told a claim of a token that failed.
+// Anything read before the signature is verified only serves to refuse; no claim of a token that failed
+// is returned.
 //
 // Left to the caller: that a token with a thumbprint came with its certificate, that its scope is for this match,
 // that it is not revoked, and that it has not opened a session already. For the last two a token's name is issuer

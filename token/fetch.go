@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A fetchError is an ErrUnavailable that says what went wrong in our words, and wraps what else is known.
+// A fetchError is an ErrUnavailable with a fixed text, and wraps the cause.
 type fetchError struct {
 	what  string
 	cause error
@@ -64,10 +64,10 @@ func stayOnHost(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// parsePublished reads the body of an answer: a JWK set with at least one key that is good for alg.
+// parsePublished parses the body of an answer: a JWK set with at least one key for alg.
 func parsePublished(body []byte, alg Algorithm) (*StaticKeys, error) {
 	if len(body) > maxKeySetLen {
-		return nil, because(ErrKey, "the set is larger than 64 KiB")
+		return nil, withDetail(ErrKey, "the set is larger than 64 KiB")
 	}
 	keys, err := parseJWKSet(body, alg)
 	if err != nil {
@@ -84,7 +84,7 @@ func (c *RemoteConfig) life(h http.Header) time.Duration {
 		case "no-store", "no-cache":
 			return c.MinRefresh
 		case "max-age":
-			// "if the value is larger than what can be represented": the most that we would take anyway, 9111 1.2.2
+			// "if the value is larger than what can be represented": the most that is used anyway, RFC 9111 1.2.2
 			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 			if err == nil {
 				return min(max(time.Duration(seconds)*time.Second, c.MinRefresh), c.MaxRefresh)

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// A flight is one fetch under way. Whoever needs it waits for landed; err is set by then.
+// A flight is a fetch in progress. Callers that need it wait for landed; err is set by then.
 type flight struct {
 	landed chan struct{}
 	paid   bool // from the budget
 	err    error
 }
 
-// wait returns the flight's outcome, or ErrUnavailable when ctx is done first: the fetch goes on, for the others.
+// wait returns the flight's outcome, or ErrUnavailable if ctx is done first: the fetch continues
+// for the others.
 func (f *flight) wait(ctx context.Context) error {
 	select {
 	case <-f.landed:
@@ -22,13 +23,13 @@ func (f *flight) wait(ctx context.Context) error {
 	}
 }
 
-// miss is Key for a name that is not in the set.
+// miss is Key for a key id that is not in the set.
 func (r *RemoteKeys) miss(ctx context.Context, kid string) (Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	began := r.flight == nil // the next flight begins after this call, so it proves whether there is such a key
+	began := r.flight == nil // the next flight begins after this call, so its outcome is conclusive
 	for ; ; began = true {
-		if k, ok := r.known(kid); ok { // it has landed meanwhile
+		if k, ok := r.known(kid); ok { // the flight has just landed
 			return k, nil
 		}
 		f, err := r.board(kid)
@@ -57,7 +58,7 @@ func (r *RemoteKeys) miss(ctx context.Context, kid string) (Key, error) {
 	}
 }
 
-// count notes why a call of Key was refused without a fetch of its own, or after one.
+// count counts a call of Key that fails with err, and returns err.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) count(err error) error {
@@ -69,7 +70,7 @@ func (r *RemoteKeys) count(err error) error {
 	return err
 }
 
-// board returns the flight under way, or a new one if there may be one for the sake of kid.
+// board returns the flight in progress, or starts one if kid justifies it.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) board(kid string) (*flight, error) {
@@ -87,7 +88,7 @@ func (r *RemoteKeys) board(kid string) (*flight, error) {
 	return r.depart(set != nil), nil
 }
 
-// isAbsent reports whether a fetch has lately shown that there is no key named kid.
+// isAbsent reports whether a recent fetch has shown that there is no key named kid.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) isAbsent(kid string, now time.Time) bool {
@@ -95,7 +96,7 @@ func (r *RemoteKeys) isAbsent(kid string, now time.Time) bool {
 	return ok && now.Before(until)
 }
 
-// hopeless are names that no fetch can bring: of none, and of more bytes than a key's may have.
+// hopeless reports whether no fetch can bring a key named kid: the id is empty or too long.
 func hopeless(kid string) bool { return kid == "" || len(kid) > maxKeyID }
 
 // depart starts a fetch.
@@ -108,7 +109,7 @@ func (r *RemoteKeys) depart(paid bool) *flight {
 	return f
 }
 
-// fly fetches, and brings the outcome home.
+// fly fetches, and records the outcome.
 func (r *RemoteKeys) fly(f *flight) {
 	start := time.Now()
 	keys, life, err := r.fetch()
@@ -131,7 +132,8 @@ func (r *RemoteKeys) fly(f *flight) {
 	close(f.landed)
 }
 
-// arrive takes the keys of a fetch that began at start. Their age counts from then, as those of a slow answer may.
+// arrive installs the keys of a fetch that began at start. Their age counts from then, because an
+// answer may be slow.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) arrive(start time.Time, keys *StaticKeys, life time.Duration) {
@@ -145,8 +147,8 @@ func (r *RemoteKeys) arrive(start time.Time, keys *StaticKeys, life time.Duratio
 	r.schedule(jitter(life))
 }
 
-// fail gives the budget back and has the endpoint left in peace for a while. Without keys that could become too old,
-// the next token that needs some is early enough.
+// fail returns the token to the budget and backs off. Without keys that could become too old, the
+// next token that needs one triggers the next fetch.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) fail(f *flight) {
@@ -163,7 +165,7 @@ func (r *RemoteKeys) fail(f *flight) {
 	}
 }
 
-// schedule has the next background fetch begin after wait.
+// schedule starts the next background fetch after wait.
 //
 // +checklocks:r.mu
 func (r *RemoteKeys) schedule(wait time.Duration) {

@@ -2,20 +2,20 @@ package token
 
 import "strings"
 
-// A header is what the JOSE header (RFC 7515 4) may say to us: which algorithm, which key, which type.
+// A header is what is used of the JOSE header (RFC 7515 4): the algorithm, the key id and the type.
 type header struct {
 	alg Algorithm
 	kid string // empty when missing
 	typ string // empty when missing
 }
 
-// forbidden are header fields whose presence refuses the token, whatever their value.
+// forbidden are the header fields that refuse the token, whatever their value.
 var forbidden = []string{
 	"crit",                     // demands understanding of an extension, and we have none (RFC 7515 4.1.11)
 	"jku", "jwk", "x5u", "x5c", // the token's own idea of its key (RFC 8725 3.10)
 	"zip", "enc", // compression, encryption (RFC 8725 3.6)
 	"cty", // a token within a token (RFC 8725 3.3)
-	"b64", // another way to form what is signed (RFC 7797)
+	"b64", // changes the signed bytes (RFC 7797)
 }
 
 // parseHeader reads the decoded first segment.
@@ -51,8 +51,9 @@ func (h header) check(p *Profile) error {
 	return nil
 }
 
-// typeMatches compares media types (RFC 7515 4.1.9): letter case does not matter, "application/" may be left out.
-// Where none is wanted a token may say "JWT", which RFC 7519 5.1 lets every issuer say, and nothing else.
+// typeMatches compares media types (RFC 7515 4.1.9): letter case does not matter, and
+// "application/" may be left out. If no type is wanted, the token may only say "JWT", which RFC
+// 7519 5.1 allows every issuer.
 func typeMatches(got, want string) bool {
 	if want == "" {
 		return got == "" || strings.EqualFold(got, "JWT")

@@ -21,10 +21,10 @@ type Issuer struct {
 	config IssuerConfig
 	public Key
 	keys   *StaticKeys // public alone
-	rules  *Profile    // Mint holds itself to what a Verifier will ask
+	rules  *Profile    // Mint checks its own tokens against them
 }
 
-// A Grant says for whom and for what a token is minted. Only Subject is required.
+// A Grant describes a token to mint. Only Subject is required.
 type Grant struct {
 	Subject, Scope, Platform, Build string
 
@@ -69,8 +69,9 @@ func (i *Issuer) Profile() Profile {
 	}
 }
 
-// Mint returns a token for g that is valid from now, in whole seconds. What a Verifier would refuse is not minted: the
-// error is ErrClaims, or ErrMalformed when the text is not UTF-8 or the token too long.
+// Mint returns a token for g that is valid from now, in whole seconds. It mints no token that a
+// Verifier would refuse: the error is ErrClaims, or ErrMalformed if the text is not UTF-8 or the
+// token too long.
 func (i *Issuer) Mint(now time.Time, g Grant) (string, error) {
 	if g.Life == 0 {
 		g.Life = i.config.Life

@@ -11,10 +11,10 @@ import (
 // Names are compared exactly: a lookup is the only way to a claim.
 type object map[string]any
 
-// parseObject reads b, which must be one JSON object and nothing else: valid UTF-8, no name twice in one object,
-// at most maxMembers names in each and maxDepth levels, and no character that could not be read.
+// parseObject parses b, which must be exactly one JSON object: valid UTF-8, no name twice in one
+// object, at most maxMembers names in each and maxDepth levels, and no replacement characters.
 func parseObject(b []byte) (object, error) {
-	// json.Valid holds the grammar of the whole; the walk over its tokens adds the rest.
+	// json.Valid checks the grammar; the walk over the tokens checks the rest.
 	if !utf8.Valid(b) || !json.Valid(b) {
 		return nil, ErrMalformed
 	}

@@ -11,21 +11,22 @@ import (
 	"slices"
 )
 
-// parseJWKSet reads {"keys": [...]} (RFC 7517 5), as strictly as a token, and returns the keys that are good for alg.
+// parseJWKSet parses {"keys": [...]} (RFC 7517 5), as strictly as a token, and returns the keys for
+// alg.
 func parseJWKSet(data []byte, alg Algorithm) (keys []Key, err error) {
 	o, err := parseObject(data)
 	list, ok := o["keys"].([]any)
 	if err != nil || !ok {
-		return nil, because(ErrKey, "not a JWK set")
+		return nil, withDetail(ErrKey, "not a JWK set")
 	}
 	for _, v := range list {
 		jwk, ok := v.(object)
 		if !ok {
-			return nil, because(ErrKey, "not a JWK set")
+			return nil, withDetail(ErrKey, "not a JWK set")
 		}
 		for _, private := range []string{"d", "p", "q", "k"} {
 			if _, present := jwk[private]; present {
-				return nil, because(ErrKey, "the set contains a private key")
+				return nil, withDetail(ErrKey, "the set contains a private key")
 			}
 		}
 		if k, ok := parseJWK(jwk, alg); ok {
@@ -35,8 +36,8 @@ func parseJWKSet(data []byte, alg Algorithm) (keys []Key, err error) {
 	return keys, nil
 }
 
-// parseJWK reads one public key. It is no use to us if it is of another type, says that it is for another algorithm or
-// not for verifying signatures, or breaks a rule of NewPublicKey.
+// parseJWK parses one public key. It returns false for a key of another type, a key marked for
+// another algorithm or use, and a key that breaks a rule of NewPublicKey.
 func parseJWK(o object, alg Algorithm) (Key, bool) {
 	r := reader{o: o}
 	kid := r.text("kid", maxKeyID)

@@ -18,7 +18,7 @@ const (
 	RS256 Algorithm = "RS256" // RSA PKCS #1 v1.5, SHA-256
 	ES256 Algorithm = "ES256" // ECDSA on P-256, SHA-256
 	EdDSA Algorithm = "EdDSA" // Ed25519
-	HS256 Algorithm = "HS256" // HMAC, SHA-256: whoever can verify can also sign
+	HS256 Algorithm = "HS256" // HMAC, SHA-256: a verifier can also sign
 )
 
 // A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). The key itself, which may be a secret,
@@ -29,21 +29,22 @@ type Key struct {
 	material func() *material
 }
 
-// material is what golang-jwt verifies with: *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or []byte.
+// material is the key as golang-jwt takes it: *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey
+// or []byte.
 type material struct{ key any }
 
 // ID returns the key's name, which a token's kid must equal.
 func (k Key) ID() string { return k.id }
 
-// Algorithm returns the only algorithm the key is good for.
+// Algorithm returns the only algorithm that the key is for.
 func (k Key) Algorithm() Algorithm { return k.alg }
 
-// same says whether k and o come from one call of NewPublicKey or NewSecretKey.
+// same reports whether k and o come from one call of NewPublicKey or NewSecretKey.
 func (k Key) same(o Key) bool {
 	return k.material != nil && o.material != nil && k.material() == o.material()
 }
 
-// equal says whether k and o are one public key under one name and algorithm.
+// equal reports whether k and o are one public key with one id and algorithm.
 func (k Key) equal(o Key) bool {
 	p, ok := k.material().key.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.id == o.id && k.alg == o.alg && p.Equal(o.material().key)
@@ -51,7 +52,7 @@ func (k Key) equal(o Key) bool {
 
 func newKey(id string, alg Algorithm, key any) (Key, error) {
 	if len(id) > maxKeyID {
-		return Key{}, because(ErrKey, "its name is longer than 256 bytes")
+		return Key{}, withDetail(ErrKey, "its name is longer than 256 bytes")
 	}
 	m := &material{key}
 	return Key{id, alg, func() *material { return m }}, nil
@@ -70,7 +71,7 @@ func NewPublicKey(id string, alg Algorithm, pub crypto.PublicKey) (Key, error) {
 	case ed25519.PublicKey:
 		pub, err = copyEd25519(alg, p)
 	default:
-		err = because(ErrKey, "not an RSA, ECDSA or Ed25519 public key")
+		err = withDetail(ErrKey, "not an RSA, ECDSA or Ed25519 public key")
 	}
 	if err != nil {
 		return Key{}, err
@@ -81,16 +82,16 @@ func NewPublicKey(id string, alg Algorithm, pub crypto.PublicKey) (Key, error) {
 	return newKey(id, alg, pub)
 }
 
-var errWrongAlgorithm = because(ErrKey, "its type does not fit the algorithm")
+var errWrongAlgorithm = withDetail(ErrKey, "its type does not fit the algorithm")
 
 func copyRSA(alg Algorithm, p *rsa.PublicKey) (*rsa.PublicKey, error) {
 	switch {
 	case alg != RS256:
 		return nil, errWrongAlgorithm
 	case p == nil || p.N == nil || p.N.BitLen() < minRSABits || p.N.BitLen() > maxRSABits || p.N.Bit(0) == 0:
-		return nil, because(ErrKey, "an RSA modulus is an odd number of 2048 to 4096 bits")
+		return nil, withDetail(ErrKey, "an RSA modulus is an odd number of 2048 to 4096 bits")
 	case p.E < 3 || p.E%2 == 0 || p.E > 1<<31-1:
-		return nil, because(ErrKey, "an RSA exponent is an odd number of 2 to 31 bits")
+		return nil, withDetail(ErrKey, "an RSA exponent is an odd number of 2 to 31 bits")
 	}
 	return &rsa.PublicKey{N: new(big.Int).Set(p.N), E: p.E}, nil
 }
@@ -101,11 +102,11 @@ func copyECDSA(alg Algorithm, p *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
 	}
 	//lint:ignore SA1019 a point that was never set would make Bytes panic
 	if p == nil || p.Curve != elliptic.P256() || p.X == nil || p.Y == nil {
-		return nil, because(ErrKey, "an ES256 key is on the curve P-256")
+		return nil, withDetail(ErrKey, "an ES256 key is on the curve P-256")
 	}
 	point, err := p.Bytes()
 	if err != nil {
-		return nil, because(ErrKey, "the point is not on the curve")
+		return nil, withDetail(ErrKey, "the point is not on the curve")
 	}
 	return parseP256(point)
 }
@@ -114,7 +115,7 @@ func copyECDSA(alg Algorithm, p *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
 func parseP256(point []byte) (*ecdsa.PublicKey, error) {
 	p, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
-		return nil, because(ErrKey, "the point is not on the curve")
+		return nil, withDetail(ErrKey, "the point is not on the curve")
 	}
 	return p, nil
 }
@@ -124,13 +125,13 @@ func copyEd25519(alg Algorithm, p ed25519.PublicKey) (ed25519.PublicKey, error) 
 		return nil, errWrongAlgorithm
 	}
 	if len(p) != ed25519.PublicKeySize {
-		return nil, because(ErrKey, "an Ed25519 key has 32 bytes")
+		return nil, withDetail(ErrKey, "an Ed25519 key has 32 bytes")
 	}
 	return slices.Clone(p), nil
 }
 
-// wellKnown are secrets that everybody knows: Nakama's defaults, and the beginning of a PEM file, which is
-// somebody's public key put where a secret belongs.
+// wellKnown are public secrets: Nakama's defaults, and the beginning of a PEM file, which is a
+// public key in place of a secret.
 var wellKnown = [][]byte{
 	[]byte("defaultencryptionkey"), []byte("defaultrefreshencryptionkey"),
 	[]byte("defaultkey"), []byte("defaultsigningkey"), []byte("-----BEGIN "),
@@ -141,11 +142,11 @@ var wellKnown = [][]byte{
 func NewSecretKey(id string, secret []byte) (Key, error) {
 	for _, known := range wellKnown {
 		if bytes.Contains(secret, known) {
-			return Key{}, because(ErrKey, "the secret is public knowledge")
+			return Key{}, withDetail(ErrKey, "the secret is public knowledge")
 		}
 	}
 	if len(secret) < minSecret {
-		return Key{}, because(ErrKey, "an HS256 secret has at least 32 bytes")
+		return Key{}, withDetail(ErrKey, "an HS256 secret has at least 32 bytes")
 	}
 	return newKey(id, HS256, slices.Clone(secret))
 }

@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// A KeySet is where an issuer's keys come from. Key returns the key named kid, or the issuer's only key when
-// kid is empty. It is safe for concurrent use and quick for keys it knows, because each presentation of a
-// token asks. Before it waits for a fetch it calls AboutToWait. Its errors match ErrUnknownKey (there is no
-// such key) or ErrUnavailable (try again).
+// A KeySet provides an issuer's keys. Key returns the key named kid, or the issuer's only key if
+// kid is empty. It is safe for concurrent use and fast for known keys, because it is called each
+// time a token is presented. Before it waits for a fetch it calls AboutToWait. Its errors match
+// ErrUnknownKey (there is no such key) or ErrUnavailable (try again).
 type KeySet interface {
 	Key(ctx context.Context, kid string) (Key, error)
 }
@@ -29,15 +29,15 @@ func NewStaticKeys(keys ...Key) (*StaticKeys, error) {
 	s := &StaticKeys{keys: make(map[string]Key, len(keys))}
 	for _, k := range keys {
 		if k.material == nil || k.id == "" && len(keys) > 1 {
-			return nil, because(ErrKey, "it is empty or has no name")
+			return nil, withDetail(ErrKey, "it is empty or has no name")
 		}
 		s.keys[k.id] = k
 	}
 	if len(s.keys) != len(keys) {
-		return nil, because(ErrKey, "two keys have one name")
+		return nil, withDetail(ErrKey, "two keys have one name")
 	}
 	if len(keys) == 0 || len(keys) > maxKeys {
-		return nil, because(ErrKey, "a set has 1 to 64 usable keys")
+		return nil, withDetail(ErrKey, "a set has 1 to 64 usable keys")
 	}
 	if len(keys) == 1 {
 		s.only = keys[0]
@@ -62,8 +62,8 @@ func (s *StaticKeys) find(kid string) Key {
 	return s.keys[kid]
 }
 
-// keep puts the keys of an earlier set in the place of equal ones of s, which nobody else has yet: tokens verified with
-// them need not be verified again.
+// keep replaces keys of s, which is not shared yet, by equal ones of an earlier set: tokens
+// verified with them stay verified.
 func (s *StaticKeys) keep(earlier *StaticKeys) {
 	for id, k := range s.keys {
 		if old, ok := earlier.keys[id]; ok && old.equal(k) {
@@ -75,17 +75,18 @@ func (s *StaticKeys) keep(earlier *StaticKeys) {
 	}
 }
 
-// ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or a JWK set
-// (RFC 7517), at most 64 KiB. A key without a name of its own gets its RFC 7638 thumbprint as one.
+// ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or
+// a JWK set (RFC 7517), at most 64 KiB. A key without an id gets its RFC 7638 thumbprint as one.
 //
-// A key that is listed more than once is one key; different keys of one name are of no use, and the others are.
+// A key that is listed more than once counts once; different keys with one id are left out, and the
+// others are used.
 //
-// Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left out, as RFC 7517 5
-// asks; one that contains a private key is refused. Of a certificate only the key counts: putting the file there
-// was the decision to trust it. Errors match ErrKey.
+// Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left
+// out, as RFC 7517 5 asks; a set that contains a private key is refused. Of a certificate only the
+// key is used: the operator trusts it by putting the file there. Errors match ErrKey.
 func ParseKeys(data []byte, alg Algorithm) (*StaticKeys, error) {
 	if len(data) > maxKeySetLen {
-		return nil, because(ErrKey, "the file is larger than 64 KiB")
+		return nil, withDetail(ErrKey, "the file is larger than 64 KiB")
 	}
 	data = bytes.TrimSpace(data)
 	parse := parsePEM
@@ -99,8 +100,8 @@ func ParseKeys(data []byte, alg Algorithm) (*StaticKeys, error) {
 	return NewStaticKeys(distinct(keys)...)
 }
 
-// distinct leaves out what an issuer's slip has put into its list: of a key that stands there more than once all but the
-// first, and all keys of one name that differ, since a token that names them could mean either.
+// distinct corrects an issuer's mistakes: of a key that is listed more than once it keeps the
+// first, and of different keys with one id none, since a token that names the id could mean either.
 func distinct(keys []Key) []Key {
 	differ := make(map[string]bool)
 	first := make(map[string]Key)
@@ -122,7 +123,7 @@ func parsePEM(data []byte, alg Algorithm) (keys []Key, err error) {
 	for len(data) > 0 {
 		block, rest := pem.Decode(data)
 		if block == nil {
-			return nil, because(ErrKey, "neither PEM nor a JWK set")
+			return nil, withDetail(ErrKey, "neither PEM nor a JWK set")
 		}
 		pub, err := parseBlock(block)
 		if err != nil {
@@ -149,10 +150,10 @@ func parseBlock(block *pem.Block) (pub crypto.PublicKey, err error) {
 			pub = cert.PublicKey
 		}
 	default:
-		return nil, because(ErrKey, "a PEM block is neither public key nor certificate")
+		return nil, withDetail(ErrKey, "a PEM block is neither public key nor certificate")
 	}
 	if err != nil {
-		return nil, because(ErrKey, "a PEM block cannot be read")
+		return nil, withDetail(ErrKey, "a PEM block cannot be read")
 	}
 	return pub, nil
 }

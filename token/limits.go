@@ -6,10 +6,10 @@ import "time"
 const MaxLen = 4096
 
 const (
-	// DefaultLife is the longest life accepted, and the life minted, where a Config says nothing.
+	// DefaultLife is the longest life accepted, and the life minted, by default.
 	DefaultLife = 15 * time.Minute
 
-	// DefaultCognitoLife is the longest life accepted of a user pool's tokens where a CognitoConfig says nothing: that
+	// DefaultCognitoLife is the longest life accepted of a user pool's tokens by default: that
 	// of a new app client. Cognito cannot make it shorter than 5 minutes.
 	DefaultCognitoLife = time.Hour
 
@@ -50,25 +50,27 @@ const (
 	cacheWays = 8
 )
 
-// What a RemoteConfig means where it says nothing.
+// Defaults of a RemoteConfig.
 const (
-	// DefaultMinRefresh is the least between two background fetches, whatever Cache-Control says: a provider that
-	// forbids caching still has few keys and rarely new ones.
+	// DefaultMinRefresh is the shortest time between two background fetches, whatever Cache-Control
+	// says: a provider that forbids caching still has few keys and rarely new ones.
 	DefaultMinRefresh = 5 * time.Minute
 
-	// DefaultMaxRefresh is the most between two background fetches, and so how long a key that the provider has
-	// withdrawn is still trusted.
+	// DefaultMaxRefresh is the longest time between two background fetches, and so how long a
+	// withdrawn key is still trusted.
 	DefaultMaxRefresh = time.Hour
 
-	// DefaultMaxAge is how long keys are trusted while the provider cannot be reached: players keep signing in through
-	// an outage, but who keeps us from hearing of a withdrawn key gains a day at most.
+	// DefaultMaxAge is how long keys are trusted while the provider cannot be reached: players keep
+	// signing in through an outage, and an attacker who hides the withdrawal of a key gains a day
+	// at most.
 	DefaultMaxAge = 24 * time.Hour
 
 	// DefaultFetchTimeout ends a fetch: a player waits for it.
 	DefaultFetchTimeout = 5 * time.Second
 
-	// DefaultUnknownEvery and DefaultUnknownBurst are the budget of fetches for unknown keys: one in 10 s in the long
-	// run, 3 at once. A stranger can spend it, which is why it is small; two rotations in a row still fit.
+	// DefaultUnknownEvery and DefaultUnknownBurst are the budget of fetches for unknown keys: one
+	// in 10 s in the long run, 3 at once. Strangers can exhaust it, so it is small; two rotations
+	// in a row still fit.
 	DefaultUnknownEvery = 10 * time.Second
 	DefaultUnknownBurst = 3
 )

@@ -9,12 +9,12 @@ import (
 // issuer has its own algorithm and keys). The operator writes it; NewVerifier copies and checks it.
 type Profile struct {
 	Issuer    string        // iss, exactly; for FormNakama a name of your choice, as Nakama sends none
-	Name      string        // what Claims.Issuer says; empty means Issuer. For an issuer that spells itself in two ways
+	Name      string        // value of Claims.Issuer; empty means Issuer. For an issuer with two names
 	Audience  []string      // one of them must be in aud (FormCognito: be client_id); none for FormNakama
 	Groups    []string      // when not empty, the player must be in one of them; only for Cognito
 	Algorithm Algorithm     // the only one accepted
 	Keys      KeySet        // the issuer's own; never share a set between issuers
-	Type      string        // what typ must be, "at+jwt" where you can; empty: typ is missing or "JWT"
+	Type      string        // required typ, "at+jwt" where possible; empty: typ is missing or "JWT"
 	MaxLife   time.Duration // longest accepted life; zero means DefaultLife, at most LongestLife
 	Leeway    time.Duration // for clocks that differ; zero means DefaultLeeway, negative none, at most MaxLeeway
 	Form      Form          // which claims carry identity and audience
@@ -51,7 +51,8 @@ func (f Form) identity(r *reader, c *Claims) {
 	}
 }
 
-// cognito reads what access and ID tokens have in common. token_use alone tells them apart.
+// cognito reads the claims that access and ID tokens have in common. Only token_use distinguishes
+// them.
 func (r *reader) cognito(c *Claims, use, username string) {
 	c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
 	c.SignIn = r.text("origin_jti", maxText)
@@ -59,13 +60,13 @@ func (r *reader) cognito(c *Claims, use, username string) {
 	r.bad = r.bad || r.text("token_use", maxText) != use
 }
 
-// ofCognito says whether tokens of this form have groups.
+// ofCognito reports whether tokens of this form have groups.
 func (f Form) ofCognito() bool { return f == FormCognito || f == FormCognitoID }
 
-// serves says whether a token for audience is meant for us.
+// serves reports whether this server accepts tokens for audience.
 func (p *Profile) serves(audience string) bool { return slices.Contains(p.Audience, audience) }
 
-// admits says whether the players of a group may come in.
+// admits reports whether players of group may join.
 func (p *Profile) admits(group string) bool { return slices.Contains(p.Groups, group) }
 
 // times checks everything about c that depends on the time. It runs for cached tokens as well.
@@ -87,7 +88,7 @@ func (p *Profile) times(c *Claims, now time.Time) error {
 	return nil
 }
 
-// complete returns a copy of p with its zero values filled in, or what is wrong with it.
+// complete returns a copy of p with its zero values filled in, or the reason why p is invalid.
 func (p Profile) complete() (*Profile, error) {
 	p.Audience, p.Groups = slices.Clone(p.Audience), slices.Clone(p.Groups)
 	if p.Name == "" {
@@ -104,21 +105,21 @@ func (p Profile) complete() (*Profile, error) {
 	}
 	switch {
 	case badName(p.Issuer) || badName(p.Name):
-		return nil, because(ErrConfig, "a profile needs an issuer of 1 to 256 bytes")
+		return nil, withDetail(ErrConfig, "a profile needs an issuer of 1 to 256 bytes")
 	case !p.Algorithm.known():
-		return nil, because(ErrConfig, "a profile needs one of RS256, ES256, EdDSA, HS256")
+		return nil, withDetail(ErrConfig, "a profile needs one of RS256, ES256, EdDSA, HS256")
 	case p.Keys == nil || p.Keys == (*StaticKeys)(nil) || p.Keys == (*RemoteKeys)(nil):
-		return nil, because(ErrConfig, "a profile needs keys")
+		return nil, withDetail(ErrConfig, "a profile needs keys")
 	case p.Form > FormNakama:
-		return nil, because(ErrConfig, "unknown form")
+		return nil, withDetail(ErrConfig, "unknown form")
 	case (len(p.Audience) == 0) != (p.Form == FormNakama) || slices.ContainsFunc(p.Audience, badName):
-		return nil, because(ErrConfig, "a profile needs audiences of 1 to 256 bytes, for Nakama none")
+		return nil, withDetail(ErrConfig, "a profile needs audiences of 1 to 256 bytes, for Nakama none")
 	case len(p.Groups) > 0 && !p.Form.ofCognito() || slices.Contains(p.Groups, ""):
-		return nil, because(ErrConfig, "groups are those of Amazon Cognito, and none has an empty name")
+		return nil, withDetail(ErrConfig, "groups are those of Amazon Cognito, and none has an empty name")
 	case p.MaxLife < 0 || p.MaxLife > LongestLife:
-		return nil, because(ErrConfig, "the longest accepted life is at most 24 hours")
+		return nil, withDetail(ErrConfig, "the longest accepted life is at most 24 hours")
 	case p.Leeway > MaxLeeway:
-		return nil, because(ErrConfig, "the leeway is at most 30 seconds")
+		return nil, withDetail(ErrConfig, "the leeway is at most 30 seconds")
 	}
 	return &p, nil
 }

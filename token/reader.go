@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// A reader takes typed values out of an object and remembers whether any was not as it must be. A missing value
-// is zero and never bad; a present one is never empty.
+// A reader takes typed values out of an object and turns bad if one is invalid. A missing value is
+// zero and not bad; a present one is never empty.
 type reader struct {
 	o   object
 	bad bool
@@ -66,9 +66,9 @@ func (r *reader) groups(name string) []string {
 	return r.texts(name, maxNick)
 }
 
-// scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3, or an array of them, as
-// some issuers write it, and returns the former. No word at all is no scope. A tab is no separator, and nobody has to
-// guess what two spaces mean.
+// scope reads words separated by single spaces: scope-token *( SP scope-token ), RFC 6749 3.3, or
+// an array of them, as some issuers write it, and returns the former. An empty list is no scope.
+// Tabs and repeated spaces are refused.
 func (r *reader) scope(name string) string {
 	var words []string
 	switch v := r.o[name].(type) {
@@ -91,13 +91,14 @@ func (r *reader) scope(name string) string {
 	return s
 }
 
-// badScope reports whether a word is no scope-token.
+// badScope reports whether a word is not a scope-token.
 func badScope(word string) bool {
 	return word == "" || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
 
-// date reads a NumericDate (RFC 7519 2): a JSON number of seconds since 1970, fractions allowed. The range is
-// checked before the conversion to an integer, whose result Go leaves to the platform for huge values.
+// date reads a NumericDate (RFC 7519 2): a JSON number of seconds since 1970, with or without a
+// fraction. The range is checked before the conversion to an integer, whose result for huge values
+// is platform-dependent in Go.
 func (r *reader) date(name string) time.Time {
 	v, present := r.o[name]
 	if !present {
@@ -113,8 +114,8 @@ func (r *reader) date(name string) time.Time {
 	return time.Unix(int64(sec), int64(frac*1e9)).UTC()
 }
 
-// confirmation reads cnf: {"x5t#S256": …} (RFC 8705 3.1). A token bound to something else is refused, not
-// taken for one that is bound to nothing.
+// confirmation reads cnf: {"x5t#S256": …} (RFC 8705 3.1). A token with any other confirmation is
+// refused, instead of being treated as unbound.
 func (r *reader) confirmation(name string) (sum [32]byte, present bool) {
 	v, present := r.o[name]
 	if !present {

@@ -15,19 +15,20 @@ import (
 //
 //	Key(kid) ── known and young enough ──▶ the key; no lock, no clock but for the age
 //	    │
-//	    ├─ just found not to exist ───────▶ ErrUnknownKey, at once, for 30 s
+//	    ├─ a fetch just showed its absence ▶ ErrUnknownKey, at once, for 30 s
 //	    ├─ the last fetch failed ─────────▶ ErrUnavailable, at once; the next one is in the background
-//	    ├─ a fetch is under way ──────────▶ wait for it with all the others, look again
+//	    ├─ a fetch is in progress ────────▶ wait for it with all the others, look again
 //	    ├─ the budget is spent ───────────▶ ErrUnavailable, at once
-//	    └─ else ──────────────────────────▶ fetch
+//	    └─ otherwise ─────────────────────▶ fetch
 //
 // The first fetch is Hydrate's or the first token's. From then on a timer fetches in the background, so that in
 // ordinary times no player waits. When the provider cannot be reached the keys stay good for MaxAge, and it is asked
-// again after 1 s, 2 s and so on up to a minute; meanwhile nobody waits for it, so that tokens with invented names of
-// keys do not occupy whoever verifies. An answer without a single usable key counts as a failure.
+// again after 1 s, 2 s and so on up to a minute; until then no caller waits for it, so that tokens with
+// invented key ids do not occupy the goroutines that verify. An answer without a single usable key counts as a failure.
 //
-// A fetch for the sake of one name is paid from the budget; one that fails is free. Whoever sends invented names can
-// spend the budget, but gets the set fetched by it, and whose key is known does not notice.
+// A fetch for an unknown key id is paid from the budget; a fetch that fails is free. A sender of
+// invented ids can exhaust the budget, but thereby has the set fetched, and tokens whose keys are known
+// are not delayed.
 type RemoteKeys struct {
 	config   RemoteConfig // complete, constant
 	made     time.Time    // constant; the budget counts from it by the monotonic clock
@@ -58,22 +59,22 @@ type RemoteKeys struct {
 // RemoteStats counts since NewRemoteKeys.
 type RemoteStats struct {
 	Keys    int       // in the set, now
-	Fetched time.Time // the last good fetch, or zero
+	Fetched time.Time // time of the last successful fetch, or zero
 
-	Fetches  uint64 // ended, good or bad
-	Failures uint64 // of them bad
+	Fetches  uint64 // finished, successful or not
+	Failures uint64 // of them, failed
 	Waited   uint64 // calls of Key that waited for a fetch
 	Unknown  uint64 // calls of Key for which there was no such key
 	Refused  uint64 // calls of Key that were told to come again without a fetch: budget spent, or endpoint down
 }
 
-// A snapshot is what one good fetch brought. It does not change.
+// A snapshot is the result of one successful fetch. It does not change.
 type snapshot struct {
 	keys *StaticKeys
 	ends time.Time // not trusted from then on
 }
 
-// NewRemoteKeys returns a set that has asked nobody yet. Errors match ErrConfig.
+// NewRemoteKeys returns a set that has not fetched anything yet. Errors match ErrConfig.
 func NewRemoteKeys(config RemoteConfig) (*RemoteKeys, error) {
 	config, err := config.complete()
 	if err != nil {
@@ -98,7 +99,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
 	return r.miss(ctx, kid)
 }
 
-// known looks kid up in what was fetched.
+// known looks kid up in the fetched keys.
 func (r *RemoteKeys) known(kid string) (Key, bool) {
 	s := r.fresh()
 	if s == nil {
@@ -116,9 +117,10 @@ func (r *RemoteKeys) fresh() *snapshot {
 	return nil
 }
 
-// Hydrate makes the first fetch, so that no player waits for it. It returns nil when there are keys, else what OnFetch
-// is told or, soon after a failure and without another attempt, ErrUnavailable. Without Hydrate the first token does. A
-// transport.Server lets few tokens wait at once, so hydrate before it listens.
+// Hydrate makes the first fetch, so that no player waits for it. It returns nil if there are keys,
+// otherwise the error that OnFetch receives or, soon after a failure and without another attempt,
+// ErrUnavailable. Without Hydrate the first token triggers the fetch. A transport.Server lets few
+// tokens wait at once, so hydrate before it listens.
 func (r *RemoteKeys) Hydrate(ctx context.Context) error {
 	r.mu.Lock()
 	if r.fresh() != nil {
@@ -133,7 +135,7 @@ func (r *RemoteKeys) Hydrate(ctx context.Context) error {
 	return f.wait(ctx)
 }
 
-// Stats counts.
+// Stats returns the counts.
 func (r *RemoteKeys) Stats() RemoteStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -144,9 +146,10 @@ func (r *RemoteKeys) Stats() RemoteStats {
 	return s
 }
 
-// Close ends background fetches, cuts the one under way and returns when nothing runs any more. Keys that are known stay
-// good until their MaxAge, so that players who are connected can renew while a server drains; there is no other error
-// than ErrUnavailable for the rest. Close returns nil, however often it is called.
+// Close stops background fetches, cancels the one in progress and returns when nothing runs any
+// more. Known keys remain valid until their MaxAge, so that connected players can renew while a
+// server drains; other keys fail with ErrUnavailable. Close returns nil, however often it is
+// called.
 func (r *RemoteKeys) Close() error {
 	r.mu.Lock()
 	r.closed = true

@@ -86,7 +86,7 @@ func BenchmarkRemoteKey(b *testing.B) {
 	}
 }
 
-// "tokens verified with them need not be verified again": a background fetch of the same keys leaves the keys themselves,
+// Tokens verified with them need not be verified again: a background fetch of the same keys leaves the keys themselves,
 // but not one that has another's name, or another algorithm's key.
 func TestRemoteKeepsEqualKeys(t *testing.T) {
 	es, other := must(NewPublicKey("a", ES256, &ecKey().PublicKey)), must(NewPublicKey("a", ES256, &otherKey().PublicKey))

@@ -130,7 +130,7 @@ func TestRemoteWithdrawn(t *testing.T) {
 	})
 }
 
-// "Keys that are known stay good" after Close, the rest is ErrUnavailable, and nothing runs any more.
+// Keys that are known stay good after Close, the rest is ErrUnavailable, and nothing runs any more.
 func TestRemoteClose(t *testing.T) {
 	slowly := func(c *token.RemoteConfig) { c.OnFetch = func(token.Fetch) { time.Sleep(time.Second) } }
 	inBubble(t, slowly, func(w *world) {

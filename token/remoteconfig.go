@@ -12,7 +12,7 @@ import (
 // duration or number means the default of that name.
 type RemoteConfig struct {
 	URL       string    // of the JWK set: https, or http to this host (localhost, 127.0.0.0/8, ::1)
-	Algorithm Algorithm // RS256, ES256 or EdDSA: only keys that are good for it are taken
+	Algorithm Algorithm // RS256, ES256 or EdDSA: only keys for it are used
 
 	// Transport carries the fetches; nil means a connection for each, with the system's authorities and proxies.
 	// Redirects are followed on the same host alone.
@@ -22,7 +22,7 @@ type RemoteConfig struct {
 	// decides; without it MaxRefresh holds. Up to a tenth less, at random, keeps a fleet from asking all at once.
 	MinRefresh, MaxRefresh time.Duration
 
-	MaxAge  time.Duration // how long keys are trusted after the last good fetch; more than MaxRefresh
+	MaxAge  time.Duration // how long keys are trusted after the last successful fetch; more than MaxRefresh
 	Timeout time.Duration // of one fetch
 
 	// UnknownEvery and UnknownBurst are the budget of fetches that unknown names of keys may cause.
@@ -34,14 +34,14 @@ type RemoteConfig struct {
 	OnFetch func(Fetch)
 }
 
-// A Fetch is one request for a key set, and what came of it.
+// A Fetch is one request for a key set, and its outcome.
 type Fetch struct {
 	Took time.Duration
-	Keys int   // good for the algorithm, when Err is nil
-	Err  error // matches ErrUnavailable and has a fixed text; what it wraps says more, partly in the other end's words
+	Keys int   // keys for the algorithm, if Err is nil
+	Err  error // matches ErrUnavailable and has a fixed text; the error it wraps may quote the provider
 }
 
-// complete returns a copy of c with its zero values filled in, or what is wrong with it.
+// complete returns a copy of c with its zero values filled in, or the reason why c is invalid.
 func (c RemoteConfig) complete() (RemoteConfig, error) {
 	c.MinRefresh = cmp.Or(c.MinRefresh, DefaultMinRefresh)
 	c.MaxRefresh = cmp.Or(c.MaxRefresh, DefaultMaxRefresh)
@@ -54,18 +54,18 @@ func (c RemoteConfig) complete() (RemoteConfig, error) {
 	}
 	switch {
 	case !safeURL(c.URL):
-		return c, because(ErrConfig, "keys are fetched by https, or by http on this host, without user or fragment")
+		return c, withDetail(ErrConfig, "keys are fetched by https, or by http on this host, without user or fragment")
 	case c.Algorithm == HS256 || !c.Algorithm.known():
-		return c, because(ErrConfig, "published keys are for RS256, ES256 or EdDSA")
+		return c, withDetail(ErrConfig, "published keys are for RS256, ES256 or EdDSA")
 	case c.MinRefresh < time.Second || c.MinRefresh > c.MaxRefresh || c.MaxRefresh >= c.MaxAge:
-		return c, because(ErrConfig, "1 s, MinRefresh, MaxRefresh and MaxAge go up in this order")
+		return c, withDetail(ErrConfig, "1 s, MinRefresh, MaxRefresh and MaxAge go up in this order")
 	case c.Timeout < 0 || c.UnknownEvery < 0 || c.UnknownBurst < 0:
-		return c, because(ErrConfig, "a bound of a fetch is negative")
+		return c, withDetail(ErrConfig, "a bound of a fetch is negative")
 	}
 	return c, nil
 }
 
-// safeURL says whether nobody on the way can put in keys of their own.
+// safeURL reports whether keys from s cannot be replaced in transit.
 func safeURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {

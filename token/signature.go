@@ -6,8 +6,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// methods are the algorithms there are. What is not here cannot be reached: no "none", no other hash, no PSS.
-// golang-jwt is asked for nothing but signatures; it never sees a header or a claim.
+// methods are the supported algorithms. No other can be reached: no "none", no other hash, no PSS.
+// golang-jwt only verifies signatures; it never sees a header or a claim.
 var methods = map[Algorithm]jwt.SigningMethod{
 	RS256: jwt.SigningMethodRS256,
 	ES256: jwt.SigningMethodES256, // 64 bytes r ‖ s (RFC 7518 3.4); crypto/ecdsa holds 0 < r, s < n
@@ -17,7 +17,7 @@ var methods = map[Algorithm]jwt.SigningMethod{
 
 func (a Algorithm) known() bool { return methods[a] != nil }
 
-// verify says whether signature over signed was made with k, under the algorithm that belongs to k.
+// verify reports whether signature over signed was made with k, under k's algorithm.
 func (k Key) verify(signed, signature []byte) error {
 	if methods[k.alg].Verify(string(signed), signature, k.material().key) != nil {
 		return ErrSignature

@@ -17,7 +17,7 @@ type SigningKey struct{ key func() *ecdsa.PrivateKey }
 func GenerateSigningKey() (SigningKey, error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return SigningKey{}, because(ErrKey, "none could be generated")
+		return SigningKey{}, withDetail(ErrKey, "none could be generated")
 	}
 	return NewSigningKey(k)
 }
@@ -25,7 +25,7 @@ func GenerateSigningKey() (SigningKey, error) {
 // NewSigningKey takes k, which the caller must not change afterwards. Errors match ErrKey.
 func NewSigningKey(k *ecdsa.PrivateKey) (SigningKey, error) {
 	if k == nil {
-		return SigningKey{}, because(ErrKey, "it is empty")
+		return SigningKey{}, withDetail(ErrKey, "it is empty")
 	}
 	if _, err := copyECDSA(ES256, &k.PublicKey); err != nil {
 		return SigningKey{}, err
@@ -38,31 +38,32 @@ func NewSigningKey(k *ecdsa.PrivateKey) (SigningKey, error) {
 func ParseSigningKey(data []byte) (SigningKey, error) {
 	block, rest := pem.Decode(data)
 	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
-		return SigningKey{}, because(ErrKey, "not a single PEM block")
+		return SigningKey{}, withDetail(ErrKey, "not a single PEM block")
 	}
 	if block.Type == "EC PRIVATE KEY" {
 		k, err := x509.ParseECPrivateKey(block.Bytes)
 		if err != nil {
-			return SigningKey{}, because(ErrKey, "the PEM block cannot be read")
+			return SigningKey{}, withDetail(ErrKey, "the PEM block cannot be read")
 		}
 		return NewSigningKey(k)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	k, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok || block.Type != "PRIVATE KEY" {
-		return SigningKey{}, because(ErrKey, "the PEM block is not an ECDSA private key")
+		return SigningKey{}, withDetail(ErrKey, "the PEM block is not an ECDSA private key")
 	}
 	return NewSigningKey(k)
 }
 
-// PEM returns the key as a PKCS #8 block. Whoever has it can mint tokens: keep the file at mode 0600.
+// PEM returns the key as a PKCS #8 block. Anyone who has it can mint tokens: keep the file at mode
+// 0600.
 func (k SigningKey) PEM() ([]byte, error) {
 	if k.key == nil {
-		return nil, because(ErrKey, "it is empty")
+		return nil, withDetail(ErrKey, "it is empty")
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(k.key())
 	if err != nil {
-		return nil, because(ErrKey, "it cannot be encoded")
+		return nil, withDetail(ErrKey, "it cannot be encoded")
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }

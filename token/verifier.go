@@ -17,7 +17,7 @@ type Verifier struct {
 func NewVerifier(profiles ...Profile) (*Verifier, error) {
 	v := &Verifier{profiles: map[string]*Profile{}, cache: newCache()}
 	if len(profiles) == 0 {
-		return nil, because(ErrConfig, "a verifier needs a profile")
+		return nil, withDetail(ErrConfig, "a verifier needs a profile")
 	}
 	names := map[string]bool{}
 	for _, p := range profiles {
@@ -26,7 +26,7 @@ func NewVerifier(profiles ...Profile) (*Verifier, error) {
 			return nil, err
 		}
 		if names[p.Issuer] || p.Form == FormNakama && v.unnamed != nil {
-			return nil, because(ErrConfig, "two profiles for one issuer")
+			return nil, withDetail(ErrConfig, "two profiles for one issuer")
 		}
 		names[p.Issuer] = true
 		if p.Form == FormNakama {
@@ -38,9 +38,9 @@ func NewVerifier(profiles ...Profile) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify returns the claims of raw if it is acceptable at now, else one of the errors that say why a token was refused.
-// It keeps no reference to raw. It may take as long as the key set does; ctx ends that wait. A signature costs some
-// tens to hundreds of microseconds: do not call it from a tick for a token that was not verified before.
+// Verify returns the claims of raw if it is acceptable at now, otherwise one of the errors above.
+// It keeps no reference to raw. It may block as long as the key set does; ctx ends that wait. A
+// signature costs some tens to hundreds of microseconds, so do not verify new tokens in a tick.
 func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Claims, error) {
 	if len(raw) > MaxLen {
 		return nil, ErrMalformed
@@ -52,7 +52,7 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 			return nil, err
 		case key.same(t.key):
 			return t.claims, nil
-		} // else the issuer has another key of that name now: check the signature again
+		} // otherwise the issuer has another key with that id now: verify again
 	}
 	t, err := v.parse(raw)
 	if err != nil {
@@ -71,9 +71,10 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 	return t.claims, nil
 }
 
-// Unverified returns what raw claims if all but its signature would do at now: form, algorithm, issuer, subject,
-// audience and times. Nobody vouches for these claims: they may say how long Verify is worth waiting for, and nothing
-// else. It takes some microseconds, asks no key set and remembers nothing. Errors are those of Verify.
+// Unverified returns the claims of raw if everything but its signature is acceptable at now: form,
+// algorithm, issuer, subject, audience and times. These claims are unauthenticated: use them only
+// to decide how long to wait for Verify. Unverified takes some microseconds, queries no key set and
+// keeps nothing. Errors are those of Verify.
 func (v *Verifier) Unverified(now time.Time, raw []byte) (*Claims, error) {
 	if len(raw) > MaxLen {
 		return nil, ErrMalformed
@@ -88,13 +89,13 @@ func (v *Verifier) Unverified(now time.Time, raw []byte) (*Claims, error) {
 	return t.claims, nil
 }
 
-// A parsed token has the right form and claims. Whether its signature is good is not known yet.
+// A parsed token has the right form and claims. Its signature has not been verified.
 type parsed struct {
 	verified
 	signed, signature []byte
 }
 
-// A verified token is what the cache keeps. It does not change once it is there.
+// A verified token is an entry of the cache. It does not change once it is there.
 type verified struct {
 	hash    uint64
 	raw     []byte // a copy
@@ -148,8 +149,8 @@ func (v *Verifier) profile(o object) (*Profile, error) {
 	return p, nil
 }
 
-// usable does all that can change from one moment to the next: the times, and whether the issuer still has
-// the key, which it returns.
+// usable checks what may change at any moment: the times, and whether the issuer still has the key,
+// which it returns.
 func (t *verified) usable(ctx context.Context, now time.Time) (Key, error) {
 	if err := t.profile.times(t.claims, now); err != nil {
 		return Key{}, err

@@ -27,7 +27,7 @@ func (w *world) waits(raw string, refuse bool) (told int, took time.Duration, er
 	return told, time.Since(start), err
 }
 
-// "has whoever is about to wait for a key call wait first": every Verify that takes time says so beforehand, and no other one
+// Has whoever is about to wait for a key call wait first: every Verify that takes time says so beforehand, and no other one
 // does.
 func TestWithWait(t *testing.T) {
 	const latency = 4 * time.Second
@@ -56,7 +56,7 @@ func TestWithWait(t *testing.T) {
 	})
 }
 
-// "If wait returns an error, nobody waits, and the key cannot be had"
+// If wait returns an error, nobody waits, and the key cannot be had
 func TestWithWaitRefused(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.idp.Latency(time.Second)

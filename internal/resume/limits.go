@@ -11,7 +11,7 @@ const (
 	// Amazon Cognito take 260 to 300.
 	maxTicketContent = wire.MaxTicket - ticketOverhead
 
-	// SnapshotLife is how long a snapshot's sessions are good: a process starts in a
+	// SnapshotLife is how long the sessions of a snapshot may be restored: a process starts in a
 	// few seconds, and after 30 s of silence clients have given up.
 	SnapshotLife = 30 * time.Second
 
@@ -25,8 +25,8 @@ const (
 	// scope that a token may have: an entry always fits a chunk.
 	maxText = 1024
 
-	// newestSeen is how many of a window's newest numbers a snapshot has one by
-	// one, 2 s at 128 Hz; older ones count as seen.
+	// newestSeen is how many of a window's newest numbers a snapshot records one by one, 2 s at 128
+	// Hz; older ones count as seen.
 	newestSeen = 256
 
 	// maxShared is how many texts of a snapshot have a number.

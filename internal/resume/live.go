@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// LiveAddress is an address at which a session lives, or has lived lately, for the
-// new process to keep room for its players. Of an IPv6 /64 it is the first.
+// LiveAddress is an address at which a session lives, or has lived lately. The new process reserves
+// room for its players. Of an IPv6 /64 it is the first.
 type LiveAddress struct {
 	Addr netip.Addr
 	Seen int64 // Unix ms, when a session last lived there

@@ -12,8 +12,8 @@ import (
 // type, length and value.
 const proofField = 1 + 2 + wire.ProofLen
 
-// Key derives the resumption key, of which a client proves that it has it, from
-// the secret that came with the ticket in WELCOME or RENEWED:
+// Key derives the resumption key, whose possession a client proves, from the secret that came with
+// the ticket in WELCOME or RENEWED:
 //
 //	HKDF-SHA256(secret, no salt, "sallyport v1 resume") → 32 bytes
 //
@@ -32,9 +32,9 @@ func Prove(key *[32]byte, binding byte, exporter *[32]byte, body []byte) {
 	copy(body[len(body)-wire.ProofLen:], proof(key, binding, exporter, body))
 }
 
-// Proven is the server's part: it says, in constant time, whether body, a HELLO
-// that wire.ParseHello has found to have a proof, has the right one. binding is
-// the mode that body names, which the caller compares with the ticket's.
+// Proven reports, in constant time, whether body, a HELLO that wire.ParseHello has found to have a
+// proof, has the right one. binding is the mode named in body, which the caller compares with the
+// ticket's.
 func Proven(key *[32]byte, binding byte, exporter *[32]byte, body []byte) bool {
 	if len(body) < proofField {
 		return false
@@ -46,8 +46,8 @@ func Proven(key *[32]byte, binding byte, exporter *[32]byte, body []byte) bool {
 //
 //	HMAC-SHA256(resumption key, exporter of the new connection ‖ body before the proof field)
 //
-// In binding mode none the exporter is empty. What stands in the field already
-// makes no difference.
+// In binding mode none the exporter is empty. The present
+// content of the field makes no difference.
 func proof(key *[32]byte, binding byte, exporter *[32]byte, body []byte) []byte {
 	mac := hmac.New(sha256.New, key[:])
 	if binding == wire.BindingExporter {

@@ -9,14 +9,13 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 )
 
-// Read reads a whole snapshot. Its caller has made sure that nobody else reads it, by
-// removing it first, and asks whether it knows the id. Nothing in the result is part
-// of what was read. The error is ErrSnapshot, and then there is none: one session of
-// it restored beside a process that still runs would use nonces twice.
+// Read reads a whole snapshot. The caller ensures that no other process reads it, by removing it
+// first, and checks whether it knows the id. Nothing in the result is part of the input. The error
+// is ErrSnapshot, and then the result is nil: if one of its sessions were restored beside a process
+// that still runs, nonces would be used twice.
 //
-// Sessions are good for SnapshotLife after the snapshot was made; later there are
-// none in the result. Everything else in it has a time of its own, and only ever
-// keeps somebody out, so it stays good.
+// Sessions may be restored for SnapshotLife after the snapshot was made; later the result has none.
+// Every other entry has an expiry of its own and can only refuse players, so it remains.
 func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 	var header [snapshotHeader]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
@@ -123,7 +122,7 @@ func (p *parser) entry(kind byte, content []byte) bool {
 	return false
 }
 
-// address reads whose snapshot it is, which it says once at most.
+// address reads the server's address, which a snapshot has at most once.
 func (p *parser) address(content []byte) bool {
 	n := len(content) - 2
 	addr, ok := netip.AddrFromSlice(content[:max(0, n)])

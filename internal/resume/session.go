@@ -8,13 +8,14 @@ import (
 )
 
 // Session is one live session and the DTLS connection under it, as the server
-// sees them. Not in it, and why:
+// sees them. It
+// leaves out:
 //
 //   - a session whose client has not answered WELCOME yet, or which carries its
 //     identity token in every datagram: it is not handed over;
 //   - the previous epoch: its overlap ends with the old process, and what is
 //     still on its way in it is lost like any datagram;
-//   - the master secret and the last flight: the handshake is long over;
+//   - the master secret and the last flight: the handshake is over;
 //   - rate, behaviour, wrong tags in a row, idle time: they begin anew;
 //   - partial bodies: the client sends all parts again.
 //
@@ -22,7 +23,7 @@ import (
 // Whoever goes on skips ahead of the first: one number used by both processes would
 // be one nonce for two records.
 type Session struct {
-	Addr  netip.AddrPort // of the proven path, without a zone
+	Addr  netip.AddrPort // of the validated path, without a zone
 	Local netip.Addr     // the server's to which the player sends, without a zone; zero if it is not known
 	Hint  uint32         // by which it is found from another address, or 0
 
@@ -44,7 +45,7 @@ type Session struct {
 	StepUp         uint8        // the part of the fingerprint that a step up is owed for; 0 if none is
 	Bound          bool         // an identity token of the session was bound to the client's certificate (cnf)
 	Confined       bool         // a step up has lapsed: the network may not change
-	Platform       string       // what the client states
+	Platform       string       // stated by the client
 	Build          string
 	Issuer         string // texts have at most 1,024 bytes; issuer and subject are never empty
 	Subject        string
@@ -59,17 +60,17 @@ type Session struct {
 	Next *NextEpoch // RENEWED has been sent, and nothing has come in its epoch; or nil
 }
 
-// Standing is what an epoch takes from its identity token.
+// Standing is the part of an epoch that comes from its identity token.
 type Standing struct {
 	Expires int64  // Unix ms
 	Issued  int64  // Unix ms, 0 if the token did not say
 	TokenID string // never empty
-	SignIn  string // what all tokens of one sign-in share, or empty
+	SignIn  string // id that all tokens of one sign-in share, or empty
 	KeyID   string // of the issuer's key that signed the token, or empty
 }
 
-// NextEpoch is what a repeated RENEW, and the first datagram of the next epoch,
-// need: its number is one more than the current one's.
+// NextEpoch is the state for answering a repeated RENEW and accepting the first datagram of the
+// next epoch, whose number is one more than the current one's.
 type NextEpoch struct {
 	Digest   [32]byte // SHA-256 of the RENEW body that it answers
 	Secret   [32]byte // its keys, and the RENEWED, are made from it
@@ -91,7 +92,7 @@ func (s *Session) shared() [4]*string {
 	return [4]*string{&s.Issuer, &s.Scope, &s.Platform, &s.Build}
 }
 
-// coherent says whether a live session can be like that.
+// coherent reports whether a live session can have these values.
 func (s *Session) coherent() bool {
 	for _, text := range s.shared() {
 		if len(*text) > maxText {

@@ -53,13 +53,13 @@ const (
 // another fleet. Nothing of it counts.
 var ErrSnapshot = errors.New("resume: snapshot refused")
 
-// Snapshot is what one process hands to the next. Each list is in the order in
-// which it was written.
+// Snapshot is the data that one process hands to the next. Each list is in the order in which it
+// was written.
 type Snapshot struct {
 	ID         [16]byte // to be remembered: the same snapshot is refused a second time
 	Made       time.Time
-	Address    netip.AddrPort // of the server whose players these are; zero if it has none
-	Digests    [32]byte       // the caller's, under which it makes the keys of what counts once; zero if there is none
+	Address    netip.AddrPort // of the server that made it; zero if it has none
+	Digests    [32]byte       // the caller's key for the keys of Remembered; zero if there is none
 	Sessions   []*Session
 	LeftOut    int // sessions that were in it: see LeaveOut, and Read, which leaves them out of a late one
 	Remembered []Remembered
@@ -72,14 +72,14 @@ type Snapshot struct {
 // goes with the sessions, or a new process would let a used token in again.
 type Remembered struct {
 	Key     uint64
-	Owner   uint32 // the caller's, by which it counts what one player has
+	Owner   uint32 // the caller's key for counting the entries of one player
 	Why     uint8  // the caller's code
 	Spent   uint32 // tickets up to this epoch are used up; 0 for none
-	Home    uint32 // tickets up to this epoch are good from the network that they are bound to only; 0 for none
+	Home    uint32 // tickets up to this epoch resume only from the network that they are bound to; 0 for none
 	Expires int64  // Unix ms, after which it may be forgotten
 }
 
-// Revoked is one revocation, for the new process to refuse what it names.
+// Revoked is one revocation, which the new process continues to enforce.
 type Revoked struct {
 	Key      [32]byte
 	At, Ends int64 // Unix ns: of the revocation, and after which it may be forgotten

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 )
 
-// shortUUID stands in place of a text's length before the 16 bytes of a UUID.
+// shortUUID replaces a text's length before the 16 bytes of a UUID.
 const shortUUID = 1<<16 - 1
 
-// appendText appends a text of at most maxText bytes as an item. A UUID of 36
-// characters, in lower case, is its 16 bytes behind shortUUID: that is what most
-// identity providers name players and tokens by.
+// appendText appends a text of at most maxText bytes as an item. A lower-case UUID of 36
+// characters, the form in which most identity providers name players and tokens, is written as its
+// 16 bytes after shortUUID.
 func appendText(dst []byte, text string) []byte {
 	id, ok := parseUUID(text)
 	if !ok {
@@ -49,10 +49,9 @@ func parseUUID(text string) (id [16]byte, ok bool) {
 	return id, err == nil && formatUUID(id) == text
 }
 
-// shared is the text that sessions of one snapshot have in common: issuers,
-// scopes, builds. Where a text comes first it stands behind number 0, and gets
-// the next number from 1, up to 65,535 of them; later its number (2) stands for
-// it.
+// shared numbers the texts that sessions of one snapshot have in common: issuers, scopes, builds.
+// The first occurrence of a text follows number 0, and gets the next number from 1, up to 65,535 of
+// them; later its number (2) replaces it.
 type shared struct {
 	numbers map[string]uint16
 	texts   []string

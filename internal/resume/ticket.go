@@ -26,7 +26,7 @@ const (
 )
 
 var (
-	// ErrTicket is the one answer to a ticket that is refused, whatever the reason.
+	// ErrTicket is the only error for a ticket that is refused, whatever the reason.
 	ErrTicket = errors.New("resume: ticket refused")
 
 	// ErrNoTicket means that none can be issued, and that the player goes on
@@ -35,22 +35,21 @@ var (
 	ErrNoTicket = errors.New("resume: no ticket can be issued")
 )
 
-// Ticket is what a server has to know of a session to go on with it on another
-// connection, where nobody has heard of it. Platform and build are not in it:
-// HELLO states them again, and Digest holds the client to them and to its
-// certificate. Rate and behaviour begin anew.
+// Ticket is what a server needs to know of a session to continue it on another connection, possibly
+// on a server that has never seen it. Platform and build are not in it: HELLO states them again,
+// and Digest binds the client to them and to its certificate. Rate and behaviour start afresh.
 type Ticket struct {
 	Name        [16]byte // of the session: random, the same on all its connections
 	Key         [32]byte // the resumption key, see Key
 	Issuer      string
 	Subject     string
 	TokenID     string
-	SignIn      string // what all tokens of one sign-in share, or empty
+	SignIn      string // id that all tokens of one sign-in share, or empty
 	KeyID       string // of the issuer's key that signed the identity token, or empty
 	Scope       string
 	Binding     byte
 	Bound       bool     // an identity token of the session was bound to the client's certificate (cnf)
-	Certificate bool     // tells which part of a fingerprint differs; Digest decides
+	Certificate bool     // identifies the part of a fingerprint that differs; Digest decides
 	Digest      [32]byte // PROTOCOL.md 6.2, of the connection it was made on
 	Network     netip.Prefix
 	Epoch       uint32 // from 1
@@ -82,9 +81,8 @@ func (t *Ticket) Seal(dst []byte, keys *fleetkey.Ring, random io.Reader) ([]byte
 	return sealed, nil
 }
 
-// OpenTicket opens what Seal has written, if a key of the ring has sealed it and
-// it has not expired. Nothing in the result is part of b. The error is
-// ErrTicket.
+// OpenTicket opens a ticket that Seal has written, if a key of the ring has sealed it and it has
+// not expired. Nothing in the result is part of b. The error is ErrTicket.
 func OpenTicket(keys *fleetkey.Ring, now time.Time, b []byte) (Ticket, error) {
 	if len(b) < ticketOverhead || len(b) > wire.MaxTicket {
 		return Ticket{}, ErrTicket

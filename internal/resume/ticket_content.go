@@ -65,12 +65,12 @@ func parseTicket(b []byte) (t Ticket, ok bool) {
 	return t, true
 }
 
-// texts are the ticket's names, in the order in which they are written.
+// texts returns the ticket's texts, in the order in which they are written.
 func (t *Ticket) texts() [6]*string {
 	return [6]*string{&t.Issuer, &t.Subject, &t.TokenID, &t.SignIn, &t.KeyID, &t.Scope}
 }
 
-// coherent says whether a live session can be like that.
+// coherent reports whether a live session can have these values.
 func (t *Ticket) coherent() bool {
 	return t.Binding <= wire.BindingExporter && t.Epoch > 0 && t.Session > 0 && t.Expires > 0 && t.Issued >= 0 &&
 		t.ClientNext > 0 && (t.Certificate || !t.Bound) && t.Issuer != "" && t.Subject != "" && t.TokenID != ""

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// An unpacker reads what this package has sealed.
+// An unpacker reads bytes that this package has sealed.
 type unpacker struct{ cursor.Cursor }
 
 func newUnpacker(b []byte) unpacker { return unpacker{cursor.New(b)} }
@@ -49,7 +49,7 @@ func appendNetwork(dst []byte, p netip.Prefix) []byte {
 	return appendItem(dst, b)
 }
 
-// bits is a byte of flags, the first one lowest.
+// bits returns a byte of flags, the first one lowest.
 func bits(flags ...bool) (b byte) {
 	for i, set := range flags {
 		if set {
@@ -72,7 +72,7 @@ func (u *unpacker) window() *replay.Window {
 	return &w
 }
 
-// local is an address without a port, or none.
+// local reads an address without a port, or none.
 func (u *unpacker) local() netip.Addr {
 	b := u.item()
 	a, ok := netip.AddrFromSlice(b)

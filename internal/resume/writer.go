@@ -10,9 +10,8 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 )
 
-// Writer writes a snapshot. What is written before Close is none yet: only the
-// last chunk makes it one, and Close is to be called when the old process has
-// stopped sending. A Writer serves one goroutine.
+// Writer writes a snapshot, which is valid only after Close: the last chunk completes it. Close
+// must be called once the old process has stopped sending. A Writer serves one goroutine.
 type Writer struct {
 	w      io.Writer
 	cipher chunkCipher
@@ -20,12 +19,11 @@ type Writer struct {
 	chunk  []byte // entries to come
 	entry  []byte
 	sealed []byte
-	err    error // of w, and what every later call returns
+	err    error // of w; every later call returns it
 }
 
-// NewWriter writes the header, with the key of the ring that seals; 16 bytes of
-// random are the snapshot's id. The error matches fleetkey.ErrKey if there is no
-// key, or is that of w or random.
+// NewWriter writes the header, with the sealing key of the ring; the snapshot's id is 16 bytes of
+// random. The error matches fleetkey.ErrKey if there is no key, or is that of w or random.
 func NewWriter(w io.Writer, keys *fleetkey.Ring, now time.Time, random io.Reader) (*Writer, error) {
 	key, _ := keys.First() // without one, the cipher fails
 	header := append(make([]byte, 0, snapshotHeader), snapshotMagic...)
@@ -45,9 +43,9 @@ func NewWriter(w io.Writer, keys *fleetkey.Ring, now time.Time, random io.Reader
 	return &Writer{w: w, cipher: c, names: shared{numbers: make(map[string]uint16)}}, nil
 }
 
-// Add writes one session, of whose keys it keeps nothing after Close. A session that no reader
-// would take is ErrSnapshot, and the snapshot goes on without it. Any other error
-// is that of the writer below, and ends the snapshot.
+// Add writes one session and keeps nothing of its keys after Close. For a session that no reader
+// would accept it returns ErrSnapshot, and the snapshot continues without it. Any other error is
+// that of the underlying writer, and ends the snapshot.
 func (w *Writer) Add(s *Session) error {
 	if !s.coherent() {
 		return ErrSnapshot
@@ -56,7 +54,7 @@ func (w *Writer) Add(s *Session) error {
 	return w.put(entrySession)
 }
 
-// Remember writes one thing that counts once. An error ends the snapshot.
+// Remember writes one single-use entry. An error ends the snapshot.
 func (w *Writer) Remember(e Remembered) error {
 	w.entry = e.appendTo(w.entry[:0])
 	return w.put(entryRemembered)
@@ -80,8 +78,8 @@ func (w *Writer) Ban(e Banned) error {
 	return w.put(entryBanned)
 }
 
-// For writes the address of the server whose players these are, to be called at most
-// once. A server without a UDP address has none. An error ends the snapshot.
+// For writes the address of the server, and may be called at most once. A server without a UDP
+// address has none. An error ends the snapshot.
 func (w *Writer) For(a netip.AddrPort) error {
 	if !a.IsValid() {
 		return w.err
@@ -90,15 +88,15 @@ func (w *Writer) For(a netip.AddrPort) error {
 	return w.put(entryAddress)
 }
 
-// Digests writes the key under which the keys of Remembered are made, not zero. It
-// is to be called once. An error ends the snapshot.
+// Digests writes the key from which the keys of Remembered are derived; it is not zero. It must be
+// called once. An error ends the snapshot.
 func (w *Writer) Digests(key *[32]byte) error {
 	w.entry = append(w.entry[:0], key[:]...)
 	return w.put(entryDigests)
 }
 
-// Close writes the last chunk and forgets what was sealed. It does not close the
-// writer below. After an error there is no snapshot.
+// Close writes the last chunk and erases the plaintext. It does not close the underlying writer.
+// After an error there is no valid snapshot.
 func (w *Writer) Close() error {
 	w.flush(true)
 	clear(w.entry[:cap(w.entry)])

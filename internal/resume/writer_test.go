@@ -18,7 +18,7 @@ func (f *failing) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// "Close writes the last chunk and forgets what was sealed."
+// Close writes the last chunk and forgets what was sealed.
 func TestWriterForgets(t *testing.T) {
 	w, err := NewWriter(new(bytes.Buffer), newRing(t, newTestKey(t, 1)), begin, bytes.NewReader(counting(1, 16)))
 	if err != nil {

@@ -10,7 +10,7 @@
 //	    10    8  tag
 //	    18       body, 0 to 1145 bytes
 //
-// The kind says what the body is. Each has a file here, and its type's comment draws the bytes:
+// The kind determines the body. Each has a file here, and its type's comment draws the bytes:
 //
 //	HELLO   1  [Hello], in parts     PONG    7  [Pong]
 //	WELCOME 2  [Welcome]             CLOSE   8  [CloseBody]
@@ -19,11 +19,12 @@
 //	RENEWED 5  [Renewed]
 //	PING    6  [Ping]
 //
-// The body of HELLO and of RENEW may be longer than a datagram. It travels in pieces, each a [Part], which an
-// [Assembler] puts together again.
+// The body of HELLO and of RENEW may be longer than a datagram. It is sent in parts, each a [Part],
+// which an [Assembler] puts together again.
 //
-// Parse functions judge form alone; who sent a datagram, and whether it counts, is for package session to say. They
-// borrow: byte slices in a result are part of the input and live as long as it does. AppendTo extends dst and returns
-// it; it does not check what it writes, so a caller keeps to the limits in limits.go. Neither allocates, beyond the
-// growth of dst. All functions are safe for concurrent use; an Assembler has one owner.
+// Parse functions check form alone; the session's machines authenticate the sender and decide whether
+// the datagram counts. They borrow: byte slices in a result are part of the input and live as long as
+// it does. AppendTo extends dst and returns it; it does not validate, so a caller keeps to the limits
+// in limits.go. Neither allocates, beyond the growth of dst. All functions are safe for concurrent use;
+// an Assembler has one owner.
 package wire

@@ -13,7 +13,8 @@ var (
 	ErrVersion = errors.New("wire: unknown version")
 )
 
-// epochMask is the part of the second byte that is the token epoch; the rest are flags, and no kind has one yet.
+// epochMask covers the token epoch in the second byte; the other bits are flags, and no kind
+// defines one yet.
 const epochMask = 0b11
 
 // Envelope is one message: the header's fields and the body.
@@ -28,9 +29,9 @@ type Envelope struct {
 
 // Parse reads the plaintext of one record. Body is part of b and lives as long as b does.
 //
-// The error is ErrMalformed or ErrVersion. The layout of the header is the same in every version, so with ErrVersion
-// the envelope is filled in as far as its header and body go: a server answers a HELLO of an unknown version, and a
-// client understands the CLOSE that it gets.
+// The error is ErrMalformed or ErrVersion. The layout of the header is the same in every version,
+// so with ErrVersion the envelope's header and body are filled in: a server answers a HELLO of an
+// unknown version, and a client understands the CLOSE in reply.
 func Parse(b []byte) (Envelope, error) {
 	if len(b) < HeaderLen || len(b) > MaxEnvelope {
 		return Envelope{}, ErrMalformed
@@ -59,8 +60,8 @@ func (e Envelope) AppendTo(dst []byte) []byte {
 	return append(append(dst, header[:]...), e.Body...)
 }
 
-// PutHeader writes the header of e to the first HeaderLen bytes of dst, for a body that already lies behind them.
-// It panics if dst is shorter.
+// PutHeader writes the header of e to the first HeaderLen bytes of dst, for a body that already
+// follows them. It panics if dst is shorter.
 func PutHeader(dst []byte, e Envelope) {
 	_ = dst[HeaderLen-1]
 	dst[0] = Version<<4 | byte(e.Kind)

@@ -2,16 +2,17 @@ package wire
 
 import "encoding/binary"
 
-// Binding modes: what ties the datagram keys to the connection.
+// Binding modes: how the datagram keys are bound to the connection.
 const (
 	BindingNone     = 0 // nothing, for DTLS engines that hide the exporter
 	BindingExporter = 1 // the exporter of the DTLS connection
 )
 
-// FeatureReports is the bit of a client that wants the server's PONGs to tell what was lost on the way to it.
+// FeatureReports is the feature bit of a client that wants PONGs to report how many of its
+// datagrams were lost.
 const FeatureReports = 1 << 0
 
-// Hello is the body of HELLO, once its parts are together: who the client says it is.
+// Hello is the body of HELLO, once its parts are together: the client's identity and offers.
 //
 //	offset size
 //	     0   16  client nonce
@@ -24,7 +25,7 @@ const FeatureReports = 1 << 0
 // A HELLO has either a token or a ticket. With a token both sequences are 1; with a ticket there is a proof.
 type Hello struct {
 	Nonce       [16]byte // random, new for each HELLO that is not a retransmission
-	Binding     uint8    // parsed whatever it is: an unknown mode deserves an answer
+	Binding     uint8    // any value parses, because an unknown mode is answered
 	NextSend    uint64   // from 1
 	NextReceive uint64   // from 1
 	Features    uint32   // unknown bits are ignored
@@ -33,7 +34,7 @@ type Hello struct {
 	Platform    []byte   // to MaxText bytes of UTF-8 without control characters, as are Build and Scope
 	Build       []byte
 	Scope       []byte
-	Proof       []byte // ProofLen bytes, over everything that stands before the proof field
+	Proof       []byte // ProofLen bytes, over everything before the proof field
 }
 
 // ParseHello reads a whole body, at most MaxHelloBody bytes. Slices in the result are part of body. The error is

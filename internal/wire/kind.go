@@ -2,7 +2,7 @@ package wire
 
 import "strconv"
 
-// Kind says what an envelope's body is.
+// Kind determines the body of an envelope.
 type Kind uint8
 
 // The kinds of version 1. Others do not parse.

@@ -11,8 +11,8 @@ const Version = 1
 
 // Sizes in bytes, from the datagram inwards. Each must stay below the one it is taken from.
 const (
-	// MaxDatagram is the largest UDP payload: what IPv6 carries everywhere (1,280), less IP and UDP headers and room
-	// for a tunnel's.
+	// MaxDatagram is the largest UDP payload: what IPv6 carries everywhere (1,280), minus IP and
+	// UDP headers and room for those of a tunnel.
 	MaxDatagram = 1200
 
 	// MaxEnvelope is the largest header and body together.
@@ -27,14 +27,15 @@ const (
 
 // Parts of a body that may be longer than a datagram.
 const (
-	// PartHeaderLen is what stands before each part's bytes: the whole length and the part's offset.
+	// PartHeaderLen is the length of the header before each part's data: the whole length and the
+	// part's offset.
 	PartHeaderLen = 4
 
 	// MaxPart is the length of every part but the last; with its headers it stays below MaxBody.
 	MaxPart = 1024
 
-	// MaxHelloBody is the longest body that travels in parts: the longest HELLO of this version is 4,529 bytes, and
-	// what is left is for fields to come.
+	// MaxHelloBody is the longest body that is sent in parts: the longest HELLO of this version has
+	// 4,529 bytes, and the rest is reserved for future fields.
 	MaxHelloBody = 5 * MaxPart
 
 	// PartialLife is how long the parts of one body may take to arrive, from the first to the last.

@@ -5,13 +5,13 @@ import (
 	"strconv"
 )
 
-// NoticeCode says what a NOTICE asks of the client.
+// NoticeCode is the request of a NOTICE to the client.
 type NoticeCode uint8
 
 // The codes of version 1. A client ignores one that it does not know.
 const (
 	NoticeStepUp NoticeCode = 1 // send RENEW with a fresh identity token
-	NoticeDrain  NoticeCode = 2 // the server is about to go: finish, and play elsewhere
+	NoticeDrain  NoticeCode = 2 // the server is about to stop: finish, and play elsewhere
 	NoticeMoved  NoticeCode = 3 // the connection has moved to the address that this was sent to
 )
 

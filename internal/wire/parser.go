@@ -15,7 +15,7 @@ type parser struct {
 
 func newParser(body []byte) parser { return parser{Cursor: cursor.New(body)} }
 
-// rest returns all that is left, nil if nothing is; longer than limit turns c bad.
+// rest returns everything left, nil if nothing is; more than limit turns c bad.
 func (c *parser) rest(limit int) []byte { return c.fits(c.Rest(), limit) }
 
 // fits returns b and turns c bad if b is longer than limit.

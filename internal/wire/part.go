@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// Part is a piece of the body of a HELLO or a RENEW; each travels in an envelope of its own.
+// Part is a piece of the body of a HELLO or a RENEW; each is sent in an envelope of its own.
 //
 //	offset size
 //	     0    2  total: length of the whole body

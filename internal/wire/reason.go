@@ -27,8 +27,8 @@ const (
 	ReasonReplaced    Reason = 18
 	ReasonRate        Reason = 19
 
-	// ReasonGame is the first of the reasons that are the game's own: it and all above, up to 255. What they mean
-	// is between a match and its clients; they end the session and its tickets.
+	// ReasonGame is the first of the reasons that the game defines: it and all above, up to 255.
+	// Their meaning is between a match and its clients; they end the session and its tickets.
 	ReasonGame Reason = 128
 )
 
@@ -54,7 +54,7 @@ var reasonNames = [...]string{
 	ReasonRate:        "too many datagrams",
 }
 
-// Defined reports whether version 1 has the reason, or leaves it to the game.
+// Defined reports whether version 1 defines the reason or leaves it to the game.
 func (r Reason) Defined() bool { return ReasonLeft <= r && r <= ReasonRate || r >= ReasonGame }
 
 // String returns the words PROTOCOL.md uses, "game's reason N", or "reason N".

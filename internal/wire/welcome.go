@@ -26,12 +26,12 @@ type Welcome struct {
 	Features   uint32
 	Hint       uint32
 	Expiry     int64
-	ServerTime int64 // what the server's clock said: Expiry less ServerTime is life left, whatever the client's clock says
+	ServerTime int64 // the server's clock: Expiry minus ServerTime is the time left, independent of the client's clock
 	Limits     Limits
 	Ticket     []byte // to MaxTicket bytes, opaque to the client
 }
 
-// Limits is the value of WELCOME's limits field: what the server asks the client to keep to.
+// Limits is the value of WELCOME's limits field, which the client keeps to.
 //
 //	offset size
 //	     0    2  payload: largest DATA payload in bytes
