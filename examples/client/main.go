@@ -84,11 +84,11 @@ type report interface {
 }
 
 // play attacks or plays.
-func (f *flags) play(ctx context.Context, target attack.Target) report {
+func (f *flags) play(ctx context.Context, target soak.Match) report {
 	if f.attack != "" {
 		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target)
 	}
-	return soak.Run(ctx, f.config, target.Match)
+	return soak.Run(ctx, f.config, target)
 }
 
 func write(w io.Writer, r report, asJSON bool) error {

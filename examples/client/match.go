@@ -7,39 +7,38 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 )
 
 // target is the server to play on, as the flags say; end is to be called afterwards.
-func (f *flags) target(ctx context.Context) (t attack.Target, end func(), err error) {
+func (f *flags) target(ctx context.Context) (m soak.Match, end func(), err error) {
 	end = func() {}
 	switch {
 	case f.config.Replace:
-		return attack.StartReplaceable(tick)
+		return soak.StartReplaceable(tick)
 	case f.connect == "":
-		return attack.StartEmbedded(tick)
+		return soak.StartEmbedded(tick)
 	case f.tokenFile != "":
-		t.Match, err = f.withTokens()
+		m, err = f.withTokens()
 	case f.signIn.given():
-		t, err = f.withSignIn(ctx)
+		m, err = f.withSignIn(ctx)
 	default:
-		t, err = f.withDevFile()
+		m, err = f.withDevFile()
 	}
-	return t, end, err
+	return m, end, err
 }
 
-func (f *flags) withDevFile() (t attack.Target, err error) {
+func (f *flags) withDevFile() (m soak.Match, err error) {
 	file, err := gameserver.ReadFile(f.devFile)
 	if err != nil {
-		return t, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
+		return m, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
 	}
-	t, err = attack.Remote(f.connect, file)
+	m, err = soak.Remote(f.connect, file)
 	if err != nil {
-		return t, fmt.Errorf("cannot use -dev-file %s: %w", f.devFile, err)
+		return m, fmt.Errorf("cannot use -dev-file %s: %w", f.devFile, err)
 	}
-	return t, nil
+	return m, nil
 }
 
 func (f *flags) withTokens() (soak.Match, error) {

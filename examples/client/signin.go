@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/signin"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 )
@@ -61,17 +60,17 @@ func (f *flags) checkSignIn() error {
 }
 
 // withSignIn is a server whose players are all the one who signs in.
-func (f *flags) withSignIn(ctx context.Context) (t attack.Target, err error) {
+func (f *flags) withSignIn(ctx context.Context) (m soak.Match, err error) {
 	source, err := f.signIn.source(ctx)
 	if err != nil {
-		return t, err
+		return m, err
 	}
 	roots, err := f.readCA()
-	t.Match = soak.Match{
+	m = soak.Match{
 		Addr: f.connect, RootCAs: roots,
 		Token: func(ctx context.Context, _ int, _ time.Duration) ([]byte, error) { return source(ctx) },
 	}
-	return t, err
+	return m, err
 }
 
 func (f *signInFlags) source(ctx context.Context) (signin.Source, error) {

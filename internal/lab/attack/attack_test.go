@@ -35,7 +35,7 @@ func (l lenient) Verify(ctx context.Context, now time.Time, raw []byte) (*token.
 }
 
 // server is a match server, with the hole that change makes unless it is nil.
-func server(t *testing.T, change func(*token.Claims)) Target {
+func server(t *testing.T, change func(*token.Claims)) soak.Match {
 	t.Helper()
 	dev, err := gameserver.NewDev()
 	if err != nil {
@@ -61,7 +61,7 @@ func server(t *testing.T, change func(*token.Claims)) Target {
 			t.Error(err)
 		}
 	})
-	return Embedded(s, dev, trail)
+	return soak.Embedded(s, dev, trail)
 }
 
 // players are honest, and who are done before the attack is.

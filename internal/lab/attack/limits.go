@@ -3,9 +3,6 @@ package attack
 import "time"
 
 const (
-	// shutdownTime is how long an embedded server has to tell its players that it ends.
-	shutdownTime = 5 * time.Second
-
 	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s.
 	dialTime = 10 * time.Second
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/session"
@@ -19,7 +20,7 @@ import (
 
 // dial connects from a local address, nil for a new one, and presents an identity token. The error is a
 // *transport.CloseError when the server refuses.
-func dial(ctx context.Context, target *Target, local net.Addr, config session.ClientConfig, identity []byte) (*raw, error) {
+func dial(ctx context.Context, target *soak.Match, local net.Addr, config session.ClientConfig, identity []byte) (*raw, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	remote, err := net.ResolveUDPAddr("udp", target.Addr)

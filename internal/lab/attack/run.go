@@ -32,14 +32,14 @@ func Names() []string { return slices.Sorted(maps.Keys(attacks)) }
 
 // Run attacks while honest players play, until both are done or ctx is, and reports. Config.Attack must be one of Names,
 // and target must have Mint and Stats, and for "stall" Hang.
-func Run(ctx context.Context, config Config, target Target) *Report {
+func Run(ctx context.Context, config Config, target soak.Match) *Report {
 	began := time.Now()
 	if config.Attack == "stall" {
 		config.Honest.Hang = hangTime
 		config.Honest.Duration = max(config.Honest.Duration, hangTime+2*aroundHang)
 	}
 	s := &stage{ctx: ctx, target: &target}
-	crowd := target.Match
+	crowd := target
 	crowd.Stats = nil // what the attackers are dropped for is not held against the honest
 	players := make(chan *soak.Report, 1)
 	waiting := s.handshakes() + uint64(config.Honest.Players)

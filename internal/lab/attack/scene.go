@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/lab/tally"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -23,7 +24,7 @@ type scene struct {
 // stage is where a scene is played, and what has been seen there.
 type stage struct {
 	ctx    context.Context
-	target *Target
+	target *soak.Match
 	number int // of the next attacker
 
 	before tally.Counts // drops when the scene began

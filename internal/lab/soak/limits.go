@@ -13,6 +13,9 @@ const (
 	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s.
 	dialTime = 10 * time.Second
 
+	// shutdownTime is how long an embedded server has to tell its players that it ends.
+	shutdownTime = 5 * time.Second
+
 	// drainTime is how long a player who leaves waits for what is still on its way.
 	drainTime = 2 * time.Second
 

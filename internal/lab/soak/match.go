@@ -1,13 +1,10 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -35,6 +32,10 @@ type Match struct {
 	// Stated reports whether players state the platform and build that Token mints for, or nothing.
 	Stated bool
 
+	// Mint returns a fresh identity token for anybody; nil means that nobody can have one, and so that this server cannot
+	// be attacked.
+	Mint func(ctx context.Context, g token.Grant) ([]byte, error)
+
 	// Stats asks the server what it has done; nil means that nobody can be asked.
 	Stats func(ctx context.Context) (gameserver.Stats, error)
 	// Audit asks the server what it has audited since a time; nil means that nobody can be asked.
@@ -45,6 +46,11 @@ type Match struct {
 	Replace  func(ctx context.Context) error
 	Handover func(ctx context.Context) (succession.Handover, error)
 
+	// Trail counts the server's decisions, and Hang makes its next tick last so much longer; nil for a server in another
+	// process.
+	Trail *tally.Trail
+	Hang  func(time.Duration)
+
 	// Scope says whose CPU time and allocations Stats has: "process" for this process, "server" for another.
 	Scope string
 }
@@ -54,30 +60,64 @@ func subject(player int) string { return fmt.Sprintf("player-%d", player) }
 // Embedded is a development server in this process, which records its decisions in trail.
 func Embedded(s *gameserver.Server, dev *gameserver.Dev, trail *tally.Trail) Match {
 	m := developed(s.Addr().String(), dev)
-	m.Scope = "process"
+	m.Scope, m.Trail, m.Hang = "process", trail, s.Hang
 	m.Stats = func(context.Context) (gameserver.Stats, error) { return s.Stats(), nil }
 	m.Audit = func(context.Context, time.Time) (*tally.Trail, error) { return trail, nil }
 	return m
 }
 
-// Replaceable is a development server in a process of its own, whose place another one can take.
-func Replaceable(s *succession.Server) Match {
-	m := developed(s.Addr(), s.Dev())
+// StartEmbedded starts a development server in this process, which end stops.
+func StartEmbedded(tick int) (m Match, end func(), err error) {
+	dev, err := gameserver.NewDev()
+	if err != nil {
+		return m, nil, err
+	}
+	verifier, err := dev.Verifier()
+	if err != nil {
+		return m, nil, err
+	}
+	trail := &tally.Trail{}
+	server, err := gameserver.Start(gameserver.Config{
+		Listen: "127.0.0.1:0", Tick: tick, Certificate: dev.Certificate, Verifier: verifier, Audit: trail, Dev: dev,
+	})
+	if err != nil {
+		return m, nil, err
+	}
+	return Embedded(server, dev, trail), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		server.Shutdown(ctx) //nolint:errcheck // nobody is left to be told
+	}, nil
+}
+
+// StartReplaceable starts a development server in a child process, whose place another one can take. end stops it.
+func StartReplaceable(tick int) (m Match, end func(), err error) {
+	s, err := succession.Start(tick)
+	if err != nil {
+		return m, nil, fmt.Errorf("cannot start the server's process: %w", err)
+	}
+	m = developed(s.Addr(), s.Dev())
 	m.Scope, m.Stats, m.Replace, m.Handover = "server", s.Stats, s.Replace, s.Handover
-	return m
+	return m, func() {
+		s.Close() //nolint:errcheck // nobody is left to be told
+	}, nil
 }
 
 // developed is a server at addr whose tokens this process mints.
 func developed(addr string, dev *gameserver.Dev) Match {
-	return Match{
-		Addr: addr, RootCAs: pool(dev.CA), Stated: true,
-		Token: func(_ context.Context, player int, life time.Duration) ([]byte, error) {
-			t, err := dev.Issuer.Mint(time.Now(), token.Grant{
-				Subject: subject(player), Scope: scope, Platform: platform, Build: build, Life: life,
-			})
-			return []byte(t), err
-		},
+	return Match{Addr: addr, RootCAs: pool(dev.CA)}.minting(func(_ context.Context, g token.Grant) ([]byte, error) {
+		t, err := dev.Issuer.Mint(time.Now(), g)
+		return []byte(t), err
+	})
+}
+
+// minting returns m with tokens from mint.
+func (m Match) minting(mint func(context.Context, token.Grant) ([]byte, error)) Match {
+	m.Mint, m.Stated = mint, true
+	m.Token = func(ctx context.Context, player int, life time.Duration) ([]byte, error) {
+		return mint(ctx, token.Grant{Subject: subject(player), Scope: scope, Platform: platform, Build: build, Life: life})
 	}
+	return m
 }
 
 // Remote is a development server at addr that wrote f.
@@ -90,15 +130,8 @@ func Remote(addr string, f gameserver.File) (Match, error) {
 	if roots == nil {
 		return Match{}, fmt.Errorf("ca_pem holds no certificate")
 	}
-	return Match{
-		Addr: addr, RootCAs: roots, Stated: true, Scope: "server",
-		Token: func(ctx context.Context, player int, life time.Duration) ([]byte, error) {
-			q := url.Values{"subject": {subject(player)}, "scope": {scope}, "platform": {platform}, "build": {build}}
-			if life > 0 {
-				q.Set("life", life.String())
-			}
-			return get(ctx, f.TokenURL+"?"+q.Encode())
-		},
+	m := Match{
+		Addr: addr, RootCAs: roots, Scope: "server",
 		Stats: func(ctx context.Context) (s gameserver.Stats, err error) {
 			b, err := get(ctx, u.ResolveReference(&url.URL{Path: "/stats"}).String())
 			if err == nil {
@@ -109,7 +142,14 @@ func Remote(addr string, f gameserver.File) (Match, error) {
 		Audit: func(ctx context.Context, since time.Time) (*tally.Trail, error) {
 			return readEvents(ctx, u.ResolveReference(&url.URL{Path: "/events"}).String(), since)
 		},
-	}, nil
+	}
+	return m.minting(func(ctx context.Context, g token.Grant) ([]byte, error) {
+		q := url.Values{"subject": {g.Subject}, "scope": {g.Scope}, "platform": {g.Platform}, "build": {g.Build}}
+		if g.Life > 0 {
+			q.Set("life", g.Life.String())
+		}
+		return get(ctx, f.TokenURL+"?"+q.Encode())
+	}), nil
 }
 
 // Tokens is a server at addr that admits players with tokens from elsewhere, one for each player. There are no others,
@@ -137,34 +177,4 @@ func pool(pem []byte) *x509.CertPool {
 		return nil
 	}
 	return p
-}
-
-// get fetches a short text.
-func get(ctx context.Context, address string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, statsTime)
-	defer cancel()
-	body, err := open(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, shortText))
-}
-
-// open begins to fetch a text, which the caller closes.
-func open(ctx context.Context, address string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusOK {
-		return resp.Body, nil
-	}
-	defer resp.Body.Close()
-	why, _ := io.ReadAll(io.LimitReader(resp.Body, shortText))
-	return nil, fmt.Errorf("%s: %s %s", address, resp.Status, bytes.TrimSpace(why))
 }
