@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,9 @@ import (
 
 const module = "github.com/sallyport/sallyport"
 
-// imports is the import table of ARCHITECTURE.md: what the non-test code of each package may import besides the
-// standard library. "..." stands for every package of this module. A new package adds its line here.
+// imports says what the non-test code of each package may import besides the standard library. "..."
+// stands for every package of this module. A new package adds its line here, and its row to
+// ARCHITECTURE.md.
 var imports = map[string][]string{
 	".":             {},
 	"internal/wire": {"internal/cursor", "internal/record"},
@@ -110,6 +112,31 @@ func TestImports(t *testing.T) {
 					t.Errorf("%s imports %s, which the import table does not allow", path.Join(dir, name), imported)
 				}
 			}
+		}
+	}
+}
+
+// packageRow is a package in a table of ARCHITECTURE.md.
+var packageRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|")
+
+// ARCHITECTURE.md has a row for every package, and for nothing else.
+func TestArchitectureHasPackages(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{".": true}
+	for _, row := range packageRow.FindAllStringSubmatch(string(text), -1) {
+		rows[row[1]] = true
+	}
+	for dir := range imports {
+		if !rows[dir] {
+			t.Errorf("ARCHITECTURE.md lacks a row for %s", dir)
+		}
+	}
+	for dir := range rows {
+		if _, ok := imports[dir]; !ok {
+			t.Errorf("ARCHITECTURE.md has a row for %s, which is no package", dir)
 		}
 	}
 }
