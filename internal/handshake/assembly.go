@@ -12,7 +12,7 @@ type assembly struct {
 	disputed bool // two fragments have other bytes in the same place: one of them is a forger's
 }
 
-// begun reports whether there is a message to put together.
+// begun reports whether a message is being assembled.
 func (a *assembly) begun() bool { return a.message != nil }
 
 // begin makes room for a message of length bytes.
@@ -20,8 +20,8 @@ func (a *assembly) begin(length int) {
 	*a = assembly{message: make([]byte, length), have: make([]byte, (length+7)/8), length: length, missing: length}
 }
 
-// add takes a fragment, and reports whether it fits those before it: the same length of the whole, and where they
-// overlap, the same bytes.
+// add takes a fragment, and reports whether it is consistent with those before it: it names the
+// same total length and, where they overlap, has the same bytes.
 func (a *assembly) add(m message) bool {
 	if m.length != len(a.message) {
 		return false
@@ -42,8 +42,8 @@ func (a *assembly) add(m message) bool {
 	return true
 }
 
-// cover notes which bytes a fragment has, without keeping them, and reports whether all have come. One that names
-// another length begins anew.
+// cover records which bytes a fragment has, without keeping them, and reports whether all have
+// come. A fragment that names another length starts over.
 func (a *assembly) cover(m message) bool {
 	if a.have == nil || m.length != a.length {
 		*a = assembly{have: make([]byte, (m.length+7)/8), length: m.length, missing: m.length}
@@ -59,7 +59,7 @@ func (a *assembly) cover(m message) bool {
 
 func (a *assembly) has(i int) bool { return a.have[i/8]>>(i%8)&1 == 1 }
 
-// take returns the message once all of it has come, undisputed, and forgets it.
+// take returns the message once all of it has come, undisputed, and releases it.
 func (a *assembly) take() (whole []byte, ok bool) {
 	if !a.begun() || a.missing > 0 || a.disputed {
 		return nil, false
@@ -69,9 +69,9 @@ func (a *assembly) take() (whole []byte, ok bool) {
 	return whole, true
 }
 
-// sameHello reports whether two offers agree in what a client must not change when it is asked for its cookie: "the
-// client MUST use the same parameter values (version, random, session_id, cipher_suites, compression_method)"
-// (RFC 6347 4.2.1).
+// sameHello reports whether two offers agree in the values that a client must not change when it
+// returns the cookie: "the client MUST use the same parameter values (version, random, session_id,
+// cipher_suites, compression_method)" (RFC 6347 4.2.1).
 func sameHello(a, b offer) bool {
 	return bytes.Equal(a.head, b.head) && bytes.Equal(a.choices, b.choices)
 }

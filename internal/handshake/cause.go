@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Cause says in fixed words why a handshake has failed, for an operator or a caller; empty if that is not known.
+// Cause returns a fixed text that explains why a handshake has failed, for an operator or a caller;
+// empty if the cause is unknown.
 func Cause(err error) string {
 	for _, known := range []error{ErrHello, ErrSuite, ErrGroup, ErrMasterSecret, ErrNoCertificate, ErrPin, ErrKey} {
 		if errors.Is(err, known) {
@@ -44,8 +45,9 @@ func ofInvalid(reason x509.InvalidReason) string {
 	return "certificate is not valid"
 }
 
-// AlertError is a fatal alert by which the peer ends a handshake (RFC 5246 7.2.2). Nothing protects it: it ends the
-// handshake only when nothing better comes for a second, and it may have been somebody else who sent it.
+// AlertError is a fatal alert by which the peer ends a handshake (RFC 5246 7.2.2). It is not
+// authenticated, so it ends the handshake only if nothing better arrives for a second, and it may
+// have come from a third party.
 type AlertError uint8
 
 // Alerts that are sent.
@@ -87,7 +89,7 @@ func (a AlertError) Is(target error) bool {
 	return target == ErrNoCertificate && (a == alertNoCertificate || a == alertCertificateRequired)
 }
 
-// alertFor is what a client is told of a handshake that the greeting refuses.
+// alertFor returns the alert for a handshake that the greeting refuses.
 func alertFor(cause error) AlertError {
 	switch {
 	case errors.Is(cause, ErrHello):

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// AcceptsKey reports whether a public key is of a kind and size that both ends take in certificates: ECDSA P-256, or RSA
-// of 2048 bits and more.
+// AcceptsKey reports whether a certificate's public key has a kind and size that both ends accept:
+// ECDSA P-256, or RSA of 2048 bits and more. It is the only place with this rule.
 func AcceptsKey(public crypto.PublicKey) bool {
 	switch k := public.(type) {
 	case *ecdsa.PublicKey:
@@ -23,9 +23,10 @@ func AcceptsKey(public crypto.PublicKey) bool {
 	return false
 }
 
-// CheckCertificate says why no handshake should present c at now; nil if one may. Its key must be one that AcceptsKey
-// takes, and that of the first certificate, which must not have expired. A key behind another crypto.Signer, such as that
-// of a TPM or a key service, is taken only if signers says that the engine can use one. Errors match ErrConfig.
+// CheckCertificate returns an error if no handshake should present c at now. Its key must be one
+// that AcceptsKey accepts and match the first certificate, which must not have expired. A key
+// behind another crypto.Signer, such as that of a TPM or a key service, is accepted only if signers
+// reports that the engine can use one. Errors match ErrConfig.
 func CheckCertificate(c *tls.Certificate, now time.Time, signers bool) error {
 	if err := CheckKey(c, signers); err != nil {
 		return err
@@ -43,7 +44,8 @@ func CheckCertificate(c *tls.Certificate, now time.Time, signers bool) error {
 	return nil
 }
 
-// CheckKey is CheckCertificate without what an engine need not know: which certificate, and whether it has expired.
+// CheckKey is CheckCertificate without the checks that an engine does not need: that the key
+// matches the certificate, and its expiry.
 func CheckKey(c *tls.Certificate, signers bool) error {
 	if len(c.Certificate) == 0 {
 		return unusable("there is no certificate")
@@ -52,7 +54,7 @@ func CheckKey(c *tls.Certificate, signers bool) error {
 	return err
 }
 
-// comparableKey is what public keys of the standard library have in common.
+// comparableKey is the interface that the public keys of the standard library share.
 type comparableKey interface{ Equal(crypto.PublicKey) bool }
 
 // publicKey returns the public half of a private key that the engine can use.

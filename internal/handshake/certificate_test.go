@@ -21,7 +21,7 @@ import (
 // elsewhere is a key that signs, and that nobody here has.
 type elsewhere struct{ crypto.Signer }
 
-// "Its key must be one that AcceptsKey takes, and that of the first certificate, which must not have expired." The text
+// Its key must be one that AcceptsKey takes, and that of the first certificate, which must not have expired. The text
 // says which of it is not so.
 func TestCheckCertificate(t *testing.T) {
 	must := func(k crypto.Signer, err error) crypto.Signer {

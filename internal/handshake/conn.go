@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Conn is the net.Conn that an engine is given. Its owner feeds it with Deliver and sends what it writes; the
-// engine has the methods of net.Conn. Both may use it at the same time. Nothing of it blocks but Read and Wait.
+// Conn is the net.Conn of an engine. Its owner feeds it with Deliver and sends what it writes; the
+// engine uses the methods of net.Conn. Both may use it at the same time. Only Read and Wait block.
 type Conn struct {
 	// Set by NewConn, constant afterwards.
 	server        bool
@@ -20,16 +20,16 @@ type Conn struct {
 	proven  atomic.Bool
 	retired sync.WaitGroup // the engine that Retire closes; Wait waits
 
-	// What the engine writes. Lock order: out, then mu.
+	// The writing side. Lock order: out, then mu.
 	out   sync.Mutex
 	muted bool
-	shown bool     // it has proven to hold the key of the client's certificate
+	shown bool     // it has proven possession of the client certificate's key
 	next  uint64   // record number of epoch 0 that follows its last
 	spent []uint64 // explicit nonces of its records of epoch 1
 	ccs   []byte   // its last ChangeCipherSpec record
 	fin   []byte   // its last Finished record
 
-	// What the engine reads.
+	// The reading side.
 	mu       sync.Mutex
 	wake     *sync.Cond // inbox, greeting, closed or deadline has changed
 	inbox    [][]byte
@@ -52,9 +52,9 @@ func NewConn(server bool, local, remote net.Addr, send func(datagram []byte)) *C
 	return c
 }
 
-// ExpectCookie has a client hear nothing before the server asks for the cookie: what a handshake that was given up has
-// left on the way, from the same addresses, would mislead the engine. Call it before the handshake, for a server that
-// always asks.
+// ExpectCookie makes a client ignore everything before HelloVerifyRequest: datagrams left over from
+// an abandoned handshake between the same addresses would mislead the engine. Call it before the
+// handshake, for a server that always sends one.
 func (c *Conn) ExpectCookie() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,7 +62,8 @@ func (c *Conn) ExpectCookie() {
 }
 
 // Read waits for the next datagram that passed the filter. It returns net.ErrClosed after Close and
-// os.ErrDeadlineExceeded after the deadline. A datagram longer than b is cut, as with a socket.
+// os.ErrDeadlineExceeded after the deadline. A datagram longer than b is truncated, as with a
+// socket.
 func (c *Conn) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +82,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	}
 }
 
-// SetReadDeadline implements net.Conn. A deadline in the past ends a Read that waits.
+// SetReadDeadline implements net.Conn. A deadline in the past ends a Read in progress.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,24 +129,24 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// close is Close for who holds mu.
+// close is Close for callers that hold mu.
 func (c *Conn) close() {
 	c.closed, c.inbox, c.greeting = true, nil, greeting{}
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.calm()
+	c.clearAlert()
 	c.wake.Broadcast()
 }
 
-// Proven reports whether the peer of a server has returned the cookie, in a ClientHello that is whole, and so
-// receives at its address. Safe from anywhere.
+// Proven reports whether a server's peer has returned the cookie in a complete ClientHello, and so
+// receives at its address. It is safe for concurrent use.
 func (c *Conn) Proven() bool { return c.proven.Load() }
 
 // Retire closes an engine that has been muted, in the background, because it may take as long as Retransmit.
 func (c *Conn) Retire(engine io.Closer) {
 	c.retired.Go(func() {
-		_ = engine.Close() // what it still wants to say is swallowed
+		_ = engine.Close() // whatever it still writes is discarded
 		_ = c.Close()
 	})
 }

@@ -2,13 +2,13 @@ package handshake
 
 import "github.com/sallyport/sallyport/internal/record"
 
-// Verdict is what became of a datagram.
+// Verdict is the result of Deliver for a datagram.
 type Verdict uint8
 
 // The three answers of Deliver.
 const (
 	Refused Verdict = iota // breaks a rule or a limit: drop it
-	Taken                  // the engine gets what it needs of it
+	Taken                  // passed on to the engine, at least in part
 	Divert                 // it holds records for the record layer: keep it, within limits, for the Result
 )
 
@@ -23,8 +23,9 @@ func (v Verdict) String() string {
 	return "refused"
 }
 
-// Deliver judges a datagram from the peer and copies what the engine may see of it, now or later. It is safe
-// beside the engine, from one goroutine at a time. It may send an alert, after which the handshake has failed.
+// Deliver filters a datagram from the peer and copies the part that the engine may read, now or
+// later. It may run concurrently with the engine, on one goroutine at a time. It may send an alert,
+// after which the handshake has failed.
 func (c *Conn) Deliver(datagram []byte) Verdict {
 	v, failed := c.deliver(datagram)
 	if failed != nil {
@@ -54,12 +55,13 @@ func (c *Conn) deliver(datagram []byte) (v Verdict, failed error) {
 	case f == later || len(now) > 0:
 		v = Taken
 	}
-	c.hint(datagram, v != Refused)
+	c.noteAlert(datagram, v != Refused)
 	return v, nil
 }
 
-// greet gives the ClientHellos in a datagram to the greeting: of the first, one that is all of the datagram. With
-// the cookie of the second its sender has proven to receive at its address.
+// greet passes the ClientHellos in a datagram to the greeting; a first ClientHello must fill the
+// datagram. The sender of a second one with the right cookie has proven that it receives at its
+// address.
 func (c *Conn) greet(datagram []byte) (v Verdict, failed error) {
 	if m, ok := helloOf(datagram); ok && m.seq == 0 {
 		rec, used, _ := c.greeting.hear(datagram[:record.HeaderLen], m)

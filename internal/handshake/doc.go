@@ -1,6 +1,7 @@
-// Package handshake is the seam between a DTLS engine, which negotiates keys, and package record, which uses
-// them. An engine sees one connection through a Conn, a net.Conn that is fed by the owner of the socket and
-// lets only what a handshake needs come through. When the keys are there the engine goes away:
+// Package handshake connects a DTLS engine, which negotiates keys, with package record, which uses
+// them. An engine sees one connection through a Conn, a net.Conn that the owner of the socket feeds
+// and that passes only the records of a handshake. Once it has negotiated the keys, the engine is
+// discarded:
 //
 //	socket ─ Deliver ─► filter ─► Read ─► engine        Taken    a handshake record, copied
 //	                      │                             Refused  breaks a rule or a limit: drop it
@@ -16,12 +17,13 @@
 //	23 application data  never                                 never; client: Divert
 //	others, other epochs, other versions: never
 //
-// A server passes nothing but whole ClientHellos, and few, until the client has returned the cookie: the first one
-// is written for the engine from the beginning of the client's, the second put together from its fragments and
-// checked. It diverts everything from the moment it sends its Finished. The bytes of a handshake are bounded. Records of
-// the last flight that come early wait until the engine can use them. An alert of epoch 0 is a hint at why nothing
-// else comes, and ends the handshake when that has lasted for AlertPatience.
+// Until the client has returned the cookie, a server passes only few ClientHellos, each of them
+// complete: it writes the first for the engine from the beginning of the client's, and assembles and
+// checks the second. It diverts everything from the moment it sends its Finished. The bytes of a
+// handshake are bounded. Records of the last flight that arrive early wait until the engine can use
+// them. An alert of epoch 0 ends the handshake only if nothing better arrives for AlertPatience.
 //
-// Nothing here makes an unauthenticated DTLS 1.2 handshake safe from someone who can forge datagrams from the
-// peer's address: he can make that handshake fail, and it is tried again. He cannot make it succeed.
+// Nothing here protects an unauthenticated DTLS 1.2 handshake from an attacker who can forge datagrams
+// from the peer's address: the attacker can make that handshake fail, and it is tried again, but cannot
+// make it succeed.
 package handshake

@@ -14,22 +14,25 @@ var (
 	ErrFailed = errors.New("handshake: failed")
 )
 
-// Causes of a failure, which match besides ErrFailed. What is wrong with a certificate matches the error of package
-// x509 (errors.As), what the peer said an AlertError, and a time limit that of the context.
+// Causes of a failure, which match besides ErrFailed. A bad certificate matches the error of package
+// x509 (errors.As), the peer's alert an AlertError, and a time limit the error of the context.
 var (
-	// ErrHello means that a client's ClientHello, or what it repeated of it with the cookie, is malformed.
+	// ErrHello means that a client's ClientHello, or the one it repeated with the cookie, is
+	// malformed.
 	ErrHello = errors.New("handshake: malformed ClientHello")
-	// ErrSuite means that the peer has no cipher suite of ours, or none for the server's kind of key.
+	// ErrSuite means that the peer supports none of the cipher suites, or none for the server's
+	// kind of key.
 	ErrSuite = errors.New("handshake: no common cipher suite")
-	// ErrGroup means that the peer has no group of ours for the key agreement.
+	// ErrGroup means that the peer supports none of the groups for the key agreement.
 	ErrGroup = errors.New("handshake: no common group")
-	// ErrMasterSecret means that the peer does without the extended master secret of RFC 7627.
+	// ErrMasterSecret means that the peer does not support the extended master secret of RFC 7627.
 	ErrMasterSecret = errors.New("handshake: no extended master secret")
 	// ErrNoCertificate means that the server asks for a client certificate, and none was given.
 	ErrNoCertificate = errors.New("handshake: client certificate asked for and not given")
 	// ErrPin means that the server has shown another certificate than Config.Pin names.
 	ErrPin = errors.New("handshake: certificate is not the pinned one")
-	// ErrKey means that the key of the peer's certificate is of a kind that is not taken, or not of its suite's.
+	// ErrKey means that the key of the peer's certificate is of a kind that is not accepted, or
+	// does not fit the suite.
 	ErrKey = errors.New("handshake: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
 )
 
@@ -51,7 +54,7 @@ func (f failure) Error() string {
 
 func (f failure) Unwrap() []error { return append([]error{ErrFailed}, f.causes...) }
 
-// Failure is the function of that name, with what the Conn knows of the cause beside the engine's err.
+// Failure is the function Failure with the causes that the Conn knows besides the engine's err.
 func (c *Conn) Failure(err error) error {
 	c.out.Lock()
 	defer c.out.Unlock()

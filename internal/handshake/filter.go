@@ -2,13 +2,14 @@ package handshake
 
 import "github.com/sallyport/sallyport/internal/record"
 
-// filter decides what an engine may see; the package comment has its table. Conn.mu guards it.
+// filter decides which records the engine may read; the package comment has its table. Conn.mu
+// guards it.
 type filter struct {
 	server  bool
 	cookie  bool   // of a client: the server has yet to ask for the cookie
 	budget  int    // bytes that may still pass or wait
 	flight  flight // the client's messages that a server has passed
-	keyed   bool   // the engine has what it needs to derive keys, or has used them
+	keyed   bool   // the engine can derive the keys, or has used them
 	changed bool   // a ChangeCipherSpec has passed since
 	answer  answer // of a server to its client
 
@@ -23,7 +24,7 @@ func newFilter(server bool) filter {
 	return filter{budget: MaxClientBytes}
 }
 
-// fate is what becomes of one record.
+// fate is the filter's decision about a record.
 type fate uint8
 
 const (
@@ -53,7 +54,8 @@ func (f *filter) sift(datagram []byte) (now []byte, most fate) {
 	}
 }
 
-// judge answers the table in the package comment, and takes what passes or waits from the budget.
+// judge applies the table in the package comment, and charges the budget for records that pass or
+// wait.
 func (f *filter) judge(rec []byte) fate {
 	h, _ := record.ParseHeader(rec)
 	body := rec[record.HeaderLen:]

@@ -17,17 +17,17 @@ const (
 	P384   = 24
 )
 
-// greeting is a server's part of a handshake until the cookie has come back. An engine wants whole ClientHellos; what
-// it gets is
+// greeting is a server's part of a handshake until the cookie has come back. An engine needs complete
+// ClientHellos; it receives
 //
 //	message 0   written by the greeting from the beginning of the client's, so that its first fragment will do: it is
 //	            in no transcript (RFC 6347 4.2.6), and names the suite and the group that the server has chosen
-//	message 1   the client's own with the engine's cookie in it, byte by byte, put together and looked at
+//	message 1   the client's own with the engine's cookie in it, byte by byte, assembled and checked
 //
 // Conn.mu guards it.
 type greeting struct {
-	count    int    // datagrams that have been looked at for the engine
-	first    *offer // what the client began with; nil before
+	count    int    // datagrams that have been examined for the engine
+	first    *offer // the client's first; nil before
 	accepted bool   // Accept has been called
 	suite    record.Suite
 	group    uint16
@@ -96,8 +96,8 @@ func (g *greeting) accept(suites []record.Suite) {
 // record0 is message 0 in the record that the client's came in: the engine counts records.
 func (g *greeting) record0() []byte { return appendRecord(nil, g.header, g.message0) }
 
-// hear takes one fragment of a ClientHello, and returns what the engine may see because of it, if it could use it at
-// all, and why the handshake has failed.
+// hear takes one fragment of a ClientHello. It returns the record that the engine may read because
+// of it, whether the fragment was of use, and why the handshake has failed.
 func (g *greeting) hear(header []byte, m message) (rec []byte, used bool, failed error) {
 	switch m.seq {
 	case 0:
@@ -111,7 +111,7 @@ func (g *greeting) hear(header []byte, m message) (rec []byte, used bool, failed
 // again is the first ClientHello, or a repetition of it.
 func (g *greeting) again(header []byte, m message) (rec []byte, used bool) {
 	if m.from != 0 {
-		return nil, g.first != nil // the rest of what has been answered
+		return nil, g.first != nil // the rest of a ClientHello that has been answered
 	}
 	o, ok := readOffer(m.body, m.length)
 	if !ok || g.count >= MaxHellos || g.first != nil && !sameHello(o, *g.first) {
@@ -129,8 +129,9 @@ func (g *greeting) again(header []byte, m message) (rec []byte, used bool) {
 	return rec, true
 }
 
-// second is the ClientHello with the cookie. While it comes in fragments, somebody who forges its sender's address can
-// add one: then the first fragment, when it comes again, begins anew.
+// second takes the ClientHello with the cookie. While it arrives in fragments, an attacker who
+// spoofs its sender's address can add one: then the first fragment, when it is repeated, starts
+// over.
 func (g *greeting) second(header []byte, m message) (rec []byte, used bool, failed error) {
 	if g.cookie == nil || m.length > MaxHello {
 		return nil, false, nil

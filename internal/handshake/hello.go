@@ -35,8 +35,9 @@ type offer struct {
 	masterSecret          bool   // the extended one is offered
 }
 
-// readOffer reads a ClientHello of length bytes from b, which holds all of it or its beginning. It reports false for
-// what no client may send: RFC 5246 7.4.1.2 and 7.4.1.4, and what is said above of each extension.
+// readOffer parses a ClientHello of length bytes from b, which holds all of it or its beginning. It
+// returns false for a ClientHello that violates RFC 5246 7.4.1.2 and 7.4.1.4 or the rules above for
+// its extensions.
 func readOffer(b []byte, length int) (o offer, ok bool) {
 	in := reader(b)
 	if !in.skip(2 + 32) {
@@ -60,7 +61,7 @@ func readOffer(b []byte, length int) (o offer, ok bool) {
 	return o, o.readExtensions(in, length-(len(b)-len(in)), len(b) == length)
 }
 
-// clone is what a greeting keeps of an offer: of its own, and nothing else.
+// clone returns the part of an offer that a greeting keeps, in memory of its own.
 func (o offer) clone() offer {
 	choices := slices.Clone(o.choices)
 	return offer{head: slices.Clone(o.head), choices: choices, suites: choices[2:][:len(o.suites)], groups: slices.Clone(o.groups), named: o.named}
@@ -97,7 +98,7 @@ func (o *offer) readExtensions(in reader, length int, whole bool) bool {
 	return true
 }
 
-// readExtension notes what one extension says, and reports whether it may say so.
+// readExtension records one extension, and reports whether it is valid.
 func (o *offer) readExtension(typ uint16, body reader) bool {
 	switch typ {
 	case extServerName:
@@ -141,7 +142,7 @@ func readNames(body reader) bool {
 	return true
 }
 
-// offers reports whether a list of two-byte values has v.
+// offers reports whether a list of two-byte values contains v.
 func offers(list []byte, v uint16) bool {
 	for ; len(list) >= 2; list = list[2:] {
 		if binary.BigEndian.Uint16(list) == v {

@@ -7,27 +7,28 @@ const (
 	// retransmissions.
 	MaxHellos = 8
 
-	// MaxHello is the longest ClientHello in bytes that a server puts together, 4 KiB: with two post-quantum key
-	// shares one has half of that.
+	// MaxHello is the longest ClientHello in bytes that a server assembles, 4 KiB: with two
+	// post-quantum key shares one has half of that.
 	MaxHello = 4 << 10
 
 	// maxExtensions is how many extensions a ClientHello may have: browsers send 20.
 	maxExtensions = 64
 
-	// AlertPatience is how long a handshake waits for something better than an alert, which anybody may have sent:
-	// longer than a round trip by satellite and a retransmission.
+	// AlertPatience is how long a handshake waits for something better than an alert, which may be
+	// forged: longer than a round trip by satellite and a retransmission.
 	AlertPatience = time.Second
 
-	// MaxServerBytes is how many bytes of handshake a server takes from one client, 16 KiB: a certificate
-	// chain and some retransmissions. An engine keeps several times as much.
+	// MaxServerBytes is how many bytes of handshake a server accepts from one client, 16 KiB: a
+	// certificate chain and some retransmissions. An engine keeps several times as much.
 	MaxServerBytes = 16 << 10
 
-	// MaxClientBytes is the same for a client, which has chosen its server. Over a round trip of a second, a
-	// server with a long chain sends it several times before it hears anything.
+	// MaxClientBytes is the same for a client, which has chosen its server. Over a round trip of a
+	// second, a server with a long chain sends it several times before it receives anything.
 	MaxClientBytes = 64 << 10
 
-	// maxDatagram is the largest datagram in bytes that is looked at: over any path MTU in use. With what the filter
-	// adds it is below the 8,192 bytes that an engine reads at once, and so is the record of a MaxHello.
+	// maxDatagram is the longest datagram in bytes that Deliver accepts: more than any path MTU in
+	// use. With the records that the filter adds it is below the 8,192 bytes that an engine reads
+	// at once, and so is the record of a MaxHello.
 	maxDatagram = 4096
 
 	// maxHeld is how many early Finished records wait, those of the first transmissions.

@@ -49,9 +49,10 @@ func nextMessage(b []byte) (m message, rest []byte, ok bool) {
 	return m, b[messageHeaderLen+n:], true
 }
 
-// IsFirstHello reports whether a datagram begins a handshake: it holds nothing but a ClientHello for DTLS 1.2 with
-// message number 0, or fragments of one, first the one at offset 0 with all before the extensions. A malformed one is
-// none. The records, of epoch 0, may be marked DTLS 1.0.
+// IsFirstHello reports whether a datagram begins a handshake: it holds only a ClientHello for DTLS
+// 1.2 with message number 0, or fragments of one, the first at offset 0 with everything before the
+// extensions. A malformed ClientHello does not count. The records, of epoch 0, may carry version
+// DTLS 1.0.
 func IsFirstHello(datagram []byte) bool {
 	m, ok := helloOf(datagram)
 	if !ok || m.seq != 0 || m.from != 0 {
@@ -67,8 +68,9 @@ func Random(datagram []byte) (random [32]byte) {
 	return random
 }
 
-// helloOf returns the ClientHello that is all of a datagram, or the first of the fragments of one that are, each with
-// what follows the one before it: a client whose records are shorter than its datagrams sends several in one.
+// helloOf returns the ClientHello that fills a datagram, or the first of several fragments that
+// fill it and follow each other: a client whose records are shorter than its datagrams sends
+// several in one.
 func helloOf(datagram []byte) (first message, ok bool) {
 	var last message
 	for rest := datagram; len(rest) > 0; {
@@ -99,11 +101,11 @@ func helloOf(datagram []byte) (first message, ok bool) {
 	return first, last.body != nil
 }
 
-// known tells whether a record version may occur in a handshake.
+// known reports whether a record version may occur in a handshake.
 func known(version uint16) bool { return version == record.Version || version == record.Version10 }
 
-// IsFinished tells whether the plaintext of a handshake record of epoch 1 is a whole Finished: what a server
-// answers with Resend when it opens under the connection's keys.
+// IsFinished reports whether the plaintext of a handshake record of epoch 1 is a whole Finished,
+// which a server answers with Resend if it opens under the connection's keys.
 func IsFinished(plaintext []byte) bool {
 	m, rest, ok := nextMessage(plaintext)
 	return ok && m.typ == finished && m.from == 0 && m.to == m.length && len(plaintext) == finishedLen && len(rest) == 0

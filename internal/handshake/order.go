@@ -8,9 +8,9 @@ import (
 
 // The last flight of a peer may come in several datagrams and in any order. An engine that gets a
 // ChangeCipherSpec or a Finished before it has keys queues them, and pion/dtls v2 queues slices of a buffer that
-// all connections share. So they wait here, and follow what they waited for in the same Read.
+// all connections share. So they wait here, and follow the message they depend on in the same Read.
 
-// onChange tells what to do with a ChangeCipherSpec: it needs keys. One may wait.
+// onChange decides about a ChangeCipherSpec, which needs keys. One may wait.
 func (f *filter) onChange() fate {
 	switch {
 	case f.keyed:
@@ -21,7 +21,7 @@ func (f *filter) onChange() fate {
 	return drop
 }
 
-// onFinished tells what to do with a Finished: it needs a ChangeCipherSpec. A few may wait.
+// onFinished decides about a Finished, which needs a ChangeCipherSpec. A few may wait.
 func (f *filter) onFinished() fate {
 	switch {
 	case f.changed:
@@ -72,7 +72,7 @@ type flight struct {
 	empty bool // the Certificate has no certificate in it
 }
 
-// add notes the messages of one record and reports whether the flight is complete.
+// add records the messages of one record and reports whether the flight is complete.
 func (f *flight) add(body []byte) bool {
 	for len(body) > 0 {
 		m, rest, _ := nextMessage(body)

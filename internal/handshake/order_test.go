@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// "Records of the last flight that come early wait until the engine can use them", and follow in the same Read.
+// Records of the last flight that come early wait until the engine can use them, and follow in the same Read.
 func TestOrder(t *testing.T) {
 	cert := rec(record.Handshake, 0, 2, msg(certificate, 2, 300))
 	empty := rec(record.Handshake, 0, 2, msg(certificate, 2, 3))

@@ -6,7 +6,7 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// A Flight is the server's last one: its ChangeCipherSpec and its Finished.
+// A Flight is the server's last flight: its ChangeCipherSpec and its Finished.
 type Flight []byte
 
 // Resend appends the flight to dst as one new datagram: its ChangeCipherSpec under the next

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Write sends a datagram of the engine's, after noting what it tells of the handshake. After Mute it does
-// nothing and says it did.
+// Write sends a datagram of the engine, and records what it reveals about the handshake. After Mute
+// it discards the datagram and reports success.
 func (c *Conn) Write(datagram []byte) (int, error) {
 	c.out.Lock()
 	defer c.out.Unlock()
@@ -76,8 +76,8 @@ func (c *Conn) asked(body []byte) {
 	c.greeting.cookie = slices.Clone(cookie)
 }
 
-// ownFinished follows the engine's Finished: a server has had its part with it, and what is still unread is a
-// retransmission; a client has used its keys.
+// ownFinished follows the engine's Finished: a server has completed its part with it, and unread
+// datagrams are retransmissions; a client has used its keys.
 func (c *Conn) ownFinished() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,13 +96,13 @@ func (c *Conn) Mute() {
 	c.out.Unlock()
 	c.mu.Lock()
 	c.over, c.inbox = true, nil
-	c.calm()
+	c.clearAlert()
 	c.mu.Unlock()
 }
 
-// Result completes what a muted engine has to say with what the Conn has seen on the wire. It fails with
-// ErrFailed when the secrets are of no use, as when a random nonce of the engine lies where our record layer
-// would come to it: once in 2^32 handshakes of pion/dtls v2.
+// Result completes the secrets of a muted engine with what the Conn has seen on the wire. It fails
+// with ErrFailed if the secrets cannot be used, as when a random nonce of the engine lies where the
+// record layer would reach it: once in 2^32 handshakes of pion/dtls v2.
 func (c *Conn) Result(s record.Secrets, next uint64, peer [][]byte) (*Result, error) {
 	c.out.Lock()
 	defer c.out.Unlock()

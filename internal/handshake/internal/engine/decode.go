@@ -19,7 +19,7 @@ type decoder struct {
 	gob   *gob.Decoder
 }
 
-// decode reads a state, and erases the secret in raw. What fails is not used again.
+// decode decodes a state, and erases the secret in raw. A decoder that fails is not used again.
 func decode(raw []byte) (*state, error) {
 	d := decoders.Get().(*decoder)
 	s := new(state)
@@ -40,7 +40,7 @@ func (d *decoder) decode(raw []byte, s *state) error {
 	if err := d.value(raw[n:], s); err != nil {
 		return err
 	}
-	// What is kept holds no secret: the same values, without it, take its place in the decoder's buffers.
+	// The kept decoder holds no secret: the same values without it overwrite the decoder's buffers.
 	if i := bytes.Index(raw, s.MasterSecret); i >= 0 {
 		clear(raw[i:][:len(s.MasterSecret)])
 	}

@@ -1,5 +1,5 @@
-// Package engine holds what the engines of package handshake share: the rules that both are configured by, and
-// the way the state of a pion connection becomes a handshake.Result. It imports neither of them.
+// Package engine is shared by the engines of package handshake: it has the rules that configure both,
+// and turns the state of a pion connection into a handshake.Result. It imports neither of them.
 package engine
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// mtuSlack is what pion adds to its MTU setting, which counts the body of a handshake message only: a record
-// header and a message header.
+// mtuSlack is the difference to pion's MTU setting, which counts only the body of a handshake
+// message: a record header and a message header.
 const mtuSlack = 25
 
 // Schemes are the signatures that either end makes and takes. A client takes both kinds, because it does not
@@ -50,8 +50,8 @@ type Local struct {
 	MTU         int // as pion counts it
 }
 
-// Server checks the configuration of a server. It asks for the certificate once. signers says whether the engine can use
-// keys behind a crypto.Signer.
+// Server checks the configuration of a server. It asks for the certificate once. signers reports
+// whether the engine can use keys behind a crypto.Signer.
 func Server(cfg *handshake.Config, signers bool) (Local, error) {
 	l, err := local(cfg, signers)
 	switch {
@@ -74,10 +74,11 @@ func Server(cfg *handshake.Config, signers bool) (Local, error) {
 	return l, nil
 }
 
-// Accept checks the configuration of a server, and waits for the ClientHello. What it returns names the one suite and
-// the one group that the engine is to choose: pion goes by the client's order, which is not always to the client's
-// good. Mbed TLS 2.28 signs with the hash of the suite, whatever it is asked for, so that with AES-256 it has no
-// signature of Schemes to show. It closes the Conn when it fails.
+// Accept checks the configuration of a server, and waits for the ClientHello. The result names the
+// one suite and the one group for the engine to choose, because pion follows the client's order,
+// which is not always in the client's interest: Mbed TLS 2.28 signs with the hash of the suite,
+// whatever it is asked for, so that with AES-256 it has no signature of Schemes. Accept closes the
+// Conn if it fails.
 func Accept(ctx context.Context, c *handshake.Conn, cfg *handshake.Config, signers bool) (Local, error) {
 	l, err := Server(cfg, signers)
 	if err != nil {
@@ -108,14 +109,14 @@ func Client(cfg *handshake.Config, signers bool) (Local, error) {
 	if err != nil {
 		return Local{}, err
 	}
-	if cfg.ServerName == "" && cfg.Pin == nil { // would mean: any server that the authorities know
+	if cfg.ServerName == "" && cfg.Pin == nil { // would accept any server that the authorities know
 		return Local{}, handshake.ErrConfig
 	}
 	l.Suites = ClientSuites()
 	return l, nil
 }
 
-// local checks what both ends have.
+// local checks the configuration that both ends have in common.
 func local(cfg *handshake.Config, signers bool) (Local, error) {
 	if cfg == nil {
 		return Local{}, handshake.ErrConfig
@@ -143,14 +144,15 @@ func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.C
 			return err
 		}
 		if isClient {
-			return vouched(cfg, leaf)
+			return checkServer(cfg, leaf)
 		}
 		return nil
 	}
 }
 
-// vouched tells whether a server's certificate is the one that is pinned, or else is for the right name.
-func vouched(cfg *handshake.Config, leaf *x509.Certificate) error {
+// checkServer returns an error unless a server's certificate is the pinned one or, without a pin,
+// is for the right name.
+func checkServer(cfg *handshake.Config, leaf *x509.Certificate) error {
 	if cfg.Pin == nil {
 		return leaf.VerifyHostname(cfg.ServerName)
 	}
@@ -160,7 +162,7 @@ func vouched(cfg *handshake.Config, leaf *x509.Certificate) error {
 	return nil
 }
 
-// leafOf parses the peer's own certificate and looks at its key.
+// leafOf parses the peer's own certificate and checks its key.
 func leafOf(raw [][]byte) (*x509.Certificate, error) {
 	if len(raw) == 0 {
 		return nil, handshake.ErrKey

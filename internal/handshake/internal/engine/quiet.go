@@ -2,7 +2,8 @@ package engine
 
 import "github.com/pion/logging"
 
-// Quiet is a logger that says nothing: pion would log on what strangers send, datagram by datagram.
+// Quiet is a logger that discards everything, because pion would log for each datagram of a
+// stranger.
 type Quiet struct{}
 
 // NewLogger returns the silent logger.

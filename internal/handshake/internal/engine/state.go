@@ -10,11 +10,12 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// errState is the cause of a failure whose state is not that of a finished handshake.
+// errState is the cause of a failure if the state is not that of a finished handshake.
 var errState = errors.New("engine: state is not that of a finished handshake")
 
-// state is what pion's State.MarshalBinary encodes: a gob of a struct with these fields, of which gob compares
-// the names. It is the same in v2 and v3, and each engine's tests hold it to the version in go.mod.
+// state mirrors the gob that pion's State.MarshalBinary encodes, of which gob compares the field
+// names. It is the same in v2 and v3, and each engine's tests compare it with the version in
+// go.mod.
 type state struct {
 	LocalEpoch       uint16
 	LocalRandom      [32]byte
