@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/testkit"
 )
@@ -61,6 +62,26 @@ func TestQuotations(t *testing.T) {
 			prose = strings.TrimSpace(prose)
 			if !quoted[document+" "+found[1]] && prose != "" && !moved.MatchString(plain(prose)) {
 				t.Errorf("no test quotes a rule of %q in %s", found[0], document)
+			}
+		}
+	}
+}
+
+// "Comments and documents wrap at 100 columns." CONTRIBUTING.md. Rows of tables cannot be wrapped.
+func TestDocumentWidth(t *testing.T) {
+	documents, err := filepath.Glob("*.md")
+	if err != nil || len(documents) < 5 {
+		t.Fatal(documents, err)
+	}
+	for _, document := range append(documents, testkit.FleetDocument, "examples/nakama/README.md") {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := 0
+		for line := range strings.Lines(string(text)) {
+			if row++; utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > 120 {
+				t.Errorf("%s:%d is wider than 120 columns", document, row)
 			}
 		}
 	}
