@@ -36,7 +36,7 @@ type Bridge struct {
 
 	users     *aging.Map[string]    // custom id → user id
 	customIDs *aging.Map[string]    // user id → custom id
-	profiles  *aging.Map[profile]   // user id → of UDP-only players, what the RPC knew
+	profiles  *aging.Map[profile]   // user id → profile of a UDP-only player at its last RPC
 	revoked   *aging.Map[time.Time] // user id → when
 	newcomers chan string           // user ids for patrol
 
@@ -51,7 +51,7 @@ type Bridge struct {
 	members map[string]map[*member]struct{} // by user id
 }
 
-// contact is what every client is told.
+// contact is the part of the RPC's answer that is the same for every client.
 type contact struct{ address, pin, certificate string }
 
 // New opens the UDP port and serves it until ctx ends, which for InitModule's context is when Nakama stops, or until
@@ -82,7 +82,7 @@ func New(ctx context.Context, config Config) (*Bridge, error) {
 	return b, nil
 }
 
-// listen opens the port and writes down what clients are told of it.
+// listen opens the port and sets contact.
 func (b *Bridge) listen() error {
 	verifier, err := token.NewVerifier(b.issuer.Profile())
 	if err != nil {
@@ -110,7 +110,7 @@ func (b *Bridge) listen() error {
 	return nil
 }
 
-// host is whom a certificate made here is for: what clients dial.
+// host returns the host name for a certificate made here: the one that clients dial.
 func (b *Bridge) host() string {
 	public := cmp.Or(b.config.Public, b.config.Address)
 	if b.config.Public == "" && b.config.Conn != nil {
@@ -130,16 +130,16 @@ func (b *Bridge) serve() {
 	}
 }
 
-// shutdown waits for the end and says goodbye to those who play.
+// shutdown waits for the end of ctx and disconnects the players.
 func (b *Bridge) shutdown() {
 	<-b.closing.Done()
-	if err := b.server.Shutdown(context.Background()); err != nil { // turns are short: no handler of ours waits
+	if err := b.server.Shutdown(context.Background()); err != nil { // turns are short, because no handler here blocks
 		b.config.Logger.Warn("nakamabridge: %v", err)
 	}
 }
 
-// Close tells those who play that the server stops, closes the port, and returns when nothing of the Bridge runs any
-// more. A second call does nothing.
+// Close tells the players that the server stops, closes the port, and returns when nothing of the
+// Bridge runs any more. A second call does nothing.
 func (b *Bridge) Close() {
 	b.mu.Lock()
 	b.cancel() // a match that begins has begun before, or sees that it is too late
@@ -150,7 +150,7 @@ func (b *Bridge) Close() {
 // Addr is the address that the Bridge listens on.
 func (b *Bridge) Addr() netip.AddrPort { return b.server.Addr() }
 
-// Stats is what a Bridge has done since New.
+// Stats counts the events of a Bridge since New.
 type Stats struct {
 	Transport transport.Stats `json:"transport"`
 	Inputs    uint64          `json:"inputs"`    // datagrams put into a match's queue

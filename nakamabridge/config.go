@@ -16,14 +16,14 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Config is what a Bridge needs: Verifier, Accounts, and Public unless Address names an interface. The rest may stay
-// zero.
+// Config configures a Bridge. Verifier and Accounts are required, and Public unless Address names
+// an interface. All other fields may be zero.
 type Config struct {
 	// Verifier judges the identity tokens that players sign in with.
 	Verifier Verifier
 	// Accounts is the NakamaModule.
 	Accounts Accounts
-	// Logger takes what an operator should read; nil means nothing is logged.
+	// Logger receives messages for the operator; nil means no log.
 	Logger Logger
 	// Audit takes a record of every trust decision; nil means none is kept.
 	Audit audit.Sink
@@ -34,11 +34,13 @@ type Config struct {
 	Public string
 	// Conn is a socket made elsewhere, which the Bridge then owns, in place of Address.
 	Conn net.PacketConn
-	// Certificate is what the UDP server shows; zero means one made here, for which the RPC's pin vouches.
+	// Certificate is the certificate of the UDP server; zero means one that is made here, which
+	// clients authenticate by the RPC's pin.
 	Certificate tls.Certificate
-	// Session says what a UDP session may do. Its Scope is not used; its Authorize is asked when the Bridge has agreed.
-	// Its MaxPerSubject counts a user's UDP sessions in all matches, those of sockets too: raise it where users play with
-	// more than two devices or in more than two matches at a time.
+	// Session configures UDP sessions. Its Scope is not used; its Authorize is called after the
+	// Bridge has agreed. Its MaxPerSubject counts a user's UDP sessions in all matches, including
+	// those bound to sockets: raise it where users play with more than two devices or in more than
+	// two matches at a time.
 	Session session.Config
 
 	// VirtualPlayers is how many UDP-only players a match takes; zero means none.
@@ -49,31 +51,32 @@ type Config struct {
 	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero means
 	// DefaultTokenLife. A client renews when about a third of it is left.
 	TokenLife time.Duration
-	// BanInterval is how often the accounts of those who play are looked at; zero means DefaultBanInterval.
+	// BanInterval is how often the accounts of players are checked; zero means DefaultBanInterval.
 	BanInterval time.Duration
 }
 
-// Verifier says whether an identity token is good at a time, and what it claims. *token.Verifier is one. It is called
-// by several goroutines at once, and ends when ctx does. Its errors are told apart by those of package token.
+// Verifier verifies identity tokens at a given time. *token.Verifier is one. It is called by
+// several goroutines at once, and returns when ctx ends. Its errors match those of package token.
 type Verifier interface {
 	Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error)
 }
 
-// Accounts is what a Bridge uses of runtime.NakamaModule. It is called by several goroutines at once.
+// Accounts is the part of runtime.NakamaModule that a Bridge uses. It is called by several
+// goroutines at once.
 type Accounts interface {
 	AccountGetId(ctx context.Context, userID string) (*api.Account, error)
 	AccountsGetId(ctx context.Context, userIDs, deviceIDs []string) ([]*api.Account, error)
 	AuthenticateCustom(ctx context.Context, id, username string, create bool) (userID, name string, created bool, err error)
 }
 
-// Logger is what a Bridge uses of runtime.Logger.
+// Logger is the part of runtime.Logger that a Bridge uses.
 type Logger interface {
 	Info(format string, v ...any)
 	Warn(format string, v ...any)
 	Error(format string, v ...any)
 }
 
-// silent is a Logger and an audit.Sink for who wants neither.
+// silent is a Logger and an audit.Sink that discards everything.
 type silent struct{}
 
 func (silent) Info(string, ...any)  {}
@@ -81,7 +84,7 @@ func (silent) Warn(string, ...any)  {}
 func (silent) Error(string, ...any) {}
 func (silent) Record(audit.Event)   {}
 
-// withDefaults fills in what is zero and refuses what makes no sense.
+// withDefaults fills in zero values and refuses invalid ones.
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Verifier == nil:

@@ -23,14 +23,15 @@ const (
 	sessionWord = "sid:"
 )
 
-// profile is what a match handler may ask of a UDP-only player, as of the player's last call of the RPC.
+// profile is the information about a UDP-only player that a match handler may ask for, as of the
+// player's last call of the RPC.
 type profile struct {
 	username string
 	vars     map[string]string
 	expires  int64 // of the Nakama session, Unix seconds
 }
 
-// request and reply are the RPC's JSON; the package comment says what the fields mean.
+// request and reply are the RPC's JSON; the package comment explains the fields.
 type request struct {
 	MatchID string `json:"match_id"`
 }
@@ -44,8 +45,8 @@ type reply struct {
 	MatchID     string `json:"match_id"`
 }
 
-// Connect is the RPC that hands a signed-in player what it takes to connect by UDP, or to renew; see the package
-// comment. It refuses with 3, 5, 7, 14 and 16.
+// Connect is the RPC that gives a signed-in player what it needs to connect by UDP or to renew; see
+// the package comment. It refuses with 3, 5, 7, 14 and 16.
 func (b *Bridge) Connect(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, payload string,
 ) (_ string, err error) {
@@ -92,7 +93,8 @@ func parseRequest(payload string) (matchID string, err error) {
 	return r.MatchID, nil
 }
 
-// grant says what the caller gets: for a socket a token bound to it, else one for a UDP-only player.
+// grant returns the grant for the caller's token, bound to the socket for a call over one,
+// otherwise for a UDP-only player.
 func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID string) (token.Grant, error) {
 	g := token.Grant{Subject: userID, Scope: matchWord + matchID, Life: b.config.TokenLife}
 	account, err := b.account(ctx, userID)
@@ -134,8 +136,9 @@ func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, erro
 	return account, nil
 }
 
-// admission is session.Config.Authorize: authorize, and what the player is told. Where the game's own has failed the
-// player is asked to come again: a session that lives goes on.
+// admission is session.Config.Authorize: it calls authorize and translates the error for the
+// player. If the game's own Authorize fails, the player is asked to try again, and a live session
+// continues.
 func (b *Bridge) admission(a *session.Admission) error {
 	switch err := b.authorize(a); {
 	case errors.Is(err, errDenied):
@@ -147,9 +150,10 @@ func (b *Bridge) admission(a *session.Admission) error {
 	}
 }
 
-// authorize says whether a token opens a session here, or has one go on: for a match that runs here, and for a player who
-// has not been revoked since it was minted. Seats are the match's to give, to a session once: one that is renewed, or
-// resumed where it lives, keeps its own. It runs where the connection lives.
+// authorize returns an error unless the token may open or continue a session here: its match must
+// run here, and the player must not have been revoked since it was minted. The match assigns a seat
+// to a session once; a session that is renewed, or resumed where it lives, keeps its seat.
+// authorize runs on the connection's goroutine.
 func (b *Bridge) authorize(a *session.Admission) (err error) {
 	defer b.guard("Authorize", &err)
 	id, _ := scopeWords(a.Claims.Scope)

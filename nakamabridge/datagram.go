@@ -10,7 +10,8 @@ import (
 
 var errDatagram = errors.New("nakamabridge: no op code")
 
-// parseDatagram reads what the package comment draws. data is part of b and lives as long as b does.
+// parseDatagram parses the layout drawn in the package comment. data is part of b and lives as long
+// as b does.
 func parseDatagram(b []byte) (op int64, data []byte, err error) {
 	v, n := binary.Uvarint(b)
 	if n <= 0 || v > math.MaxInt64 || n > 1 && b[n-1] == 0 {
@@ -19,10 +20,11 @@ func parseDatagram(b []byte) (op int64, data []byte, err error) {
 	return int64(v), b[n:], nil
 }
 
-// appendDatagram writes it behind dst. It reports false for an op code below zero and for what does not fit a payload.
+// appendDatagram appends it to dst. It returns false for a negative op code and for data that does
+// not fit a payload.
 func appendDatagram(dst []byte, op int64, data []byte) ([]byte, bool) {
 	if op < 0 || len(data) >= wire.MaxBody {
-		return dst, false // what is for sockets alone may be long: it is not copied
+		return dst, false // data for sockets may be long, and is not copied
 	}
 	from := len(dst)
 	b := append(binary.AppendUvarint(dst, uint64(op)), data...)

@@ -22,7 +22,7 @@ type otherSignIns interface {
 	RegisterBeforeAuthenticateSteam(before[*api.AuthenticateSteamRequest]) error
 }
 
-// otherLinks are what gives an account a second way in.
+// otherLinks are the hooks of the calls that add another way to sign in to an account.
 type otherLinks interface {
 	RegisterBeforeLinkApple(before[*api.AccountApple]) error
 	RegisterBeforeLinkDevice(before[*api.AccountDevice]) error

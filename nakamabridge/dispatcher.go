@@ -12,9 +12,9 @@ type dispatcher struct {
 
 	match    *match
 	datagram []byte
-	rest     []runtime.Presence // whom a message reaches by socket
+	rest     []runtime.Presence // recipients by socket
 	deferred []deferred
-	data     []byte // of what is deferred
+	data     []byte // of the deferred messages
 }
 
 // deferred is a datagram that waits for the end of the call.
@@ -46,7 +46,7 @@ func (d *dispatcher) BroadcastMessageDeferred(
 	return d.broadcast(d.MatchDispatcher.BroadcastMessageDeferred, true, op, data, presences, sender, reliable)
 }
 
-// broadcast sends by UDP to whom it can, and has Nakama send to the rest.
+// broadcast sends by UDP where it can, and has Nakama send to the rest.
 func (d *dispatcher) broadcast(
 	bySocket broadcast, later bool, op int64, data []byte, presences []runtime.Presence, sender runtime.Presence,
 	reliable bool,
@@ -82,7 +82,7 @@ type round struct {
 	missed  bool // a UDP-only player
 }
 
-// route sends to one player by UDP, or adds it to the rest. at is nil for somebody unknown.
+// route sends to one player by UDP, or adds it to the rest. at is nil for an unknown player.
 func (d *dispatcher) route(r *round, at *seat, p runtime.Presence) {
 	only := at != nil && at.virtual != nil
 	if m := at.reachable(); m != nil && r.fits && (only || !r.reliable) && d.send(m, r.later) {
@@ -96,8 +96,8 @@ func (d *dispatcher) route(r *round, at *seat, p runtime.Presence) {
 	d.rest = append(d.rest, p)
 }
 
-// remaining sends by socket. Nakama takes nil for everybody: that is what it gets if everybody with a socket is meant,
-// and never when nobody is left.
+// remaining sends by socket. Nakama takes nil for all presences: it is passed if all with a socket
+// are meant, and never if none is left.
 func (d *dispatcher) remaining(
 	r *round, bySocket broadcast, op int64, data []byte, presences []runtime.Presence, sender runtime.Presence,
 	reliable bool,
@@ -122,10 +122,10 @@ func (d *dispatcher) send(m *member, later bool) bool {
 	return true
 }
 
-// flush sends what was deferred.
+// flush sends the deferred messages.
 func (d *dispatcher) flush() {
 	for _, f := range d.deferred {
-		_ = f.to.player.Send(d.data[f.start:f.end]) // gone meanwhile: as lost as a datagram may be
+		_ = f.to.player.Send(d.data[f.start:f.end]) // the player may have left: a lost datagram
 	}
 	clear(d.deferred)
 	d.deferred, d.data = d.deferred[:0], d.data[:0]

@@ -17,7 +17,7 @@
 //		return init.RegisterMatch("arena", b.Match(newArena))
 //	}
 //
-// # Who a player is
+// # Identity
 //
 // A client signs in by authenticate/custom with its identity token as id. The hook verifies the token and puts in its
 // place a custom id that nobody can choose:
@@ -30,8 +30,8 @@
 // [Bridge.Subject]. A session variable never is, because some of Nakama's ways in let clients write them. A new
 // account's username is random and does not show the sub; a player may change it later.
 //
-// Nakama keeps one hook of each kind, and the last one registered wins. Who has hooks already calls those of a Bridge
-// from within, first. No panic leaves a hook, since it would end Nakama. A hook's errors have fixed texts and the codes
+// Nakama keeps one hook of each kind, and the last one registered wins. A plugin
+// with hooks of its own calls those of the Bridge first, from within them. No panic leaves a hook, since it would end Nakama. A hook's errors have fixed texts and the codes
 // 3 (not a request), 7 (not allowed), 13 (our fault), 14 (try again), 16 (token refused); the cause is logged.
 // Two first sign-ins of one player at once may give one of them Nakama's code 13: the client tries again.
 //
@@ -55,7 +55,7 @@
 // very socket: the datagrams count as sent by that presence, and when it leaves the match, UDP ends. A call over HTTP
 // makes a UDP-only player, where Config.VirtualPlayers allows it.
 //
-// # What a datagram carries
+// # Datagrams
 //
 // The payload of each DATA, in both directions, with the numbers of [runtime.MatchData]:
 //
@@ -66,7 +66,7 @@
 //
 // The sender of a broadcast does not travel: a game whose clients must know it puts it into the data.
 //
-// # What the match handler sees
+// # The match handler
 //
 // [Bridge.Match] puts itself in front of the handler, which does not change. Inputs that have come by UDP before a tick
 // are among its messages, with GetReliable false, behind those of the socket. Joins and leaves of UDP-only players are

@@ -12,17 +12,17 @@ import (
 
 // Errors that callers can match.
 var (
-	// ErrConfig is returned by New; the text after the colon says what to mend.
+	// ErrConfig is returned by New; the text after the colon names the reason.
 	ErrConfig = errors.New("nakamabridge: configuration refused")
 	// ErrIdentity means that issuer and subject make no custom id.
 	ErrIdentity = errors.New("nakamabridge: identity refused")
 	// ErrUnknown means that no such player has signed in here by an identity token.
 	ErrUnknown = errors.New("nakamabridge: unknown player")
-	// ErrTooLarge is returned by a broadcast when it did not reach a player who has only UDP.
+	// ErrTooLarge is returned by a broadcast that could not reach a player who has only UDP.
 	ErrTooLarge = errors.New("nakamabridge: op code and data do not fit one datagram")
 )
 
-// What hooks and the RPC answer with: gRPC codes, and texts that go to the client as they are.
+// Errors of the hooks and the RPC: gRPC codes, and texts that clients receive as they are.
 var (
 	errRequest     = runtime.NewError("nakamabridge: bad request", 3)
 	errNoMatch     = runtime.NewError("nakamabridge: no such match", 5)

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// guard, deferred, turns a panic into an error: Nakama recovers from none. The panic's value, which may quote what the
-// client sent, is not logged.
+// guard, when deferred, turns a panic into an error, because Nakama does not recover. The panic's
+// value, which may quote the client's input, is not logged.
 func (b *Bridge) guard(hook string, err *error) {
 	if r := recover(); r != nil {
 		*err = errInternal
@@ -35,7 +35,7 @@ func (b *Bridge) record(ctx context.Context, d audit.Decision, reason audit.Drop
 	b.config.Audit.Record(e)
 }
 
-// clientPrefix is the address of who called; the sink shortens it.
+// clientPrefix returns the address of the caller as a prefix; the audit sink shortens it.
 func clientPrefix(ctx context.Context) netip.Prefix {
 	addr, err := netip.ParseAddr(text(ctx, runtime.RUNTIME_CTX_CLIENT_IP))
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// BeforeAuthenticateCustom lets in who brings a good identity token as id, under the custom id that the token stands
-// for. Username and session variables that the client sent do not count. It refuses with 3, 14 and 16.
+// BeforeAuthenticateCustom accepts a valid identity token as id, and replaces it by the custom id
+// that the token stands for. Username and session variables that the client sent are ignored. It
+// refuses with 3, 14 and 16.
 func (b *Bridge) BeforeAuthenticateCustom(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.AuthenticateCustomRequest,
 ) (_ *api.AuthenticateCustomRequest, err error) {
@@ -51,8 +52,8 @@ func (b *Bridge) BeforeSessionRefresh(
 	return in, nil
 }
 
-// BeforeLinkCustom links an identity to who proves it by its token, and to an account that has none: without it whoever
-// knows a sub takes its future account. It refuses with 3, 7, 14 and 16.
+// BeforeLinkCustom links an identity, proven by its token, to an account that has none: otherwise
+// anyone who knows a sub could take its future account. It refuses with 3, 7, 14 and 16.
 func (b *Bridge) BeforeLinkCustom(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.AccountCustom,
 ) (_ *api.AccountCustom, err error) {
@@ -69,7 +70,7 @@ func (b *Bridge) BeforeLinkCustom(
 	return in, nil
 }
 
-// unlinked says whether the caller's account has no custom id yet.
+// unlinked returns an error unless the caller's account has no custom id yet.
 func (b *Bridge) unlinked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
@@ -94,7 +95,7 @@ func (b *Bridge) BeforeUnlinkCustom(
 	return nil, errDenied
 }
 
-// AfterSessionLogout ends the UDP sessions of who has logged out, on all devices.
+// AfterSessionLogout ends the UDP sessions of a user who has logged out, on all devices.
 func (b *Bridge) AfterSessionLogout(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ *api.SessionLogoutRequest,
 ) (err error) {

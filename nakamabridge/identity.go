@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// cognitoIssuer matches both issuer names of a user pool; the region stands in the pool's id once more.
+// cognitoIssuer matches both issuer names of a user pool; the pool's id repeats the region.
 var cognitoIssuer = regexp.MustCompile(
 	`^https://(?:issuer-)?cognito-idp\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(([a-z0-9-]+)_[0-9A-Za-z]+)$`)
 
@@ -45,14 +45,15 @@ func subjectOf(customID string) (provider, subject string, err error) {
 	return kind + ":" + name, subject, nil
 }
 
-// username is what an account is called if the sign-in makes one: without a hint of the sub, since every player can see
-// it, and not to be guessed, since who takes a name first keeps others from an account of that name.
+// username returns a random name for a new account. It does not show the sub, because every player
+// can see it, and it cannot be guessed, because a player who takes a name first keeps others from
+// an account with that name.
 func username() string { return "player-" + strings.ToLower(rand.Text()) }
 
 func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
-// UserID is the Nakama user id of the player whom issuer calls subject: from memory, else from the database. The error
-// is ErrIdentity, or ErrUnknown when there is none or the account is banned.
+// UserID returns the Nakama user id of the player whom issuer calls subject, from memory or from
+// the database. The error is ErrIdentity, or ErrUnknown if there is none or the account is banned.
 func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, error) {
 	id, err := CustomID(issuer, subject)
 	if err != nil {

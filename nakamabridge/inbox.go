@@ -8,7 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// inbox is what has come by UDP since a match's last tick. Its goroutines are those of the UDP server, and the match's.
+// inbox holds the UDP inputs since a match's last tick. It is used by the goroutines of the UDP
+// server and by that of the match.
 type inbox struct {
 	limit int // inputs; constant
 
@@ -21,7 +22,8 @@ type inbox struct {
 	closed bool
 }
 
-// batch is a tick's share. Its memory is its own, since match handlers may keep what they get.
+// batch is the inputs of one tick. Its memory is not shared, since match handlers may keep
+// messages.
 type batch struct {
 	joins, leaves []*member // at most one of each for a session
 	inputs        []input
@@ -78,7 +80,7 @@ func (q *inbox) leave(m *member) {
 	}
 }
 
-// take is what came before the tick. The next batch gets room for as much.
+// take returns the inputs that came before the tick. The next batch gets room for as many.
 func (q *inbox) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,7 +89,7 @@ func (q *inbox) take() batch {
 	return b
 }
 
-// close lets nobody in any more, and sends away who is there.
+// close refuses newcomers from now on, and kicks the members in it.
 func (q *inbox) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -4,20 +4,20 @@ import "time"
 
 // Limits and defaults. Each says its unit and its reason.
 const (
-	// DefaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a tick of 10 Hz, three
-	// times over. What comes when it is full is refused and counted. An input waits
-	// with 80 bytes and its data.
+	// DefaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a
+	// tick of 10 Hz, three times over. Inputs that find the queue full are dropped and counted. A
+	// waiting input takes 80 bytes and its data.
 	DefaultQueue = 4096
 
-	// DefaultTokenLife is the life of the tokens that the RPC hands out: a client renews a few times an hour, and a
-	// logout of which no hook tells ends UDP soon.
+	// DefaultTokenLife is the lifetime of the RPC's tokens: a client renews a few times an hour,
+	// and a logout that no hook reports ends UDP soon.
 	DefaultTokenLife = 5 * time.Minute
 
-	// DefaultBanInterval is how often the accounts of those who play are looked at.
+	// DefaultBanInterval is how often the accounts of players are checked.
 	DefaultBanInterval = 30 * time.Second
 
-	// JoinWait is how long a UDP session waits for its socket to join the match: as long as Nakama keeps its own
-	// marker of a player who was let in and has not come.
+	// JoinWait is how long a UDP session waits for its socket to join the match: as long as Nakama
+	// keeps its own marker of a player who was admitted and has not joined.
 	JoinWait = 15 * time.Second
 )
 
@@ -25,17 +25,19 @@ const (
 	// DefaultAddress is the UDP port of PROTOCOL.md's examples, on every interface.
 	DefaultAddress = ":7777"
 
-	// minTokenLife is what a token needs to be used at all: a handshake at a round trip of a second.
+	// minTokenLife is the shortest lifetime of a token that can be used at all: a handshake at a
+	// round trip of a second.
 	minTokenLife = 5 * time.Second
 
 	// verifyTimeout bounds a sign-in's wait for a key set, below the ten seconds after which clients give up.
 	verifyTimeout = 5 * time.Second
 
-	// accountTimeout bounds a look at the accounts.
+	// accountTimeout bounds a query of the accounts.
 	accountTimeout = 5 * time.Second
 
-	// revokeSettle is how long after Revoke nobody gets in: far longer than from the look at a token to the table of those
-	// who play, which is within one turn of the UDP server.
+	// revokeSettle is how long after Revoke no session is admitted: far longer than the time
+	// between the check of a token and the entry in the table of players, which is within one turn
+	// of the UDP server.
 	revokeSettle = time.Second
 
 	// accountBatch is how many accounts are asked for at once: one query, far below a database's limit of parameters.
@@ -54,7 +56,7 @@ const (
 	// players of a server. Identities are found in the database as well.
 	maxKnown = 100_000
 
-	// certificateLife is how long a certificate made here is good: longer than any process runs, since clients know it
-	// by its pin.
+	// certificateLife is how long a certificate made here is valid: longer than any process runs,
+	// since clients identify it by its pin.
 	certificateLife = 10 * 365 * 24 * time.Hour
 )

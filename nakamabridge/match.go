@@ -9,12 +9,13 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Factory makes a match handler: what runtime.Initializer's RegisterMatch takes.
+// Factory makes a match handler, as runtime.Initializer's RegisterMatch takes it.
 type Factory = func(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule,
 ) (runtime.Match, error)
 
-// Match puts a Bridge in front of the match handlers that a Factory makes; see the package comment for what they see.
+// Match wraps the match handlers that a Factory makes; the package comment describes what changes
+// for them.
 func (b *Bridge) Match(factory Factory) Factory {
 	return func(ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule) (runtime.Match, error) {
 		inner, err := factory(ctx, logger, db, nk)
@@ -40,7 +41,7 @@ type match struct {
 	dispatcher dispatcher
 }
 
-// call is what Nakama hands to every call of a match.
+// call holds the arguments that Nakama passes to every call of a match.
 type call struct {
 	ctx        context.Context
 	logger     runtime.Logger
@@ -93,8 +94,8 @@ func (m *match) MatchLeave(
 	return m.done(m.inner.MatchLeave(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
 }
 
-// MatchLoop implements runtime.Match. What has come by UDP since the last tick is taken at once, so that no flood holds
-// this one up; what the game sends goes out together at the end.
+// MatchLoop implements runtime.Match. It takes all UDP inputs since the last tick at once, so that
+// no flood delays this one, and sends the game's messages together at the end.
 func (m *match) MatchLoop(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, messages []runtime.MatchData,
@@ -142,7 +143,7 @@ func (m *match) wrap(d runtime.MatchDispatcher) runtime.MatchDispatcher {
 	return &m.dispatcher
 }
 
-// done ends a call: what was deferred goes out, and no state means that the match is over.
+// done ends a call: it sends the deferred messages. A nil state means that the match is over.
 func (m *match) done(state any) any {
 	m.dispatcher.flush()
 	if state == nil {

@@ -17,7 +17,7 @@ type member struct {
 	since     time.Time
 	profile   profile // without sessionID: for a UDP-only player
 
-	out atomic.Bool // replaced, kicked or revoked: what it sends does not count any more
+	out atomic.Bool // replaced, kicked or revoked: its inputs no longer count
 
 	seat   *seat       // in the match, nil while there is none; the match's goroutine's
 	reason wire.Reason // why it left; written before it is in inbox.leaves
@@ -29,7 +29,8 @@ func (m *member) kick(reason wire.Reason) {
 	m.player.Kick(reason)
 }
 
-// join is transport.Handler's: it tells the match. A player of a match that has just ended is sent away.
+// join is transport.Handler's Join: it tells the match. A player of a match that has just ended is
+// kicked.
 func (b *Bridge) join(p *transport.Player) {
 	m := b.member(p)
 	if m == nil {
@@ -38,7 +39,7 @@ func (b *Bridge) join(p *transport.Player) {
 	}
 	if ok := false; m.sessionID == "" {
 		if m.profile, ok = b.profiles.Get(m.userID); !ok {
-			p.Kick(wire.ReasonBusy, "ask for the address again") // forgotten in a crowd: the RPC tells it anew
+			p.Kick(wire.ReasonBusy, "ask for the address again") // the profile was evicted: another call of the RPC restores it
 			return
 		}
 	}

@@ -27,7 +27,7 @@ func (v *virtual) GetPersistence() bool              { return false }
 func (v *virtual) GetStatus() string                 { return "" }
 func (v *virtual) GetReason() runtime.PresenceReason { return v.reason }
 
-// newVirtual gives m a presence under a session id of its own, which is no socket's.
+// newVirtual gives m a presence under a new session id, which no socket has.
 func newVirtual(m *member) *virtual {
 	return &virtual{
 		userID: m.userID, sessionID: newUUID(), node: m.match.node, username: m.profile.username,
@@ -54,7 +54,8 @@ func newUUID() string {
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
-// attempt is the context of a UDP-only player's MatchJoinAttempt, with what Nakama says of others.
+// attempt is the context of a UDP-only player's MatchJoinAttempt, with the values that Nakama gives
+// to others.
 type attempt struct {
 	context.Context
 	member    *member

@@ -8,7 +8,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 )
 
-// A UDP-only player's MatchJoinAttempt has "what Nakama says of others" in its context, as of the call of the RPC.
+// A UDP-only player's MatchJoinAttempt has what Nakama says of others in its context, as of the call of the RPC.
 func TestAttemptContext(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {

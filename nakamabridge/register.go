@@ -11,12 +11,12 @@ import (
 // ConnectRPC is the id under which Register registers Connect.
 const ConnectRPC = "sallyport_connect"
 
-// before is a hook that Nakama asks before it does what a client wants.
+// before is a hook that Nakama calls before it acts on a client's request.
 type before[T any] = func(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, in T,
 ) (T, error)
 
-// afterSignIn and afterLogout are hooks that Nakama tells what it has done.
+// afterSignIn and afterLogout are hooks that Nakama calls after it has acted.
 type (
 	afterSignIn = func(
 		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule,
@@ -27,12 +27,12 @@ type (
 	) error
 )
 
-// rpc is what a client calls by its id.
+// rpc is a function that clients call by its id.
 type rpc = func(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, payload string,
 ) (string, error)
 
-// Initializer is what Register uses of runtime.Initializer.
+// Initializer is the part of runtime.Initializer that Register uses.
 type Initializer interface {
 	signIns
 	links
@@ -60,8 +60,8 @@ type sessions interface {
 // Option is a choice for Register: DenyOthers is one.
 type Option func(*Bridge, Initializer) error
 
-// Register registers the hooks of sign-in and the RPC, and does what the options say. It replaces hooks that were
-// registered before.
+// Register registers the sign-in hooks and the RPC, and applies the options. It replaces hooks that
+// were registered before.
 func (b *Bridge) Register(in Initializer, options ...Option) error {
 	err := first(
 		in.RegisterBeforeAuthenticateCustom(b.BeforeAuthenticateCustom),

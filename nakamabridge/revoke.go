@@ -9,9 +9,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Revoke ends every UDP session of a Nakama user at once, and makes tokens that the RPC has handed out before good for
-// nothing. It says how many sessions there were. Who may still call the RPC comes back: ban the account, or log it out,
-// to keep the player away.
+// Revoke ends every UDP session of a Nakama user at once, and invalidates tokens that the RPC has
+// issued before. It returns the number of sessions. A user who can still call the RPC can come
+// back: ban the account, or log it out, to keep the player away.
 func (b *Bridge) Revoke(userID string) int {
 	b.revoked.Put(userID, time.Now())
 	n := b.server.RevokeSubject(issuerName, userID)
@@ -23,14 +23,15 @@ func (b *Bridge) Revoke(userID string) int {
 	return n
 }
 
-// revokedSince says whether Revoke was called for the user at or after a time in whole seconds: in doubt it was.
+// revokedSince reports whether Revoke may have been called for the user at or after t, which is in
+// whole seconds.
 func (b *Bridge) revokedSince(userID string, t time.Time) bool {
 	at, ok := b.revoked.Get(userID)
 	return ok && !t.After(at)
 }
 
-// patrol looks at the accounts of those who play, and of newcomers at once, until the Bridge closes: a ban may have come
-// after the RPC's look.
+// patrol checks the accounts of players periodically, and those of newcomers at once, until the
+// Bridge closes: a ban may have come after the RPC's check.
 func (b *Bridge) patrol() {
 	ticker := time.NewTicker(b.config.BanInterval)
 	defer ticker.Stop()
@@ -46,7 +47,7 @@ func (b *Bridge) patrol() {
 	}
 }
 
-// announce has patrol look at a newcomer soon; in a crowd, in its next round.
+// announce has patrol check a newcomer soon, or in its next round if many come at once.
 func (b *Bridge) announce(userID string) {
 	select {
 	case b.newcomers <- userID:
@@ -54,7 +55,7 @@ func (b *Bridge) announce(userID string) {
 	}
 }
 
-// inspect revokes whose account is banned or gone, a batch with each query.
+// inspect revokes users whose account is banned or gone, a batch with each query.
 func (b *Bridge) inspect(users []string) {
 	for len(users) > 0 && b.closing.Err() == nil {
 		batch := users[:min(accountBatch, len(users))]
@@ -72,7 +73,7 @@ func (b *Bridge) inspect(users []string) {
 	}
 }
 
-// good is which of these users may play.
+// good returns which of these users may play.
 func (b *Bridge) good(users []string) (_ map[string]bool, err error) {
 	defer b.guard("AccountsGetId", &err)
 	ctx, cancel := context.WithTimeout(b.closing, accountTimeout)
@@ -90,7 +91,7 @@ func (b *Bridge) good(users []string) (_ map[string]bool, err error) {
 
 func banned(account *api.Account) bool { return account.GetDisableTime().GetSeconds() > 0 }
 
-// playing is every user with a UDP session.
+// playing returns every user with a UDP session.
 func (b *Bridge) playing() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 // seat is a player in a match: a socket's presence, perhaps with UDP, or a UDP-only player's.
 type seat struct {
 	presence runtime.Presence
-	virtual  *virtual // the presence of a UDP-only player, else nil
+	virtual  *virtual // the presence of a UDP-only player, otherwise nil
 	udp      *member  // nil without UDP; never nil with virtual
 }
 
-// reachable is the seat's UDP session, if it may be sent to.
+// reachable returns the seat's UDP session if messages may be sent to it.
 func (s *seat) reachable() *member {
 	if s == nil || s.udp == nil || s.udp.out.Load() {
 		return nil
@@ -23,7 +23,7 @@ func (s *seat) reachable() *member {
 	return s.udp
 }
 
-// seats is who is in a match. It belongs to the match's goroutine.
+// seats are the players in a match. They belong to the match's goroutine.
 type seats struct {
 	bySession map[string]*seat // socket's or virtual's session id
 	virtuals  map[string]*seat // UDP-only players by user id
@@ -35,7 +35,7 @@ func newSeats() seats {
 	return seats{bySession: map[string]*seat{}, virtuals: map[string]*seat{}, waiting: map[string]*member{}}
 }
 
-// sit gives a socket's presence its seat, and the UDP session that waits for it.
+// sit gives a socket's presence its seat, and binds the UDP session that waits for it.
 func (s *seats) sit(p runtime.Presence) {
 	sid := p.GetSessionId()
 	if s.bySession[sid] == nil {
@@ -58,13 +58,13 @@ func (s *seats) bind(m *member) {
 		}
 		s.waiting[m.sessionID] = m
 	case at.virtual != nil || at.presence.GetUserId() != m.userID:
-		m.kick(wire.ReasonScope) // a token names its own session, so this is somebody else's by no honest way
+		m.kick(wire.ReasonScope) // a token names its own session, so an honest client cannot get here
 	default:
 		s.take(at, m)
 	}
 }
 
-// socketOf is the seat of a user's socket, one without UDP first; nil if there is none.
+// socketOf returns the seat of a user's socket, one without UDP first; nil if there is none.
 func (s *seats) socketOf(userID string) (found *seat) {
 	for _, at := range s.bySession {
 		if at.virtual == nil && at.presence.GetUserId() == userID && (found == nil || at.udp == nil) {
@@ -74,7 +74,7 @@ func (s *seats) socketOf(userID string) (found *seat) {
 	return found
 }
 
-// take has m use the seat; who used it before is replaced.
+// take gives the seat to m, in place of any session that used it before.
 func (s *seats) take(at *seat, m *member) {
 	if at.udp == nil {
 		s.udp++
@@ -92,7 +92,7 @@ func (s *seats) sitVirtual(v *virtual, m *member) {
 	s.take(at, m)
 }
 
-// rise takes a seat away, and UDP with it.
+// rise removes a seat and ends its UDP session.
 func (s *seats) rise(sessionID string, reason wire.Reason) {
 	at := s.bySession[sessionID]
 	if at == nil {
@@ -119,7 +119,7 @@ func (s *seats) release(m *member) {
 	}
 }
 
-// expire sends away who has waited for its socket for too long.
+// expire kicks sessions that have waited too long for their socket.
 func (s *seats) expire() {
 	if len(s.waiting) == 0 {
 		return

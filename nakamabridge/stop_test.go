@@ -66,7 +66,7 @@ func TestTerminate(t *testing.T) {
 	})
 }
 
-// "Close tells those who play that the server stops", and nothing runs afterwards: the bubble sees to that.
+// Close tells those who play that the server stops, and nothing runs afterwards: the bubble sees to that.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {

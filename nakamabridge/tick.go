@@ -6,7 +6,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// admit lets UDP sessions in that have come since the last tick.
+// admit admits the UDP sessions that have joined since the last tick.
 func (m *match) admit(c call, state any, joins []*member) any {
 	for _, j := range joins {
 		switch {
@@ -27,7 +27,7 @@ func (m *match) admit(c call, state any, joins []*member) any {
 	return state
 }
 
-// ask has the game judge a UDP-only player.
+// ask calls the game's MatchJoinAttempt for a UDP-only player.
 func (m *match) ask(c call, state any, j *member) any {
 	if len(m.seats.virtuals) >= m.bridge.config.VirtualPlayers {
 		j.kick(wire.ReasonFull)
@@ -48,7 +48,7 @@ func (m *match) ask(c call, state any, j *member) any {
 	return m.inner.MatchJoin(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, []runtime.Presence{v})
 }
 
-// merge puts the UDP inputs of who is in the match behind the socket's messages.
+// merge appends the UDP inputs of the match's members to the socket messages.
 func (m *match) merge(messages []runtime.MatchData, b batch) []runtime.MatchData {
 	if len(b.inputs) == 0 {
 		return messages
@@ -67,7 +67,7 @@ func (m *match) merge(messages []runtime.MatchData, b batch) []runtime.MatchData
 	return messages
 }
 
-// dismiss lets sessions go that have ended since the last tick.
+// dismiss removes the sessions that have ended since the last tick.
 func (m *match) dismiss(c call, state any, leaves []*member) any {
 	for _, l := range leaves {
 		at := l.seat
