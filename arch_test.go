@@ -50,7 +50,7 @@ var imports = map[string][]string{
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume",
 		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "internal/udp",
 	},
-	"nakamabridge": {"internal/wire", "internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+	"nakamabridge": {"internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":              {"..."},
 	"examples/server":   {"..."},

@@ -12,7 +12,6 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -142,9 +141,9 @@ func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, erro
 func (b *Bridge) admission(a *session.Admission) error {
 	switch err := b.authorize(a); {
 	case errors.Is(err, errDenied):
-		return session.Refusal(wire.ReasonRevoked)
+		return session.Refusal(session.ReasonRevoked)
 	case errors.Is(err, errInternal):
-		return session.Refusal(wire.ReasonBusy)
+		return session.Refusal(session.ReasonBusy)
 	default:
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/transport"
 )
 
 var errDatagram = errors.New("nakamabridge: no op code")
@@ -23,10 +23,10 @@ func parseDatagram(b []byte) (op int64, data []byte, err error) {
 // appendDatagram appends it to dst. It returns false for a negative op code and for data that does
 // not fit a payload.
 func appendDatagram(dst []byte, op int64, data []byte) ([]byte, bool) {
-	if op < 0 || len(data) >= wire.MaxBody {
+	if op < 0 || len(data) >= transport.MaxPayload {
 		return dst, false // data for sockets may be long, and is not copied
 	}
 	from := len(dst)
 	b := append(binary.AppendUvarint(dst, uint64(op)), data...)
-	return b, len(b)-from <= wire.MaxBody
+	return b, len(b)-from <= transport.MaxPayload
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // "op code, 0 to 2^63-1, unsigned LEB128 … no longer than need be"
@@ -48,10 +48,10 @@ func TestAppendDatagram(t *testing.T) {
 		len int
 		ok  bool
 	}{
-		{127, wire.MaxBody - 1, true},
-		{127, wire.MaxBody, false},
-		{128, wire.MaxBody - 2, true},
-		{128, wire.MaxBody - 1, false},
+		{127, transport.MaxPayload - 1, true},
+		{127, transport.MaxPayload, false},
+		{128, transport.MaxPayload - 2, true},
+		{128, transport.MaxPayload - 1, false},
 		{-1, 0, false},
 	} {
 		if _, ok := appendDatagram([]byte("before"), c.op, make([]byte, c.len)); ok != c.ok {
@@ -65,15 +65,15 @@ func FuzzDatagram(f *testing.F) {
 	for _, seed := range []string{"", "\x00", "\x80\x00", "\xac\x02hello", "\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"} {
 		f.Add([]byte(seed))
 	}
-	f.Add(make([]byte, wire.MaxBody))
-	f.Add(make([]byte, wire.MaxBody+1))
+	f.Add(make([]byte, transport.MaxPayload))
+	f.Add(make([]byte, transport.MaxPayload+1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		op, data, err := parseDatagram(b)
 		if err != nil {
 			return
 		}
 		again, ok := appendDatagram(nil, op, data)
-		if ok && !bytes.Equal(again, b) || ok != (len(b) <= wire.MaxBody) || op < 0 {
+		if ok && !bytes.Equal(again, b) || ok != (len(b) <= transport.MaxPayload) || op < 0 {
 			t.Errorf("%x is read as %d, %x and written as %x, %v", b, op, data, again, ok)
 		}
 	})

@@ -3,7 +3,7 @@ package nakamabridge
 import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // dispatcher is the game's: Nakama's own, with UDP beside it. It belongs to the match's goroutine.
@@ -143,7 +143,7 @@ func (d *dispatcher) MatchKick(presences []runtime.Presence) error {
 		}
 		at := d.match.seats.bySession[p.GetSessionId()]
 		if m := at.reachable(); m != nil {
-			m.kick(wire.ReasonKicked)
+			m.kick(session.ReasonKicked)
 		}
 		if at == nil || at.virtual == nil {
 			d.rest = append(d.rest, p)

@@ -10,14 +10,13 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/transport"
 )
 
 // The table of the package comment: anna has a socket and UDP, ben UDP, cleo a socket.
 func TestBroadcast(t *testing.T) {
 	t.Parallel()
-	huge := strings.Repeat("h", wire.MaxBody)
+	huge := strings.Repeat("h", transport.MaxPayload)
 	all, none := []string(nil), []string{}
 	for _, c := range []struct {
 		to        []string

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // inbox holds the UDP inputs since a match's last tick. It is used by the goroutines of the UDP
@@ -95,6 +95,6 @@ func (q *inbox) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	for m := range q.live {
-		m.kick(wire.ReasonShutdown)
+		m.kick(session.ReasonShutdown)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // arena is a match handler as a game developer writes it: it knows nothing of UDP.
@@ -127,7 +127,7 @@ func (s *stage) enter(p runtime.Presence) {
 // leave is the end of a socket.
 func (s *stage) leave(p runtime.Presence) {
 	delete(s.sockets, p.GetSessionId())
-	s.state = s.match.MatchLeave(s.ctx, nil, nil, nil, s, s.tick, s.state, []runtime.Presence{p.(*virtual).leaving(wire.ReasonIdle)})
+	s.state = s.match.MatchLeave(s.ctx, nil, nil, nil, s, s.tick, s.state, []runtime.Presence{p.(*virtual).leaving(session.ReasonIdle)})
 }
 
 // loop is one tick.

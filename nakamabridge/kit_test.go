@@ -22,7 +22,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -183,7 +183,7 @@ func (w *world) receive(c *transport.Client) (int64, string) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
 	defer cancel()
-	b := make([]byte, wire.MaxBody)
+	b := make([]byte, transport.MaxPayload)
 	n, err := c.Receive(ctx, b)
 	if err != nil {
 		w.Fatalf("Receive: %v", err)
@@ -196,12 +196,12 @@ func (w *world) receive(c *transport.Client) (int64, string) {
 }
 
 // ended fails unless the client's session ends within a minute for the reason.
-func (w *world) ended(c *transport.Client, want wire.Reason) {
+func (w *world) ended(c *transport.Client, want session.Reason) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	var err error
-	for b := make([]byte, wire.MaxBody); err == nil; {
+	for b := make([]byte, transport.MaxPayload); err == nil; {
 		_, err = c.Receive(ctx, b)
 	}
 	if e, ok := errors.AsType[*transport.CloseError](err); !ok || e.Reason != want {

@@ -9,7 +9,7 @@ import (
 	"github.com/heroiclabs/nakama-common/api"
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "When it leaves the match, UDP ends." And who has no seat yet waits for the socket's join, but not for ever.
@@ -32,7 +32,7 @@ func TestUDPFollowsTheSocket(t *testing.T) {
 
 		w.stage.leave(p)
 		w.want("leave anna 4")
-		w.ended(early, wire.ReasonLeft)
+		w.ended(early, session.ReasonLeft)
 
 		late := w.dial(anna, newUUID()) // a socket that never joins
 		time.Sleep(JoinWait - time.Second)
@@ -42,7 +42,7 @@ func TestUDPFollowsTheSocket(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		w.settle()
-		w.ended(late, wire.ReasonScope)
+		w.ended(late, session.ReasonScope)
 		w.want()
 	})
 }
@@ -65,7 +65,7 @@ func TestSocketFoundByUser(t *testing.T) {
 		w.want("init", "attempt anna true ", "join anna", `data anna 1 "one player" false`)
 		w.stage.leave(p)
 		w.want("leave anna 4")
-		w.ended(c, wire.ReasonLeft)
+		w.ended(c, session.ReasonLeft)
 	})
 }
 
@@ -79,7 +79,7 @@ func TestRevoke(t *testing.T) {
 		if n := w.bridge.Revoke(ben.userID); n != 1 {
 			t.Errorf("%d sessions were revoked, want 1", n)
 		}
-		w.ended(b, wire.ReasonRevoked)
+		w.ended(b, session.ReasonRevoked)
 		w.send(a, 1, "")
 		w.settle()
 		if n := w.bridge.Revoke(ben.userID); n != 0 || len(w.stage.arena.players) != 1 {
@@ -96,7 +96,7 @@ func TestForeignSocket(t *testing.T) {
 		thief := w.dial(w.signIn("eve"), p.GetSessionId())
 		w.send(thief, 1, "as anna")
 		w.settle()
-		w.ended(thief, wire.ReasonScope)
+		w.ended(thief, session.ReasonScope)
 		w.want("init", "attempt anna true ", "join anna")
 	})
 }
@@ -112,7 +112,7 @@ func TestReplace(t *testing.T) {
 		fresh := w.dial(ben, "")
 		w.send(fresh, 1, "again")
 		w.settle()
-		w.ended(old, wire.ReasonReplaced)
+		w.ended(old, session.ReasonReplaced)
 		w.settle()
 		w.want(`data ben 1 "again" false`)
 		w.send(fresh, 1, "still")
@@ -149,7 +149,7 @@ func TestExpiry(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		w.settle()
 		w.want("leave ben 4")
-		w.ended(c, wire.ReasonExpired)
+		w.ended(c, session.ReasonExpired)
 	})
 }
 
@@ -247,8 +247,8 @@ func TestBan(t *testing.T) {
 		w.nakama.ban(ben.userID)
 		time.Sleep(DefaultBanInterval)
 		synctest.Wait()
-		w.ended(b, wire.ReasonRevoked)
-		w.ended(d, wire.ReasonRevoked)
+		w.ended(b, session.ReasonRevoked)
+		w.ended(d, session.ReasonRevoked)
 		w.send(c, 1, "")
 		w.settle()
 		if n := len(w.stage.arena.log); n != 3 || len(w.stage.arena.players) != 1 {
@@ -272,7 +272,7 @@ func TestBanBeforeDial(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.settle()
-		w.ended(c, wire.ReasonRevoked)
+		w.ended(c, session.ReasonRevoked)
 		w.want("init")
 	})
 }
@@ -292,6 +292,6 @@ func TestLogout(t *testing.T) {
 		}
 		w.settle()
 		w.want("init", "attempt ben true udp", "join ben", "leave ben 4")
-		w.ended(c, wire.ReasonRevoked)
+		w.ended(c, session.ReasonRevoked)
 	})
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // Factory makes a match handler, as runtime.Initializer's RegisterMatch takes it.
@@ -89,7 +89,7 @@ func (m *match) MatchLeave(
 	tick int64, state any, presences []runtime.Presence,
 ) any {
 	for _, p := range presences {
-		m.seats.rise(p.GetSessionId(), wire.ReasonLeft)
+		m.seats.rise(p.GetSessionId(), session.ReasonLeft)
 	}
 	return m.done(m.inner.MatchLeave(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
 }

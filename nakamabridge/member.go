@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -19,12 +19,12 @@ type member struct {
 
 	out atomic.Bool // replaced, kicked or revoked: its inputs no longer count
 
-	seat   *seat       // in the match, nil while there is none; the match's goroutine's
-	reason wire.Reason // why it left; written before it is in inbox.leaves
+	seat   *seat          // in the match, nil while there is none; the match's goroutine's
+	reason session.Reason // why it left; written before it is in inbox.leaves
 }
 
 // kick ends the session.
-func (m *member) kick(reason wire.Reason) {
+func (m *member) kick(reason session.Reason) {
 	m.out.Store(true)
 	m.player.Kick(reason)
 }
@@ -34,25 +34,25 @@ func (m *member) kick(reason wire.Reason) {
 func (b *Bridge) join(p *transport.Player) {
 	m := b.member(p)
 	if m == nil {
-		p.Kick(wire.ReasonScope, "the match is over")
+		p.Kick(session.ReasonScope, "the match is over")
 		return
 	}
 	if ok := false; m.sessionID == "" {
 		if m.profile, ok = b.profiles.Get(m.userID); !ok {
-			p.Kick(wire.ReasonBusy, "ask for the address again") // the profile was evicted: another call of the RPC restores it
+			p.Kick(session.ReasonBusy, "ask for the address again") // the profile was evicted: another call of the RPC restores it
 			return
 		}
 	}
 	b.enter(m)
 	if !m.match.inbox.join(m) {
 		b.exit(m)
-		p.Kick(wire.ReasonScope, "the match is over")
+		p.Kick(session.ReasonScope, "the match is over")
 		return
 	}
 	p.Value = m
 	b.announce(m.userID)
 	if at, ok := b.revoked.Get(m.userID); ok && m.since.Sub(at) < revokeSettle {
-		m.kick(wire.ReasonRevoked) // after authorize had looked, before Revoke could find the session
+		m.kick(session.ReasonRevoked) // after authorize had looked, before Revoke could find the session
 	}
 }
 
@@ -104,7 +104,7 @@ func (b *Bridge) receive(p *transport.Player, payload []byte) {
 }
 
 // leave is transport.Handler's.
-func (b *Bridge) leave(p *transport.Player, reason wire.Reason) {
+func (b *Bridge) leave(p *transport.Player, reason session.Reason) {
 	if m, _ := p.Value.(*member); m != nil {
 		m.reason = reason
 		b.exit(m)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "A match handler's code does not change." Two players over UDP sockets on loopback: one with a socket and UDP, one
@@ -51,7 +51,7 @@ func TestTwoPlayers(t *testing.T) {
 	w.want("leave ben 3")
 	w.stage.leave(presence)
 	w.want("leave anna 4")
-	w.ended(a, wire.ReasonLeft)
+	w.ended(a, session.ReasonLeft)
 }
 
 func (w *world) seen() bool { return len(w.stage.arena.log) > 0 }

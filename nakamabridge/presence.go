@@ -9,7 +9,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // virtual is the presence of a UDP-only player. It never changes.
@@ -36,10 +36,10 @@ func newVirtual(m *member) *virtual {
 }
 
 // leaving is the presence for MatchLeave.
-func (v *virtual) leaving(reason wire.Reason) *virtual {
+func (v *virtual) leaving(reason session.Reason) *virtual {
 	gone := *v
 	gone.reason = runtime.PresenceReasonDisconnect
-	if reason == wire.ReasonLeft {
+	if reason == session.ReasonLeft {
 		gone.reason = runtime.PresenceReasonLeave
 	}
 	return &gone

@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -27,7 +26,7 @@ func TestRevokeWhileJoining(t *testing.T) {
 		w, ben = started, started.signIn("ben")
 		c := w.dial(ben, "")
 		w.settle()
-		w.ended(c, wire.ReasonRevoked)
+		w.ended(c, session.ReasonRevoked)
 		w.want("init")
 		time.Sleep(revokeSettle)
 		if playing := w.bridge.playing(); len(playing) > 0 {
@@ -48,9 +47,9 @@ func TestMatchStops(t *testing.T) {
 		w.settle()
 		w.stage.cancel()
 		synctest.Wait()
-		w.ended(c, wire.ReasonShutdown)
+		w.ended(c, session.ReasonShutdown)
 		_, err = w.try(late, func(context.Context) ([]byte, error) { return []byte(late.Token), nil })
-		if e, ok := err.(*transport.CloseError); !ok || e.Reason != wire.ReasonScope {
+		if e, ok := err.(*transport.CloseError); !ok || e.Reason != session.ReasonScope {
 			t.Errorf("a token for a match that is over gives %v", err)
 		}
 		_, err = w.connect(w.signIn("dora"), "")
@@ -68,7 +67,7 @@ func TestMatchStopsWhileJoining(t *testing.T) {
 	}
 	virtually(t, func(started *world) {
 		w = started
-		w.ended(w.dial(w.signIn("ben"), ""), wire.ReasonScope)
+		w.ended(w.dial(w.signIn("ben"), ""), session.ReasonScope)
 		w.settle()
 		w.want("init")
 		if playing := w.bridge.playing(); len(playing) > 0 {
@@ -104,11 +103,11 @@ func TestAuthorize(t *testing.T) {
 	}
 	w.bridge.config.Session.Authorize = func(*session.Admission) error { panic("secret") }
 	code(t, w.bridge.authorize(bare), 13) // it would end Nakama
-	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonBusy) {
+	if err := w.bridge.admission(bare); err != session.Refusal(session.ReasonBusy) {
 		t.Errorf("the player is told %v", err)
 	}
 	w.bridge.revoked.Put("user", time.Now())
-	if err := w.bridge.admission(bare); err != session.Refusal(wire.ReasonRevoked) {
+	if err := w.bridge.admission(bare); err != session.Refusal(session.ReasonRevoked) {
 		t.Errorf("the player who was revoked is told %v", err)
 	}
 }
@@ -123,7 +122,7 @@ func TestWaitingReplaced(t *testing.T) {
 		w.settle()
 		second := w.dial(anna, p.sessionID)
 		w.settle()
-		w.ended(first, wire.ReasonReplaced)
+		w.ended(first, session.ReasonReplaced)
 		w.stage.enter(p)
 		w.send(second, 1, "mine")
 		w.settle()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/api"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // Revoke ends every UDP session of a Nakama user at once, and invalidates tokens that the RPC has
@@ -18,7 +18,7 @@ func (b *Bridge) Revoke(userID string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for m := range b.members[userID] {
-		m.kick(wire.ReasonRevoked)
+		m.kick(session.ReasonRevoked)
 	}
 	return n
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // seat is a player in a match: a socket's presence, perhaps with UDP, or a UDP-only player's.
@@ -54,11 +54,11 @@ func (s *seats) bind(m *member) {
 	switch {
 	case at == nil:
 		if old := s.waiting[m.sessionID]; old != nil {
-			old.kick(wire.ReasonReplaced)
+			old.kick(session.ReasonReplaced)
 		}
 		s.waiting[m.sessionID] = m
 	case at.virtual != nil || at.presence.GetUserId() != m.userID:
-		m.kick(wire.ReasonScope) // a token names its own session, so an honest client cannot get here
+		m.kick(session.ReasonScope) // a token names its own session, so an honest client cannot get here
 	default:
 		s.take(at, m)
 	}
@@ -80,7 +80,7 @@ func (s *seats) take(at *seat, m *member) {
 		s.udp++
 	} else {
 		at.udp.seat = nil
-		at.udp.kick(wire.ReasonReplaced)
+		at.udp.kick(session.ReasonReplaced)
 	}
 	at.udp, m.seat = m, at
 }
@@ -93,7 +93,7 @@ func (s *seats) sitVirtual(v *virtual, m *member) {
 }
 
 // rise removes a seat and ends its UDP session.
-func (s *seats) rise(sessionID string, reason wire.Reason) {
+func (s *seats) rise(sessionID string, reason session.Reason) {
 	at := s.bySession[sessionID]
 	if at == nil {
 		return
@@ -128,7 +128,7 @@ func (s *seats) expire() {
 	for sid, m := range s.waiting {
 		if now.Sub(m.since) >= JoinWait {
 			delete(s.waiting, sid)
-			m.kick(wire.ReasonScope)
+			m.kick(session.ReasonScope)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "nil state from any inner call means stop the match: return it at once", and who plays by UDP is told.
@@ -42,7 +42,7 @@ func TestNoState(t *testing.T) {
 				if w.stage.state != nil {
 					t.Error("the match goes on")
 				}
-				w.ended(watcher, wire.ReasonShutdown)
+				w.ended(watcher, session.ReasonShutdown)
 				if w.bridge.match(w.stage.id) != nil {
 					t.Error("the match is still in the table")
 				}
@@ -62,7 +62,7 @@ func TestTerminate(t *testing.T) {
 		w.settle()
 		w.want("init", "attempt ben true udp", "join ben", "terminate", `data ben 1 "last words" false`)
 		w.stage.state = w.stage.match.MatchTerminate(w.ctx, nil, nil, nil, w.stage, 0, w.stage.state, 0)
-		w.ended(c, wire.ReasonShutdown)
+		w.ended(c, session.ReasonShutdown)
 	})
 }
 
@@ -74,7 +74,7 @@ func TestClose(t *testing.T) {
 		w.settle()
 		go w.bridge.Close()
 		w.bridge.Close()
-		w.ended(c, wire.ReasonShutdown)
+		w.ended(c, session.ReasonShutdown)
 		if s := newStage(w.ctx, w.bridge); w.bridge.match(s.id) != nil {
 			t.Error("a match that begins now is in the table")
 		}
@@ -100,8 +100,8 @@ func TestKick(t *testing.T) {
 		w.settle()
 		w.settle()
 		w.want(`data ben 1 "before" false`, "leave ben 4")
-		w.ended(a, wire.ReasonKicked)
-		w.ended(b, wire.ReasonKicked)
+		w.ended(a, session.ReasonKicked)
+		w.ended(b, session.ReasonKicked)
 		if len(w.stage.kicked) != 1 || w.stage.kicked[0] != "anna" {
 			t.Errorf("Nakama was asked to kick %q, want anna, of whom it knows", w.stage.kicked)
 		}
@@ -116,10 +116,10 @@ func TestRefusedByTheGame(t *testing.T) {
 		e, b := w.dial(w.signIn("eve"), ""), w.dial(w.signIn("ben"), "")
 		w.send(e, 1, "not in the match")
 		w.settle()
-		w.ended(e, wire.ReasonKicked)
+		w.ended(e, session.ReasonKicked)
 		c := w.dial(w.signIn("cleo"), "")
 		w.settle()
-		w.ended(c, wire.ReasonFull)
+		w.ended(c, session.ReasonFull)
 		if len(w.stage.arena.players) != 1 || w.bridge.Stats().Orphaned != 1 {
 			t.Errorf("in the match are %d players, %d inputs were orphaned, want one each", len(w.stage.arena.players), w.bridge.Stats().Orphaned)
 		}

@@ -3,7 +3,7 @@ package nakamabridge
 import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // admit admits the UDP sessions that have joined since the last tick.
@@ -30,7 +30,7 @@ func (m *match) admit(c call, state any, joins []*member) any {
 // ask calls the game's MatchJoinAttempt for a UDP-only player.
 func (m *match) ask(c call, state any, j *member) any {
 	if len(m.seats.virtuals) >= m.bridge.config.VirtualPlayers {
-		j.kick(wire.ReasonFull)
+		j.kick(session.ReasonFull)
 		return state
 	}
 	v := newVirtual(j)
@@ -41,7 +41,7 @@ func (m *match) ask(c call, state any, j *member) any {
 		return nil
 	}
 	if !allow {
-		j.kick(wire.ReasonKicked)
+		j.kick(session.ReasonKicked)
 		return state
 	}
 	m.seats.sitVirtual(v, j)

@@ -52,7 +52,7 @@ func TestBan(t *testing.T) {
 // nor on another, neither here nor after a restart that takes the sessions over.
 func TestPutOutDuringBlackout(t *testing.T) {
 	for name, put := range map[string]func(s session.Session, g *Server) bool{
-		"Session.Revoke":     func(s session.Session, _ *Server) bool { return s.Revoke() },
+		"Session.Revoke":       func(s session.Session, _ *Server) bool { return s.Revoke() },
 		"Server.RevokeSession": func(s session.Session, g *Server) bool { return g.RevokeSession(s.ID()) },
 		"Server.Ban": func(s session.Session, g *Server) bool {
 			n, err := g.Ban(session.Ban{Issuer: s.Issuer(), Subject: s.Subject()})

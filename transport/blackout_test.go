@@ -10,7 +10,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -61,7 +60,7 @@ func TestBlackout(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				r = test.meanwhile(w, r, s, fleet)
 				time.Sleep(5 * time.Second)
-				if s.told(machine.EventLost) != 1 {
+				if s.told(EventLost) != 1 {
 					t.Errorf("the client noticed nothing: %+v", s.events)
 				}
 				w.net.SetImpairment(simnet.Impairment{Latency: latency})
@@ -79,7 +78,7 @@ func TestBlackout(t *testing.T) {
 					}
 				}
 				w.missing(s)
-				if n := s.told(machine.EventResumed); n != test.resumed || w.audits(audit.Resume) != test.resumed {
+				if n := s.told(EventResumed); n != test.resumed || w.audits(audit.Resume) != test.resumed {
 					t.Errorf("resumed %d times, %d on record; want %d", n, w.audits(audit.Resume), test.resumed)
 				}
 				last := w.match.player(test.resumed)
@@ -183,7 +182,7 @@ func TestKeysUsedUp(t *testing.T) {
 		if st := s.Stats(); st.Resumed < 9 || st.LostIn != 0 || st.LostOut != 0 {
 			t.Errorf("%+v", st)
 		}
-		if n := s.told(machine.EventLost); n != 0 {
+		if n := s.told(EventLost); n != 0 {
 			t.Errorf("%d times the path was lost", n)
 		}
 		w.quit(r, s)
@@ -228,7 +227,7 @@ func TestWithoutTickets(t *testing.T) {
 		if err := w.ending(c); err != ErrTimeout || time.Since(start) < session.DefaultIdle {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		if e := last.Load(); e.Kind != machine.EventClosed || e.Err != ErrTimeout || e.Reason != 0 {
+		if e := last.Load(); e.Kind != EventClosed || e.Err != ErrTimeout || e.Reason != 0 {
 			t.Errorf("told of %+v", e)
 		}
 		if n := w.server.Stats().Handshakes.Started; n != 1 {

@@ -119,7 +119,7 @@ func (c *Client) conclude(err error) {
 		return
 	}
 	c.finish(err)
-	ev := ClientEvent{Kind: machine.EventClosed, Err: err}
+	ev := ClientEvent{Kind: EventClosed, Err: err}
 	if closed, ok := errors.AsType[*CloseError](err); ok {
 		ev.Reason = closed.Reason
 	}

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
-	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -53,18 +51,6 @@ func (c *ClientConfig) handshake() handshake.Config {
 		config.Certificate = func() *tls.Certificate { return cert }
 	}
 	return config
-}
-
-// ClientEvent is something that happened to a client's session.
-type ClientEvent struct {
-	// Kind is EventJoined, EventRenewed, EventMoved (the server knows the new
-	// address), EventLost (the path is lost, and another connection is being made),
-	// EventResumed (the session goes on by it), EventNotice, EventRefused or
-	// EventClosed (the session is over, and not by Close).
-	Kind   machine.EventKind
-	Reason wire.Reason     // EventClosed, if the server has said why
-	Notice wire.NoticeCode // EventNotice
-	Err    error           // EventRefused: no fresh token could be had; EventClosed: what Receive returns
 }
 
 var errNoToken = errors.New("transport: ClientConfig.Token is missing: give a function that returns the player's identity token")

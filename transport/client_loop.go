@@ -144,7 +144,7 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 		c.answered() // who ends the session knows of its end
 		return
 	}
-	c.notify(ClientEvent{Kind: ev.Kind, Notice: ev.Notice.Code})
+	c.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code})
 }
 
 // announce wakes one Receive.

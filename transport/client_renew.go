@@ -3,8 +3,6 @@ package transport
 import (
 	"math/rand/v2"
 	"time"
-
-	"github.com/sallyport/sallyport/internal/machine"
 )
 
 // scheduleRenewal picks a moment when a third to a quarter of the token's life
@@ -53,7 +51,7 @@ func (c *Client) renew() {
 	}
 	if err != nil {
 		c.renewAt = now.Add(renewRetry)
-		c.notify(ClientEvent{Kind: machine.EventRefused, Err: err})
+		c.notify(ClientEvent{Kind: EventRefused, Err: err})
 	}
 	c.tick(now)
 }

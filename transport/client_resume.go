@@ -37,7 +37,7 @@ func (c *Client) reconnect(now, due time.Time) time.Time {
 	}
 	lost := c.disconnected || c.line.session.Lost(now)
 	if lost && !c.lost {
-		c.notify(ClientEvent{Kind: machine.EventLost})
+		c.notify(ClientEvent{Kind: EventLost})
 	}
 	if c.lost = lost; lost {
 		c.look(now)

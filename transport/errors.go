@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // Errors that callers can match. Payload errors are those of package session.
@@ -33,7 +34,7 @@ var (
 
 // CloseError is how the other end, or a time limit, ended a session.
 type CloseError struct {
-	Reason     wire.Reason
+	Reason     session.Reason
 	RetryAfter time.Duration // when to come again, 0 if the server did not say
 	Detail     string        // what the server has said besides, for a log: at most 64 bytes, which may be anything
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -129,7 +128,7 @@ func (s *stayer) quit() {
 }
 
 // told counts the events of a kind.
-func (s *stayer) told(kind machine.EventKind) (n int) {
+func (s *stayer) told(kind ClientEventKind) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events {

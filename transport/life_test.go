@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
@@ -148,7 +147,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 				return mint(ctx)
 			}
 			c.OnEvent = func(ev ClientEvent) {
-				if ev.Kind == machine.EventRefused {
+				if ev.Kind == EventRefused {
 					refused.Add(1)
 				}
 			}

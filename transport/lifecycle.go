@@ -28,7 +28,7 @@ type Handler struct {
 	// valid until Receive returns.
 	Receive func(p *Player, payload []byte)
 	// Leave is called once for each Join, when the session is over.
-	Leave func(p *Player, reason wire.Reason)
+	Leave func(p *Player, reason session.Reason)
 }
 
 // withDefaults makes every function callable.

@@ -3,10 +3,15 @@ package transport
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
+
+// MaxPayload is the largest payload in bytes that fits a datagram. A client in bearer mode has less
+// room: see Client.MaxPayload.
+const MaxPayload = wire.MaxBody
 
 // Limits and defaults. Each says its unit and its reason.
 const (

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -36,8 +35,8 @@ func TestTenTokenLifetimes(t *testing.T) {
 		if st := s.Stats(); st.LostIn != 0 || st.LostOut > 2 || st.Resumed != 0 { // out: overtaken, when the last PONG was sent
 			t.Errorf("%+v", st)
 		}
-		if n := w.audits(audit.Renew); n < 10 || n != s.told(machine.EventRenewed) {
-			t.Errorf("%d renewals are on record, the client knows of %d", n, s.told(machine.EventRenewed))
+		if n := w.audits(audit.Renew); n < 10 || n != s.told(EventRenewed) {
+			t.Errorf("%d renewals are on record, the client knows of %d", n, s.told(EventRenewed))
 		}
 		w.quit(r, s)
 	})

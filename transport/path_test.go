@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -105,7 +104,7 @@ func TestMigrationToAnotherNetwork(t *testing.T) {
 		c := w.dial(1, quietClient, func(config *ClientConfig) {
 			config.Token = w.tokens(g)
 			config.OnEvent = func(e ClientEvent) {
-				if e.Kind == machine.EventNotice && e.Notice == wire.NoticeStepUp {
+				if e.Kind == EventNotice && e.Notice == wire.NoticeStepUp {
 					noticed++
 				}
 			}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
@@ -41,7 +40,7 @@ func (p *Player) Addr() netip.AddrPort {
 	return p.association.addr.AddrPort
 }
 
-// Send sends payload, at most wire.MaxBody bytes, which are copied. It goes out
+// Send sends payload, at most MaxPayload bytes, which are copied. It goes out
 // with the end of the turn or the next Flush; Send never waits for the network,
 // and never says whether the datagram arrives.
 //
@@ -64,10 +63,8 @@ type PlayerStats struct {
 
 	// Prefix is the network that the player's datagrams come from.
 	Prefix netip.Prefix
-	// Doubt says whether the fingerprint or the behaviour is as it should be:
-	// machine.EventNone; EventStepUp while a fresh identity token is waited for;
-	// EventFlagged after something was recorded.
-	Doubt machine.EventKind
+	// Doubt is what was recorded of the player's fingerprint or behaviour.
+	Doubt Doubt
 }
 
 // Stats counts. Unlike the other methods it belongs to the goroutine that calls
@@ -77,7 +74,7 @@ func (p *Player) Stats() PlayerStats {
 	defer p.shard.out.mu.Unlock()
 	a := p.association
 	s := a.match.Stats()
-	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.addr), s.Doubt}
+	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.addr), doubtOf(s.Doubt)}
 }
 
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
@@ -86,7 +83,7 @@ func (p *Player) Stats() PlayerStats {
 // Server.Ban. Reasons from session.ReasonGame on are the game's own; 0, and one that
 // the protocol does not define, is session.ReasonKicked. A detail is text for the player's
 // log, of which the first 64 bytes are sent.
-func (p *Player) Kick(reason wire.Reason, detail ...string) {
+func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.post(func(now time.Time) { p.shard.kick(now, p.association, reason, text) })
 }

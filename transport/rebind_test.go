@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -37,7 +36,7 @@ func TestRebind(t *testing.T) {
 			t.Errorf("the old socket is not closed: %v", err)
 		}
 		s.rest()
-		if st := s.Stats(); w.missing(s) != 0 || st.Moved != 3 || s.told(machine.EventMoved) != 3 || st.Resumed != 0 || st.LostIn > 3*4 {
+		if st := s.Stats(); w.missing(s) != 0 || st.Moved != 3 || s.told(EventMoved) != 3 || st.Resumed != 0 || st.LostIn > 3*4 {
 			t.Errorf("%+v, %+v", st, s.events)
 		}
 		if n := w.audits(audit.Migrate); n != 3 {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
 
@@ -45,7 +44,7 @@ func TestRestart(t *testing.T) {
 			if d := time.Duration(s.longest.Load()); d > pause+40*time.Millisecond+2*frame {
 				t.Errorf("player %d heard nothing for %v", s.number, d)
 			}
-			if s.told(machine.EventResumed)+s.told(machine.EventClosed)+s.told(machine.EventLost) > 0 {
+			if s.told(EventResumed)+s.told(EventClosed)+s.told(EventLost) > 0 {
 				t.Errorf("player %d was told %+v", s.number, s.events)
 			}
 		}

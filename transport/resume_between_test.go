@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -241,7 +240,7 @@ func TestRefusedThenRenewed(t *testing.T) {
 		w.end(r, r.Close)
 		r = w.run(share)
 		time.Sleep(3 * time.Second)
-		if s.Stats().Resumed != 1 || s.since() > 2*frame || s.told(machine.EventRenewed) != 1 {
+		if s.Stats().Resumed != 1 || s.since() > 2*frame || s.told(EventRenewed) != 1 {
 			t.Errorf("%+v, %+v", s.Stats(), s.events)
 		}
 		w.quit(r, s)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
@@ -66,13 +65,13 @@ func TestRefusalOvertaken(t *testing.T) {
 		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { // what refuses comes last
 			h, _ := record.ParseHeader(b)
 			refuses := from == serverAddr && (b[0] == byte(record.Alert) || isRefusal(b) && h.Seq < 10)
-			return !refuses || s.told(machine.EventRenewed) > 0
+			return !refuses || s.told(EventRenewed) > 0
 		})
 		retire()
 		s.replaceLine()
 		time.Sleep(3 * time.Second)
 		w.net.Tap(nil)
-		if s.told(machine.EventRenewed) == 0 || r.Stats().Drops["ticket"] == 0 {
+		if s.told(EventRenewed) == 0 || r.Stats().Drops["ticket"] == 0 {
 			t.Errorf("%+v, server %+v", s.events, r.Stats())
 		}
 		w.end(r, r.Close)

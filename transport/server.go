@@ -140,10 +140,10 @@ func (s *Server) SetCertificate(cert tls.Certificate) error {
 }
 
 // Broadcast sends payload to every player, as Player.Send does to one. The error is
-// session.ErrTooLarge for more than wire.MaxBody bytes, which are sent to nobody;
+// session.ErrTooLarge for more than MaxPayload bytes, which are sent to nobody;
 // with anything else a player who cannot be reached is passed over.
 func (s *Server) Broadcast(payload []byte) error {
-	if len(payload) > wire.MaxBody {
+	if len(payload) > MaxPayload {
 		return session.ErrTooLarge
 	}
 	for _, sh := range *s.shards.Load() {

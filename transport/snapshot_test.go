@@ -12,7 +12,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
@@ -60,7 +59,7 @@ func TestSnapshotRefused(t *testing.T) {
 					t.Errorf("the file is still there: %v", err)
 				}
 				time.Sleep(4 * time.Second)
-				if s.since() > 2*frame || w.match.player(1).Session().Name() != name || s.told(machine.EventResumed) != 1 {
+				if s.since() > 2*frame || w.match.player(1).Session().Name() != name || s.told(EventResumed) != 1 {
 					t.Errorf("the last snapshot came %v ago, %+v", s.since(), s.events)
 				}
 				w.missing(s)
@@ -173,7 +172,7 @@ func TestSnapshotNotWritten(t *testing.T) {
 			t.Errorf("Shutdown says %v", err)
 		}
 		time.Sleep(time.Second)
-		if s.told(machine.EventClosed) != 1 || len(w.match.left()) != 1 {
+		if s.told(EventClosed) != 1 || len(w.match.left()) != 1 {
 			t.Errorf("%+v, left: %v", s.events, w.match.left())
 		}
 		s.quit()
@@ -233,7 +232,7 @@ func TestNoncesAcrossRestarts(t *testing.T) {
 		}
 		s.rest()
 		w.net.Tap(nil)
-		if count < 1000 || s.told(machine.EventResumed) != 0 {
+		if count < 1000 || s.told(EventResumed) != 0 {
 			t.Errorf("%d records, %+v", count, s.events)
 		}
 		w.missing(s)

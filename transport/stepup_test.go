@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
@@ -134,7 +133,7 @@ func TestNoticeGoesHome(t *testing.T) {
 		}
 		m.down.Store(false) // and from here on keeps all answers
 		time.Sleep(1500 * time.Millisecond)
-		if s.told(machine.EventNotice) == 0 {
+		if s.told(EventNotice) == 0 {
 			w.Error("no NOTICE has come to the player's own address")
 		}
 		m.on.Store(false)

@@ -18,7 +18,7 @@ import (
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
 // the snapshot cannot be written it says so, and ends the sessions. Leave is called
-// for each either way, with wire.ReasonShutdown.
+// for each either way, with session.ReasonShutdown.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var shards []*shard
 	for len(shards) < len(*s.shards.Load()) { // Serve may be about to add some

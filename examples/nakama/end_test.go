@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "The player who has, or will within JoinWait have, joined the match by that very socket"; "a UDP session ends when
@@ -36,7 +36,7 @@ func (a *arenaTest) socketLeaves(t *testing.T) {
 		u.say(t, opMove, "\x05\x05")
 		await(t, "a player who moves", func() bool { return w.world(t)[p.user] == player{p.user, 5, 5} })
 		c.leave(s)
-		u.ends(t, wire.ReasonLeft)
+		u.ends(t, session.ReasonLeft)
 		await(t, "one less when the socket leaves "+c.name, func() bool { return !w.sees(t, p) })
 	}
 }
@@ -63,7 +63,7 @@ func (a *arenaTest) full(t *testing.T) {
 		u := p.invite(t, match).dial(t)
 		await(t, "one more player", func() bool { return u.sees(t, p) && len(u.world(t)) == i+2 })
 	}
-	a.player(t).invite(t, match).dial(t).ends(t, wire.ReasonKicked)
+	a.player(t).invite(t, match).dial(t).ends(t, session.ReasonKicked)
 	if other := c.rpc(t, findName, ""); other == match {
 		t.Error("a full match is found")
 	}
@@ -80,9 +80,9 @@ func (a *arenaTest) banned(t *testing.T) {
 	spare := bare.invite(t, match)
 
 	a.ban(t, c.user)
-	u.ends(t, wire.ReasonLeft)
+	u.ends(t, session.ReasonLeft)
 	a.ban(t, bare.user)
-	v.ends(t, wire.ReasonRevoked)
+	v.ends(t, session.ReasonRevoked)
 	if _, err := spare.try(t); err == nil {
 		t.Error("a banned player came back by an invitation of before")
 	}
@@ -99,7 +99,7 @@ func (a *arenaTest) loggedOut(t *testing.T) {
 	if answer.status != http.StatusOK {
 		t.Errorf("logout: %d %s", answer.status, answer.body)
 	}
-	u.ends(t, wire.ReasonRevoked)
+	u.ends(t, session.ReasonRevoked)
 }
 
 // "A UDP session ends when the match stops": Nakama stops them all, then InitModule's context ends, then the process.
@@ -108,5 +108,5 @@ func (a *arenaTest) shutdown(t *testing.T) {
 	u := c.invite(t, c.rpc(t, findName, "")).dial(t)
 	await(t, "the world", func() bool { return u.sees(t, c) })
 	a.quit(t)
-	u.ends(t, wire.ReasonShutdown)
+	u.ends(t, session.ReasonShutdown)
 }

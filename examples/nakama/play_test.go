@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 // TestNakama plays in a real server: Nakama 3.40.0 with the plugin in it, on PostgreSQL.
@@ -111,11 +111,11 @@ func (a *arenaTest) invitation(t *testing.T) {
 	i := c.invite(t, match)
 	i.dial(t)
 	_, err := i.try(t)
-	closedFor(t, err, wire.ReasonUsed)
+	closedFor(t, err, session.ReasonUsed)
 
 	i.Token = a.idp.Token(t, newSub()) // of the user pool, not of the RPC
 	_, err = i.try(t)
-	closedFor(t, err, wire.ReasonToken)
+	closedFor(t, err, session.ReasonToken)
 
 	c.refusesInvitation(t, strings.Replace(match, match[:8], "00000000", 1), http.StatusNotFound)
 	c.refusesInvitation(t, match+".", http.StatusNotFound)

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -103,7 +103,7 @@ func (i invitation) try(t *testing.T) (*transport.Client, error) {
 
 func (u *udp) read() {
 	defer close(u.done)
-	buffer := make([]byte, wire.MaxBody)
+	buffer := make([]byte, transport.MaxPayload)
 	for {
 		n, err := u.Receive(context.Background(), buffer)
 		if err != nil {
@@ -125,7 +125,7 @@ func (u *udp) say(t *testing.T, op uint64, data string) {
 }
 
 // ends waits for the end of the session, and expects that the server gave this reason.
-func (u *udp) ends(t *testing.T, reason wire.Reason) {
+func (u *udp) ends(t *testing.T, reason session.Reason) {
 	t.Helper()
 	await(t, "the end of UDP", func() bool {
 		select {
@@ -138,7 +138,7 @@ func (u *udp) ends(t *testing.T, reason wire.Reason) {
 	closedFor(t, u.err, reason)
 }
 
-func closedFor(t *testing.T, err error, reason wire.Reason) {
+func closedFor(t *testing.T, err error, reason session.Reason) {
 	t.Helper()
 	var closed *transport.CloseError
 	if !errors.As(err, &closed) || closed.Reason != reason {

@@ -29,7 +29,6 @@ const (
 	EventResume               // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
 	EventResumed              // like EventJoined, for a session that has lived elsewhere
 	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
-	EventLost                 // the path to the server is lost (of transport.Client)
 	EventCloseAgain           // the peer has said CLOSE in a session that is over already: it has not heard that we know
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -85,7 +85,7 @@ func watchRevocation(t *testing.T, b *browser, m *match) {
 	select {
 	case err := <-ended:
 		var refused *transport.CloseError
-		if !errors.As(err, &refused) || refused.Reason != wire.ReasonRevoked {
+		if !errors.As(err, &refused) || refused.Reason != session.ReasonRevoked {
 			t.Errorf("ended by %v, want that it was revoked", err)
 		}
 	case <-time.After(10 * time.Second):

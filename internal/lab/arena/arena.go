@@ -1,7 +1,6 @@
 package arena
 
 import (
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -22,7 +21,7 @@ type Arena struct {
 // New returns an empty arena that is to be stepped rate times a second, at most MaxTick. match is its number, not 0,
 // which no other one that a player may come to should have: draw it.
 func New(rate int, match uint32) *Arena {
-	return &Arena{rate: uint16(rate), match: match, snapshot: make([]byte, 0, wire.MaxBody)}
+	return &Arena{rate: uint16(rate), match: match, snapshot: make([]byte, 0, transport.MaxPayload)}
 }
 
 // Handler is the arena's side of a match server. Its functions and Step take turns.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // inbox keeps the newest snapshot, as a player would.
@@ -97,7 +97,7 @@ func TestEverybodyIsShownInTurn(t *testing.T) {
 		for range (players + MaxOthers) / MaxOthers {
 			a.Step()
 			s := boxes[0].snapshot(t)
-			if len(boxes[0].raw) > wire.MaxBody {
+			if len(boxes[0].raw) > transport.MaxPayload {
 				t.Fatalf("%d players: snapshot of %d bytes", players, len(boxes[0].raw))
 			}
 			for i := range s.Others.Len() {

@@ -1,6 +1,6 @@
 package arena
 
-import "github.com/sallyport/sallyport/internal/wire"
+import "github.com/sallyport/sallyport/transport"
 
 const (
 	// Side is the length of the square in units: positions are 0 to Side, so that 16 bits hold one.
@@ -17,7 +17,7 @@ const (
 	bodyLen     = 8
 
 	// MaxOthers is how many other players a snapshot shows, so that it fits one datagram.
-	MaxOthers = (wire.MaxBody - snapshotLen) / bodyLen
+	MaxOthers = (transport.MaxPayload - snapshotLen) / bodyLen
 
 	// MaxTick is the most ticks a second: twice the fastest in use.
 	MaxTick = 256

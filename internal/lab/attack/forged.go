@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 )
 
 func forgedTag() []scene {
@@ -64,7 +64,7 @@ func manyTags(s *stage) error {
 	if p.lives() {
 		s.saw(false, "the session lives")
 	} else {
-		s.saw(p.reason() == wire.ReasonRevoked, "closed: %v", p.reason())
+		s.saw(p.reason() == session.ReasonRevoked, "closed: %v", p.reason())
 	}
 	s.dropped("tag", badTags)
 	s.audited("revoke tag", 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -122,7 +123,7 @@ func (p *raw) why() error {
 }
 
 // reason returns the reason of the server's CLOSE; 0 if there was none.
-func (p *raw) reason() wire.Reason {
+func (p *raw) reason() session.Reason {
 	if e, ok := errors.AsType[*transport.CloseError](p.why()); ok {
 		return e.Reason
 	}

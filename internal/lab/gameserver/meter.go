@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/statuspage"
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -46,11 +45,11 @@ func (m *playerMeters) sample(p *transport.Player, now time.Time) {
 }
 
 // fingerprint is a doubt in the page's words.
-func fingerprint(doubt machine.EventKind) string {
+func fingerprint(doubt transport.Doubt) string {
 	switch doubt {
-	case machine.EventStepUp:
+	case transport.DoubtStepUp:
 		return "step up"
-	case machine.EventFlagged:
+	case transport.DoubtFlagged:
 		return "noted"
 	}
 	return "ok"

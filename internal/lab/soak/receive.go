@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
-	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -23,7 +21,7 @@ type seen struct {
 // receive reads snapshots until the session is over.
 func (s *stay) receive() {
 	defer close(s.ended)
-	var buf [wire.MaxBody]byte
+	var buf [transport.MaxPayload]byte
 	for {
 		n, err := s.client.Receive(context.Background(), buf[:])
 		if err != nil {
@@ -93,11 +91,11 @@ func (s *stay) arrive(now time.Time, snapshot *arena.Snapshot) {
 // event is told what happens to the session.
 func (s *stay) event(ev transport.ClientEvent) {
 	switch ev.Kind {
-	case machine.EventRenewed:
+	case transport.EventRenewed:
 		s.run.renewals.Add(1)
-	case machine.EventLost:
+	case transport.EventLost:
 		s.run.lostPaths.Add(1)
-	case machine.EventResumed:
+	case transport.EventResumed:
 		s.run.tickets.Add(1)
 	}
 }

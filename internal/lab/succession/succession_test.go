@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -66,7 +65,7 @@ func receives(t *testing.T, c *transport.Client) arena.Snapshot {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	var b [wire.MaxBody]byte
+	var b [transport.MaxPayload]byte
 	n, err := c.Receive(ctx, b[:])
 	if err != nil {
 		t.Fatal(err)

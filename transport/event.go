@@ -1,0 +1,94 @@
+package transport
+
+import (
+	"strconv"
+
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// ClientEvent reports a change of a client's session.
+type ClientEvent struct {
+	Kind   ClientEventKind
+	Reason session.Reason // EventClosed, if the server has given one
+	Notice NoticeCode     // EventNotice
+	Err    error          // EventRefused: no fresh token could be had; EventClosed: what Receive returns
+}
+
+// ClientEventKind is the kind of a ClientEvent.
+type ClientEventKind uint8
+
+// The events of a client.
+const (
+	EventJoined  ClientEventKind = iota + 1 // the session is live
+	EventRenewed                            // a newer identity token has replaced the one in use
+	EventRefused                            // no fresh identity token could be had
+	EventNotice                             // the server warns of something
+	EventMoved                              // the server sends to the client's new address from now on
+	EventLost                               // the path is lost, and another connection is being made
+	EventResumed                            // the session goes on, on another connection
+	EventClosed                             // the session is over, and not because of Close
+)
+
+var clientEventNames = [...]string{
+	EventJoined: "joined", EventRenewed: "renewed", EventRefused: "refused", EventNotice: "notice",
+	EventMoved: "moved", EventLost: "lost", EventResumed: "resumed", EventClosed: "closed",
+}
+
+// String returns the kind as a word, or "event N".
+func (k ClientEventKind) String() string {
+	if k >= EventJoined && k <= EventClosed {
+		return clientEventNames[k]
+	}
+	return "event " + strconv.Itoa(int(k))
+}
+
+// clientEvents maps the events of a client's machine to those that its user learns of.
+var clientEvents = map[machine.EventKind]ClientEventKind{
+	machine.EventJoined:  EventJoined,
+	machine.EventRenewed: EventRenewed,
+	machine.EventNotice:  EventNotice,
+	machine.EventMoved:   EventMoved,
+	machine.EventResumed: EventResumed,
+}
+
+// NoticeCode says what the server asks of a client.
+type NoticeCode = wire.NoticeCode
+
+// The notices of version 1. A client ignores one that it does not know.
+const (
+	NoticeStepUp = wire.NoticeStepUp // show a fresh identity token; a Client asks its Token for one
+	NoticeMoved  = wire.NoticeMoved  // the server sends to the client's new address from now on
+)
+
+// Doubt is what a server has recorded of a player who plays on.
+type Doubt uint8
+
+// The doubts about a player.
+const (
+	DoubtNone    Doubt = iota // nothing
+	DoubtStepUp               // a fresh identity token is owed: the fingerprint has changed
+	DoubtFlagged              // the fingerprint has changed and may, or the behaviour was conspicuous
+)
+
+var doubtNames = [...]string{DoubtNone: "none", DoubtStepUp: "step up", DoubtFlagged: "flagged"}
+
+// String returns the doubt in words, or "doubt N".
+func (d Doubt) String() string {
+	if d <= DoubtFlagged {
+		return doubtNames[d]
+	}
+	return "doubt " + strconv.Itoa(int(d))
+}
+
+// doubtOf maps what a machine reports of its session.
+func doubtOf(k machine.EventKind) Doubt {
+	switch k {
+	case machine.EventStepUp:
+		return DoubtStepUp
+	case machine.EventFlagged:
+		return DoubtFlagged
+	}
+	return DoubtNone
+}
