@@ -46,6 +46,9 @@ func TestNewFleetKey(t *testing.T) {
 
 func trail(t *testing.T, path string) *tally.Trail {
 	t.Helper()
+	if text, err := os.ReadFile(path); err != nil || !bytes.HasSuffix(text, []byte("\n")) {
+		t.Fatalf("%s: %v, ends with %q", path, err, text[max(len(text)-20, 0):])
+	}
 	read, err := tally.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
