@@ -2,7 +2,8 @@ package audit
 
 import "strconv"
 
-// Decision is what was decided. The zero value is none. The numbers are not stable between releases; the labels are.
+// Decision is what was decided. The zero value is none. The numbers are not stable between
+// releases; the labels are.
 type Decision uint8
 
 const (

@@ -1,24 +1,26 @@
 // Package audit names the reasons of refusals, counts them, and records trust decisions.
 //
-// Counters are for every datagram; events are for decisions: one when a session is admitted, refused, renewed, moved,
-// revoked or ends, not one for each datagram that follows from it. A Sink takes events and never blocks: the decision
-// stands whether or not it can be recorded (fail open), and lost events are counted.
-// To fail closed, stop admitting when JSON.Lost increases.
+// Counters are for every datagram; events are for decisions: one when a session is admitted,
+// refused, renewed, moved, revoked or ends, not one for each datagram that follows from it. A Sink
+// takes events and never blocks: the decision stands whether or not it can be recorded (fail open),
+// and lost events are counted. To fail closed, stop admitting when JSON.Lost increases.
 //
 //	Event → Tee ─┬→ JSON    a file: queue, one goroutine, one call of the writer a line
 //	             └→ Recent  the newest lines in memory, for a status page
 //
 // # Lines
 //
-// There is one schema: a line is an event of OCSF, the Open Cybersecurity Schema Framework, version 1.8.0, as one JSON
-// object, and stands before it what OCSF has no attribute for, so that grep '"decision":"revoke"' is enough:
+// There is one schema: a line is an event of OCSF, the Open Cybersecurity Schema Framework, version
+// 1.8.0, as one JSON object, and stands before it what OCSF has no attribute for, so that grep
+// '"decision":"revoke"' is enough:
 //
 //	decision  as in the table below; absent in a line that holds a tally only
 //	reason    label of the Drop; absent for DropNone
 //
-// A consumer that refuses attributes it does not know leaves these two out; nothing is lost, since OCSF's attributes say
-// the same. What happens to a player's session is Authentication (class 3002), what happens to the server is Network
-// Activity (class 4001). type_uid is class_uid · 100 + activity_id, category_uid is class_uid / 1000.
+// A consumer that refuses attributes it does not know leaves these two out; nothing is lost, since
+// OCSF's attributes say the same. What happens to a player's session is Authentication (class
+// 3002), what happens to the server is Network Activity (class 4001). type_uid is class_uid · 100 +
+// activity_id, category_uid is class_uid / 1000.
 //
 //	decision      class_uid  activity_id, _name  severity_id      status_id  disposition_id
 //	accept        3002        1 Logon            1 informational  1 success   1 allowed
@@ -62,10 +64,11 @@
 //	unmapped.suppressed       events since the line before that exceeded their share
 //	unmapped.lost             events since the line before that the queue or the writer did not take
 //
-// Text has at most 128 bytes. What does not print is replaced by U+FFFD, and JSON escapes the rest, so that no viewer
-// takes it for a line or for an escape sequence.
+// Text has at most 128 bytes. What does not print is replaced by U+FFFD, and JSON escapes the rest,
+// so that no viewer takes it for a line or for an escape sequence.
 //
-// Lines, suppressed and lost add up to the events recorded; a last line with the two counts alone, a Base Event (class
-// 0, activity 0, message "tally"), is written by Close if it takes one. No line holds a token, a key, an address or a
-// player's id in clear; whoever holds the key can find a known player's lines, and nobody can once it is gone.
+// Lines, suppressed and lost add up to the events recorded; a last line with the two counts alone,
+// a Base Event (class 0, activity 0, message "tally"), is written by Close if it takes one. No line
+// holds a token, a key, an address or a player's id in clear; whoever holds the key can find a
+// known player's lines, and nobody can once it is gone.
 package audit

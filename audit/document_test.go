@@ -12,7 +12,7 @@ import (
 func TestDocumentDrops(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("| label | meaning |\n|---|---|\n")
-	for d := DropNone + 1; d < NumDrops; d++ {
+	for d := DropNone + 1; d < numDrops; d++ {
 		fmt.Fprintf(&want, "| `%v` | %s |\n", d, d.Describe())
 	}
 	section := testkit.SectionOf(t, testkit.FleetDocument, "11")

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// Drop is why something was refused. One value is at once the label of a counter, the reason of an audit event and a
-// row of the documentation. The numbers are not stable between releases; the labels are.
+// Drop is why something was refused. One value is at once the label of a counter, the reason of an
+// audit event and a row of the documentation. The numbers are not stable between releases; the
+// labels are.
 type Drop uint8
 
 const (
@@ -37,10 +38,10 @@ const (
 	DropTicket                  // resumption ticket or its proof refused
 	DropQueue                   // receive queue full, oldest datagram dropped
 	DropIdle                    // no datagram for the idle time
-	NumDrops                    // how many there are
+	numDrops                    // how many there are
 )
 
-var drops = [NumDrops]struct{ label, sentence string }{
+var drops = [numDrops]struct{ label, sentence string }{
 	DropNone:        {"none", "Nothing was refused."},
 	DropSize:        {"size", "The UDP datagram is shorter or longer than the limits allow."},
 	DropSource:      {"source", "An unknown address sent something other than an acceptable first handshake datagram."},
@@ -72,7 +73,7 @@ var drops = [NumDrops]struct{ label, sentence string }{
 
 // String returns the label, one lower-case word; "drop N" for a value that does not exist.
 func (d Drop) String() string {
-	if d >= NumDrops {
+	if d >= numDrops {
 		return "drop " + strconv.Itoa(int(d))
 	}
 	return drops[d].label
@@ -80,20 +81,21 @@ func (d Drop) String() string {
 
 // Describe returns one sentence for operators; empty for a value that does not exist.
 func (d Drop) Describe() string {
-	if d >= NumDrops {
+	if d >= numDrops {
 		return ""
 	}
 	return drops[d].sentence
 }
 
-// Counters counts drops by reason, exactly: repeats that a Sink suppresses are still counted here. The zero value is
-// ready, all methods are safe for concurrent use, and none allocates but Snapshot. Shards should each own one and
-// add up snapshots, because one counter written by two cores costs more than the check it counts.
-type Counters [NumDrops]atomic.Uint64
+// Counters counts drops by reason, exactly: repeats that a Sink suppresses are still counted here.
+// The zero value is ready, all methods are safe for concurrent use, and none allocates but
+// Snapshot. Shards should each own one and add up snapshots, because one counter written by two
+// cores costs more than the check it counts.
+type Counters [numDrops]atomic.Uint64
 
 // Add counts one drop. DropNone and values that do not exist are not counted.
 func (c *Counters) Add(d Drop) {
-	if d != DropNone && d < NumDrops {
+	if d != DropNone && d < numDrops {
 		c[d].Add(1)
 	}
 }
@@ -102,7 +104,7 @@ func (c *Counters) Add(d Drop) {
 // a few datagrams apart.
 func (c *Counters) Snapshot() map[string]uint64 {
 	m := make(map[string]uint64)
-	for d := range NumDrops {
+	for d := range numDrops {
 		if n := c[d].Load(); n != 0 {
 			m[d.String()] = n
 		}

@@ -11,7 +11,7 @@ import (
 // "One value is at once the label of a counter, the reason of an audit event and a row of the documentation."
 func TestEveryDropIsDescribed(t *testing.T) {
 	word, seen := regexp.MustCompile(`^[a-z]+$`), make(map[string]bool)
-	for d := range NumDrops {
+	for d := range numDrops {
 		label, sentence := d.String(), d.Describe()
 		if !word.MatchString(label) || seen[label] {
 			t.Errorf("%d: label %q is no word of its own", d, label)
@@ -21,7 +21,7 @@ func TestEveryDropIsDescribed(t *testing.T) {
 			t.Errorf("%v: %q is not one sentence", d, sentence)
 		}
 	}
-	if NumDrops.String() != "drop 27" || NumDrops.Describe() != "" || Drop(255).String() != "drop 255" {
+	if numDrops.String() != "drop 27" || numDrops.Describe() != "" || Drop(255).String() != "drop 255" {
 		t.Error("values that do not exist")
 	}
 }
@@ -29,7 +29,7 @@ func TestEveryDropIsDescribed(t *testing.T) {
 // "DropNone and values that do not exist are not counted."
 func TestCounters(t *testing.T) {
 	var c Counters
-	for _, d := range []Drop{DropNone, DropSize, DropReplay, DropReplay, DropIdle, NumDrops, 255} {
+	for _, d := range []Drop{DropNone, DropSize, DropReplay, DropReplay, DropIdle, numDrops, 255} {
 		c.Add(d)
 	}
 	if got, want := c.Snapshot(), map[string]uint64{"size": 1, "replay": 2, "idle": 1}; !maps.Equal(got, want) {

@@ -31,7 +31,8 @@ type Sink interface {
 	Record(Event)
 }
 
-// Tee returns a Sink that gives each event to all of sinks, in this order and with one time. Nil ones are left out.
+// Tee returns a Sink that gives each event to all of sinks, in this order and with one time. Nil
+// ones are left out.
 func Tee(sinks ...Sink) Sink {
 	var t tee
 	for _, s := range sinks {

@@ -15,12 +15,12 @@ var ErrConfig = errors.New("audit: bad configuration")
 
 // JSONConfig configures a JSON sink. The zero value works.
 type JSONConfig struct {
-	// Key turns subjects and token ids into pseudonyms, the same ones for as long as the key is. At least 16 bytes;
-	// nil means a random key that ends with the process.
+	// Key turns subjects and token ids into pseudonyms, the same ones for as long as the key is. At
+	// least 16 bytes; nil means a random key that ends with the process.
 	Key []byte
 
-	// Queue is how many events may wait for the writer; zero means DefaultQueue. Revocations have room for 16,384
-	// more; alarms, floods and key changes for 256 beyond that.
+	// Queue is how many events may wait for the writer; zero means DefaultQueue. Revocations have
+	// room for 16,384 more; alarms, floods and key changes for 256 beyond that.
 	Queue int
 
 	// PerSecond is how many lines are written in one second of the clock; further events are only

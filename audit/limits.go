@@ -3,11 +3,13 @@ package audit
 import "time"
 
 const (
-	// DefaultQueue is how many events wait for the writer: 41 s of a writer that hangs, at DefaultPerSecond.
+	// DefaultQueue is how many events wait for the writer: 41 s of a writer that hangs, at
+	// DefaultPerSecond.
 	DefaultQueue = 4096
 
-	// DefaultPerSecond is how many lines are written in one second of the clock, without a burst beyond it, besides those
-	// that have a share of their own: a flood buys 9 million lines a day and not more. A server that admits more than 50 players a second wants a higher one.
+	// DefaultPerSecond is how many lines are written in one second of the clock, without a burst
+	// beyond it, besides those that have a share of their own: a flood buys 9 million lines a day
+	// and not more. A server that admits more than 50 players a second wants a higher one.
 	DefaultPerSecond = 100
 
 	// revokeBurst is how many revocations may be written at once, whatever else is written: every
@@ -16,9 +18,9 @@ const (
 	revokeBurst = 1 << 14
 	serverBurst = 1 << 8
 
-	// playerBurst is how many lines about one player's sessions may be written at once, other than revocations, and
-	// playerInterval how soon another one: a minute of a train ride with a change of network, a step up, a renewal and a
-	// resumption each ten seconds.
+	// playerBurst is how many lines about one player's sessions may be written at once, other than
+	// revocations, and playerInterval how soon another one: a minute of a train ride with a change
+	// of network, a step up, a renewal and a resumption each ten seconds.
 	playerBurst    = 20
 	playerInterval = 2 * time.Second
 
@@ -26,8 +28,8 @@ const (
 	// 128 KB.
 	playerCells = 1 << 13
 
-	// MaxText is the longest text of a line in bytes, before JSON escapes it.
-	MaxText = 128
+	// maxText is the longest text of a line in bytes, before JSON escapes it.
+	maxText = 128
 
 	// MinKey is the shortest pseudonym key in bytes.
 	MinKey = 16
@@ -40,7 +42,8 @@ const (
 	ocsfVersion = "1.8.0"
 	productName = "Sallyport"
 
-	// pseudonymLen is the length of a pseudonym in bytes: 128 bits do not collide among all players there will be.
+	// pseudonymLen is the length of a pseudonym in bytes: 128 bits do not collide among all players
+	// there will be.
 	pseudonymLen = 16
 
 	// maxBits4 and maxBits6 are the longest prefixes of a line: they identify a network and not a

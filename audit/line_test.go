@@ -117,7 +117,7 @@ func TestHostileText(t *testing.T) {
 		"newline":      "a\n{\"decision\":\"accept\"}\r\n",
 		"NUL":          "a\x00b",
 		"invalid":      "a\xff\xfe\xc3(",
-		"half a rune":  strings.Repeat("x", MaxText-1) + "é",
+		"half a rune":  strings.Repeat("x", maxText-1) + "é",
 		"10 kB":        strings.Repeat("x", 10_000),
 		"10 kB of NUL": strings.Repeat("\x00", 10_000),
 		"10 kB of ff":  strings.Repeat("\xff", 10_000),
@@ -141,7 +141,7 @@ func TestHostileText(t *testing.T) {
 			t.Errorf("%s: %v", name, m)
 		}
 		walk(m, func(got string) {
-			if len(got) > MaxText || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			if len(got) > maxText || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%s: %q", name, got)
 			}
 		})
@@ -156,7 +156,7 @@ func TestHostileText(t *testing.T) {
 
 // longest bounds a line in bytes: eight texts, of which JSON makes six bytes of one at most, and what is ours. MaxRecent
 // counts on it.
-const longest = 8*6*MaxText + 1000
+const longest = 8*6*maxText + 1000
 
 // walk calls f with every name and string of a decoded line.
 func walk(v any, f func(string)) {
@@ -190,12 +190,12 @@ func TestTrace(t *testing.T) {
 
 // "at most 128 bytes"
 func TestTextBounds(t *testing.T) {
-	for n, want := range map[int]int{0: 0, MaxText - 1: MaxText - 1, MaxText: MaxText, MaxText + 1: MaxText} {
+	for n, want := range map[int]int{0: 0, maxText - 1: maxText - 1, maxText: maxText, maxText + 1: maxText} {
 		if got := text(strings.Repeat("x", n)); len(got) != want {
 			t.Errorf("%d bytes become %d, want %d", n, len(got), want)
 		}
 	}
-	if got := text(strings.Repeat("x", MaxText-1) + "é"); got != strings.Repeat("x", MaxText-1) {
+	if got := text(strings.Repeat("x", maxText-1) + "é"); got != strings.Repeat("x", maxText-1) {
 		t.Errorf("a character is cut in two: %q", got)
 	}
 	if got := text("a\nb\xffc"); got != "a\uFFFDb\uFFFDc" {
@@ -234,7 +234,7 @@ func TestNothingInClear(t *testing.T) {
 	const subject, id = "player-zoe", "3f1e9a-token-id" // letters: digits may stand in a time or an address of memory
 	var all strings.Builder
 	for d := range numDecisions {
-		for r := range NumDrops {
+		for r := range numDrops {
 			for _, l := range record(t, Event{
 				Decision: d, Reason: r, Issuer: "issuer", Subject: subject, TokenID: id,
 				Session: 1, Prefix: netip.MustParsePrefix("192.0.2.77/32"),
@@ -278,7 +278,7 @@ func FuzzLine(f *testing.F) {
 			}
 		}
 		walk(m, func(s string) {
-			if len(s) > MaxText || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			if len(s) > maxText || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%q", s)
 			}
 		})

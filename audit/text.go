@@ -15,7 +15,7 @@ func trace(s string) string {
 	return s
 }
 
-// text returns the beginning of s, at most MaxText bytes, with U+FFFD in place of characters that
+// text returns the beginning of s, at most maxText bytes, with U+FFFD in place of characters that
 // do not print.
 func text(s string) string {
 	var b strings.Builder
@@ -23,7 +23,7 @@ func text(s string) string {
 		if !unicode.IsPrint(r) {
 			r = unicode.ReplacementChar
 		}
-		if b.Len()+utf8.RuneLen(r) > MaxText {
+		if b.Len()+utf8.RuneLen(r) > maxText {
 			break
 		}
 		b.WriteRune(r)

@@ -18,8 +18,8 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// issuerName is iss and audience aud of the RPC's tokens. Their key is fresh in each process, so that no other takes
-// them.
+// issuerName is iss and audience aud of the RPC's tokens. Their key is fresh in each process, so
+// that no other takes them.
 const (
 	issuerName = "urn:sallyport:nakamabridge"
 	audience   = "urn:sallyport:nakamabridge:udp"
@@ -54,8 +54,8 @@ type Bridge struct {
 // contact is the part of the RPC's answer that is the same for every client.
 type contact struct{ address, pin, certificate string }
 
-// New opens the UDP port and serves it until ctx ends, which for InitModule's context is when Nakama stops, or until
-// Close. The error is ErrConfig, or the port's.
+// New opens the UDP port and serves it until ctx ends, which for InitModule's context is when
+// Nakama stops, or until Close. The error is ErrConfig, or the port's.
 func New(ctx context.Context, config Config) (*Bridge, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -167,7 +167,8 @@ func (b *Bridge) Stats() Stats {
 	}
 }
 
-// open puts a match that begins into the table, until its context ends. It does nothing when the Bridge is closing.
+// open puts a match that begins into the table, until its context ends. It does nothing when the
+// Bridge is closing.
 func (b *Bridge) open(ctx context.Context, m *match) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

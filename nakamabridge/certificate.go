@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate for host, a name or an IP address, with an ECDSA P-256 key (RFC 5280). Nobody but the
-// pin vouches for it.
+// selfSigned makes a certificate for host, a name or an IP address, with an ECDSA P-256 key (RFC
+// 5280). Nobody but the pin vouches for it.
 func selfSigned(now time.Time, host string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -30,7 +30,8 @@ type Config struct {
 
 	// Address is the UDP address to listen on; empty means DefaultAddress.
 	Address string
-	// Public is the "host:port" that clients are told; empty means Address, if that names an interface.
+	// Public is the "host:port" that clients are told; empty means Address, if that names an
+	// interface.
 	Public string
 	// Conn is a socket made elsewhere, which the Bridge then owns, in place of Address.
 	Conn net.PacketConn
@@ -45,11 +46,12 @@ type Config struct {
 
 	// VirtualPlayers is how many UDP-only players a match takes; zero means none.
 	VirtualPlayers int
-	// Queue is how many inputs wait for a match's tick, from all its players together; zero means DefaultQueue.
+	// Queue is how many inputs wait for a match's tick, from all its players together; zero means
+	// DefaultQueue.
 	Queue int
 
-	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero means
-	// DefaultTokenLife. A client renews when about a third of it is left.
+	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero
+	// means DefaultTokenLife. A client renews when about a third of it is left.
 	TokenLife time.Duration
 	// BanInterval is how often the accounts of players are checked; zero means DefaultBanInterval.
 	BanInterval time.Duration

@@ -16,7 +16,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// The words of a token's scope: the match, and the Nakama session of the socket that the player has, if there is one.
+// The words of a token's scope: the match, and the Nakama session of the socket that the player
+// has, if there is one.
 const (
 	matchWord   = "match:"
 	sessionWord = "sid:"

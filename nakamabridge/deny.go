@@ -34,9 +34,9 @@ type otherLinks interface {
 	RegisterBeforeLinkSteam(before[*api.LinkSteamRequest]) error
 }
 
-// DenyOthers is an Option that leaves the identity token as the only way in: every other authenticate method, and every
-// other link that would make one, is refused with code 7. It does not reach console users and calls with the server's
-// http_key.
+// DenyOthers is an Option that leaves the identity token as the only way in: every other
+// authenticate method, and every other link that would make one, is refused with code 7. It does
+// not reach console users and calls with the server's http_key.
 func DenyOthers(b *Bridge, in Initializer) error {
 	return first(
 		in.RegisterBeforeAuthenticateApple(deny[*api.AuthenticateAppleRequest](b)),

@@ -42,8 +42,8 @@ func (b *Bridge) AfterAuthenticateCustom(
 	return nil
 }
 
-// BeforeSessionRefresh keeps the variables that the session has: without it a client writes any it likes into a token
-// that the server signs.
+// BeforeSessionRefresh keeps the variables that the session has: without it a client writes any it
+// likes into a token that the server signs.
 func (b *Bridge) BeforeSessionRefresh(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.SessionRefreshRequest,
 ) (_ *api.SessionRefreshRequest, err error) {
@@ -86,7 +86,8 @@ func (b *Bridge) unlinked(ctx context.Context) error {
 	return nil
 }
 
-// BeforeUnlinkCustom refuses with 7: an account without its identity would go on beyond the issuer's reach.
+// BeforeUnlinkCustom refuses with 7: an account without its identity would go on beyond the
+// issuer's reach.
 func (b *Bridge) BeforeUnlinkCustom(
 	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ *api.AccountCustom,
 ) (_ *api.AccountCustom, err error) {

@@ -16,8 +16,8 @@ import (
 var cognitoIssuer = regexp.MustCompile(
 	`^https://(?:issuer-)?cognito-idp\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(([a-z0-9-]+)_[0-9A-Za-z]+)$`)
 
-// CustomID is Nakama's custom id for an issuer's subject, in the form that the package comment shows. The error is
-// ErrIdentity.
+// CustomID is Nakama's custom id for an issuer's subject, in the form that the package comment
+// shows. The error is ErrIdentity.
 func CustomID(issuer, subject string) (string, error) {
 	id := provider(issuer) + ":" + subject
 	if issuer == "" || subject == "" || len(id) > maxCustomID || strings.ContainsFunc(subject, unprintable) {
@@ -70,8 +70,8 @@ func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, er
 	return userID, nil
 }
 
-// Subject is the reverse of UserID: provider is "cognito:" and the pool, or "jwt:" and the hash of the issuer. The error
-// is ErrUnknown.
+// Subject is the reverse of UserID: provider is "cognito:" and the pool, or "jwt:" and the hash of
+// the issuer. The error is ErrUnknown.
 func (b *Bridge) Subject(ctx context.Context, userID string) (provider, subject string, err error) {
 	if id, ok := b.customIDs.Get(userID); ok {
 		return subjectOf(id)

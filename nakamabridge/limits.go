@@ -29,7 +29,8 @@ const (
 	// round trip of a second.
 	minTokenLife = 5 * time.Second
 
-	// verifyTimeout bounds a sign-in's wait for a key set, below the ten seconds after which clients give up.
+	// verifyTimeout bounds a sign-in's wait for a key set, below the ten seconds after which
+	// clients give up.
 	verifyTimeout = 5 * time.Second
 
 	// accountTimeout bounds a query of the accounts.
@@ -40,7 +41,8 @@ const (
 	// of the UDP server.
 	revokeSettle = time.Second
 
-	// accountBatch is how many accounts are asked for at once: one query, far below a database's limit of parameters.
+	// accountBatch is how many accounts are asked for at once: one query, far below a database's
+	// limit of parameters.
 	accountBatch = 100
 
 	// maxCustomID is the longest custom id in bytes that Nakama takes.
@@ -52,8 +54,8 @@ const (
 	// maxMatchID is the longest match id in bytes: a UUID, a dot, and a node's name.
 	maxMatchID = 100
 
-	// maxKnown is how many identities, profiles and revocations are remembered of each, newest first: ten times the
-	// players of a server. Identities are found in the database as well.
+	// maxKnown is how many identities, profiles and revocations are remembered of each, newest
+	// first: ten times the players of a server. Identities are found in the database as well.
 	maxKnown = 100_000
 
 	// certificateLife is how long a certificate made here is valid: longer than any process runs,

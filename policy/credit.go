@@ -1,7 +1,7 @@
 package policy
 
-// A path may delay datagrams and deliver them in a clump, and no clump of a sender that keeps to the
-// stated rate may end its session. So the threshold of revocation, and no other, is raised by a
+// A path may delay datagrams and deliver them in a clump, and no clump of a sender that keeps to
+// the stated rate may end its session. So the threshold of revocation, and no other, is raised by a
 // credit, the estimate of what may still be in flight. It grows
 //
 //   - in a silence of a Window or more, by what the stated rate allows (see BehaviourConfig);

@@ -1,15 +1,15 @@
 // Package policy bounds how much a client may send, and judges whether it is still the client that
-// was admitted. It computes in integers, does not allocate after construction, and takes the time as
-// an argument. Sources and LiveAddresses are safe for concurrent use; of the other types, methods
-// that only read are.
+// was admitted. It computes in integers, does not allocate after construction, and takes the time
+// as an argument. Sources and LiveAddresses are safe for concurrent use; of the other types,
+// methods that only read are.
 //
 //	Sources        handshakes of a source prefix                    ┐ before the client has proven anything
 //	LiveAddresses  one more handshake for addresses of live players ┘
 //	Fingerprint    what a client states, proves and comes from      ┐ each datagram of a session that has passed
 //	Behaviour      datagrams, bytes and state changes of a session  ┘ tag and replay, once
 //
-// Call the last two after the check of tag and replay window: a sender that cannot forge a datagram of
-// the session must not be able to have it revoked.
+// Call the last two after the check of tag and replay window: a sender that cannot forge a datagram
+// of the session must not be able to have it revoked.
 //
 // # Fingerprint
 //
@@ -23,8 +23,8 @@
 //
 // # Behaviour
 //
-// State changes are the actions that a datagram asks for; the game counts them. They are summed over a
-// sliding Window:
+// State changes are the actions that a datagram asks for; the game counts them. They are summed
+// over a sliding Window:
 //
 //	0 … Flag … Limit … Revoke …        by default 256, 400 and 480 within 1 s
 //	│   │      │       └ the session ends, unless the path may have delayed that many (credit.go)
@@ -35,7 +35,6 @@
 // # Buckets
 //
 // A token bucket is kept as one instant: when it would be full again if nothing more were taken
-// (internal/bucket).
-// A full bucket equals a forgotten one, so Sources forgets a source that was quiet for one window at no
-// loss.
+// (internal/bucket). A full bucket equals a forgotten one, so Sources forgets a source that was
+// quiet for one window at no loss.
 package policy

@@ -18,7 +18,8 @@ const (
 	ActionNote                  // recorded
 )
 
-// String returns "default", "require", "step up" or "note"; "action N" for a value that does not exist.
+// String returns "default", "require", "step up" or "note"; "action N" for a value that does not
+// exist.
 func (a Action) String() string {
 	return name("action", int(a), "default", "require", "step up", "note")
 }
@@ -60,12 +61,13 @@ type FingerprintConfig struct {
 	// fresh identity token. ActionDefault means ActionStepUp.
 	Network Action
 
-	// IPv4Bits and IPv6Bits are how many bits of an address name a network: 1 to 32 and 1 to 128. Zero means 24 and 56,
-	// as for NetworkPrefix.
+	// IPv4Bits and IPv6Bits are how many bits of an address name a network: 1 to 32 and 1 to 128.
+	// Zero means 24 and 56, as for NetworkPrefix.
 	IPv4Bits, IPv6Bits int
 
-	// StepUpTime is how long a player has to show a fresh identity token; zero means DefaultStepUpTime. It runs only while
-	// the player could show one and does not (PROTOCOL.md 4.9).
+	// StepUpTime is how long a player has to show a fresh identity token; zero means
+	// DefaultStepUpTime. It runs only while the player could show one and does not (PROTOCOL.md
+	// 4.9).
 	StepUpTime time.Duration
 }
 
@@ -89,8 +91,8 @@ func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
 	return c, nil
 }
 
-// Prefix returns the network that a fingerprint is about: the first IPv4Bits or IPv6Bits of a, under the rules of
-// NetworkPrefix.
+// Prefix returns the network that a fingerprint is about: the first IPv4Bits or IPv6Bits of a,
+// under the rules of NetworkPrefix.
 func (c *FingerprintConfig) Prefix(a netip.Addr) netip.Prefix {
 	return prefix(a, c.IPv4Bits, c.IPv6Bits)
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// LiveAddresses remembers the addresses at which sessions live, or have lived in the last LatelyLive, and lets each have
-// a handshake of its own, whatever its neighbours do: one ClientHello a second, and one handshake that has not returned
-// its cookie. An address is that of an IPv4 host, whatever its port, or an IPv6 /64. It is safe for concurrent use.
+// LiveAddresses remembers the addresses at which sessions live, or have lived in the last
+// LatelyLive, and lets each have a handshake of its own, whatever its neighbours do: one
+// ClientHello a second, and one handshake that has not returned its cookie. An address is that of
+// an IPv4 host, whatever its port, or an IPv6 /64. It is safe for concurrent use.
 //
-// The addresses lie in a table of fixed size, each in one of two sets, so that those of a full server fit, though no two
-// are the same. A new one goes to the set with more room, and displaces the one there that was noted longest ago.
+// The addresses lie in a table of fixed size, each in one of two sets, so that those of a full
+// server fit, though no two are the same. A new one goes to the set with more room, and displaces
+// the one there that was noted longest ago.
 type LiveAddresses struct {
 	tiers  [1]tier // constant
 	table  places
@@ -50,8 +52,8 @@ func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 	}
 }
 
-// Claim takes what an address has of its own. It returns nil, and nothing is taken, for one that is not live and was not
-// lately, and for one that has used it up.
+// Claim takes what an address has of its own. It returns nil, and nothing is taken, for one that is
+// not live and was not lately, and for one that has used it up.
 func (l *LiveAddresses) Claim(now time.Time, a netip.Addr) *Claim {
 	key := liveKey(a)
 	for _, set := range l.sets(key) {
@@ -73,7 +75,8 @@ func (l *LiveAddresses) claim(set *set, now time.Time, key uint64) *Claim {
 	return &Claim{shares: shares{l.tiers[:], [maxTiers]*place{p}}}
 }
 
-// All returns the addresses that are live or were lately, an IPv6 /64 by its first address, and when each was noted.
+// All returns the addresses that are live or were lately, an IPv6 /64 by its first address, and
+// when each was noted.
 func (l *LiveAddresses) All(now time.Time) iter.Seq2[netip.Addr, time.Time] {
 	return func(yield func(netip.Addr, time.Time) bool) {
 		for i := range l.table.sets {
@@ -120,7 +123,8 @@ func (s *set) note(key uint64, seen uint32) bool {
 	return p != nil
 }
 
-// left is how many places are empty, or those of addresses where no session lives any more as far as is known.
+// left is how many places are empty, or those of addresses where no session lives any more as far
+// as is known.
 func (s *set) left(now uint32) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +153,8 @@ func (l *LiveAddresses) sets(key uint64) [2]*set {
 	return [2]*set{l.table.set(hash), l.table.set(bits.RotateLeft64(hash, 32))}
 }
 
-// ipv4Key marks the key of an IPv4 address: 8000::/16, of which nothing is assigned. unnamedKey is that of ::/64.
+// ipv4Key marks the key of an IPv4 address: 8000::/16, of which nothing is assigned. unnamedKey is
+// that of ::/64.
 const (
 	ipv4Key    = 1 << 63
 	unnamedKey = 1

@@ -51,8 +51,8 @@ func (s *set) find(key uint64) *place {
 	return nil
 }
 
-// displace gives key the place that is worth least, as an empty one with a full bucket. It returns nil when a claim
-// holds each of them.
+// displace gives key the place that is worth least, as an empty one with a full bucket. It returns
+// nil when a claim holds each of them.
 //
 // +checklocks:s.mu
 func (s *set) displace(key uint64, less func(a, b *place) bool) *place {

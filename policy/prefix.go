@@ -2,9 +2,9 @@ package policy
 
 import "net/netip"
 
-// Bits of an address that name a source for budgets, and a network for fingerprints. The smallest block that is routed
-// on the Internet is an IPv4 /24; an IPv6 subnet is a /64 (RFC 4291 2.5.1), and a household is often given a /56 and
-// moves about in it (RFC 6177).
+// Bits of an address that name a source for budgets, and a network for fingerprints. The smallest
+// block that is routed on the Internet is an IPv4 /24; an IPv6 subnet is a /64 (RFC 4291 2.5.1),
+// and a household is often given a /56 and moves about in it (RFC 6177).
 const (
 	sourceBits4  = 24
 	sourceBits6  = 64
@@ -16,9 +16,9 @@ const (
 // sourceTiers6 are the IPv6 prefixes that have budgets, the smallest first.
 var sourceTiers6 = [...]int{sourceBits6, networkBits6, siteBits6}
 
-// SourcePrefix returns the /24 or /64 that a budget is for. An IPv4 address in IPv6 form is an IPv4 address, and a zone
-// is dropped. An invalid address gives the zero Prefix.
-func SourcePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, sourceBits6) }
+// sourcePrefix returns the /24 or /64 that a budget is for. An IPv4 address in IPv6 form is an IPv4
+// address, and a zone is dropped. An invalid address gives the zero Prefix.
+func sourcePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, sourceBits6) }
 
 // NetworkPrefix returns the /24 or /56 that a fingerprint is about, under the same rules.
 func NetworkPrefix(a netip.Addr) netip.Prefix { return prefix(a, networkBits4, networkBits6) }

@@ -17,8 +17,8 @@ func TestPrefixes(t *testing.T) {
 		{"::", "::/64", "::/56"},
 	} {
 		a := netip.MustParseAddr(c.addr)
-		if got := SourcePrefix(a).String(); got != c.source {
-			t.Errorf("SourcePrefix(%v) = %v, want %v", a, got, c.source)
+		if got := sourcePrefix(a).String(); got != c.source {
+			t.Errorf("sourcePrefix(%v) = %v, want %v", a, got, c.source)
 		}
 		if got := NetworkPrefix(a).String(); got != c.network {
 			t.Errorf("NetworkPrefix(%v) = %v, want %v", a, got, c.network)
@@ -28,7 +28,7 @@ func TestPrefixes(t *testing.T) {
 
 // "An invalid address gives the zero Prefix."
 func TestPrefixOfInvalid(t *testing.T) {
-	if SourcePrefix(netip.Addr{}) != (netip.Prefix{}) || NetworkPrefix(netip.Addr{}) != (netip.Prefix{}) {
+	if sourcePrefix(netip.Addr{}) != (netip.Prefix{}) || NetworkPrefix(netip.Addr{}) != (netip.Prefix{}) {
 		t.Error("not zero")
 	}
 	NewSources(SourceConfig{}).Allow(epoch, netip.Addr{}) // shares a budget with ::, and does not panic

@@ -31,7 +31,8 @@ type Sources struct {
 	table places
 }
 
-// sourceKey is a source prefix without the pointer in netip.Prefix, so that it can be hashed in place.
+// sourceKey is a source prefix without the pointer in netip.Prefix, so that it can be hashed in
+// place.
 type sourceKey struct {
 	address uint64 // the first 64 bits of an IPv6, the first 24 of an IPv4 address, zero behind the prefix
 	bits    int
@@ -105,7 +106,7 @@ func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
 
 // keysOf returns the prefixes of an address that have budgets, the smallest first.
 func keysOf(a netip.Addr) (keys [maxTiers]sourceKey, n int) {
-	p := SourcePrefix(a).Addr()
+	p := sourcePrefix(a).Addr()
 	b := p.As16()
 	if p.Is4() {
 		return [maxTiers]sourceKey{{uint64(binary.BigEndian.Uint32(b[12:])), sourceBits4}}, 1

@@ -142,7 +142,7 @@ func TestNoAllocs(t *testing.T) {
 		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
 		"Sources.Allow new":   func() { i++; s.Allow(now, nth(i)) },
 		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },
-		"SourcePrefix":        func() { SourcePrefix(linkLocal) },
+		"sourcePrefix":        func() { sourcePrefix(linkLocal) },
 		"NetworkPrefix":       func() { NetworkPrefix(linkLocal) },
 		"Behaviour.Observe":   func() { now = now.Add(time.Millisecond); b.Observe(now, 100, 1) },
 		"Fingerprint.Digest":  func() { f.Digest(1) },

@@ -11,7 +11,8 @@ var ErrState = errors.New("replay: not the state of a window")
 // AppendTo appends the window as it stands, for another process that continues it. newest is how
 // many of the numbers up to Highest are written one by one; it is rounded up to a multiple of 64,
 // and is at least 64 and at most the window's size. What is older counts as seen in the window that
-// ParseState returns: no number is taken twice, and a datagram is lost only if newest others overtook it.
+// ParseState returns: no number is taken twice, and a datagram is lost only if newest others
+// overtook it.
 //
 //	offset size
 //	     0    1  size of the window / 64

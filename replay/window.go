@@ -11,7 +11,8 @@ const (
 	// MinSize is one word, the window of plain DTLS.
 	MinSize = 64
 
-	// DefaultSize lets 1,023 other numbers overtake one: 8 s of them at 128 a second, 0.5 s at 2,000.
+	// DefaultSize lets 1,023 other numbers overtake one: 8 s of them at 128 a second, 0.5 s at
+	// 2,000.
 	DefaultSize = 1024
 
 	// MaxSize costs 2 KiB a window.

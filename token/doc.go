@@ -1,6 +1,6 @@
-// Package token establishes who a player is. It verifies the identity token, a signed JWT
-// (RFC 7519, RFC 7515, under the rules of RFC 8725), that opens and renews a session, and it can mint such
-// tokens for a game that has no identity provider of its own.
+// Package token establishes who a player is. It verifies the identity token, a signed JWT (RFC
+// 7519, RFC 7515, under the rules of RFC 8725), that opens and renews a session, and it can mint
+// such tokens for a game that has no identity provider of its own.
 //
 // # What a token looks like
 //
@@ -18,15 +18,16 @@
 //	         scope platform build    what the session is for; optional
 //	         cnf      {"x5t#S256": …} binds it to a client certificate (RFC 8705); optional
 //
-// Unknown claims and header fields are ignored, with these exceptions: any "crit", whatever brings a key or a
-// place to fetch one (jku, jwk, x5u, x5c), and whatever changes how the token is read (zip, b64, cty, enc).
-// A name that equals one of ours in another letter case is refused, so no reader of the token can
-// see other claims than we do.
+// Unknown claims and header fields are ignored, with these exceptions: any "crit", whatever brings
+// a key or a place to fetch one (jku, jwk, x5u, x5c), and whatever changes how the token is read
+// (zip, b64, cty, enc). A name that equals one of ours in another letter case is refused, so no
+// reader of the token can see other claims than we do.
 //
 // # Which rules hold for it
 //
-// A [Profile] is written by the operator for each issuer: one algorithm, one key set, the audiences, the
-// longest life. The token names its issuer; everything else comes from the profile, never from the token. Use
+// A [Profile] is written by the operator for each issuer: one algorithm, one key set, the
+// audiences, the longest life. The token names its issuer; everything else comes from the profile,
+// never from the token. Use
 //
 //   - [Issuer.Profile] for tokens minted here (ES256, typ at+jwt, at most 15 minutes);
 //   - [FormStandard] with Type "at+jwt" for an identity provider that follows RFC 9068;
@@ -36,15 +37,17 @@
 //
 // # Where keys come from
 //
-// [ParseKeys] reads them from a file once. [RemoteKeys] fetches what an identity provider publishes, and keeps it fresh:
-// for a key that is known a token takes no lock, a rotation costs one fetch however many players wait for it, and
-// invented key ids cost a small budget and delay no token whose key is known.
+// [ParseKeys] reads them from a file once. [RemoteKeys] fetches what an identity provider
+// publishes, and keeps it fresh: for a key that is known a token takes no lock, a rotation costs
+// one fetch however many players wait for it, and invented key ids cost a small budget and delay no
+// token whose key is known.
 //
-// The well-known libraries were measured for that, against a provider that takes 100 ms to answer. With 500 players
-// signing in during a rotation, keyfunc/v3 v3.9.1 lets 1 of them in and jwx/v3 v3.3.0 none; keyfunc then refuses a second
-// rotation for up to 5 minutes. go-oidc v3.21.0 lets in all 500, but each token with an invented key or a bad signature
-// costs a fetch. keyfunc and go-oidc read an answer of any length, and jwx needs a newer golang.org/x/crypto than a Nakama plugin
-// may link.
+// The well-known libraries were measured for that, against a provider that takes 100 ms to answer.
+// With 500 players signing in during a rotation, keyfunc/v3 v3.9.1 lets 1 of them in and jwx/v3
+// v3.3.0 none; keyfunc then refuses a second rotation for up to 5 minutes. go-oidc v3.21.0 lets in
+// all 500, but each token with an invented key or a bad signature costs a fetch. keyfunc and
+// go-oidc read an answer of any length, and jwx needs a newer golang.org/x/crypto than a Nakama
+// plugin may link.
 //
 // # What is checked, in this order
 //
@@ -58,13 +61,14 @@
 //  8. Key by kid from this issuer's set, and its algorithm. Each time, so that a withdrawn key takes its tokens along.
 //  9. Signature, by golang-jwt; last, because it costs the most, and step 8 may ask the network.
 //
-// Amazon's own verifier for Node.js, aws-jwt-verify, judges the same tokens in a test of internal/cognito, which lists each
-// difference with its reason.
+// Amazon's own verifier for Node.js, aws-jwt-verify, judges the same tokens in a test of
+// internal/cognito, which lists each difference with its reason.
 //
-// Anything read before the signature is verified only serves to refuse; no claim of a token that failed
-// is returned.
+// Anything read before the signature is verified only serves to refuse; no claim of a token that
+// failed is returned.
 //
-// Left to the caller: that a token with a thumbprint came with its certificate, that its scope is for this match,
-// that it is not revoked, and that it has not opened a session already. For the last two a token's name is issuer
-// and [Claims.ID], never its bytes: anybody can turn one valid ECDSA signature into a second one.
+// Left to the caller: that a token with a thumbprint came with its certificate, that its scope is
+// for this match, that it is not revoked, and that it has not opened a session already. For the
+// last two a token's name is issuer and [Claims.ID], never its bytes: anybody can turn one valid
+// ECDSA signature into a second one.
 package token

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Reasons why Verify refuses a token. The texts are fixed and quote nothing of the token; match with errors.Is.
+// Reasons why Verify refuses a token. The texts are fixed and quote nothing of the token; match
+// with errors.Is.
 var (
 	ErrMalformed   = errors.New("token: malformed")                 // size, segments, base64url, JSON, header
 	ErrIssuer      = errors.New("token: unknown issuer")            // no profile has this iss
@@ -28,7 +29,8 @@ var (
 	ErrGroup = fmt.Errorf("%w: no group that the profile admits", ErrClaims)
 )
 
-// Reasons why a configuration is refused, when the program starts. The text after the colon says more.
+// Reasons why a configuration is refused, when the program starts. The text after the colon says
+// more.
 var (
 	ErrKey    = errors.New("token: key refused")
 	ErrConfig = errors.New("token: configuration refused")

@@ -55,7 +55,8 @@ func (r *RemoteKeys) fetch() (keys *StaticKeys, life time.Duration, err error) {
 	return keys, r.config.life(answer.Header), nil
 }
 
-// stayOnHost follows a redirect only to where the operator could have pointed us: the same scheme and host.
+// stayOnHost follows a redirect only to where the operator could have pointed us: the same scheme
+// and host.
 func stayOnHost(req *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	if len(via) > maxRedirects || req.URL.Scheme != first.Scheme || req.URL.Host != first.Host || req.URL.User != nil {
@@ -84,7 +85,8 @@ func (c *RemoteConfig) life(h http.Header) time.Duration {
 		case "no-store", "no-cache":
 			return c.MinRefresh
 		case "max-age":
-			// "if the value is larger than what can be represented": the most that is used anyway, RFC 9111 1.2.2
+			// "if the value is larger than what can be represented": the most that is used anyway,
+			// RFC 9111 1.2.2
 			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 			if err == nil {
 				return min(max(time.Duration(seconds)*time.Second, c.MinRefresh), c.MaxRefresh)

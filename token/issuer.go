@@ -15,8 +15,8 @@ type IssuerConfig struct {
 	Life     time.Duration // of each token, and the longest a Grant may ask for; zero means DefaultLife
 }
 
-// An Issuer mints ES256 identity tokens for a game that has no identity provider: sign the player in however the
-// game does, then Mint. It is safe for concurrent use.
+// An Issuer mints ES256 identity tokens for a game that has no identity provider: sign the player
+// in however the game does, then Mint. It is safe for concurrent use.
 type Issuer struct {
 	config IssuerConfig
 	public Key

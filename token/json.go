@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// An object is a JSON object read strictly. Its values are object, []any, string, json.Number, bool and nil.
-// Names are compared exactly: a lookup is the only way to a claim.
+// An object is a JSON object read strictly. Its values are object, []any, string, json.Number, bool
+// and nil. Names are compared exactly: a lookup is the only way to a claim.
 type object map[string]any
 
 // parseObject parses b, which must be exactly one JSON object: valid UTF-8, no name twice in one
@@ -89,8 +89,8 @@ func (w walker) array(depth int) (any, error) {
 	return a, err
 }
 
-// readable refuses U+FFFD, which the decoder writes for half a surrogate pair: two different names could
-// become one.
+// readable refuses U+FFFD, which the decoder writes for half a surrogate pair: two different names
+// could become one.
 func readable(s string) error {
 	if strings.ContainsRune(s, utf8.RuneError) {
 		return ErrMalformed
@@ -98,8 +98,8 @@ func readable(s string) error {
 	return nil
 }
 
-// exact refuses an object that has one of names in another letter case: a reader that folds case, as
-// encoding/json does, would take "EXP" for exp and "ſub" (U+017F) for sub.
+// exact refuses an object that has one of names in another letter case: a reader that folds case,
+// as encoding/json does, would take "EXP" for exp and "ſub" (U+017F) for sub.
 func (o object) exact(names ...string) error {
 	for name := range o {
 		for _, ours := range names {

@@ -103,8 +103,8 @@ func members(pub crypto.PublicKey) map[string]string {
 	return nil
 }
 
-// thumbprint names a public key (RFC 7638): the hash of its required members, sorted and without white space, which
-// is how encoding/json writes a map.
+// thumbprint names a public key (RFC 7638): the hash of its required members, sorted and without
+// white space, which is how encoding/json writes a map.
 func thumbprint(pub crypto.PublicKey) string {
 	b, _ := json.Marshal(members(pub))
 	sum := sha256.Sum256(b)

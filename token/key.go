@@ -11,7 +11,8 @@ import (
 	"slices"
 )
 
-// An Algorithm is a JWS signature algorithm (RFC 7518 3.1, RFC 8037 3.1), spelled as in a token's header.
+// An Algorithm is a JWS signature algorithm (RFC 7518 3.1, RFC 8037 3.1), spelled as in a token's
+// header.
 type Algorithm string
 
 const (
@@ -21,8 +22,9 @@ const (
 	HS256 Algorithm = "HS256" // HMAC, SHA-256: a verifier can also sign
 )
 
-// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). The key itself, which may be a secret,
-// is out of reach of fmt, log/slog and encoders, and Keys do not compare with ==. A Key never changes.
+// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). The key itself, which
+// may be a secret, is out of reach of fmt, log/slog and encoders, and Keys do not compare with ==.
+// A Key never changes.
 type Key struct {
 	id       string
 	alg      Algorithm
@@ -58,9 +60,9 @@ func newKey(id string, alg Algorithm, key any) (Key, error) {
 	return Key{id, alg, func() *material { return m }}, nil
 }
 
-// NewPublicKey returns a key for RS256 (*rsa.PublicKey, 2048 to 4096 bits), ES256 (*ecdsa.PublicKey on P-256) or
-// EdDSA (ed25519.PublicKey). It keeps a copy of pub. An empty id stands for the key's RFC 7638 thumbprint. Errors
-// match ErrKey.
+// NewPublicKey returns a key for RS256 (*rsa.PublicKey, 2048 to 4096 bits), ES256 (*ecdsa.PublicKey
+// on P-256) or EdDSA (ed25519.PublicKey). It keeps a copy of pub. An empty id stands for the key's
+// RFC 7638 thumbprint. Errors match ErrKey.
 func NewPublicKey(id string, alg Algorithm, pub crypto.PublicKey) (Key, error) {
 	var err error
 	switch p := pub.(type) {
@@ -137,8 +139,9 @@ var wellKnown = [][]byte{
 	[]byte("defaultkey"), []byte("defaultsigningkey"), []byte("-----BEGIN "),
 }
 
-// NewSecretKey returns a key for HS256. The secret has at least 32 bytes, which should be random (RFC 8725 3.5); one
-// that contains a default of Nakama's is refused. It keeps a copy. Errors match ErrKey.
+// NewSecretKey returns a key for HS256. The secret has at least 32 bytes, which should be random
+// (RFC 8725 3.5); one that contains a default of Nakama's is refused. It keeps a copy. Errors match
+// ErrKey.
 func NewSecretKey(id string, secret []byte) (Key, error) {
 	for _, known := range wellKnown {
 		if bytes.Contains(secret, known) {

@@ -23,8 +23,8 @@ type StaticKeys struct {
 	only Key // the key, if there is exactly one
 }
 
-// NewStaticKeys returns a set of 1 to 64 keys with different names. Only a key that is alone may have no name.
-// Errors match ErrKey.
+// NewStaticKeys returns a set of 1 to 64 keys with different names. Only a key that is alone may
+// have no name. Errors match ErrKey.
 func NewStaticKeys(keys ...Key) (*StaticKeys, error) {
 	s := &StaticKeys{keys: make(map[string]Key, len(keys))}
 	for _, k := range keys {
@@ -45,7 +45,8 @@ func NewStaticKeys(keys ...Key) (*StaticKeys, error) {
 	return s, nil
 }
 
-// Key returns the key named kid. Without kid it returns the only key of the set and refuses to guess among several.
+// Key returns the key named kid. Without kid it returns the only key of the set and refuses to
+// guess among several.
 func (s *StaticKeys) Key(_ context.Context, kid string) (Key, error) {
 	k := s.find(kid)
 	if k.material == nil {

@@ -2,7 +2,8 @@ package token
 
 import "time"
 
-// MaxLen is the longest identity token in bytes: what HELLO carries, and about four times a Cognito token.
+// MaxLen is the longest identity token in bytes: what HELLO carries, and about four times a Cognito
+// token.
 const MaxLen = 4096
 
 const (
@@ -16,8 +17,8 @@ const (
 	// LongestLife is the most a profile may accept: a stolen token must die within the day.
 	LongestLife = 24 * time.Hour
 
-	// DefaultLeeway is how far the issuer's clock may differ where a profile says nothing: hosts that keep
-	// time by NTP agree far better.
+	// DefaultLeeway is how far the issuer's clock may differ where a profile says nothing: hosts
+	// that keep time by NTP agree far better.
 	DefaultLeeway = 5 * time.Second
 
 	// MaxLeeway is the most a profile may ask for; beyond it a clock is broken, not late.
@@ -34,7 +35,8 @@ const (
 	maxGroups  = 100  // groups of one player: as many as Amazon Cognito allows
 	maxScope   = 1024 // bytes of scope, which lists several
 
-	// maxDate is the last second of the year 9999: any NumericDate up to it converts exactly to int64.
+	// maxDate is the last second of the year 9999: any NumericDate up to it converts exactly to
+	// int64.
 	maxDate = 253402300799
 
 	minSecret  = 32   // bytes of an HS256 key (RFC 7518 3.2: as long as the hash)
@@ -44,8 +46,9 @@ const (
 	maxKeySetLen = 64 << 10 // bytes of a PEM file or JWK set
 	maxKeys      = 64       // keys of one issuer; providers publish two or three
 
-	// The verified-token cache has cacheSets sets of cacheWays tokens: at most 16 MiB of token bytes. With 1000
-	// players the chance that one of them finds its set full is below 1 in 1000; it then costs a signature.
+	// The verified-token cache has cacheSets sets of cacheWays tokens: at most 16 MiB of token
+	// bytes. With 1000 players the chance that one of them finds its set full is below 1 in 1000;
+	// it then costs a signature.
 	cacheSets = 512
 	cacheWays = 8
 )

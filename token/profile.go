@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A Profile holds the rules for the tokens of one issuer (RFC 8725 3.12: they are mutually exclusive, because each
-// issuer has its own algorithm and keys). The operator writes it; NewVerifier copies and checks it.
+// A Profile holds the rules for the tokens of one issuer (RFC 8725 3.12: they are mutually
+// exclusive, because each issuer has its own algorithm and keys). The operator writes it;
+// NewVerifier copies and checks it.
 type Profile struct {
 	Issuer    string        // iss, exactly; for FormNakama a name of your choice, as Nakama sends none
 	Name      string        // value of Claims.Issuer; empty means Issuer. For an issuer with two names
@@ -39,13 +40,15 @@ func (f Form) identity(r *reader, c *Claims) {
 		c.Audience = r.texts("aud", maxName)
 	case FormCognito:
 		r.cognito(c, "access", "username")
-		// An access token may have an aud, but it names an API, not the application that the user signed in to.
+		// An access token may have an aud, but it names an API, not the application that the user
+		// signed in to.
 		c.Audience = []string{r.text("client_id", maxName)}
 	case FormCognitoID:
 		r.cognito(c, "id", "cognito:username")
 		c.Audience = r.texts("aud", maxName)
 	case FormNakama:
-		// tid stays the same when the session is refreshed, so it names the sign-in and not the token.
+		// tid stays the same when the session is refreshed, so it names the sign-in and not the
+		// token.
 		c.Subject, c.SignIn = r.text("uid", maxText), r.text("tid", maxText)
 		c.Username = r.text("usn", maxNick)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// RemoteKeys is a KeySet that an identity provider publishes (RFC 7517): a JWKS endpoint. It is safe for concurrent
-// use.
+// RemoteKeys is a KeySet that an identity provider publishes (RFC 7517): a JWKS endpoint. It is
+// safe for concurrent use.
 //
 //	Key(kid) ── known and young enough ──▶ the key; no lock, no clock but for the age
 //	    │
@@ -21,14 +21,15 @@ import (
 //	    ├─ the budget is spent ───────────▶ ErrUnavailable, at once
 //	    └─ otherwise ─────────────────────▶ fetch
 //
-// The first fetch is Hydrate's or the first token's. From then on a timer fetches in the background, so that in
-// ordinary times no player waits. When the provider cannot be reached the keys stay good for MaxAge, and it is asked
-// again after 1 s, 2 s and so on up to a minute; until then no caller waits for it, so that tokens with
-// invented key ids do not occupy the goroutines that verify. An answer without a single usable key counts as a failure.
+// The first fetch is Hydrate's or the first token's. From then on a timer fetches in the
+// background, so that in ordinary times no player waits. When the provider cannot be reached the
+// keys stay good for MaxAge, and it is asked again after 1 s, 2 s and so on up to a minute; until
+// then no caller waits for it, so that tokens with invented key ids do not occupy the goroutines
+// that verify. An answer without a single usable key counts as a failure.
 //
 // A fetch for an unknown key id is paid from the budget; a fetch that fails is free. A sender of
-// invented ids can exhaust the budget, but thereby has the set fetched, and tokens whose keys are known
-// are not delayed.
+// invented ids can exhaust the budget, but thereby has the set fetched, and tokens whose keys are
+// known are not delayed.
 type RemoteKeys struct {
 	config   RemoteConfig // complete, constant
 	made     time.Time    // constant; the budget counts from it by the monotonic clock
@@ -88,10 +89,10 @@ func NewRemoteKeys(config RemoteConfig) (*RemoteKeys, error) {
 	return r, nil
 }
 
-// Key returns the key named kid, or the set's only key when kid is empty. It waits for a fetch at most, and no longer
-// than ctx. It returns ErrUnknownKey when a fetch that began after the call did not bring the key, or another one did
-// so just before, and ErrUnavailable when none could be made: the endpoint is down, the budget is spent, ctx is done,
-// or the set is closed.
+// Key returns the key named kid, or the set's only key when kid is empty. It waits for a fetch at
+// most, and no longer than ctx. It returns ErrUnknownKey when a fetch that began after the call did
+// not bring the key, or another one did so just before, and ErrUnavailable when none could be made:
+// the endpoint is down, the budget is spent, ctx is done, or the set is closed.
 func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
 	if k, ok := r.known(kid); ok {
 		return k, nil

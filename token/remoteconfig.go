@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// RemoteConfig says where keys are published and how often to ask. Only URL and Algorithm are required; a zero
-// duration or number means the default of that name.
+// RemoteConfig says where keys are published and how often to ask. Only URL and Algorithm are
+// required; a zero duration or number means the default of that name.
 type RemoteConfig struct {
 	URL       string    // of the JWK set: https, or http to this host (localhost, 127.0.0.0/8, ::1)
 	Algorithm Algorithm // RS256, ES256 or EdDSA: only keys for it are used
 
-	// Transport carries the fetches; nil means a connection for each, with the system's authorities and proxies.
-	// Redirects are followed on the same host alone.
+	// Transport carries the fetches; nil means a connection for each, with the system's authorities
+	// and proxies. Redirects are followed on the same host alone.
 	Transport http.RoundTripper
 
-	// MinRefresh and MaxRefresh bound the time between two background fetches. In between, Cache-Control of the answer
-	// decides; without it MaxRefresh holds. Up to a tenth less, at random, keeps a fleet from asking all at once.
+	// MinRefresh and MaxRefresh bound the time between two background fetches. In between,
+	// Cache-Control of the answer decides; without it MaxRefresh holds. Up to a tenth less, at
+	// random, keeps a fleet from asking all at once.
 	MinRefresh, MaxRefresh time.Duration
 
 	MaxAge  time.Duration // how long keys are trusted after the last successful fetch; more than MaxRefresh
@@ -29,8 +30,8 @@ type RemoteConfig struct {
 	UnknownEvery time.Duration
 	UnknownBurst int
 
-	// OnFetch, when set, is told of every fetch. It is called from the fetch's goroutine, before the outcome is used:
-	// it must return soon and must not call the RemoteKeys.
+	// OnFetch, when set, is told of every fetch. It is called from the fetch's goroutine, before
+	// the outcome is used: it must return soon and must not call the RemoteKeys.
 	OnFetch func(Fetch)
 }
 

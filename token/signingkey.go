@@ -9,8 +9,8 @@ import (
 	"encoding/pem"
 )
 
-// A SigningKey is the private key of an Issuer, on P-256. It is out of reach of fmt, log/slog, encoders and ==; PEM
-// is the one way to its bytes. The zero SigningKey is none.
+// A SigningKey is the private key of an Issuer, on P-256. It is out of reach of fmt, log/slog,
+// encoders and ==; PEM is the one way to its bytes. The zero SigningKey is none.
 type SigningKey struct{ key func() *ecdsa.PrivateKey }
 
 // GenerateSigningKey returns a fresh key.
@@ -33,8 +33,8 @@ func NewSigningKey(k *ecdsa.PrivateKey) (SigningKey, error) {
 	return SigningKey{func() *ecdsa.PrivateKey { return k }}, nil
 }
 
-// ParseSigningKey reads a key that PEM wrote, or OpenSSL: one block, PRIVATE KEY (PKCS #8) or EC PRIVATE KEY (SEC 1),
-// not encrypted. Errors match ErrKey.
+// ParseSigningKey reads a key that PEM wrote, or OpenSSL: one block, PRIVATE KEY (PKCS #8) or EC
+// PRIVATE KEY (SEC 1), not encrypted. Errors match ErrKey.
 func ParseSigningKey(data []byte) (SigningKey, error) {
 	block, rest := pem.Decode(data)
 	if block == nil || len(bytes.TrimSpace(rest)) > 0 {

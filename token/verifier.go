@@ -13,7 +13,8 @@ type Verifier struct {
 	cache    *cache
 }
 
-// NewVerifier returns a Verifier for the tokens of these issuers; each issuer has one profile. Errors match ErrConfig.
+// NewVerifier returns a Verifier for the tokens of these issuers; each issuer has one profile.
+// Errors match ErrConfig.
 func NewVerifier(profiles ...Profile) (*Verifier, error) {
 	v := &Verifier{profiles: map[string]*Profile{}, cache: newCache()}
 	if len(profiles) == 0 {

@@ -7,8 +7,9 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Before there are keys, anyone can forge an alert from the peer. So an alert ends nothing by itself: it
-// only suggests why nothing else comes, and if that lasts for AlertPatience the handshake ends with it.
+// Before there are keys, anyone can forge an alert from the peer. So an alert ends nothing by
+// itself: it only suggests why nothing else comes, and if that lasts for AlertPatience the
+// handshake ends with it.
 
 // noteAlert records the alerts of a datagram; useful reports whether the engine could use anything
 // in it. The caller holds mu.

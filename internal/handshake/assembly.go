@@ -2,8 +2,8 @@ package handshake
 
 import "bytes"
 
-// assembly puts the fragments of one ClientHello together. It holds memory only once begin has been called, and as
-// much as the message is long, at most MaxHello bytes and an eighth.
+// assembly puts the fragments of one ClientHello together. It holds memory only once begin has been
+// called, and as much as the message is long, at most MaxHello bytes and an eighth.
 type assembly struct {
 	message  []byte
 	have     []byte // a bit for each byte of message

@@ -14,13 +14,15 @@ import (
 // change it. Suites, versions and signature schemes are fixed: DTLS 1.2, ECDHE, AES-GCM, SHA-256
 // signatures by ECDSA P-256 or RSA keys, extended master secret required, no resumption.
 type Config struct {
-	// Certificate returns the certificate to present. A server is asked at each handshake, so the answer may
-	// change while it runs; a client may leave it nil or return nil. Safe for concurrent use.
+	// Certificate returns the certificate to present. A server is asked at each handshake, so the
+	// answer may change while it runs; a client may leave it nil or return nil. Safe for concurrent
+	// use.
 	Certificate func() *tls.Certificate
 
 	// RootCAs are the authorities that a client trusts; nil means those of the host.
 	RootCAs *x509.CertPool
-	// ServerName is the DNS name or IP address that the server's certificate must be for. Clients must set it.
+	// ServerName is the DNS name or IP address that the server's certificate must be for. Clients
+	// must set it.
 	ServerName string
 	// Pin, if set, is the SHA-256 of the only certificate, in DER, that a client accepts from its
 	// server. RootCAs and ServerName are ignored then.
@@ -35,8 +37,8 @@ type Config struct {
 
 	MTU int // largest UDP payload to send in bytes, at least 256; zero means 1200
 
-	// KeyLog, if set, receives the secrets of every connection in NSS key log format, from many goroutines at
-	// once. For debugging only.
+	// KeyLog, if set, receives the secrets of every connection in NSS key log format, from many
+	// goroutines at once. For debugging only.
 	KeyLog io.Writer
 }
 

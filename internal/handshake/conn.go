@@ -44,8 +44,9 @@ type Conn struct {
 	timer    *time.Timer // wakes Read at deadline
 }
 
-// NewConn returns a Conn for one handshake. send is given each datagram that the engine sends, one call at a
-// time; it must not block, call the Conn or keep the slice. The addresses are for the engine's information.
+// NewConn returns a Conn for one handshake. send is given each datagram that the engine sends, one
+// call at a time; it must not block, call the Conn or keep the slice. The addresses are for the
+// engine's information.
 func NewConn(server bool, local, remote net.Addr, send func(datagram []byte)) *Conn {
 	c := &Conn{server: server, local: local, remote: remote, send: send, filter: newFilter(server)}
 	c.wake = sync.NewCond(&c.mu)
@@ -101,7 +102,8 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// rouse makes Read look again. Without the lock it could come between Read's look and its wait, and be lost.
+// rouse makes Read look again. Without the lock it could come between Read's look and its wait, and
+// be lost.
 func (c *Conn) rouse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,8 +122,8 @@ func (c *Conn) LocalAddr() net.Addr { return c.local }
 // RemoteAddr implements net.Conn.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-// Close ends the engine's reading and writing. Deliver goes on to say Divert if the engine has had its part, and
-// says Refused otherwise.
+// Close ends the engine's reading and writing. Deliver goes on to say Divert if the engine has had
+// its part, and says Refused otherwise.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +145,8 @@ func (c *Conn) close() {
 // receives at its address. It is safe for concurrent use.
 func (c *Conn) Proven() bool { return c.proven.Load() }
 
-// Retire closes an engine that has been muted, in the background, because it may take as long as Retransmit.
+// Retire closes an engine that has been muted, in the background, because it may take as long as
+// Retransmit.
 func (c *Conn) Retire(engine io.Closer) {
 	c.retired.Go(func() {
 		_ = engine.Close() // whatever it still writes is discarded

@@ -18,12 +18,13 @@
 //	others, other epochs, other versions: never
 //
 // Until the client has returned the cookie, a server passes only few ClientHellos, each of them
-// complete: it writes the first for the engine from the beginning of the client's, and assembles and
-// checks the second. It diverts everything from the moment it sends its Finished. The bytes of a
-// handshake are bounded. Records of the last flight that arrive early wait until the engine can use
-// them. An alert of epoch 0 ends the handshake only if nothing better arrives for AlertPatience.
+// complete: it writes the first for the engine from the beginning of the client's, and assembles
+// and checks the second. It diverts everything from the moment it sends its Finished. The bytes of
+// a handshake are bounded. Records of the last flight that arrive early wait until the engine can
+// use them. An alert of epoch 0 ends the handshake only if nothing better arrives for
+// AlertPatience.
 //
-// Nothing here protects an unauthenticated DTLS 1.2 handshake from an attacker who can forge datagrams
-// from the peer's address: the attacker can make that handshake fail, and it is tried again, but cannot
-// make it succeed.
+// Nothing here protects an unauthenticated DTLS 1.2 handshake from an attacker who can forge
+// datagrams from the peer's address: the attacker can make that handshake fail, and it is tried
+// again, but cannot make it succeed.
 package handshake

@@ -10,12 +10,14 @@ var (
 	// ErrConfig means that no handshake was begun with this Config.
 	ErrConfig = errors.New("handshake: unusable configuration")
 
-	// ErrFailed means that a handshake did not come about. Its text has the cause in fixed words, as Cause returns it.
+	// ErrFailed means that a handshake did not come about. Its text has the cause in fixed words,
+	// as Cause returns it.
 	ErrFailed = errors.New("handshake: failed")
 )
 
-// Causes of a failure, which match besides ErrFailed. A bad certificate matches the error of package
-// x509 (errors.As), the peer's alert an AlertError, and a time limit the error of the context.
+// Causes of a failure, which match besides ErrFailed. A bad certificate matches the error of
+// package x509 (errors.As), the peer's alert an AlertError, and a time limit the error of the
+// context.
 var (
 	// ErrHello means that a client's ClientHello, or the one it repeated with the cookie, is
 	// malformed.
@@ -36,8 +38,8 @@ var (
 	ErrKey = errors.New("handshake: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
 )
 
-// failure is ErrFailed with its causes, the most telling first. Its text is the fixed one of the first that has one:
-// the peer has a hand in the others.
+// failure is ErrFailed with its causes, the most telling first. Its text is the fixed one of the
+// first that has one: the peer has a hand in the others.
 type failure struct{ causes []error }
 
 // Failure returns an error that matches ErrFailed and the causes that are not nil.

@@ -34,8 +34,9 @@ const (
 	divert      // to the record layer
 )
 
-// sift returns a copy of the records that the engine may see now, and the greatest fate among all. Records
-// that may not be seen are left out one by one: "invalid records SHOULD be silently discarded" (RFC 6347 4.1.2.7).
+// sift returns a copy of the records that the engine may see now, and the greatest fate among all.
+// Records that may not be seen are left out one by one: "invalid records SHOULD be silently
+// discarded" (RFC 6347 4.1.2.7).
 func (f *filter) sift(datagram []byte) (now []byte, most fate) {
 	for rest := datagram; ; {
 		rec, more, ok := record.Next(rest)

@@ -17,8 +17,8 @@ const (
 	P384   = 24
 )
 
-// greeting is a server's part of a handshake until the cookie has come back. An engine needs complete
-// ClientHellos; it receives
+// greeting is a server's part of a handshake until the cookie has come back. An engine needs
+// complete ClientHellos; it receives
 //
 //	message 0   written by the greeting from the beginning of the client's, so that its first fragment will do: it is
 //	            in no transcript (RFC 6347 4.2.6), and names the suite and the group that the server has chosen
@@ -38,9 +38,10 @@ type greeting struct {
 	assembly assembly
 }
 
-// Accept waits for the ClientHello of a server's handshake and returns the suite, of suites in order of preference,
-// and the group that the engine must choose. If the client offers none of them it is told so once it has returned
-// the cookie. The error is that of ctx, or ErrFailed when the Conn has been closed.
+// Accept waits for the ClientHello of a server's handshake and returns the suite, of suites in
+// order of preference, and the group that the engine must choose. If the client offers none of them
+// it is told so once it has returned the cookie. The error is that of ctx, or ErrFailed when the
+// Conn has been closed.
 func (c *Conn) Accept(ctx context.Context, suites []record.Suite) (suite record.Suite, group uint16, err error) {
 	defer context.AfterFunc(ctx, c.rouse)()
 	c.mu.Lock()

@@ -20,8 +20,8 @@ const (
 	uncompressedPoint = 0
 )
 
-// offer is a ClientHello, or as much of one as a fragment holds: at least all before the extensions. It borrows from
-// the bytes that it was read from.
+// offer is a ClientHello, or as much of one as a fragment holds: at least all before the
+// extensions. It borrows from the bytes that it was read from.
 //
 //	client_version 2 ‖ random 32 ‖ session_id <0..32>      head
 //	cookie <0..255>
@@ -67,7 +67,8 @@ func (o offer) clone() offer {
 	return offer{head: slices.Clone(o.head), choices: choices, suites: choices[2:][:len(o.suites)], groups: slices.Clone(o.groups), named: o.named}
 }
 
-// readExtensions reads the length bytes after the compression methods, of which in may be the beginning only.
+// readExtensions reads the length bytes after the compression methods, of which in may be the
+// beginning only.
 func (o *offer) readExtensions(in reader, length int, whole bool) bool {
 	if length == 0 {
 		return true // none, as in the first TLS
@@ -123,7 +124,8 @@ func (o *offer) readExtension(typ uint16, body reader) bool {
 	return true
 }
 
-// readNames checks a list of server names, "which MUST NOT contain more than one name of the same name_type".
+// readNames checks a list of server names, "which MUST NOT contain more than one name of the same
+// name_type".
 func readNames(body reader) bool {
 	list, ok := body.vector16()
 	if !ok || len(body) > 0 || len(list) == 0 {

@@ -3,8 +3,8 @@ package handshake
 import "time"
 
 const (
-	// MaxHellos is how many times a server asks for the cookie in one handshake: for a ClientHello and its
-	// retransmissions.
+	// MaxHellos is how many times a server asks for the cookie in one handshake: for a ClientHello
+	// and its retransmissions.
 	MaxHellos = 8
 
 	// MaxHello is the longest ClientHello in bytes that a server assembles, 4 KiB: with two

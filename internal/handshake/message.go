@@ -18,8 +18,8 @@ const (
 	finished           = 20
 )
 
-// messageHeaderLen is the length of the header before every handshake message or fragment (RFC 6347 4.2.2):
-// type 1, length 3, message_seq 2, fragment offset 3, fragment length 3.
+// messageHeaderLen is the length of the header before every handshake message or fragment (RFC 6347
+// 4.2.2): type 1, length 3, message_seq 2, fragment offset 3, fragment length 3.
 const messageHeaderLen = 12
 
 // finishedLen is the length of a Finished in plaintext: header and verify_data.
@@ -62,7 +62,8 @@ func IsFirstHello(datagram []byte) bool {
 	return ok
 }
 
-// Random returns the random bytes of a datagram for which IsFirstHello is true: retransmissions have the same.
+// Random returns the random bytes of a datagram for which IsFirstHello is true: retransmissions
+// have the same.
 func Random(datagram []byte) (random [32]byte) {
 	copy(random[:], datagram[record.HeaderLen+messageHeaderLen+2:]) // after client_version
 	return random

@@ -7,8 +7,9 @@ import (
 )
 
 // The last flight of a peer may come in several datagrams and in any order. An engine that gets a
-// ChangeCipherSpec or a Finished before it has keys queues them, and pion/dtls v2 queues slices of a buffer that
-// all connections share. So they wait here, and follow the message they depend on in the same Read.
+// ChangeCipherSpec or a Finished before it has keys queues them, and pion/dtls v2 queues slices of
+// a buffer that all connections share. So they wait here, and follow the message they depend on in
+// the same Read.
 
 // onChange decides about a ChangeCipherSpec, which needs keys. One may wait.
 func (f *filter) onChange() fate {
@@ -54,14 +55,15 @@ func (f *filter) release(now []byte) []byte {
 	return now
 }
 
-// flight follows a client's messages after its ClientHello up to the ones a server derives the keys from:
+// flight follows a client's messages after its ClientHello up to the ones a server derives the keys
+// from:
 //
 //	ClientKeyExchange
 //	Certificate (empty)  ClientKeyExchange
 //	Certificate          ClientKeyExchange  CertificateVerify
 //
-// A message counts once its fragments have passed, in whatever order. Which bytes have is noted in a bit each, at most
-// MaxServerBytes of them.
+// A message counts once its fragments have passed, in whatever order. Which bytes have is noted in
+// a bit each, at most MaxServerBytes of them.
 type flight struct {
 	first uint16      // message_seq that follows the last ClientHello
 	parts [3]struct { // the messages from first on

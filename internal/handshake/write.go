@@ -37,8 +37,8 @@ func (c *Conn) isClosed() bool {
 	return c.closed
 }
 
-// observe notes one record of the engine's, before it is sent: from the moment it is on the wire, the peer may
-// answer it.
+// observe notes one record of the engine's, before it is sent: from the moment it is on the wire,
+// the peer may answer it.
 func (c *Conn) observe(rec []byte) {
 	h, _ := record.ParseHeader(rec)
 	if h.Epoch == 0 {
@@ -87,9 +87,9 @@ func (c *Conn) ownFinished() {
 	}
 }
 
-// Mute ends the engine's part of a handshake that succeeded: when it returns, nothing more of the engine is
-// sent and everything that arrives is for the record layer. Engines call it before they read the record
-// numbers they have used, so that none can be used twice.
+// Mute ends the engine's part of a handshake that succeeded: when it returns, nothing more of the
+// engine is sent and everything that arrives is for the record layer. Engines call it before they
+// read the record numbers they have used, so that none can be used twice.
 func (c *Conn) Mute() {
 	c.out.Lock()
 	c.muted = true

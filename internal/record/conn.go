@@ -59,7 +59,8 @@ func (c *Conn) RestOpen() { c.in.dropExpanded() }
 // RestSeal drops the expanded key of Seal; see RestOpen.
 func (c *Conn) RestSeal() { c.out.dropExpanded() }
 
-// Opened returns the highest record number that has opened, 0 before the first. It belongs to the owner of Open.
+// Opened returns the highest record number that has opened, 0 before the first. It belongs to the
+// owner of Open.
 func (c *Conn) Opened() uint64 { return c.window.Highest() }
 
 // Check reports why New would refuse the secrets at record number next: ErrSecrets for an unknown
@@ -83,12 +84,12 @@ func ahead(nonce, next uint64) bool {
 // counted returns the explicit nonce of record number n without a connection id.
 func counted(n uint64) uint64 { return epoch<<48 | n }
 
-// FailedOpens returns how many records were forgeries: right in form, new, and not sealed under our key.
-// It belongs to the owner of Open.
+// FailedOpens returns how many records were forgeries: right in form, new, and not sealed under our
+// key. It belongs to the owner of Open.
 func (c *Conn) FailedOpens() uint64 { return c.failed }
 
-// Sealed returns how many records the write key has protected, those of the handshake included: a new
-// connection is due well before MaxRecords. It belongs to the owner of Seal.
+// Sealed returns how many records the write key has protected, those of the handshake included: a
+// new connection is due well before MaxRecords. It belongs to the owner of Seal.
 func (c *Conn) Sealed() uint64 { return c.next }
 
 // Wipe erases the keys; afterwards Open and Seal return ErrExhausted. The caller owns both sides.

@@ -8,7 +8,8 @@ var (
 	// unharmed.
 	ErrRecord = errors.New("record: record does not open")
 
-	// ErrExhausted means that the keys have reached MaxRecords or MaxFailedOpens, or were wiped. It is final.
+	// ErrExhausted means that the keys have reached MaxRecords or MaxFailedOpens, or were wiped. It
+	// is final.
 	ErrExhausted = errors.New("record: keys are used up")
 
 	// ErrTooLarge means a plaintext over MaxPlaintext.

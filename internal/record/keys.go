@@ -42,8 +42,8 @@ func (d *half) expand() bool {
 func (d *half) dropExpanded() { d.aead = nil }
 
 // prepare sets the nonce and the additional data for one record: "additional_data = seq_num +
-// TLSCompressed.type + TLSCompressed.version + TLSCompressed.length" (RFC 5246 6.2.3.3), where seq_num is
-// epoch and record number (RFC 6347 4.1.2.1) and the length is that of the plaintext.
+// TLSCompressed.type + TLSCompressed.version + TLSCompressed.length" (RFC 5246 6.2.3.3), where
+// seq_num is epoch and record number (RFC 6347 4.1.2.1) and the length is that of the plaintext.
 func (d *half) prepare(explicit []byte, h Header, plaintext int) {
 	copy(d.nonce[4:], explicit)
 	var b [HeaderLen]byte

@@ -18,8 +18,8 @@ func (c *Conn) Open(rec []byte) (ContentType, []byte, error) {
 	if c.failed >= MaxFailedOpens || !c.in.ready() {
 		return 0, nil, ErrExhausted
 	}
-	// "If the received record falls within the window and is new, or if the packet is to the right of the
-	// window, then the receiver proceeds to MAC verification." RFC 6347 4.1.2.6 ...
+	// "If the received record falls within the window and is new, or if the packet is to the right
+	// of the window, then the receiver proceeds to MAC verification." RFC 6347 4.1.2.6 ...
 	if !c.window.Check(h.Seq) {
 		return 0, nil, ErrRecord
 	}

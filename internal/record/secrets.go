@@ -17,8 +17,8 @@ type Secrets struct {
 	ClientRandom [32]byte
 	ServerRandom [32]byte
 
-	// Spent are the explicit nonces that the handshake used under this end's write key; the two ends
-	// have different ones. New and SetHint refuse to repeat them.
+	// Spent are the explicit nonces that the handshake used under this end's write key; the two
+	// ends have different ones. New and SetHint refuse to repeat them.
 	Spent []uint64
 }
 

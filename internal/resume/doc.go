@@ -9,6 +9,7 @@
 //	   OpenTicket, Proven: the same session               Read: the same sessions, no handshake
 //
 // It reads and writes, and decides nothing: its caller remembers whether a ticket has been used, a
-// session has ended or a token is revoked. Only the fleet's servers have the keys of [fleetkey.Ring],
-// so bytes that open were written here; all others are refused with the same error.
+// session has ended or a token is revoked. Only the fleet's servers have the keys of
+// [fleetkey.Ring], so bytes that open were written here; all others are refused with the same
+// error.
 package resume

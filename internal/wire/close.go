@@ -14,7 +14,8 @@ type CloseBody struct {
 	Detail     []byte // for ReasonVersion one byte for each version served; else text for a log
 }
 
-// ParseCloseBody reads a body. Detail is part of it. A reason that is not known parses. The error is ErrMalformed.
+// ParseCloseBody reads a body. Detail is part of it. A reason that is not known parses. The error
+// is ErrMalformed.
 func ParseCloseBody(body []byte) (CloseBody, error) {
 	var b CloseBody
 	c := newParser(body)

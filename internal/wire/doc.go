@@ -1,6 +1,7 @@
 // Package wire turns bytes into envelopes and bodies, and back, exactly as PROTOCOL.md says.
 //
-// One DTLS application-data record holds one envelope: a header of 18 bytes, then the body. Integers are big-endian.
+// One DTLS application-data record holds one envelope: a header of 18 bytes, then the body.
+// Integers are big-endian.
 //
 //	offset size
 //	     0    1  version and kind: version in the high 4 bits, kind in the low 4
@@ -22,9 +23,9 @@
 // The body of HELLO and of RENEW may be longer than a datagram. It is sent in parts, each a [Part],
 // which an [Assembler] puts together again.
 //
-// Parse functions check form alone; the session's machines authenticate the sender and decide whether
-// the datagram counts. They borrow: byte slices in a result are part of the input and live as long as
-// it does. AppendTo extends dst and returns it; it does not validate, so a caller keeps to the limits
-// in limits.go. Neither allocates, beyond the growth of dst. All functions are safe for concurrent use;
-// an Assembler has one owner.
+// Parse functions check form alone; the session's machines authenticate the sender and decide
+// whether the datagram counts. They borrow: byte slices in a result are part of the input and live
+// as long as it does. AppendTo extends dst and returns it; it does not validate, so a caller keeps
+// to the limits in limits.go. Neither allocates, beyond the growth of dst. All functions are safe
+// for concurrent use; an Assembler has one owner.
 package wire

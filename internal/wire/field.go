@@ -9,8 +9,9 @@ import "encoding/binary"
 //	     1    2  length of the value, at least 1
 //	     3       value
 //
-// Fields stand in strictly ascending order of type, so each comes once at most and the proof comes last. A type that
-// a body does not know is skipped. A value that would be empty is left out with its field.
+// Fields stand in strictly ascending order of type, so each comes once at most and the proof comes
+// last. A type that a body does not know is skipped. A value that would be empty is left out with
+// its field.
 type fieldType uint8
 
 // One numbering for all bodies.

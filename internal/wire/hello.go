@@ -22,7 +22,8 @@ const FeatureReports = 1 << 0
 //	    33    4  features: bits the client offers
 //	    37       fields: token 1 or ticket 2, platform 3, build 4, scope 5, proof 255
 //
-// A HELLO has either a token or a ticket. With a token both sequences are 1; with a ticket there is a proof.
+// A HELLO has either a token or a ticket. With a token both sequences are 1; with a ticket there is
+// a proof.
 type Hello struct {
 	Nonce       [16]byte // random, new for each HELLO that is not a retransmission
 	Binding     uint8    // any value parses, because an unknown mode is answered
@@ -37,8 +38,8 @@ type Hello struct {
 	Proof       []byte // ProofLen bytes, over everything before the proof field
 }
 
-// ParseHello reads a whole body, at most MaxHelloBody bytes. Slices in the result are part of body. The error is
-// ErrMalformed.
+// ParseHello reads a whole body, at most MaxHelloBody bytes. Slices in the result are part of body.
+// The error is ErrMalformed.
 func ParseHello(body []byte) (Hello, error) {
 	var h Hello
 	c := newParser(body)

@@ -54,7 +54,8 @@ const (
 	// MaxText is the longest platform, build or scope.
 	MaxText = 128
 
-	// MaxDetail is the longest detail of CLOSE and NOTICE: a CLOSE stays shorter than any HELLO it answers.
+	// MaxDetail is the longest detail of CLOSE and NOTICE: a CLOSE stays shorter than any HELLO it
+	// answers.
 	MaxDetail = 64
 
 	// ProofLen is the length of the ticket proof, an HMAC-SHA256.

@@ -41,7 +41,8 @@ type NoticeBody struct {
 	Detail []byte // text for a log
 }
 
-// ParseNoticeBody reads a body. Detail is part of it. A code that is not known parses. The error is ErrMalformed.
+// ParseNoticeBody reads a body. Detail is part of it. A code that is not known parses. The error is
+// ErrMalformed.
 func ParseNoticeBody(body []byte) (NoticeBody, error) {
 	var b NoticeBody
 	c := newParser(body)

@@ -1,6 +1,7 @@
 package wire
 
-// Renew is the body of RENEW, once its parts are together: a fresh identity token for a session that is to go on.
+// Renew is the body of RENEW, once its parts are together: a fresh identity token for a session
+// that is to go on.
 //
 //	offset size
 //	     0       identity token, 1 to 4096 bytes

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Tag is the first 8 bytes of AES-128-CMAC (RFC 4493), under the direction's datagram key, over the one block that
-// TagInput makes. It says: this session, now, this one time, on this connection.
+// Tag is the first 8 bytes of AES-128-CMAC (RFC 4493), under the direction's datagram key, over the
+// one block that TagInput makes. It says: this session, now, this one time, on this connection.
 type Tag [8]byte
 
 // Equal compares in constant time.

@@ -1,5 +1,6 @@
-// Package pion2 is the handshake engine on github.com/pion/dtls/v2 v2.2.12, and the only package that imports
-// it. That version is the last v2 and has known weaknesses; each is closed here or by the seam:
+// Package pion2 is the handshake engine on github.com/pion/dtls/v2 v2.2.12, and the only package
+// that imports it. That version is the last v2 and has known weaknesses; each is closed here or by
+// the seam:
 //
 //	a signature scheme may be named that does not fit the key    engine.Schemes, never the default
 //	CBC suites                                                   four AES-GCM suites, on both ends
@@ -13,7 +14,8 @@
 //	random GCM nonces                                            package record counts; Conn.Result looks at the Finished
 //	ECDHE_PSK messages panic                                     no PSK
 //
-// It always sends renegotiation_info, which wolfSSL 5.5 refuses, and an RSA certificate must be signed with RSA.
+// It always sends renegotiation_info, which wolfSSL 5.5 refuses, and an RSA certificate must be
+// signed with RSA.
 package pion2
 
 import (
@@ -27,7 +29,8 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake/internal/engine"
 )
 
-// Engine negotiates with pion/dtls v2. It has no state: the zero Engine is ready, and safe for concurrent use.
+// Engine negotiates with pion/dtls v2. It has no state: the zero Engine is ready, and safe for
+// concurrent use.
 type Engine struct{}
 
 var _ handshake.Engine = Engine{}
@@ -101,8 +104,8 @@ func clientConfig(cfg *handshake.Config) (*dtls.Config, error) {
 	return pc, nil
 }
 
-// hardened is what both ends have in common. Every default that is not good enough is overruled here; what is
-// left out (PSK, SessionStore, SRTP, ALPN, InsecureHashes) stays off.
+// hardened is what both ends have in common. Every default that is not good enough is overruled
+// here; what is left out (PSK, SessionStore, SRTP, ALPN, InsecureHashes) stays off.
 func hardened(cfg *handshake.Config, l engine.Local) *dtls.Config {
 	pc := &dtls.Config{
 		SignatureSchemes:     engine.Schemes(),

@@ -1,6 +1,6 @@
-// Package pion3 is the handshake engine on github.com/pion/dtls/v3 v3.1.15, and the only package that imports it:
-// for programs whose scanners refuse v2, and for peers like wolfSSL that v2 cannot talk to. It negotiates exactly
-// what package pion2 does, and is closed in the same places:
+// Package pion3 is the handshake engine on github.com/pion/dtls/v3 v3.1.15, and the only package
+// that imports it: for programs whose scanners refuse v2, and for peers like wolfSSL that v2 cannot
+// talk to. It negotiates exactly what package pion2 does, and is closed in the same places:
 //
 //	CBC and ChaCha20 suites, Ed25519                          four AES-GCM suites, engine.Schemes
 //	no time limit by default                                  the context of the caller
@@ -8,9 +8,9 @@
 //	"Close can send close_notify using a record counter       handshake.Conn is muted before the snapshot is taken;
 //	that the restored connection reuses" (v3, resume.go)      nothing is sent under a number taken after it
 //
-// v3 derives the nonce of its Finished from epoch and record number as package record does, so the record
-// numbers are the nonces, and Conn.Result holds both to what was on the wire. Its retransmissions back off,
-// doubling from Retransmit.
+// v3 derives the nonce of its Finished from epoch and record number as package record does, so the
+// record numbers are the nonces, and Conn.Result holds both to what was on the wire. Its
+// retransmissions back off, doubling from Retransmit.
 package pion3
 
 import (
@@ -25,7 +25,8 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake/internal/engine"
 )
 
-// Engine negotiates with pion/dtls v3. It has no state: the zero Engine is ready, and safe for concurrent use.
+// Engine negotiates with pion/dtls v3. It has no state: the zero Engine is ready, and safe for
+// concurrent use.
 type Engine struct{}
 
 var _ handshake.Engine = Engine{}
@@ -54,8 +55,8 @@ func (Engine) Client(ctx context.Context, c *handshake.Conn, cfg *handshake.Conf
 	return negotiate(ctx, c, conn, cfg, true, err)
 }
 
-// negotiate runs the handshake, unless err says that there is no connection to run it on, and takes what it
-// came to.
+// negotiate runs the handshake, unless err says that there is no connection to run it on, and takes
+// what it came to.
 func negotiate(
 	ctx context.Context, c *handshake.Conn, conn *dtls.Conn, cfg *handshake.Config, isClient bool, err error,
 ) (*handshake.Result, error) {
@@ -119,8 +120,8 @@ func clientOptions(cfg *handshake.Config) ([]dtls.ClientOption, error) {
 	return opts, nil
 }
 
-// hardened is what both ends have in common. Every default that is not good enough is overruled here; what is
-// left out (PSK, SessionStore, connection ids, SRTP, ALPN, InsecureHashes) stays off.
+// hardened is what both ends have in common. Every default that is not good enough is overruled
+// here; what is left out (PSK, SessionStore, connection ids, SRTP, ALPN, InsecureHashes) stays off.
 func hardened(cfg *handshake.Config, l engine.Local) []dtls.Option {
 	var suites []dtls.CipherSuiteID
 	for _, s := range l.Suites {

@@ -53,8 +53,9 @@ func (d *decoder) value(raw []byte, s *state) error {
 	return d.gob.Decode(s)
 }
 
-// definitions returns how many bytes of a gob define types: each message is its length and a type's number,
-// which is negative in a definition (encoding/gob, Encoding Details). What is cut short is left to the Decoder.
+// definitions returns how many bytes of a gob define types: each message is its length and a type's
+// number, which is negative in a definition (encoding/gob, Encoding Details). What is cut short is
+// left to the Decoder.
 func definitions(raw []byte) (n int) {
 	for {
 		length, size := gobUint(raw[n:])
@@ -69,8 +70,8 @@ func definitions(raw []byte) (n int) {
 	}
 }
 
-// gobUint reads an unsigned integer and returns its size, 0 if there is none: one byte below 128, or the negated
-// number of bytes and then these, most significant first.
+// gobUint reads an unsigned integer and returns its size, 0 if there is none: one byte below 128,
+// or the negated number of bytes and then these, most significant first.
 func gobUint(b []byte) (v uint64, size int) {
 	switch {
 	case len(b) == 0:

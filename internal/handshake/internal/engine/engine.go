@@ -1,5 +1,6 @@
-// Package engine is shared by the engines of package handshake: it has the rules that configure both,
-// and turns the state of a pion connection into a handshake.Result. It imports neither of them.
+// Package engine is shared by the engines of package handshake: it has the rules that configure
+// both, and turns the state of a pion connection into a handshake.Result. It imports neither of
+// them.
 package engine
 
 import (
@@ -20,11 +21,11 @@ import (
 // message: a record header and a message header.
 const mtuSlack = 25
 
-// Schemes are the signatures that either end makes and takes. A client takes both kinds, because it does not
-// know its server's key. That is safe with an engine that does not compare the scheme named with the key that
-// signed, as v2 does not: both hash with SHA-256 and the key decides on the algorithm, so a wrong name proves
-// no less. What would prove nothing is Ed25519, for which nothing is hashed: it must never be in this list,
-// and an empty list would contain it.
+// Schemes are the signatures that either end makes and takes. A client takes both kinds, because it
+// does not know its server's key. That is safe with an engine that does not compare the scheme
+// named with the key that signed, as v2 does not: both hash with SHA-256 and the key decides on the
+// algorithm, so a wrong name proves no less. What would prove nothing is Ed25519, for which nothing
+// is hashed: it must never be in this list, and an empty list would contain it.
 func Schemes() []tls.SignatureScheme {
 	return []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PKCS1WithSHA256}
 }
@@ -135,8 +136,9 @@ func local(cfg *handshake.Config, signers bool) (Local, error) {
 	return l, handshake.CheckKey(l.Certificate, signers)
 }
 
-// VerifyPeer returns the callback for both engines, which they call after their own checks: the kind of key,
-// and the name or the pin. v2 looks at no name at all when ServerName is an IP address.
+// VerifyPeer returns the callback for both engines, which they call after their own checks: the
+// kind of key, and the name or the pin. v2 looks at no name at all when ServerName is an IP
+// address.
 func VerifyPeer(cfg *handshake.Config, isClient bool) func([][]byte, [][]*x509.Certificate) error {
 	return func(raw [][]byte, _ [][]*x509.Certificate) error {
 		leaf, err := leafOf(raw)

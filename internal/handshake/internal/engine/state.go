@@ -27,8 +27,8 @@ type state struct {
 	IsClient         bool
 }
 
-// Handover ends the engine's part: nothing more of it is sent, then snapshot reads its state, then it is closed
-// in the background. In another order a record number could be lost or used twice.
+// Handover ends the engine's part: nothing more of it is sent, then snapshot reads its state, then
+// it is closed in the background. In another order a record number could be lost or used twice.
 func Handover(c *handshake.Conn, conn io.Closer, isClient bool, snapshot func() ([]byte, error)) (*handshake.Result, error) {
 	c.Mute()
 	raw, err := snapshot()
