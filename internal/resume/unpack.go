@@ -32,8 +32,6 @@ func (u *unpacker) network() (p netip.Prefix) {
 	return p
 }
 
-func (u *unpacker) done() bool { return !u.Bad() && len(u.Left()) == 0 }
-
 func appendItem[T string | []byte](dst []byte, item T) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(item)))
 	return append(dst, item...)
