@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"io"
 	"time"
-
-	"github.com/sallyport/sallyport/replay"
 )
 
 // ClientConfig says who a client is and how it behaves. The zero value, with a
@@ -21,21 +19,24 @@ type ClientConfig struct {
 	Bearer bool
 	// Unbound asks for binding mode none.
 	Unbound bool
-	// Window, Overlap and KeepAlive: zero means the defaults of this package.
-	// KeepAlive is the longest time between two PINGs; while payloads flow there is
-	// one in two fifths of it, to measure by.
+	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs;
+	// while payloads flow there is one in two fifths of it, to measure by. Zero means
+	// DefaultWindow, DefaultOverlap and DefaultKeepAlive; negative is an error.
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration
 	// Probe is how long the server may be silent while payloads flow before it is
-	// asked whether it is there; zero means DefaultProbe, negative means never.
+	// asked whether it is there. Zero means DefaultProbe, negative means never.
 	Probe time.Duration
 	// Random is where nonces come from; nil means crypto/rand.
 	Random io.Reader
 }
 
-// WithDefaults fills in what is zero and refuses what makes no sense.
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the field.
 func (c ClientConfig) WithDefaults() (ClientConfig, error) {
+	if err := notNegative(field{"Overlap", int64(c.Overlap)}, field{"KeepAlive", int64(c.KeepAlive)}); err != nil {
+		return c, err
+	}
 	c.Window = cmp.Or(c.Window, DefaultWindow)
 	c.Overlap = cmp.Or(c.Overlap, DefaultOverlap)
 	c.KeepAlive = cmp.Or(c.KeepAlive, DefaultKeepAlive)
@@ -43,17 +44,5 @@ func (c ClientConfig) WithDefaults() (ClientConfig, error) {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-	if _, err := replay.Size(c.Window); err != nil {
-		return c, errConfig
-	}
-	return c, nil
-}
-
-// ClientStats is what is known of a session's traffic, on all its connections.
-type ClientStats struct {
-	RTT    time.Duration // the last one measured; 0 before
-	Jitter time.Duration // mean difference between one RTT and the next, as RFC 3550 6.4.1 smooths it
-	// LostIn are datagrams that the server has sent and that have not come, or too
-	// late; LostOut are the client's own, as the server said with the last PONG.
-	LostIn, LostOut uint64
+	return c, checkWindow(c.Window)
 }

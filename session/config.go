@@ -3,12 +3,12 @@ package session
 import (
 	"cmp"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/replay"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -29,14 +29,14 @@ type Config struct {
 	// and its Sessions.
 	Authorize func(*Admission) error
 
-	// MaxSessions is how many sessions may be live at once; zero means
-	// DefaultMaxSessions, negative that nobody is let in. A player who comes back by a ticket
+	// MaxSessions is how many sessions may be live at once. Zero means DefaultMaxSessions,
+	// negative means none. A player who comes back by a ticket
 	// whose session lives nowhere here finds a sixteenth more: newcomers, who have
 	// taken the seats meanwhile, do not keep it out.
 	MaxSessions int
 
-	// MaxPerSubject is how many sessions of one player (issuer and subject) may be live at once; zero means
-	// DefaultMaxPerSubject, negative that nothing bounds them. Beyond it the one gives way that has been silent longest, if
+	// MaxPerSubject is how many sessions of one player (issuer and subject) may be live at once. Zero means
+	// DefaultMaxPerSubject, negative means any number. Beyond it the one gives way that has been silent longest, if
 	// for two seconds or more; see PROTOCOL.md 5.6. A session that goes on by its ticket is no new one.
 	MaxPerSubject int
 
@@ -45,19 +45,19 @@ type Config struct {
 	Replace bool
 
 	// Window is the replay window in datagrams, 64 to 8,192 in multiples of
-	// 64; zero means DefaultWindow.
+	// 64. Zero means DefaultWindow; negative is an error.
 	Window int
 
 	// Leeway is how long after its token's expiry a session goes on, for clocks
-	// that disagree; at most token.MaxLeeway.
+	// that disagree: at most token.MaxLeeway. Zero means none; negative is an error.
 	Leeway time.Duration
 
 	// Overlap is how long the previous epoch stays good after the first
-	// datagram of a new one; zero means DefaultOverlap.
+	// datagram of a new one. Zero means DefaultOverlap; negative is an error.
 	Overlap time.Duration
 
-	// Idle ends a session from which nothing was accepted for so long; zero
-	// means DefaultIdle.
+	// Idle ends a session from which nothing was accepted for so long. Zero means
+	// DefaultIdle; negative is an error.
 	Idle time.Duration
 
 	// Behaviour bounds what a session may do: datagrams, bytes and state changes.
@@ -82,18 +82,20 @@ type Config struct {
 	// stop the time. It runs where the connection lives, so it must not block. transport.Listen sets it.
 	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
 
-	// MaxRevocations bounds the revocations that are remembered; zero means
-	// DefaultMaxRevocations.
+	// MaxRevocations bounds the revocations that are remembered. Zero means
+	// DefaultMaxRevocations; negative is an error.
 	MaxRevocations int
 
-	// MaxBans bounds the bans that are remembered; zero means DefaultMaxBans.
+	// MaxBans bounds the bans that are remembered. Zero means DefaultMaxBans; negative is an
+	// error.
 	MaxBans int
 
-	// Ping is how often the round trip to a player is measured; zero means never.
+	// Ping is how often the round trip to a player is measured. Zero means never; negative is
+	// an error.
 	Ping time.Duration
 
-	// BadTags revokes a session after so many wrong tags in a row; zero means
-	// DefaultBadTags.
+	// BadTags revokes a session after so many wrong tags in a row. Zero means DefaultBadTags;
+	// negative is an error.
 	BadTags int
 
 	// AllowBearer lets clients send the identity token itself in every
@@ -115,18 +117,28 @@ type Config struct {
 	Random io.Reader
 }
 
-// WithDefaults fills in what is zero and refuses what makes no sense.
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the field.
 func (c Config) WithDefaults() (Config, error) {
-	if c.Leeway < 0 || c.Leeway > token.MaxLeeway || c.Overlap < 0 || c.Idle < 0 ||
-		c.Ping < 0 || c.BadTags < 0 || c.MaxRevocations < 0 || c.MaxBans < 0 {
-		return c, errConfig
+	if err := notNegative(
+		field{"Leeway", int64(c.Leeway)},
+		field{"Overlap", int64(c.Overlap)},
+		field{"Idle", int64(c.Idle)},
+		field{"Ping", int64(c.Ping)},
+		field{"BadTags", int64(c.BadTags)},
+		field{"MaxRevocations", int64(c.MaxRevocations)},
+		field{"MaxBans", int64(c.MaxBans)},
+	); err != nil {
+		return c, err
+	}
+	if c.Leeway > token.MaxLeeway {
+		return c, badConfig(fmt.Sprintf("Leeway must be at most %v", token.MaxLeeway))
 	}
 	var err error
 	if c.Behaviour, err = c.Behaviour.WithDefaults(); err != nil {
-		return c, err
+		return c, fmt.Errorf("%w: Behaviour: %w", ErrConfig, err)
 	}
 	if c.Fingerprint, err = c.Fingerprint.WithDefaults(); err != nil {
-		return c, err
+		return c, fmt.Errorf("%w: Fingerprint: %w", ErrConfig, err)
 	}
 	c.MaxSessions = cmp.Or(c.MaxSessions, DefaultMaxSessions)
 	c.MaxPerSubject = cmp.Or(c.MaxPerSubject, DefaultMaxPerSubject)
@@ -139,8 +151,5 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-	if _, err := replay.Size(c.Window); err != nil {
-		return c, errConfig
-	}
-	return c, nil
+	return c, checkWindow(c.Window)
 }

@@ -1,12 +1,45 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/replay"
+)
 
 // ErrBusy is what to hand to Verified when no verification could be started:
 // the client is told to come again.
 var ErrBusy = errors.New("session: too many verifications at once")
 
-var errConfig = errors.New("session: Window must be a multiple of 64 from 64 to 8192, Leeway at most 30 s; Leeway, Overlap, Idle, Ping, BadTags, MaxRevocations and MaxBans must not be negative")
+// ErrConfig is matched by every error about a Config or ClientConfig. The text names the field.
+var ErrConfig = errors.New("session: bad configuration")
+
+// badConfig returns an ErrConfig that names the field.
+func badConfig(what string) error { return fmt.Errorf("%w: %s", ErrConfig, what) }
+
+// field is the value of a field that must not be negative.
+type field struct {
+	name  string
+	value int64
+}
+
+// notNegative returns an ErrConfig that names the first negative field, or nil.
+func notNegative(fields ...field) error {
+	for _, f := range fields {
+		if f.value < 0 {
+			return badConfig(f.name + " must not be negative")
+		}
+	}
+	return nil
+}
+
+// checkWindow refuses a window that package replay cannot make.
+func checkWindow(n int) error {
+	if _, err := replay.Size(n); err != nil {
+		return badConfig("Window must be a multiple of 64 from 64 to 8192")
+	}
+	return nil
+}
 
 // Errors of a payload or a client that cannot be sent as it is.
 var (

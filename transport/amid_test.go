@@ -119,7 +119,7 @@ var amid = map[string]struct {
 			return r
 		},
 		func(w *world, r *running, s *stayer) {
-			if err := s.over(); !errors.Is(err, net.ErrClosed) {
+			if err := s.over(); err != net.ErrClosed {
 				w.Errorf("the client: %v", err)
 			}
 			w.isOut(r, wire.ReasonLeft)

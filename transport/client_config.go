@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"time"
 
@@ -53,7 +52,7 @@ func (c *ClientConfig) handshake() handshake.Config {
 	return config
 }
 
-var errNoToken = errors.New("transport: ClientConfig.Token is missing: give a function that returns the player's identity token")
+var errNoToken = badConfig("Token is missing: give a function that returns the player's identity token")
 
 // ClientStats is what a client has done since Dial.
 type ClientStats struct {

@@ -51,6 +51,9 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if config.Token == nil {
 		return nil, nil, errNoToken
 	}
+	if _, err := config.Session.WithDefaults(); err != nil {
+		return nil, nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
+	}
 	at, err := locate(ctx, address)
 	if err != nil {
 		return nil, nil, err

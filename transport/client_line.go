@@ -12,7 +12,6 @@ import (
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // line is one DTLS connection of a client, and the machine on it. All of it but
@@ -50,7 +49,7 @@ type clientMachine interface {
 	Close() machine.Reply
 	Expires() time.Time
 	MaxPayload() int
-	Stats() session.ClientStats
+	Stats() machine.ClientStats
 }
 
 func (c *Client) newLine(remote netip.AddrPort) *line {

@@ -46,10 +46,10 @@ func TestReceive(t *testing.T) {
 		if got := w.receive(c); got != "in the inbox" {
 			w.Error(got)
 		}
-		if err := w.ending(c); !errors.Is(err, net.ErrClosed) {
+		if err := w.ending(c); err != net.ErrClosed {
 			w.Error(err)
 		}
-		if err := c.Send(nil); !errors.Is(err, net.ErrClosed) {
+		if err := c.Send(nil); err != net.ErrClosed {
 			w.Error(err)
 		}
 		if err := c.Close(); err != nil {
@@ -125,12 +125,12 @@ func TestDialErrors(t *testing.T) {
 			want      error
 		}{
 			"token":     {func(c *ClientConfig) { c.Token = func(context.Context) ([]byte, error) { return nil, wrong } }, wrong},
-			"no token":  {func(c *ClientConfig) { c.Token = nil }, errNoToken},
+			"no token":  {func(c *ClientConfig) { c.Token = nil }, ErrConfig},
 			"authority": {func(c *ClientConfig) { c.RootCAs = x509.NewCertPool() }, ErrHandshake},
 			"name":      {func(c *ClientConfig) { c.ServerName = "example.com" }, ErrHandshake},
 			"address":   {func(c *ClientConfig) { c.ServerName = "10.0.0.1" }, ErrHandshake},
 			"platform":  {func(c *ClientConfig) { c.Session.Fingerprint.Platform = string(make([]byte, 129)) }, session.ErrHello},
-			"window":    {func(c *ClientConfig) { c.Session.Window = 63 }, nil},
+			"window":    {func(c *ClientConfig) { c.Session.Window = 63 }, ErrConfig},
 		} {
 			var conn io.Closer
 			_, err := w.try(len(name), func(c *ClientConfig) { test.configure(c); conn = c.Conn })

@@ -44,7 +44,7 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 	if left := w.match.left(); len(left) != 1 || left[0] != reason {
 		w.Errorf("the match was told %v, want %v", left, reason)
 	}
-	if err := c.over(); reason == wire.ReasonLeft && !errors.Is(err, net.ErrClosed) {
+	if err := c.over(); reason == wire.ReasonLeft && err != net.ErrClosed {
 		w.Errorf("the client: %v", err)
 	} else if reason != wire.ReasonLeft {
 		w.closed(err, reason)

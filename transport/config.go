@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -90,20 +89,19 @@ type Config struct {
 
 // Errors of configuration.
 var (
-	errNoCertificate = errors.New("transport: Config.Certificate is missing: give the certificate and key that the server shows, ECDSA P-256 or RSA")
-	errVerify        = errors.New("transport: Config.ClientAuth must be NoClientCert, RequestClientCert, RequireAnyClientCert, or RequireAndVerifyClientCert with ClientCAs")
-	errNoVerifier    = errors.New("transport: Config.Verifier is missing: give a token.Verifier with the issuers that you trust")
-	errSnapshotKeys  = errors.New("transport: Config.Snapshot needs Session.FleetKeys: without them no other process could read it")
-	errNegative      = errors.New("transport: MaxHandshakes, MaxUnproven, HandshakeTimeout, Verifications and Shards must not be negative")
+	errNoCertificate = badConfig("Certificate is missing: give the certificate and key that the server shows, ECDSA P-256 or RSA")
+	errVerify        = badConfig("ClientAuth must be NoClientCert, RequestClientCert, RequireAnyClientCert, or RequireAndVerifyClientCert with ClientCAs")
+	errNoVerifier    = badConfig("Verifier is missing: give a token.Verifier with the issuers that you trust")
+	errSnapshotKeys  = badConfig("Snapshot needs Session.FleetKeys: without them no other process could read it")
 )
 
-// checkCertificate refuses what no handshake could use. The error wraps handshake.ErrConfig.
+// checkCertificate refuses what no handshake could use. Its errors match ErrConfig.
 func checkCertificate(cert *tls.Certificate) error {
 	if len(cert.Certificate) == 0 {
 		return errNoCertificate
 	}
 	if err := handshake.CheckCertificate(cert, time.Now(), signers); err != nil {
-		return fmt.Errorf("transport: the server's certificate: %w", err)
+		return fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
 	}
 	return nil
 }
@@ -119,8 +117,20 @@ func (c *Config) check() error {
 		return errSnapshotKeys
 	case c.Verifier == nil:
 		return errNoVerifier
-	case c.MaxHandshakes < 0 || c.MaxUnproven < 0 || c.HandshakeTimeout < 0 || c.Verifications < 0 || c.Shards < 0:
-		return errNegative
+	}
+	for _, field := range [...]struct {
+		name  string
+		value int64
+	}{
+		{"MaxHandshakes", int64(c.MaxHandshakes)},
+		{"MaxUnproven", int64(c.MaxUnproven)},
+		{"HandshakeTimeout", int64(c.HandshakeTimeout)},
+		{"Verifications", int64(c.Verifications)},
+		{"Shards", int64(c.Shards)},
+	} {
+		if field.value < 0 {
+			return badConfig(field.name + " must not be negative")
+		}
 	}
 	if c.MaxHandshakes == 0 {
 		c.MaxHandshakes = DefaultMaxHandshakes

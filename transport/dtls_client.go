@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // DTLSClient is the client's end of plain DTLS 1.2, on the handshake and records
@@ -126,7 +125,7 @@ func (bareClient) Resume(time.Time, machine.Channel) (*machine.Client, error) {
 func (bareClient) Ask() {}
 
 // Stats implements clientMachine.
-func (bareClient) Stats() session.ClientStats { return session.ClientStats{} }
+func (bareClient) Stats() machine.ClientStats { return machine.ClientStats{} }
 
 // Renewing implements clientMachine.
 func (bareClient) Renewing() bool { return false }

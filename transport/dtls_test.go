@@ -392,9 +392,9 @@ func TestListenDTLSErrors(t *testing.T) {
 		"negative MTU":   {DTLSConfig{Certificate: good, MTU: -1}, errMTU},
 		"idle":           {DTLSConfig{Certificate: good, Idle: -1}, errBelowZero},
 		"connections":    {DTLSConfig{Certificate: good, MaxConns: -1}, errBelowZero},
-		"unproven":       {DTLSConfig{Certificate: good, MaxUnproven: -1}, errNegative},
+		"unproven":       {DTLSConfig{Certificate: good, MaxUnproven: -1}, ErrConfig},
 	} {
-		if _, err := ListenDTLS("127.0.0.1:0", test.config); err != test.want {
+		if _, err := ListenDTLS("127.0.0.1:0", test.config); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -59,7 +60,8 @@ type Server struct {
 }
 
 // Listen makes a server on a UDP address such as ":7777", or on Config.Conn. It
-// answers nobody before Serve or Poll is called. Close it when done.
+// answers nobody before Serve or Poll is called. Close it when done. Errors are those of the
+// socket, or match ErrConfig.
 func Listen(address string, config Config) (*Server, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	gate, err := machine.NewGate(config.Session)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
 	}
 	sock, err := listen(address, config.Conn)
 	if err != nil {
@@ -127,7 +129,7 @@ func (s *Server) Addr() netip.AddrPort { return s.first().socket.LocalAddr() }
 
 // SetCertificate shows cert in every handshake that begins from now on. One that no
 // handshake could use, whose key is another's or which has expired, is refused, and
-// the one in use stays; the error wraps handshake.ErrConfig.
+// the one in use stays; the error matches ErrConfig.
 func (s *Server) SetCertificate(cert tls.Certificate) error {
 	if err := checkCertificate(&cert); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // watch is what a client knows of the path to its server.
@@ -25,6 +24,15 @@ type watch struct {
 
 func (w *watch) hear(now time.Time) { w.heard, w.asked = now, time.Time{} }
 
+// ClientStats is what is known of a session's traffic, on all its connections.
+type ClientStats struct {
+	RTT    time.Duration // the last one measured; 0 before
+	Jitter time.Duration // mean difference between one RTT and the next, as RFC 3550 6.4.1 smooths it
+	// LostIn are datagrams that the server has sent and that have not come, or too
+	// late; LostOut are the client's own, as the server said with the last PONG.
+	LostIn, LostOut uint64
+}
+
 // counts is what a session's connections count together.
 type counts struct {
 	accepted uint64
@@ -36,9 +44,9 @@ type counts struct {
 }
 
 // Stats counts. It belongs to the receiving half.
-func (c *Client) Stats() session.ClientStats {
+func (c *Client) Stats() ClientStats {
 	n := c.counts
-	return session.ClientStats{
+	return ClientStats{
 		RTT: n.rtt, Jitter: n.jitter,
 		LostIn: c.window.Highest() - min(n.accepted, c.window.Highest()), LostOut: n.lostOut + n.reported,
 	}
