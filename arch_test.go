@@ -48,7 +48,7 @@ var imports = map[string][]string{
 	},
 	"transport": {
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume",
-		"internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3", "internal/addrtable", "internal/udp",
+		"internal/handshake", "internal/addrtable", "internal/udp", "internal/dtls",
 	},
 	"nakamabridge": {"internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
@@ -77,6 +77,11 @@ var imports = map[string][]string{
 	"internal/bucket":    {},
 	"internal/cursor":    {},
 	"internal/udp":       {"internal/addrtable", "internal/record", "golang.org/x/sys"},
+	"internal/dtls": {
+		"policy", "audit", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3",
+		"internal/addrtable", "internal/udp",
+	},
+	"internal/plaindtls": {"policy", "audit", "internal/record", "internal/handshake", "internal/dtls", "internal/udp"},
 	"internal/cognito":   {},
 	"internal/prefetch":  {},
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/pion/dtls/v2/pkg/crypto/selfsign"
 
+	"github.com/sallyport/sallyport/internal/plaindtls"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/transport"
 )
 
 // serveDTLS is Sallyport's DTLS alone, which does what a pion peer does: no
@@ -19,7 +19,7 @@ func serveDTLS(_ *job, n *counters) (endpoint, error) {
 	if err != nil {
 		return endpoint{}, err
 	}
-	s, err := transport.ListenDTLS("127.0.0.1:0", transport.DTLSConfig{
+	s, err := plaindtls.Listen("127.0.0.1:0", plaindtls.Config{
 		Certificate: cert, MaxUnproven: 1 << 16,
 		Sources: policy.SourceConfig{PerSecond: unlimited, Burst: unlimited},
 	})
@@ -27,7 +27,7 @@ func serveDTLS(_ *job, n *counters) (endpoint, error) {
 		return endpoint{}, err
 	}
 	go func() {
-		_ = s.Serve(transport.DTLSHandler{Receive: func(c *transport.DTLSConn, payload []byte) {
+		_ = s.Serve(plaindtls.Handler{Receive: func(c *plaindtls.Conn, payload []byte) {
 			n.received.Add(1)
 			if err := c.Send(payload); err != nil {
 				n.failed.Add(1)
@@ -39,15 +39,15 @@ func serveDTLS(_ *job, n *counters) (endpoint, error) {
 	return endpoint{Addr: s.Addr().String(), Root: cert.Certificate[0]}, nil
 }
 
-// dtlsConn is a datagramConn over a DTLSClient.
+// dtlsConn is a datagramConn over a plaindtls.Client.
 type dtlsConn struct {
-	*transport.DTLSClient
+	*plaindtls.Client
 	b [2048]byte
 }
 
 // Receive implements datagramConn.
 func (c *dtlsConn) Receive() ([]byte, error) {
-	n, err := c.DTLSClient.Receive(context.Background(), c.b[:])
+	n, err := c.Client.Receive(context.Background(), c.b[:])
 	return c.b[:n], err
 }
 
@@ -58,9 +58,9 @@ func dialDTLS(j *job) (conn, error) {
 	}
 	ctx, cancel := dialContext()
 	defer cancel()
-	c, err := transport.DialDTLS(ctx, j.Endpoint.Addr, transport.DTLSConfig{RootCAs: roots, ServerName: serverName})
+	c, err := plaindtls.Dial(ctx, j.Endpoint.Addr, plaindtls.Config{RootCAs: roots, ServerName: serverName})
 	if err != nil {
 		return nil, errors.Join(errors.New("bench: dial"), err)
 	}
-	return &single{c: &dtlsConn{DTLSClient: c}}, nil
+	return &single{c: &dtlsConn{Client: c}}, nil
 }

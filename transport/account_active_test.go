@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -54,7 +55,7 @@ func TestGivesWayOnAnotherShard(t *testing.T) {
 		w.echo(w.dial(i), "in its place")
 		start := time.Now()
 		w.closed(w.ending(c), wire.ReasonReplaced)
-		if d := time.Since(start); d > sweepInterval/2 {
+		if d := time.Since(start); d > dtls.SweepInterval/2 {
 			w.Errorf("told after %v: with the next sweep", d)
 		}
 	}

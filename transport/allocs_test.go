@@ -52,7 +52,7 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 	}
 	return joinEnds(t, "", conn, func(s *Server) *ends {
 		e := &ends{out: &memory{}, addr: udp.Flow{AddrPort: addr}}
-		e.shard = newShard(s, e.out, 0)
+		e.shard = s.newShard(e.out, 0)
 		e.shard.handler = h.withDefaults()
 		return e
 	})
@@ -81,23 +81,24 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	}
 	result := &handshake.Result{Secrets: secrets, Next: 1}
 	ch := channel(result)
-	a, err := e.shard.newAssociation(e.now, e.addr, result)
+	c, err := e.shard.NewConn(e.now, e.addr, result)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.shard.adopt(e.now, a)
+	c.Adopt(e.now)
+	a := associationOf(c)
 	raw := []byte(issuer.Token(t, token.Grant{Subject: "alice"}))
 	if e.client, err = machine.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
 		t.Fatal(err)
 	}
-	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.HandleLate(e.now, 0, e.envelope(kind, body)) })
+	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.match.HandleLate(e.now, 0, e.envelope(kind, body)) })
 	claims, err := issuer.Verifier(t).Verify(t.Context(), e.now, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	welcome, ev := a.session.Verified(e.now, claims, nil)
-	e.shard.outcome(e.now, a, machine.Reply{}, ev)
-	b, err := a.session.Append(nil, welcome.Kind, welcome.Body)
+	welcome, ev := a.match.Verified(e.now, claims, nil)
+	a.act(e.now, machine.Reply{}, ev)
+	b, err := a.match.Append(nil, welcome.Kind, welcome.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +107,9 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	}
 	return e
 }
+
+// association is the server's end.
+func (e *ends) association() *association { return associationOf(e.shard.Table.At(e.addr)) }
 
 // envelope is the next one of the client's, in e.buf.
 func (e *ends) envelope(kind wire.Kind, body []byte) []byte {
@@ -144,13 +148,13 @@ func TestNoAllocs(t *testing.T) {
 		}})
 		n := testing.AllocsPerRun(runs, func() {
 			b := e.data(payload)
-			e.shard.out.hold(true)
-			e.shard.datagram(e.now, e.addr, b)
-			e.shard.sweep(e.now)
+			e.shard.Out.Hold(true)
+			e.shard.Datagram(e.now, e.addr, b)
+			e.shard.Sweep(e.now)
 			if hold {
-				e.shard.out.flush()
+				e.shard.Out.Flush()
 			} else {
-				e.shard.out.hold(false)
+				e.shard.Out.Hold(false)
 			}
 		})
 		if n != 0 {
@@ -168,7 +172,7 @@ func TestNoAllocsBesidesData(t *testing.T) {
 	body := make([]byte, 8)
 	for name, f := range map[string]func(){
 		"ping": func() {
-			e.shard.datagram(e.now, e.addr, e.seal(record.ApplicationData, e.envelope(wire.KindPing, body)))
+			e.shard.Datagram(e.now, e.addr, e.seal(record.ApplicationData, e.envelope(wire.KindPing, body)))
 		},
 		"broadcast": func() { e.shard.broadcast(body) },
 	} {
@@ -237,16 +241,16 @@ func TestNoAllocsWhenRefused(t *testing.T) {
 	} {
 		received := 0
 		e := newEnds(t, playerAddr(1), Handler{Receive: func(*Player, []byte) { received++ }})
-		e.shard.datagram(e.now, e.addr, e.data(payload)) // sequence 1
+		e.shard.Datagram(e.now, e.addr, e.data(payload)) // sequence 1
 		received = 0
-		n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, udp.Flow{AddrPort: test.from}, test.make(e)) })
+		n := testing.AllocsPerRun(runs, func() { e.shard.Datagram(e.now, udp.Flow{AddrPort: test.from}, test.make(e)) })
 		if n != 0 {
 			t.Errorf("%s: %v allocations", test.name, n)
 		}
-		if got := e.shard.drops[test.want].Load(); got != runs+1 || received != 0 || e.out.sent != 0 {
-			t.Errorf("%s: %d dropped %v of %d, %d received, %d answered: %v", test.name, got, test.want, runs+1, received, e.out.sent, e.shard.drops.Snapshot())
+		if got := e.shard.Dropped(test.want); got != runs+1 || received != 0 || e.out.sent != 0 {
+			t.Errorf("%s: %d dropped %v of %d, %d received, %d answered: %v", test.name, got, test.want, runs+1, received, e.out.sent, e.shard.Stats().Drops)
 		}
-		e.shard.datagram(e.now, e.addr, e.data(payload))
+		e.shard.Datagram(e.now, e.addr, e.data(payload))
 		if received != 1 {
 			t.Errorf("%s: the player is not heard any more", test.name)
 		}
@@ -265,12 +269,12 @@ func TestNoAllocsOverBudget(t *testing.T) {
 	}
 	// Budget of the source: spent without a handshake that would allocate.
 	for range 1000 {
-		e.shard.server.admission.sources.Allow(e.now, stranger(0).Addr())
+		e.shard.Endpoint.Sources().Allow(e.now, stranger(0).Addr())
 	}
-	if n := testing.AllocsPerRun(runs, func() { e.shard.datagram(e.now, udp.Flow{AddrPort: stranger(0)}, hello) }); n != 0 {
+	if n := testing.AllocsPerRun(runs, func() { e.shard.Datagram(e.now, udp.Flow{AddrPort: stranger(0)}, hello) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if got := e.shard.drops[audit.DropBudget].Load(); got != runs+1 {
+	if got := e.shard.Dropped(audit.DropBudget); got != runs+1 {
 		t.Errorf("%d over budget", got)
 	}
 }

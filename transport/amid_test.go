@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -73,18 +74,18 @@ func TestEndWhateverBecomesOfADatagram(t *testing.T) {
 							time.Sleep(closeTime + 2*latency - time.Since(begun))
 							synctest.Wait()
 							w.knows(c, ending.reason)
-							time.Sleep(lingerTime + 2*sweepInterval)
+							time.Sleep(lingerTime + 2*dtls.SweepInterval)
 							w.net.Tap(nil)
 							if n > 10 {
 								t.Errorf("%s %d: %d datagrams", fate, at, n)
 							}
 							if name != "Shutdown" {
 								sh := s.first()
-								sh.turns <- struct{}{}
-								if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || s.gate.Len() != 0 {
+								sh.Turns.Begin(nil)
+								if n := sh.Holdings().Conns + sh.Holdings().IDs + sh.Holdings().Occupants; n != 0 || !sh.endings.next().IsZero() || s.gate.Len() != 0 {
 									t.Errorf("%s %d: %d things are left, %d sessions", fate, at, n, s.gate.Len())
 								}
-								sh.endTurn()
+								sh.Turns.End()
 							}
 						})
 					}
@@ -152,9 +153,9 @@ func (w *world) isOut(r *running, reason wire.Reason) {
 		w.Errorf("the match was told %v, want %v: %+v", left, reason, r.Stats())
 	}
 	sh := r.first()
-	sh.turns <- struct{}{}
-	defer sh.endTurn()
-	if n := len(sh.order) + len(sh.hints) + len(sh.occupants); n != 0 || !sh.closeDue().IsZero() || r.gate.Len() != 0 {
+	sh.Turns.Begin(nil)
+	defer sh.Turns.End()
+	if n := sh.Holdings().Conns + sh.Holdings().IDs + sh.Holdings().Occupants; n != 0 || !sh.endings.next().IsZero() || r.gate.Len() != 0 {
 		w.Errorf("%d things are left, %d sessions", n, r.gate.Len())
 	}
 }

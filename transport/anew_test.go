@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -17,12 +18,10 @@ import (
 func (w *world) evict() {
 	sh := w.server.first()
 	done := make(chan struct{})
-	sh.post(func(time.Time) {
-		for _, o := range sh.openings {
-			sh.forget(o)
-		}
+	sh.Post(posted(func(time.Time) {
+		sh.Handshakes.ForgetAll()
 		close(done)
-	})
+	}))
 	<-done
 }
 
@@ -38,7 +37,7 @@ func TestEvictedDialBeginsAnew(t *testing.T) {
 				w.serve()
 				seen, evicted := 0, 0
 				w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool {
-					if !isHandshake(b) || evicted == times {
+					if !dtls.IsHandshake(b) || evicted == times {
 						return true
 					}
 					if seen++; seen > after {

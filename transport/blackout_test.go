@@ -157,8 +157,8 @@ func TestResumeAgainAndAgain(t *testing.T) {
 			t.Errorf("%d joined, left: %v", len(w.match.players), w.match.left())
 		}
 		st := r.Stats()
-		if st.Sessions != 1 || len(st.Drops) != 0 || len(r.first().order) != 1 || len(r.first().hints) != 1 {
-			t.Errorf("%+v, %d associations, %d hints", st, len(r.first().order), len(r.first().hints))
+		if st.Sessions != 1 || len(st.Drops) != 0 || r.first().Holdings().Conns != 1 || r.first().Holdings().IDs != 1 {
+			t.Errorf("%+v, %d associations, %d hints", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
 		}
 		w.quit(r, s)
 	})

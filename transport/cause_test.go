@@ -92,7 +92,7 @@ func (w *world) explained(detail string) {
 		!events[0].Prefix.IsValid() || events[0].Time.IsZero() {
 		w.Errorf("audited %+v, want %q", events, detail)
 	}
-	if n := len(w.server.first().openings); n != 0 {
+	if n := w.server.first().Holdings().HalfOpen; n != 0 {
 		w.Errorf("%d handshakes are left", n)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // methods are safe for concurrent use.
 type Client struct {
 	config ClientConfig             // constant
-	place  place                    // of the server; constant
+	place  udp.Place                // of the server; constant
 	socket atomic.Pointer[udp.Conn] // replaced by Rebind, under mu
 
 	ctx    context.Context // done when the client is closed

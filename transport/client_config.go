@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -45,7 +46,7 @@ type ClientConfig struct {
 
 // handshake is what a client brings to the handshake.
 func (c *ClientConfig) handshake() handshake.Config {
-	config := handshake.Config{RootCAs: c.RootCAs, ServerName: plainHost(c.ServerName), Pin: c.Pin}
+	config := handshake.Config{RootCAs: c.RootCAs, ServerName: udp.PlainHost(c.ServerName), Pin: c.Pin}
 	if cert := c.Certificate; cert != nil {
 		config.Certificate = func() *tls.Certificate { return cert }
 	}

@@ -54,12 +54,12 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if _, err := config.Session.WithDefaults(); err != nil {
 		return nil, nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
 	}
-	at, err := locate(ctx, address)
+	at, err := udp.Locate(ctx, address)
 	if err != nil {
 		return nil, nil, err
 	}
 	if config.ServerName == "" {
-		config.ServerName = at.host
+		config.ServerName = at.Host
 	}
 	identity, err := config.Token(ctx)
 	if err != nil {
@@ -69,8 +69,8 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	return c, identity, err
 }
 
-func newClient(ctx context.Context, config ClientConfig, at place) (*Client, error) {
-	known, err := at.look(ctx)
+func newClient(ctx context.Context, config ClientConfig, at udp.Place) (*Client, error) {
+	known, err := at.Look(ctx, maxAddresses)
 	if err != nil {
 		return nil, err
 	}

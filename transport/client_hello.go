@@ -17,7 +17,7 @@ var errUnanswered = errors.New("transport: HELLO is not answered")
 // has lost the connection: then it does both again, with another identity token.
 func (c *Client) connect(ctx context.Context, identity []byte) error {
 	for {
-		err := c.search(ctx, c.config.handshake(), true, func(now time.Time, r *handshake.Result) (clientMachine, error) {
+		err := c.search(ctx, c.config.handshake(), true, func(now time.Time, r *handshake.Result) (*machine.Client, error) {
 			return machine.NewClient(now, c.config.Session, c.channel(r), identity)
 		})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
@@ -22,7 +23,7 @@ type line struct {
 	sent        atomic.Bool     // something could be
 	refused     atomic.Bool     // something could not be, and the socket said so
 	record      *record.Conn    // nil during the handshake
-	session     clientMachine
+	session     *machine.Client
 	emit        func(kind wire.Kind, body []byte) // Client.say for this line, made once
 	backlog     [][]byte
 
@@ -30,26 +31,6 @@ type line struct {
 	cancel    context.CancelFunc
 	heard     time.Time // when something of it last came
 	overtaken bool      // by a newer ticket than it shows
-}
-
-// clientMachine is what a client carries: a *machine.Client, or in a DTLSClient
-// nothing but payloads.
-type clientMachine interface {
-	appender
-	Handle(now time.Time, msg []byte) (machine.Reply, machine.Event)
-	Tick(now time.Time, send func(kind wire.Kind, body []byte)) time.Time
-	Silent(now time.Time) bool
-	Lost(now time.Time) bool
-	Resumable() bool
-	Shown() bool
-	Resume(now time.Time, ch machine.Channel) (*machine.Client, error)
-	Ask()
-	Renew(now time.Time, identity []byte) error
-	Renewing() bool
-	Close() machine.Reply
-	Expires() time.Time
-	MaxPayload() int
-	Stats() machine.ClientStats
 }
 
 func (c *Client) newLine(remote netip.AddrPort) *line {
@@ -63,7 +44,7 @@ func (l *line) unsent() bool { return l.refused.Load() && !l.sent.Load() }
 
 // negotiate agrees on keys, and starts the machine that start returns.
 func (c *Client) negotiate(ctx context.Context, l *line, config handshake.Config, start starter) error {
-	result, err := engine.Client(ctx, l.negotiating, &config)
+	result, err := dtls.Engine.Client(ctx, l.negotiating, &config)
 	switch {
 	case ctx.Err() != nil && !explained(err):
 		return ErrTimeout
@@ -76,7 +57,7 @@ func (c *Client) negotiate(ctx context.Context, l *line, config handshake.Config
 }
 
 // starter makes the machine of a line whose keys are there.
-type starter func(now time.Time, r *handshake.Result) (clientMachine, error)
+type starter func(now time.Time, r *handshake.Result) (*machine.Client, error)
 
 // negotiated takes a handshake's result over.
 //
@@ -105,7 +86,7 @@ func explained(err error) bool {
 // begin starts the record layer and the machine, and looks at what came early.
 //
 // +checklocks:c.mu
-func (c *Client) begin(now time.Time, l *line, rc *record.Conn, m clientMachine) {
+func (c *Client) begin(now time.Time, l *line, rc *record.Conn, m *machine.Client) {
 	l.record, l.session = rc, m
 	l.emit = func(kind wire.Kind, body []byte) { c.say(l, kind, body) }
 	for _, b := range l.backlog {
@@ -122,7 +103,7 @@ func (l *line) deliver(now time.Time, b []byte) {
 		l.heard = now
 	case handshake.Divert:
 		l.heard = now
-		if len(l.backlog) < maxBacklog {
+		if len(l.backlog) < dtls.MaxBacklog {
 			l.backlog = append(l.backlog, slices.Clone(b))
 		}
 	}

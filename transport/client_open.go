@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 )
@@ -43,7 +44,7 @@ func (c *Client) among(now time.Time, from netip.AddrPort, b []byte) {
 	}
 	c.came(b)
 	n := lines[1]
-	if n != nil && n.record == nil && isHandshake(b) {
+	if n != nil && n.record == nil && dtls.IsHandshake(b) {
 		n.deliver(now, b)
 		return
 	}
@@ -86,7 +87,7 @@ func (c *Client) open(now time.Time, l *line, b []byte) (any bool, failed uint64
 		switch {
 		case typ == record.ApplicationData:
 			c.envelope(now, l, plaintext)
-		case typ == record.Alert && isFinal(plaintext):
+		case typ == record.Alert && dtls.IsFinal(plaintext):
 			c.disconnect(now, l)
 		}
 	}

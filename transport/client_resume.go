@@ -94,14 +94,14 @@ func (c *Client) target() netip.AddrPort {
 //
 // +checklocks:c.mu
 func (c *Client) look(now time.Time) {
-	if c.place.name == "" || now.Sub(c.lookedAt) < lookInterval {
+	if c.place.Name == "" || now.Sub(c.lookedAt) < lookInterval {
 		return
 	}
 	c.lookedAt = now
 	c.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(c.ctx, lookInterval)
 		defer cancel()
-		known, err := c.place.look(ctx)
+		known, err := c.place.Look(ctx, maxAddresses)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if err == nil {
@@ -120,7 +120,7 @@ func (c *Client) usedUp() bool {
 
 // resume is an attempt.
 func (c *Client) resume(ctx context.Context, n *line) {
-	err := c.negotiate(ctx, n, c.config.handshake(), func(now time.Time, r *handshake.Result) (clientMachine, error) {
+	err := c.negotiate(ctx, n, c.config.handshake(), func(now time.Time, r *handshake.Result) (*machine.Client, error) {
 		return c.successor(now, n, r)
 	})
 	n.negotiating.Wait()
@@ -143,7 +143,7 @@ func (c *Client) resume(ctx context.Context, n *line) {
 // successor is the machine of an attempt. Its caller, negotiate, holds mu.
 //
 // +checklocksignore
-func (c *Client) successor(now time.Time, n *line, r *handshake.Result) (clientMachine, error) {
+func (c *Client) successor(now time.Time, n *line, r *handshake.Result) (*machine.Client, error) {
 	if c.next != n {
 		return nil, errAbandoned
 	}

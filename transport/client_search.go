@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 )
 
@@ -120,7 +121,7 @@ func (s *search) try(ctx context.Context, a *attempt, addr netip.AddrPort) {
 	c.trying = append(c.trying, l)
 	c.mu.Unlock()
 	c.wg.Go(func() {
-		keys, err := engine.Client(ctx, l.negotiating, &s.config)
+		keys, err := dtls.Engine.Client(ctx, l.negotiating, &s.config)
 		select {
 		case s.results <- result{l, keys, err}:
 		case <-ctx.Done():

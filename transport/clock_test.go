@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -133,7 +134,7 @@ func TestAdoptedStep(t *testing.T) {
 				w.Errorf("the wall clock is %v ahead, want %v", got, step)
 			}
 			w.net.Tap(func(from, _ netip.AddrPort, _ []byte) bool { return from != playerAddr(1) })
-			time.Sleep(session.DefaultIdle + 2*sweepInterval)
+			time.Sleep(session.DefaultIdle + 2*dtls.SweepInterval)
 			if n := s.Stats().Sessions; n != 0 {
 				w.Errorf("%v: a silent player is still there after the idle time", step)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -33,22 +34,23 @@ type ending struct {
 // Those that have waited equally long are due in the order in which they came.
 type endings [len(closeWaits)][]*ending
 
-// close begins to repeat the CLOSE that has just been sent.
-func (s *shard) close(now time.Time, a *association, body []byte) {
+// repeatClose begins to repeat the CLOSE that has just been sent.
+func (a *association) repeatClose(now time.Time, body []byte) {
 	if a.ending == nil {
 		a.ending = &ending{association: a, began: now, body: append([]byte(nil), body...), due: now.Add(closeWaits[0])}
-		s.endings[0] = append(s.endings[0], a.ending)
+		queue := &a.self.shard.endings[0]
+		*queue = append(*queue, a.ending)
 	}
 }
 
-// closeDue is when the next copy is due; zero if there is none.
-func (s *shard) closeDue() (due time.Time) {
-	for i, queue := range s.endings {
+// next is when the next copy is due; zero if there is none.
+func (es *endings) next() (due time.Time) {
+	for i, queue := range es {
 		for len(queue) > 0 && !queue[0].pending() {
 			queue[0] = nil
 			queue = queue[1:]
 		}
-		s.endings[i] = queue
+		es[i] = queue
 		if len(queue) > 0 && (due.IsZero() || queue[0].due.Before(due)) {
 			due = queue[0].due
 		}
@@ -56,28 +58,28 @@ func (s *shard) closeDue() (due time.Time) {
 	return due
 }
 
-// pending reports whether somebody waits for an answer.
-func (e *ending) pending() bool { return !e.done && e.association.place >= 0 }
-
-// repeatCloses sends the copies that are due.
-func (s *shard) repeatCloses(now time.Time) {
-	for i := range s.endings {
-		for len(s.endings[i]) > 0 && !now.Before(s.endings[i][0].due) {
-			e := s.endings[i][0]
-			s.endings[i][0] = nil
-			s.endings[i] = s.endings[i][1:]
+// repeat sends the copies that are due.
+func (es *endings) repeat(now time.Time) {
+	for i := range es {
+		for len(es[i]) > 0 && !now.Before(es[i][0].due) {
+			e := es[i][0]
+			es[i][0] = nil
+			es[i] = es[i][1:]
 			switch {
 			case !e.pending():
-			case i+1 == len(s.endings) || now.Sub(e.began) >= closeTime:
-				s.answeredClose(e) // as far as we care
+			case i+1 == len(es) || now.Sub(e.began) >= closeTime:
+				e.answered() // as far as we care
 			default:
 				e.due = now.Add(closeWaits[i+1])
-				s.endings[i+1] = append(s.endings[i+1], e)
-				s.out.envelope(e.association, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
+				es[i+1] = append(es[i+1], e)
+				e.association.send(wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
 			}
 		}
 	}
 }
+
+// pending reports whether somebody waits for an answer.
+func (e *ending) pending() bool { return !e.done && e.association.Listed() }
 
 // roamed is another address than the association's from which its player's datagrams come.
 type roamed struct {
@@ -86,39 +88,32 @@ type roamed struct {
 	told   time.Time // when the last copy went to such an address
 }
 
-// follow answers a datagram from another address of somebody whose CLOSE is being repeated: a
-// translator has changed the player's address, and what goes to the old one is lost. The address
-// is not proven. So it gets a copy only in answer to the newest record, one in closeWaits[0], and
-// no more bytes than have come from there; and the old address is told as before.
-func (e *ending) follow(s *shard, now time.Time, addr udp.Flow, b []byte) bool {
-	a, w, length := e.association, &e.away, len(b)
-	if e.body == nil || !e.pending() {
-		return false
+// Roamed implements dtls.Roamer: a translator has changed the address of a player whose CLOSE is
+// being repeated, and what goes to the former one is lost. The address is not proven. So it gets a
+// copy only in answer to the newest record, one in closeWaits[0], and no more bytes than have come
+// from there; and the former address is told as before.
+func (e *ending) Roamed(now time.Time, from udp.Flow, length int) {
+	w := &e.away
+	if !e.pending() {
+		return
 	}
-	newest := a.record.Opened()
-	s.from = addr
-	opened := s.records(now, a, b)
-	s.from = udp.Flow{}
-	if !opened || a.record.Opened() <= newest || !e.pending() {
-		return true
-	}
-	if w.addr != addr {
-		w.addr, w.credit = addr, 0
+	if w.addr != from {
+		w.addr, w.credit = from, 0
 	}
 	w.credit += length
 	if size := record.Overhead + wire.HeaderLen + len(e.body); w.credit >= size && now.Sub(w.told) >= closeWaits[0] {
 		w.credit, w.told = w.credit-size, now
-		s.out.envelopeTo(a, addr, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
+		e.association.sendTo(from, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
 	}
-	return true
 }
 
-// answeredClose ends the repetition: the player has said close_notify, and so knows.
+// answered ends the repetition: the player has said close_notify, and so knows.
 // RFC 5246 7.2.1 asks for ours, once.
-func (s *shard) answeredClose(e *ending) {
+func (e *ending) answered() {
 	if !e.done {
 		e.done = true
-		s.out.alert(e.association, record.CloseNotify[:])
+		a := e.association
+		a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
 	}
 }
 
@@ -129,7 +124,7 @@ func (s *Server) seeOff(ctx context.Context, shards []*shard) error {
 		waiting, now := false, s.clock.now()
 		for _, sh := range shards {
 			sh.parting(now)
-			waiting = waiting || !sh.closeDue().IsZero()
+			waiting = waiting || !sh.endings.next().IsZero()
 		}
 		if !waiting {
 			return nil
@@ -145,36 +140,8 @@ func (s *Server) seeOff(ctx context.Context, shards []*shard) error {
 // parting is a turn of a shard that is about to close: it hears whose CLOSE has been
 // answered, and nothing else.
 func (s *shard) parting(now time.Time) {
-	s.out.hold(true)
-	for range len(s.crossings) {
-		c := <-s.crossings
-		s.parted(now, c.addr, c.b[:c.n])
-		s.server.buffers.Put(c.b)
-	}
-	for n := 0; n < maxPerTurn; {
-		packets := s.socket.Receive()
-		for _, p := range packets {
-			s.parted(now, p.Addr, p.Buf)
-		}
-		if n += len(packets); len(packets) < udp.BatchLen {
-			break
-		}
-	}
-	s.repeatCloses(now)
-	s.out.hold(false)
-}
-
-// parted looks at a datagram of somebody who is being told that it is over.
-func (s *shard) parted(now time.Time, addr udp.Flow, b []byte) {
-	if len(b) == 0 || len(b) > wire.MaxDatagram {
-		return
-	}
-	a := s.association(addr)
-	switch {
-	case a == nil && !s.strayed(addr, b):
-		s.hinted(now, addr, b)
-	case a == nil:
-	case a.ending != nil:
-		s.records(now, a, b)
-	}
+	s.Out.Hold(true)
+	s.Drain(now, func(c *dtls.Conn) bool { return associationOf(c).ending != nil })
+	s.endings.repeat(now)
+	s.Out.Hold(false)
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -268,17 +269,17 @@ func TestClosesCross(t *testing.T) {
 		if d := time.Since(begun); d > 50*time.Millisecond {
 			t.Errorf("Close took %v", d)
 		}
-		time.Sleep(lingerTime + 2*sweepInterval)
+		time.Sleep(lingerTime + 2*dtls.SweepInterval)
 		w.net.Tap(nil)
 		if said > 8 {
 			t.Errorf("%d datagrams", said)
 		}
 		sh := s.first()
-		sh.turns <- struct{}{}
-		if n := len(sh.order); n != 0 || !sh.closeDue().IsZero() {
+		sh.Turns.Begin(nil)
+		if n := sh.Holdings().Conns; n != 0 || !sh.endings.next().IsZero() {
 			t.Errorf("%d associations are left", n)
 		}
-		sh.endTurn()
+		sh.Turns.End()
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -100,7 +101,7 @@ func checkCertificate(cert *tls.Certificate) error {
 	if len(cert.Certificate) == 0 {
 		return errNoCertificate
 	}
-	if err := handshake.CheckCertificate(cert, time.Now(), signers); err != nil {
+	if err := handshake.CheckCertificate(cert, time.Now(), dtls.Signers); err != nil {
 		return fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
 	}
 	return nil

@@ -4,11 +4,10 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/internal/dtls"
 )
 
 // nat carries a client's datagrams to a server and back, from a port that it can
@@ -87,11 +86,6 @@ func (n *nat) change() {
 func (w *world) roam(joined func(s *Server)) (owners int, crossed bool) {
 	w.Helper()
 	s := w.listen(func(c *Config) { c.Shards = 4 })
-	var buffers atomic.Int64 // that datagrams have crossed in
-	s.buffers.New = func() any {
-		buffers.Add(1)
-		return new([udp.BufferLen]byte)
-	}
 	w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
 	n := newNAT(w.T, net.UDPAddrFromAddrPort(s.Addr()))
 	defer n.close()
@@ -101,19 +95,22 @@ func (w *world) roam(joined func(s *Server)) (owners int, crossed bool) {
 	}
 	w.clients = append(w.clients, c)
 	joined(s)
-	shards := map[*shard]bool{}
+	shards := map[*dtls.Shard]bool{}
 	for range 16 {
 		n.change()
 		w.answered(c)
-		for _, sh := range *s.shards.Load() {
-			sh.turns <- struct{}{}
-			if sh.associations.Len() > 0 {
+		for _, sh := range s.endpoint.All() {
+			sh.Turns.Begin(nil)
+			if sh.Holdings().Addresses > 0 {
 				shards[sh] = true
 			}
-			sh.endTurn()
+			sh.Turns.End()
 		}
 	}
-	return len(shards), buffers.Load() > 0
+	for sh := range s.shards {
+		crossed = crossed || sh.Stats().Forwarded > 0
+	}
+	return len(shards), crossed
 }
 
 // "Where it cannot, what it gave to another shard crosses": of sixteen ports some
@@ -122,7 +119,7 @@ func TestCrossing(t *testing.T) {
 	t.Parallel()
 	loopback(t, func(w *world) {
 		owners, crossed := w.roam(func(s *Server) {
-			if steered, ok := s.first().socket.(interface{ Unsteer() error }); ok {
+			if steered, ok := s.first().Socket.(interface{ Unsteer() error }); ok {
 				if err := steered.Unsteer(); err != nil {
 					t.Error(err)
 				}
@@ -131,7 +128,7 @@ func TestCrossing(t *testing.T) {
 		if owners != 1 {
 			t.Errorf("%d shards had the player: it should stay with its own", owners)
 		}
-		if len(*w.server.shards.Load()) != 4 {
+		if len(w.server.endpoint.All()) != 4 {
 			t.Skip("sockets cannot share a port here, so nothing crosses")
 		}
 		if !crossed {

@@ -1,9 +1,9 @@
 // Package transport carries datagrams between players and a match server: UDP,
 // DTLS 1.2, and a session token in every datagram.
 //
-//	UDP socket, many datagrams for each system call
-//	 → gate              size, first byte, budget of the source
-//	 → connection        by remote address, or by the connection id in the record's nonce
+//	internal/udp         a socket: many datagrams for each system call
+//	 → internal/dtls     size, first byte, budget of the source; the connection, by remote address
+//	                     or by the connection id in the record's nonce
 //	     handshake records → internal/handshake: an engine, one goroutine, closed once it has the keys
 //	     everything else   → internal/record: opened in place, number new in the record window
 //	 → internal/wire     the envelope: kind, epoch, session id, sequence, tag
@@ -32,12 +32,6 @@
 // A player may change its address, lose its path, or use up its keys: [Client] resumes the
 // session by itself, and the match sees the same [Player]. With [Config.Snapshot] the session goes
 // on in the next process, too; there it is a new Player whose Session has the same Name.
-//
-// # Without sessions
-//
-// [DTLSServer] and [DTLSClient] are plain DTLS 1.2 on the same sockets,
-// handshake and records, for talking to foreign stacks. They are not for games:
-// nothing there knows who a peer is.
 //
 // # Goroutines
 //

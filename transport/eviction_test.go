@@ -2,19 +2,17 @@ package transport
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 )
 
 // fallSilent returns the cookie from an address, and then says nothing more.
@@ -31,7 +29,7 @@ func (w *world) fallSilent(addr netip.AddrPort) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = engine.Client(ctx, c, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
+		_, _ = dtls.Engine.Client(ctx, c, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
 	}()
 	<-sent
 	b := make([]byte, udp.BufferLen)
@@ -63,11 +61,11 @@ func TestSilentHandshakesGiveWay(t *testing.T) {
 			w.fallSilent(stranger(i))
 		}
 		sh := w.server.first()
-		if n := len(sh.openings); n != most {
+		if n := sh.Holdings().HalfOpen; n != most {
 			w.Fatalf("%d handshakes are silent, want %d", n, most)
 		}
 		for _, addr := range others {
-			if sh.openings[udp.Flow{AddrPort: addr}] == nil {
+			if sh.Handshakes.At(udp.Flow{AddrPort: addr}) == nil {
 				w.Errorf("%v is gone, and not one of those who hold most", addr)
 			}
 		}
@@ -76,83 +74,6 @@ func TestSilentHandshakesGiveWay(t *testing.T) {
 		if d := time.Since(start); d > 8*latency {
 			w.Errorf("a newcomer is in after %v, want four round trips", d)
 		}
-	})
-}
-
-// slowDispensable says of each handshake whether it is the one to go, by the words of the document.
-func slowDispensable(now time.Time, all []*opening, own bool) map[*opening]bool {
-	var unproven, silent []*opening
-	sites := map[netip.Prefix]int{}
-	for _, o := range all {
-		switch {
-		case o.conn.Proven() && (!o.own || now.Sub(o.heard) >= openingSilence):
-			silent = append(silent, o)
-			sites[policy.SitePrefix(o.addr.Addr())]++
-		case !o.conn.Proven() && !o.own:
-			unproven = append(unproven, o)
-		}
-	}
-	candidates := unproven
-	if len(candidates) == 0 {
-		most := 0
-		for _, n := range sites {
-			most = max(most, n)
-		}
-		for _, o := range silent {
-			if sites[policy.SitePrefix(o.addr.Addr())] == most {
-				candidates = append(candidates, o)
-			}
-		}
-	}
-	if len(candidates) == 0 && own {
-		for _, o := range all {
-			if now.Sub(o.heard) >= openingSilence {
-				candidates = append(candidates, o)
-			}
-		}
-	}
-	oldest := map[*opening]bool{}
-	for _, o := range candidates {
-		first := true
-		for _, other := range candidates {
-			first = first && !other.heard.Before(o.heard)
-		}
-		oldest[o] = first
-	}
-	return oldest
-}
-
-// Of any handshakes, the one goes that the document names.
-func TestWhoGivesWay(t *testing.T) {
-	virtual(t, func(w *world) {
-		sh := w.listen().first()
-		for seed := range uint64(500) {
-			r := rand.New(rand.NewPCG(seed, 1))
-			sh.openings, sh.arrivals = map[udp.Flow]*opening{}, nil
-			now := time.Now()
-			var all []*opening
-			for i := range 1 + r.IntN(20) {
-				o := &opening{addr: udp.Flow{AddrPort: stranger(r.IntN(4)*200 + i)}, own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
-				o.conn = handshake.NewConn(true, udpAddr(serverAddr), udpAddr(o.addr.AddrPort), func([]byte) {})
-				if seed%2 == 0 || r.IntN(2) == 0 {
-					_, _ = o.conn.Write(rec(22, 0, 0, 2)) // ServerHello: the cookie has come back
-				}
-				all = append(all, o)
-				sh.openings[o.addr] = o
-				if !o.own {
-					sh.arrivals = append(sh.arrivals, o)
-				}
-			}
-			for _, own := range []bool{false, true} {
-				want := slowDispensable(now, all, own)
-				got := sh.dispensable(now, own)
-				if got == nil != (len(want) == 0) || got != nil && !want[got] {
-					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, own, got, len(want))
-				}
-			}
-		}
-		sh.openings, sh.arrivals = map[udp.Flow]*opening{}, nil
-		synctest.Wait()
 	})
 }
 
@@ -212,11 +133,11 @@ func TestTotalsOfShards(t *testing.T) {
 		}
 		w.begun(1 + n)
 		var sum int64
-		for _, sh := range *s.shards.Load() {
-			sum += sh.underway.Load()
+		for _, sh := range s.endpoint.All() {
+			sum += int64(sh.Stats().Underway)
 		}
 		// Where a shard has had to ask another one, its newcomer has not come again yet.
-		if total := s.admission.underway.Load(); sum != total || total > most || n <= most && total != int64(n) || n > most && total < most/2 {
+		if total := s.endpoint.Underway(); sum != total || total > most || n <= most && total != int64(n) || n > most && total < most/2 {
 			t.Errorf("%d at once: %d under way, %d by the count, of at most %d", n, sum, total, most)
 		}
 		w.close()
@@ -230,11 +151,11 @@ func TestFloodOfAllShards(t *testing.T) {
 	defer w.close()
 	s := w.serve(func(c *Config) { c.Shards = 4 })
 	w.echo(w.dial(1), "all shards serve")
-	for _, refused := range []int{floodFrom - 4, 2 * floodFrom} { // half of it may be seen a second later
-		time.Sleep(2 * sweepInterval)
-		for _, sh := range *s.shards.Load() {
-			for range refused / len(*s.shards.Load()) {
-				sh.drop(audit.DropBudget)
+	for _, refused := range []int{dtls.FloodFrom - 4, 2 * dtls.FloodFrom} { // half of it may be seen a second later
+		time.Sleep(2 * dtls.SweepInterval)
+		for _, sh := range s.endpoint.All() {
+			for range refused / len(s.endpoint.All()) {
+				sh.Drop(audit.DropBudget)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second / each)
 			synctest.Wait()
-			most = max(most, len(w.server.first().openings))
+			most = max(most, w.server.first().Holdings().HalfOpen)
 		}
 		during := heap()
 		if got := len(w.match.got); got != players*each {
@@ -69,7 +69,7 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 			}
 			runtime.Gosched()
 		}
-		if n, left := len(w.server.first().openings), runtime.NumGoroutine()-routines; n != 0 || left > 0 {
+		if n, left := w.server.first().Holdings().HalfOpen, runtime.NumGoroutine()-routines; n != 0 || left > 0 {
 			w.Errorf("%d handshakes and %d goroutines are left", n, left)
 		}
 		for i, c := range clients {

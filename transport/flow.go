@@ -12,9 +12,9 @@ import (
 // localOf is the address of ours at which a player is to be found by the next process:
 // none where it needs an interface, or is not known.
 func (s *shard) localOf(a *association) netip.Addr {
-	ip := s.socket.LocalAddr().Addr().WithZone("")
-	if s.socket.Multihomed() {
-		ip = a.addr.LocalAddr()
+	ip := s.Socket.LocalAddr().Addr().WithZone("")
+	if s.Socket.Multihomed() {
+		ip = a.Addr.LocalAddr()
 	}
 	if ip.IsUnspecified() || ip.IsLinkLocalUnicast() {
 		return netip.Addr{}
@@ -25,7 +25,7 @@ func (s *shard) localOf(a *association) netip.Addr {
 // flowOf is the flow of a session that another process has left.
 func (s *shard) flowOf(r *resume.Session) udp.Flow {
 	f := udp.Flow{AddrPort: r.Addr}
-	if s.socket.Multihomed() {
+	if s.Socket.Multihomed() {
 		f.Local = addrtable.LocalOf(r.Local)
 	}
 	return f
@@ -34,7 +34,7 @@ func (s *shard) flowOf(r *resume.Session) udp.Flow {
 // warnOfAddresses tells the audit of a socket that listens on all addresses and does not
 // know which of them a player has asked.
 func (s *Server) warnOfAddresses() {
-	sock := s.first().socket
+	sock := s.first().Socket
 	if !sock.LocalAddr().Addr().IsUnspecified() || sock.Multihomed() {
 		return
 	}

@@ -114,7 +114,7 @@ func TestFragmentedHello(t *testing.T) {
 			for _, b := range parts[1:] {
 				g.send(b) // nothing of them is kept
 			}
-			if b := g.hear(); b != nil || w.server.first().openings[udp.Flow{AddrPort: stranger(1)}].conn.Proven() {
+			if b := g.hear(); b != nil || w.server.first().Handshakes.At(udp.Flow{AddrPort: stranger(1)}).Proven() {
 				w.Errorf("fragments without a cookie are answered by %x", b)
 			}
 			g.send(parts[0])

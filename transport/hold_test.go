@@ -11,8 +11,8 @@ import (
 func TestHold(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
 	s := e.shard.server
-	s.shards.Store(&[]*shard{e.shard})
-	p := e.shard.associations.Lookup(e.addr).player
+	s.use(e.shard)
+	p := e.association().player
 	send := func(want int) {
 		t.Helper()
 		if err := p.Send([]byte("snapshot")); err != nil {
@@ -26,9 +26,9 @@ func TestHold(t *testing.T) {
 	s.Hold()
 	send(1)
 	s.Hold()
-	e.shard.out.hold(true)
-	e.shard.datagram(e.now, e.addr, e.data([]byte("input")))
-	e.shard.out.hold(false)
+	e.shard.Out.Hold(true)
+	e.shard.Datagram(e.now, e.addr, e.data([]byte("input")))
+	e.shard.Out.Hold(false)
 	send(1)
 	s.Release() // "and so does everything when somebody else releases"
 	send(4)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
@@ -17,7 +18,7 @@ import (
 // noticed is how late, at most, the server looks at a time limit when nothing
 // arrives: "sweepInterval is how often an association's time limits are looked
 // at", and Serve wakes four times as often.
-const noticed = sweepInterval + sweepInterval/4
+const noticed = dtls.SweepInterval + dtls.SweepInterval/4
 
 // "With the first accepted datagram of the new epoch the server sends in it."
 // Renewals lose nothing, however often epochs change, on a path that reorders.

@@ -46,45 +46,57 @@ func (h Handler) withDefaults() Handler {
 }
 
 // verify has an identity token looked at by one of the workers.
-func (s *shard) verify(now time.Time, a *association, raw []byte) {
-	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), from: a.addr.Addr(), done: func(claims *token.Claims, err error) {
-		s.post(func(now time.Time) { s.verified(now, a, claims, err) })
+func (a *association) verify(now time.Time, raw []byte) {
+	v := verified{association: a}
+	server := a.self.shard.server
+	j := job{raw: slices.Clone(raw), now: server.clock.at(now), from: a.Addr.Addr(), done: func(claims *token.Claims, err error) {
+		v.claims, v.err = claims, err
+		a.self.shard.Post(v)
 	}}
-	if !s.server.verifications.submit(j) {
-		s.verified(now, a, nil, session.ErrBusy)
+	if !server.verifications.submit(j) {
+		verified{a, nil, session.ErrBusy}.Deliver(now)
 	}
 }
 
-func (s *shard) verified(now time.Time, a *association, claims *token.Claims, err error) {
-	reply, ev := a.session.Verified(now, claims, err)
-	s.drop(ev.Drop)
-	s.outcome(now, a, reply, ev)
+// verified is the outcome.
+type verified struct {
+	association *association
+	claims      *token.Claims
+	err         error
 }
 
-func (s *shard) joined(now time.Time, a *association, ev machine.Event) {
-	if old := a.before; old != nil { // somebody else's, or the same player's who begins anew
-		a.before = nil
-		if old.place >= 0 && old.addr == a.addr { // else it has moved away meanwhile
-			s.replace(now, old)
+func (m verified) Deliver(now time.Time) {
+	reply, ev := m.association.match.Verified(now, m.claims, m.err)
+	m.association.Shard.Drop(ev.Drop)
+	m.association.act(now, reply, ev)
+}
+
+// join begins a player's stay.
+func (a *association) join(now time.Time, ev machine.Event) {
+	if old := a.before(); old != nil { // somebody else's, or the same player's who begins anew
+		a.Former = nil
+		if old.Listed() && old.Addr == a.Addr { // else it has moved away meanwhile
+			old.replace(now)
 		}
 	}
+	s := a.self.shard
 	a.player = &a.self
-	a.player.shard, a.player.association, a.player.session = s, a, a.session.Session()
+	a.player.association, a.player.session = a, a.match.Session()
 	s.server.sessions.add()
 	decision := audit.Accept
 	if ev.Kind == machine.EventResumed {
 		decision = audit.Resume
 	}
-	s.record(now, a, decision, ev)
-	s.noteAddress(now, a)
+	a.audit(now, decision, ev)
+	a.NoteAddress(now)
 	s.players.add(a.player)
 	s.handler.Join(a.player)
 }
 
-// left ends a player's stay, if it had begun, and the association some time
+// leave ends a player's stay, if it had begun, and the association some time
 // later.
-func (s *shard) left(now time.Time, a *association, ev machine.Event) {
-	s.linger(now, a)
+func (a *association) leave(now time.Time, ev machine.Event) {
+	a.linger(now)
 	if a.player == nil || ev.Kind != machine.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
 		return
 	}
@@ -95,72 +107,86 @@ func (s *shard) left(now time.Time, a *association, ev machine.Event) {
 	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
 		decision = audit.Revoke
 	}
-	s.record(now, a, decision, ev)
-	s.noteAddress(now, a)
-	s.farewell(a.player, ev.Reason)
+	a.audit(now, decision, ev)
+	a.NoteAddress(now)
+	a.player.farewell(ev.Reason)
 }
 
 // farewell is the end of a player's stay, once it is on record.
-func (s *shard) farewell(p *Player, reason wire.Reason) {
-	s.server.sessions.live.Add(-1)
-	s.players.remove(p)
-	s.handler.Leave(p, reason)
+func (p *Player) farewell(reason wire.Reason) {
+	p.shard.server.sessions.live.Add(-1)
+	p.shard.players.remove(p)
+	p.shard.handler.Leave(p, reason)
 }
 
 // linger leaves an association to answer what still comes. To whom CLOSE has not been
-// said, or who has said it, it says goodbye in DTLS's own words.
-func (s *shard) linger(now time.Time, a *association) {
+// said, or who has said it, it sends close_notify.
+func (a *association) linger(now time.Time) {
 	if a.ending == nil {
 		a.ending = &ending{association: a, began: now, done: true}
-		s.out.alert(a, record.CloseNotify[:])
+		a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
 	}
 }
 
-// replace ends the association that a newer one of its owner takes the place of.
-func (s *shard) replace(now time.Time, old *association) {
-	_, ev := old.session.Close(wire.ReasonReplaced)
-	s.left(now, old, ev)
-	s.remove(old)
+// replace ends an association that a newer one of its owner takes the place of.
+func (a *association) replace(now time.Time) {
+	_, ev := a.match.Close(wire.ReasonReplaced)
+	a.leave(now, ev)
+	a.Remove()
 }
 
-// kick is Player.Kick.
-func (s *shard) kick(now time.Time, a *association, reason wire.Reason, detail string) {
-	reply, ev := a.match.Dismiss(reason, detail)
-	s.outcome(now, a, reply, ev)
+// kicked is Player.Kick, as the shard gets it.
+type kicked struct {
+	player *Player
+	reason wire.Reason
+	detail string
 }
 
-// supersede ends the session of the same player that gives way to the one on a, on whatever shard it lives.
-func (s *shard) supersede(a *association, ev machine.Event) {
-	by := prefixOf(a.addr)
-	if home := s.server.home(ev.Hint); home != nil {
-		home.post(func(now time.Time) { home.superseded(now, ev.Replaced, ev.Hint, by) })
+func (m kicked) Deliver(now time.Time) {
+	a := m.player.association
+	reply, ev := a.match.Dismiss(m.reason, m.detail)
+	a.act(now, reply, ev)
+}
+
+// supersede ends the session of the same player that gives way to a's, on whatever shard it lives.
+func (a *association) supersede(ev machine.Event) {
+	if home := a.self.shard.server.home(ev.Hint); home != nil {
+		home.Post(superseded{home, ev.Replaced, ev.Hint, prefixOf(a.Addr)})
 	}
 }
 
-// superseded is supersede where the session lives: by is from where its successor has come. A session that has ended
-// meanwhile, or whose player has moved on, has been dealt with.
-func (s *shard) superseded(now time.Time, old *machine.Session, hint uint32, by netip.Prefix) {
-	a := s.hints[hint]
-	if a == nil || a.match.Session() != old {
+// superseded is a session that gives way, where it lives. One that has ended meanwhile, or whose
+// player has moved on, has been dealt with.
+type superseded struct {
+	shard   *shard
+	session *machine.Session
+	hint    uint32
+	by      netip.Prefix // from where its successor has come
+}
+
+func (m superseded) Deliver(now time.Time) {
+	a := associationOf(m.shard.Table.Find(m.hint))
+	if a == nil || a.match.Session() != m.session {
 		return
 	}
-	s.successor = by
-	s.end(now, a, wire.ReasonReplaced)
-	s.successor = netip.Prefix{}
+	m.shard.successor = m.by
+	a.end(now, wire.ReasonReplaced)
+	m.shard.successor = netip.Prefix{}
 }
 
-// end is Shutdown's part for one player.
-func (s *shard) end(now time.Time, a *association, reason wire.Reason) {
-	reply, ev := a.session.Close(reason)
-	s.outcome(now, a, reply, ev)
+// end ends a session with CLOSE.
+func (a *association) end(now time.Time, reason wire.Reason) {
+	reply, ev := a.match.Close(reason)
+	a.act(now, reply, ev)
 }
 
 // version is what an audit record says about who made it.
 var version = fmt.Sprint("sallyport protocol ", wire.Version)
 
-// record writes a trust decision about an association's player.
-func (s *shard) record(now time.Time, a *association, d audit.Decision, ev machine.Event) {
-	e := s.decision(now, a, d)
+// audit records a trust decision about an association's player.
+func (a *association) audit(now time.Time, d audit.Decision, ev machine.Event) {
+	s := a.self.shard
+	e := a.decision(now, d)
 	e.Reason = ev.Drop
 	if d == audit.Replace {
 		e.Previous = s.successor
@@ -175,9 +201,9 @@ func (s *shard) record(now time.Time, a *association, d audit.Decision, ev machi
 }
 
 // decision is what every record about an association's player says.
-func (s *shard) decision(now time.Time, a *association, d audit.Decision) audit.Event {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(a.addr), Version: version}
-	if sess := a.session.Session(); sess != nil {
+func (a *association) decision(now time.Time, d audit.Decision) audit.Event {
+	e := audit.Event{Time: a.self.shard.server.clock.at(now), Decision: d, Prefix: prefixOf(a.Addr), Version: version}
+	if sess := a.match.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
 		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build

@@ -3,15 +3,18 @@ package transport
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
 
 // MaxPayload is the largest payload in bytes that fits a datagram. A client in bearer mode has less
 // room: see Client.MaxPayload.
 const MaxPayload = wire.MaxBody
+
+// Packages dtls and wire agree on the largest datagram.
+var _ = [1]struct{}{}[dtls.MaxDatagram-wire.MaxDatagram]
 
 // Limits and defaults. Each says its unit and its reason.
 const (
@@ -28,62 +31,13 @@ const (
 	// retransmissions at 200 ms and a round trip of a second fit.
 	DefaultHandshakeTimeout = 5 * time.Second
 
-	// maxCrossings is how many datagrams wait that the kernel gave to another
-	// shard.
-	maxCrossings = 256
-
-	// pathTime is how long one new address of a player keeps others from being
-	// looked at: maxChallenges and a slow answer fit, and who has gone on to a
-	// third network does not wait long.
-	pathTime = time.Second
-
-	// moveBurst is how often a player's connection moves at once, and moveInterval how
-	// soon again after that: walking through a house it moves a few times, and only a
-	// client that means to do so moves each second.
-	moveBurst    = 4
-	moveInterval = 2 * time.Second
-
-	// maxChallenges is how often a new address is challenged, and
-	// challengeInterval how soon again: on a lossy path two are lost now and then.
-	maxChallenges     = 3
-	challengeInterval = 200 * time.Millisecond
-
-	// maxPerTurn bounds what one Poll handles, so that a flood cannot hold a
-	// tick: 10,000 players at one datagram a tick fit, with room.
-	maxPerTurn = 16384
-
 	// recordSkip is what is added to a record number that another process has left:
 	// no nonce of its last moments is ever used again, whatever it did in them.
 	recordSkip = 4096
 
-	// maxBacklog is how many datagrams wait for a handshake whose engine has
-	// finished but whose keys are not here yet: a few hundred microseconds.
-	maxBacklog = 16
-
-	// openingSilence is how long a handshake whose address is proven keeps a new one
-	// from the same address waiting after it has come to nothing: as long as a client
-	// waits before it begins anew.
-	openingSilence = attemptTime
-
-	// askInterval is how soon a shard without a handshake of its own asks another
-	// one again to let one go: sooner than a client repeats its ClientHello.
-	askInterval = 10 * time.Millisecond
-
-	// noteTime is how long a shard notes its players' addresses, once in a
-	// policy.LiveInterval: each of them is looked at twice in it.
-	noteTime = 2 * sweepInterval
-
 	// proofTimeout is how long finished keys wait for the first record that
 	// opens under them.
 	proofTimeout = 5 * time.Second
-
-	// DefaultDTLSIdle ends a DTLSServer's connection from which nothing has come
-	// for so long: a person may be typing at the other end.
-	DefaultDTLSIdle = time.Minute
-
-	// DefaultMaxDTLSConns is how many connections a DTLSServer has at once, as
-	// many as a Server has sessions.
-	DefaultMaxDTLSConns = session.DefaultMaxSessions
 
 	// lingerTime is how long an association outlives its session, so that a
 	// repeated HELLO gets its CLOSE again and late datagrams their right reason.
@@ -96,14 +50,6 @@ const (
 
 	// partingInterval is how often Shutdown looks whether players have answered.
 	partingInterval = 5 * time.Millisecond
-
-	// resendInterval and resendTime bound the answer to a repeat of the peer's
-	// last flight: RFC 6347 4.2.4 asks for twice the longest segment lifetime.
-	resendInterval = 100 * time.Millisecond
-	resendTime     = 4 * time.Minute
-
-	// sweepInterval is how often an association's time limits are looked at.
-	sweepInterval = time.Second
 
 	// verifyQueue is how many identity tokens may wait for verification; at
 	// 150 µs each, two cores clear it in 80 ms.
@@ -139,7 +85,7 @@ const (
 	// before a new one is made, attemptPause how soon after one has failed, and
 	// refusedPause how soon after a ticket was refused: by then another server may
 	// stand at the address.
-	attemptTime  = 1500 * time.Millisecond
+	attemptTime  = dtls.HalfOpenSilence
 	attemptPause = 200 * time.Millisecond
 	refusedPause = 3 * time.Second
 
@@ -177,21 +123,6 @@ const (
 	// rekeyMargin is how many records before the last one a client makes another
 	// connection: eight minutes at 128 Hz.
 	rekeyMargin = 1 << 16
-
-	// stallTime is from when on the gap between two turns is a stall of the server's
-	// own: no game ticks more slowly. stallPatience is for how long after it no time
-	// limit is looked at: a client repeats what it waits for every 2 s, and a round
-	// trip of 1 s fits. stallPause is how soon again: one who stalls all the time still
-	// has time limits.
-	stallTime     = time.Second
-	stallPatience = 3 * time.Second
-	stallPause    = 10 * time.Second
-
-	// clockStep and clockSlew are by how much the system's clock may differ from what
-	// has elapsed without having been stepped: it is read a moment later, and is slewed
-	// by a twelfth at most (chrony's maxslewrate).
-	clockStep = 50 * time.Millisecond
-	clockSlew = 8
 
 	// clockJump and clockSettle: a wall clock that differs by more than the
 	// first from what has elapsed raises an alarm, and is believed only if it

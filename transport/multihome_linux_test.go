@@ -346,7 +346,7 @@ func TestSnapshotKeepsAskedAddress(t *testing.T) {
 func TestWarningOfAddresses(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen string
-		conn   func(conn net.PacketConn) net.PacketConn
+		Conn   func(conn net.PacketConn) net.PacketConn
 		want   int
 	}{
 		"foreign, all":        {"0.0.0.0:0", func(c net.PacketConn) net.PacketConn { return struct{ net.PacketConn }{c} }, 1},
@@ -359,9 +359,9 @@ func TestWarningOfAddresses(t *testing.T) {
 			loopback(t, func(w *world) {
 				w.address = c.listen
 				w.listen(func(config *Config) {
-					if c.conn != nil {
+					if c.Conn != nil {
 						supplied(t, c.listen)(config)
-						config.Conn = c.conn(config.Conn)
+						config.Conn = c.Conn(config.Conn)
 					}
 				})
 				if n := w.recorded(audit.Alarm); n != c.want {

@@ -194,8 +194,8 @@ func TestOwnHandshakeStays(t *testing.T) {
 		w.net.Inject(neighbour(1), serverAddr, hello)
 		synctest.Wait()
 		sh := w.server.first()
-		own := sh.openings[udp.Flow{AddrPort: neighbour(1)}]
-		if own == nil || !own.own {
+		own := sh.Handshakes.At(udp.Flow{AddrPort: neighbour(1)})
+		if own == nil || !own.OfItsOwn() {
 			w.Fatal("a live player's address has nothing of its own")
 		}
 		r := rand.New(rand.NewPCG(1, 1))
@@ -206,10 +206,10 @@ func TestOwnHandshakeStays(t *testing.T) {
 			}
 			w.net.Inject(from, serverAddr, hello)
 			synctest.Wait()
-			if sh.openings[udp.Flow{AddrPort: neighbour(1)}] != own {
+			if sh.Handshakes.At(udp.Flow{AddrPort: neighbour(1)}) != own {
 				w.Fatalf("it is gone after %d others", i+1)
 			}
-			if n := len(sh.openings); n > 10 {
+			if n := sh.Holdings().HalfOpen; n > 10 {
 				w.Fatalf("%d handshakes", n)
 			}
 		}

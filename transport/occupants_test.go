@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
@@ -106,12 +107,12 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 	})
 	f := &floor{world: w, Rand: chance, seen: make(map[*association]int)}
 	for i := range shards {
-		f.shards = append(f.shards, newShard(s, new(radio), i))
+		f.shards = append(f.shards, s.newShard(new(radio), i))
 		f.shards[i].handler = Handler{Receive: func(p *Player, b []byte) {
 			f.got = append(f.got, p.Session().Subject()+" "+string(b))
 		}}.withDefaults()
 	}
-	s.shards.Store(&f.shards)
+	s.use(f.shards...)
 	for i := range 5 { // of one network, the last two from one address to two of ours
 		at := udp.Flow{AddrPort: netip.AddrPortFrom(playerAddr(1).Addr(), uint16(1000+min(i, 3)))}
 		if i == 4 {
@@ -135,10 +136,10 @@ func (f *floor) say(v *visit, addr udp.Flow, kind wire.Kind, body []byte) {
 		f.Fatal(err)
 	}
 	to := f.kernel(addr)
-	if hint, ok := hintOf(b); ok && f.IntN(2) == 0 {
+	if hint, ok := dtls.IDOf(b); ok && f.IntN(2) == 0 {
 		to = f.shards[int(hint&udp.ShardMask)%len(f.shards)]
 	}
-	to.socket.(*radio).in = append(to.socket.(*radio).in, udp.Packet{Addr: addr, Buf: b})
+	to.Socket.(*radio).in = append(to.Socket.(*radio).in, udp.Packet{Addr: addr, Buf: b})
 }
 
 // settle runs all shards until nothing is left to do.
@@ -147,10 +148,8 @@ func (f *floor) settle() {
 		busy = false
 		synctest.Wait() // for verifications
 		for _, s := range f.shards {
-			r := s.socket.(*radio)
-			s.mail.Lock()
-			waiting := len(s.mail.queue) + len(s.crossings) + len(r.in)
-			s.mail.Unlock()
+			r := s.Socket.(*radio)
+			waiting := s.Holdings().Messages + s.Holdings().ForwardQueue + len(r.in)
 			if waiting > 0 {
 				busy = true
 				f.turn(s)
@@ -164,22 +163,23 @@ func (f *floor) settle() {
 			}
 		}
 		for _, s := range f.shards {
-			busy = busy || len(s.socket.(*radio).in) > 0
+			busy = busy || len(s.Socket.(*radio).in) > 0
 		}
 	}
 	f.look()
 }
 
 func (f *floor) turn(s *shard) {
-	s.out.hold(true)
-	s.turn(f.server.clock.now())
-	s.out.hold(false)
+	s.Out.Hold(true)
+	s.Turn(f.server.clock.now())
+	s.Out.Hold(false)
 }
 
 // look notes which associations are new.
 func (f *floor) look() {
 	for _, s := range f.shards {
-		for _, a := range s.order {
+		for _, c := range s.Table.All() {
+			a := associationOf(c)
 			if f.seen[a] == 0 {
 				f.seen[a] = len(f.seen) + 1
 			}
@@ -228,18 +228,15 @@ func (f *floor) connect(p *visitor, addr udp.Flow, start func(ch machine.Channel
 		f.Fatal(err)
 	}
 	f.lines = append(f.lines, v)
-	if o := s.openings[addr]; o != nil {
+	if o := s.Handshakes.Open[addr]; o != nil {
 		f.Fatal("a handshake is under way")
 	}
-	o := &opening{addr: addr, cancel: func() {}, began: now, heard: now}
-	o.conn = handshake.NewConn(true, s.local, udpAddr(addr.AddrPort), func([]byte) {})
-	if o.claim, o.own = s.admit(now, addr); o.claim == nil {
+	keys := s.Handshakes.Offer(now, addr)
+	if keys == nil {
 		f.Fatal("no room for a handshake")
 	}
-	s.openings[addr] = o
-	s.underway.Add(1)
 	f.check() // while it goes on, the old connection does
-	if o.ready, err = s.newAssociation(now, addr, result); err != nil {
+	if err := keys(now, result); err != nil {
 		f.Fatal(err)
 	}
 	f.check()
@@ -257,7 +254,7 @@ func (f *floor) step() {
 	if p.visit == nil || !p.visit.client.Live() {
 		what = 0
 	}
-	f.log = append(f.log, fmt.Sprintf("player %d (hint %v), %v on %d: %d", p.name, p.hinted, addr, f.kernel(addr).index, what))
+	f.log = append(f.log, fmt.Sprintf("player %d (hint %v), %v on %d: %d", p.name, p.hinted, addr, f.kernel(addr).Index, what))
 	switch what {
 	case 0: // comes anew
 		p.visit = nil
@@ -285,18 +282,18 @@ func (f *floor) step() {
 		if what == 6 {
 			last := f.lines[len(f.lines)-1]
 			b, _ := last.record.Seal(make([]byte, 0, udp.BufferLen), record.Alert, record.CloseNotify[:])
-			r := f.kernel(addr).socket.(*radio)
+			r := f.kernel(addr).Socket.(*radio)
 			r.in = append(r.in, udp.Packet{Addr: addr, Buf: b})
 			f.settle()
 		}
 		f.check()
-		f.pass(helloTime + lingerTime + 2*sweepInterval) // the attempt is over, and forgotten
+		f.pass(helloTime + lingerTime + 2*dtls.SweepInterval) // the attempt is over, and forgotten
 	case 7: // changes its address, if it can
 		for range 4 {
 			if p.hinted && p.visit != nil {
 				f.say(p.visit, addr, wire.KindData, make([]byte, 100))
 				f.settle()
-				f.pass(challengeInterval)
+				f.pass(dtls.ChallengeInterval)
 			}
 		}
 	case 8: // leaves
@@ -306,7 +303,7 @@ func (f *floor) step() {
 		p.visit = nil
 		f.settle()
 		if f.IntN(2) == 0 {
-			f.pass(lingerTime + 2*sweepInterval)
+			f.pass(lingerTime + 2*dtls.SweepInterval)
 		}
 	case 9:
 		f.pass(time.Duration(f.IntN(8)) * time.Second)
@@ -332,8 +329,9 @@ func (f *floor) check() {
 	for _, addr := range f.addrs {
 		var newest, last *association
 		for _, s := range f.shards {
-			for _, a := range s.order {
-				if a.addr != addr {
+			for _, c := range s.Table.All() {
+				a := associationOf(c)
+				if a.Addr != addr {
 					continue
 				}
 				if last == nil || f.seen[a] > f.seen[last] {
@@ -351,7 +349,7 @@ func (f *floor) check() {
 			if v.of.visit != v || v.addr != addr || !v.client.Live() || newest.match.Session().ID() != v.client.ID() {
 				continue
 			}
-			if last != newest && (last.before == nil || last.before != newest) {
+			if last != newest && (last.before() == nil || last.before() != newest) {
 				continue // somebody else's attempt has the address for the moment
 			}
 			f.got = nil
@@ -361,7 +359,7 @@ func (f *floor) check() {
 				for _, line := range f.log {
 					f.Log(line)
 				}
-				f.Fatalf("from %v on shard %d, by a connection on shard %d, came %q, want %q", addr, f.kernel(addr).index, newest.shard.index, f.got, want)
+				f.Fatalf("from %v on shard %d, by a connection on shard %d, came %q, want %q", addr, f.kernel(addr).Index, newest.self.shard.Index, f.got, want)
 			}
 		}
 	}
@@ -380,8 +378,8 @@ func (f *floor) leaveAll() {
 		f.settle()
 	}
 	for _, s := range f.shards {
-		if n := len(s.order) + s.associations.Len() + len(s.occupants) + len(s.hints) + len(s.openings); n > 0 {
-			f.Errorf("shard %d remembers %d things: %d associations, %d addresses, %d occupants", s.index, n, len(s.order), s.associations.Len(), len(s.occupants))
+		if n := s.Holdings().Conns + s.Holdings().Addresses + s.Holdings().Occupants + s.Holdings().IDs + s.Holdings().HalfOpen; n > 0 {
+			f.Errorf("shard %d remembers %d things: %d associations, %d addresses, %d occupants", s.Index, n, s.Holdings().Conns, s.Holdings().Addresses, s.Holdings().Occupants)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestStalledHandshakesDelayNobody(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			synctest.Wait()
-			if n := len(w.server.first().openings); n != stalled {
+			if n := w.server.first().Holdings().HalfOpen; n != stalled {
 				w.Errorf("%d handshakes are stalled, want %d", n, stalled)
 			}
 			start := time.Now()
@@ -57,7 +57,7 @@ func TestStalledHandshakesDelayNobody(t *testing.T) {
 			w.echo(c, "hello")
 			time.Sleep(DefaultHandshakeTimeout)
 			synctest.Wait()
-			if n, s := len(w.server.first().openings), w.server.Stats().Handshakes; n != 0 || s.Failed != uint64(stalled) {
+			if n, s := w.server.first().Holdings().HalfOpen, w.server.Stats().Handshakes; n != 0 || s.Failed != uint64(stalled) {
 				w.Errorf("%d are left after their time, %+v", n, s)
 			}
 			w.echo(c, "still here")
@@ -75,13 +75,13 @@ func TestMaxHandshakes(t *testing.T) {
 			w.net.Inject(stranger(i*200), serverAddr, hello)
 			synctest.Wait()
 			sh := w.server.first()
-			if n := len(sh.openings); n != min(i+1, most) {
+			if n := sh.Holdings().HalfOpen; n != min(i+1, most) {
 				w.Fatalf("%d handshakes after %d", n, i+1)
 			}
-			if i >= most && sh.openings[udp.Flow{AddrPort: stranger((i - most) * 200)}] != nil {
+			if i >= most && sh.Handshakes.At(udp.Flow{AddrPort: stranger((i - most) * 200)}) != nil {
 				w.Fatal("not the oldest one went")
 			}
-			if sh.openings[udp.Flow{AddrPort: stranger(i * 200)}] == nil {
+			if sh.Handshakes.At(udp.Flow{AddrPort: stranger(i * 200)}) == nil {
 				w.Fatal("the newest one was not let in")
 			}
 		}
@@ -190,8 +190,8 @@ func TestHandshakesLeaveNothing(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 		sh := w.server.first()
-		if n := len(sh.arrivals); n > 100 || len(sh.openings) > 30 {
-			w.Errorf("%d of 600 handshakes are remembered, %d are under way", n, len(sh.openings))
+		if n := sh.Holdings().Arrivals; n > 100 || sh.Holdings().HalfOpen > 30 {
+			w.Errorf("%d of 600 handshakes are remembered, %d are under way", n, sh.Holdings().HalfOpen)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
 
@@ -69,7 +70,7 @@ func TestFlappingIsPaced(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		const length = 9 * time.Second
-		n, most := w.audit.count(audit.Migrate), len(flappers)*(moveBurst+int(length/moveInterval)+1)
+		n, most := w.audit.count(audit.Migrate), len(flappers)*(dtls.MoveBurst+int(length/dtls.MoveInterval)+1)
 		if n < most/2 || n > most {
 			w.Errorf("%d migrations in %v, want %d at most", n, length, most)
 		}
@@ -107,26 +108,26 @@ func TestPacedMoveIsMade(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		places := []netip.AddrPort{neighbour(1), playerAddr(1)}
-		for i := range moveBurst {
+		for i := range dtls.MoveBurst {
 			if says(places[i%2]); p.Addr() != places[i%2] {
-				w.Errorf("move %d of %d has to wait", i+1, moveBurst)
+				w.Errorf("move %d of %d has to wait", i+1, dtls.MoveBurst)
 			}
 		}
 		at := p.Addr()
 		start := time.Now()
-		says(places[moveBurst%2])
+		says(places[dtls.MoveBurst%2])
 		if p.Addr() != at {
 			w.Error("moved without a pause")
 		}
 		for p.Addr() == at && time.Since(start) < 10*time.Second {
 			time.Sleep(10 * time.Millisecond)
 		}
-		if d := time.Since(start); p.Addr() != places[moveBurst%2] || d > moveInterval+sweepInterval+100*time.Millisecond {
+		if d := time.Since(start); p.Addr() != places[dtls.MoveBurst%2] || d > dtls.MoveInterval+dtls.SweepInterval+100*time.Millisecond {
 			w.Errorf("followed after %v, to %v", d, p.Addr())
 		}
 		time.Sleep(time.Minute)
-		for i := range moveBurst {
-			at := places[(moveBurst+1+i)%2]
+		for i := range dtls.MoveBurst {
+			at := places[(dtls.MoveBurst+1+i)%2]
 			if says(at); p.Addr() != at {
 				w.Errorf("after a minute's rest move %d has to wait", i+1)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -177,7 +178,7 @@ func TestSpoofedMigration(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		synctest.Wait()
-		if heard > sent || challenges == 0 || challenges > maxChallenges {
+		if heard > sent || challenges == 0 || challenges > dtls.MaxChallenges {
 			w.Errorf("the thief sent %d bytes and heard %d in %d datagrams", sent, heard, challenges)
 		}
 		for i := range 100 {
@@ -216,7 +217,7 @@ func TestChallengeIsEarned(t *testing.T) {
 			if err := c.Send([]byte{1}); err != nil {
 				w.Fatal(err)
 			}
-			time.Sleep(challengeInterval + time.Millisecond)
+			time.Sleep(dtls.ChallengeInterval + time.Millisecond)
 		}
 		if w.net.Tap(nil); heard == 0 {
 			w.Error("no challenge at all")
@@ -267,8 +268,8 @@ func TestHintsOfOthers(t *testing.T) {
 		w.echo(c, "genuine")
 		genuine := (*toServer)[len(*toServer)-1]
 		heard := w.listener(thief)
-		hint, ok := hintOf(genuine)
-		if a := w.server.first().hints[hint]; !ok || a == nil || a.player != w.match.player(0) {
+		hint, ok := dtls.IDOf(genuine)
+		if a := w.server.first().Table.Find(hint); !ok || a == nil || associationOf(a).player != w.match.player(0) {
 			w.Fatalf("hint %08x finds nobody", hint)
 		}
 		before := w.server.Stats()
@@ -283,7 +284,7 @@ func TestHintsOfOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		after := w.server.Stats()
-		if *heard != 0 || w.server.first().hints[hint].path != nil {
+		if *heard != 0 || w.server.first().Table.Find(hint).Roaming() {
 			w.Errorf("the thief heard %d bytes", *heard)
 		}
 		if n := after.Drops["record"] - before.Drops["record"]; n != 201 || after.Drops["source"]-before.Drops["source"] != 200 {

@@ -20,7 +20,7 @@ type Player struct {
 	// to the goroutine that calls the Handler for this player.
 	Value any
 
-	shard   *shard           // constant: a session stays on its shard
+	shard   *shard           // constant once there is a session: it stays on its shard
 	session *machine.Session // constant
 	gone    atomic.Bool
 	place   int // in players.list
@@ -35,9 +35,9 @@ func (p *Player) Session() session.Session { return p.session }
 
 // Addr is the address that the player's datagrams come from.
 func (p *Player) Addr() netip.AddrPort {
-	p.shard.out.mu.Lock()
-	defer p.shard.out.mu.Unlock()
-	return p.association.addr.AddrPort
+	p.shard.Out.Mu.Lock()
+	defer p.shard.Out.Mu.Unlock()
+	return p.association.Addr.AddrPort
 }
 
 // Send sends payload, at most MaxPayload bytes, which are copied. It goes out
@@ -51,7 +51,7 @@ func (p *Player) Send(payload []byte) error {
 	if p.gone.Load() {
 		return ErrGone
 	}
-	return p.shard.out.payload(p, payload)
+	return p.sendPayload(payload)
 }
 
 // PlayerStats is what is known of a player's traffic.
@@ -70,11 +70,11 @@ type PlayerStats struct {
 // Stats counts. Unlike the other methods it belongs to the goroutine that calls
 // the Handler for this player.
 func (p *Player) Stats() PlayerStats {
-	p.shard.out.mu.Lock() // Sent is the sending half's
-	defer p.shard.out.mu.Unlock()
+	p.shard.Out.Mu.Lock() // Sent is the sending half's
+	defer p.shard.Out.Mu.Unlock()
 	a := p.association
 	s := a.match.Stats()
-	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.addr), doubtOf(s.Doubt)}
+	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.Addr), doubtOf(s.Doubt)}
 }
 
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
@@ -85,7 +85,7 @@ func (p *Player) Stats() PlayerStats {
 // log, of which the first 64 bytes are sent.
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
-	p.shard.post(func(now time.Time) { p.shard.kick(now, p.association, reason, text) })
+	p.shard.Post(kicked{p, reason, text})
 }
 
 // players is every player of a shard, for broadcasts.
@@ -93,6 +93,8 @@ type players struct {
 	mu sync.RWMutex
 	// +checklocks:mu
 	list []*Player
+
+	read byte // what prefetch has read: kept, so that it is read; under the outbox's lock
 }
 
 func (ps *players) add(p *Player) {

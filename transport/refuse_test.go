@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if n := len(w.server.first().order); n > 1 || len(w.audit.all()) > before+2 { // the other player's, and its end
+				if n := w.server.first().Holdings().Conns; n > 1 || len(w.audit.all()) > before+2 { // the other player's, and its end
 					w.Errorf("%d connections are left, audited %+v", n, w.audit.all()[before:])
 				}
 			})

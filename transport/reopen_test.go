@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 )
@@ -42,7 +43,7 @@ func TestReturnDuringHandshake(t *testing.T) {
 				w.net.Tap(nil)
 				start := time.Now()
 				w.echo(w.dial(1), "hello")
-				if d := time.Since(start); d > DefaultHandshakeTimeout+2*sweepInterval || crash == 1 && d > time.Second {
+				if d := time.Since(start); d > DefaultHandshakeTimeout+2*dtls.SweepInterval || crash == 1 && d > time.Second {
 					w.Errorf("served after %v", d)
 				}
 			})

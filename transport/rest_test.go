@@ -24,10 +24,10 @@ func TestRest(t *testing.T) {
 			t.Error("not sent")
 		}
 	}})
-	a := e.shard.associations.Lookup(e.addr)
+	a := e.association()
 	echo := func() {
-		e.shard.datagram(e.now, e.addr, e.data([]byte("payload")))
-		e.shard.out.flush()
+		e.shard.Datagram(e.now, e.addr, e.data([]byte("payload")))
+		e.shard.Out.Flush()
 	}
 	echo()
 	a.rest()

@@ -20,28 +20,37 @@ func (s *Server) settleIn() {
 	}
 	s.restored = nil
 	for sh, list := range lists {
-		sh.post(func(now time.Time) {
-			for _, r := range list {
-				sh.restore(now, r)
-			}
-		})
+		sh.Post(restored{sh, list})
+	}
+}
+
+// restored are sessions of a shard's that another process has left.
+type restored struct {
+	shard *shard
+	list  []*resume.Session
+}
+
+func (m restored) Deliver(now time.Time) {
+	for _, r := range m.list {
+		m.shard.restore(now, r)
 	}
 }
 
 // restore goes on with one session.
 func (s *shard) restore(now time.Time, r *resume.Session) {
 	defer r.Wipe()
-	a := &association{shard: s, addr: s.flowOf(r), hint: r.Hint, place: unproven}
-	a.session = &a.match
+	a := &association{}
+	a.self.shard = s
+	a.Init(a, r.Hint)
 	drop := audit.DropTicket
-	if a.record.Restore(&record.State{
+	if a.Restore(s.Shard, s.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,
 		Next: r.RecordNext + recordSkip, Failed: r.RecordFailed, Window: r.Records,
 	}) == nil {
 		drop = a.match.Restore(s.server.gate, now, r)
 	}
 	if drop != audit.DropNone {
-		s.drop(drop)
+		s.Drop(drop)
 		s.server.config.Audit.Record(audit.Event{
 			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: drop, Version: version,
 			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(udp.Flow{AddrPort: r.Addr}),
@@ -49,6 +58,6 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 		})
 		return
 	}
-	s.adopt(now, a)
-	s.joined(now, a, machine.Event{Kind: machine.EventResumed})
+	a.Adopt(now)
+	a.join(now, machine.Event{Kind: machine.EventResumed})
 }

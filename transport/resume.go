@@ -5,7 +5,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // A player comes back by a new connection while the old one stands. Both are
@@ -20,123 +19,92 @@ import (
 
 // resume answers a ticket: the session lives on the association that hint names, or
 // nowhere here. One that lives on another shard stays there, and the newcomer moves.
-func (s *shard) resume(now time.Time, a *association, hint uint32) {
-	if home := s.server.home(hint); hint != 0 && home != nil && home.index != s.index {
-		s.post(func(time.Time) { s.move(a, home, hint) }) // whose datagram is still being opened here
+func (a *association) resume(now time.Time, hint uint32) {
+	s := a.self.shard
+	if home := s.server.home(hint); hint != 0 && home != nil && home.Index != s.Index {
+		s.Post(leaving{a, home, hint}) // whose datagram is still being opened here
 		return
 	}
-	s.resumed(now, a, hint)
+	a.resumeHere(now, hint)
 }
 
-func (s *shard) resumed(now time.Time, a *association, hint uint32) {
-	former := s.hints[hint]
+// leaving is an association without a player whose session lives on another shard.
+type leaving struct {
+	association *association
+	to          *shard
+	hint        uint32
+}
+
+func (m leaving) Deliver(time.Time) { m.association.Conn.Move(m.to.Shard, arriving(m)) }
+
+// arriving is the same when it is there.
+type arriving leaving
+
+func (m arriving) Deliver(now time.Time) {
+	a := m.association
+	a.self.shard = m.to
+	a.match.SetHint(a.ID)
+	a.resumeHere(now, m.hint)
+}
+
+// resumeHere answers a ticket whose session lives on this shard, if it lives at all.
+func (a *association) resumeHere(now time.Time, hint uint32) {
+	t := &a.Shard.Table
+	former := associationOf(t.Find(hint))
 	if former == nil && hint != 0 { // it has moved since
-		former = s.hints[a.match.Former()]
+		former = associationOf(t.Find(a.match.Former()))
 	}
 	var live *machine.Conn
 	var sent uint64
 	if former != nil {
 		live = &former.match
-		s.out.mu.Lock()
+		a.Shard.Out.Mu.Lock()
 		sent = live.Sequence()
-		s.out.mu.Unlock()
+		a.Shard.Out.Mu.Unlock()
 	}
 	switch {
 	case former == nil:
 	case former.player == nil: // it waits for its own first datagram
-		defer s.displace(former)
+		defer former.displace()
 	default:
-		a.before = former
+		a.Former = &former.Conn
 	}
 	reply, ev := a.match.Resume(now, live, sent)
-	if ev.Kind == machine.EventRefused && a.before != nil && a.before.addr != a.addr {
-		a.before = nil
+	if ev.Kind == machine.EventRefused && a.Former != nil && a.Former.Addr != a.Addr {
+		a.Former = nil
 	}
-	s.drop(ev.Drop)
-	s.outcome(now, a, reply, ev)
+	a.Shard.Drop(ev.Drop)
+	a.act(now, reply, ev)
 }
 
 // displace forgets an association whose session has gone to a newer one before any
 // datagram came.
-func (s *shard) displace(a *association) {
-	if a.place >= 0 && a.match.Vanished() {
-		s.remove(a)
+func (a *association) displace() {
+	if a.Listed() && a.match.Vanished() {
+		a.Remove()
 	}
 }
 
 // settle moves the player over once its session has moved, or lets in one whose
 // session has lived nowhere here. Until then a has none.
-func (s *shard) settle(now time.Time, a *association) {
-	old := a.before
+func (a *association) settle(now time.Time) {
+	old := a.before()
 	if a.match.Waiting() || !a.match.Resumed() {
 		return
 	}
 	if old == nil || old.player == nil || old.match.Session() != a.match.Session() {
-		s.joined(now, a, machine.Event{Kind: machine.EventResumed})
+		a.join(now, machine.Event{Kind: machine.EventResumed})
 		return
 	}
-	a.before = nil
+	a.Former = nil
 	p := old.player
 	a.player, old.player = p, nil
-	if old.path != nil && a.path == nil {
-		a.path = &path{rested: old.path.rested} // a new connection buys no moves
-	}
-	s.out.mu.Lock()
+	a.Follow(&old.Conn)
+	a.Shard.Out.Mu.Lock()
 	a.match.Follow(&old.match)
 	p.association = a
-	s.out.mu.Unlock()
-	s.record(now, a, audit.Resume, machine.Event{})
-	s.noteAddress(now, a)
-	s.remove(old)
-}
-
-// between opens what may be the new association's or that of the one before. A hint
-// says which; without, only what comes from the address of both can be either's. Since
-// opening destroys what it fails on, a second try needs a copy.
-func (s *shard) between(now time.Time, a *association, b []byte) (any bool, failed int) {
-	old := a.before
-	hint, ok := hintOf(b)
-	switch {
-	case old.place < 0:
-		return s.open(now, a, b)
-	case ok && hint == old.hint:
-		return s.open(now, old, b)
-	case old.addr != a.addr:
-		return s.open(now, a, b)
-	}
-	s.second = append(s.second[:0], b...)
-	if any, failed = s.open(now, a, b); any {
-		return any, failed
-	}
-	return s.open(now, old, s.second)
-}
-
-// home is the shard that a hint names, nil if there is none. A process that ran more
-// shards than this one may have left its hints.
-func (s *Server) home(hint uint32) *shard {
-	shards := *s.shards.Load()
-	i := int(hint & udp.ShardMask)
-	if i >= len(shards) && !s.inherits {
-		return nil
-	}
-	return shards[i%len(shards)]
-}
-
-// move hands an association that has no player over to another shard, unless it has
-// gone. What comes from its address is passed on; see occupant.
-func (s *shard) move(a *association, to *shard, hint uint32) {
-	if s.associations.Lookup(a.addr) != a {
-		return
-	}
-	a.before = nil
-	from := &stray{s, to, a.addr}
-	s.swap(a, from) // nobody else gets the address meanwhile
-	s.unlist(a)
-	clear(s.found[:]) // nor is it found here any more
-	to.post(func(now time.Time) {
-		a.shard, a.hint, a.stray = to, to.newHint(), from
-		a.match.SetHint(a.hint)
-		to.adopt(now, a)
-		to.resumed(now, a, hint)
-	})
+	a.Shard.Out.Mu.Unlock()
+	a.audit(now, audit.Resume, machine.Event{})
+	a.NoteAddress(now)
+	old.Remove()
 }

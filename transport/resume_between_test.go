@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -57,9 +58,9 @@ func TestOldConnectionGoesOn(t *testing.T) {
 					t.Errorf("%d inputs are lost: %+v, server %+v", w.missing(s), st, r.Stats())
 				}
 				s.quit()
-				time.Sleep(helloTime + lingerTime + 2*sweepInterval)
+				time.Sleep(helloTime + lingerTime + 2*dtls.SweepInterval)
 				w.quit(r)
-				if n := len(r.first().order); n != 0 {
+				if n := r.first().Holdings().Conns; n != 0 {
 					t.Errorf("%d associations", n)
 				}
 			})
@@ -93,10 +94,10 @@ func TestWaitingHearsNothing(t *testing.T) {
 			t.Errorf("%d records were sent, %d joined", n, len(w.match.players))
 		}
 		s.quit()
-		time.Sleep(helloTime + lingerTime + 2*sweepInterval)
+		time.Sleep(helloTime + lingerTime + 2*dtls.SweepInterval)
 		w.quit(r)
-		if st := r.Stats(); st.Sessions != 0 || len(r.first().order) != 0 || r.gate.Len() != 0 {
-			t.Errorf("%+v, %d associations, %d sessions", st, len(r.first().order), r.gate.Len())
+		if st := r.Stats(); st.Sessions != 0 || r.first().Holdings().Conns != 0 || r.gate.Len() != 0 {
+			t.Errorf("%+v, %d associations, %d sessions", st, r.first().Holdings().Conns, r.gate.Len())
 		}
 	})
 }
@@ -185,7 +186,7 @@ func TestPathGoesInMidHandshake(t *testing.T) {
 				r = w.run(fleet)
 				n, dead := 0, time.Time{}
 				w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool {
-					if isHandshake(b) {
+					if dtls.IsHandshake(b) {
 						if n++; n == last+1 {
 							dead = time.Now().Add(2 * time.Second)
 						}

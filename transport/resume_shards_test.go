@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 )
@@ -35,7 +36,7 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	s := w.serve(func(c *Config) { c.Shards = 4 })
 	c := w.dial(1)
 	w.echo(c, "hello")
-	if len(*s.shards.Load()) == 1 {
+	if len(s.endpoint.All()) == 1 {
 		t.Skip("sockets cannot share a port here")
 	}
 	const times = 16
@@ -62,16 +63,16 @@ func TestResumeOnAnotherShard(t *testing.T) {
 		}
 		w.echo(c, "hello again")
 		s := p.shard
-		s.out.mu.Lock()
-		if p.association.stray != nil {
+		s.Out.Mu.Lock()
+		if p.association.HasMoved() {
 			moved++
 		}
-		s.out.mu.Unlock()
+		s.Out.Mu.Unlock()
 	}
 	if moved == 0 {
 		t.Error("the kernel gave every connection to the shard of the session")
 	}
-	if len(w.match.players) != 1 || len(w.match.left()) != 0 || p.shard != p.association.shard {
+	if len(w.match.players) != 1 || len(w.match.left()) != 0 || p.shard.Shard != p.association.Shard {
 		t.Errorf("%d joined, left: %v", len(w.match.players), w.match.left())
 	}
 	if n := w.audit.count(audit.Resume); n != times {
@@ -79,12 +80,12 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	}
 	w.migrates(c)
 	c.Close()
-	time.Sleep(lingerTime + 2*sweepInterval)
+	time.Sleep(lingerTime + 2*dtls.SweepInterval)
 	s.Close()
 	w.serving.Wait()
-	for _, sh := range *s.shards.Load() {
-		if n := len(sh.occupants) + len(sh.order) + len(sh.hints); n > 0 {
-			t.Errorf("shard %d remembers %d things of a player who has left", sh.index, n)
+	for _, sh := range s.endpoint.All() {
+		if n := sh.Holdings().Occupants + sh.Holdings().Conns + sh.Holdings().IDs; n > 0 {
+			t.Errorf("shard %d remembers %d things of a player who has left", sh.Index, n)
 		}
 	}
 }
@@ -111,10 +112,10 @@ func (w *world) migrates(c *Client) {
 func TestGoneBeforeItMoves(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{})
 	s := e.shard
-	a := s.associations.Lookup(e.addr)
-	s.remove(a)
-	s.move(a, s, 1)
-	if len(s.occupants) != 0 || len(s.mail.queue) != 0 {
-		t.Errorf("it moved: %d strays, %d letters", len(s.occupants), len(s.mail.queue))
+	a := s.Table.At(e.addr)
+	a.Remove()
+	a.Move(s.Shard, posted(func(time.Time) {}))
+	if s.Holdings().Occupants != 0 || s.Holdings().Messages != 0 {
+		t.Errorf("it moved: %d strays, %d letters", s.Holdings().Occupants, s.Holdings().Messages)
 	}
 }

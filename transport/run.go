@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 )
 
 // Serve handles each datagram as it comes, in one goroutine for each of
@@ -15,16 +16,17 @@ func (s *Server) Serve(h Handler) error {
 		return err
 	}
 	defer s.endServe()
-	if err := s.share(true); err != nil {
+	if err := s.endpoint.Share(true); err != nil {
 		return err
 	}
 	s.settled.Do(s.settleIn)
-	shards := *s.shards.Load()
 	var others sync.WaitGroup
-	for _, sh := range shards[1:] {
-		others.Go(func() { _ = sh.loop(h) }) // every loop ends for the same reason
+	for sh := range s.shards {
+		if sh.Index > 0 {
+			others.Go(func() { _ = sh.loop(h) }) // every loop ends for the same reason
+		}
 	}
-	err := shards[0].loop(h)
+	err := s.first().loop(h)
 	others.Wait()
 	return err
 }
@@ -53,20 +55,20 @@ func (s *Server) endServe() {
 // loop is a shard's part of Serve.
 func (s *shard) loop(h Handler) error {
 	for {
-		s.turns <- struct{}{}
+		s.Turns.Begin(nil)
 		if _, err := s.run(h, false); err != nil {
 			return err
 		}
-		s.socket.Wait(s.pause, s.engines)
+		s.Socket.Wait(s.pause, s.engines)
 	}
 }
 
 // idle is how long a shard may wait for its socket.
 func (s *shard) idle(now time.Time) time.Duration {
-	if due := s.closeDue(); !due.IsZero() {
-		return min(max(due.Sub(now), 0), sweepInterval/4)
+	if due := s.endings.next(); !due.IsZero() {
+		return min(max(due.Sub(now), 0), dtls.SweepInterval/4)
 	}
-	return sweepInterval / 4
+	return dtls.SweepInterval / 4
 }
 
 // Poll handles everything that has come since the last Poll, on the caller's
@@ -79,13 +81,13 @@ func (s *Server) Poll(h Handler) (int, error) {
 	serving := s.serving
 	s.mu.Unlock()
 	if !serving {
-		select {
-		case sh.turns <- struct{}{}:
-			s.gather()
+		if sh.Turns.Try() {
+			if !s.closed.Load() {
+				s.endpoint.Gather()
+			}
 			s.settled.Do(s.settleIn)
-			sh.out.flush()
+			sh.Out.Flush()
 			return sh.run(h, true)
-		default:
 		}
 	}
 	if s.closed.Load() {
@@ -96,8 +98,8 @@ func (s *Server) Poll(h Handler) (int, error) {
 
 // Flush sends what has been collected since the last Poll.
 func (s *Server) Flush() {
-	for _, sh := range *s.shards.Load() {
-		sh.out.flush()
+	for sh := range s.shards {
+		sh.Out.Flush()
 	}
 }
 
@@ -106,33 +108,30 @@ func (s *Server) Flush() {
 // of one for each. A full batch goes out earlier, and so does everything when
 // somebody else releases. Call Release once for each Hold, soon.
 func (s *Server) Hold() {
-	for _, sh := range *s.shards.Load() {
-		sh.out.keep()
+	for sh := range s.shards {
+		sh.Out.Acquire()
 	}
 }
 
 // Release ends a Hold, and sends what has been collected.
 func (s *Server) Release() {
-	for _, sh := range *s.shards.Load() {
-		sh.out.let()
+	for sh := range s.shards {
+		sh.Out.Release()
 	}
 }
 
-// endTurn lets the next one run the shard.
-func (s *shard) endTurn() { <-s.turns }
-
 // run is one turn, and ends it. hold leaves what is sent to a later Flush.
 func (s *shard) run(h Handler, hold bool) (int, error) {
-	defer s.endTurn()
+	defer s.Turns.End()
 	if s.server.closed.Load() {
 		return 0, ErrServerClosed
 	}
 	now := s.server.clock.now()
 	s.handler = h.withDefaults()
-	s.out.hold(true)
-	n := s.turn(now)
+	s.Out.Hold(true)
+	n := s.Turn(now)
 	if !hold {
-		s.out.hold(false)
+		s.Out.Hold(false)
 		s.pause = s.idle(now)
 	}
 	if s == s.server.first() {
@@ -143,7 +142,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 
 // checkClock compares clocks about once a sweepInterval, and has the gate forget what is past.
 func (s *Server) checkClock(now time.Time) {
-	if now.Sub(s.clock.checked) < sweepInterval {
+	if now.Sub(s.clock.checked) < dtls.SweepInterval {
 		return
 	}
 	s.clock.checked = now

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // nowhere are addresses at which nobody listens.
@@ -23,7 +24,7 @@ var nowhere = []netip.AddrPort{
 func (w *world) dialAny(n int, limit time.Duration, addrs ...netip.AddrPort) (*Client, error) {
 	ctx, cancel := context.WithTimeout(w.Context(), limit)
 	defer cancel()
-	c, err := newClient(ctx, ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Conn: w.socket(playerAddr(n))}, place{addr: addrs})
+	c, err := newClient(ctx, ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Conn: w.socket(playerAddr(n))}, udp.Place{Addr: addrs})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (w *world) manifold(configure ...func(*Config)) segmenting {
 			s.Flush()
 		}
 	})
-	return s.first().socket.(segmenting)
+	return s.first().Socket.(segmenting)
 }
 
 // arrived asks for n payloads 20 times, and says how many of them come.
@@ -58,9 +58,9 @@ func (w *world) allArrive(s segmenting, c *Client) {
 			w.Errorf("of %d payloads in each flush %d of %d have arrived", n, got, want)
 		}
 	}
-	o := &w.server.first().out
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o := &w.server.first().Out
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
 	if !s.Segments() {
 		w.Error("one player's path has ended segmentation for all")
 	}

@@ -2,10 +2,7 @@ package transport
 
 import (
 	"cmp"
-	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,11 +12,11 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -27,30 +24,16 @@ import (
 // Server is the match server's end: one UDP port and the players behind it. Its
 // methods are safe for concurrent use.
 type Server struct {
-	config    Config           // constant
-	handshake handshake.Config // constant
-	gate      *machine.Gate    // constant
-	clock     *clock           // constant; checked in the first shard's turn
+	config Config        // constant
+	gate   *machine.Gate // constant
+	clock  *clock        // constant; checked in the first shard's turn
 
-	// machine makes what runs on a new association; constant.
-	machine func(now time.Time, a *association, r *handshake.Result) serverMachine
-	proof   time.Duration // how long keys wait for the first record that opens under them; constant
-
+	endpoint      *dtls.Endpoint // constant
 	certificate   atomic.Pointer[tls.Certificate]
-	admission     *admission // constant
 	sessions      population
-	flood         flood
 	verifications *verifications
-	shards        atomic.Pointer[[]*shard] // at least one; Serve may add some before it begins, Poll takes all but one away
-	shared        bool                     // Serve has begun, so they stay; owned by the first shard's turn
-	buffers       sync.Pool                // of *[bufferLen]byte, for crossings
-	restored      []*resume.Session        // until the first turn
-	inherits      bool                     // some were; constant
-	settled       sync.Once                // they have been given to their shards
-
-	ctx    context.Context // done when Close begins
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // handshakes; Close waits
+	restored      []*resume.Session // until the first turn
+	settled       sync.Once         // they have been given to their shards
 
 	mu sync.Mutex // beginning and end of Serve and Close
 	// +checklocks:mu
@@ -77,28 +60,44 @@ func Listen(address string, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, gate: gate, clock: newClock(), proof: proofTimeout}
-	s.admission = newAdmission(&s.config)
-	s.buffers.New = func() any { return new([udp.BufferLen]byte) }
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.machine = func(now time.Time, a *association, r *handshake.Result) serverMachine {
-		a.match.Init(gate, now, channel(r), a.addr.Addr())
-		a.hint = a.shard.newHint()
-		a.match.SetHint(a.hint)
-		return &a.match
-	}
+	s := &Server{config: config, gate: gate, clock: newClock()}
 	s.certificate.Store(&config.Certificate)
-	s.handshake = handshake.Config{
-		Certificate: s.certificate.Load, ClientAuth: config.ClientAuth, ClientCAs: config.ClientCAs,
-	}
-	s.verifications = newVerifications(s.ctx, config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
-	s.shards.Store(&[]*shard{newShard(s, sock, 0)})
-	_ = s.share(false) // as far as it goes: Serve needs them all, and says what is wrong
+	s.endpoint = dtls.New(sock, s.endpointConfig())
+	s.verifications = newVerifications(s.endpoint.Context(), config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
 	s.warnOfAddresses()
 	if config.Snapshot != "" {
 		s.takeOver()
 	}
 	return s, nil
+}
+
+// endpointConfig is what the server wants of what is below it.
+func (s *Server) endpointConfig() dtls.Config {
+	c := &s.config
+	sources := c.Sources
+	sources.Unproven = c.MaxUnproven
+	return dtls.Config{
+		Handshake: handshake.Config{
+			Certificate: s.certificate.Load, ClientAuth: c.ClientAuth, ClientCAs: c.ClientCAs,
+		},
+		HandshakeTimeout: c.HandshakeTimeout, ConfirmTimeout: proofTimeout, MaxHandshakes: c.MaxHandshakes,
+		Sources: sources, Live: max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0),
+		ChallengeLen: challengeLen, Window: c.Session.Window, Shards: c.Shards,
+		Now: s.clock.now, Wall: func() time.Time { return s.clock.wall() },
+		NewUser: func(l *dtls.Shard) dtls.User { return &shard{Shard: l, server: s} }, Flooded: s.flooded,
+	}
+}
+
+// flooded tells the audit when a flood of strangers' datagrams begins and when it
+// is over: two records, however long it lasts.
+func (s *Server) flooded(now time.Time, begins bool) {
+	detail := "strangers' datagrams flood the server"
+	if !begins {
+		detail = "the flood of strangers' datagrams is over"
+	}
+	s.config.Audit.Record(audit.Event{
+		Time: s.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Version: version, Detail: detail,
+	})
 }
 
 // unverifier is what a Verifier may have besides; see session.Config.Unverified.
@@ -114,18 +113,28 @@ func listen(address string, conn net.PacketConn) (udp.Socket, error) {
 	return udp.Listen(address)
 }
 
-// random draws 32 bits that nobody can guess.
-func (s *Server) random() uint32 {
-	var b [4]byte
-	rand.Read(b[:]) // never fails
-	return binary.BigEndian.Uint32(b[:])
+// first is the shard that Poll works.
+func (s *Server) first() *shard { return s.endpoint.First().User.(*shard) }
+
+// shards is every shard, the first one first.
+func (s *Server) shards(yield func(*shard) bool) {
+	for _, l := range s.endpoint.All() {
+		if !yield(l.User.(*shard)) {
+			return
+		}
+	}
 }
 
-// first is the shard that Poll works.
-func (s *Server) first() *shard { return (*s.shards.Load())[0] }
+// home is the shard that a hint names, nil if there is none.
+func (s *Server) home(hint uint32) *shard {
+	if l := s.endpoint.Home(hint); l != nil {
+		return l.User.(*shard)
+	}
+	return nil
+}
 
 // Addr is the address that the server listens on.
-func (s *Server) Addr() netip.AddrPort { return s.first().socket.LocalAddr() }
+func (s *Server) Addr() netip.AddrPort { return s.first().Socket.LocalAddr() }
 
 // SetCertificate shows cert in every handshake that begins from now on. One that no
 // handshake could use, whose key is another's or which has expired, is refused, and
@@ -148,25 +157,8 @@ func (s *Server) Broadcast(payload []byte) error {
 	if len(payload) > MaxPayload {
 		return session.ErrTooLarge
 	}
-	for _, sh := range *s.shards.Load() {
+	for sh := range s.shards {
 		sh.broadcast(payload)
 	}
 	return nil
-}
-
-func (s *shard) broadcast(payload []byte) {
-	s.players.mu.RLock()
-	defer s.players.mu.RUnlock()
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	list := s.players.list
-	for i, p := range list {
-		if i%prefetchLen == 0 && len(list) >= prefetchFrom {
-			s.out.prefetch(list[i:min(i+prefetchLen, len(list))])
-		}
-		if !p.gone.Load() {
-			_ = s.out.put(p.association, p.association.addr, wire.KindData, payload) // a lost datagram
-		}
-	}
-	s.out.release()
 }

@@ -20,14 +20,14 @@ func (s *Server) handOver(shards []*shard) error {
 	s.settled.Do(s.settleIn) // what was taken over and has had no turn goes on, too
 	for _, sh := range shards {
 		sh.handler = sh.handler.withDefaults()
-		sh.delivered(s.clock.now())
-		sh.out.close()
+		sh.Delivered(s.clock.now())
+		sh.Out.Close()
 	}
 	saved := make(map[*association]bool)
 	err := s.writeSnapshot(shards, saved)
 	if err != nil {
 		for _, sh := range shards {
-			sh.out.reopen()
+			sh.Out.Reopen()
 		}
 		return err
 	}
@@ -76,15 +76,16 @@ func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) err
 // save writes a shard's sessions, and notes which. One that cannot be handed over is
 // left out: its player comes back by ticket.
 func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	for _, a := range s.order {
-		st, ok := a.record.State()
+	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
+	for _, c := range s.Table.All() {
+		a := associationOf(c)
+		st, ok := a.Record.State()
 		if a.player == nil || a.ending != nil || !ok {
 			continue
 		}
 		r := resume.Session{
-			Addr: a.addr.AddrPort, Local: s.localOf(a), InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
+			Addr: a.Addr.AddrPort, Local: s.localOf(a), InKey: st.InKey, InIV: st.InIV, OutKey: st.OutKey, OutIV: st.OutIV,
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
 		err := resume.ErrSnapshot
@@ -102,18 +103,19 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 
 // handedOn ends the stay of all players in this process, without a word to them.
 func (s *shard) handedOn(now time.Time, saved map[*association]bool) {
-	s.closing = true
+	s.Handshakes.Refuse()
 	s.endings = endings{} // nothing is sent any more
-	for _, a := range s.order {
+	for _, c := range s.Table.All() {
+		a := associationOf(c)
 		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
 			continue
 		}
-		e := s.decision(now, a, audit.Close)
+		e := a.decision(now, audit.Close)
 		e.Detail = "left to come back by ticket"
 		if saved[a] {
 			e.Detail = "handed on to the next process"
 		}
 		s.server.config.Audit.Record(e)
-		s.farewell(a.player, wire.ReasonShutdown)
+		a.player.farewell(wire.ReasonShutdown)
 	}
 }

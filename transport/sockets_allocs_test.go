@@ -80,7 +80,7 @@ func realEnds(t *testing.T, listen string) (client *net.UDPConn, e *ends) {
 		sh := s.first()
 		sh.handler = Handler{}.withDefaults()
 		addr := udp.Flow{AddrPort: udp.Unmap(c.LocalAddr().(*net.UDPAddr).AddrPort())}
-		if sh.socket.Multihomed() {
+		if sh.Socket.Multihomed() {
 			addr.Local = addrtable.LocalOf(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 		}
 		return &ends{shard: sh, addr: addr}

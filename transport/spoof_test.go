@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -34,50 +34,7 @@ func (w *world) tap(n int) (toServer, toClient *tape) {
 
 // rec is a record as anybody can write it.
 func rec(typ record.ContentType, epoch uint16, seq uint64, body ...byte) []byte {
-	b := []byte{byte(typ), 0xfe, 0xfd}
-	b = binary.BigEndian.AppendUint64(b, uint64(epoch)<<48|seq)
-	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
-}
-
-// forgeries are what somebody sends who hears everything, has no keys, and can
-// write any source address. genuine is what was sent before.
-func forgeries(genuine tape) map[string][][]byte {
-	last := genuine[len(genuine)-1]
-	f := map[string][][]byte{
-		"nothing":   {{}, {0}, {23}, {22}, make([]byte, 12), make([]byte, 13)},
-		"oversize":  {make([]byte, wire.MaxDatagram+1), append(rec(23, 1, 500), make([]byte, 1500)...), append(rec(22, 0, 9), make([]byte, 1488)...), make([]byte, 9000)},
-		"alert":     {rec(21, 0, 50, 2, 0), rec(21, 0, 51, 1, 0), rec(21, 0, 52, 2, 40), rec(21, 1, 900, 2, 0), rec(21, 1, 901, 1, 0), rec(21, 2, 0, 1, 0)},
-		"change":    {rec(20, 0, 60, 1), rec(20, 1, 1<<40, 1), rec(20, 2, 0, 1), rec(20, 0, 61, 2), rec(20, 0, 62)},
-		"data":      {rec(23, 0, 70, []byte("plaintext")...), rec(23, 1, 1<<47, make([]byte, 60)...), rec(23, 1, 71), rec(23, 1, 72, make([]byte, 24)...)},
-		"epochs":    {rec(23, 2, 0, make([]byte, 60)...), rec(23, 0xffff, 1<<48-1, make([]byte, 60)...), rec(22, 2, 0, make([]byte, 40)...)},
-		"versions":  {},
-		"types":     {},
-		"replayed":  genuine,
-		"truncated": {},
-		"extended":  {append(slices.Clone(last), 0), append(slices.Clone(last), rec(21, 0, 99, 2, 0)...), append(rec(21, 0, 98, 2, 0), last...)},
-		"flipped":   {},
-		"messages":  {},
-		"fragments": {},
-	}
-	for typ := range 256 {
-		for epoch := range uint16(3) {
-			f["types"] = append(f["types"], rec(record.ContentType(typ), epoch, 1000, make([]byte, 40)...))
-		}
-		f["messages"] = append(f["messages"], rec(22, 0, uint64(typ), byte(typ), 0, 0, 4, 0, 5, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4))
-	}
-	for i := range last {
-		f["truncated"] = append(f["truncated"], last[:i])
-		for bit := range 8 {
-			b := slices.Clone(last)
-			b[i] ^= 1 << bit
-			f["flipped"] = append(f["flipped"], b)
-		}
-	}
-	for i := range 2000 { // 2 MB
-		b := []byte{11, 0xff, 0xff, 0, 0, 7, byte(i >> 6), byte(i << 2), 0, 0, 4, 0}
-		f["fragments"] = append(f["fragments"], rec(22, 0, uint64(2000+i), append(b, make([]byte, 1024)...)...))
-	}
-	return f
+	return testkit.Rec(typ, epoch, seq, body...)
 }
 
 // "Nothing that is not authenticated ends a connection." PROTOCOL.md 9.2: the
@@ -90,10 +47,10 @@ func TestForgeries(t *testing.T) {
 		w.echo(c, "genuine")
 		synctest.Wait()
 		w.net.Tap(nil)
-		for name, datagrams := range forgeries(*toServer) {
+		for name, datagrams := range testkit.Forgeries(*toServer) {
 			w.inject(c, "to server: "+name, playerAddr(1), serverAddr, datagrams)
 		}
-		for name, datagrams := range forgeries(*toClient) {
+		for name, datagrams := range testkit.Forgeries(*toClient) {
 			w.inject(c, "to client: "+name, serverAddr, playerAddr(1), datagrams)
 		}
 		if s := c.Stats(); s.Received != s.Sent {

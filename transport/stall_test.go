@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -131,7 +132,7 @@ func TestServerStallsUnstamped(t *testing.T) {
 	for _, hz := range []int{60, 128, 250} {
 		virtual(t, func(w *world) {
 			s := w.listen()
-			s.first().socket = unstamped{s.first().socket}
+			s.first().Socket = unstamped{s.first().Socket}
 			hang := w.hangs(s)
 			stop := w.play(hz, w.join(1))
 			r := rand.New(rand.NewPCG(1, uint64(hz)))
@@ -209,14 +210,14 @@ func TestNoTimeLimitAfterStall(t *testing.T) {
 		time.Sleep(session.DefaultIdle + time.Second/60)
 		w.net.Tap(nil)
 		synctest.Wait()
-		time.Sleep(stallPatience / 2)
+		time.Sleep(dtls.StallPatience / 2)
 		if err := c.Send([]byte("here")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(stallPatience)
+		time.Sleep(dtls.StallPatience)
 		w.unhurt()
 		w.net.Tap(func(from, _ netip.AddrPort, _ []byte) bool { return from != playerAddr(1) })
-		time.Sleep(session.DefaultIdle + 2*sweepInterval)
+		time.Sleep(session.DefaultIdle + 2*dtls.SweepInterval)
 		if left := w.match.left(); len(left) != 1 || left[0] != wire.ReasonIdle {
 			t.Errorf("a player who is silent without a stall: %v", left)
 		}
@@ -229,9 +230,9 @@ func TestSlowPolls(t *testing.T) {
 		_, hang := w.hanging()
 		w.join(1)
 		w.net.Tap(func(from, _ netip.AddrPort, _ []byte) bool { return from != playerAddr(1) })
-		for end := time.Now().Add(session.DefaultIdle + stallPause); time.Now().Before(end); {
-			hang(stallTime)
-			time.Sleep(stallTime + time.Second/30)
+		for end := time.Now().Add(session.DefaultIdle + dtls.StallPause); time.Now().Before(end); {
+			hang(dtls.StallTime)
+			time.Sleep(dtls.StallTime + time.Second/30)
 		}
 		if left := w.match.left(); len(left) != 1 {
 			t.Errorf("left: %v", left)

@@ -41,7 +41,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Sessions: int(s.sessions.live.Load()), SessionsPeak: int(s.sessions.peak.Load()), Drops: make(map[string]uint64),
 	}
-	for _, sh := range *s.shards.Load() {
+	for sh := range s.shards {
 		sh.addTo(&st)
 	}
 	if st.Socket.Overflow > 0 {
@@ -51,21 +51,19 @@ func (s *Server) Stats() Stats {
 }
 
 func (s *shard) addTo(st *Stats) {
-	st.Received += s.received.Load()
-	s.out.mu.Lock()
-	st.Sent += s.out.sent
-	s.out.mu.Unlock()
-	for reason, n := range s.drops.Snapshot() {
+	of := s.Stats()
+	st.Received += of.Received
+	st.Sent += of.Sent
+	for reason, n := range of.Drops {
 		st.Drops[reason] += n
 	}
-	st.Handshakes.Started += s.handshakes.started.Load()
-	st.Handshakes.Completed += s.handshakes.completed.Load()
-	st.Handshakes.Failed += s.handshakes.failed.Load()
-	sock := s.socket.Stats()
+	st.Handshakes.Started += of.Started
+	st.Handshakes.Completed += of.Completed
+	st.Handshakes.Failed += of.Failed
 	st.Socket.Shards++
-	st.Socket.ReceiveBuffer += sock.ReceiveBuffer
-	st.Socket.SendBuffer += sock.SendBuffer
-	st.Socket.Overflow += sock.Overflow
+	st.Socket.ReceiveBuffer += of.Socket.ReceiveBuffer
+	st.Socket.SendBuffer += of.Socket.SendBuffer
+	st.Socket.Overflow += of.Socket.Overflow
 }
 
 // population counts the live sessions of all shards.

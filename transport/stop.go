@@ -21,20 +21,19 @@ import (
 // for each either way, with session.ReasonShutdown.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var shards []*shard
-	for len(shards) < len(*s.shards.Load()) { // Serve may be about to add some
-		sh := (*s.shards.Load())[len(shards)]
-		select {
-		case sh.turns <- struct{}{}:
+	for len(shards) < len(s.endpoint.All()) { // Serve may be about to add some
+		sh := s.endpoint.All()[len(shards)].User.(*shard)
+		if sh.Turns.Begin(ctx.Done()) {
 			shards = append(shards, sh)
-		case <-ctx.Done():
-			for _, held := range shards {
-				held.endTurn()
-			}
-			if s.stop() {
-				go s.finish() // as soon as whoever holds the turn lets go
-			}
-			return ctx.Err()
+			continue
 		}
+		for _, held := range shards {
+			held.Turns.End()
+		}
+		if s.stop() {
+			go s.finish() // as soon as whoever holds the turn lets go
+		}
+		return ctx.Err()
 	}
 	err := s.depart(shards)
 	first := s.stop()
@@ -42,7 +41,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, s.seeOff(ctx, shards))
 	}
 	for _, sh := range shards {
-		sh.endTurn()
+		sh.Turns.End()
 	}
 	if !first {
 		return net.ErrClosed
@@ -68,14 +67,14 @@ func (s *Server) depart(shards []*shard) (err error) {
 
 // shutdown ends every session of a shard, and lets no new one in.
 func (s *shard) shutdown(now time.Time) {
-	s.closing = true
+	s.Handshakes.Refuse()
 	s.handler = s.handler.withDefaults()
-	for _, a := range s.order {
-		if a.ending == nil {
-			s.end(now, a, wire.ReasonShutdown)
+	for _, c := range s.Table.All() {
+		if a := associationOf(c); a.ending == nil {
+			a.end(now, wire.ReasonShutdown)
 		}
 	}
-	s.out.hold(false)
+	s.Out.Hold(false)
 }
 
 // Close ends everything at once and returns when nothing runs any more. It says
@@ -96,26 +95,22 @@ func (s *Server) stop() bool {
 	if again {
 		return false
 	}
-	s.cancel()
-	for _, sh := range *s.shards.Load() {
-		sh.socket.Wake()
-	}
+	s.endpoint.Stop()
 	return true
 }
 
 // finish waits until everything has ended.
 func (s *Server) finish() error {
 	s.loops.Wait()
-	for _, sh := range *s.shards.Load() {
-		sh.turns <- struct{}{} // a Poll that was under way is over; later ones see closed
-		defer sh.endTurn()
+	for sh := range s.shards {
+		sh.Turns.Begin(nil) // a Poll that was under way is over; later ones see closed
+		defer sh.Turns.End()
 	}
-	s.wg.Wait()
+	s.endpoint.Wait()
 	s.verifications.wg.Wait()
 	var errs []error
-	for _, sh := range *s.shards.Load() {
-		sh.out.close()
-		errs = append(errs, sh.socket.Close())
+	for sh := range s.shards {
+		errs = append(errs, sh.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -77,7 +77,7 @@ func TestSocketThatRefuses(t *testing.T) {
 		return conn.(*net.UDPConn)
 	}
 	for name, c := range map[string]struct {
-		conn   func(t *testing.T) net.PacketConn
+		Conn   func(t *testing.T) net.PacketConn
 		listen string
 		want   func(error) bool
 	}{
@@ -111,7 +111,7 @@ func TestSocketThatRefuses(t *testing.T) {
 				w.address = c.listen
 				w.serve()
 				began := time.Now()
-				_, err := w.try(1, func(config *ClientConfig) { config.Conn = c.conn(t) })
+				_, err := w.try(1, func(config *ClientConfig) { config.Conn = c.Conn(t) })
 				if took := time.Since(began); took > time.Second {
 					t.Errorf("it took %v", took)
 				}

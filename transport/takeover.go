@@ -32,7 +32,9 @@ func (s *Server) takeOver() {
 	if snap != nil {
 		s.gate.Restore(snap)
 		s.restoreAddresses(snap.Live)
-		s.restored, s.inherits = snap.Sessions, len(snap.Sessions) > 0
+		if s.restored = snap.Sessions; len(s.restored) > 0 {
+			s.endpoint.Inherit()
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -24,7 +25,7 @@ import (
 //	                                                                                    TestForgedClientScheme; engines ClientCertificates
 //	CBC suites: a bad record ends the process (F7)   four AEAD suites, at both ends     pion2 TestHardened; engines Refused; interop
 //	                                                                                    TestForeignRefusals, TestForeignServerRefused
-//	plaintext alerts end a session (F3)              no record of epoch 0 is looked at  TestForgeries, TestDTLSForgeries; handshake
+//	plaintext alerts end a session (F3)              no record of epoch 0 is looked at  TestForgeries, plaindtls TestForgeries; handshake
 //	                                                 after the handshake                TestNeverReachesTheEngine; engines Spoofed
 //	plaintext ChangeCipherSpec of epoch 1 (F4)       the same                           the same, "change" and "types"
 //	2 MB of plaintext fragments jam a session (F5)   the same                           the same, "fragments"; handshake TestBudget
@@ -45,7 +46,7 @@ import (
 //	                                                                                    TestNoncesOnTheWire
 //	EllipticCurves ignored, ALPN reads ""            neither is used                    interop TestForeignCurves
 //	the same address cannot come again               a parallel handshake, which        TestReturnFromSamePort, TestForgedHello;
-//	                                                 replaces once it is complete       TestDTLSReturnFromSamePort; interop TestForeignReturns
+//	                                                 replaces once it is complete       plaindtls TestReturnFromSamePort; interop TestForeignReturns
 //	Accept runs the handshake (F6)                   a goroutine for each, bounded      TestStalledHandshakesDelayNobody
 //	renegotiation_info unasked: wolfSSL (F8)         pion3 only                         TestRenegotiationInfo says which
 //	MTU counts the body only (F9)                    25 bytes less                      pion2 TestHardened; engines MTU; interop TestForeignMTU
@@ -83,7 +84,7 @@ func TestSilentKeys(t *testing.T) {
 		defer silent.Close()
 		ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
 		defer cancel()
-		result, err := engine.Client(ctx, conn, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
+		result, err := dtls.Engine.Client(ctx, conn, &handshake.Config{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -211,14 +212,14 @@ func oddFirst(w *world, typ byte, body []byte, count *int) func(from, to netip.A
 			}
 			done = true
 			*count++
-			w.net.Inject(from, to, message(typ, binary.BigEndian.Uint16(rec[record.HeaderLen+4:]), 3000, body))
+			w.net.Inject(from, to, messageOf(typ, binary.BigEndian.Uint16(rec[record.HeaderLen+4:]), 3000, body))
 		}
 		return true
 	}
 }
 
 // message is a whole handshake message in a record of epoch 0.
-func message(typ byte, seq uint16, number uint64, body []byte) []byte {
+func messageOf(typ byte, seq uint16, number uint64, body []byte) []byte {
 	n := len(body)
 	b := []byte{typ, byte(n >> 16), byte(n >> 8), byte(n), byte(seq >> 8), byte(seq), 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n)}
 	return rec(22, 0, number, append(b, body...)...)
@@ -242,7 +243,7 @@ func TestRenegotiationInfo(t *testing.T) {
 		raw := w.socket(playerAddr(3))
 		defer raw.Close()
 		send := func(seq uint16, body []byte) []byte {
-			_, _ = raw.WriteToUDPAddrPort(message(1, seq, uint64(seq), body), serverAddr)
+			_, _ = raw.WriteToUDPAddrPort(messageOf(1, seq, uint64(seq), body), serverAddr)
 			b := make([]byte, udp.BufferLen)
 			n, _, err := raw.ReadFromUDPAddrPort(b)
 			if err != nil {

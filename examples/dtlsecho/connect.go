@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sallyport/sallyport/transport"
+	"github.com/sallyport/sallyport/internal/plaindtls"
 )
 
 // Of the client: how long the handshake may take, how long it waits for the answer to its first line, since a server that
@@ -27,13 +27,13 @@ const (
 )
 
 // connect is the client, until its input is sent and answered, or ctx is done.
-func connect(ctx context.Context, f *flags, config transport.DTLSConfig, stdin io.Reader, stdout, stderr io.Writer) int {
+func connect(ctx context.Context, f *flags, config plaindtls.Config, stdin io.Reader, stdout, stderr io.Writer) int {
 	if _, _, err := net.SplitHostPort(f.connect); err != nil {
 		return complain(stderr, exitUsage, fmt.Errorf("-connect %s: give host:port", f.connect))
 	}
 	dial, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	client, err := transport.DialDTLS(dial, f.connect, config)
+	client, err := plaindtls.Dial(dial, f.connect, config)
 	switch {
 	case ctx.Err() != nil:
 		return exitOK
@@ -67,25 +67,25 @@ func why(err error) error {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &authority):
-		return fmt.Errorf("%w: %w (give it, or who signed it, with -ca)", transport.ErrHandshake, authority)
+		return fmt.Errorf("%w: %w (give it, or who signed it, with -ca)", plaindtls.ErrHandshake, authority)
 	case errors.As(err, &host):
-		return fmt.Errorf("%w: %w (say whom it is for with -name)", transport.ErrHandshake, host)
+		return fmt.Errorf("%w: %w (say whom it is for with -name)", plaindtls.ErrHandshake, host)
 	case errors.As(err, &invalid):
-		return fmt.Errorf("%w: %w", transport.ErrHandshake, invalid)
+		return fmt.Errorf("%w: %w", plaindtls.ErrHandshake, invalid)
 	}
 	return err
 }
 
 // exchange sends lines and prints answers.
 type exchange struct {
-	client  *transport.DTLSClient
+	client  *plaindtls.Client
 	answers atomic.Int64
 	another chan struct{} // capacity 1: there is a new one
 }
 
 // receive prints what returns until the connection ends.
 func (e *exchange) receive(stdout io.Writer) error {
-	b := make([]byte, transport.MaxDTLSPayload)
+	b := make([]byte, plaindtls.MaxPayload)
 	for {
 		n, err := e.client.Receive(context.Background(), b)
 		switch {
@@ -115,8 +115,8 @@ func (e *exchange) send(stdin *bufio.Reader) error {
 		text, err := stdin.ReadBytes('\n')
 		if len(text) > 0 {
 			sent++
-			if len(text) > transport.MaxDTLSPayload {
-				return fmt.Errorf("line %d has %d bytes: a record carries at most %d", sent, len(text), transport.MaxDTLSPayload)
+			if len(text) > plaindtls.MaxPayload {
+				return fmt.Errorf("line %d has %d bytes: a record carries at most %d", sent, len(text), plaindtls.MaxPayload)
 			}
 			if err := e.client.Send(text); err != nil {
 				return err

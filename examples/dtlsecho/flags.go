@@ -10,8 +10,8 @@ import (
 	"os"
 
 	"github.com/sallyport/sallyport/internal/lab/command"
+	"github.com/sallyport/sallyport/internal/plaindtls"
 	"github.com/sallyport/sallyport/policy"
-	"github.com/sallyport/sallyport/transport"
 )
 
 const help = `Dtlsecho sends back what it is sent over DTLS 1.2, for talking to foreign DTLS stacks.
@@ -110,8 +110,8 @@ func (f *flags) check(rest []string) error {
 }
 
 // config reads the files. closeLog is to be called at the end.
-func (f *flags) config() (c transport.DTLSConfig, closeLog func(), err error) {
-	c = transport.DTLSConfig{ClientAuth: clientAuths[f.clientAuth], ServerName: f.name, MTU: f.mtu}
+func (f *flags) config() (c plaindtls.Config, closeLog func(), err error) {
+	c = plaindtls.Config{ClientAuth: clientAuths[f.clientAuth], ServerName: f.name, MTU: f.mtu}
 	if f.cert != "" {
 		if c.Certificate, err = tls.LoadX509KeyPair(f.cert, f.key); err != nil {
 			return c, nil, fmt.Errorf("cannot use -cert %s with -key %s: %w", f.cert, f.key, err)
@@ -123,8 +123,8 @@ func (f *flags) config() (c transport.DTLSConfig, closeLog func(), err error) {
 		}
 	}
 	if onLoopback(f.listen) {
-		c.MaxUnproven = transport.DefaultMaxHandshakes
-		c.Sources = policy.SourceConfig{PerSecond: transport.DefaultMaxHandshakes, Burst: transport.DefaultMaxHandshakes}
+		c.MaxUnproven = plaindtls.DefaultMaxHandshakes
+		c.Sources = policy.SourceConfig{PerSecond: plaindtls.DefaultMaxHandshakes, Burst: plaindtls.DefaultMaxHandshakes}
 	}
 	if f.keylog == "" {
 		return c, func() {}, nil

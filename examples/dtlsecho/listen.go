@@ -12,7 +12,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/sallyport/sallyport/transport"
+	"github.com/sallyport/sallyport/internal/plaindtls"
 )
 
 // line is what is printed of a connection.
@@ -23,7 +23,7 @@ type line struct {
 	Certificate string `json:"certificate,omitempty"`
 }
 
-func lineOf(c *transport.DTLSConn) line {
+func lineOf(c *plaindtls.Conn) line {
 	exporter := c.Exporter()
 	l := line{Addr: c.Addr().String(), Exporter: hex.EncodeToString(exporter[:]), Suite: c.Suite().String()}
 	if peer := c.PeerCertificates(); len(peer) > 0 {
@@ -34,8 +34,8 @@ func lineOf(c *transport.DTLSConn) line {
 }
 
 // listen is the server, until ctx is done.
-func listen(ctx context.Context, f *flags, config transport.DTLSConfig, stdout, stderr io.Writer) int {
-	server, err := transport.ListenDTLS(f.listen, config)
+func listen(ctx context.Context, f *flags, config plaindtls.Config, stdout, stderr io.Writer) int {
+	server, err := plaindtls.Listen(f.listen, config)
 	if err != nil {
 		return complain(stderr, exitUsage, fmt.Errorf("cannot listen on -listen %s: %w", f.listen, err))
 	}
@@ -46,23 +46,23 @@ func listen(ctx context.Context, f *flags, config transport.DTLSConfig, stdout, 
 	if stop() {
 		server.Close() //nolint:errcheck // err says more
 	}
-	if !errors.Is(err, transport.ErrServerClosed) {
+	if !errors.Is(err, net.ErrClosed) {
 		return complain(stderr, exitFailed, err)
 	}
 	return exitOK
 }
 
 // handler prints a line for each connection and echoes.
-func handler(xor bool, stdout io.Writer) transport.DTLSHandler {
+func handler(xor bool, stdout io.Writer) plaindtls.Handler {
 	var mu sync.Mutex
 	lines := json.NewEncoder(stdout)
-	return transport.DTLSHandler{
-		Connect: func(c *transport.DTLSConn) {
+	return plaindtls.Handler{
+		Connect: func(c *plaindtls.Conn) {
 			mu.Lock()
 			defer mu.Unlock()
 			lines.Encode(lineOf(c)) //nolint:errcheck // nobody reads
 		},
-		Receive: func(c *transport.DTLSConn, payload []byte) {
+		Receive: func(c *plaindtls.Conn, payload []byte) {
 			if xor {
 				for i := range payload {
 					payload[i] ^= 0xff

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/transport"
+	"github.com/sallyport/sallyport/internal/plaindtls"
 )
 
 // Bad input ends with status 2 and one sentence that says what to do.
@@ -88,7 +88,7 @@ func TestOwnClient(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintln(&lines, i)
 	}
-	lines.WriteString("\n" + strings.Repeat("x", transport.MaxDTLSPayload-1) + "\nthe last one without its end")
+	lines.WriteString("\n" + strings.Repeat("x", plaindtls.MaxPayload-1) + "\nthe last one without its end")
 	p := launch(t, strings.NewReader(lines.String()), "-connect", address, "-ca", f.cert, "-cert", f.cert, "-key", f.key)
 	if code := p.exit(t); code != exitOK || p.stdout.String() != lines.String()+"\n" {
 		t.Errorf("status %d, %q%s", code, &p.stdout, &p.stderr)
@@ -128,7 +128,7 @@ func TestClientFails(t *testing.T) {
 		"another authority": {"", []string{"-connect", address, "-ca", stranger.cert}, "-ca"},
 		"another name":      {"", []string{"-connect", address, "-ca", f.cert, "-name", "example.com"}, "-name"},
 		"system's roots":    {"", []string{"-connect", address}, "-ca"},
-		"long line":         {"short\n" + strings.Repeat("x", transport.MaxDTLSPayload+1), []string{"-connect", address, "-ca", f.cert}, "line 2 has 1164 bytes"},
+		"long line":         {"short\n" + strings.Repeat("x", plaindtls.MaxPayload+1), []string{"-connect", address, "-ca", f.cert}, "line 2 has 1164 bytes"},
 		"no such host":      {"", []string{"-connect", "nowhere.invalid:" + port, "-ca", f.cert}, "cannot connect to nowhere.invalid"},
 		"nobody there":      {"", []string{"-connect", busy(t), "-ca", f.cert}, "no answer"},
 	} {

@@ -1,4 +1,4 @@
-package transport
+package udp
 
 import (
 	"context"
@@ -7,75 +7,73 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// place is where a client finds its server: host and port, as they were dialled.
-type place struct {
-	host string // without the dot behind an absolute name, and without a zone
-	name string // of the host as it is looked up; empty for an address
+// Place is where a client finds its server: host and port, as they were dialled.
+type Place struct {
+	Host string // without the dot behind an absolute name, and without a zone
+	Name string // of the host as it is looked up; empty for an address
 	port uint16
-	addr []netip.AddrPort // without a name
+	Addr []netip.AddrPort // without a name
 }
 
-// locate reads host and port.
-func locate(ctx context.Context, address string) (place, error) {
+// Locate reads host and port.
+func Locate(ctx context.Context, address string) (Place, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return place{}, fmt.Errorf("transport: the server's address must be host:port: %w", err)
+		return Place{}, fmt.Errorf("transport: the server's address must be host:port: %w", err)
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
 	if err != nil {
-		return place{}, fmt.Errorf("transport: the server's port is not known: %w", err)
+		return Place{}, fmt.Errorf("transport: the server's port is not known: %w", err)
 	}
-	p := place{host: plainHost(host), port: uint16(port)}
+	p := Place{Host: PlainHost(host), port: uint16(port)}
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case host == "":
-		p.addr = p.all(netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+		p.Addr = p.all(netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	case err != nil:
-		p.name = host
+		p.Name = host
 	case ip == netip.IPv6Unspecified(): // what a server says that listens everywhere: this host, as package net has it
-		p.addr = p.all(netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+		p.Addr = p.all(netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	case ip.Unmap().IsUnspecified():
-		p.addr = p.all(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+		p.Addr = p.all(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	default:
-		p.addr = p.all(ip)
+		p.Addr = p.all(ip)
 	}
 	return p, nil
 }
 
-// plainHost is a host as a certificate has it. The dot that makes a name absolute is for
+// PlainHost is a host as a certificate has it. The dot that makes a name absolute is for
 // resolvers only (RFC 6066, section 3), and a zone for this machine.
-func plainHost(host string) string {
+func PlainHost(host string) string {
 	if ip, _, ok := strings.Cut(host, "%"); ok && strings.Contains(ip, ":") {
 		return ip
 	}
 	return strings.TrimSuffix(host, ".")
 }
 
-func (p place) all(ips ...netip.Addr) (addrs []netip.AddrPort) {
+func (p Place) all(ips ...netip.Addr) (addrs []netip.AddrPort) {
 	for _, ip := range ips {
-		if a := udp.Canonical(netip.AddrPortFrom(ip, p.port)); !slices.Contains(addrs, a) {
+		if a := Canonical(netip.AddrPortFrom(ip, p.port)); !slices.Contains(addrs, a) {
 			addrs = append(addrs, a)
 		}
 	}
 	return addrs
 }
 
-// look returns the addresses of the place, at least one, in the order in which to try
+// Look returns the addresses of the place, at least one and at most so many, in the order in which to try
 // them. A name is looked up, each time anew.
-func (p place) look(ctx context.Context) ([]netip.AddrPort, error) {
-	if p.name == "" {
-		return p.addr, nil
+func (p Place) Look(ctx context.Context, most int) ([]netip.AddrPort, error) {
+	if p.Name == "" {
+		return p.Addr, nil
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.name)
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.Name)
 	if err != nil {
 		return nil, fmt.Errorf("transport: the server's name leads nowhere: %w", err)
 	}
 	addrs := alternate(p.all(ips...))
-	return addrs[:min(len(addrs), maxAddresses)], nil
+	return addrs[:min(len(addrs), most)], nil
 }
 
 // alternate orders addresses so that their families take turns, beginning with that of

@@ -1,4 +1,4 @@
-package transport
+package dtls
 
 import "time"
 
@@ -25,8 +25,8 @@ type waiting struct {
 // note is called as each turn begins. After a gap of stallTime or more nobody is
 // put out by a time limit until the players have had the time to be heard.
 func (w *waiting) note(now time.Time) {
-	if now.Sub(w.ran) >= stallTime && now.Sub(w.patient) >= stallPause {
-		w.patient = now.Add(stallPatience)
+	if now.Sub(w.ran) >= StallTime && now.Sub(w.patient) >= StallPause {
+		w.patient = now.Add(StallPatience)
 	}
 	w.ran = now
 }

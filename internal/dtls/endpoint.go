@@ -1,0 +1,205 @@
+package dtls
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// Endpoint is one UDP port: the shards behind it, and what handshakes take of all of them
+// together.
+type Endpoint struct {
+	config    Config     // constant
+	admission *admission // constant
+	flood     flood
+	shards    atomic.Pointer[[]*Shard] // at least one; share may add some, gather takes all but one away
+	shared    bool                     // they stay; owned by the first shard's turn
+	inherits  bool                     // connections of another process go on here; set before the first turn
+	buffers   sync.Pool                // of *[udp.BufferLen]byte, for what is forwarded
+
+	ctx     context.Context // done when close begins
+	cancel  context.CancelFunc
+	engines sync.WaitGroup // handshakes
+}
+
+// endpointConfig is what an endpoint needs. All of it is constant.
+type Config struct {
+	Handshake        handshake.Config
+	HandshakeTimeout time.Duration
+	ConfirmTimeout   time.Duration // how long keys wait for the first record that opens under them
+	MaxHandshakes    int           // under way at once, on all shards
+	Sources          policy.SourceConfig
+	Live             int // addresses of live peers that have a place of their own
+	ChallengeLen     int // length in bytes of a datagram with a challenge
+	Window           int // records of a connection's replay window; 0 means the default
+	Shards           int // sockets that share the port; 0 means one for each processor
+
+	Now  func() time.Time // time that never steps
+	Wall func() time.Time // the system's clock
+
+	NewUser func(l *Shard) User              // makes what is above a shard
+	Flooded func(now time.Time, begins bool) // a flood of strangers' datagrams begins or ends
+}
+
+func New(sock udp.Socket, config Config) *Endpoint {
+	e := &Endpoint{config: config, admission: &admission{
+		most: int64(config.MaxHandshakes), sources: policy.NewSources(config.Sources), live: policy.NewLiveAddresses(config.Live),
+	}}
+	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.shards.Store(&[]*Shard{e.NewShard(sock, 0)})
+	_ = e.Share(false) // as far as it goes: share(true) needs them all, and says what is wrong
+	return e
+}
+
+func (e *Endpoint) NewShard(sock udp.Socket, index int) *Shard {
+	l := newShard(e, sock, index)
+	l.User = e.config.NewUser(l)
+	return l
+}
+
+// All is every shard, the first one first.
+func (e *Endpoint) All() []*Shard { return *e.shards.Load() }
+
+// First is the shard that stays when the others go.
+func (e *Endpoint) First() *Shard { return e.All()[0] }
+
+// Home is the shard that a connection id names, nil if there is none. A process that ran more
+// shards than this one may have left its ids.
+func (e *Endpoint) Home(id uint32) *Shard {
+	shards := e.All()
+	i := int(id & udp.ShardMask)
+	if i >= len(shards) && !e.inherits {
+		return nil
+	}
+	return shards[i%len(shards)]
+}
+
+// Inherit has connection ids of another process name shards here. It is called before the first
+// turn.
+func (e *Endpoint) Inherit() { e.inherits = true }
+
+// Live is where peers live who are no strangers.
+func (e *Endpoint) Live() *policy.LiveAddresses { return e.admission.live }
+
+// Sources is what strangers may begin.
+func (e *Endpoint) Sources() *policy.Sources { return e.admission.sources }
+
+// Underway is how many handshakes are, on all shards.
+func (e *Endpoint) Underway() int64 { return e.admission.underway.Load() }
+
+// Context is done when stop has been called.
+func (e *Endpoint) Context() context.Context { return e.ctx }
+
+// Stop ends all handshakes, and every shard's wait.
+func (e *Endpoint) Stop() {
+	e.cancel()
+	for _, l := range e.All() {
+		l.Socket.Wake()
+	}
+}
+
+// Wait returns when no engine runs any more.
+func (e *Endpoint) Wait() { e.engines.Wait() }
+
+// Use has the endpoint work other shards than its own, as tests do.
+func (e *Endpoint) Use(shards ...*Shard) { e.shards.Store(&shards) }
+
+// random draws 32 bits that nobody can guess.
+func random() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// The kernel gives each address to a socket of its own choice among those that share
+// the port, and to another one when there are more or fewer. So they are all opened
+// before newEndpoint returns: what has come by then, when nobody could know of the server,
+// is forgotten, and nothing is from then on. Whoever works all shards finds the sockets there,
+// and whoever works one has everything come to the first.
+
+// Share opens the sockets beside the first, as far as there are none yet, sockets can
+// share a port, and nobody has been served. With keep they stay.
+func (e *Endpoint) Share(keep bool) error {
+	first := e.First()
+	sharing, ok := first.Socket.(udp.Sharing)
+	first.Turns.Begin(nil)
+	defer first.Turns.End()
+	e.shared = e.shared || keep
+	shards, want := e.All(), e.config.Shards
+	if want == 0 {
+		want = runtime.GOMAXPROCS(0)
+	}
+	want = min(want, udp.ShardMask+1)
+	if !ok || len(shards) >= want || len(first.Table.order)+len(first.Handshakes.Open) > 0 {
+		return nil
+	}
+	for len(shards) < want {
+		sock, err := sharing.Sibling()
+		if err != nil {
+			return err
+		}
+		more := append(slices.Clone(shards), e.NewShard(sock, len(shards)))
+		e.shards.Store(&more)
+		shards = more
+	}
+	sharing.Steer(len(shards))
+	for _, l := range shards {
+		for len(l.Socket.Receive()) > 0 {
+		}
+	}
+	return nil
+}
+
+// Gather leaves the endpoint with its first shard, which handles in the turn that follows
+// what the other ones have got. Nobody has been served by them: it does nothing after
+// share(true). Owner: the first shard's turn.
+func (e *Endpoint) Gather() {
+	shards := e.All()
+	if len(shards) == 1 || e.shared {
+		return
+	}
+	first := shards[0]
+	first.Socket.(udp.Sharing).Unite()
+	var early []udp.Packet
+	for _, l := range shards[1:] {
+		l.Turns.Begin(nil)
+		for packets := l.Socket.Receive(); len(packets) > 0; packets = l.Socket.Receive() {
+			for _, p := range packets {
+				p.Buf = slices.Clone(p.Buf)
+				early = append(early, p)
+			}
+		}
+		_ = l.Close() // nobody has seen it
+		l.Turns.End()
+	}
+	alone := shards[:1:1]
+	e.shards.Store(&alone)
+	first.Post(gathered{first, early})
+}
+
+// gathered is what the other shards' sockets have got.
+type gathered struct {
+	shard *Shard
+	early []udp.Packet
+}
+
+func (m gathered) Deliver(now time.Time) {
+	l := m.shard
+	l.waiting.begin(now, l.Endpoint.config.Wall())
+	for _, p := range m.early {
+		l.waiting.stamp = p.Stamp
+		l.Datagram(now, p.Addr, p.Buf)
+	}
+	l.waiting.stamp = 0
+	l.counts.received.Add(uint64(len(m.early)))
+}

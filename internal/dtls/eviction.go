@@ -1,0 +1,72 @@
+package dtls
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// dispensable is the handshake that makes room for a newcomer, nil if none does:
+//
+//	the oldest that has not proven its address
+//	else, of the site that holds most of the proven, the longest silent
+//	else, for a live peer's address, one of another's that has been silent for openingSilence
+//
+// What a live peer's address has begun goes for no stranger, unless it is proven and
+// has been silent for so long that its own client has given it up.
+func (h *Handshakes) dispensable(now time.Time, own bool) *HalfOpen {
+	for len(h.arrivals) > 0 {
+		o := h.arrivals[0]
+		if h.Open[o.addr] == o && !o.conn.Proven() {
+			return o
+		}
+		h.arrivals[0] = nil
+		h.arrivals = h.arrivals[1:]
+	}
+	if o := h.longestSilent(now); o != nil || !own {
+		return o
+	}
+	var silent *HalfOpen
+	for _, o := range h.Open {
+		if now.Sub(o.heard) >= HalfOpenSilence && (silent == nil || o.heard.Before(silent.heard)) {
+			silent = o
+		}
+	}
+	return silent
+}
+
+// longestSilent is the longest silent handshake of the site that holds most, of those
+// that have proven their addresses. Who takes many places competes with itself.
+func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
+	clear(h.sites)
+	for _, o := range h.Open {
+		if o.dispensable(now) {
+			h.sites[policy.SitePrefix(o.addr.Addr())]++
+		}
+	}
+	most := 0
+	for _, o := range h.Open {
+		if !o.dispensable(now) {
+			continue
+		}
+		n := h.sites[policy.SitePrefix(o.addr.Addr())]
+		if n > most || n == most && o.heard.Before(silent.heard) {
+			most, silent = n, o
+		}
+	}
+	return silent
+}
+
+// dispensable reports whether a handshake that has proven its address may go for a stranger.
+func (o *HalfOpen) dispensable(now time.Time) bool {
+	return o.conn.Proven() && (!o.own || now.Sub(o.heard) >= HalfOpenSilence)
+}
+
+// evict ends a handshake whose place another one takes.
+func (o *HalfOpen) evict() {
+	o.shard.Handshakes.failed.Add(1)
+	o.shard.Drop(audit.DropHandshake)
+	o.discard()
+	o.claim.Release()
+}

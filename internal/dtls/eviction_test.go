@@ -1,0 +1,94 @@
+package dtls
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// from is an address of a site.
+func fromSite(site, host int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, 0, byte(site), byte(host)}), 5000)
+}
+
+// serverHello is the beginning of the flight that the cookie earns.
+var serverHello = []byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2}
+
+// slowDispensable says of each handshake whether it is the one to go, by the words of the document.
+func slowDispensable(now time.Time, all []*HalfOpen, own bool) map[*HalfOpen]bool {
+	var unproven, silent []*HalfOpen
+	sites := map[netip.Prefix]int{}
+	for _, o := range all {
+		switch {
+		case o.conn.Proven() && (!o.own || now.Sub(o.heard) >= HalfOpenSilence):
+			silent = append(silent, o)
+			sites[policy.SitePrefix(o.addr.Addr())]++
+		case !o.conn.Proven() && !o.own:
+			unproven = append(unproven, o)
+		}
+	}
+	candidates := unproven
+	if len(candidates) == 0 {
+		most := 0
+		for _, n := range sites {
+			most = max(most, n)
+		}
+		for _, o := range silent {
+			if sites[policy.SitePrefix(o.addr.Addr())] == most {
+				candidates = append(candidates, o)
+			}
+		}
+	}
+	if len(candidates) == 0 && own {
+		for _, o := range all {
+			if now.Sub(o.heard) >= HalfOpenSilence {
+				candidates = append(candidates, o)
+			}
+		}
+	}
+	oldest := map[*HalfOpen]bool{}
+	for _, o := range candidates {
+		first := true
+		for _, other := range candidates {
+			first = first && !other.heard.Before(o.heard)
+		}
+		oldest[o] = first
+	}
+	return oldest
+}
+
+// Of any handshakes, the one goes that the document names.
+func TestWhoGivesWay(t *testing.T) {
+	{
+		for seed := range uint64(500) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			h := newHandshakes(nil)
+			now := time.Now()
+			var all []*HalfOpen
+			for i := range 1 + r.IntN(20) {
+				o := &HalfOpen{addr: udp.Flow{AddrPort: fromSite(r.IntN(4), 1+i)}, own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
+				o.conn = handshake.NewConn(true, nil, nil, func([]byte) {})
+				if seed%2 == 0 || r.IntN(2) == 0 {
+					_, _ = o.conn.Write(serverHello) // the cookie has come back
+				}
+				all = append(all, o)
+				h.Open[o.addr] = o
+				if !o.own {
+					h.arrivals = append(h.arrivals, o)
+				}
+			}
+			for _, own := range []bool{false, true} {
+				want := slowDispensable(now, all, own)
+				got := h.dispensable(now, own)
+				if got == nil != (len(want) == 0) || got != nil && !want[got] {
+					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, own, got, len(want))
+				}
+			}
+		}
+	}
+}

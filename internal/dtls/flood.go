@@ -1,0 +1,33 @@
+package dtls
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// floodFrom is how many refused strangers' datagrams a second are a flood: far
+// more than a fleet of players who all return at once.
+const FloodFrom = 2000
+
+// flood is whether strangers' datagrams flood the endpoint, however many shards they come to.
+// It belongs to the first shard's turn.
+type flood struct {
+	refused uint64 // when last looked at
+	lasts   bool
+}
+
+// watch looks once in a sweepInterval.
+func (e *Endpoint) watch(now time.Time) {
+	var n uint64
+	for _, l := range e.All() {
+		drops := &l.counts.drops
+		n += drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
+	}
+	lasts := n-e.flood.refused >= FloodFrom
+	e.flood.refused = n
+	if lasts != e.flood.lasts {
+		e.flood.lasts = lasts
+		e.config.Flooded(now, lasts)
+	}
+}

@@ -1,0 +1,108 @@
+package dtls
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// The kernel gives a datagram to the shard that its connection id names, or that its address
+// has. Where that is not the connection's, it is forwarded to it by a bounded queue.
+
+// forwarding is what a shard has of it.
+type forwarding struct {
+	queue   chan forwarded // from other shards
+	scratch []byte         // copies of what may open under a second key
+	second  []byte         // and under a third
+}
+
+// forwarded is a datagram that the kernel gave to another shard than its connection's.
+type forwarded struct {
+	addr  udp.Flow
+	b     *[udp.BufferLen]byte
+	n     int
+	stamp int64 // as a packet's
+}
+
+// stray is where a connection was before it moved to another shard. What still comes
+// there is forwarded, for as long as nobody newer has the address.
+type stray struct {
+	from, to *Shard
+	addr     udp.Flow
+}
+
+// forward hands a datagram to another shard.
+func (l *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
+	buffer := l.Endpoint.buffers.Get().(*[udp.BufferLen]byte)
+	select {
+	case to.forwarding.queue <- forwarded{addr, buffer, copy(buffer[:], b), l.waiting.stamp}:
+		to.Socket.Wake()
+		l.counts.forwarded.Add(1)
+	default:
+		l.Endpoint.buffers.Put(buffer)
+		l.Drop(audit.DropQueue)
+	}
+}
+
+// takeForwarded handles n datagrams that other shards have forwarded.
+func (l *Shard) takeForwarded(now time.Time, n int) {
+	for range n {
+		f := <-l.forwarding.queue
+		l.waiting.stamp = f.stamp
+		l.Datagram(now, f.addr, f.b[:f.n])
+		l.Endpoint.buffers.Put(f.b)
+	}
+}
+
+// forwardStray forwards what belongs to a connection that has moved to another shard.
+func (l *Shard) forwardStray(addr udp.Flow, b []byte) bool {
+	t := l.Table.away(addr)
+	if t == nil {
+		return false
+	}
+	l.forward(t.to, addr, b)
+	return true
+}
+
+// Move hands a connection over to another shard, unless it has gone, and has then delivered
+// there. What comes from its address is forwarded.
+func (c *Conn) Move(to *Shard, then Message) {
+	t := &c.Shard.Table
+	if t.byAddr.Lookup(c.Addr) != c {
+		return
+	}
+	c.Former = nil
+	from := &stray{c.Shard, to, c.Addr}
+	t.swap(c, from) // nobody else gets the address meanwhile
+	to.Post(moved{c, from, then})
+}
+
+// moved is a connection that comes from another shard.
+type moved struct {
+	conn *Conn
+	from *stray
+	then Message
+}
+
+func (m moved) Deliver(now time.Time) {
+	c, to := m.conn, m.from.to
+	c.Shard, c.ID, c.stray = to, to.NewID(), m.from
+	c.Adopt(now)
+	m.then.Deliver(now)
+}
+
+// recall ends the forwarding for a connection that goes.
+func (c *Conn) recall() {
+	if t := c.stray; t != nil {
+		c.stray = nil
+		t.from.Post(recalled{t})
+	}
+}
+
+// recalled is a connection that needs nothing forwarded any more.
+type recalled struct{ stray *stray }
+
+func (m recalled) Deliver(time.Time) {
+	m.stray.from.Table.vacate(m.stray.addr, occupant{away: m.stray})
+}

@@ -1,0 +1,257 @@
+package dtls
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/policy"
+)
+
+// Handshakes is a shard's half-open handshakes, by address. But for the counters it belongs to
+// the shard's turn.
+type Handshakes struct {
+	shard    *Shard // constant
+	Open     map[udp.Flow]*HalfOpen
+	arrivals []*HalfOpen          // in order of time, those gone since the last sweep included
+	arrived  time.Time            // when the last of them came
+	sites    map[netip.Prefix]int // how many confirmed addresses each has, while that is looked at
+	askedAt  time.Time            // when another shard was last asked to make room
+	refusing bool                 // no newcomers any more
+
+	underway                   atomic.Int64 // len(open), for other shards to see
+	started, completed, failed atomic.Uint64
+}
+
+// HalfOpen is a handshake under way, and then its keys until the first record opens under
+// them: nothing is believed before.
+type HalfOpen struct {
+	shard   *Shard
+	addr    udp.Flow
+	conn    *handshake.Conn
+	cancel  context.CancelFunc
+	random  [32]byte      // of the ClientHello it began with
+	claim   *policy.Claim // what it holds until its address is proven
+	own     bool          // by what a live peer's address has of its own
+	began   time.Time
+	heard   time.Time // when something last came that it could use
+	backlog [][]byte  // came while the engine was done and the keys not here
+	ready   *Conn     // the keys, waiting for key confirmation
+}
+
+func newHandshakes(l *Shard) Handshakes {
+	return Handshakes{shard: l, Open: make(map[udp.Flow]*HalfOpen), sites: make(map[netip.Prefix]int)}
+}
+
+// greet begins a handshake with a first ClientHello, if there is room.
+func (h *Handshakes) greet(now time.Time, addr udp.Flow, hello []byte) {
+	claim, own := h.admit(now, addr)
+	if claim == nil {
+		h.shard.Drop(audit.DropBudget)
+		return
+	}
+	h.begin(now, addr, hello, claim, own)
+}
+
+// begin starts a handshake for which there is room.
+func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *policy.Claim, own bool) {
+	l := h.shard
+	o := &HalfOpen{shard: l, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, own: own}
+	o.conn = handshake.NewConn(true, l.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
+		if o.conn.Proven() {
+			claim.Release()
+		}
+		l.Socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
+	})
+	h.add(o)
+	h.arrived = now
+	if !own {
+		h.arrivals = append(h.arrivals, o)
+	}
+	h.started.Add(1)
+	ctx, cancel := context.WithTimeout(l.Endpoint.ctx, l.Endpoint.config.HandshakeTimeout)
+	o.cancel = cancel
+	l.Endpoint.engines.Add(1)
+	go o.negotiate(ctx)
+	o.deliver(now, hello)
+}
+
+// Offer begins a handshake without an engine, nil if there is no room. The keys that it ends with
+// are handed to what it returns. For tests.
+func (h *Handshakes) Offer(now time.Time, addr udp.Flow) func(now time.Time, r *handshake.Result) error {
+	o := &HalfOpen{shard: h.shard, addr: addr, cancel: func() {}, began: now, heard: now}
+	o.conn = handshake.NewConn(true, h.shard.local, net.UDPAddrFromAddrPort(addr.AddrPort), func([]byte) {})
+	if o.claim, o.own = h.admit(now, addr); o.claim == nil {
+		return nil
+	}
+	h.add(o)
+	return func(now time.Time, r *handshake.Result) (err error) {
+		o.ready, err = h.shard.NewConn(now, addr, r)
+		return err
+	}
+}
+
+// ForgetAll ends all handshakes, as when they make room. For tests.
+func (h *Handshakes) ForgetAll() {
+	for _, o := range h.Open {
+		o.forget()
+	}
+}
+
+func (h *Handshakes) add(o *HalfOpen) {
+	h.Open[o.addr] = o
+	h.underway.Add(1)
+}
+
+// At is the handshake at an address, nil without.
+func (h *Handshakes) At(addr udp.Flow) *HalfOpen {
+	if len(h.Open) == 0 {
+		return nil
+	}
+	return h.Open[addr]
+}
+
+// Refuse lets no newcomer in any more.
+func (h *Handshakes) Refuse() { h.refusing = true }
+
+// sweep ends what has waited too long for key confirmation. Engines end by their own time
+// limit.
+func (h *Handshakes) sweep(now time.Time) {
+	for _, o := range h.Open {
+		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
+			h.failed.Add(1)
+			h.shard.Drop(audit.DropHandshake)
+			o.forget()
+		}
+	}
+	h.arrivals = slices.DeleteFunc(h.arrivals, func(o *HalfOpen) bool { return h.Open[o.addr] != o || o.conn.Proven() })
+}
+
+// Busy reports whether peers come: engines run, or soon will.
+func (h *Handshakes) Busy(now time.Time) bool {
+	return len(h.Open) > 0 || now.Sub(h.arrived) < SweepInterval
+}
+
+// negotiate runs the engine: the only goroutine of a handshake that is ours.
+func (o *HalfOpen) negotiate(ctx context.Context) {
+	defer o.shard.Endpoint.engines.Done()
+	result, err := Engine.Server(ctx, o.conn, &o.shard.Endpoint.config.Handshake)
+	o.shard.Post(negotiated{o, result, err})
+	o.conn.Wait()
+}
+
+// negotiated is the end of an engine's work.
+type negotiated struct {
+	halfOpen *HalfOpen
+	result   *handshake.Result
+	err      error
+}
+
+// Deliver takes the keys over, and looks at what came in the meantime.
+func (m negotiated) Deliver(now time.Time) {
+	o, l, err := m.halfOpen, m.halfOpen.shard, m.err
+	o.cancel()
+	if l.Handshakes.Open[o.addr] != o {
+		return // evicted meanwhile
+	}
+	if err == nil {
+		o.ready, err = l.NewConn(now, o.addr, m.result)
+	}
+	if err != nil {
+		l.Handshakes.failed.Add(1)
+		l.Drop(audit.DropHandshake)
+		if o.conn.Proven() { // what strangers begin under other people's addresses is counted alone
+			l.User.Failed(now, o.addr, err)
+		}
+		o.forget()
+		return
+	}
+	o.began, o.heard = now, now
+	backlog := o.backlog
+	o.backlog = nil
+	for _, b := range backlog {
+		l.Datagram(now, o.addr, b)
+	}
+}
+
+// deliver hands a datagram to a handshake, or to the keys that came of it.
+func (o *HalfOpen) deliver(now time.Time, b []byte) {
+	if handshake.IsFirstHello(b) && handshake.Random(b) != o.random {
+		o.restart(now, b)
+		return
+	}
+	if o.ready != nil {
+		o.ready.records(now, b)
+		return
+	}
+	switch o.conn.Deliver(b) {
+	case handshake.Refused:
+		o.shard.Drop(audit.DropHandshake)
+	case handshake.Taken:
+		o.heard = now
+	case handshake.Divert:
+		o.heard = now
+		if len(o.backlog) == MaxBacklog {
+			o.shard.Drop(audit.DropQueue)
+			return
+		}
+		o.backlog = append(o.backlog, slices.Clone(b))
+	}
+}
+
+// restart is for a ClientHello that does not belong to the handshake under way at its
+// address: its sender has begun anew, or the one before was a forger. What nobody
+// has proven to receive makes room, if there is budget for another one; what somebody
+// has goes on, unless it has been silent for so long that its own client has given it up.
+func (o *HalfOpen) restart(now time.Time, hello []byte) {
+	l := o.shard
+	l.Drop(audit.DropHandshake)
+	if o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence {
+		return
+	}
+	claim, own := l.Handshakes.readmit(now, o)
+	if claim == nil {
+		l.Drop(audit.DropBudget)
+		return
+	}
+	l.Handshakes.failed.Add(1)
+	o.discard()
+	l.Handshakes.begin(now, o.addr, hello, claim, own)
+}
+
+// Proven reports whether the address has returned the cookie.
+func (o *HalfOpen) Proven() bool { return o.conn.Proven() }
+
+// OfItsOwn reports whether it takes what a live peer's address has of its own.
+func (o *HalfOpen) OfItsOwn() bool { return o.own }
+
+// confirm is called when the first record has opened under the new keys: only now
+// do they take the address, and what was there before goes.
+func (c *Conn) confirm(now time.Time) {
+	h := &c.Shard.Handshakes
+	if o := h.Open[c.Addr]; o != nil && o.ready == c {
+		o.forget()
+	}
+	h.completed.Add(1)
+	c.Adopt(now)
+}
+
+// forget ends a handshake and gives back what it held.
+func (o *HalfOpen) forget() {
+	o.discard()
+	o.claim.Release()
+	o.shard.Endpoint.admission.give()
+}
+
+// discard ends a handshake; its engine, if it still runs, is cancelled.
+func (o *HalfOpen) discard() {
+	o.cancel()
+	delete(o.shard.Handshakes.Open, o.addr)
+	o.shard.Handshakes.underway.Add(-1)
+}

@@ -1,0 +1,74 @@
+package dtls
+
+import "time"
+
+// Limits. Each says its unit and its reason.
+const (
+	// MaxDatagram is the largest datagram of records that is looked at, in bytes. Handshakes may
+	// be as long as udp.MaxLen.
+	MaxDatagram = 1200
+
+	// maxForwarded is how many datagrams wait that the kernel gave to another
+	// shard.
+	maxForwarded = 256
+
+	// pathTime is how long one new address of a player keeps others from being
+	// looked at: maxChallenges and a slow answer fit, and who has gone on to a
+	// third network does not wait long.
+	pathTime = time.Second
+
+	// MoveBurst is how often a player's connection moves at once, and moveInterval how
+	// soon again after that: walking through a house it moves a few times, and only a
+	// client that means to do so moves each second.
+	MoveBurst    = 4
+	MoveInterval = 2 * time.Second
+
+	// MaxChallenges is how often a new address is challenged, and
+	// challengeInterval how soon again: on a lossy path two are lost now and then.
+	MaxChallenges     = 3
+	ChallengeInterval = 200 * time.Millisecond
+
+	// maxPerTurn bounds what one Poll handles, so that a flood cannot hold a
+	// tick: 10,000 players at one datagram a tick fit, with room.
+	maxPerTurn = 16384
+
+	// MaxBacklog is how many datagrams wait for a handshake whose engine has
+	// finished but whose keys are not here yet: a few hundred microseconds.
+	MaxBacklog = 16
+
+	// openingSilence is how long a handshake whose address is proven keeps a new one
+	// from the same address waiting after it has come to nothing: as long as a client
+	// waits before it begins anew.
+	HalfOpenSilence = 1500 * time.Millisecond
+
+	// askInterval is how soon a shard without a handshake of its own asks another
+	// one again to let one go: sooner than a client repeats its ClientHello.
+	askInterval = 10 * time.Millisecond
+
+	// noteTime is how long a shard notes its players' addresses, once in a
+	// policy.LiveInterval: each of them is looked at twice in it.
+	noteTime = 2 * SweepInterval
+
+	// resendInterval and resendTime bound the answer to a repeat of the peer's
+	// last flight: RFC 6347 4.2.4 asks for twice the longest segment lifetime.
+	resendInterval = 100 * time.Millisecond
+	resendTime     = 4 * time.Minute
+
+	// SweepInterval is how often an association's time limits are looked at.
+	SweepInterval = time.Second
+
+	// StallTime is from when on the gap between two turns is a stall of the server's
+	// own: no game ticks more slowly. stallPatience is for how long after it no time
+	// limit is looked at: a client repeats what it waits for every 2 s, and a round
+	// trip of 1 s fits. stallPause is how soon again: one who stalls all the time still
+	// has time limits.
+	StallTime     = time.Second
+	StallPatience = 3 * time.Second
+	StallPause    = 10 * time.Second
+
+	// clockStep and clockSlew are by how much the system's clock may differ from what
+	// has elapsed without having been stepped: it is read a moment later, and is slewed
+	// by a twelfth at most (chrony's maxslewrate).
+	clockStep = 50 * time.Millisecond
+	clockSlew = 8
+)

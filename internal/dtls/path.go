@@ -1,0 +1,146 @@
+package dtls
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// path is an address that a peer's datagrams have come from lately and that is
+// not proven yet: "the server challenges the new path, keeps sending to the old
+// one until it is answered, then moves."
+type path struct {
+	addr       udp.Flow
+	began      time.Time
+	challenged time.Time // when the challenge was last sent
+	times      int       // how often
+	credit     int       // bytes that have come from there, less those that were sent there
+
+	rested time.Time // when the peer may move moveBurst times at once again; of all its paths
+}
+
+// mayMove reports whether the peer has not moved too often lately.
+func (p *path) mayMove(now time.Time) bool { return p.rested.Sub(now) <= (MoveBurst-1)*MoveInterval }
+
+// moved returns what is left of a path that the peer has moved to.
+func (p *path) moved(now time.Time) *path {
+	rested := p.rested
+	if rested.Before(now) {
+		rested = now
+	}
+	return &path{rested: rested.Add(MoveInterval)}
+}
+
+// Follow has a connection that takes another's place know how often the peer has moved: a new
+// connection buys no moves.
+func (c *Conn) Follow(former *Conn) {
+	if former.path != nil && c.path == nil {
+		c.path = &path{rested: former.path.rested}
+	}
+}
+
+// idOf is what the first record of a datagram begins its explicit nonce with, if
+// that is a connection id: the low bits of the record number follow. Others draw their nonces
+// at random.
+func IDOf(b []byte) (id uint32, ok bool) {
+	if len(b) < record.Overhead || record.ContentType(b[0]) != record.ApplicationData {
+		return 0, false
+	}
+	id = binary.BigEndian.Uint32(b[record.HeaderLen:])
+	return id, id>>16 > 1 && [4]byte(b[record.Prefix-4:]) == [4]byte(b[7:])
+}
+
+// NewID draws a connection id whose low bits name the shard. None begins like the
+// explicit nonce of a peer that has none.
+func (l *Shard) NewID() uint32 {
+	for {
+		id := random()&^udp.ShardMask | uint32(l.Index)
+		if id>>16 > 1 && l.Table.byID[id] == nil {
+			return id
+		}
+	}
+}
+
+// roamer is who is told of what comes from other addresses, nil if nobody is.
+func (c *Conn) roamer() Roamer {
+	if m, ok := c.User.(Mover); ok {
+		return m.Roamer()
+	}
+	return nil
+}
+
+// elsewhere handles a datagram that names a connection and comes from another address than
+// the connection's. Nothing happens unless it authenticates, and nobody is told unless it is the
+// newest.
+func (c *Conn) elsewhere(now time.Time, r Roamer, addr udp.Flow, b []byte) {
+	length, newest := len(b), c.Record.Opened()
+	c.Shard.from = addr
+	opened := c.records(now, b)
+	c.Shard.from = udp.Flow{}
+	if opened && c.Record.Opened() > newest {
+		r.Roamed(now, addr, length)
+	}
+}
+
+// Candidate looks at an address from which so many bytes have come, and to which the connection
+// may move: it challenges the address.
+func (c *Conn) Candidate(now time.Time, addr udp.Flow, length int) {
+	p := c.path
+	if p == nil {
+		p = &path{addr: addr, began: now}
+		c.path = p
+	}
+	if p.addr != addr && now.Sub(p.began) >= pathTime {
+		*p = path{addr: addr, began: now, rested: p.rested}
+	}
+	if p.addr != addr {
+		return // "one candidate address at a time"
+	}
+	p.credit += length
+	c.probePath(now)
+}
+
+// Roaming reports whether another address is being looked at.
+func (c *Conn) Roaming() bool { return c.path != nil }
+
+// ReprobePath repeats a challenge for which there was no credit, or that was too soon.
+func (c *Conn) ReprobePath(now time.Time) {
+	if c.path != nil && c.path.times == 0 && c.path.credit > 0 {
+		c.probePath(now)
+	}
+}
+
+// probePath asks the candidate, as often as it may be asked, and never with more
+// bytes than have come from there. A peer that has moved too often lately is
+// followed a little later: with the next datagram, or by tick.
+func (c *Conn) probePath(now time.Time) {
+	p := c.path
+	if p.times == MaxChallenges || p.credit < c.Shard.Endpoint.config.ChallengeLen || now.Sub(p.challenged) < ChallengeInterval || !p.mayMove(now) {
+		return
+	}
+	first := p.times == 0
+	p.times++
+	p.challenged = now
+	p.credit -= c.Shard.Endpoint.config.ChallengeLen
+	c.User.(Mover).Challenge(p.addr, first) // a path is a mover's
+}
+
+// Answered moves a connection to the address that its challenge was answered from, which is
+// that of the datagram that is handled. It reports false if it cannot, and returns the former
+// address.
+func (c *Conn) Answered(now time.Time) (former udp.Flow, ok bool) {
+	p, l := c.path, c.Shard
+	if p == nil || p.addr != l.from || l.Table.byAddr.Lookup(p.addr) != nil || l.Table.away(p.addr) != nil {
+		return former, false
+	}
+	former = c.Addr
+	l.Table.vacate(c.Addr, occupant{here: c})
+	c.recall()
+	l.Out.Mu.Lock()
+	c.Addr, c.path = p.addr, p.moved(now)
+	l.Out.Mu.Unlock()
+	l.Table.occupy(c)
+	return former, true
+}

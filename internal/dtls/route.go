@@ -1,0 +1,192 @@
+package dtls
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// Datagram finds whose a datagram is. "While a second handshake runs on an
+// address, record types 20 and 22 go to it, types 21 and 23 to the old keys
+// first."
+func (l *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
+	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > MaxDatagram && !IsHandshake(b) {
+		l.Drop(audit.DropSize)
+		return
+	}
+	c, o := l.Table.At(addr), l.Handshakes.At(addr)
+	switch {
+	case c == nil:
+		l.unlisted(now, addr, o, b)
+	case o == nil && handshake.IsFirstHello(b):
+		l.Handshakes.greet(now, addr, b)
+	case o == nil:
+		c.records(now, b)
+	case IsHandshake(b):
+		o.deliver(now, b)
+	default:
+		c.either(now, o, b)
+	}
+}
+
+// unlisted is for an address that no connection has here: o is the half-open handshake there,
+// nil without. It may be a newcomer's, that of a connection that has moved to another shard, or
+// of one whose peer has moved, which its connection id names.
+func (l *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
+	away := l.Table.away(addr)
+	home, c, roamer := l.named(b)
+	switch {
+	case o == nil && handshake.IsFirstHello(b) && !l.Handshakes.refusing:
+		l.Handshakes.greet(now, addr, b)
+	case o == nil && away != nil:
+		l.forward(away.to, addr, b)
+	case home != nil:
+		l.forward(home, addr, b)
+	case roamer != nil:
+		c.elsewhere(now, roamer, addr, b)
+	case o == nil:
+		l.Drop(audit.DropSource)
+	case away != nil && !IsHandshake(b):
+		o.astride(now, away, b)
+	default:
+		o.deliver(now, b)
+	}
+}
+
+// named is whom a datagram's connection id names: another shard, or a connection that is heard
+// at any address, and who is told. All are nil without.
+func (l *Shard) named(b []byte) (home *Shard, c *Conn, r Roamer) {
+	id, ok := IDOf(b)
+	if !ok {
+		return nil, nil, nil
+	}
+	if home := l.Endpoint.Home(id); home != nil && home.Index != l.Index {
+		return home, nil, nil
+	}
+	if c = l.Table.byID[id]; c != nil {
+		r = c.roamer()
+	}
+	return nil, c, r
+}
+
+// either tries the old keys, then the new ones that wait for key confirmation. Since
+// opening destroys what it fails on, the second try needs a copy; a connection id saves it.
+func (c *Conn) either(now time.Time, o *HalfOpen, b []byte) {
+	if id, ok := IDOf(b); ok && (id == c.ID || c.Former != nil && id == c.Former.ID) {
+		c.records(now, b)
+		return
+	}
+	f := &c.Shard.forwarding
+	f.scratch = append(f.scratch[:0], b...)
+	if opened, _ := c.open(now, b); !opened {
+		o.deliver(now, f.scratch)
+	}
+}
+
+// astride handles what comes from the address of a connection that has moved to another
+// shard, while its peer makes another connection from there: it may belong to either,
+// and the old one goes on until the new one takes over. Opening destroys what it
+// fails on, so the second gets a copy.
+func (o *HalfOpen) astride(now time.Time, away *stray, b []byte) {
+	l := o.shard
+	f := &l.forwarding
+	f.scratch = append(f.scratch[:0], b...)
+	if o.ready != nil {
+		if opened, _ := o.ready.open(now, b); !opened {
+			l.forward(away.to, o.addr, f.scratch)
+		}
+		return
+	}
+	l.forward(away.to, o.addr, f.scratch)
+	o.deliver(now, b)
+}
+
+func IsHandshake(b []byte) bool {
+	t := record.ContentType(b[0])
+	return t == record.ChangeCipherSpec || t == record.Handshake
+}
+
+// records opens the records of a datagram one by one, and reports whether any
+// was the connection's.
+func (c *Conn) records(now time.Time, b []byte) bool {
+	opened, failed := c.open(now, b)
+	for range failed {
+		c.Shard.Drop(audit.DropRecord)
+	}
+	return opened
+}
+
+// open opens the records of a datagram for the connection and the former one whose place it
+// takes. It reports whether any record was theirs, and how many were not.
+func (c *Conn) open(now time.Time, b []byte) (opened bool, failed int) {
+	if c.Former != nil {
+		return c.openEither(now, b)
+	}
+	return c.openOwn(now, b)
+}
+
+// openEither opens what may be the connection's or the former one's. A connection id
+// says which; without, only what comes from the address of both can be either's. Since
+// opening destroys what it fails on, a second try needs a copy.
+func (c *Conn) openEither(now time.Time, b []byte) (opened bool, failed int) {
+	f, former := &c.Shard.forwarding, c.Former
+	id, ok := IDOf(b)
+	switch {
+	case former.place < 0:
+		return c.openOwn(now, b)
+	case ok && id == former.ID:
+		return former.openOwn(now, b)
+	case former.Addr != c.Addr:
+		return c.openOwn(now, b)
+	}
+	f.second = append(f.second[:0], b...)
+	if opened, failed = c.openOwn(now, b); opened {
+		return opened, failed
+	}
+	return former.openOwn(now, f.second)
+}
+
+// openOwn opens the records of the connection itself.
+func (c *Conn) openOwn(now time.Time, b []byte) (opened bool, failed int) {
+	for len(b) > 0 {
+		rec, rest, ok := record.Next(b)
+		if !ok {
+			return opened, failed + 1
+		}
+		b = rest
+		typ, plaintext, err := c.Record.Open(rec)
+		if err != nil {
+			failed++
+			continue
+		}
+		if opened = true; c.place == unconfirmed {
+			c.confirm(now)
+		}
+		switch typ {
+		case record.ApplicationData:
+			c.flight = nil // who sends data has got it
+			c.User.Handle(now, c.Shard.waiting.waited(), plaintext)
+		case record.Alert:
+			if IsFinal(plaintext) {
+				c.User.Closed(now)
+			}
+		case record.Handshake:
+			if handshake.IsFinished(plaintext) {
+				c.repeatFlight(now)
+			}
+		}
+	}
+	return opened, failed
+}
+
+// alertFatal is the level of an alert that ends the connection (RFC 5246 7.2).
+const alertFatal = 2
+
+// IsFinal reports whether an alert ends the connection: a fatal one, or a
+// close_notify. Others are warnings.
+func IsFinal(alert []byte) bool {
+	return len(alert) == 2 && (alert[0] == alertFatal || record.IsCloseNotify(alert))
+}
