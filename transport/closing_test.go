@@ -130,8 +130,12 @@ func TestNobodyAnswersClose(t *testing.T) {
 						w.knows(c, ending.reason)
 					}
 					w.net.Tap(nil)
-					// To each copy an answer; and the last word of who has not been answered.
-					if copies != len(closeWaits) || what == "answers" && others > copies+1 {
+					// To each copy an answer, the close_notify of the end without one, and a server's NOTICE.
+					most := copies + 1
+					if name == "Shutdown" {
+						most++
+					}
+					if copies != len(closeWaits) || what == "answers" && others > most {
 						t.Errorf("%d copies, %d other datagrams", copies, others)
 					}
 				})
@@ -220,9 +224,12 @@ func TestShutdownWithoutPoll(t *testing.T) {
 		<-polling
 		first := map[netip.AddrPort]bool{}
 		w.net.Tap(func(_, to netip.AddrPort, b []byte) bool {
+			if !isClose(b) {
+				return true
+			}
 			known := first[to]
 			first[to] = true
-			return !isClose(b) || known
+			return known
 		})
 		begun := time.Now()
 		if err := s.Shutdown(context.Background()); err != nil {

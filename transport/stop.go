@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Shutdown admits nobody any more, tells every player that the server shuts
-// down, and closes once each has answered, or after a second. Nobody needs to call
+// Shutdown admits nobody any more, tells every player by NOTICE of drain and CLOSE that the server
+// shuts down, and closes once each has answered, or after a second. Nobody needs to call
 // Poll meanwhile. It waits for a turn that is under way; when ctx ends before that
 // turn does, it returns ctx's error, and the server closes without a word once it is
 // over. When ctx ends later, it returns ctx's error too, and whose copy of the news is
@@ -65,12 +65,17 @@ func (s *Server) depart(shards []*shard) (err error) {
 	return err
 }
 
-// shutdown ends every session of a shard, and lets no new one in.
+// shutdown announces the end to every player of a shard by NOTICE, ends every session, and lets no
+// new one in.
 func (s *shard) shutdown(now time.Time) {
 	s.Handshakes.Refuse()
 	s.handler = s.handler.withDefaults()
+	drain := wire.NoticeBody{Code: wire.NoticeDrain, Detail: []byte("shutting down")}.AppendTo(nil)
 	for _, c := range s.Table.All() {
 		if a := associationOf(c); a.ending == nil {
+			if a.player != nil {
+				a.send(wire.KindNotice, drain) //nolint:errcheck // a lost datagram
+			}
 			a.end(now, wire.ReasonShutdown)
 		}
 	}
