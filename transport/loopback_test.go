@@ -1,10 +1,13 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
-	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,20 +16,46 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// loopback runs f with real sockets on the loopback interface.
+// loopback runs f with real sockets on the loopback interface, and fails if it leaves a goroutine behind.
 func loopback(t *testing.T, f func(w *world)) {
 	t.Helper()
-	before := runtime.NumGoroutine()
-	w := newWorld(t)
-	f(w)
-	w.close()
+	pprof.Do(t.Context(), pprof.Labels(label, t.Name()), func(context.Context) {
+		w := newWorld(t)
+		f(w)
+		w.close()
+	})
+	var left int
 	for range 100 {
-		if runtime.NumGoroutine() <= before {
+		if left = goroutines(t); left == 0 {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+	t.Errorf("%d goroutines are left behind", left)
+}
+
+// label marks the goroutines that a test has started, and those that they have started.
+const label = "test"
+
+// goroutines counts those that carry the test's label.
+func goroutines(t *testing.T) (n int) {
+	var profile bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+		t.Fatal(err)
+	}
+	mark := fmt.Sprintf("# labels: {%q:%q}", label, t.Name())
+	_, stacks, _ := strings.Cut(profile.String(), "\n")
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
+		if strings.Contains(stack, mark) {
+			count, _, _ := strings.Cut(stack, " @ ")
+			same, err := strconv.Atoi(count)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += same
+		}
+	}
+	return n
 }
 
 // dialAt is dial with an address of its own for the server.

@@ -30,12 +30,7 @@ func attacked(t *testing.T, name string, args ...string) {
 // "Verdict ok when the server held."
 func TestAttacks(t *testing.T) {
 	for _, name := range attack.Names() {
-		t.Run(name, func(t *testing.T) {
-			if name != "crowd" { // which counts what is dropped in each second
-				t.Parallel()
-			}
-			attacked(t, name)
-		})
+		t.Run(name, func(t *testing.T) { attacked(t, name) })
 	}
 }
 
