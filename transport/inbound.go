@@ -13,8 +13,8 @@ import (
 // says.
 func (a *association) Handle(now time.Time, waited time.Duration, plaintext []byte) {
 	reply, ev := a.match.HandleLate(now, waited, plaintext)
-	if a.player == nil {
-		a.settle(now)
+	if ev.Enters != machine.EventNone {
+		a.enter(now, ev.Enters)
 	}
 	if ev.Kind == machine.EventData && reply.Kind == 0 { // the usual case
 		a.self.shard.handler.Receive(a.player, ev.Payload)

@@ -65,7 +65,6 @@ func (a *association) resumeHere(now time.Time, hint uint32) {
 	switch {
 	case former == nil:
 	case former.player == nil: // it waits for its own first datagram
-		defer former.displace()
 	default:
 		a.Former = &former.Conn
 	}
@@ -75,24 +74,16 @@ func (a *association) resumeHere(now time.Time, hint uint32) {
 	}
 	a.Shard.Drop(ev.Drop)
 	a.act(now, reply, ev)
-}
-
-// displace forgets an association whose session has gone to a newer one before any
-// datagram came.
-func (a *association) displace() {
-	if a.Listed() && a.match.Vanished() {
-		a.Remove()
+	if ev.Displaces && former.Listed() {
+		former.Remove()
 	}
 }
 
-// settle moves the player over once its session has moved, or lets in one whose
-// session has lived nowhere here. Until then a has none.
-func (a *association) settle(now time.Time) {
+// enter lets a player in whose session was resumed here, or moves it over from the former
+// connection. Until then a has none.
+func (a *association) enter(now time.Time, how machine.EventKind) {
 	old := a.before()
-	if a.match.Waiting() || !a.match.Resumed() {
-		return
-	}
-	if old == nil || old.player == nil || old.match.Session() != a.match.Session() {
+	if how != machine.EventTakeover || old == nil || old.player == nil {
 		a.join(now, machine.Event{Kind: machine.EventResumed})
 		return
 	}

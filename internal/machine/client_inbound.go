@@ -109,7 +109,7 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if m.Code == wire.NoticeMoved {
 			return Reply{}, Event{Kind: EventMoved}
 		}
-		return Reply{}, Event{Kind: EventNotice, Notice: m}
+		return Reply{}, Event{Kind: EventNotice, Notice: Notice{m.Code, m.Within}}
 	case wire.KindClose:
 		return c.closed(env.Body)
 	}

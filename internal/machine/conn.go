@@ -14,10 +14,26 @@ type state uint8
 
 const (
 	opening   state = iota // no complete HELLO yet
-	verifying              // HELLO waits for Verified
-	live
+	verifying              // HELLO waits for Verified or Resume
+	welcomed               // a session is resumed here, but none of its datagrams has come; see resumption
+	live                   // the session lives here
 	closed
 )
+
+// transition, if set, is told of every change of a connection's state: a test compares them with the
+// table of the package comment.
+var transition func(from, to state)
+
+// enter changes the state.
+func (c *Conn) enter(to state) {
+	if transition != nil {
+		transition(c.state, to)
+	}
+	c.state = to
+}
+
+// begun reports whether a session has begun here and not ended.
+func (c *Conn) begun() bool { return c.state == live || c.state == welcomed }
 
 // Conn is the server's end of one connection. Its receiving half belongs to
 // one goroutine at a time, its sending half (Append) to another.
@@ -53,7 +69,6 @@ type Conn struct {
 	renewable uint32 // no RENEW is looked at before, unless a step up asks for it; Unix s
 
 	resuming *resumption // nil unless the session has been resumed here, and nothing has come since
-	resumed  bool        // it has been
 	ticketed bool        // the player has a ticket
 	reports  bool        // the player wants to know what is lost
 	bears    bool        // the player carries the identity token in datagrams
@@ -129,22 +144,19 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 		if idle >= helloTimeout {
 			return c.refuse(audit.DropBusy)
 		}
+	case welcomed:
+		return c.tickWelcomed(now, idle)
 	case live:
 		c.retire(now)
-		if !c.Resuming() { // else the former connection knows
-			c.session.quiet.Store(uint32(min(max(idle, 0), time.Hour).Milliseconds()))
-		}
+		c.noteQuiet(idle)
 		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
 			return c.overdue(now)
 		}
-		if idle >= c.gate.config.Idle || c.resuming != nil && idle >= helloTimeout {
+		if idle >= c.gate.config.Idle {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
-		}
-		if c.resuming != nil {
-			return Reply{}, Event{}
 		}
 		if c.unheard && c.next != nil {
 			c.unheard = false
@@ -160,12 +172,31 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	return Reply{}, Event{}
 }
 
+// tickWelcomed is Tick for a session whose first datagram is awaited.
+func (c *Conn) tickWelcomed(now time.Time, idle time.Duration) (Reply, Event) {
+	if !c.elsewhere() { // else the former connection knows
+		c.noteQuiet(idle)
+	}
+	if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+		return c.expire(drop)
+	}
+	if idle >= min(c.gate.config.Idle, helloTimeout) {
+		return c.close(audit.DropIdle, wire.ReasonIdle)
+	}
+	return Reply{}, Event{}
+}
+
+// noteQuiet tells the session for how long nothing has been accepted.
+func (c *Conn) noteQuiet(idle time.Duration) {
+	c.session.quiet.Store(uint32(min(max(idle, 0), time.Hour).Milliseconds()))
+}
+
 // tooSoon says whether a token was refused a moment ago.
 func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.again }
 
 // Close ends the session from the server's side, as at a shutdown. The reply is
 // the CLOSE to send. Where the session still lives on another connection only this
-// one ends; see Resuming. Where this one has ended before, a reason that ends the
+// one ends. Where this one has ended before, a reason that ends the
 // session for good ends it all the same, on whatever connection it lives by now.
 func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 	if c.state == closed {
@@ -203,11 +234,12 @@ func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
 // close leaves the live states for good; drop is what later datagrams are
 // counted as.
 func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
-	c.state, c.why = closed, drop
+	c.enter(closed)
+	c.why = drop
 	c.end()
 	c.partial.parts = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil
-	if c.session != nil && !c.Resuming() {
+	if c.session != nil && !c.elsewhere() {
 		final := finality(reason)
 		switch {
 		case drop == audit.DropRevoked: // putOut has seen to its tickets, which may stay good

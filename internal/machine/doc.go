@@ -5,20 +5,22 @@
 // takes the time and the plaintext of one DTLS record, and returns what to send
 // and what happened. PROTOCOL.md has the bytes.
 //
-//	          HELLO                  verified            CLOSE, expiry,
-//	opening ─────────▶ verifying ─────────────▶ live ─── revocation, idle ──▶ closed
-//	   │                   │                     │ ▲
-//	   │ 5 s               │ refused             │ │ RENEW, verified, first
-//	   ▼                   ▼                     ▼ │ datagram of the new epoch
-//	 closed              closed                renewing
+// The states of a [Conn], each change of which is in this table (TestMain compares them):
 //
-// A session outlives its connection. With WELCOME and RENEWED comes a ticket; a
-// HELLO with one leads to resuming in place of verifying, and the first datagram
-// that is accepted then moves the session over from where it lived:
+//	opening   → verifying  a complete HELLO
+//	opening   → live       Restore, out of a snapshot
+//	opening   → closed     a malformed HELLO, 5 s, Close
+//	verifying → live       the identity token is accepted: WELCOME
+//	verifying → welcomed   the ticket is accepted: WELCOME
+//	verifying → closed     token or ticket is refused, 5 s, Close
+//	welcomed  → live       the first accepted datagram: the session lives here now
+//	welcomed  → closed     5 s, expiry, revocation, another resumption, Close
+//	live      → closed     CLOSE, expiry, idle, revocation, a lapsed step up, a takeover, Close
 //
-//	          HELLO, ticket               Resume            first datagram
-//	opening ────────────────▶ verifying ─────────▶ resuming ───────────────▶ live
-//	                                                  │ the former Conn is live until then, and closed afterwards
+// A session outlives its connection. WELCOME and RENEWED bring a ticket, and a HELLO with a ticket
+// leads to welcomed. There the session still lives on the former connection, if it lives at all. The
+// Event of the first accepted datagram says [EventTakeover] if the session has moved here from the
+// former connection, which is closed then, and [EventJoined] if it has lived nowhere on this server.
 //
 // [Conn.Save] and [Conn.Restore] carry it into another process.
 //

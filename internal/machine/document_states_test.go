@@ -14,19 +14,7 @@ import (
 )
 
 // stateName returns the name that PROTOCOL.md 5.7 has for the state of a server's connection.
-func stateName(c *Conn) string {
-	switch {
-	case c.state == opening:
-		return "opening"
-	case c.state == verifying:
-		return "verifying"
-	case c.state == live && c.resuming != nil:
-		return "welcomed"
-	case c.state == live:
-		return "live"
-	}
-	return "closed"
-}
+func stateName(c *Conn) string { return stateNames[c.state] }
 
 // scenario brings a server's connection into a state, and returns the event that follows. The event
 // returns what the server's machine sends: a close_notify is its caller's.

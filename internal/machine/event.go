@@ -28,6 +28,7 @@ const (
 	EventFlagged              // Part has changed and may, or without one behaviour is conspicuous (server only)
 	EventResume               // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
 	EventResumed              // like EventJoined, for a session that has lived elsewhere
+	EventTakeover             // the session has moved here from the former connection; see Event.Enters (server only)
 	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
 	EventCloseAgain           // the peer has said CLOSE in a session that is over already: it has not heard that we know
 )
@@ -45,8 +46,20 @@ type Event struct {
 	Claims     *token.Claims // EventRefused, EventRenewed: of the token, when it was good in itself
 	RTT        time.Duration
 	RetryAfter time.Duration
-	Notice     wire.NoticeBody
-	Replaced   *Session // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
+	Notice     Notice // EventNotice
+
+	// Enters is not EventNone with the first datagram that is accepted of a session that was resumed
+	// here, whatever else that datagram leads to: EventJoined if its player is to be let in,
+	// EventTakeover if the player comes here from the former connection. Server only.
+	Enters    EventKind
+	Displaces bool     // what waited for its first datagram on the connection that Resume was given has ended
+	Replaced  *Session // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
+}
+
+// Notice is a server's warning.
+type Notice struct {
+	Code   wire.NoticeCode
+	Within uint32 // ms until the server acts on it
 }
 
 // Reply is an envelope that a machine wants sent by Append; Kind 0 means none.

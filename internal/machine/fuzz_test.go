@@ -106,7 +106,7 @@ func FuzzConn(f *testing.F) {
 		})
 		living := 0
 		for _, d := range lines {
-			if d.bounded(); d.server.state == live && !d.server.Resuming() {
+			if d.bounded(); d.server.begun() && !d.server.elsewhere() {
 				living++
 			}
 		}
@@ -115,7 +115,7 @@ func FuzzConn(f *testing.F) {
 		}
 		for _, d := range lines {
 			c := d.server
-			if c.state != live || c.Resuming() || c.session.Revoked() || !d.client.Live() {
+			if !c.begun() || c.elsewhere() || c.session.Revoked() || !d.client.Live() {
 				continue
 			}
 			if c.session.fingerprint == phone && c.binding == d.client.binding { // it is the client's own HELLO
@@ -128,7 +128,7 @@ func FuzzConn(f *testing.F) {
 // takes is what a server's caller does about a datagram.
 func (d *dialogue) takes(msg []byte, verdict error) {
 	r, ev := d.server.Handle(d.now, slices.Clone(msg))
-	if d.former != nil && !d.server.Resuming() {
+	if d.former != nil && !d.server.elsewhere() {
 		d.server.Follow(d.former)
 		d.former = nil
 	}
@@ -140,7 +140,7 @@ func (d *dialogue) takes(msg []byte, verdict error) {
 	case EventResume:
 		former := d.homes[ev.Hint]
 		r, _ = d.server.Resume(d.now, former, sentBy(former))
-		if d.server.Resuming() {
+		if d.server.elsewhere() {
 			d.former = former
 		}
 		d.send(r)
@@ -196,7 +196,7 @@ func FuzzClient(f *testing.F) {
 			now = now.Add(pauses[op&7])
 			d := lines[op>>6&1]
 			d.now = now
-			if op&8 != 0 && d.server.state == live {
+			if op&8 != 0 && d.server.begun() {
 				msg = put(&d.server.link, msg)
 			}
 			if op&16 != 0 && d.client.Live() {
@@ -208,7 +208,7 @@ func FuzzClient(f *testing.F) {
 			}
 			d.client.Tick(d.now, func(kind wire.Kind, body []byte) { d.must(d.client.Append(nil, kind, body)) })
 		})
-		if d := lines[0]; d.client.Live() && d.server.state == live && d.client.current.number == 1 {
+		if d := lines[0]; d.client.Live() && d.server.begun() && d.client.current.number == 1 {
 			d.server.sequence += 1 << 20
 			d.toClient(d.tell(wire.KindData, "still here")).gives("still here")
 		}

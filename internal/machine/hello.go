@@ -92,7 +92,8 @@ func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) 
 		scope:       string(m.Scope),
 		fingerprint: session.Fingerprint{Platform: string(m.Platform), Build: string(m.Build)},
 	}
-	c.state, c.since = verifying, now
+	c.enter(verifying)
+	c.since = now
 	switch {
 	case m.Binding != wire.BindingExporter && !(m.Binding == wire.BindingNone && c.gate.config.AllowUnbound):
 		return c.refuse(audit.DropBinding)
@@ -182,7 +183,12 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 	if ticketed {
 		w.Ticket = c.ticket(&w.Secret, number, names, expires, network)
 	}
-	c.state, c.since, c.pending = live, now, nil
+	if p.ticket == nil {
+		c.enter(live)
+	} else {
+		c.enter(welcomed)
+	}
+	c.since, c.pending = now, nil
 	c.behaviour.Start(&config.Behaviour, now)
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindWelcome, Body: w.AppendTo(nil)}}
 	return true

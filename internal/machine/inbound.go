@@ -24,6 +24,9 @@ func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Repl
 	if env.Kind == wire.KindHello {
 		return c.hello(now, &env)
 	}
+	if c.state == welcomed {
+		return c.handleFirst(now, waited, &env)
+	}
 	if drop := c.judge(now, waited, &env); drop != audit.DropNone {
 		return c.fail(now, drop, &env)
 	}
@@ -31,6 +34,29 @@ func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Repl
 		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	}
 	return c.deliver(now, &env)
+}
+
+// handleFirst is HandleLate for a session whose first datagram is awaited here: with the one that is
+// accepted the session comes to live here, even if something ends it at once.
+func (c *Conn) handleFirst(now time.Time, waited time.Duration, env *wire.Envelope) (reply Reply, ev Event) {
+	enters := EventJoined
+	if c.elsewhere() {
+		enters = EventTakeover
+	}
+	drop := c.judge(now, waited, env)
+	entered := c.state == live
+	switch {
+	case drop != audit.DropNone:
+		reply, ev = c.fail(now, drop, env)
+	case env.Kind == wire.KindData:
+		ev = Event{Kind: EventData, Payload: env.Body}
+	default:
+		reply, ev = c.deliver(now, env)
+	}
+	if entered {
+		ev.Enters = enters
+	}
+	return reply, ev
 }
 
 // judge is steps 4 to 10: nothing changes before the tag has been compared.
@@ -94,7 +120,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 
 // fail is what a datagram that goes no further leads to: mostly nothing.
 func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
-	if c.state != live {
+	if !c.begun() {
 		return c.afterwards(drop, env)
 	}
 	if r := c.resuming; r != nil && r.why != audit.DropNone {

@@ -135,7 +135,7 @@ func (d *dialogue) finds(h heard) heard {
 	d.Helper()
 	former := d.homes[h.is(EventResume, audit.DropNone, 0).Hint]
 	r, ev := d.server.Resume(d.now, former, sentBy(former))
-	if d.server.Resuming() {
+	if d.server.elsewhere() {
 		d.former = former
 	}
 	return d.heard(r, ev, d.server.Append)

@@ -51,20 +51,20 @@ func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event)
 // Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
 // and its receiving half belongs to the same goroutine; sent is the former's Sequence.
 //
-// With a former the session goes on there until the first datagram is accepted here; see Resuming. Without one it is an
-// EventResumed, and the player is to be let in with the first datagram, when Waiting is false. A former that waits for
-// its own first datagram ends without a word: of several that wait the newest counts.
+// With a former the session lives there until the first datagram is accepted here, whose Event says EventTakeover.
+// Without one it is an EventResumed, and the first datagram's Event says EventJoined. A former that waits for its own
+// first datagram ends without a word, and the Event displaces it: of several that wait the newest counts.
 func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	p := c.pending
 	if c.state != verifying || p == nil || p.ticket == nil {
 		return Reply{}, Event{}
 	}
 	t := p.ticket
-	if former != nil && (former.state != live || former.session.name != t.Name) {
+	if former != nil && (!former.begun() || former.session.name != t.Name) {
 		former = nil
 	}
 	var waiting *Conn
-	if former != nil && former.resuming != nil {
+	if former != nil && former.state == welcomed {
 		waiting, former = former, nil
 	}
 	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
@@ -109,6 +109,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 			waiting.vanish()
 		}
 	}
+	displaces := waiting != nil
 	c.session = s
 	c.follow(p, former, sent)
 	away := action == policy.ActionStepUp
@@ -117,9 +118,11 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 			c.gate.forget(s, audit.DropNone, false)
 		}
 		c.session = nil
-		return c.refuse(audit.DropUnavailable)
+		reply, ev := c.refuse(audit.DropUnavailable)
+		ev.Displaces = displaces
+		return reply, ev
 	}
-	c.resuming, c.resumed = &resumption{ticket: t, kept: away, former: former}, true
+	c.resuming = &resumption{ticket: t, kept: away, former: former}
 	c.ticketed = true                                     // without a new one it has the one that was shown
 	c.bound, c.seen = c.digest(network), c.digest(c.path) // the first datagram is judged by what they differ in
 	if c.Away() {
@@ -129,7 +132,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.answer.reply, Event{}
 	}
 	s.hint.Store(c.hint)
-	return c.answer.reply, replaced.yields(Event{Kind: EventResumed})
+	return c.answer.reply, replaced.yields(Event{Kind: EventResumed, Displaces: displaces})
 }
 
 // reopen is the session that goes on: the former one's, or one like it.
@@ -177,16 +180,8 @@ func (c *Conn) follow(p *pending, former *Conn, sent uint64) {
 	}
 }
 
-// Resuming says whether the session lives elsewhere until the first datagram is accepted here. It belongs to the
-// receiving half.
-func (c *Conn) Resuming() bool { return c.resuming != nil && c.resuming.former != nil }
-
-// Waiting says whether the first datagram of a session that was resumed here has not been accepted yet. It belongs to
-// the receiving half.
-func (c *Conn) Waiting() bool { return c.resuming != nil }
-
-// Resumed says whether the session was resumed here. It belongs to the receiving half.
-func (c *Conn) Resumed() bool { return c.resumed }
+// elsewhere reports whether the session lives on the former connection until the first datagram is accepted here.
+func (c *Conn) elsewhere() bool { return c.resuming != nil && c.resuming.former != nil }
 
 // Former is the hint of the connection on which the session of a ticket lives now, 0 for none.
 func (c *Conn) Former() uint32 {
@@ -217,6 +212,7 @@ func (c *Conn) settle(now time.Time) audit.Drop {
 		return r.why
 	}
 	c.resuming = nil
+	c.enter(live)
 	c.session.hint.Store(c.hint)
 	if r.former != nil {
 		c.inherit(now, r.former)
@@ -271,12 +267,10 @@ func (c *Conn) owe(now time.Time, d *doubt) {
 	}
 }
 
-// Vanished says whether the session that was resumed here has gone elsewhere. It belongs to the receiving half.
-func (c *Conn) Vanished() bool { return c.state == closed && c.resuming != nil }
-
 // vanish ends a connection whose session goes on elsewhere, without a word.
 func (c *Conn) vanish() {
-	c.state, c.why = closed, audit.DropState
+	c.enter(closed)
+	c.why = audit.DropState
 	c.end()
 	c.partial.parts = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil

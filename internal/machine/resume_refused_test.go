@@ -106,7 +106,7 @@ var unresumablesHere = []unresumed{
 		d.gate.RevokeSubject("issuer", "player")
 	}},
 	{name: "wrong tags", drop: audit.DropRevoked, reason: wire.ReasonRevoked, over: true, before: func(d *dialogue) {
-		for b := d.say(wire.KindData, "input"); d.server.state == live; {
+		for b := d.say(wire.KindData, "input"); d.server.begun(); {
 			d.toServer(mistag(b))
 		}
 	}},

@@ -25,7 +25,7 @@ func TestResume(t *testing.T) {
 	}
 	d.talks()
 	welcome := r.finds(asked).says(wire.KindWelcome)
-	if !r.server.Resuming() || d.gate.Len() != 1 {
+	if !r.server.elsewhere() || d.gate.Len() != 1 {
 		t.Error("the session has moved with WELCOME")
 	}
 	d.talks()
@@ -36,12 +36,12 @@ func TestResume(t *testing.T) {
 	first := r.say(wire.KindData, "first")
 	r.toServer(mistag(first)).drops(audit.DropTag)
 	d.toClient(late).gives("late")
-	if !r.server.Resuming() {
+	if !r.server.elsewhere() {
 		t.Error("a forged datagram moves the session")
 	}
 	r.toServer(first).gives("first")
 	live, _ := d.gate.Session(s.ID())
-	if live != s || r.server.Session() != s || r.server.Resuming() || d.gate.Len() != 1 {
+	if live != s || r.server.Session() != s || r.server.elsewhere() || d.gate.Len() != 1 {
 		t.Error("it is another session, or has not moved")
 	}
 	d.toServer(stale).drops(audit.DropState)
@@ -136,7 +136,7 @@ func TestResumeOldNumbers(t *testing.T) {
 		r.server.sequence = seq - 1
 		r.toClient(r.tell(wire.KindData, "old")).drops(audit.DropReplay)
 	}
-	if !r.server.Resuming() {
+	if !r.server.elsewhere() {
 		t.Error("an old number moves the session")
 	}
 	r.client.sequence = m.ClientNext - 1

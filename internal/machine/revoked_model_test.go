@@ -227,7 +227,7 @@ func (m *match) talk() {
 // taken puts the session out.
 func (m *match) begins(a *actor) {
 	c, j, s := a.dialogue.server, m.twins[a.server], m.session(a)
-	if c.state != live || c.next == nil || a.client.sending.Load().number != c.next.number || j.out[s.Name()] {
+	if !c.begun() || c.next == nil || a.client.sending.Load().number != c.next.number || j.out[s.Name()] {
 		return
 	}
 	if p := c.pending.claims; j.concerned(p.Subject, p.ID, p.IssuedAt) {
@@ -258,7 +258,7 @@ func (m *match) hear(what string, a *actor, h heard, excused bool) {
 func (m *match) renew() {
 	a := m.any()
 	s := m.session(a)
-	if s == nil || !a.client.Live() || a.dialogue.server.state != live {
+	if s == nil || !a.client.Live() || !a.dialogue.server.begun() {
 		return
 	}
 	id := m.identity(s.Subject())
@@ -295,7 +295,7 @@ func (m *match) ends() {
 		reason = wire.Reason(m.rng.IntN(256))
 		c.Dismiss(reason, "")
 		j.put(name, finality(reason) == audit.DropRevoked)
-	case reason == wire.ReasonKicked && !c.Resuming():
+	case reason == wire.ReasonKicked && !c.elsewhere():
 		c.Close(reason)
 		j.put(name, false)
 	case reason == wire.ReasonReplaced, reason == wire.ReasonShutdown:
@@ -422,7 +422,7 @@ func (m *match) restart() {
 		a.gone = true
 		s, c := a.dialogue.server.Session(), a.dialogue.server
 		for _, r := range snap.Sessions {
-			if s == nil || c.state != live || c.resuming != nil || r.Name != s.Name() || r.Hint != c.hint {
+			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.Hint != c.hint {
 				continue
 			}
 			next, drop := a.restored(g, r)

@@ -15,7 +15,7 @@ import (
 // handed over: one that has been revoked, or whose player has not answered WELCOME yet, or carries the identity token in
 // every datagram. The caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
 func (c *Conn) Save(r *resume.Session) bool {
-	if c.state != live || c.session.Revoked() || c.bears || c.resuming != nil || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+	if c.state != live || c.session.Revoked() || c.bears || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		return false
 	}
 	s := c.session
@@ -66,7 +66,8 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	if drop := g.restore(g.wall(now), claims, s); drop != audit.DropNone {
 		return drop
 	}
-	c.session, c.state, c.hint, c.ticketed = s, live, r.Hint, g.config.FleetKeys.Enabled()
+	c.enter(live)
+	c.session, c.hint, c.ticketed = s, r.Hint, g.config.FleetKeys.Enabled()
 	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
 	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
 	c.first.number = r.Epoch

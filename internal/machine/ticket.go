@@ -41,7 +41,7 @@ func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, 
 
 // Resumable says whether the player has been given a ticket: then the end of the connection is not the end of the
 // session. It belongs to the receiving half.
-func (c *Conn) Resumable() bool { return c.ticketed && c.state == live }
+func (c *Conn) Resumable() bool { return c.ticketed && c.begun() }
 
 // claimsOf is what a ticket still knows of the identity token behind it.
 func claimsOf(t *resume.Ticket) *token.Claims {
