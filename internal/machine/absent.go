@@ -8,25 +8,25 @@ import "slices"
 // revoked by id or subject. At most most are held: of more, the oldest is let go, which then can be revoked by its
 // *Session, by its token or sign-in, or its player banned.
 type absent struct {
-	most     int
-	sessions map[[16]byte]absentSession // by name
-	order    []departure                // oldest first; of a session that has left twice the last one counts, of one that is here none
-	count    uint64                     // departures so far
+	most       int
+	sessions   map[[16]byte]absentSession // by name
+	order      []departure                // oldest first; of a session that has left twice the last one counts, of one that is here none
+	departures uint64                     // departures so far
 }
 
 // departure is when a session's connection ended, by number.
 type departure struct {
-	name [16]byte
-	n    uint64
+	name   [16]byte
+	number uint64
 }
 
 // absentSession is what a session that is not here can be revoked by.
 type absentSession struct {
-	n       uint64
-	id      uint32
-	player  [16]byte // of playerKey
-	issued  int64    // of the identity token, Unix ms; 0 if it does not say
-	expires int64    // of the identity token, Unix ns
+	departure uint64
+	id        uint32
+	player    [16]byte // of playerKey
+	issued    int64    // of the identity token, Unix ms; 0 if it does not say
+	expires   int64    // of the identity token, Unix ns
 }
 
 // add holds a session whose connection has ended.
@@ -37,27 +37,27 @@ func (a *absent) add(s *Session) {
 	if a.sessions == nil {
 		a.sessions = make(map[[16]byte]absentSession)
 	}
-	a.count++
-	e := absentSession{n: a.count, id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires.Load()}
+	a.departures++
+	e := absentSession{departure: a.departures, id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires.Load()}
 	if n := s.names.Load(); n != nil {
 		e.issued = n.issued
 	}
 	a.sessions[s.name] = e
-	a.order = append(a.order, departure{s.name, a.count})
+	a.order = append(a.order, departure{s.name, a.departures})
 	if len(a.sessions) > a.most {
-		a.pop()
+		a.dropOldest()
 	}
 	if len(a.order) > 2*a.most {
-		a.order = slices.DeleteFunc(a.order, func(d departure) bool { return !a.holds(d) })
+		a.order = slices.DeleteFunc(a.order, func(d departure) bool { return !a.isCurrent(d) })
 	}
 }
 
 // pop lets the oldest go.
-func (a *absent) pop() {
+func (a *absent) dropOldest() {
 	for len(a.order) > 0 {
 		oldest := a.order[0]
 		a.order = a.order[1:]
-		if a.holds(oldest) {
+		if a.isCurrent(oldest) {
 			delete(a.sessions, oldest.name)
 			return
 		}
@@ -65,7 +65,7 @@ func (a *absent) pop() {
 }
 
 // holds reports whether a session has neither come back nor left once more since a departure.
-func (a *absent) holds(d departure) bool { return a.sessions[d.name].n == d.n }
+func (a *absent) isCurrent(d departure) bool { return a.sessions[d.name].departure == d.number }
 
 // remove lets go of a session that has been resumed or has ended.
 func (a *absent) remove(name [16]byte) { delete(a.sessions, name) }

@@ -36,14 +36,14 @@ func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 		second, debt, count := old>>(2*accountBits), old>>accountBits&maxCount, old&maxCount
 		if passed := (uint64(arrived.Unix()) - second) & secondMask; passed > 0 && passed <= secondMask/2 { // else it is late
 			second += passed
-			debt, count = min(less(debt+count, passed*a.limit), maxCount), 0
+			debt, count = min(saturatingSub(debt+count, passed*a.limit), maxCount), 0
 		}
 		count = min(count+n, maxCount)
 		if !a.word.CompareAndSwap(old, second&secondMask<<(2*accountBits)|debt<<accountBits|count) {
 			continue
 		}
 		switch {
-		case less(debt+count, a.limit) > maxHeld*a.limit:
+		case saturatingSub(debt+count, a.limit) > maxExcess*a.limit:
 			return policy.VerdictRevoke
 		case count > a.limit:
 			return policy.VerdictLimit
@@ -53,7 +53,7 @@ func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 }
 
 // less is a - b, or 0.
-func less(a, b uint64) uint64 { return a - min(a, b) }
+func saturatingSub(a, b uint64) uint64 { return a - min(a, b) }
 
 // newAccount returns the account of a player whose sessions may together send what as many as there may be could send at
 // the rate that WELCOME states, or what one session may.
@@ -65,24 +65,24 @@ func (g *Gate) newAccount() *account {
 // playerOf is where a player's sessions are found in players. Where two players share it, subjects decide.
 //
 // +checklocks:g.mu
-func (g *Gate) playerOf(s *Session) uint64 {
+func (g *Gate) playerHash(s *Session) uint64 {
 	return binary.BigEndian.Uint64(g.memory.digest(s.issuer, s.subject))
 }
 
 // join puts s among the sessions of its player.
 //
 // +checklocks:g.mu
-func (g *Gate) join(s *Session) {
-	key := g.playerOf(s)
+func (g *Gate) addToPlayer(s *Session) {
+	key := g.playerHash(s)
 	s.sibling, g.players[key] = g.players[key], s
-	g.share(s)
+	g.updateAccount(s)
 }
 
 // part takes it out.
 //
 // +checklocks:g.mu
-func (g *Gate) part(s *Session) {
-	key := g.playerOf(s)
+func (g *Gate) removeFromPlayer(s *Session) {
+	key := g.playerHash(s)
 	if first := g.players[key]; first == s {
 		if g.players[key] = s.sibling; s.sibling == nil {
 			delete(g.players, key)
@@ -97,14 +97,14 @@ func (g *Gate) part(s *Session) {
 	}
 	s.sibling = nil
 	s.shared.Store(nil)
-	g.share(s)
+	g.updateAccount(s)
 }
 
 // siblings calls f for each live session of the player of s.
 //
 // +checklocks:g.mu
-func (g *Gate) siblings(s *Session, f func(*Session)) {
-	for o := g.players[g.playerOf(s)]; o != nil; o = o.sibling {
+func (g *Gate) eachSibling(s *Session, f func(*Session)) {
+	for o := g.players[g.playerHash(s)]; o != nil; o = o.sibling {
 		if o.subject == s.subject && o.issuer == s.issuer {
 			f(o)
 		}
@@ -114,10 +114,10 @@ func (g *Gate) siblings(s *Session, f func(*Session)) {
 // share gives the sessions of the player of s an account if there are several, and takes it from the only one.
 //
 // +checklocks:g.mu
-func (g *Gate) share(s *Session) {
+func (g *Gate) updateAccount(s *Session) {
 	var shared *account
 	n := 0
-	g.siblings(s, func(o *Session) {
+	g.eachSibling(s, func(o *Session) {
 		n++
 		if a := o.shared.Load(); a != nil {
 			shared = a
@@ -129,7 +129,7 @@ func (g *Gate) share(s *Session) {
 	case shared == nil:
 		shared = g.newAccount()
 	}
-	g.siblings(s, func(o *Session) { o.shared.Store(shared) })
+	g.eachSibling(s, func(o *Session) { o.shared.Store(shared) })
 }
 
 // yielding returns the session that has to give way if s is let in, nil if none has to, or DropFull if none may.
@@ -142,7 +142,7 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	}
 	var silent, oldest *Session
 	n := 0
-	g.siblings(s, func(o *Session) {
+	g.eachSibling(s, func(o *Session) {
 		n++
 		switch {
 		case o.Revoked(): // it is over, and its player will be told

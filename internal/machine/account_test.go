@@ -273,7 +273,7 @@ func TestAccountLinks(t *testing.T) {
 		for subject, list := range players {
 			linked := 0
 			g.mu.Lock()
-			g.siblings(list[0], func(s *Session) {
+			g.eachSibling(list[0], func(s *Session) {
 				linked++
 				if s.subject != subject || !live[s] || (s.shared.Load() != nil) != (len(list) > 1) || s.shared.Load() != list[0].shared.Load() {
 					t.Fatalf("step %d: %v is linked to %v", i, s.subject, fmt.Sprint(subject))

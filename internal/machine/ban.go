@@ -20,7 +20,7 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if b.Reason == 0 {
 		b.Reason = wire.ReasonRevoked
 	}
-	if b.Issuer == "" || b.Subject == "" || !turnsAway(b.Reason) {
+	if b.Issuer == "" || b.Subject == "" || !stopsReconnecting(b.Reason) {
 		return 0, session.ErrBan
 	}
 	until := int64(never)
@@ -54,7 +54,7 @@ func (g *Gate) Lift(issuer, subject string) bool {
 }
 
 // turnsAway reports whether a client that is told the reason does not come again of its own accord.
-func turnsAway(r wire.Reason) bool {
+func stopsReconnecting(r wire.Reason) bool {
 	switch r {
 	case wire.ReasonKicked, wire.ReasonScope, wire.ReasonFingerprint, wire.ReasonRevoked, wire.ReasonRate:
 		return true
@@ -105,7 +105,7 @@ func (bs *bans) look(key [32]byte, now int64) (wire.Reason, bool) {
 }
 
 // keptOut reports why a player was refused a moment ago, and whether it was for a ban.
-func (g *Gate) keptOut(issuer, subject string) (wire.Reason, bool) {
+func (g *Gate) banReason(issuer, subject string) (wire.Reason, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.bans.look(revocationKey(session.RevokeSubject, issuer, subject), g.latest)

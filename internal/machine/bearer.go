@@ -20,7 +20,7 @@ func (c *Conn) verifyBearer(now time.Time, env *wire.Envelope) (*epoch, uint64, 
 	if err != nil {
 		return nil, 0, audit.DropMalformed
 	}
-	seq, ok := c.unseen(env)
+	seq, ok := c.checkWindow(env)
 	if !ok {
 		return nil, 0, audit.DropReplay
 	}

@@ -19,46 +19,46 @@ type Client struct {
 	channel Channel              // constant
 
 	// The receiving half's own.
-	state   state
-	hello   []byte // body of our HELLO, until WELCOME
-	nonce   [16]byte
-	former  *Client // whose session this one goes on with, until WELCOME
-	expects uint64  // the server's next number, as HELLO has said
-	renew   []byte  // the token of a RENEW that waits for its RENEWED
-	repeat  retransmission
-	watch   watch
-	counts  *counts // one for all connections of the session
-	limits  wire.Limits
-	ends    time.Time     // when the session ends unless it is renewed, by our clock
-	ahead   time.Duration // the server's clock less ours
+	state       state
+	hello       []byte // body of our HELLO, until WELCOME
+	nonce       [16]byte
+	former      *Client // whose session this one goes on with, until WELCOME
+	nextReceive uint64  // the server's next number, as HELLO has said
+	renew       []byte  // the token of a RENEW that waits for its RENEWED
+	repeat      retransmission
+	watch       watch
+	counts      *counts // one for all connections of the session
+	limits      wire.Limits
+	expires     time.Time     // when the session ends unless it is renewed, by our clock
+	clockOffset time.Duration // the server's clock less ours
 
-	ticket     []byte   // the newest, nil without
-	resumption [32]byte // what proves that it is ours
-	shown      bool     // it has been, for this very connection
+	ticket      []byte   // the newest, nil without
+	resumption  [32]byte // what proves that it is ours
+	ticketShown bool     // it has been, for this very connection
 
-	flows atomic.Bool // a payload has been sent since the last Tick
+	sentPayload atomic.Bool // a payload has been sent since the last Tick
 }
 
 // retransmission paces what is repeated until it is answered.
 type retransmission struct {
-	due  time.Time
+	at   time.Time
 	wait time.Duration
 }
 
-func (r *retransmission) start(now time.Time) { r.due, r.wait = now, firstRetransmit }
+func (r *retransmission) start(now time.Time) { r.at, r.wait = now, firstRetransmit }
 
 // next says whether it is time, and doubles the wait.
-func (r *retransmission) next(now time.Time) bool {
-	if now.Before(r.due) {
+func (r *retransmission) due(now time.Time) bool {
+	if now.Before(r.at) {
 		return false
 	}
-	r.due = now.Add(r.wait)
+	r.at = now.Add(r.wait)
 	r.wait = min(2*r.wait, maxRetransmit)
 	return true
 }
 
 // within lets the next wait be no longer than limit, down to minRetransmit.
-func (r *retransmission) within(limit time.Duration) {
+func (r *retransmission) shorten(limit time.Duration) {
 	r.wait = min(r.wait, max(limit, minRetransmit))
 }
 
@@ -73,7 +73,7 @@ func NewClient(now time.Time, config session.ClientConfig, ch Channel, identity 
 	if err := c.init(now, config, ch); err != nil {
 		return nil, err
 	}
-	m := c.greeting()
+	m := c.newHello()
 	m.NextSend, m.NextReceive, m.Token = 1, 1, identity
 	c.hello = m.AppendTo(nil)
 	if _, err := wire.ParseHello(c.hello); err != nil {
@@ -95,14 +95,14 @@ func (c *Client) init(now time.Time, config session.ClientConfig, ch Channel) er
 		c.binding = wire.BindingExporter
 	}
 	c.window = replay.Make(config.Window)
-	c.watch.heard = now
+	c.watch.lastAccepted = now
 	c.repeat.start(now)
 	_, err := io.ReadFull(config.Random, c.nonce[:])
 	return err
 }
 
 // greeting is what every HELLO says.
-func (c *Client) greeting() wire.Hello {
+func (c *Client) newHello() wire.Hello {
 	return wire.Hello{
 		Nonce: c.nonce, Binding: c.binding, Features: features,
 		Platform: []byte(c.config.Fingerprint.Platform), Build: []byte(c.config.Fingerprint.Build), Scope: []byte(c.config.Scope),
@@ -110,8 +110,8 @@ func (c *Client) greeting() wire.Hello {
 }
 
 // schedule is what goes into the session's keys on this connection.
-func (c *Client) schedule(id uint32) schedule {
-	return schedule{c.channel.Exporter, c.binding, id, digestOf(c.config.Fingerprint, &c.channel)}
+func (c *Client) schedule(id uint32) keyContext {
+	return keyContext{c.channel.Exporter, c.binding, id, digestOf(c.config.Fingerprint, &c.channel)}
 }
 
 // Live says whether WELCOME has come and nothing has ended the session since.
@@ -124,7 +124,7 @@ func (c *Client) ID() uint32 { return c.id }
 func (c *Client) Limits() wire.Limits { return c.limits }
 
 // Expires is when the session ends unless it is renewed, by the client's clock.
-func (c *Client) Expires() time.Time { return c.ends }
+func (c *Client) Expires() time.Time { return c.expires }
 
 // MaxPayload is the largest payload in bytes that fits a datagram.
 func (c *Client) MaxPayload() int {
@@ -157,22 +157,22 @@ func (c *Client) Tick(now time.Time, send func(kind wire.Kind, body []byte)) tim
 	switch {
 	case c.state == verifying:
 		c.sendParts(now, wire.KindHello, c.hello, send)
-		return c.repeat.due
+		return c.repeat.at
 	case c.state != live:
 		return now.Add(maxRetransmit)
 	}
 	c.retire(now)
 	due := c.keepAlive(now, send)
 	if c.renew != nil {
-		c.repeat.within(c.ends.Sub(now) / 8)
+		c.repeat.shorten(c.expires.Sub(now) / 8)
 		c.sendParts(now, wire.KindRenew, c.renew, send)
-		due = earlier(due, c.repeat.due)
+		due = earlier(due, c.repeat.at)
 	}
 	return due
 }
 
 func (c *Client) sendParts(now time.Time, kind wire.Kind, body []byte, send func(wire.Kind, []byte)) {
-	if !c.repeat.next(now) {
+	if !c.repeat.due(now) {
 		return
 	}
 	var buf [wire.PartHeaderLen + wire.MaxPart]byte
@@ -191,8 +191,8 @@ func earlier(a, b time.Time) time.Time {
 // Append writes the envelope for kind and body behind dst. It is the sending
 // half: one goroutine at a time, which may be another than the receiving one.
 func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
-	if kind == wire.KindData && !c.flows.Load() {
-		c.flows.Store(true)
+	if kind == wire.KindData && !c.sentPayload.Load() {
+		c.sentPayload.Store(true)
 	}
 	if kind == wire.KindData && c.config.Bearer {
 		return c.appendBearer(dst, body)

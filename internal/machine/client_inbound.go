@@ -19,11 +19,11 @@ func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	if c.state == verifying {
-		return c.beforeWelcome(now, &env)
+		return c.handleBeforeWelcome(now, &env)
 	}
 	if drop := c.judge(now, &env); drop != audit.DropNone {
 		if c.state == closed {
-			return c.afterwards(drop, &env)
+			return c.afterEnd(drop, &env)
 		}
 		return dropped(drop)
 	}
@@ -31,7 +31,7 @@ func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
 }
 
 // beforeWelcome heeds the two envelopes that need no tag, and no others.
-func (c *Client) beforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event) {
+func (c *Client) handleBeforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if env.Session != 0 {
 		return dropped(audit.DropSession)
 	}
@@ -39,26 +39,26 @@ func (c *Client) beforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event)
 	case wire.KindWelcome:
 		return c.welcome(now, env.Body)
 	case wire.KindClose:
-		return c.closed(env.Body)
+		return c.handleClose(env.Body)
 	}
 	return dropped(audit.DropState)
 }
 
 func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParseWelcome(body)
-	if err != nil || m.Nonce != c.nonce || !c.continues(&m) {
+	if err != nil || m.Nonce != c.nonce || !c.adoptNumbers(&m) {
 		return dropped(audit.DropMalformed)
 	}
 	defer clear(m.Secret[:])
 	if err = c.begin(c.schedule(m.Session), &m.Secret, m.Epoch); err != nil {
 		return dropped(audit.DropMalformed)
 	}
-	c.keep(m.Ticket, &m.Secret)
+	c.storeTicket(m.Ticket, &m.Secret)
 	c.current.token, c.renew = c.renew, nil
 	c.state, c.hello, c.limits = live, nil, m.Limits
-	c.watch.heard = now
-	c.ahead = time.UnixMilli(m.ServerTime).Sub(now)
-	c.ends = c.local(m.Expiry)
+	c.watch.lastAccepted = now
+	c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
+	c.expires = c.localTime(m.Expiry)
 	ev := Event{Kind: EventJoined, Hint: m.Hint}
 	if c.former != nil {
 		ev.Kind, c.former = EventResumed, nil
@@ -80,7 +80,7 @@ func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 	}
 	c.window.Accept(seq)
 	c.counts.accepted++
-	c.watch.hear(now)
+	c.watch.accept(now)
 	if e == c.next {
 		c.promote(now)
 	}
@@ -90,7 +90,7 @@ func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 	switch env.Kind {
 	case wire.KindData:
-		c.watch.flowed = now
+		c.watch.lastPayload = now
 		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	case wire.KindPing:
 		if _, err := wire.ParsePing(env.Body); err != nil {
@@ -111,7 +111,7 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		}
 		return Reply{}, Event{Kind: EventNotice, Notice: Notice{m.Code, m.Within}}
 	case wire.KindClose:
-		return c.closed(env.Body)
+		return c.handleClose(env.Body)
 	}
 	return dropped(audit.DropState)
 }
@@ -131,19 +131,19 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
-	c.keep(m.Ticket, &m.Secret)
+	c.storeTicket(m.Ticket, &m.Secret)
 	next.token, c.renew = c.renew, nil
 	c.next = next
 	c.sending.Store(next)
-	c.watch.pinged = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
-	c.ends = c.local(m.Expiry)
+	c.watch.lastPing = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
+	c.expires = c.localTime(m.Expiry)
 	return Reply{}, Event{Kind: EventRenewed}
 }
 
 // local is a server's Unix milliseconds by the client's clock.
-func (c *Client) local(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.ahead) }
+func (c *Client) localTime(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.clockOffset) }
 
-func (c *Client) closed(body []byte) (Reply, Event) {
+func (c *Client) handleClose(body []byte) (Reply, Event) {
 	m, err := wire.ParseCloseBody(body)
 	if err != nil {
 		return dropped(audit.DropMalformed)

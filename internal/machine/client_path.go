@@ -10,11 +10,11 @@ import (
 
 // watch is what a client knows of the path to its server.
 type watch struct {
-	heard  time.Time // last accepted datagram
-	flowed time.Time // when payloads were last seen to flow, either way
-	pinged time.Time // last PING
-	asked  time.Time // the first PING since heard; zero if there is none
-	pings  [4]struct {
+	lastAccepted    time.Time // last accepted datagram
+	lastPayload     time.Time // when payloads were last seen to flow, either way
+	lastPing        time.Time // last PING
+	firstUnanswered time.Time // the first PING since heard; zero if there is none
+	pings           [4]struct {
 		wire.Ping
 		at time.Time
 	}
@@ -22,7 +22,7 @@ type watch struct {
 	rtt  time.Duration
 }
 
-func (w *watch) hear(now time.Time) { w.heard, w.asked = now, time.Time{} }
+func (w *watch) accept(now time.Time) { w.lastAccepted, w.firstUnanswered = now, time.Time{} }
 
 // ClientStats is what is known of a session's traffic, on all its connections.
 type ClientStats struct {
@@ -53,36 +53,36 @@ func (c *Client) Stats() ClientStats {
 }
 
 // Ask has the next Tick send a PING: the way to the server may have changed.
-func (c *Client) Ask() { c.watch.pinged = time.Time{} }
+func (c *Client) Ask() { c.watch.lastPing = time.Time{} }
 
 // Silent says whether the server has been silent for so long that it must be
 // gone: the idle time that it named in WELCOME.
 func (c *Client) Silent(now time.Time) bool {
 	idle := time.Duration(c.limits.Idle) * time.Millisecond
-	return c.state == live && idle > 0 && now.Sub(c.watch.heard) >= idle
+	return c.state == live && idle > 0 && now.Sub(c.watch.lastAccepted) >= idle
 }
 
 // Lost says whether the path to the server has been lost: it has been asked, more
 // than once, and does not answer.
 func (c *Client) Lost(now time.Time) bool {
 	w := &c.watch
-	return c.state == live && c.config.Probe > 0 && !w.asked.IsZero() && now.Sub(w.asked) >= max(lostTime, 4*w.rtt)
+	return c.state == live && c.config.Probe > 0 && !w.firstUnanswered.IsZero() && now.Sub(w.firstUnanswered) >= max(lostTime, 4*w.rtt)
 }
 
 // keepAlive sends a PING when one is due. It holds address translators open,
 // measures the round trip, and finds out whether the path is lost.
 func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Time {
-	if c.flows.Load() {
-		c.flows.Store(false)
-		c.watch.flowed = now
+	if c.sentPayload.Load() {
+		c.sentPayload.Store(false)
+		c.watch.lastPayload = now
 	}
 	if due := c.pingDue(now); now.Before(due) {
 		return due
 	}
 	w := &c.watch
-	w.pinged = now
-	if w.asked.IsZero() {
-		w.asked = now
+	w.lastPing = now
+	if w.firstUnanswered.IsZero() {
+		w.firstUnanswered = now
 	}
 	ping := &w.pings[w.sent%len(w.pings)]
 	w.sent++
@@ -95,18 +95,18 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 
 func (c *Client) pingDue(now time.Time) time.Time {
 	w, probes := &c.watch, c.config.Probe > 0
-	busy := now.Sub(w.flowed) < flowTime
+	busy := now.Sub(w.lastPayload) < flowTime
 	switch {
-	case probes && !w.asked.IsZero():
-		return w.pinged.Add(max(probeInterval, 2*w.rtt))
+	case probes && !w.firstUnanswered.IsZero():
+		return w.lastPing.Add(max(probeInterval, 2*w.rtt))
 	case !busy && probes:
-		return earlier(w.pinged.Add(c.config.KeepAlive), now.Add(flowTime)) // and looks then whether payloads flow
+		return earlier(w.lastPing.Add(c.config.KeepAlive), now.Add(flowTime)) // and looks then whether payloads flow
 	case !busy:
-		return w.pinged.Add(c.config.KeepAlive)
+		return w.lastPing.Add(c.config.KeepAlive)
 	}
-	due := w.pinged.Add(c.config.KeepAlive * 2 / 5)
+	due := w.lastPing.Add(c.config.KeepAlive * 2 / 5)
 	if probes {
-		due = earlier(due, w.heard.Add(c.config.Probe))
+		due = earlier(due, w.lastAccepted.Add(c.config.Probe))
 	}
 	return due
 }
@@ -115,7 +115,7 @@ func (c *Client) pingDue(now time.Time) time.Time {
 func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	w, n := &c.watch, c.counts
-	sent, known := w.asks(m.Data)
+	sent, known := w.sentAt(m.Data)
 	if err != nil || !known {
 		return dropped(audit.DropState)
 	}
@@ -131,7 +131,7 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 }
 
 // asks says when the one of the last PINGs was sent that has these data, if any.
-func (w *watch) asks(data [8]byte) (at time.Time, ok bool) {
+func (w *watch) sentAt(data [8]byte) (at time.Time, ok bool) {
 	for i := range min(w.sent, len(w.pings)) {
 		if w.pings[i].Data == data {
 			return w.pings[i].at, true

@@ -125,7 +125,7 @@ func TestProbeFlow(t *testing.T) {
 			}
 			d.pings(0) // looks whether payloads flow
 			d.pass(heard)
-			d.client.watch.pinged = pinged.Add(heard) // it has asked meanwhile
+			d.client.watch.lastPing = pinged.Add(heard) // it has asked meanwhile
 			d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong)
 			if probed {
 				d.probes(d.after(session.DefaultProbe))

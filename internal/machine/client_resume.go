@@ -17,7 +17,7 @@ func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil &&
 
 // Shown says whether the ticket has been shown before, since WELCOME has brought no other: on this server it may be used
 // up, and its refusal says nothing of the session.
-func (c *Client) Shown() bool { return c.shown }
+func (c *Client) Shown() bool { return c.ticketShown }
 
 // Resume returns the machine that goes on with the session on another connection, by the newest ticket. Call Tick at
 // once: it sends the HELLO. Until its EventResumed the session lives here, and everything may be sent here; afterwards
@@ -29,14 +29,14 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	if !c.Resumable() {
 		return nil, ErrNoTicket
 	}
-	r := &Client{counts: c.counts, former: c, ticket: c.ticket, resumption: c.resumption, shown: true}
+	r := &Client{counts: c.counts, former: c, ticket: c.ticket, resumption: c.resumption, ticketShown: true}
 	if err := r.init(now, c.config, ch); err != nil {
 		return nil, err
 	}
 	r.watch.rtt = c.watch.rtt
-	m := r.greeting()
-	r.expects = c.window.Highest() + 1
-	m.NextSend, m.NextReceive = c.sequence+1, r.expects
+	m := r.newHello()
+	r.nextReceive = c.window.Highest() + 1
+	m.NextSend, m.NextReceive = c.sequence+1, r.nextReceive
 	m.Ticket, m.Proof = c.ticket, make([]byte, wire.ProofLen)
 	r.hello = m.AppendTo(nil)
 	resume.Prove(&c.resumption, r.binding, &ch.Exporter, r.hello)
@@ -44,12 +44,12 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 }
 
 // continues says whether a WELCOME goes on where the session is, or begins one, and takes over its numbers.
-func (c *Client) continues(m *wire.Welcome) bool {
+func (c *Client) adoptNumbers(m *wire.Welcome) bool {
 	f := c.former
 	if f == nil {
 		return m.ClientNext == 1 && m.ServerNext == 1
 	}
-	if m.ClientNext > maxSequence || m.ServerNext > maxSequence || m.ServerNext < c.expects {
+	if m.ClientNext > maxSequence || m.ServerNext > maxSequence || m.ServerNext < c.nextReceive {
 		return false
 	}
 	c.sequence = max(m.ClientNext-1, f.sequence)
@@ -59,11 +59,11 @@ func (c *Client) continues(m *wire.Welcome) bool {
 }
 
 // keep takes a ticket, and what proves that it is ours. Without one the last one stays good.
-func (c *Client) keep(ticket []byte, secret *[32]byte) {
+func (c *Client) storeTicket(ticket []byte, secret *[32]byte) {
 	if ticket == nil {
 		return
 	}
 	if key, err := resume.Key(secret); err == nil {
-		c.ticket, c.resumption, c.shown = append([]byte(nil), ticket...), key, false
+		c.ticket, c.resumption, c.ticketShown = append([]byte(nil), ticket...), key, false
 	}
 }

@@ -103,8 +103,8 @@ func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
 }
 
 // schedule is what goes into the session's keys on this connection.
-func (c *Conn) schedule() schedule {
-	return schedule{c.channel.Exporter, c.binding, c.session.id, digestOf(c.session.fingerprint, &c.channel)}
+func (c *Conn) schedule() keyContext {
+	return keyContext{c.channel.Exporter, c.binding, c.session.id, digestOf(c.session.fingerprint, &c.channel)}
 }
 
 // SetHint says by what the player is to be found at another address, 0 for

@@ -31,7 +31,7 @@ func TestDocumentDefaults(t *testing.T) {
 			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
 		"| what a silence, or less than usual, raises the last of these by | " + strconv.Itoa(policy.DefaultDatagrams) + " a second, 2,560 in all |",
 		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
-		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxPatience.Seconds())) + " s |",
+		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxTokenWait.Seconds())) + " s |",
 		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
 		"| sessions of one player | " + strconv.Itoa(session.DefaultMaxPerSubject) + " |",
 		"| silence of a session that gives way to another of its player | " + strconv.Itoa(int(silentTime.Seconds())) + " s |",

@@ -19,7 +19,7 @@ import (
 //
 // +checklocks:g.mu
 func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
-	e, _ := g.memory.look(sessionKey(s.name))
+	e, _ := g.memory.lookup(sessionKey(s.name))
 	first := e.why == audit.DropNone || e.why == audit.DropUsed
 	expires := s.Expires()
 	first = s.out.CompareAndSwap(0, uint32(reason)) && first
@@ -41,22 +41,22 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 // +checklocks:g.mu
 func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 	g.absent.remove(name)
-	e := g.memory.session(name, "", "")
+	e := g.memory.sessionEntry(name, "", "")
 	if e.why == audit.DropUsed {
 		e.why = why
 	}
-	if last := g.memory.last(); last.After(expires) {
+	if last := g.memory.lastExpiry(); last.After(expires) {
 		expires = last
 	}
-	g.memory.keep(sessionKey(name), expires, e)
+	g.memory.put(sessionKey(name), expires, e)
 }
 
 // ended reports why no ticket of a session is taken any more: DropNone if it is.
 //
 // +checklocks:g.mu
 func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
-	g.memory.turn(now)
-	if e, _ := g.memory.look(sessionKey(name)); e.why != audit.DropUsed {
+	g.memory.advance(now)
+	if e, _ := g.memory.lookup(sessionKey(name)); e.why != audit.DropUsed {
 		return e.why
 	}
 	return audit.DropNone
@@ -68,7 +68,7 @@ func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
 // +checklocks:g.mu
 func (g *Gate) withdrawn(now time.Time, claims *token.Claims, build string) audit.Drop {
 	g.latest = now.UnixNano()
-	if g.revoked.concern(now, claims, build) {
+	if g.revoked.covers(now, claims, build) {
 		return audit.DropRevoked
 	}
 	if len(g.bans.entries) > 0 {

@@ -76,12 +76,12 @@ func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
 	case away && c.seen == c.bound:
 		c.doubt.home = netip.Prefix{}
 		if s := c.owedForNetwork(); s != nil {
-			s.arrive(now)
+			s.enterHome(now)
 		}
 	case !away && c.seen != c.bound:
 		c.leave(previous)
 		if s := c.owedForNetwork(); s != nil {
-			s.depart(now)
+			s.leaveHome(now)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (c *Conn) owedForNetwork() *stepUp {
 func (c *Conn) strayed(now time.Time) audit.Drop {
 	if c.owes() {
 		s := c.doubt.step
-		if s.spend(now); s.left > 0 {
+		if s.advance(now); s.left > 0 {
 			return audit.DropNone
 		}
 		return audit.DropFingerprint

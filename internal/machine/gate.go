@@ -115,11 +115,11 @@ func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
-	e, known := g.memory.look(sessionKey(t.Name))
+	e, known := g.memory.lookup(sessionKey(t.Name))
 	switch {
 	case t.Epoch <= e.spent:
 		return audit.DropTicket
-	case !known && !g.memory.renews(g.config.MaxSessions):
+	case !known && !g.memory.fitsToken(g.config.MaxSessions):
 		return audit.DropFull // to forget one would let a stolen one in
 	}
 	return audit.DropNone
@@ -168,14 +168,14 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) aud
 	if drop := g.ended(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
-	e := g.memory.session(t.Name, t.Issuer, t.Subject)
+	e := g.memory.sessionEntry(t.Name, t.Issuer, t.Subject)
 	if t.Epoch <= e.spent {
 		return audit.DropTicket
 	}
 	if e.spent = t.Epoch; kept {
 		e.spent--
 	}
-	g.memory.keep(sessionKey(t.Name), claims.Expires, e)
+	g.memory.put(sessionKey(t.Name), claims.Expires, e)
 	if claims.Expires.UnixNano() > s.expires.Load() {
 		s.adopt(claims)
 	}
@@ -190,9 +190,9 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return nil, drop
 	}
-	g.memory.turn(now)
-	key := g.memory.token(claims)
-	if _, used := g.memory.look(key); used {
+	g.memory.advance(now)
+	key := g.memory.tokenKey(claims)
+	if _, used := g.memory.lookup(key); used {
 		return nil, audit.DropUsed
 	}
 	former, drop := g.yielding(now, s)
@@ -202,8 +202,8 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 	case former == nil && len(g.sessions) >= g.config.MaxSessions:
 		return nil, audit.DropFull
 	}
-	room := g.memory.admits(g.config.MaxSessions, len(g.sessions))
-	if drop := g.memory.take(key, claims, room, 1); drop != audit.DropNone {
+	room := g.memory.fitsSession(g.config.MaxSessions, len(g.sessions))
+	if drop := g.memory.use(key, claims, room, 1); drop != audit.DropNone {
 		return nil, drop
 	}
 	g.random(s.name[:])
@@ -227,7 +227,7 @@ func (g *Gate) place(s *Session) {
 	}
 	g.absent.remove(s.name)
 	g.sessions[s.id] = s
-	g.join(s)
+	g.addToPlayer(s)
 }
 
 // displace takes s out of the live sessions, if it is among them.
@@ -236,7 +236,7 @@ func (g *Gate) place(s *Session) {
 func (g *Gate) displace(s *Session) {
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
-		g.part(s)
+		g.removeFromPlayer(s)
 	}
 }
 
@@ -248,8 +248,8 @@ func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop 
 	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
-	g.memory.turn(now)
-	if drop := g.memory.take(g.memory.token(claims), claims, g.memory.renews(g.config.MaxSessions), 2); drop != audit.DropNone {
+	g.memory.advance(now)
+	if drop := g.memory.use(g.memory.tokenKey(claims), claims, g.memory.fitsToken(g.config.MaxSessions), 2); drop != audit.DropNone {
 		return drop
 	}
 	g.remember(s, claims.Expires)
@@ -261,7 +261,7 @@ func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop 
 //
 // +checklocks:g.mu
 func (g *Gate) remember(s *Session, expires time.Time) {
-	g.memory.keep(sessionKey(s.name), expires, g.memory.session(s.name, s.issuer, s.subject))
+	g.memory.put(sessionKey(s.name), expires, g.memory.sessionEntry(s.name, s.issuer, s.subject))
 }
 
 // forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
@@ -270,7 +270,7 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.displace(s)
-	e := g.memory.session(s.name, s.issuer, s.subject)
+	e := g.memory.sessionEntry(s.name, s.issuer, s.subject)
 	switch {
 	case e.why != audit.DropUsed: // putOut has seen to it
 	case why == audit.DropNone:
@@ -281,7 +281,7 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 		g.bar(s.name, s.Expires(), why)
 	default:
 		e.why = why
-		g.memory.keep(sessionKey(s.name), s.Expires(), e)
+		g.memory.put(sessionKey(s.name), s.Expires(), e)
 	}
 }
 

@@ -198,7 +198,7 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
 	reason := reasons[drop]
 	if claims := c.pending.claims; drop == audit.DropRevoked && claims != nil {
-		if r, banned := c.gate.keptOut(claims.Issuer, claims.Subject); banned {
+		if r, banned := c.gate.banReason(claims.Issuer, claims.Subject); banned {
 			reason = r
 		}
 	}

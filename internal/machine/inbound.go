@@ -121,7 +121,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 // fail is what a datagram that goes no further leads to: mostly nothing.
 func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	if !c.begun() {
-		return c.afterwards(drop, env)
+		return c.afterEnd(drop, env)
 	}
 	if r := c.resuming; r != nil && r.why != audit.DropNone {
 		return c.lapse(r.why)

@@ -48,7 +48,7 @@ func digestOf(f session.Fingerprint, ch *Channel) [32]byte {
 }
 
 // schedule is everything but the secret that goes into an epoch's keys.
-type schedule struct {
+type keyContext struct {
 	exporter [32]byte
 	binding  byte
 	session  uint32
@@ -59,7 +59,7 @@ type schedule struct {
 //
 //	HKDF-SHA256(secret, salt = exporter, info = "sallyport v1 datagram" ‖
 //	  direction ‖ binding mode ‖ session id ‖ epoch ‖ fingerprint digest) → 16 bytes
-func (s *schedule) key(secret *[32]byte, direction byte, epoch uint32) ([]byte, error) {
+func (s *keyContext) key(secret *[32]byte, direction byte, epoch uint32) ([]byte, error) {
 	var salt []byte
 	if s.binding == wire.BindingExporter {
 		salt = s.exporter[:]
@@ -80,13 +80,13 @@ type epoch struct {
 }
 
 // newEpoch returns an epoch after init.
-func (s schedule) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
+func (s keyContext) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
 	e := new(epoch)
 	return e, e.init(&s, secret, number, isClient)
 }
 
 // init derives both directions' keys as seen from one end.
-func (e *epoch) init(s *schedule, secret *[32]byte, number uint32, isClient bool) error {
+func (e *epoch) init(s *keyContext, secret *[32]byte, number uint32, isClient bool) error {
 	in, out := fromClient, fromServer
 	if isClient {
 		in, out = out, in

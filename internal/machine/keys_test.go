@@ -112,7 +112,7 @@ func (w twin) fast(t testing.TB) (digest [32]byte, client, server *epoch) {
 	ch.HasCertificate = len(w.certificate) > 0
 	copy(ch.Thumbprint[:], w.certificate)
 	digest = digestOf(session.Fingerprint{Platform: w.platform, Build: w.build}, &ch)
-	s := schedule{ch.Exporter, w.binding, w.session, digest}
+	s := keyContext{ch.Exporter, w.binding, w.session, digest}
 	secret := [32]byte(w.secret)
 	client, err := s.newEpoch(&secret, w.epoch, true)
 	if err == nil {

@@ -24,7 +24,7 @@ const (
 
 	// maxHeld is how many seconds' worth the sessions of one player may together send beyond their rate before they are
 	// revoked: what a path may hold back and deliver while the players go on, which is ten, and a part of a second.
-	maxHeld = 11
+	maxExcess = 11
 
 	// restoreTime is how long before its session is restored a datagram may have
 	// arrived: a level is loaded between Listen and the first Poll.
@@ -61,7 +61,7 @@ const (
 	// of each of the two rows in which they are counted.
 	shareEvery = 15 * time.Second
 	minShare   = 64
-	cells      = 1 << 14
+	shareCells = 1 << 14
 
 	// renewalsOfLife is how often a session may be renewed within a token's life: a
 	// client needs one or two, and each is remembered.
@@ -83,7 +83,7 @@ const (
 
 	// maxPatience is how long, in all, the time of a step up stops for a token that waits for its verification: a key
 	// set that is fetched again, and the queue behind it. A forged token gains no more than that, once.
-	maxPatience = 30 * time.Second
+	maxTokenWait = 30 * time.Second
 
 	// homeTime is how long a player must have been back at the network that its session is bound to until nothing is
 	// owed any more: six times what a step up leaves, so that an absence now and then adds up.

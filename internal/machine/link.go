@@ -38,7 +38,7 @@ type link struct {
 }
 
 // begin starts the session's first epoch on this connection. Window and sequence are as they should be.
-func (l *link) begin(s schedule, secret *[32]byte, number uint32) error {
+func (l *link) begin(s keyContext, secret *[32]byte, number uint32) error {
 	if err := l.first.init(&s, secret, number, l.isClient); err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func (l *link) epochOf(now time.Time, bits uint8) *epoch {
 
 // unseen restores the sequence number of env and asks the window. It changes
 // nothing.
-func (l *link) unseen(env *wire.Envelope) (uint64, bool) {
+func (l *link) checkWindow(env *wire.Envelope) (uint64, bool) {
 	seq := l.window.Restore(env.Seq)
 	return seq, seq != 0 && l.window.Check(seq)
 }
 
 // tagged says whether env carries the tag of its sequence number under e.
-func (l *link) tagged(e *epoch, env *wire.Envelope, seq uint64) bool {
+func (l *link) checkTag(e *epoch, env *wire.Envelope, seq uint64) bool {
 	wire.TagInput(&e.in.block, env.Kind, e.bits(), env.Session, seq, len(env.Body))
 	return e.in.tag().Equal(env.Tag)
 }
@@ -114,11 +114,11 @@ func (l *link) verify(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.
 	if e == nil {
 		return nil, 0, audit.DropEpoch
 	}
-	seq, ok := l.unseen(env)
+	seq, ok := l.checkWindow(env)
 	if !ok {
 		return nil, 0, audit.DropReplay
 	}
-	if !l.tagged(e, env, seq) {
+	if !l.checkTag(e, env, seq) {
 		return nil, 0, audit.DropTag
 	}
 	return e, seq, audit.DropNone
@@ -141,7 +141,7 @@ func (l *link) retire(now time.Time) {
 
 // afterwards is what a datagram leads to that comes after the end of the session and was dropped for drop: nothing,
 // unless the peer says CLOSE.
-func (l *link) afterwards(drop audit.Drop, env *wire.Envelope) (Reply, Event) {
+func (l *link) afterEnd(drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	if env.Kind == wire.KindClose && env.Session == l.id {
 		if _, err := wire.ParseCloseBody(env.Body); err == nil {
 			return Reply{}, Event{Kind: EventCloseAgain}
@@ -158,7 +158,7 @@ func (l *link) append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 	env := wire.Envelope{Kind: kind, Body: body}
 	e := l.sending.Load()
 	switch {
-	case untagged(kind, e != nil):
+	case hasNoTag(kind, e != nil):
 		return env.AppendTo(dst), nil
 	case e == nil, l.ended.Load() && kind != wire.KindClose:
 		return dst, ErrNotLive
@@ -175,6 +175,6 @@ func (l *link) append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 }
 
 // untagged says which envelopes have a header of zeros.
-func untagged(kind wire.Kind, inSession bool) bool {
+func hasNoTag(kind wire.Kind, inSession bool) bool {
 	return kind == wire.KindHello || kind == wire.KindWelcome || kind == wire.KindClose && !inSession
 }

@@ -21,49 +21,49 @@ import (
 // An entry is forgotten with its slot of time, in a step for each entry that goes, so nothing is ever swept as a whole.
 // Times are those of the wall clock, in Unix seconds.
 type memory struct {
-	key     [32]byte // of digests: nobody can aim at an entry of somebody else's
-	entries map[uint64]remembered
-	slots   map[int64][]uint64 // keys by the slot in which they go; one that was extended stands in earlier ones, too
-	next    int64              // no slot before it holds anything; 0 before the first turn
-	now     int64              // what turn was told last
-	longest time.Duration      // life of a token that has been seen
-	shares  shares
-	told    int // level of the alarm that was raised last
+	key         [32]byte // of digests: nobody can aim at an entry of somebody else's
+	entries     map[uint64]remembered
+	slots       map[int64][]uint64 // keys by the slot in which they go; one that was extended stands in earlier ones, too
+	nextSlot    int64              // no slot before it holds anything; 0 before the first turn
+	now         int64              // what turn was told last
+	longestLife time.Duration      // life of a token that has been seen
+	shares      shares
+	alarmed     int // level of the alarm that was raised last
 }
 
 // remembered takes 20 bytes, and with its key, its place in a slot and the room that maps leave 60 to 95.
 type remembered struct {
-	ends  uint32 // Unix s, good until the year 2106
-	owner owner
-	spent uint32     // tickets of the session up to this epoch are used up
-	home  uint32     // and up to this one good only from the network that they are bound to, since a step up has lapsed
-	why   audit.Drop // DropUsed, or why no ticket resumes the session any more
+	ends     uint32 // Unix s, good until the year 2106
+	owner    owner
+	spent    uint32     // tickets of the session up to this epoch are used up
+	confined uint32     // and up to this one good only from the network that they are bound to, since a step up has lapsed
+	why      audit.Drop // DropUsed, or why no ticket resumes the session any more
 }
 
 func newMemory() memory {
-	m := memory{entries: make(map[uint64]remembered), slots: make(map[int64][]uint64), longest: token.DefaultLife, shares: newShares()}
+	m := memory{entries: make(map[uint64]remembered), slots: make(map[int64][]uint64), longestLife: token.DefaultLife, shares: newShares()}
 	rand.Read(m.key[:]) //nolint:errcheck // it never fails
 	return m
 }
 
 // turn forgets what is past.
-func (m *memory) turn(now time.Time) {
+func (m *memory) advance(now time.Time) {
 	m.now = now.Unix()
 	past := m.now / memorySlot // this slot is not over yet
-	if past-m.next > int64(len(m.slots)) {
+	if past-m.nextSlot > int64(len(m.slots)) {
 		for slot := range m.slots {
-			m.pass(slot, past)
+			m.dropSlot(slot, past)
 		}
 	} else {
-		for slot := m.next; slot < past; slot++ {
-			m.pass(slot, past)
+		for slot := m.nextSlot; slot < past; slot++ {
+			m.dropSlot(slot, past)
 		}
 	}
-	m.next = max(m.next, past)
+	m.nextSlot = max(m.nextSlot, past)
 }
 
 // pass forgets a slot if it is over.
-func (m *memory) pass(slot, past int64) {
+func (m *memory) dropSlot(slot, past int64) {
 	if slot >= past {
 		return
 	}
@@ -80,7 +80,7 @@ func (m *memory) pass(slot, past int64) {
 func slotOf(ends uint32) int64 { return (int64(ends) - 1) / memorySlot }
 
 // look returns what is known of key, and false if that is nothing or no longer counts.
-func (m *memory) look(key uint64) (remembered, bool) {
+func (m *memory) lookup(key uint64) (remembered, bool) {
 	e, ok := m.entries[key]
 	if !ok || m.now >= int64(e.ends) {
 		return remembered{}, false
@@ -90,25 +90,25 @@ func (m *memory) look(key uint64) (remembered, bool) {
 
 // session returns what is known of a session, or what is to be known of one of this player's that goes on; the
 // player may not be known, who then counts as one with all others of that kind.
-func (m *memory) session(name [16]byte, issuer, subject string) remembered {
-	if e, known := m.look(sessionKey(name)); known {
+func (m *memory) sessionEntry(name [16]byte, issuer, subject string) remembered {
+	if e, known := m.lookup(sessionKey(name)); known {
 		return e
 	}
-	return remembered{owner: m.owner(issuer, subject), why: audit.DropUsed}
+	return remembered{owner: m.ownerOf(issuer, subject), why: audit.DropUsed}
 }
 
 // last is when the last token expires that anybody may have by now.
-func (m *memory) last() time.Time { return time.Unix(m.now, 0).Add(m.longest) }
+func (m *memory) lastExpiry() time.Time { return time.Unix(m.now, 0).Add(m.longestLife) }
 
 // keep remembers key until the token or ticket that ends at expires is over for everybody, or longer if it was known for
 // longer, whether or not there is room.
-func (m *memory) keep(key uint64, expires time.Time, e remembered) {
-	m.learn(expires)
+func (m *memory) put(key uint64, expires time.Time, e remembered) {
+	m.noteLife(expires)
 	old, known := m.entries[key]
-	e.ends = max(endOf(expires), old.ends)
+	e.ends = max(forgetAt(expires), old.ends)
 	if slot := slotOf(e.ends); !known || slot > slotOf(old.ends) {
 		m.slots[slot] = append(m.slots[slot], key)
-		m.next = min(m.next, slot) // the clock may have been ahead, and is right again
+		m.nextSlot = min(m.nextSlot, slot) // the clock may have been ahead, and is right again
 	}
 	if known {
 		e.owner = old.owner
@@ -119,30 +119,30 @@ func (m *memory) keep(key uint64, expires time.Time, e remembered) {
 }
 
 // endOf is when what ends at expires is over for everybody, in Unix seconds.
-func endOf(expires time.Time) uint32 { return unixUp(expires.Add(token.MaxLeeway)) }
+func forgetAt(expires time.Time) uint32 { return ceilUnix(expires.Add(token.MaxLeeway)) }
 
 // unixUp is a time in Unix seconds, rounded up.
-func unixUp(t time.Time) uint32 {
+func ceilUnix(t time.Time) uint32 {
 	return uint32(max(0, min(t.Add(time.Second-1).Unix(), 1<<32-1)))
 }
 
 // learn notes how long tokens live here.
-func (m *memory) learn(expires time.Time) {
-	if life := time.Duration(expires.Unix()-m.now) * time.Second; m.now > 0 && life > m.longest {
-		m.longest = min(life, token.LongestLife)
+func (m *memory) noteLife(expires time.Time) {
+	if life := time.Duration(expires.Unix()-m.now) * time.Second; m.now > 0 && life > m.longestLife {
+		m.longestLife = min(life, token.LongestLife)
 	}
 }
 
 // token is what an identity token is remembered by: 64 bits of a MAC. Of a million entries one is taken for another once
 // in 2^44 times, and then an honest player needs a fresh token.
-func (m *memory) token(claims *token.Claims) uint64 {
+func (m *memory) tokenKey(claims *token.Claims) uint64 {
 	return binary.BigEndian.Uint64(m.digest(claims.Issuer, claims.ID))
 }
 
 // owner is a player of an issuer: two cells in which the entries of the player are counted.
 type owner uint32
 
-func (m *memory) owner(issuer, subject string) owner {
+func (m *memory) ownerOf(issuer, subject string) owner {
 	return owner(binary.BigEndian.Uint32(m.digest(issuer, subject)[8:]))
 }
 

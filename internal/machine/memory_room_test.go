@@ -138,7 +138,7 @@ func TestMemoryAlarmAgain(t *testing.T) {
 		for i := range minRemembered*hundredths/100 + 1 {
 			m.entries[uint64(i)] = remembered{}
 		}
-		return m.alarm(0, -1)
+		return m.alarmLevel(0, -1)
 	}
 	for i, step := range [][2]int{{74, 0}, {75, 75}, {76, 0}, {74, 0}, {75, 0}, {91, 90}, {85, 0}, {91, 0}, {79, 0}, {90, 90}, {60, 0}, {75, 75}, {100, 100}} {
 		if got := fill(step[0]); got != step[1] {
@@ -163,17 +163,17 @@ func TestMemoryRoom(t *testing.T) {
 		{1 << 30, time.Hour, maxRemembered},
 	} {
 		m := newMemory()
-		m.turn(begin)
-		m.learn(begin.Add(c.life))
-		if got := m.room(c.seats); got != c.want {
+		m.advance(begin)
+		m.noteLife(begin.Add(c.life))
+		if got := m.capacity(c.seats); got != c.want {
 			t.Errorf("%d seats, %v: %d, want %d", c.seats, c.life, got, c.want)
 		}
 	}
 	m := newMemory()
-	m.turn(begin)
-	m.learn(begin.Add(365 * token.LongestLife)) // a verifier of somebody else's
-	if m.longest != token.LongestLife {
-		t.Error(m.longest)
+	m.advance(begin)
+	m.noteLife(begin.Add(365 * token.LongestLife)) // a verifier of somebody else's
+	if m.longestLife != token.LongestLife {
+		t.Error(m.longestLife)
 	}
 }
 

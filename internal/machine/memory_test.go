@@ -59,15 +59,15 @@ func TestMemoryEnds(t *testing.T) {
 	for _, fraction := range []time.Duration{0, 1, time.Second - 1} {
 		for at := time.Duration(-1); at <= 1; at++ {
 			m := newMemory()
-			m.turn(begin)
+			m.advance(begin)
 			expires := begin.Add(time.Hour + fraction)
-			m.keep(1, expires, remembered{why: audit.DropUsed})
+			m.put(1, expires, remembered{why: audit.DropUsed})
 			ends := expires.Add(token.MaxLeeway + time.Second - 1).Truncate(time.Second)
-			m.turn(ends.Add(at * time.Second))
-			if _, known := m.look(1); known != (at < 0) {
+			m.advance(ends.Add(at * time.Second))
+			if _, known := m.lookup(1); known != (at < 0) {
 				t.Errorf("%v: %v s past its end: known %v", fraction, int(at), known)
 			}
-			m.turn(ends.Add(memorySlot * time.Second))
+			m.advance(ends.Add(memorySlot * time.Second))
 			if len(m.entries)+len(m.slots) != 0 || m.shares.count(0) != 0 {
 				t.Errorf("%v: %d entries, %d slots, %d of one player are left", fraction, len(m.entries), len(m.slots), m.shares.count(0))
 			}
@@ -95,7 +95,7 @@ func TestMemoryTwin(t *testing.T) {
 		default:
 			now = now.Add(time.Duration(rng.Int64N(int64(2 * time.Second))))
 		}
-		m.turn(now)
+		m.advance(now)
 		if now.Before(latest) {
 			continue // what was past is past; nobody is let in on it, since tokens are verified by the same clock
 		}
@@ -106,14 +106,14 @@ func TestMemoryTwin(t *testing.T) {
 		}
 		want, known := slow[key]
 		known = known && now.Unix() < want.ends
-		got, ok := m.look(key)
+		got, ok := m.lookup(key)
 		if ok != known || known && (got.why != want.why || int64(got.ends) != want.ends) {
 			t.Fatalf("step %d, %v: %+v, %v; want %+v, %v", i, now, got, ok, want, known)
 		}
 		if rng.IntN(2) == 0 {
 			expires := now.Add(time.Duration(rng.Int64N(int64(tokenLife))))
 			drop := why[rng.IntN(len(why))]
-			m.keep(key, expires, remembered{why: drop})
+			m.put(key, expires, remembered{why: drop})
 			ends := expires.Add(token.MaxLeeway + time.Second - 1).Unix()
 			if known {
 				ends = max(ends, want.ends)
@@ -141,19 +141,19 @@ func TestMemoryAfterClockAhead(t *testing.T) {
 		m := newMemory()
 		for i, at := range []time.Duration{0, time.Second, ahead, 2 * time.Second, 3 * time.Second} {
 			now := begin.Add(at)
-			m.turn(now)
+			m.advance(now)
 			for k := range 100 {
-				m.keep(uint64(k), begin.Add(tokenLife), remembered{why: audit.DropUsed}) // over already, where the clock is ahead
+				m.put(uint64(k), begin.Add(tokenLife), remembered{why: audit.DropUsed}) // over already, where the clock is ahead
 				if at < ahead {
-					m.keep(uint64(1000*(i+1)+k), now.Add(tokenLife), remembered{why: audit.DropUsed})
+					m.put(uint64(1000*(i+1)+k), now.Add(tokenLife), remembered{why: audit.DropUsed})
 				}
 			}
 		}
 		last := begin.Add(3*time.Second + tokenLife + token.MaxLeeway)
-		if m.turn(last.Add(-time.Second)); len(m.entries) < 100 {
+		if m.advance(last.Add(-time.Second)); len(m.entries) < 100 {
 			t.Errorf("%v ahead: %d entries are left while they count", ahead, len(m.entries))
 		}
-		if m.turn(last.Add(memorySlot * time.Second)); len(m.entries)+len(m.slots) != 0 {
+		if m.advance(last.Add(memorySlot * time.Second)); len(m.entries)+len(m.slots) != 0 {
 			t.Errorf("%v ahead: %d entries and %d slots are left when all is over", ahead, len(m.entries), len(m.slots))
 		}
 	}

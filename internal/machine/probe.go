@@ -9,10 +9,10 @@ import (
 
 // probe measures the round trip to a player, and challenges a path.
 type probe struct {
-	sent time.Time
-	ping wire.Ping
-	open bool // its PONG has not come
-	rtt  time.Duration
+	sent     time.Time
+	ping     wire.Ping
+	awaiting bool // its PONG has not come
+	rtt      time.Duration
 
 	challenge  wire.Ping
 	challenged bool // the challenge has not been answered
@@ -23,16 +23,16 @@ func (c *Conn) ping(now time.Time) Reply {
 	if c.gate.config.Ping == 0 {
 		return Reply{}
 	}
-	p := c.probes()
+	p := c.ensureProbe()
 	if now.Sub(p.sent) < c.gate.config.Ping {
 		return Reply{}
 	}
 	c.gate.random(p.ping.Data[:])
-	p.sent, p.open = now, true
+	p.sent, p.awaiting = now, true
 	return Reply{Kind: wire.KindPing, Body: p.ping.AppendTo(nil)}
 }
 
-func (c *Conn) probes() *probe {
+func (c *Conn) ensureProbe() *probe {
 	if c.probe == nil {
 		c.probe = new(probe)
 	}
@@ -43,7 +43,7 @@ func (c *Conn) probes() *probe {
 // the same as last time, or a fresh one. Its PONG is an EventAnswered; the caller
 // knows whether it has come from there.
 func (c *Conn) Challenge(fresh bool) Reply {
-	p := c.probes()
+	p := c.ensureProbe()
 	if fresh {
 		c.gate.random(p.challenge.Data[:])
 		p.challenged = true
@@ -70,8 +70,8 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	p := c.probe
 	switch {
 	case err != nil || p == nil:
-	case p.open && m == p.ping:
-		p.open, p.rtt = false, now.Sub(p.sent)
+	case p.awaiting && m == p.ping:
+		p.awaiting, p.rtt = false, now.Sub(p.sent)
 	case p.challenged && m == p.challenge:
 		p.challenged = false
 		return Reply{}, Event{Kind: EventAnswered}

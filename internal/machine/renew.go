@@ -120,7 +120,7 @@ func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.r
 
 // pace has the next token wait until a part of the life is over that the one with these claims has left.
 func (c *Conn) pace(now time.Time, claims *token.Claims) {
-	c.renewable = unixUp(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
+	c.renewable = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
 // renewal is what the token of the next epoch claims, which begins now.

@@ -241,11 +241,11 @@ func TestRenewRepeatsCloserTogether(t *testing.T) {
 		}
 		d.client.Tick(d.now, func(wire.Kind, []byte) {})
 		for i, ms := range want {
-			wait := d.client.repeat.due.Sub(d.now)
+			wait := d.client.repeat.at.Sub(d.now)
 			if got := wait.Round(time.Millisecond); got != ms*time.Millisecond {
 				t.Errorf("%v left: repetition %d after %v, want %v", left, i+1, got, ms*time.Millisecond)
 			}
-			d.now = d.client.repeat.due
+			d.now = d.client.repeat.at
 			d.client.Tick(d.now, func(wire.Kind, []byte) {})
 		}
 	}

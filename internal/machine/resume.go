@@ -251,14 +251,14 @@ func (c *Conn) inherit(now time.Time, f *Conn) {
 func (c *Conn) owe(now time.Time, d *doubt) {
 	home := c.home()
 	c.doubt = d
-	d.step.spend(now)
+	d.step.advance(now)
 	d.step.ticked = now // else who moves before each Tick would gain time
 	if s := c.owedForNetwork(); s != nil {
 		switch away := c.Away(); {
-		case away && !s.home.IsZero():
-			s.depart(now)
-		case !away && s.home.IsZero():
-			s.arrive(now)
+		case away && !s.homeSince.IsZero():
+			s.leaveHome(now)
+		case !away && s.homeSince.IsZero():
+			s.enterHome(now)
 		}
 	}
 	d.home = netip.Prefix{}

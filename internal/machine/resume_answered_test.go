@@ -101,7 +101,7 @@ func TestResumeWhileATokenWaits(t *testing.T) {
 	r = d.again(d.gate, far)
 	r.welcomed(r.shows())
 	r.settles()
-	r.lasts(maxPatience)
+	r.lasts(maxTokenWait)
 	r.overdue(policy.DefaultStepUpTime)
 }
 

@@ -96,10 +96,10 @@ func TestResumeElsewhereOnThirdConnection(t *testing.T) {
 // fill leaves no room in a gate's memory; empty takes out again what it has put in.
 func fill(g *Gate) (empty func()) {
 	m := &g.memory
-	m.turn(begin)
+	m.advance(begin)
 	n := uint64(0)
-	for ; m.renews(g.config.MaxSessions); n++ {
-		m.entries[n] = remembered{why: audit.DropUsed, ends: endOf(begin.Add(tokenLife))}
+	for ; m.fitsToken(g.config.MaxSessions); n++ {
+		m.entries[n] = remembered{why: audit.DropUsed, ends: forgetAt(begin.Add(tokenLife))}
 	}
 	return func() {
 		for i := range n {

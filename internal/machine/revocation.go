@@ -34,7 +34,7 @@ func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	err = g.revoked.add(&r)
-	ended = g.revokeLive(func(s *Session) bool { return concerns(&r, s) && s.names.Load().issued <= until })
+	ended = g.revokeLive(func(s *Session) bool { return matches(&r, s) && s.names.Load().issued <= until })
 	if r.Kind == session.RevokeSubject {
 		ended += g.barAbsent(playerKey(r.Issuer, r.Value), until, audit.DropRevoked)
 	}
@@ -93,7 +93,7 @@ func (g *Gate) barAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
 }
 
 // concerns reports whether a live session falls under r.
-func concerns(r *session.Revocation, s *Session) bool {
+func matches(r *session.Revocation, s *Session) bool {
 	n := s.names.Load()
 	if r.Kind == session.RevokeBuild {
 		return s.fingerprint.Build == r.Value
@@ -157,7 +157,7 @@ func (rs *revocations) prune(now int64) bool {
 }
 
 // concern says whether a token, or the build of who shows it, is revoked.
-func (rs *revocations) concern(now time.Time, claims *token.Claims, build string) bool {
+func (rs *revocations) covers(now time.Time, claims *token.Claims, build string) bool {
 	if len(rs.entries) == 0 {
 		return false
 	}

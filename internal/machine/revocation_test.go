@@ -86,7 +86,7 @@ func TestRevokeSubjectUntil(t *testing.T) {
 		if err := rs.add(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}); err != nil {
 			t.Fatal(err)
 		}
-		if got := rs.concern(at.Add(time.Hour), claims, ""); got != want {
+		if got := rs.covers(at.Add(time.Hour), claims, ""); got != want {
 			t.Errorf("issued at %v: concerned %v", issued, got)
 		}
 	}
@@ -105,11 +105,11 @@ func TestRevocationLife(t *testing.T) {
 		}
 		claims := &token.Claims{Issuer: "issuer", Subject: "name", ID: "name", SignIn: "name", KeyID: "name"}
 		after := begin.Add(token.LongestLife + token.MaxLeeway)
-		if !rs.concern(after.Add(-1), claims, "name") {
+		if !rs.covers(after.Add(-1), claims, "name") {
 			t.Errorf("%v is forgotten too early", kind)
 		}
 		forGood := kind == session.RevokeKey || kind == session.RevokeBuild
-		if rs.concern(after, claims, "name") != forGood {
+		if rs.covers(after, claims, "name") != forGood {
 			t.Errorf("%v: after its life, for good %v", kind, forGood)
 		}
 	}

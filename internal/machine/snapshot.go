@@ -84,7 +84,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	if r.StepUp != 0 {
 		c.depart(now, policy.ActionStepUp, policy.Part(r.StepUp))
 		if s := c.owedForNetwork(); s != nil && !c.Away() {
-			s.arrive(now)
+			s.enterHome(now)
 		}
 	}
 	if r.Next != nil {

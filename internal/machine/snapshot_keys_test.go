@@ -30,16 +30,16 @@ func TestSnapshotKeys(t *testing.T) {
 		h.Write(append(item("issuer"), of...))
 		return h.Sum(nil)
 	}
-	if got, want := m.token(&token.Claims{Issuer: "issuer", ID: "id"}), binary.BigEndian.Uint64(mac("id")); got != want {
+	if got, want := m.tokenKey(&token.Claims{Issuer: "issuer", ID: "id"}), binary.BigEndian.Uint64(mac("id")); got != want {
 		t.Errorf("token: %x", got)
 	}
-	if got, want := m.owner("issuer", "player"), binary.BigEndian.Uint32(mac("player")[8:]); uint32(got) != want {
+	if got, want := m.ownerOf("issuer", "player"), binary.BigEndian.Uint32(mac("player")[8:]); uint32(got) != want {
 		t.Errorf("owner: %x", got)
 	}
 	g := newGate(t, session.Config{})
 	c := minted("player", "id", begin.Add(tokenLife))
 	s, _ := enter(g, begin, c)
-	if sessionKey(s.name) != g.memory.token(c) || s.name[0]|s.name[1]|s.name[2]|s.name[3] == 0 {
+	if sessionKey(s.name) != g.memory.tokenKey(c) || s.name[0]|s.name[1]|s.name[2]|s.name[3] == 0 {
 		t.Errorf("a session's name: %x", s.name)
 	}
 	for kind, code := range map[session.RevocationKind]byte{

@@ -31,7 +31,7 @@ func (g *Gate) Save(w *resume.Writer) error {
 	}
 	for key, e := range g.memory.entries {
 		err := w.Remember(resume.Remembered{
-			Key: key, Owner: uint32(e.owner), Why: codes[e.why], Spent: e.spent, Home: e.home, Expires: int64(e.ends) * 1000,
+			Key: key, Owner: uint32(e.owner), Why: codes[e.why], Spent: e.spent, Home: e.confined, Expires: int64(e.ends) * 1000,
 		})
 		if err != nil {
 			return err
@@ -58,11 +58,11 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 		g.memory.key = s.Digests
 	}
 	for _, r := range s.Remembered {
-		e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, home: r.Home}
+		e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, confined: r.Home}
 		if e.why == audit.DropNone {
 			e.why = audit.DropTicket // of a later version: whatever it says, it is no reason to let anybody in
 		}
-		g.memory.keep(r.Key, time.UnixMilli(r.Expires).Add(-token.MaxLeeway), e)
+		g.memory.put(r.Key, time.UnixMilli(r.Expires).Add(-token.MaxLeeway), e)
 	}
 	for _, e := range s.Revoked {
 		g.revoked.restore(e.Key, revocation{e.At, e.Ends})

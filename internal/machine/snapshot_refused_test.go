@@ -193,7 +193,7 @@ func TestRestartOfRevoked(t *testing.T) {
 func TestSaveFails(t *testing.T) {
 	d := stay(t, session.Config{}, session.ClientConfig{})
 	for i := range 3000 {
-		d.gate.memory.keep(uint64(i), begin, remembered{why: audit.DropUsed})
+		d.gate.memory.put(uint64(i), begin, remembered{why: audit.DropUsed})
 	}
 	full := &limited{left: 100}
 	w, err := resume.NewWriter(full, d.gate.config.FleetKeys, begin, bytes.NewReader(make([]byte, 16)))

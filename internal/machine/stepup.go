@@ -16,39 +16,39 @@ import (
 //   - while a token that fits waits for this server or its issuer, for maxPatience in all;
 //   - while the server itself hangs, and repeats no NOTICE.
 type stepUp struct {
-	left     time.Duration // as of at
-	at       time.Time     // up to which left is accounted for
-	ticked   time.Time     // when the server last looked at it
-	home     time.Time     // when the player came home; zero while it is away
-	silenced bool          // the silence that does not count is over
-	waiting  bool          // a token that fits waits for its verdict
-	patience time.Duration // for which that may still stop the time
-	notice   time.Time     // when the last NOTICE was sent
+	left        time.Duration // as of at
+	accounted   time.Time     // up to which left is accounted for
+	ticked      time.Time     // when the server last looked at it
+	homeSince   time.Time     // when the player came home; zero while it is away
+	silenceUsed bool          // the silence that does not count is over
+	waiting     bool          // a token that fits waits for its verdict
+	waitLeft    time.Duration // for which that may still stop the time
+	notice      time.Time     // when the last NOTICE was sent
 }
 
 func newStepUp(now time.Time, limit time.Duration) *stepUp {
-	return &stepUp{left: limit, at: now, ticked: now, patience: maxPatience}
+	return &stepUp{left: limit, accounted: now, ticked: now, waitLeft: maxTokenWait}
 }
 
 // spend accounts for the time until now, when something of the player's was accepted.
-func (s *stepUp) spend(now time.Time) {
-	if !s.home.IsZero() {
+func (s *stepUp) advance(now time.Time) {
+	if !s.homeSince.IsZero() {
 		return
 	}
-	gap := earlier(now, s.ticked.Add(hangTime)).Sub(s.at)
-	if now.After(s.at) {
-		s.at = now
+	gap := earlier(now, s.ticked.Add(hangTime)).Sub(s.accounted)
+	if now.After(s.accounted) {
+		s.accounted = now
 	}
 	if gap <= 0 {
 		return
 	}
 	if s.waiting {
-		waited := min(gap, s.patience)
-		s.patience -= waited
+		waited := min(gap, s.waitLeft)
+		s.waitLeft -= waited
 		gap -= waited
 	}
-	if gap >= silenceTime && !s.silenced {
-		s.silenced = true
+	if gap >= silenceTime && !s.silenceUsed {
+		s.silenceUsed = true
 		return
 	}
 	s.left -= gap
@@ -57,38 +57,38 @@ func (s *stepUp) spend(now time.Time) {
 // remaining returns what is left at a time at which the player may still be silent.
 func (s *stepUp) remaining(now time.Time) time.Duration {
 	t := *s
-	t.spend(now)
+	t.advance(now)
 	return t.left
 }
 
 // wait starts and stops the wait for the verdict on a token that fits.
 func (s *stepUp) wait(now time.Time, waiting bool) {
-	s.spend(now)
+	s.advance(now)
 	s.waiting = waiting
 }
 
 // arrive stops the time, since the player is at home.
-func (s *stepUp) arrive(now time.Time) {
-	s.spend(now)
-	s.home = now
+func (s *stepUp) enterHome(now time.Time) {
+	s.advance(now)
+	s.homeSince = now
 }
 
 // depart lets the time run again where it stood.
-func (s *stepUp) depart(now time.Time) { s.home, s.at = time.Time{}, now }
+func (s *stepUp) leaveHome(now time.Time) { s.homeSince, s.accounted = time.Time{}, now }
 
 // settled reports whether the player has been at home for so long that nothing is owed any more.
-func (s *stepUp) settled(now time.Time) bool {
-	return !s.home.IsZero() && now.Sub(s.home) >= homeTime
+func (s *stepUp) isSettled(now time.Time) bool {
+	return !s.homeSince.IsZero() && now.Sub(s.homeSince) >= homeTime
 }
 
 // stepUpTick is a Tick's part in a step up: NOTICE is repeated until the player obeys or the time is over.
 func (c *Conn) stepUpTick(now time.Time, ev Event) (Reply, Event) {
 	s := c.doubt.step
-	s.spend(c.since)
+	s.advance(c.since)
 	left := s.remaining(now)
 	s.ticked = now
 	switch {
-	case s.settled(now):
+	case s.isSettled(now):
 		c.doubt.step = nil
 		return Reply{}, ev
 	case left <= 0:
@@ -134,16 +134,16 @@ func (c *Conn) fits(now time.Time, raw []byte) bool {
 func (g *Gate) confine(now time.Time, name [16]byte, epoch uint32, expires time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.memory.turn(now)
-	e := g.memory.session(name, "", "")
-	e.home = max(e.home, epoch)
-	g.memory.keep(sessionKey(name), expires, e)
+	g.memory.advance(now)
+	e := g.memory.sessionEntry(name, "", "")
+	e.confined = max(e.confined, epoch)
+	g.memory.put(sessionKey(name), expires, e)
 }
 
 // confines reports whether the ticket of an epoch resumes its session at home only.
 func (g *Gate) confines(name [16]byte, epoch uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	e, _ := g.memory.look(sessionKey(name))
-	return epoch <= e.home
+	e, _ := g.memory.lookup(sessionKey(name))
+	return epoch <= e.confined
 }

@@ -123,12 +123,12 @@ func TestStepUpWhileATokenWaits(t *testing.T) {
 				parts = d.ticks(wire.KindRenew)
 			}
 			again()
-			for end := d.now.Add(maxPatience); d.now.Before(end); {
+			for end := d.now.Add(maxTokenWait); d.now.Before(end); {
 				d.lasts(time.Second)
 				again()
 			}
 			if left := d.server.doubt.step.left; left != policy.DefaultStepUpTime-time.Second {
-				t.Errorf("%v left after %v of our own time", left, maxPatience)
+				t.Errorf("%v left after %v of our own time", left, maxTokenWait)
 			}
 			d.overdue(policy.DefaultStepUpTime - time.Second)
 		})
@@ -372,14 +372,14 @@ func TestStepUpTwin(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		now := begin
 		s := newStepUp(now, policy.DefaultStepUpTime)
-		left, patience, atHome, waits := policy.DefaultStepUpTime, maxPatience, false, false
+		left, patience, atHome, waits := policy.DefaultStepUpTime, maxTokenWait, false, false
 		for step := 0; left > 0 && step < 5000; step++ {
 			switch r.IntN(40) {
 			case 0:
 				if atHome = !atHome; atHome {
-					s.arrive(now)
+					s.enterHome(now)
 				} else {
-					s.depart(now)
+					s.leaveHome(now)
 				}
 			case 1:
 				waits = !waits
@@ -397,7 +397,7 @@ func TestStepUpTwin(t *testing.T) {
 			}
 			now = now.Add(gap)
 			s.ticked = now
-			if s.spend(now); s.left != left {
+			if s.advance(now); s.left != left {
 				t.Fatalf("seed %d, step %d: %v left, and the twin says %v", seed, step, s.left, left)
 			}
 		}

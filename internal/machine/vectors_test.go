@@ -63,7 +63,7 @@ func TestScheduleVectors(t *testing.T) {
 	for i, v := range readSchedules(t) {
 		w := v.twin()
 		digest, _, _ := w.fast(t)
-		s := schedule{binding: w.binding, session: w.session, digest: digest}
+		s := keyContext{binding: w.binding, session: w.session, digest: digest}
 		copy(s.exporter[:], w.exporter)
 		for direction, want := range []string{v.ClientKey, v.ServerKey} {
 			secret := [32]byte(w.secret)
@@ -102,7 +102,7 @@ func checkEnvelope(t *testing.T, w twin, v tagVector) {
 	if got, err := l.append(nil, env.Kind, env.Body); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("append: %x, %v, want %x", got, err, want)
 	}
-	if env.Epoch != receiver.bits() || !l.tagged(receiver, &env, seq) || l.tagged(receiver, &env, seq+1<<32) {
+	if env.Epoch != receiver.bits() || !l.checkTag(receiver, &env, seq) || l.checkTag(receiver, &env, seq+1<<32) {
 		t.Errorf("%s: not what the receiver takes", v.Envelope)
 	}
 }
