@@ -77,12 +77,12 @@ func (a *association) Tick(now time.Time) {
 
 // rest drops the expanded keys of a silent player: of 4 KB they are most.
 func (a *association) rest() {
-	if a.RestOpen() {
+	if a.DropOpenKey() {
 		a.match.RestHandle()
 	}
 	a.Shard.Out.Mu.Lock()
 	defer a.Shard.Out.Mu.Unlock()
-	a.match.RestAppend(a.RestSeal())
+	a.match.RestAppend(a.DropSealKey())
 }
 
 // Roamer implements dtls.Mover.

@@ -22,7 +22,7 @@ import (
 func handedOn(n int) *resume.Session {
 	uuid := func(kind int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", kind, n) }
 	r := &resume.Session{
-		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 40000), Hint: uint32(n+1) << 17,
+		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 40000), ConnectionID: uint32(n+1) << 17,
 		InKey: make([]byte, 16), InIV: make([]byte, 4), OutKey: make([]byte, 16), OutIV: make([]byte, 4),
 		RecordNext: 1000, Records: new(replay.Make(0)), Window: new(replay.Make(0)),
 		ID: uint32(n + 1), Binding: wire.BindingExporter, Reports: true, Platform: "linux", Build: "1.4.2",

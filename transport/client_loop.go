@@ -100,7 +100,7 @@ func (c *Client) envelope(now time.Time, l *line, plaintext []byte) {
 		return
 	case machine.EventJoined, machine.EventResumed:
 		if ev.Hint != 0 {
-			l.record.SetHint(ev.Hint) // one that is of no use is ignored
+			l.record.SetConnectionID(ev.Hint) // one that is of no use is ignored
 		}
 		if ev.Kind == machine.EventResumed {
 			c.resumed(now)

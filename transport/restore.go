@@ -15,7 +15,7 @@ import (
 func (s *Server) settleIn() {
 	lists := make(map[*shard][]*resume.Session)
 	for _, r := range s.restored {
-		home := s.home(r.Hint)
+		home := s.home(r.ConnectionID)
 		lists[home] = append(lists[home], r)
 	}
 	s.restored = nil
@@ -41,7 +41,7 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 	defer r.Wipe()
 	a := &association{}
 	a.self.shard = s
-	a.Init(a, r.Hint)
+	a.Init(a, r.ConnectionID)
 	drop := audit.DropTicket
 	if a.Restore(s.Shard, s.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,

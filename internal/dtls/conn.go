@@ -118,26 +118,26 @@ func (c *Conn) ForgetFlight(now time.Time) {
 	}
 }
 
-// RestOpen drops the expanded keys of what comes in, if nothing has since the last call, and
+// DropOpenKey drops the expanded keys of what comes in, if nothing has since the last call, and
 // reports whether that is so: of the 4 KB of a peer they are a good part.
-func (c *Conn) RestOpen() bool {
+func (c *Conn) DropOpenKey() bool {
 	n := uint32(c.Record.Opened())
 	if n != c.opened {
 		c.opened = n
 		return false
 	}
-	c.Record.RestOpen()
+	c.Record.DropOpenKey()
 	return true
 }
 
-// RestSeal does so for what goes out. The caller holds the outbox's lock.
-func (c *Conn) RestSeal() bool {
+// DropSealKey does so for what goes out. The caller holds the outbox's lock.
+func (c *Conn) DropSealKey() bool {
 	n := uint32(c.Record.Sealed())
 	if n != c.sealed {
 		c.sealed = n
 		return false
 	}
-	c.Record.RestSeal()
+	c.Record.DropSealKey()
 	return true
 }
 

@@ -59,7 +59,7 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	c.watch.lastAccepted = now
 	c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
 	c.expires = c.localTime(m.Expiry)
-	ev := Event{Kind: EventJoined, Hint: m.Hint}
+	ev := Event{Kind: EventJoined, Hint: m.ConnectionID}
 	if c.former != nil {
 		ev.Kind, c.former = EventResumed, nil
 	}

@@ -172,7 +172,7 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 	}
 	w := wire.Welcome{
 		Nonce: p.hello.nonce, Session: s.id, Epoch: number, ServerNext: c.sequence + 1, ClientNext: c.window.Highest() + 1,
-		Features: p.hello.features, Hint: c.hint, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Features: p.hello.features, ConnectionID: c.hint, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
 		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
 	}
 	c.gate.random(w.Secret[:])

@@ -166,8 +166,8 @@ func (d *dialogue) welcomed(h heard) wire.Welcome {
 	if h.kind != wire.KindWelcome || err != nil {
 		d.Fatalf("%v, drop %v, reason %v, %v", h.kind, h.Drop, h.Reason, err)
 	}
-	if ev := d.toClient(h.envelope).is(EventResumed, audit.DropNone, 0); ev.Hint != m.Hint || m.Hint != d.server.hint {
-		d.Errorf("hints %d, %d, %d", ev.Hint, m.Hint, d.server.hint)
+	if ev := d.toClient(h.envelope).is(EventResumed, audit.DropNone, 0); ev.Hint != m.ConnectionID || m.ConnectionID != d.server.hint {
+		d.Errorf("hints %d, %d, %d", ev.Hint, m.ConnectionID, d.server.hint)
 	}
 	return m
 }

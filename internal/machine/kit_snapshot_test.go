@@ -53,7 +53,7 @@ func (d *dialogue) restored(g *Gate, s *resume.Session) (*dialogue, audit.Drop) 
 	next.gate, next.server, next.former = g, new(Conn), nil
 	drop := next.server.Restore(g, next.now, s)
 	if drop == audit.DropNone {
-		next.homes[s.Hint] = next.server
+		next.homes[s.ConnectionID] = next.server
 	}
 	return &next, drop
 }

@@ -422,7 +422,7 @@ func (m *match) restart() {
 		a.gone = true
 		s, c := a.dialogue.server.Session(), a.dialogue.server
 		for _, r := range snap.Sessions {
-			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.Hint != c.hint {
+			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.hint {
 				continue
 			}
 			next, drop := a.restored(g, r)

@@ -19,7 +19,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 		return false
 	}
 	s := c.session
-	r.ID, r.Name, r.Hint = s.id, s.name, c.hint
+	r.ID, r.Name, r.ConnectionID = s.id, s.name, c.hint
 	r.Binding, r.Reports, r.Thumbprint, r.HasCertificate = c.binding, c.reports, c.channel.Thumbprint, c.channel.HasCertificate
 	if c.binding == wire.BindingExporter {
 		r.Exporter = c.channel.Exporter
@@ -59,7 +59,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	s.init(claims, session.Fingerprint{Platform: r.Platform, Build: r.Build})
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
-	s.hint.Store(r.Hint)
+	s.hint.Store(r.ConnectionID)
 	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
 		return drop
 	}
@@ -67,7 +67,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 		return drop
 	}
 	c.enter(live)
-	c.session, c.hint, c.ticketed = s, r.Hint, g.config.FleetKeys.Enabled()
+	c.session, c.hint, c.ticketed = s, r.ConnectionID, g.config.FleetKeys.Enabled()
 	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
 	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
 	c.first.number = r.Epoch

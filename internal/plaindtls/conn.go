@@ -131,7 +131,7 @@ func (u *carried) Tick(now time.Time) {
 		return
 	}
 	c.conn.ForgetFlight(now)
-	c.conn.RestOpen()
+	c.conn.DropOpenKey()
 	c.restSeal()
 	if now.Sub(c.heard) >= c.server.idle {
 		c.conn.Shard.Drop(audit.DropIdle)
@@ -143,5 +143,5 @@ func (c *Conn) restSeal() {
 	o := &c.conn.Shard.Out
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
-	c.conn.RestSeal()
+	c.conn.DropSealKey()
 }

@@ -15,11 +15,11 @@ type Conn struct {
 	failed uint64
 
 	// Owned by the caller of Seal.
-	out    half
-	next   uint64 // record number of the next record
-	hint   uint32
-	hinted bool
-	spent  []uint64 // explicit nonces that the handshake used, constant
+	out   half
+	next  uint64 // record number of the next record
+	id    uint32 // connection id of explicit nonces
+	hasID bool
+	spent []uint64 // explicit nonces that the handshake used, constant
 }
 
 // New returns a Conn after Init.
@@ -51,13 +51,13 @@ func (c *Conn) Init(s *Secrets, isClient bool, next uint64, window int) error {
 	return nil
 }
 
-// RestOpen and RestSeal drop the expanded key of one direction, 768 bytes, of an idle connection.
+// DropOpenKey and DropSealKey drop the expanded key of one direction, 768 bytes, of an idle connection.
 // The next Open or Seal expands it again, which costs half a microsecond and an allocation. They
 // belong to the owners of Open and Seal.
-func (c *Conn) RestOpen() { c.in.dropExpanded() }
+func (c *Conn) DropOpenKey() { c.in.dropExpanded() }
 
-// RestSeal drops the expanded key of Seal; see RestOpen.
-func (c *Conn) RestSeal() { c.out.dropExpanded() }
+// DropSealKey drops the expanded key of Seal; see DropOpenKey.
+func (c *Conn) DropSealKey() { c.out.dropExpanded() }
 
 // Opened returns the highest record number that has opened, 0 before the first. It belongs to the
 // owner of Open.
@@ -96,5 +96,5 @@ func (c *Conn) Sealed() uint64 { return c.next }
 // The expanded keys inside crypto/aes cannot be erased and are left to the garbage collector.
 func (c *Conn) Wipe() {
 	c.in, c.out = half{}, half{}
-	c.hint, c.hinted = 0, false
+	c.id, c.hasID = 0, false
 }

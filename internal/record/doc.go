@@ -15,8 +15,8 @@
 //
 // The nonce of a record is the sender's write IV (4 bytes) and the explicit nonce:
 //
-//	epoch 1 (2 bytes) ‖ record number (6 bytes)               until a hint is set
-//	hint (4 bytes)    ‖ low 32 bits of the record number      afterwards
+//	epoch 1 (2 bytes) ‖ record number (6 bytes)               until a connection id is set
+//	connection id (4) ‖ low 32 bits of the record number      afterwards
 //
 // Neither is random and the record number never restarts, so none repeats. The additional data is
 // epoch ‖ record number ‖ type ‖ version ‖ n, 13 bytes.

@@ -19,11 +19,11 @@ func TestNoncesUnique(t *testing.T) {
 	seen := make(map[uint64]bool, 4*quarter)
 	buf := make([]byte, 0, 64)
 	for i := range 4 * quarter {
-		switch i { // a connection may get several hints, and one of them twice
+		switch i { // a connection may get several connection ids, and one of them twice
 		case quarter, 3 * quarter:
-			client.SetHint(0xa1b2c3d4)
+			client.SetConnectionID(0xa1b2c3d4)
 		case 2 * quarter:
-			client.SetHint(0xa1b2c3d5)
+			client.SetConnectionID(0xa1b2c3d5)
 		}
 		rec, err := client.Seal(buf, ApplicationData, nil)
 		if err != nil {
@@ -43,7 +43,7 @@ func TestNoncesUnique(t *testing.T) {
 func TestNoncesDeterministic(t *testing.T) {
 	client, server := pair(t, suites[0], 2)
 	for _, step := range []struct {
-		hint  uint32
+		id    uint32
 		taken bool
 		want  uint64
 	}{
@@ -55,8 +55,8 @@ func TestNoncesDeterministic(t *testing.T) {
 		{0xcafebabe, true, 0xcafebabe_00000007},
 		{0x0000_abcd, false, 0xcafebabe_00000008},
 	} {
-		if step.hint != 0 && client.SetHint(step.hint) != step.taken {
-			t.Errorf("SetHint(%x) = %v", step.hint, !step.taken)
+		if step.id != 0 && client.SetConnectionID(step.id) != step.taken {
+			t.Errorf("SetConnectionID(%x) = %v", step.id, !step.taken)
 		}
 		rec := seal(t, client, "x")
 		if got := nonceOf(rec); got != step.want {
@@ -68,15 +68,15 @@ func TestNoncesDeterministic(t *testing.T) {
 
 // "A client MUST ignore it if the explicit nonce of its own Finished began with it."
 // PROTOCOL.md 9.3
-func TestSpentNonceForbidsHint(t *testing.T) {
+func TestSpentNonceForbidsConnectionID(t *testing.T) {
 	s := testSecrets(suites[0])
 	s.Spent = []uint64{0x0123456789abcdef, 0xdeadbeef00000001}
 	c, err := New(s, true, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.SetHint(0xdeadbeef) || c.SetHint(0x01234567) || !c.SetHint(0xdeadbeee) {
-		t.Error("SetHint did not keep clear of spent nonces")
+	if c.SetConnectionID(0xdeadbeef) || c.SetConnectionID(0x01234567) || !c.SetConnectionID(0xdeadbeee) {
+		t.Error("SetConnectionID did not keep clear of spent nonces")
 	}
 }
 

@@ -31,22 +31,22 @@ func (c *Conn) Seal(dst []byte, typ ContentType, plaintext []byte) ([]byte, erro
 
 // nonce returns the explicit nonce of the next record.
 func (c *Conn) nonce() uint64 {
-	if c.hinted {
-		return uint64(c.hint)<<32 | c.next // next stays below MaxRecords
+	if c.hasID {
+		return uint64(c.id)<<32 | c.next // next stays below MaxRecords
 	}
 	return counted(c.next)
 }
 
-// SetHint sets the connection id with which every later record begins its explicit nonce, so that
+// SetConnectionID sets the connection id with which every later record begins its explicit nonce, so that
 // the other end finds the connection from any address. The record number continues, so nonces stay
 // unique whatever ids follow each other. An id that begins with 0x0000 or 0x0001, or that began a
-// nonce of the handshake, is refused: SetHint reports whether it was taken. Owner: that of Seal.
-func (c *Conn) SetHint(hint uint32) bool {
-	began := func(n uint64) bool { return uint32(n>>32) == hint }
-	if hint>>16 <= epoch || slices.ContainsFunc(c.spent, began) {
+// nonce of the handshake, is refused: SetConnectionID reports whether it was taken. Owner: that of Seal.
+func (c *Conn) SetConnectionID(id uint32) bool {
+	began := func(n uint64) bool { return uint32(n>>32) == id }
+	if id>>16 <= epoch || slices.ContainsFunc(c.spent, began) {
 		return false
 	}
-	c.hint, c.hinted = hint, true
+	c.id, c.hasID = id, true
 	return true
 }
 

@@ -18,7 +18,7 @@ type Secrets struct {
 	ServerRandom [32]byte
 
 	// Spent are the explicit nonces that the handshake used under this end's write key; the two
-	// ends have different ones. New and SetHint refuse to repeat them.
+	// ends have different ones. New and SetConnectionID refuse to repeat them.
 	Spent []uint64
 }
 

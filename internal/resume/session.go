@@ -23,9 +23,9 @@ import (
 // Whoever goes on skips ahead of the first: one number used by both processes would
 // be one nonce for two records.
 type Session struct {
-	Addr  netip.AddrPort // of the validated path, without a zone
-	Local netip.Addr     // the server's to which the player sends, without a zone; zero if it is not known
-	Hint  uint32         // by which it is found from another address, or 0
+	Addr         netip.AddrPort // of the validated path, without a zone
+	Local        netip.Addr     // the server's to which the player sends, without a zone; zero if it is not known
+	ConnectionID uint32         // by which it is found from another address, or 0
 
 	InKey, InIV  []byte // of records from the client: 16 or 32 bytes, and 4
 	OutKey       []byte // of records to the client, as long as InKey

@@ -50,7 +50,7 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 	dst = s.Records.AppendTo(dst, newestSeen)
 	dst = appendItem(dst, binary.BigEndian.AppendUint16(s.Addr.Addr().AsSlice(), s.Addr.Port()))
 	dst = appendItem(dst, s.Local.AsSlice())
-	dst = binary.BigEndian.AppendUint32(dst, s.Hint)
+	dst = binary.BigEndian.AppendUint32(dst, s.ConnectionID)
 	dst = binary.BigEndian.AppendUint32(dst, s.ID)
 	dst = append(dst, s.Name[:]...)
 	if bound {
@@ -96,7 +96,7 @@ func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 	s.Records = u.window()
 	s.Addr = u.addr()
 	s.Local = u.local()
-	s.Hint = u.Uint32()
+	s.ConnectionID = u.Uint32()
 	s.ID = u.Uint32()
 	u.Fill(s.Name[:])
 	if flags&2 != 0 {

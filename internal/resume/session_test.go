@@ -18,7 +18,7 @@ import (
 func sampleSession(n int) *Session {
 	keyLen := 16 + n%2*16
 	s := &Session{
-		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), 40000), Hint: uint32(n), Reports: n%3 == 0,
+		Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), 40000), ConnectionID: uint32(n), Reports: n%3 == 0,
 		InKey: counting(1, keyLen), InIV: counting(2, 4), OutKey: counting(3, keyLen), OutIV: counting(4, 4),
 		RecordNext: 1 << 20, RecordFailed: 3, Records: new(replay.Make(replay.DefaultSize)), ID: uint32(n + 1),
 		Name: [16]byte(counting(5, 16)), Binding: wire.BindingExporter, Exporter: [32]byte(counting(6, 32)),

@@ -91,7 +91,7 @@ func (w *twin) session(t *testing.T, of *Session) *Session {
 	ip, _ := netip.AddrFromSlice(address[:len(address)-2])
 	s.Addr = netip.AddrPortFrom(ip, binary.BigEndian.Uint16(address[len(address)-2:]))
 	s.Local, _ = netip.AddrFromSlice(w.item())
-	s.Hint, s.ID, s.Name = uint32(w.number(4)), uint32(w.number(4)), [16]byte(w.take(16))
+	s.ConnectionID, s.ID, s.Name = uint32(w.number(4)), uint32(w.number(4)), [16]byte(w.take(16))
 	if s.Binding == 1 {
 		s.Exporter = [32]byte(w.take(32))
 	}

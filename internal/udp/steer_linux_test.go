@@ -36,7 +36,7 @@ func sealed(t *testing.T, hint uint32, n int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hint > 0 && !c.SetHint(hint) {
+	if hint > 0 && !c.SetConnectionID(hint) {
 		t.Fatalf("%08x is no hint", hint)
 	}
 	b, err := c.Seal(nil, record.ApplicationData, make([]byte, n-record.Overhead))

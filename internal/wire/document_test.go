@@ -81,7 +81,7 @@ func TestDocumentOffsets(t *testing.T) {
 		}},
 		{"3.2", 0, w.AppendTo(nil), [][]byte{
 			w.Nonce[:], u32(nil, w.Session), u32(nil, w.Epoch), w.Secret[:], u64(nil, w.ClientNext),
-			u64(nil, w.ServerNext), u32(nil, w.Features), u32(nil, w.Hint), u64(nil, uint64(w.Expiry)),
+			u64(nil, w.ServerNext), u32(nil, w.Features), u32(nil, w.ConnectionID), u64(nil, uint64(w.Expiry)),
 			u64(nil, uint64(w.ServerTime)),
 			appendField(appendField(nil, 2, w.Ticket), 6, []byte{0, 1, 0, 0, 0, 2, 0, 0, 0, 3}),
 		}},

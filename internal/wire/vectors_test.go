@@ -42,7 +42,7 @@ var vectors = []vector{
 	}, nil},
 	{"welcome with ticket", Envelope{Kind: KindWelcome}, Welcome{
 		Nonce: sampleNonce, Session: 0x01020304, Epoch: 1, Secret: sampleSecret, ClientNext: 1 << 32, ServerNext: 78,
-		Features: 1, Hint: 0xcafe0001, Expiry: 1800000900000, ServerTime: 1800000000000,
+		Features: 1, ConnectionID: 0xcafe0001, Expiry: 1800000900000, ServerTime: 1800000000000,
 		Limits: Limits{MaxPayload: MaxBody, Rate: 256, Idle: 30000}, Ticket: []byte("ticket"),
 	}, nil},
 	{"data", inSession(KindData), nil, []byte("input")},

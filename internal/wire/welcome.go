@@ -17,18 +17,18 @@ import "encoding/binary"
 //	    88    8  server time, Unix milliseconds
 //	    96       fields: ticket 2, limits 6 (always there)
 type Welcome struct {
-	Nonce      [16]byte
-	Session    uint32 // from 1
-	Epoch      uint32 // from 1
-	Secret     [32]byte
-	ClientNext uint64 // from 1
-	ServerNext uint64 // from 1
-	Features   uint32
-	Hint       uint32
-	Expiry     int64
-	ServerTime int64 // the server's clock: Expiry minus ServerTime is the time left, independent of the client's clock
-	Limits     Limits
-	Ticket     []byte // to MaxTicket bytes, opaque to the client
+	Nonce        [16]byte
+	Session      uint32 // from 1
+	Epoch        uint32 // from 1
+	Secret       [32]byte
+	ClientNext   uint64 // from 1
+	ServerNext   uint64 // from 1
+	Features     uint32
+	ConnectionID uint32
+	Expiry       int64
+	ServerTime   int64 // the server's clock: Expiry minus ServerTime is the time left, independent of the client's clock
+	Limits       Limits
+	Ticket       []byte // to MaxTicket bytes, opaque to the client
 }
 
 // Limits is the value of WELCOME's limits field, which the client keeps to.
@@ -54,7 +54,7 @@ func ParseWelcome(body []byte) (Welcome, error) {
 	w.ClientNext = c.positive64()
 	w.ServerNext = c.positive64()
 	w.Features = c.Uint32()
-	w.Hint = c.Uint32()
+	w.ConnectionID = c.Uint32()
 	w.Expiry = int64(c.Uint64())
 	w.ServerTime = int64(c.Uint64())
 	limits := false
@@ -81,7 +81,7 @@ func (w Welcome) AppendTo(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, w.ClientNext)
 	dst = binary.BigEndian.AppendUint64(dst, w.ServerNext)
 	dst = binary.BigEndian.AppendUint32(dst, w.Features)
-	dst = binary.BigEndian.AppendUint32(dst, w.Hint)
+	dst = binary.BigEndian.AppendUint32(dst, w.ConnectionID)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(w.Expiry))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(w.ServerTime))
 	dst = appendField(dst, fieldTicket, w.Ticket)

@@ -10,8 +10,8 @@ func TestRest(t *testing.T) {
 		var last []byte
 		for range 3 {
 			for _, c := range []*Conn{client, server} {
-				c.RestOpen()
-				c.RestSeal()
+				c.DropOpenKey()
+				c.DropSealKey()
 				if c.in.aead != nil || c.out.aead != nil {
 					t.Fatal("a key stays expanded")
 				}
@@ -20,7 +20,7 @@ func TestRest(t *testing.T) {
 			open(t, server, last, "up")
 			open(t, client, seal(t, server, "down"), "down")
 		}
-		server.RestOpen()
+		server.DropOpenKey()
 		if _, _, err := server.Open(last); err == nil {
 			t.Error("a copy opened after a rest")
 		}
@@ -35,8 +35,8 @@ func TestRestAfterWipe(t *testing.T) {
 	client, server := pair(t, ECDSAWithAES128, 1)
 	rec := seal(t, client, "late")
 	server.Wipe()
-	server.RestOpen()
-	server.RestSeal()
+	server.DropOpenKey()
+	server.DropSealKey()
 	if _, _, err := server.Open(rec); err != ErrExhausted {
 		t.Errorf("Open: %v", err)
 	}
