@@ -21,12 +21,12 @@ type ClientConfig struct {
 	Unbound bool
 	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs;
 	// while payloads flow there is one in two fifths of it, to measure by. Zero means
-	// DefaultWindow, DefaultOverlap and DefaultKeepAlive; negative is an error.
+	// 1024 datagrams, 5 s and 5 s; negative is an error.
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration
 	// Probe is how long the server may be silent while payloads flow before it is
-	// asked whether it is there. Zero means DefaultProbe, negative means never.
+	// asked whether it is there. Zero means 250 ms, negative means never.
 	Probe time.Duration
 	// Random is where nonces come from; nil means crypto/rand.
 	Random io.Reader
@@ -37,10 +37,10 @@ func (c ClientConfig) WithDefaults() (ClientConfig, error) {
 	if err := notNegative(field{"Overlap", int64(c.Overlap)}, field{"KeepAlive", int64(c.KeepAlive)}); err != nil {
 		return c, err
 	}
-	c.Window = cmp.Or(c.Window, DefaultWindow)
-	c.Overlap = cmp.Or(c.Overlap, DefaultOverlap)
-	c.KeepAlive = cmp.Or(c.KeepAlive, DefaultKeepAlive)
-	c.Probe = cmp.Or(c.Probe, DefaultProbe)
+	c.Window = cmp.Or(c.Window, defaultWindow)
+	c.Overlap = cmp.Or(c.Overlap, defaultOverlap)
+	c.KeepAlive = cmp.Or(c.KeepAlive, defaultKeepAlive)
+	c.Probe = cmp.Or(c.Probe, defaultProbe)
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}

@@ -45,7 +45,7 @@ type Config struct {
 	Replace bool
 
 	// Window is the replay window in datagrams, 64 to 8,192 in multiples of
-	// 64. Zero means DefaultWindow; negative is an error.
+	// 64. Zero means 1024; negative is an error.
 	Window int
 
 	// Leeway is how long after its token's expiry a session goes on, for clocks
@@ -53,7 +53,7 @@ type Config struct {
 	Leeway time.Duration
 
 	// Overlap is how long the previous epoch stays good after the first
-	// datagram of a new one. Zero means DefaultOverlap; negative is an error.
+	// datagram of a new one. Zero means 5 s; negative is an error.
 	Overlap time.Duration
 
 	// Idle ends a session from which nothing was accepted for so long. Zero means
@@ -83,10 +83,10 @@ type Config struct {
 	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
 
 	// MaxRevocations bounds the revocations that are remembered. Zero means
-	// DefaultMaxRevocations; negative is an error.
+	// 65,536; negative is an error.
 	MaxRevocations int
 
-	// MaxBans bounds the bans that are remembered. Zero means DefaultMaxBans; negative is an
+	// MaxBans bounds the bans that are remembered. Zero means 65,536; negative is an
 	// error.
 	MaxBans int
 
@@ -94,7 +94,7 @@ type Config struct {
 	// an error.
 	Ping time.Duration
 
-	// BadTags revokes a session after so many wrong tags in a row. Zero means DefaultBadTags;
+	// BadTags revokes a session after so many wrong tags in a row. Zero means 8;
 	// negative is an error.
 	BadTags int
 
@@ -142,12 +142,12 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	c.MaxSessions = cmp.Or(c.MaxSessions, DefaultMaxSessions)
 	c.MaxPerSubject = cmp.Or(c.MaxPerSubject, DefaultMaxPerSubject)
-	c.Window = cmp.Or(c.Window, DefaultWindow)
-	c.Overlap = cmp.Or(c.Overlap, DefaultOverlap)
+	c.Window = cmp.Or(c.Window, defaultWindow)
+	c.Overlap = cmp.Or(c.Overlap, defaultOverlap)
 	c.Idle = cmp.Or(c.Idle, DefaultIdle)
-	c.MaxRevocations = cmp.Or(c.MaxRevocations, DefaultMaxRevocations)
-	c.MaxBans = cmp.Or(c.MaxBans, DefaultMaxBans)
-	c.BadTags = cmp.Or(c.BadTags, DefaultBadTags)
+	c.MaxRevocations = cmp.Or(c.MaxRevocations, defaultMaxRevocations)
+	c.MaxBans = cmp.Or(c.MaxBans, defaultMaxBans)
+	c.BadTags = cmp.Or(c.BadTags, defaultBadTags)
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}

@@ -51,7 +51,7 @@ func TestNoAmplification(t *testing.T) {
 			}
 			synctest.Wait()
 			before := out.Load()
-			time.Sleep(DefaultHandshakeTimeout)
+			time.Sleep(defaultHandshakeTimeout)
 			synctest.Wait()
 			if out.Load() != before && len(sent) == 1 {
 				w.Errorf("%s: %d bytes more without being asked", name, out.Load()-before)

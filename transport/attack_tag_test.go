@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // forgeTags sends n envelopes that are right in everything but one bit of the tag.
@@ -22,7 +21,7 @@ func (w *world) forgeTags(c *Client, n int) {
 // "8 in a row revoke the session." PROTOCOL.md 4.8: 7 do not, as often as a
 // right one stands between them.
 func TestForgedTags(t *testing.T) {
-	const limit = session.DefaultBadTags
+	const limit = 8 // wrong tags in a row: session.Config.BadTags
 	virtual(t, func(w *world) {
 		w.serve()
 		stop := w.crowd(2)

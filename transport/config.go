@@ -66,7 +66,7 @@ type Config struct {
 	Conn net.PacketConn
 
 	// Shards is how many sockets share the port in Serve, each with a goroutine
-	// and connections of its own; zero means one for each processor. Listen opens
+	// and connections of its own. Zero means one for each processor; negative is an error. Listen opens
 	// them, and the first Poll closes all but one: set 1 for a server that polls.
 	// Where sockets cannot share a port (Config.Conn, other systems than Linux)
 	// there is one.
@@ -76,15 +76,16 @@ type Config struct {
 	Audit audit.Sink
 
 	// MaxHandshakes, MaxUnproven and HandshakeTimeout bound handshakes that are
-	// under way, on all shards together; zero means the defaults. Sources bounds
-	// how many each source may begin; MaxUnproven stands for its Unproven.
+	// under way, on all shards together. Zero means 1,024 handshakes, 8 of them within
+	// one /24 or /64 that have not returned their cookie, and 5 s; negative is an error.
+	// Sources bounds how many each source may begin; MaxUnproven stands for its Unproven.
 	MaxHandshakes    int
 	MaxUnproven      int
 	HandshakeTimeout time.Duration
 	Sources          policy.SourceConfig
 
-	// Verifications is how many identity tokens are verified at once; zero
-	// means one for each processor.
+	// Verifications is how many identity tokens are verified at once. Zero
+	// means one for each processor; negative is an error.
 	Verifications int
 }
 
@@ -134,13 +135,13 @@ func (c *Config) check() error {
 		}
 	}
 	if c.MaxHandshakes == 0 {
-		c.MaxHandshakes = DefaultMaxHandshakes
+		c.MaxHandshakes = defaultMaxHandshakes
 	}
 	if c.MaxUnproven == 0 {
-		c.MaxUnproven = DefaultMaxUnproven
+		c.MaxUnproven = defaultMaxUnproven
 	}
 	if c.HandshakeTimeout == 0 {
-		c.HandshakeTimeout = DefaultHandshakeTimeout
+		c.HandshakeTimeout = defaultHandshakeTimeout
 	}
 	if c.Session.FleetKeys == nil {
 		key, err := fleetkey.Generate()

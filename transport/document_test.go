@@ -29,14 +29,14 @@ func TestDocumentLimits(t *testing.T) {
 	text := testkit.Section(t, "12")
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 	for _, row := range []string{
-		"| handshakes under way | " + thousands(DefaultMaxHandshakes) + " in all |",
+		"| handshakes under way | " + thousands(defaultMaxHandshakes) + " in all |",
 		fmt.Sprintf("| half-open handshakes | %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48 |",
-			DefaultMaxUnproven, 4*DefaultMaxUnproven, 16*DefaultMaxUnproven),
+			defaultMaxUnproven, 4*defaultMaxUnproven, 16*defaultMaxUnproven),
 		fmt.Sprintf("| handshakes begun | %d a second, %d at once for each IPv4 /24 or IPv6 /64; 4 times for a /56, 16 times for a /48 |",
 			policy.DefaultSourceRate, policy.DefaultSourceBurst),
 		fmt.Sprintf("| those of an address at which a session lives, or has in the last %.f min | besides: 1 a second, 1 half-open |",
 			policy.LatelyLive.Minutes()),
-		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", DefaultHandshakeTimeout.Seconds()),
+		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", defaultHandshakeTimeout.Seconds()),
 		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, for %.f s |", maxParked, parkTime.Seconds()),
 		fmt.Sprintf("| those of a prefix | %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48 |",
 			maxParkedEach, 4*maxParkedEach, 16*maxParkedEach),

@@ -57,7 +57,7 @@ func TestSilentHandshakesGiveWay(t *testing.T) {
 		for _, addr := range others {
 			w.fallSilent(addr)
 		}
-		for i := range DefaultMaxUnproven * 5 { // one /24, as many as its budget lets begin at once
+		for i := range defaultMaxUnproven * 5 { // one /24, as many as its budget lets begin at once
 			w.fallSilent(stranger(i))
 		}
 		sh := w.server.first()
@@ -110,7 +110,7 @@ func TestTotalsOfShards(t *testing.T) {
 		hello = w.firstHello()
 	})
 	const most = 20
-	for _, n := range []int{DefaultMaxUnproven - 1, DefaultMaxUnproven, DefaultMaxUnproven + 1, 100} {
+	for _, n := range []int{defaultMaxUnproven - 1, defaultMaxUnproven, defaultMaxUnproven + 1, 100} {
 		w := newWorld(t)
 		s := w.serve(func(c *Config) { c.Shards, c.Sources.Burst = 8, 1000 })
 		w.echo(w.dial(1), "all shards serve")
@@ -119,7 +119,7 @@ func TestTotalsOfShards(t *testing.T) {
 			from(t, s.Addr(), net.IPv4(127, 0, 9, 1), hello)
 		}
 		st := w.begun(int(before) + n)
-		if got := int(st.Handshakes.Started - before); got != min(n, DefaultMaxUnproven) {
+		if got := int(st.Handshakes.Started - before); got != min(n, defaultMaxUnproven) {
 			t.Errorf("%d of one /24 at once: %d begun on %d shards", n, got, st.Socket.Shards)
 		}
 		w.close()

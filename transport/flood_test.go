@@ -55,13 +55,13 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 		if got := len(w.match.got); got != players*each {
 			w.Errorf("%d of %d inputs arrived during the flood", got, players*each)
 		}
-		if most > DefaultMaxHandshakes {
+		if most > defaultMaxHandshakes {
 			w.Errorf("%d handshakes at once", most)
 		}
-		if grown := int64(during) - int64(before); grown > DefaultMaxHandshakes*64<<10 {
+		if grown := int64(during) - int64(before); grown > defaultMaxHandshakes*64<<10 {
 			w.Errorf("memory has grown by %d KiB", grown>>10)
 		}
-		time.Sleep(2 * DefaultHandshakeTimeout)
+		time.Sleep(2 * defaultHandshakeTimeout)
 		synctest.Wait()
 		for range 1_000_000 { // the process itself has one more at times
 			if runtime.NumGoroutine() <= routines {

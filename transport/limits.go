@@ -18,18 +18,18 @@ var _ = [1]struct{}{}[dtls.MaxDatagram-wire.MaxDatagram]
 
 // Limits and defaults. Each says its unit and its reason.
 const (
-	// DefaultMaxHandshakes is how many handshakes may be under way at once: an
+	// defaultMaxHandshakes is how many handshakes may be under way at once: an
 	// engine holds up to 40 KB for each (PROTOCOL.md, "Limits").
-	DefaultMaxHandshakes = 1024
+	defaultMaxHandshakes = 1024
 
-	// DefaultMaxUnproven is how many of them, within one /24 or /64, may come
+	// defaultMaxUnproven is how many of them, within one /24 or /64, may come
 	// from addresses that have not yet returned their cookie; within a /56 and a
 	// /48 it is 4 and 16 times as many.
-	DefaultMaxUnproven = policy.DefaultUnproven
+	defaultMaxUnproven = policy.DefaultUnproven
 
-	// DefaultHandshakeTimeout ends a handshake that takes longer: six
+	// defaultHandshakeTimeout ends a handshake that takes longer: six
 	// retransmissions at 200 ms and a round trip of a second fit.
-	DefaultHandshakeTimeout = 5 * time.Second
+	defaultHandshakeTimeout = 5 * time.Second
 
 	// recordSkip is what is added to a record number that another process has left:
 	// no nonce of its last moments is ever used again, whatever it did in them.
@@ -99,7 +99,7 @@ const (
 
 	// maxAddresses is how many addresses of one name a client tries: no more than the
 	// handshakes that a server lets begin at once.
-	maxAddresses = DefaultMaxUnproven
+	maxAddresses = defaultMaxUnproven
 
 	// addressPause is how long the server's next address waits for those before it to
 	// answer (RFC 8305, section 5), and searchInterval how often that is looked at.

@@ -55,7 +55,7 @@ func TestStalledHandshakesDelayNobody(t *testing.T) {
 				w.Errorf("with %d stalled handshakes Dial takes %v", stalled, d)
 			}
 			w.echo(c, "hello")
-			time.Sleep(DefaultHandshakeTimeout)
+			time.Sleep(defaultHandshakeTimeout)
 			synctest.Wait()
 			if n, s := w.server.first().Holdings().HalfOpen, w.server.Stats().Handshakes; n != 0 || s.Failed != uint64(stalled) {
 				w.Errorf("%d are left after their time, %+v", n, s)
@@ -110,24 +110,24 @@ func TestMaxUnproven(t *testing.T) {
 		}
 		synctest.Wait()
 		s := w.server.Stats()
-		if n := s.Handshakes.Started - before; n != DefaultMaxUnproven || s.Drops["budget"] != 100-DefaultMaxUnproven {
+		if n := s.Handshakes.Started - before; n != defaultMaxUnproven || s.Drops["budget"] != 100-defaultMaxUnproven {
 			w.Errorf("%d handshakes of one prefix, %v", n, s.Drops)
 		}
 		w.echo(w.dial(2), "from elsewhere")
 		start := time.Now()
 		w.echo(w.dial(1), "from the same prefix")
-		if d := time.Since(start); d > DefaultHandshakeTimeout+2*time.Second {
+		if d := time.Since(start); d > defaultHandshakeTimeout+2*time.Second {
 			w.Errorf("the prefix stays shut for %v", d)
 		}
 		time.Sleep(time.Second) // those that made way have ended at the same instant
 		synctest.Wait()
 		started := w.server.Stats().Handshakes.Started
-		for i := range 2 * DefaultMaxUnproven {
+		for i := range 2 * defaultMaxUnproven {
 			neighbour[3] = byte(100 + i)
 			w.net.Inject(netip.AddrPortFrom(netip.AddrFrom4(neighbour), 1), serverAddr, hello)
 		}
 		synctest.Wait()
-		if n := w.server.Stats().Handshakes.Started - started; n != DefaultMaxUnproven {
+		if n := w.server.Stats().Handshakes.Started - started; n != defaultMaxUnproven {
 			w.Errorf("%d begin once those have ended: they are still counted, or more are", n)
 		}
 	})

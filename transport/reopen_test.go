@@ -43,7 +43,7 @@ func TestReturnDuringHandshake(t *testing.T) {
 				w.net.Tap(nil)
 				start := time.Now()
 				w.echo(w.dial(1), "hello")
-				if d := time.Since(start); d > DefaultHandshakeTimeout+2*dtls.SweepInterval || crash == 1 && d > time.Second {
+				if d := time.Since(start); d > defaultHandshakeTimeout+2*dtls.SweepInterval || crash == 1 && d > time.Second {
 					w.Errorf("served after %v", d)
 				}
 			})

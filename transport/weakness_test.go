@@ -176,7 +176,7 @@ func TestOddKeyExchanges(t *testing.T) {
 						w.echo(c, "in spite of it")
 						c.Close()
 					}
-					time.Sleep(DefaultHandshakeTimeout)
+					time.Sleep(defaultHandshakeTimeout)
 				}
 			}
 			if odd < 48*5 {

@@ -101,7 +101,7 @@ func TestBearerRenewal(t *testing.T) {
 	if d.epochs()[0] != 2 || d.server.Session().TokenID() != "id of second" {
 		t.Error("the new token's datagram did not move the epoch")
 	}
-	d.pass(session.DefaultOverlap - 1)
+	d.pass(serverDefaults.Overlap - 1)
 	d.toServer(old).gives("old")
 	d.pass(1)
 	d.toServer(older).is(EventVerify, audit.DropToken, 0)
@@ -135,11 +135,11 @@ func TestBearerBadTokens(t *testing.T) {
 		d.pass(time.Second)
 		return d.verdict(d.toServer(d.bearer(identity, "input")).is(EventVerify, audit.DropToken, 0))
 	}
-	for range session.DefaultBadTags - 1 {
+	for range serverDefaults.BadTags - 1 {
 		bad("bad").is(EventRefused, audit.DropToken, 0)
 	}
 	d.toServer(d.say(wire.KindData, "good")).gives("good")
-	for range session.DefaultBadTags - 1 {
+	for range serverDefaults.BadTags - 1 {
 		bad("other").is(EventRefused, audit.DropToken, 0)
 	}
 	d.toServer(d.bearer("bad", "input")).drops(audit.DropToken) // too soon: not even looked at
@@ -153,7 +153,7 @@ func TestBearerBadTokens(t *testing.T) {
 func TestBearerVerifierBusy(t *testing.T) {
 	d := playBearer(t)
 	d.mint("fresh")
-	for range 2 * session.DefaultBadTags {
+	for range 2 * serverDefaults.BadTags {
 		for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
 			d.toServer(d.bearer("fresh", "input")).is(EventVerify, audit.DropToken, 0)
 			d.judged(nil, err).drops(dropOf(err))

@@ -84,11 +84,11 @@ func TestProbe4RTT(t *testing.T) {
 		d := quietly(t, session.ClientConfig{}, rtt)
 		for range 3 { // nothing while payloads come
 			d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
-			d.pass(session.DefaultProbe - 1)
+			d.pass(clientDefaults.Probe - 1)
 			d.pings(0)
 		}
 		d.toClient(d.tell(wire.KindData, "last")).gives("last")
-		d.probes(d.after(session.DefaultProbe))
+		d.probes(d.after(clientDefaults.Probe))
 		asked := d.now
 		for d.after(want.interval).Before(asked.Add(want.lost)) {
 			d.probes(d.after(want.interval))
@@ -106,7 +106,7 @@ func TestProbe4RTT(t *testing.T) {
 		if d.client.Lost(d.now) || d.client.Lost(d.after(time.Minute)) {
 			t.Error("lost, though it has answered")
 		}
-		d.probes(d.after(session.DefaultProbe))
+		d.probes(d.after(clientDefaults.Probe))
 	}
 }
 
@@ -114,7 +114,7 @@ func TestProbe4RTT(t *testing.T) {
 func TestProbeFlow(t *testing.T) {
 	for _, sent := range []bool{true, false} {
 		for heard, probed := range map[time.Duration]bool{
-			flowTime - session.DefaultProbe - 1: true, flowTime - session.DefaultProbe: false, flowTime - session.DefaultProbe + 1: false,
+			flowTime - clientDefaults.Probe - 1: true, flowTime - clientDefaults.Probe: false, flowTime - clientDefaults.Probe + 1: false,
 		} {
 			d := quietly(t, session.ClientConfig{}, time.Millisecond)
 			pinged := d.now.Add(-time.Millisecond)
@@ -128,9 +128,9 @@ func TestProbeFlow(t *testing.T) {
 			d.client.watch.lastPing = pinged.Add(heard) // it has asked meanwhile
 			d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong)
 			if probed {
-				d.probes(d.after(session.DefaultProbe))
+				d.probes(d.after(clientDefaults.Probe))
 			} else {
-				d.probes(d.after(session.DefaultKeepAlive - time.Millisecond))
+				d.probes(d.after(clientDefaults.KeepAlive - time.Millisecond))
 			}
 		}
 	}
@@ -185,7 +185,7 @@ func TestProbeOutsideSession(t *testing.T) {
 		t.Error("lost before WELCOME")
 	}
 	d = quietly(t, session.ClientConfig{}, time.Millisecond)
-	d.probes(d.after(session.DefaultKeepAlive - time.Millisecond))
+	d.probes(d.after(clientDefaults.KeepAlive - time.Millisecond))
 	d.pass(time.Minute)
 	d.client.Close()
 	if d.client.Lost(d.now) || d.client.Silent(d.now) {

@@ -15,13 +15,13 @@ func TestPingWhilePayloadsFlow(t *testing.T) {
 		d := quietly(t, session.ClientConfig{Probe: probe}, time.Millisecond)
 		pinged := d.now.Add(-time.Millisecond)
 		for range 3 {
-			for d.after(100 * time.Millisecond).Before(pinged.Add(2 * session.DefaultKeepAlive / 5)) {
+			for d.after(100 * time.Millisecond).Before(pinged.Add(2 * clientDefaults.KeepAlive / 5)) {
 				d.talks()
 				d.pings(0)
 				d.pass(100 * time.Millisecond)
 			}
 			d.talks()
-			d.measures(d.probes(pinged.Add(2*session.DefaultKeepAlive/5)), time.Millisecond)
+			d.measures(d.probes(pinged.Add(2*clientDefaults.KeepAlive/5)), time.Millisecond)
 			pinged = d.now.Add(-time.Millisecond)
 		}
 	}

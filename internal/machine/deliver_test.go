@@ -87,7 +87,7 @@ func TestPingPong(t *testing.T) {
 	if h := d.toClient(pong.envelope).is(EventPong, audit.DropNone, 0); h.RTT != 40*time.Millisecond {
 		t.Errorf("round trip %v", h.RTT)
 	}
-	d.pass(session.DefaultKeepAlive - 40*time.Millisecond - 1)
+	d.pass(clientDefaults.KeepAlive - 40*time.Millisecond - 1)
 	if len(d.ticks(wire.KindPing)) != 0 {
 		t.Error("a PING before its time")
 	}

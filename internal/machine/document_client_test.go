@@ -66,7 +66,7 @@ var clientScenarios = []struct {
 	}},
 	{"live", "nothing to send, or no answer", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.pass(session.DefaultKeepAlive)
+		d.pass(clientDefaults.KeepAlive)
 		return d, d.clientTicks
 	}},
 	{"live", "CLOSE, close_notify", func(t *testing.T) (*dialogue, func() wire.Kind) {

@@ -23,7 +23,7 @@ func TestDocumentDefaults(t *testing.T) {
 	for _, row := range []string{
 		"| from handshake to HELLO, and from HELLO to the verdict | " + strconv.Itoa(int(helloTimeout.Seconds())) + " s |",
 		"| window | 1,024 numbers (64 to 8,192) |",
-		"| overlap of epochs | " + strconv.Itoa(int(session.DefaultOverlap.Seconds())) + " s |",
+		"| overlap of epochs | " + strconv.Itoa(int(serverDefaults.Overlap.Seconds())) + " s |",
 		"| idle | " + strconv.Itoa(int(session.DefaultIdle.Seconds())) + " s |",
 		"| rate | " + strconv.Itoa(policy.DefaultDatagrams) + " datagrams a second, " + strconv.Itoa(policy.DefaultDatagramBurst) + " at once |",
 		"| payload | " + strconv.Itoa(policy.DefaultBytes>>10) + " KiB a second, " + strconv.Itoa(policy.DefaultByteBurst>>10) + " KiB at once |",
@@ -40,14 +40,14 @@ func TestDocumentDefaults(t *testing.T) {
 			"), 65,536 to 4,194,304 |",
 		"| entries of one player | " + strconv.Itoa(int(time.Minute/shareEvery)) + " for each minute of the longest life of a token, " +
 			strconv.Itoa(minShare) + " at least |",
-		"| wrong tags in a row | " + strconv.Itoa(session.DefaultBadTags) + " |",
+		"| wrong tags in a row | " + strconv.Itoa(serverDefaults.BadTags) + " |",
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("section 12 lacks %q", row)
 		}
 	}
-	if session.DefaultWindow != 1024 {
-		t.Errorf("DefaultWindow %d", session.DefaultWindow)
+	if serverDefaults.Window != 1024 {
+		t.Errorf("DefaultWindow %d", serverDefaults.Window)
 	}
 	if renewalsOfLife != 4 || minRemembered != 65_536 || maxRemembered != 4_194_304 {
 		t.Error("section 12 has other limits of what is remembered")

@@ -13,6 +13,12 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
+// serverDefaults and clientDefaults are the configurations without a wish.
+var (
+	serverDefaults, _ = session.Config{}.WithDefaults()
+	clientDefaults, _ = session.ClientConfig{}.WithDefaults()
+)
+
 // A dialogue is a client and a server with nothing between them but the test: it carries every envelope itself, in
 // what order and as often as it likes, and says what time it is.
 type dialogue struct {

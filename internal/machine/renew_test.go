@@ -105,7 +105,7 @@ func TestOverlapServer(t *testing.T) {
 	d.pass(time.Minute) // the overlap begins with the new epoch's first datagram
 	d.toServer(d.say(wire.KindData, "new")).gives("new")
 	d.toServer(sent[0]).gives("0 s")
-	d.pass(session.DefaultOverlap - 1)
+	d.pass(serverDefaults.Overlap - 1)
 	d.tickServer().nothing()
 	d.toServer(sent[1]).gives("-1 ns")
 	d.pass(1)
@@ -126,7 +126,7 @@ func TestOverlapClient(t *testing.T) {
 	d.pass(time.Minute)
 	d.toClient(a).gives("a")
 	d.toClient(d.tell(wire.KindData, "new")).gives("new")
-	d.pass(session.DefaultOverlap - 1)
+	d.pass(serverDefaults.Overlap - 1)
 	d.toClient(b).gives("b")
 	d.pass(1)
 	d.toClient(c).drops(audit.DropEpoch)

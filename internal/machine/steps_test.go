@@ -72,13 +72,13 @@ func TestWrongTags(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	for range 3 {
 		b := d.say(wire.KindData, "input")
-		for range session.DefaultBadTags - 1 {
+		for range serverDefaults.BadTags - 1 {
 			d.toServer(mistag(b)).drops(audit.DropTag)
 		}
 		d.toServer(b).gives("input") // a wrong tag has not marked its number
 	}
 	b := mistag(d.say(wire.KindData, "input"))
-	for range session.DefaultBadTags - 1 {
+	for range serverDefaults.BadTags - 1 {
 		d.toServer(b).drops(audit.DropTag)
 	}
 	d.toServer(b).ends(audit.DropTag, wire.ReasonRevoked)
