@@ -251,7 +251,7 @@ func TestBannedBeforeRestored(t *testing.T) {
 
 // The table's bounds, at the moment itself and on either side of it.
 func TestBanBounds(t *testing.T) {
-	bs, key := bans{most: 1}, [32]byte{1}
+	bs, key := expiring[ban]{most: 1}, [32]byte{1}
 	for _, forGood := range []bool{false, true} {
 		until := begin.UnixNano()
 		if forGood {
@@ -259,12 +259,12 @@ func TestBanBounds(t *testing.T) {
 		}
 		bs.restore(key, ban{until, wire.ReasonKicked})
 		for _, at := range []int64{-1, 0, 1} {
-			if reason, banned := bs.look(key, begin.UnixNano()+at); banned != (forGood || at < 0) || banned && reason != wire.ReasonKicked {
-				t.Errorf("for good %v, %+d ns: %v, %v", forGood, at, reason, banned)
+			if b, banned := bs.lookup(key, begin.UnixNano()+at); banned != (forGood || at < 0) || banned && b.reason != wire.ReasonKicked {
+				t.Errorf("for good %v, %+d ns: %v, %v", forGood, at, b.reason, banned)
 			}
 		}
 	}
-	if _, banned := bs.look(key, begin.Add(token.LongestLife*1000).UnixNano()); !banned {
+	if _, banned := bs.lookup(key, begin.Add(token.LongestLife*1000).UnixNano()); !banned {
 		t.Error("a ban without an end is over")
 	}
 }

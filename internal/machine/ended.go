@@ -9,13 +9,13 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Whether a session has been put out is a property of its name, kept here, and not of a connection or of a *Session: a
-// session may live on several connections in turn, and on none in between. Every way of putting a session out ends in
-// bar, and every way of bringing one to life asks ended first, under the same lock.
+// The end of a session belongs to its name, not to a connection or a *Session, because a session may
+// live on several connections in turn and on none in between. Every way to end a session for good
+// calls bar, and every way to start or resume one checks ended first, under the same lock.
 
-// putOut ends a session with its next datagram, wherever it lives on this server, and refuses its tickets from now on. The
-// player is told reason; why is what the tickets are refused for, DropNone if they stay good. It reports whether the
-// session had not been put out before.
+// putOut ends a session with its next datagram, on whichever connection of this server it lives.
+// The player receives reason. Unless why is DropNone, the session's tickets are refused with why
+// from now on. It reports whether this is the first end of the session.
 //
 // +checklocks:g.mu
 func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
@@ -23,7 +23,7 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 	first := e.why == audit.DropNone || e.why == audit.DropUsed
 	expires := s.Expires()
 	first = s.out.CompareAndSwap(0, uint32(reason)) && first
-	if live := g.named(s.id, s.name); live != nil && live != s { // s has been resumed since
+	if live := g.named(s.id, s.name); live != nil && live != s { // s has been resumed on another connection
 		first = live.out.CompareAndSwap(0, uint32(reason)) && first
 		if e := live.Expires(); e.After(expires) {
 			expires = e
@@ -35,8 +35,8 @@ func (g *Gate) putOut(s *Session, reason wire.Reason, why audit.Drop) bool {
 	return first
 }
 
-// bar refuses all tickets of a session from now on: until the last one is past that any server may have given by now,
-// with whatever token. Of several ends the first counts.
+// bar refuses all tickets of a session from now on, until every ticket that any server may have
+// issued by now, for any token, has expired. The first cause given holds.
 //
 // +checklocks:g.mu
 func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
@@ -51,7 +51,7 @@ func (g *Gate) bar(name [16]byte, expires time.Time, why audit.Drop) {
 	g.memory.put(sessionKey(name), expires, e)
 }
 
-// ended reports why no ticket of a session is taken any more: DropNone if it is.
+// ended returns why the tickets of a session are refused, or DropNone.
 //
 // +checklocks:g.mu
 func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
@@ -62,8 +62,8 @@ func (g *Gate) ended(now time.Time, name [16]byte) audit.Drop {
 	return audit.DropNone
 }
 
-// withdrawn reports whether an identity token, who it names or the build of who shows it is trusted no more: DropNone if
-// all are trusted.
+// withdrawn returns DropRevoked if an identity token, its player or the build that presents it is
+// revoked or banned, and DropNone otherwise.
 //
 // +checklocks:g.mu
 func (g *Gate) withdrawn(now time.Time, claims *token.Claims, build string) audit.Drop {
@@ -72,15 +72,15 @@ func (g *Gate) withdrawn(now time.Time, claims *token.Claims, build string) audi
 		return audit.DropRevoked
 	}
 	if len(g.bans.entries) > 0 {
-		if _, banned := g.bans.look(revocationKey(session.RevokeSubject, claims.Issuer, claims.Subject), g.latest); banned {
+		if _, banned := g.bans.lookup(revocationKey(session.RevokeSubject, claims.Issuer, claims.Subject), g.latest); banned {
 			return audit.DropRevoked
 		}
 	}
 	return audit.DropNone
 }
 
-// adopt has a session go on with a newer identity token, which may have been revoked since it was taken: then the session
-// ends.
+// adopt binds a session to a newer identity token. If that has been revoked since it was verified,
+// the session ends.
 func (g *Gate) adopt(now time.Time, s *Session, claims *token.Claims) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()

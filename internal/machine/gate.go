@@ -31,7 +31,7 @@ type Gate struct {
 	// +checklocks:mu
 	revoked revocations
 	// +checklocks:mu
-	bans bans
+	bans expiring[ban]
 	// +checklocks:mu
 	absent absent
 	// +checklocks:mu
@@ -46,7 +46,8 @@ func NewGate(config session.Config) (*Gate, error) {
 	}
 	g := &Gate{
 		config: config, sessions: make(map[uint32]*Session), players: make(map[uint64]*Session), memory: newMemory(),
-		revoked: revocations{most: config.MaxRevocations}, bans: bans{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
+		revoked: revocations{expiring[revocation]{most: config.MaxRevocations}},
+		bans:    expiring[ban]{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
 	}
 	var seed [8]byte
 	g.random(seed[:])

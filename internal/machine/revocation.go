@@ -3,7 +3,6 @@ package machine
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -12,20 +11,18 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Revoke ends every session that r concerns with its next datagram, says how many
-// there were, and refuses the tokens that r concerns, and the tickets that stand for
-// them, from now on: of a key or
-// a build as long as this process runs and those that it hands its sessions to, of
-// anything else until the longest-lived token has expired. Memory is bounded by
-// MaxRevocations, and repeating a revocation takes none. The error is ErrRevocation,
-// or ErrRevocationsFull.
+// Revoke ends every session that r covers with its next datagram and returns how many there were.
+// From now on it refuses the tokens that r covers and the tickets that stand for them: those of a
+// key or a build while this process, or one that takes over its sessions, runs; all others until
+// the longest-lived token has expired. At most MaxRevocations are kept; repeating a revocation
+// takes no room. The error is ErrRevocation or ErrRevocationsFull.
 //
-// Revoke is what a feed of a whole fleet calls. It costs a look at every session.
+// Revoke scans all sessions: it is meant for the revocation feed of a whole fleet.
 func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
 	if r.Kind < session.RevokeSubject || r.Kind > session.RevokeBuild || r.Value == "" || r.Issuer == "" != (r.Kind == session.RevokeBuild) {
 		return 0, session.ErrRevocation
 	}
-	until := int64(never) // of the issue of tokens, Unix ms: what is live now has been issued
+	until := int64(never) // tokens issued later stay valid, Unix ms; all live ones have been issued
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	} else if r.Kind == session.RevokeSubject {
@@ -33,7 +30,7 @@ func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	err = g.revoked.add(&r)
+	err = g.revoked.revoke(&r)
 	ended = g.revokeLive(func(s *Session) bool { return matches(&r, s) && s.names.Load().issued <= until })
 	if r.Kind == session.RevokeSubject {
 		ended += g.barAbsent(playerKey(r.Issuer, r.Value), until, audit.DropRevoked)
@@ -41,10 +38,9 @@ func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
 	return ended, err
 }
 
-// RevokeSubject revokes every session of a subject of an issuer that lives here, or
-// whose connection has ended a while ago and that may yet be resumed, and says how
-// many there were. The subject may come again with another identity token. See
-// Revoke and Ban.
+// RevokeSubject revokes every session of a subject that lives here, or whose connection has ended
+// and that may still be resumed, and returns how many there were. The subject may join again with
+// another identity token. See Revoke and Ban.
 func (g *Gate) RevokeSubject(issuer, subject string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,8 +48,8 @@ func (g *Gate) RevokeSubject(issuer, subject string) int {
 	return n + g.barAbsent(playerKey(issuer, subject), never, audit.DropRevoked)
 }
 
-// RevokeSession ends a session with its next datagram; false if there is none of
-// this id, neither live nor one that may yet be resumed, or it is revoked already.
+// RevokeSession ends a session with its next datagram. It reports false if no session has this id,
+// neither a live one nor one that may still be resumed, or if it is revoked already.
 func (g *Gate) RevokeSession(id uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,7 +75,8 @@ func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	return n
 }
 
-// barAbsent bars a player's sessions that are not here and whose token was issued by then (Unix ms).
+// barAbsent refuses the tickets of a player's sessions that live on no connection and whose token
+// was issued by until (Unix ms).
 //
 // +checklocks:g.mu
 func (g *Gate) barAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
@@ -92,7 +89,7 @@ func (g *Gate) barAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
 	return n
 }
 
-// concerns reports whether a live session falls under r.
+// matches reports whether r covers a live session.
 func matches(r *session.Revocation, s *Session) bool {
 	n := s.names.Load()
 	if r.Kind == session.RevokeBuild {
@@ -112,21 +109,25 @@ func matches(r *session.Revocation, s *Session) bool {
 	return n.key == r.Value
 }
 
-// revocations are remembered for those who are not here now.
-type revocations struct {
-	most    int
-	entries map[[32]byte]revocation
-}
+// revocations are kept for tokens that are not in use now.
+type revocations struct{ expiring[revocation] }
 
 type revocation struct {
-	at   int64 // tokens issued later are good, Unix ns
-	ends int64 // when it may be forgotten
+	at   int64 // tokens issued later are valid, Unix ns
+	ends int64 // when it expires, Unix ns
 }
 
 const never = 1<<63 - 1
 
-func (rs *revocations) add(r *session.Revocation) error {
-	key, now := revocationKey(r.Kind, r.Issuer, r.Value), r.Time.UnixNano()
+func (e revocation) expiry() int64 { return e.ends }
+
+// merge returns the revocation that covers both.
+func (e revocation) merge(old revocation) revocation {
+	return revocation{max(e.at, old.at), max(e.ends, old.ends)}
+}
+
+func (rs *revocations) revoke(r *session.Revocation) error {
+	now := r.Time.UnixNano()
 	e := revocation{never, r.Time.Add(revocationLife).UnixNano()}
 	switch r.Kind {
 	case session.RevokeSubject:
@@ -134,34 +135,18 @@ func (rs *revocations) add(r *session.Revocation) error {
 	case session.RevokeKey, session.RevokeBuild:
 		e.ends = never
 	}
-	if _, known := rs.entries[key]; !known && len(rs.entries) >= rs.most && !rs.prune(now) {
+	if !rs.add(revocationKey(r.Kind, r.Issuer, r.Value), e, now) {
 		return session.ErrRevocationsFull
 	}
-	rs.restore(key, e)
 	return nil
 }
 
-// restore remembers an entry beside what is known already.
-func (rs *revocations) restore(key [32]byte, e revocation) {
-	if rs.entries == nil {
-		rs.entries = make(map[[32]byte]revocation)
-	}
-	old := rs.entries[key]
-	rs.entries[key] = revocation{max(e.at, old.at), max(e.ends, old.ends)}
-}
-
-// prune forgets what has expired; false if that makes no room.
-func (rs *revocations) prune(now int64) bool {
-	maps.DeleteFunc(rs.entries, func(_ [32]byte, e revocation) bool { return e.ends <= now })
-	return len(rs.entries) < rs.most
-}
-
-// concern says whether a token, or the build of who shows it, is revoked.
+// covers reports whether a token, or the build of the client that presents it, is revoked.
 func (rs *revocations) covers(now time.Time, claims *token.Claims, build string) bool {
 	if len(rs.entries) == 0 {
 		return false
 	}
-	for _, about := range [...]struct {
+	for _, key := range [...]struct {
 		kind          session.RevocationKind
 		issuer, value string
 	}{
@@ -171,14 +156,15 @@ func (rs *revocations) covers(now time.Time, claims *token.Claims, build string)
 		{session.RevokeKey, claims.Issuer, claims.KeyID},
 		{session.RevokeBuild, "", build},
 	} {
-		e, ok := rs.entries[revocationKey(about.kind, about.issuer, about.value)]
-		if ok && now.UnixNano() < e.ends && (claims.IssuedAt.IsZero() || claims.IssuedAt.UnixNano() <= e.at) {
+		e, ok := rs.lookup(revocationKey(key.kind, key.issuer, key.value), now.UnixNano())
+		if ok && (claims.IssuedAt.IsZero() || claims.IssuedAt.UnixNano() <= e.at) {
 			return true
 		}
 	}
 	return false
 }
 
+// revocationKey returns the digest of what a revocation names.
 func revocationKey(kind session.RevocationKind, issuer, value string) [32]byte {
 	b := binary.BigEndian.AppendUint16([]byte{byte(kind)}, uint16(len(issuer)))
 	b = append(b, issuer...)

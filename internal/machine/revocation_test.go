@@ -81,9 +81,9 @@ func TestRevokeSubjectUntil(t *testing.T) {
 	for issued, want := range map[time.Time]bool{
 		at.Add(-time.Second): true, at: true, at.Add(time.Nanosecond): false, {}: true,
 	} {
-		rs := revocations{most: 1}
+		rs := revocations{expiring[revocation]{most: 1}}
 		claims := &token.Claims{Issuer: "issuer", Subject: "alice", ID: "id", IssuedAt: issued}
-		if err := rs.add(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}); err != nil {
+		if err := rs.revoke(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}); err != nil {
 			t.Fatal(err)
 		}
 		if got := rs.covers(at.Add(time.Hour), claims, ""); got != want {
@@ -95,12 +95,12 @@ func TestRevokeSubjectUntil(t *testing.T) {
 // "Until the longest-lived token has expired": not a moment less, nor for ever. Keys and builds are never good again.
 func TestRevocationLife(t *testing.T) {
 	for kind := session.RevokeSubject; kind <= session.RevokeBuild; kind++ {
-		rs := revocations{most: 10}
+		rs := revocations{expiring[revocation]{most: 10}}
 		r := &session.Revocation{Kind: kind, Issuer: "issuer", Value: "name", Time: begin}
 		if kind == session.RevokeBuild {
 			r.Issuer = ""
 		}
-		if err := rs.add(r); err != nil {
+		if err := rs.revoke(r); err != nil {
 			t.Fatal(err)
 		}
 		claims := &token.Claims{Issuer: "issuer", Subject: "name", ID: "name", SignIn: "name", KeyID: "name"}
