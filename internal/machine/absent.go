@@ -1,31 +1,33 @@
 package machine
 
-import "github.com/sallyport/sallyport/session"
+import (
+	"slices"
 
-import "slices"
+	"github.com/sallyport/sallyport/session"
+)
 
-// absent holds the newest of the sessions that live on no connection any more and may yet be resumed, so that they can be
-// revoked by id or subject. At most most are held: of more, the oldest is let go, which then can be revoked by its
-// *Session, by its token or sign-in, or its player banned.
+// absent holds the newest sessions that live on no connection and may still be resumed, so that
+// they can be revoked by id or subject. It holds at most most and drops the oldest. A dropped
+// session can still be revoked through its *Session, token or sign-in, or by a ban of its player.
 type absent struct {
 	most       int
 	sessions   map[[16]byte]absentSession // by name
-	order      []departure                // oldest first; of a session that has left twice the last one counts, of one that is here none
-	departures uint64                     // departures so far
+	order      []departure                // oldest first; only the last departure of an absent session is current
+	departures uint64                     // so far
 }
 
-// departure is when a session's connection ended, by number.
+// departure is the end of a session's connection, by number.
 type departure struct {
 	name   [16]byte
 	number uint64
 }
 
-// absentSession is what a session that is not here can be revoked by.
+// absentSession is what an absent session can be revoked by.
 type absentSession struct {
 	departure uint64
 	id        uint32
-	player    [16]byte // of playerKey
-	issued    int64    // of the identity token, Unix ms; 0 if it does not say
+	player    [16]byte // see playerKey
+	issued    int64    // of the identity token, Unix ms; 0 if unknown
 	expires   int64    // of the identity token, Unix ns
 }
 
@@ -52,7 +54,7 @@ func (a *absent) add(s *Session) {
 	}
 }
 
-// pop lets the oldest go.
+// dropOldest removes the session that has been absent longest.
 func (a *absent) dropOldest() {
 	for len(a.order) > 0 {
 		oldest := a.order[0]
@@ -64,13 +66,13 @@ func (a *absent) dropOldest() {
 	}
 }
 
-// holds reports whether a session has neither come back nor left once more since a departure.
+// isCurrent reports whether the session has neither returned nor left again since d.
 func (a *absent) isCurrent(d departure) bool { return a.sessions[d.name].departure == d.number }
 
-// remove lets go of a session that has been resumed or has ended.
+// remove removes a session that has been resumed or has ended.
 func (a *absent) remove(name [16]byte) { delete(a.sessions, name) }
 
-// playerKey is what a player is known by, of all issuers.
+// playerKey returns the digest of a player's issuer and subject.
 func playerKey(issuer, subject string) [16]byte {
 	key := revocationKey(session.RevokeSubject, issuer, subject)
 	return [16]byte(key[:16])

@@ -10,12 +10,12 @@ import (
 	"github.com/sallyport/sallyport/policy"
 )
 
-// account is what the live sessions of one player have in common, if there is more than one: how much they do together.
-// It is one word that their packet paths share:
+// account limits what the live sessions of one player do together, if there is more than one. It is
+// one word that their packet paths share:
 //
 //	bits
 //	  24  second, Unix, modulo 2^24
-//	  20  debt: state changes of seconds before beyond the limit, less what later ones left unused
+//	  20  debt: state changes of earlier seconds over the limit, less what later seconds left unused
 //	  20  state changes in this second
 type account struct {
 	word  atomic.Uint64
@@ -24,17 +24,18 @@ type account struct {
 
 const (
 	accountBits = 20
-	maxCount    = 1<<accountBits - 1 // state changes in a second, and of debt
+	maxCount    = 1<<accountBits - 1 // state changes in a second, and in the debt
 	secondMask  = 1<<24 - 1
 )
 
-// observe judges a datagram that one of the sessions has sent. It does not allocate and takes no lock.
+// observe judges a datagram that one of the sessions has sent. It does not allocate and takes no
+// lock.
 func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 	n := uint64(min(max(cost, 1), maxCount))
 	for {
 		old := a.word.Load()
 		second, debt, count := old>>(2*accountBits), old>>accountBits&maxCount, old&maxCount
-		if passed := (uint64(arrived.Unix()) - second) & secondMask; passed > 0 && passed <= secondMask/2 { // else it is late
+		if passed := (uint64(arrived.Unix()) - second) & secondMask; passed > 0 && passed <= secondMask/2 { // else the datagram is late
 			second += passed
 			debt, count = min(saturatingSub(debt+count, passed*a.limit), maxCount), 0
 		}
@@ -52,24 +53,25 @@ func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 	}
 }
 
-// less is a - b, or 0.
+// saturatingSub returns a - b, or 0 if b is larger.
 func saturatingSub(a, b uint64) uint64 { return a - min(a, b) }
 
-// newAccount returns the account of a player whose sessions may together send what as many as there may be could send at
-// the rate that WELCOME states, or what one session may.
+// newAccount returns an account that allows MaxPerSubject times the rate that WELCOME states, or
+// the Behaviour limit of one session if that is more.
 func (g *Gate) newAccount() *account {
 	b := &g.config.Behaviour
 	return &account{limit: uint64(min(max(b.Limit, b.Datagrams*g.config.MaxPerSubject), maxCount-1))}
 }
 
-// playerOf is where a player's sessions are found in players. Where two players share it, subjects decide.
+// playerHash returns the key of a player in players. Players may share one; then issuer and subject
+// are compared.
 //
 // +checklocks:g.mu
 func (g *Gate) playerHash(s *Session) uint64 {
 	return binary.BigEndian.Uint64(g.memory.digest(s.issuer, s.subject))
 }
 
-// join puts s among the sessions of its player.
+// addToPlayer links s into the list of its player's sessions.
 //
 // +checklocks:g.mu
 func (g *Gate) addToPlayer(s *Session) {
@@ -78,7 +80,7 @@ func (g *Gate) addToPlayer(s *Session) {
 	g.updateAccount(s)
 }
 
-// part takes it out.
+// removeFromPlayer unlinks s from the list of its player's sessions.
 //
 // +checklocks:g.mu
 func (g *Gate) removeFromPlayer(s *Session) {
@@ -100,7 +102,7 @@ func (g *Gate) removeFromPlayer(s *Session) {
 	g.updateAccount(s)
 }
 
-// siblings calls f for each live session of the player of s.
+// eachSibling calls f for each live session of the player of s.
 //
 // +checklocks:g.mu
 func (g *Gate) eachSibling(s *Session, f func(*Session)) {
@@ -111,7 +113,8 @@ func (g *Gate) eachSibling(s *Session, f func(*Session)) {
 	}
 }
 
-// share gives the sessions of the player of s an account if there are several, and takes it from the only one.
+// updateAccount gives the sessions of the player of s a shared account if there are several, and
+// none otherwise.
 //
 // +checklocks:g.mu
 func (g *Gate) updateAccount(s *Session) {
@@ -132,7 +135,8 @@ func (g *Gate) updateAccount(s *Session) {
 	g.eachSibling(s, func(o *Session) { o.shared.Store(shared) })
 }
 
-// yielding returns the session that has to give way if s is let in, nil if none has to, or DropFull if none may.
+// yielding returns the session that s replaces if it is let in, nil if there is room for both, and
+// DropFull if none may be replaced.
 //
 // +checklocks:g.mu
 func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
@@ -145,9 +149,9 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	g.eachSibling(s, func(o *Session) {
 		n++
 		switch {
-		case o.Revoked(): // it is over, and its player will be told
+		case o.Revoked(): // ends with its next datagram
 			n--
-		case o.bound && !s.bound: // nobody takes a session from who holds its key
+		case o.bound && !s.bound: // only the holder of the certificate may replace it
 		case o.holds > 0 && now.Sub(time.Unix(int64(o.began), 0)) < o.hold():
 		case time.Duration(o.quiet.Load())*time.Millisecond >= silentTime:
 			if silent == nil || o.quiet.Load() > silent.quiet.Load() {
@@ -170,8 +174,8 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	return nil, audit.DropFull
 }
 
-// yield has old, if it is not nil, give way to s: it is live no more, and its tickets are refused. Where it had taken
-// another's place lately, s stays twice as long as it has.
+// yield ends old, unless it is nil, in favour of s, and refuses its tickets. If old replaced
+// another session recently, s is protected for twice as long as old was.
 //
 // +checklocks:g.mu
 func (g *Gate) yield(now time.Time, old, s *Session) {
@@ -186,10 +190,10 @@ func (g *Gate) yield(now time.Time, old, s *Session) {
 	g.displace(old)
 }
 
-// hold is how long a session that has taken another's place does not give way.
+// hold returns how long a session that has replaced another one may not be replaced.
 func (s *Session) hold() time.Duration { return youth << (s.holds - 1) }
 
-// yields adds to an event that s has given way, if it is not nil.
+// yields adds the replaced session s to ev, unless it is nil.
 func (s *Session) yields(ev Event) Event {
 	if s != nil {
 		ev.Replaced, ev.Hint = s, s.hint.Load()

@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// authorized asks whether a player may have what a is about. The reason is what the player is told, and drop what is
-// counted: passing for a refusal that ends nothing.
+// authorized asks Config.Authorize, or compares scopes without one. It returns what is counted and
+// the reason for the player. A temporary refusal returns one of the drops that passing accepts.
 func (c *Conn) authorized(a *session.Admission) (audit.Drop, wire.Reason) {
 	config := &c.gate.config
 	if config.Authorize == nil {
@@ -32,7 +32,7 @@ func (c *Conn) authorized(a *session.Admission) (audit.Drop, wire.Reason) {
 	return audit.DropScope, reason
 }
 
-// scoped compares scopes, which an ongoing session keeps.
+// scoped compares scopes; a live session keeps its own.
 func (c *Conn) scoped(a *session.Admission) (audit.Drop, wire.Reason) {
 	hosted := c.gate.config.Scope
 	switch {
@@ -44,8 +44,9 @@ func (c *Conn) scoped(a *session.Admission) (audit.Drop, wire.Reason) {
 	return audit.DropNone, 0
 }
 
-// reauthorized asks whether the session may go on with a newer token. A refusal that is none of the moment ends it:
-// DropRevoked, and the session's next datagram tells the player why.
+// reauthorized asks whether the session may continue with a newer token. A refusal that is not
+// temporary ends the session: it returns DropRevoked, and the session's next datagram sends the
+// reason.
 func (c *Conn) reauthorized(claims *token.Claims) audit.Drop {
 	drop, reason := c.authorized(&session.Admission{Why: session.Renewing, Claims: claims, Session: c.session})
 	if drop == audit.DropNone || passing(drop) {

@@ -11,45 +11,49 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// memory remembers what must not come again, each thing until a time of its own and never for less: identity tokens
-// that have opened or renewed a session, sessions that are over for good, tickets that are used up.
+// memory records the identity tokens that have opened or renewed a session, the sessions that have
+// ended for good, and the tickets that are used up. Each entry stays at least until it expires.
 //
-// One entry stands for a session and for the token that opened it: the session's name ends in the token's digest. A
-// token that renews a session has an entry of its own, since with it another session could be opened; that tokens of
-// a player's are used in the order of their issue cannot be relied on, because somebody may play on two devices.
+// A session and the token that opened it share one entry: the session's name ends in the token's
+// digest. A token that renews a session has its own entry, because it could open another session.
+// The order of issue does not replace these entries: a player with two devices may use tokens in
+// any order.
 //
-// An entry is forgotten with its slot of time, in a step for each entry that goes, so nothing is ever swept as a whole.
-// Times are those of the wall clock, in Unix seconds.
+// Entries are removed slot by slot as time passes; the map is never swept as a whole. Times are
+// wall-clock Unix seconds.
 type memory struct {
-	key         [32]byte // of digests: nobody can aim at an entry of somebody else's
+	key         [32]byte // of the digests, so that nobody can choose a token that collides
 	entries     map[uint64]remembered
-	slots       map[int64][]uint64 // keys by the slot in which they go; one that was extended stands in earlier ones, too
-	nextSlot    int64              // no slot before it holds anything; 0 before the first turn
-	now         int64              // what turn was told last
-	longestLife time.Duration      // life of a token that has been seen
+	slots       map[int64][]uint64 // keys by expiry slot; an extended entry is also in its earlier slots
+	nextSlot    int64              // all slots before it are empty; 0 before the first advance
+	now         int64              // the time of the last advance
+	longestLife time.Duration      // the longest token life seen
 	shares      shares
-	alarmed     int // level of the alarm that was raised last
+	alarmed     int // the level of the last alarm
 }
 
-// remembered takes 20 bytes, and with its key, its place in a slot and the room that maps leave 60 to 95.
+// remembered takes 20 bytes; with its key, its place in a slot and the slack of the maps, 60 to 95.
 type remembered struct {
-	ends     uint32 // Unix s, good until the year 2106
+	ends     uint32 // Unix s, until the year 2106
 	owner    owner
 	spent    uint32     // tickets of the session up to this epoch are used up
-	confined uint32     // and up to this one good only from the network that they are bound to, since a step up has lapsed
-	why      audit.Drop // DropUsed, or why no ticket resumes the session any more
+	confined uint32     // tickets up to this epoch resume from the bound network only: a step up has lapsed
+	why      audit.Drop // DropUsed, or why the tickets of the session are refused
 }
 
 func newMemory() memory {
-	m := memory{entries: make(map[uint64]remembered), slots: make(map[int64][]uint64), longestLife: token.DefaultLife, shares: newShares()}
-	rand.Read(m.key[:]) //nolint:errcheck // it never fails
+	m := memory{
+		entries: make(map[uint64]remembered), slots: make(map[int64][]uint64),
+		longestLife: token.DefaultLife, shares: newShares(),
+	}
+	rand.Read(m.key[:]) //nolint:errcheck // never fails
 	return m
 }
 
-// turn forgets what is past.
+// advance sets the time and removes expired entries.
 func (m *memory) advance(now time.Time) {
 	m.now = now.Unix()
-	past := m.now / memorySlot // this slot is not over yet
+	past := m.now / memorySlot // the current slot, which is not over
 	if past-m.nextSlot > int64(len(m.slots)) {
 		for slot := range m.slots {
 			m.dropSlot(slot, past)
@@ -62,7 +66,7 @@ func (m *memory) advance(now time.Time) {
 	m.nextSlot = max(m.nextSlot, past)
 }
 
-// pass forgets a slot if it is over.
+// dropSlot removes the entries of slot if it ends before past.
 func (m *memory) dropSlot(slot, past int64) {
 	if slot >= past {
 		return
@@ -76,10 +80,10 @@ func (m *memory) dropSlot(slot, past int64) {
 	delete(m.slots, slot)
 }
 
-// slotOf is the slot that is over when ends has come.
+// slotOf returns the slot that is over at ends.
 func slotOf(ends uint32) int64 { return (int64(ends) - 1) / memorySlot }
 
-// look returns what is known of key, and false if that is nothing or no longer counts.
+// lookup returns the entry of key, and false if there is none or it has expired.
 func (m *memory) lookup(key uint64) (remembered, bool) {
 	e, ok := m.entries[key]
 	if !ok || m.now >= int64(e.ends) {
@@ -88,8 +92,8 @@ func (m *memory) lookup(key uint64) (remembered, bool) {
 	return e, true
 }
 
-// session returns what is known of a session, or what is to be known of one of this player's that goes on; the
-// player may not be known, who then counts as one with all others of that kind.
+// sessionEntry returns the entry of a session, or a new one for a session of this player that goes
+// on. An unknown player is empty; all unknown players share one owner.
 func (m *memory) sessionEntry(name [16]byte, issuer, subject string) remembered {
 	if e, known := m.lookup(sessionKey(name)); known {
 		return e
@@ -97,18 +101,18 @@ func (m *memory) sessionEntry(name [16]byte, issuer, subject string) remembered 
 	return remembered{owner: m.ownerOf(issuer, subject), why: audit.DropUsed}
 }
 
-// last is when the last token expires that anybody may have by now.
+// lastExpiry returns when the last token issued by now expires.
 func (m *memory) lastExpiry() time.Time { return time.Unix(m.now, 0).Add(m.longestLife) }
 
-// keep remembers key until the token or ticket that ends at expires is over for everybody, or longer if it was known for
-// longer, whether or not there is room.
+// put stores e under key until the token or ticket that expires at expires is invalid on every
+// server, or until the old expiry if that is later. It does not check the capacity.
 func (m *memory) put(key uint64, expires time.Time, e remembered) {
 	m.noteLife(expires)
 	old, known := m.entries[key]
 	e.ends = max(forgetAt(expires), old.ends)
 	if slot := slotOf(e.ends); !known || slot > slotOf(old.ends) {
 		m.slots[slot] = append(m.slots[slot], key)
-		m.nextSlot = min(m.nextSlot, slot) // the clock may have been ahead, and is right again
+		m.nextSlot = min(m.nextSlot, slot) // the clock may have been ahead before
 	}
 	if known {
 		e.owner = old.owner
@@ -118,28 +122,28 @@ func (m *memory) put(key uint64, expires time.Time, e remembered) {
 	m.entries[key] = e
 }
 
-// endOf is when what ends at expires is over for everybody, in Unix seconds.
+// forgetAt returns when what expires at expires is invalid on every server, in Unix seconds.
 func forgetAt(expires time.Time) uint32 { return ceilUnix(expires.Add(token.MaxLeeway)) }
 
-// unixUp is a time in Unix seconds, rounded up.
+// ceilUnix returns t in Unix seconds, rounded up.
 func ceilUnix(t time.Time) uint32 {
 	return uint32(max(0, min(t.Add(time.Second-1).Unix(), 1<<32-1)))
 }
 
-// learn notes how long tokens live here.
+// noteLife updates the longest token life.
 func (m *memory) noteLife(expires time.Time) {
 	if life := time.Duration(expires.Unix()-m.now) * time.Second; m.now > 0 && life > m.longestLife {
 		m.longestLife = min(life, token.LongestLife)
 	}
 }
 
-// token is what an identity token is remembered by: 64 bits of a MAC. Of a million entries one is taken for another once
-// in 2^44 times, and then an honest player needs a fresh token.
+// tokenKey returns the key of an identity token: 64 bits of a MAC. Among a million entries a token
+// collides once in 2^44 times; the player then needs a fresh token.
 func (m *memory) tokenKey(claims *token.Claims) uint64 {
 	return binary.BigEndian.Uint64(m.digest(claims.Issuer, claims.ID))
 }
 
-// owner is a player of an issuer: two cells in which the entries of the player are counted.
+// owner identifies a player by the two cells in which the player's entries are counted.
 type owner uint32
 
 func (m *memory) ownerOf(issuer, subject string) owner {
@@ -154,5 +158,5 @@ func (m *memory) digest(issuer, name string) []byte {
 	return mac.Sum(nil)
 }
 
-// sessionKey is what a session is remembered by: the end of its name.
+// sessionKey returns the key of a session: the end of its name.
 func sessionKey(name [16]byte) uint64 { return binary.BigEndian.Uint64(name[8:]) }

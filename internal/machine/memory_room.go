@@ -7,66 +7,69 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// room is how many entries a memory may have for so many seats: as many sessions as can come and go within the life of a
-// token if nobody stays for less than shortestStay, and what those who are here need for renewals.
+// capacity returns the most entries that the memory may hold for this many seats: enough for the
+// sessions that come and go within the life of a token at a mean stay of shortestStay, and for the
+// renewals of the live ones.
 func (m *memory) capacity(seats int) int {
 	stays := int64((m.longestLife+token.MaxLeeway)/shortestStay) + 1
 	return int(max(minRemembered, min(maxRemembered, int64(min(max(seats, 0), maxRemembered))*(stays+tokensOfSession))))
 }
 
-// used is how much of the room is taken, with what those who are here, and one more, may need for renewals: each leaves at
-// most tokensOfSession entries behind while one of them counts. So who is here can renew whatever comes.
+// used returns how much of the capacity is taken, including what the live sessions and one more may
+// need for renewals: each holds at most tokensOfSession entries at once. So live sessions can renew.
 func (m *memory) used(room, live int) int {
 	return len(m.entries) + min((live+1)*tokensOfSession, room/2)
 }
 
-// admits reports whether there is room for one more session.
+// fitsSession reports whether there is room for one more session.
 func (m *memory) fitsSession(seats, live int) bool {
 	room := m.capacity(seats)
 	return m.used(room, live) <= room
 }
 
-// renews reports whether there is room for another token of a session that is here, or for one from elsewhere.
+// fitsToken reports whether there is room for another token of a live session, or for a session that
+// is resumed from another server.
 func (m *memory) fitsToken(seats int) bool { return len(m.entries) < m.capacity(seats) }
 
-// take remembers the token with which a session is to be opened or renewed, unless it is known, which the answer says, or
-// there is no room for it, or for its owner, who may have so many shares. key is the token's.
+// use records the token that opens or renews a session. It returns DropUsed if the token is known,
+// and DropFull if there is no room or the player has this many shares already. key is the token's.
 func (m *memory) use(key uint64, claims *token.Claims, room bool, shares int) audit.Drop {
 	m.noteLife(claims.Expires)
 	if _, known := m.lookup(key); known {
 		return audit.DropUsed
 	}
-	who := m.ownerOf(claims.Issuer, claims.Subject)
-	if !room || m.shares.count(who) >= shares*m.share() {
+	player := m.ownerOf(claims.Issuer, claims.Subject)
+	if !room || m.shares.count(player) >= shares*m.share() {
 		return audit.DropFull
 	}
-	m.put(key, claims.Expires, remembered{owner: who, why: audit.DropUsed})
+	m.put(key, claims.Expires, remembered{owner: player, why: audit.DropUsed})
 	return audit.DropNone
 }
 
-// share is how many entries one player may have before no new session of theirs is let in, beside what chance adds to
-// the cells.
+// share returns how many entries one player may have before new sessions of the player are refused,
+// plus what collisions add to the cells on average.
 func (m *memory) share() int {
 	return max(minShare, int(m.longestLife/shareEvery)) + 2*len(m.entries)/shareCells
 }
 
-// shares count each player's entries, in two cells that others may share: a player is refused only if both are full.
-// Where k players fill theirs, that is one other in (2^14 / k)^2, and a key decides which.
+// shares counts each player's entries in two cells, which other players may share. A player is
+// refused only if both are full. If k players fill theirs, one other player in (2^14 / k)^2 is
+// refused, and the memory's secret key decides which.
 type shares struct{ first, second []uint32 }
 
 func newShares() shares { return shares{make([]uint32, shareCells), make([]uint32, shareCells)} }
 
-func (s *shares) add(who owner, n int32) {
-	s.first[who%shareCells] += uint32(n)
-	s.second[who/shareCells%shareCells] += uint32(n)
+func (s *shares) add(player owner, n int32) {
+	s.first[player%shareCells] += uint32(n)
+	s.second[player/shareCells%shareCells] += uint32(n)
 }
 
-func (s *shares) count(who owner) int {
-	return int(min(s.first[who%shareCells], s.second[who/shareCells%shareCells]))
+func (s *shares) count(player owner) int {
+	return int(min(s.first[player%shareCells], s.second[player/shareCells%shareCells]))
 }
 
-// alarm returns how full the memory is, in hundredths, when it has reached a level at which that is to be told: once,
-// until it has been ten hundredths below.
+// alarmLevel returns the level in percent that the memory has newly reached, or 0. A level is
+// reported again only after the memory has fallen ten percent below it.
 func (m *memory) alarmLevel(seats, live int) (level int) {
 	room := m.capacity(seats)
 	full := int(int64(m.used(room, live)) * 100 / int64(room))
@@ -85,9 +88,9 @@ func (m *memory) alarmLevel(seats, live int) (level int) {
 	return level
 }
 
-// Sweep forgets what is past, as every use of the memory does. It returns what is to be told as an alarm, once for each
-// level: before newcomers are refused because too many identity tokens have to be remembered. Call it about once a
-// second, with the wall clock's time.
+// Sweep removes expired entries from the memory, as every use of it does. It returns the text of an
+// alarm when the memory reaches a level: before newcomers are refused because too many identity
+// tokens are recorded. Call it about once a second with the wall-clock time.
 func (g *Gate) Sweep(now time.Time) (alarm string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,7 +99,7 @@ func (g *Gate) Sweep(now time.Time) (alarm string) {
 }
 
 var alarms = map[int]string{
-	75:  "the memory of used identity tokens is three quarters full: when it is full newcomers are refused; let tokens live shorter, or allow more sessions",
-	90:  "the memory of used identity tokens is nine tenths full: when it is full newcomers are refused; let tokens live shorter, or allow more sessions",
-	100: "the memory of used identity tokens is full: newcomers are refused until the oldest tokens have expired",
+	75:  "the memory of used identity tokens is three quarters full; when it is full, newcomers are refused: issue tokens with a shorter life, or raise MaxSessions",
+	90:  "the memory of used identity tokens is nine tenths full; when it is full, newcomers are refused: issue tokens with a shorter life, or raise MaxSessions",
+	100: "the memory of used identity tokens is full: newcomers are refused until the oldest tokens expire",
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Save fills in of r what is the session's, for another process to go on with it. It is false for a session that is not
-// handed over: one that has been revoked, or whose player has not answered WELCOME yet, or carries the identity token in
-// every datagram. The caller owns both halves, and nothing may be sent or received afterwards. Windows in r are the Conn's own.
+// Save writes the session into r, so that another process can continue it. It reports false for a
+// session that is not handed over: one that is revoked, whose client has not answered WELCOME yet,
+// or that carries the identity token in every datagram. The caller owns both halves, and must not
+// send or receive afterwards. The windows in r are the Conn's own.
 func (c *Conn) Save(r *resume.Session) bool {
 	if c.state != live || c.session.Revoked() || c.bears || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		return false
@@ -37,7 +38,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 	return c.next == nil || c.saveNext(r)
 }
 
-// saveNext adds the epoch that has been made, and that nothing has come in.
+// saveNext adds the epoch that has been derived and not been used yet.
 func (c *Conn) saveNext(r *resume.Session) bool {
 	m, err := wire.ParseRenewed(c.answer.reply.Body)
 	claims := c.pending.claims
@@ -49,8 +50,8 @@ func standing(n *names, expires time.Time) resume.Standing {
 	return resume.Standing{Expires: expires.UnixMilli(), Issued: n.issued, TokenID: n.token, SignIn: n.signIn, KeyID: n.key}
 }
 
-// Restore makes a zero Conn the machine of a session that another process has saved, and says why not. r is not kept.
-// From then on it must not be copied.
+// Restore initializes a zero Conn with a session that another process has saved, or returns why it
+// does not. It does not keep r. The Conn must not be copied afterwards.
 func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	ch := Channel{Exporter: r.Exporter, Thumbprint: r.Thumbprint, HasCertificate: r.HasCertificate}
 	c.Init(g, now, ch, r.Addr.Addr())
@@ -75,7 +76,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.first.out.init(r.Out[:])
 	c.current = &c.first
 	c.sending.Store(c.current)
-	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // what came meanwhile is not read yet
+	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // datagrams of the meantime are not read yet
 	c.confined = r.Confined
 	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
 	if c.Away() {
@@ -93,7 +94,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	return audit.DropNone
 }
 
-// restoreNext makes the next epoch again, and the same RENEWED but for its ticket.
+// restoreNext derives the next epoch again, and the same RENEWED except for its ticket.
 func (c *Conn) restoreNext(r *resume.Session) {
 	claims := savedClaims(r, &r.Next.Standing)
 	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires}
@@ -107,7 +108,7 @@ func (c *Conn) restoreNext(r *resume.Session) {
 	clear(m.Secret[:])
 }
 
-// savedClaims is what is still known of an identity token.
+// savedClaims returns what a snapshot holds of the claims of an identity token.
 func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
 	return claimsOf(&resume.Ticket{
 		Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope,
@@ -115,7 +116,7 @@ func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
 	})
 }
 
-// restore lets a session in that has lived in another process, under the id that its player knows.
+// restore admits a session from another process, under the id that its client knows.
 func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -123,7 +124,7 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 		return drop
 	}
 	if drop := g.ended(now, s.name); drop != audit.DropNone {
-		return drop // since the session was written down
+		return drop // it ended after it was saved
 	}
 	switch {
 	case len(g.sessions) >= g.seats():

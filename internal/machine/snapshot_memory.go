@@ -9,16 +9,17 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// What a snapshot's memory is about, docs/fleet.md 8.4.
+// The kinds of entries in a snapshot's memory: docs/fleet.md 8.4.
 const (
-	savedUsed    = 1 // identity token, and the session that it has opened
-	savedEnded   = 2 // session
-	savedRevoked = 3 // session
+	savedUsed    = 1 // an identity token and the session that it opened
+	savedEnded   = 2 // a session
+	savedRevoked = 3 // a session
 )
 
 var savedWhy = map[uint8]audit.Drop{savedUsed: audit.DropUsed, savedEnded: audit.DropTicket, savedRevoked: audit.DropRevoked}
 
-// Save writes what must not come again, and what has been revoked, for the process that goes on with the sessions.
+// Save writes the memory, the revocations and the bans, for the process that takes over the
+// sessions.
 func (g *Gate) Save(w *resume.Writer) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -50,7 +51,7 @@ func (g *Gate) Save(w *resume.Writer) error {
 	return nil
 }
 
-// Restore takes over what another process has saved, before anybody is let in.
+// Restore adds what another process has saved. Call it before anybody is admitted.
 func (g *Gate) Restore(s *resume.Snapshot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -60,7 +61,7 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 	for _, r := range s.Remembered {
 		e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, confined: r.Home}
 		if e.why == audit.DropNone {
-			e.why = audit.DropTicket // of a later version: whatever it says, it is no reason to let anybody in
+			e.why = audit.DropTicket // of a later version; an unknown cause refuses, too
 		}
 		g.memory.put(r.Key, time.UnixMilli(r.Expires).Add(-token.MaxLeeway), e)
 	}
