@@ -85,20 +85,20 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Adopt(e.now)
-	a := associationOf(c)
+	e.shard.Table.Adopt(e.now, c)
+	a := connOf(c)
 	raw := []byte(issuer.Token(t, token.Grant{Subject: "alice"}))
 	if e.client, err = machine.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
 		t.Fatal(err)
 	}
-	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.match.HandleLate(e.now, 0, e.envelope(kind, body)) })
+	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.HandleLate(e.now, 0, e.envelope(kind, body)) })
 	claims, err := issuer.Verifier(t).Verify(t.Context(), e.now, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	welcome, ev := a.match.Verified(e.now, claims, nil)
+	welcome, ev := a.session.Verified(e.now, claims, nil)
 	a.act(e.now, machine.Reply{}, ev)
-	b, err := a.match.Append(nil, welcome.Kind, welcome.Body)
+	b, err := a.session.Append(nil, welcome.Kind, welcome.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +108,8 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	return e
 }
 
-// association is the server's end.
-func (e *ends) association() *association { return associationOf(e.shard.Table.At(e.addr)) }
+// connection is the server's end.
+func (e *ends) conn() *conn { return connOf(e.shard.Table.At(e.addr)) }
 
 // envelope is the next one of the client's, in e.buf.
 func (e *ends) envelope(kind wire.Kind, body []byte) []byte {

@@ -158,7 +158,7 @@ func TestResumeAgainAndAgain(t *testing.T) {
 		}
 		st := r.Stats()
 		if st.Sessions != 1 || len(st.Drops) != 0 || r.first().Holdings().Conns != 1 || r.first().Holdings().IDs != 1 {
-			t.Errorf("%+v, %d associations, %d hints", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
+			t.Errorf("%+v, %d connections, %d hints", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
 		}
 		w.quit(r, s)
 	})

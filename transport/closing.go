@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// ending is what remains to be done for an association whose session is over: to repeat
+// ending is what remains to be done for a connection whose session is over: to repeat
 // CLOSE, each time under numbers of its own, until the player answers it or closeTime
 // is over, and to answer the player's.
 //
@@ -20,9 +20,9 @@ import (
 //	 700 ms  CLOSE
 //	1000 ms  close_notify, for a DTLS stack that does not know CLOSE
 type ending struct {
-	association *association
-	began       time.Time
-	gone        bool // nothing of the player's is to come: the association may go before lingerTime is over
+	conn  *conn
+	began time.Time
+	gone  bool // nothing of the player's is to come: the connection may go before lingerTime is over
 
 	body []byte    // of our CLOSE; nil if the player has said it, or its connection is gone
 	due  time.Time // when the next copy is
@@ -35,11 +35,10 @@ type ending struct {
 type endings [len(closeWaits)][]*ending
 
 // repeatClose begins to repeat the CLOSE that has just been sent.
-func (a *association) repeatClose(now time.Time, body []byte) {
-	if a.ending == nil {
-		a.ending = &ending{association: a, began: now, body: append([]byte(nil), body...), due: now.Add(closeWaits[0])}
-		queue := &a.self.shard.endings[0]
-		*queue = append(*queue, a.ending)
+func (es *endings) repeatClose(now time.Time, c *conn, body []byte) {
+	if c.ending == nil {
+		c.ending = &ending{conn: c, began: now, body: append([]byte(nil), body...), due: now.Add(closeWaits[0])}
+		es[0] = append(es[0], c.ending)
 	}
 }
 
@@ -72,16 +71,16 @@ func (es *endings) repeat(now time.Time) {
 			default:
 				e.due = now.Add(closeWaits[i+1])
 				es[i+1] = append(es[i+1], e)
-				e.association.send(wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
+				e.conn.send(e.conn.Addr, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
 			}
 		}
 	}
 }
 
 // pending reports whether somebody waits for an answer.
-func (e *ending) pending() bool { return !e.done && e.association.Listed() }
+func (e *ending) pending() bool { return !e.done && e.conn.Listed() }
 
-// roamed is another address than the association's from which its player's datagrams come.
+// roamed is another address than the connection's from which its player's datagrams come.
 type roamed struct {
 	addr   udp.Flow
 	credit int       // bytes that have come from there, less those that were sent there
@@ -103,7 +102,7 @@ func (e *ending) Roamed(now time.Time, from udp.Flow, length int) {
 	w.credit += length
 	if size := record.Overhead + wire.HeaderLen + len(e.body); w.credit >= size && now.Sub(w.told) >= closeWaits[0] {
 		w.credit, w.told = w.credit-size, now
-		e.association.sendTo(from, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
+		e.conn.send(from, wire.KindClose, e.body) //nolint:errcheck // a lost datagram: another one follows
 	}
 }
 
@@ -112,8 +111,8 @@ func (e *ending) Roamed(now time.Time, from udp.Flow, length int) {
 func (e *ending) answered() {
 	if !e.done {
 		e.done = true
-		a := e.association
-		a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
+		c := e.conn
+		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 	}
 }
 
@@ -141,7 +140,7 @@ func (s *Server) seeOff(ctx context.Context, shards []*shard) error {
 // answered, and nothing else.
 func (s *shard) parting(now time.Time) {
 	s.Out.Hold(true)
-	s.Drain(now, func(c *dtls.Conn) bool { return associationOf(c).ending != nil })
+	s.Drain(now, func(c *dtls.Conn) bool { return connOf(c).ending != nil })
 	s.endings.repeat(now)
 	s.Out.Hold(false)
 }

@@ -284,7 +284,7 @@ func TestClosesCross(t *testing.T) {
 		sh := s.first()
 		sh.Turns.Begin(nil)
 		if n := sh.Holdings().Conns; n != 0 || !sh.endings.next().IsZero() {
-			t.Errorf("%d associations are left", n)
+			t.Errorf("%d connections are left", n)
 		}
 		sh.Turns.End()
 	})

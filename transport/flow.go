@@ -11,10 +11,10 @@ import (
 
 // localOf is the address of ours at which a player is to be found by the next process:
 // none where it needs an interface, or is not known.
-func (s *shard) localOf(a *association) netip.Addr {
+func (s *shard) localOf(c *conn) netip.Addr {
 	ip := s.Socket.LocalAddr().Addr().WithZone("")
 	if s.Socket.Multihomed() {
-		ip = a.Addr.LocalAddr()
+		ip = c.Addr.LocalAddr()
 	}
 	if ip.IsUnspecified() || ip.IsLinkLocalUnicast() {
 		return netip.Addr{}

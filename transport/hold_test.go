@@ -12,7 +12,7 @@ func TestHold(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
 	s := e.shard.server
 	s.use(e.shard)
-	p := e.association().player
+	p := e.conn().player
 	send := func(want int) {
 		t.Helper()
 		if err := p.Send([]byte("snapshot")); err != nil {

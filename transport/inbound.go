@@ -9,74 +9,74 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Handle implements connUser: it hands a record's plaintext to the session, and does what that
+// Handle implements dtls.ConnUser: it hands a record's plaintext to the session, and does what that
 // says.
-func (a *association) Handle(now time.Time, waited time.Duration, plaintext []byte) {
-	reply, ev := a.match.HandleLate(now, waited, plaintext)
+func (c *conn) Handle(now time.Time, waited time.Duration, plaintext []byte) {
+	reply, ev := c.session.HandleLate(now, waited, plaintext)
 	if ev.Enters != machine.EventNone {
-		a.enter(now, ev.Enters)
+		c.enter(now, ev.Enters)
 	}
 	if ev.Kind == machine.EventData && reply.Kind == 0 { // the usual case
-		a.self.shard.handler.Receive(a.player, ev.Payload)
+		c.self.shard.handler.Receive(c.player, ev.Payload)
 		return
 	}
-	a.Shard.Drop(ev.Drop)
-	a.act(now, reply, ev)
+	c.Shard.Drop(ev.Drop)
+	c.act(now, reply, ev)
 }
 
 // act sends a machine's reply and acts on its event.
-func (a *association) act(now time.Time, reply machine.Reply, ev machine.Event) {
+func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 	if reply.Kind != 0 {
-		a.send(reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
+		c.send(c.Addr, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
 	}
 	if reply.Kind == wire.KindClose && (ev.Kind == machine.EventClosed || ev.Kind == machine.EventRefused) {
-		a.repeatClose(now, reply.Body)
+		c.self.shard.endings.repeatClose(now, c, reply.Body)
 	}
 	if ev.Replaced != nil {
-		a.supersede(ev)
+		c.self.shard.supersede(c, ev)
 	}
 	switch ev.Kind {
 	case machine.EventVerify:
-		a.verify(now, ev.Token)
+		c.self.shard.verify(now, c, ev.Token)
 	case machine.EventResume:
-		a.resume(now, ev.Hint)
+		c.resume(now, ev.Hint)
 	case machine.EventJoined:
-		a.join(now, ev)
+		c.join(now, ev)
 	case machine.EventRenewed:
-		a.audit(now, audit.Renew, ev)
+		c.self.shard.audit(now, c, audit.Renew, ev)
 	case machine.EventAnswered:
-		a.move(now)
+		c.move(now)
 	case machine.EventStepUp:
-		a.audit(now, audit.StepUp, ev)
+		c.self.shard.audit(now, c, audit.StepUp, ev)
 	case machine.EventFlagged:
-		a.audit(now, audit.Flag, ev)
+		c.self.shard.audit(now, c, audit.Flag, ev)
 	case machine.EventRefused:
-		a.audit(now, audit.Reject, ev)
-		if a.player == nil {
-			a.linger(now)
+		c.self.shard.audit(now, c, audit.Reject, ev)
+		if c.player == nil {
+			c.linger(now)
 		}
 	case machine.EventClosed:
-		a.leave(now, ev)
+		c.leave(now, ev)
 	case machine.EventCloseAgain:
-		if a.ending != nil && now.Sub(a.ending.began) < closeTime {
-			a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
+		if c.ending != nil && now.Sub(c.ending.began) < closeTime {
+			c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 		}
 	}
 }
 
-// Closed implements connUser: the peer's end of the connection is gone. A session that can be
+// Closed implements dtls.ConnUser: the peer's end of the connection is gone. A session that can be
 // resumed waits for its player.
-func (a *association) Closed(now time.Time) {
+func (c *conn) Closed(now time.Time) {
 	switch {
-	case a.ending != nil:
-		a.ending.answered()
+	case c.ending != nil:
+		c.ending.answered()
 		return
-	case a.stays():
-		a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
-		a.Wipe()
+	case c.stays():
+		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
+		c.Shard.Out.Wipe(&c.Conn)
 		return
 	}
-	_, ev := a.match.Disconnected()
-	a.leave(now, ev)
-	a.ending.gone = true
+	_, ev := c.session.Disconnected()
+	c.leave(now, ev)
+	c.ending.gone = true
 }

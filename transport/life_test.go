@@ -16,7 +16,7 @@ import (
 )
 
 // noticed is how late, at most, the server looks at a time limit when nothing
-// arrives: "sweepInterval is how often an association's time limits are looked
+// arrives: "sweepInterval is how often a connection's time limits are looked
 // at", and Serve wakes four times as often.
 const noticed = dtls.SweepInterval + dtls.SweepInterval/4
 

@@ -46,58 +46,58 @@ func (h Handler) withDefaults() Handler {
 }
 
 // verify has an identity token looked at by one of the workers.
-func (a *association) verify(now time.Time, raw []byte) {
-	v := verified{association: a}
-	server := a.self.shard.server
-	j := job{raw: slices.Clone(raw), now: server.clock.at(now), from: a.Addr.Addr(), done: func(claims *token.Claims, err error) {
+func (s *shard) verify(now time.Time, c *conn, raw []byte) {
+	v := verified{conn: c}
+	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), from: c.Addr.Addr(), done: func(claims *token.Claims, err error) {
 		v.claims, v.err = claims, err
-		a.self.shard.Post(v)
+		c.Shard.Post(v)
 	}}
-	if !server.verifications.submit(j) {
-		verified{a, nil, session.ErrBusy}.Deliver(now)
+	if !s.server.verifications.submit(j) {
+		verified{c, nil, session.ErrBusy}.Deliver(now)
 	}
 }
 
 // verified is the outcome.
 type verified struct {
-	association *association
-	claims      *token.Claims
-	err         error
+	conn   *conn
+	claims *token.Claims
+	err    error
 }
 
 func (m verified) Deliver(now time.Time) {
-	reply, ev := m.association.match.Verified(now, m.claims, m.err)
-	m.association.Shard.Drop(ev.Drop)
-	m.association.act(now, reply, ev)
+	reply, ev := m.conn.session.Verified(now, m.claims, m.err)
+	m.conn.Shard.Drop(ev.Drop)
+	m.conn.act(now, reply, ev)
 }
 
 // join begins a player's stay.
-func (a *association) join(now time.Time, ev machine.Event) {
-	if old := a.before(); old != nil { // somebody else's, or the same player's who begins anew
-		a.Former = nil
-		if old.Listed() && old.Addr == a.Addr { // else it has moved away meanwhile
-			old.replace(now)
+func (c *conn) join(now time.Time, ev machine.Event) {
+	if old := connOf(c.Former); old != nil { // somebody else's, or the same player's who begins anew
+		c.Former = nil
+		if old.Listed() && old.Addr == c.Addr { // else it has moved away meanwhile
+			old.giveWay(now)
+			old.Shard.Table.Remove(&old.Conn)
 		}
 	}
-	s := a.self.shard
-	a.player = &a.self
-	a.player.association, a.player.session = a, a.match.Session()
+	s := c.self.shard
+	c.player = &c.self
+	c.player.conn, c.player.session = c, c.session.Session()
 	s.server.sessions.add()
 	decision := audit.Accept
 	if ev.Kind == machine.EventResumed {
 		decision = audit.Resume
 	}
-	a.audit(now, decision, ev)
-	a.NoteAddress(now)
-	s.players.add(a.player)
-	s.handler.Join(a.player)
+	c.self.shard.audit(now, c, decision, ev)
+	c.Shard.Handshakes.Note(now, c.Addr)
+	s.players.add(c.player)
+	s.handler.Join(c.player)
 }
 
-// leave ends a player's stay, if it had begun, and the association some time
+// leave ends a player's stay, if it had begun, and the connection some time
 // later.
-func (a *association) leave(now time.Time, ev machine.Event) {
-	a.linger(now)
-	if a.player == nil || ev.Kind != machine.EventClosed || !a.player.gone.CompareAndSwap(false, true) {
+func (c *conn) leave(now time.Time, ev machine.Event) {
+	c.linger(now)
+	if c.player == nil || ev.Kind != machine.EventClosed || !c.player.gone.CompareAndSwap(false, true) {
 		return
 	}
 	decision := audit.Close
@@ -107,9 +107,9 @@ func (a *association) leave(now time.Time, ev machine.Event) {
 	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
 		decision = audit.Revoke
 	}
-	a.audit(now, decision, ev)
-	a.NoteAddress(now)
-	a.player.farewell(ev.Reason)
+	c.self.shard.audit(now, c, decision, ev)
+	c.Shard.Handshakes.Note(now, c.Addr)
+	c.player.farewell(ev.Reason)
 }
 
 // farewell is the end of a player's stay, once it is on record.
@@ -119,20 +119,19 @@ func (p *Player) farewell(reason wire.Reason) {
 	p.shard.handler.Leave(p, reason)
 }
 
-// linger leaves an association to answer what still comes. To whom CLOSE has not been
+// linger leaves a connection to answer what still comes. To whom CLOSE has not been
 // said, or who has said it, it sends close_notify.
-func (a *association) linger(now time.Time) {
-	if a.ending == nil {
-		a.ending = &ending{association: a, began: now, done: true}
-		a.Shard.Out.Alert(&a.Conn, record.CloseNotify[:])
+func (c *conn) linger(now time.Time) {
+	if c.ending == nil {
+		c.ending = &ending{conn: c, began: now, done: true}
+		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 	}
 }
 
-// replace ends an association that a newer one of its owner takes the place of.
-func (a *association) replace(now time.Time) {
-	_, ev := a.match.Close(wire.ReasonReplaced)
-	a.leave(now, ev)
-	a.Remove()
+// giveWay ends the session of a connection that a newer one of its player takes the place of.
+func (c *conn) giveWay(now time.Time) {
+	_, ev := c.session.Close(wire.ReasonReplaced)
+	c.leave(now, ev)
 }
 
 // kicked is Player.Kick, as the shard gets it.
@@ -143,15 +142,15 @@ type kicked struct {
 }
 
 func (m kicked) Deliver(now time.Time) {
-	a := m.player.association
-	reply, ev := a.match.Dismiss(m.reason, m.detail)
-	a.act(now, reply, ev)
+	c := m.player.conn
+	reply, ev := c.session.Dismiss(m.reason, m.detail)
+	c.act(now, reply, ev)
 }
 
 // supersede ends the session of the same player that gives way to a's, on whatever shard it lives.
-func (a *association) supersede(ev machine.Event) {
-	if home := a.self.shard.server.home(ev.Hint); home != nil {
-		home.Post(superseded{home, ev.Replaced, ev.Hint, prefixOf(a.Addr)})
+func (s *shard) supersede(c *conn, ev machine.Event) {
+	if home := s.server.home(ev.Hint); home != nil {
+		home.Post(superseded{home, ev.Replaced, ev.Hint, prefixOf(c.Addr)})
 	}
 }
 
@@ -165,28 +164,27 @@ type superseded struct {
 }
 
 func (m superseded) Deliver(now time.Time) {
-	a := associationOf(m.shard.Table.Find(m.hint))
-	if a == nil || a.match.Session() != m.session {
+	c := connOf(m.shard.Table.Find(m.hint))
+	if c == nil || c.session.Session() != m.session {
 		return
 	}
 	m.shard.successor = m.by
-	a.end(now, wire.ReasonReplaced)
+	c.end(now, wire.ReasonReplaced)
 	m.shard.successor = netip.Prefix{}
 }
 
 // end ends a session with CLOSE.
-func (a *association) end(now time.Time, reason wire.Reason) {
-	reply, ev := a.match.Close(reason)
-	a.act(now, reply, ev)
+func (c *conn) end(now time.Time, reason wire.Reason) {
+	reply, ev := c.session.Close(reason)
+	c.act(now, reply, ev)
 }
 
 // version is what an audit record says about who made it.
 var version = fmt.Sprint("sallyport protocol ", wire.Version)
 
-// audit records a trust decision about an association's player.
-func (a *association) audit(now time.Time, d audit.Decision, ev machine.Event) {
-	s := a.self.shard
-	e := a.decision(now, d)
+// audit records a trust decision about a connection's player.
+func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event) {
+	e := s.decision(now, a, d)
 	e.Reason = ev.Drop
 	if d == audit.Replace {
 		e.Previous = s.successor
@@ -200,10 +198,10 @@ func (a *association) audit(now time.Time, d audit.Decision, ev machine.Event) {
 	s.server.config.Audit.Record(e)
 }
 
-// decision is what every record about an association's player says.
-func (a *association) decision(now time.Time, d audit.Decision) audit.Event {
-	e := audit.Event{Time: a.self.shard.server.clock.at(now), Decision: d, Prefix: prefixOf(a.Addr), Version: version}
-	if sess := a.match.Session(); sess != nil {
+// decision is what every record about a connection's player says.
+func (s *shard) decision(now time.Time, c *conn, d audit.Decision) audit.Event {
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version}
+	if sess := c.session.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
 		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build

@@ -39,7 +39,7 @@ const (
 	// opens under them.
 	proofTimeout = 5 * time.Second
 
-	// lingerTime is how long an association outlives its session, so that a
+	// lingerTime is how long a connection outlives its session, so that a
 	// repeated HELLO gets its CLOSE again and late datagrams their right reason.
 	lingerTime = 5 * time.Second
 

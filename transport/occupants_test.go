@@ -24,7 +24,7 @@ import (
 // "A record without a connection id belongs to the newest connection of the address that it comes
 // from. When that connection ends it belongs to the newest of those that are left."
 // PROTOCOL.md 9.6. Whatever players do, with hints or without, on however many shards. The slow
-// twin looks at all associations of all shards.
+// twin looks at all connections of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
 	seeds := uint64(12)
 	if testing.Short() {
@@ -55,7 +55,7 @@ type floor struct {
 	addrs   []udp.Flow
 	players []*visitor
 	lines   []*visit // of all players
-	seen    map[*association]int
+	seen    map[*conn]int
 	got     []string // payloads that the match has received, by whom
 	log     []string
 	lost    func(from *shard, b []byte) bool // may be nil
@@ -105,7 +105,7 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 		c.Session.Fingerprint = policy.FingerprintConfig{Network: policy.ActionNote}
 		c.Session.MaxPerSubject = -1 // each comes anew as often as it likes
 	})
-	f := &floor{world: w, Rand: chance, seen: make(map[*association]int)}
+	f := &floor{world: w, Rand: chance, seen: make(map[*conn]int)}
 	for i := range shards {
 		f.shards = append(f.shards, s.newShard(new(radio), i))
 		f.shards[i].handler = Handler{Receive: func(p *Player, b []byte) {
@@ -175,11 +175,11 @@ func (f *floor) turn(s *shard) {
 	s.Out.Hold(false)
 }
 
-// look notes which associations are new.
+// look notes which connections are new.
 func (f *floor) look() {
 	for _, s := range f.shards {
 		for _, c := range s.Table.All() {
-			a := associationOf(c)
+			a := connOf(c)
 			if f.seen[a] == 0 {
 				f.seen[a] = len(f.seen) + 1
 			}
@@ -327,10 +327,10 @@ func (f *floor) check() {
 	f.Helper()
 	f.settle()
 	for _, addr := range f.addrs {
-		var newest, last *association
+		var newest, last *conn
 		for _, s := range f.shards {
 			for _, c := range s.Table.All() {
-				a := associationOf(c)
+				a := connOf(c)
 				if a.Addr != addr {
 					continue
 				}
@@ -346,10 +346,10 @@ func (f *floor) check() {
 			continue
 		}
 		for _, v := range f.lines {
-			if v.of.visit != v || v.addr != addr || !v.client.Live() || newest.match.Session().ID() != v.client.ID() {
+			if v.of.visit != v || v.addr != addr || !v.client.Live() || newest.session.Session().ID() != v.client.ID() {
 				continue
 			}
-			if last != newest && (last.before() == nil || last.before() != newest) {
+			if last != newest && connOf(last.Former) != newest {
 				continue // somebody else's attempt has the address for the moment
 			}
 			f.got = nil
@@ -379,7 +379,7 @@ func (f *floor) leaveAll() {
 	}
 	for _, s := range f.shards {
 		if n := s.Holdings().Conns + s.Holdings().Addresses + s.Holdings().Occupants + s.Holdings().IDs + s.Holdings().HalfOpen; n > 0 {
-			f.Errorf("shard %d remembers %d things: %d associations, %d addresses, %d occupants", s.Index, n, s.Holdings().Conns, s.Holdings().Addresses, s.Holdings().Occupants)
+			f.Errorf("shard %d remembers %d things: %d connections, %d addresses, %d occupants", s.Index, n, s.Holdings().Conns, s.Holdings().Addresses, s.Holdings().Occupants)
 		}
 	}
 }

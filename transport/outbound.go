@@ -24,13 +24,12 @@ func sealEnvelope(dst []byte, rc *record.Conn, s appender, kind wire.Kind, body 
 	return rc.Seal(dst[:0], record.ApplicationData, b[record.Prefix:])
 }
 
-// put seals an envelope into the outbox, for an address. The caller holds the outbox's lock.
+// put seals an envelope of a connection into its shard's outbox, for an address.
 //
-// +checklocks:a.Conn.link.out.mu
-func (a *association) put(to udp.Flow, kind wire.Kind, body []byte) error {
-	o := &a.Shard.Out
+// +checklocks:o.Mu
+func put(o *dtls.Outbox, c *conn, to udp.Flow, kind wire.Kind, body []byte) error {
 	p := o.Next(to)
-	b, err := sealEnvelope(p.Buf[:0], &a.Record, &a.match, kind, body)
+	b, err := sealEnvelope(p.Buf[:0], &c.Record, &c.session, kind, body)
 	if err != nil {
 		return err
 	}
@@ -38,20 +37,12 @@ func (a *association) put(to udp.Flow, kind wire.Kind, body []byte) error {
 	return nil
 }
 
-// send seals one envelope and sends it by and by.
-func (a *association) send(kind wire.Kind, body []byte) error {
-	return a.sendTo(udp.Flow{}, kind, body)
-}
-
-// sendTo does so to another address than the association's, unless addr is none.
-func (a *association) sendTo(addr udp.Flow, kind wire.Kind, body []byte) error {
-	o := &a.Shard.Out
+// send seals one envelope and sends it by and by: to the connection's address, or to another one.
+func (c *conn) send(to udp.Flow, kind wire.Kind, body []byte) error {
+	o := &c.Shard.Out
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
-	if !addr.IsValid() {
-		addr = a.Addr
-	}
-	err := a.put(addr, kind, body)
+	err := put(o, c, to, kind, body)
 	if err == nil {
 		o.FlushUnlessHeld()
 	}
@@ -63,8 +54,8 @@ func (p *Player) sendPayload(payload []byte) error {
 	o := &p.shard.Out
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
-	a := p.association
-	err := a.put(a.Addr, wire.KindData, payload)
+	c := p.conn
+	err := put(o, c, c.Addr, wire.KindData, payload)
 	switch {
 	case err == nil:
 		o.FlushUnlessHeld()
@@ -78,18 +69,19 @@ func (p *Player) sendPayload(payload []byte) error {
 func (s *shard) broadcast(payload []byte) {
 	s.players.mu.RLock()
 	defer s.players.mu.RUnlock()
-	s.Out.Mu.Lock()
-	defer s.Out.Mu.Unlock()
+	o := &s.Out
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
 	list := s.players.list
 	for i, p := range list {
 		if i%dtls.PrefetchLen == 0 && len(list) >= dtls.PrefetchFrom {
 			s.players.prefetch(list[i:min(i+dtls.PrefetchLen, len(list))])
 		}
 		if !p.gone.Load() {
-			_ = p.association.put(p.association.Addr, wire.KindData, payload) // a lost datagram
+			_ = put(o, p.conn, p.conn.Addr, wire.KindData, payload) // a lost datagram
 		}
 	}
-	s.Out.FlushUnlessHeld()
+	o.FlushUnlessHeld()
 }
 
 // prefetch reads the memory that is needed for what is about to be sent to some players. The
@@ -97,7 +89,7 @@ func (s *shard) broadcast(payload []byte) {
 func (ps *players) prefetch(some []*Player) {
 	for stage := range dtls.PrefetchStages {
 		for _, p := range some {
-			ps.read ^= p.association.Record.PrefetchSeal(stage) ^ p.association.match.PrefetchAppend(stage)
+			ps.read ^= p.conn.Record.PrefetchSeal(stage) ^ p.conn.session.PrefetchAppend(stage)
 		}
 	}
 }

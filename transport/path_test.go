@@ -269,7 +269,7 @@ func TestHintsOfOthers(t *testing.T) {
 		genuine := (*toServer)[len(*toServer)-1]
 		heard := w.listener(thief)
 		hint, ok := dtls.IDOf(genuine)
-		if a := w.server.first().Table.Find(hint); !ok || a == nil || associationOf(a).player != w.match.player(0) {
+		if a := w.server.first().Table.Find(hint); !ok || a == nil || connOf(a).player != w.match.player(0) {
 			w.Fatalf("hint %08x finds nobody", hint)
 		}
 		before := w.server.Stats()
@@ -284,7 +284,7 @@ func TestHintsOfOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		after := w.server.Stats()
-		if *heard != 0 || w.server.first().Table.Find(hint).Roaming() {
+		if _, roaming := w.server.first().Table.Find(hint).Traces(); *heard != 0 || roaming {
 			w.Errorf("the thief heard %d bytes", *heard)
 		}
 		if n := after.Drops["record"] - before.Drops["record"]; n != 201 || after.Drops["source"]-before.Drops["source"] != 200 {

@@ -27,7 +27,7 @@ type Player struct {
 
 	// The connection on which the session lives. Changed by the shard's turn, under
 	// the outbox's lock; so the turn reads it without.
-	association *association
+	conn *conn
 }
 
 // Session says who the player is and until when.
@@ -37,7 +37,7 @@ func (p *Player) Session() session.Session { return p.session }
 func (p *Player) Addr() netip.AddrPort {
 	p.shard.Out.Mu.Lock()
 	defer p.shard.Out.Mu.Unlock()
-	return p.association.Addr.AddrPort
+	return p.conn.Addr.AddrPort
 }
 
 // Send sends payload, at most MaxPayload bytes, which are copied. It goes out
@@ -72,9 +72,9 @@ type PlayerStats struct {
 func (p *Player) Stats() PlayerStats {
 	p.shard.Out.Mu.Lock() // Sent is the sending half's
 	defer p.shard.Out.Mu.Unlock()
-	a := p.association
-	s := a.match.Stats()
-	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(a.Addr), doubtOf(s.Doubt)}
+	c := p.conn
+	s := c.session.Stats()
+	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(c.Addr), doubtOf(s.Doubt)}
 }
 
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave

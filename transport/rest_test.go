@@ -24,17 +24,17 @@ func TestRest(t *testing.T) {
 			t.Error("not sent")
 		}
 	}})
-	a := e.association()
+	c := e.conn()
 	echo := func() {
 		e.shard.Datagram(e.now, e.addr, e.data([]byte("payload")))
 		e.shard.Out.Flush()
 	}
 	echo()
-	a.rest()
-	if n := testing.AllocsPerRun(runs, func() { echo(); a.rest() }); n != 0 {
+	c.rest()
+	if n := testing.AllocsPerRun(runs, func() { echo(); c.rest() }); n != 0 {
 		t.Errorf("%v allocations while nobody is silent", n)
 	}
-	a.rest()
+	c.rest()
 	if n := mallocs(echo); n < 4 {
 		t.Errorf("%d allocations after a silence: the keys of four ciphers are still expanded", n)
 	}
@@ -46,11 +46,11 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// "idle: ≤ 4 KB resident per player": with the allocator's 8 bytes an association
+// "idle: ≤ 4 KB resident per player": with the allocator's 8 bytes a connection
 // fills a size class of 1,792, which it has nearly for itself. The next one has
 // 2,048, among the garbage of handshakes.
 func TestAssociationSize(t *testing.T) {
-	if n := unsafe.Sizeof(association{}); n > 1792-8 {
-		t.Errorf("an association has %d bytes", n)
+	if n := unsafe.Sizeof(conn{}); n > 1792-8 {
+		t.Errorf("a connection has %d bytes", n)
 	}
 }

@@ -39,15 +39,15 @@ func (m restored) Deliver(now time.Time) {
 // restore goes on with one session.
 func (s *shard) restore(now time.Time, r *resume.Session) {
 	defer r.Wipe()
-	a := &association{}
-	a.self.shard = s
-	a.Init(a, r.ConnectionID)
+	c := &conn{}
+	c.self.shard = s
+	c.Init(c, r.ConnectionID)
 	drop := audit.DropTicket
-	if a.Restore(s.Shard, s.flowOf(r), &record.State{
+	if c.Restore(s.Shard, s.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,
 		Next: r.RecordNext + recordSkip, Failed: r.RecordFailed, Window: r.Records,
 	}) == nil {
-		drop = a.match.Restore(s.server.gate, now, r)
+		drop = c.session.Restore(s.server.gate, now, r)
 	}
 	if drop != audit.DropNone {
 		s.Drop(drop)
@@ -58,6 +58,6 @@ func (s *shard) restore(now time.Time, r *resume.Session) {
 		})
 		return
 	}
-	a.Adopt(now)
-	a.join(now, machine.Event{Kind: machine.EventResumed})
+	c.Shard.Table.Adopt(now, &c.Conn)
+	c.join(now, machine.Event{Kind: machine.EventResumed})
 }

@@ -61,7 +61,7 @@ func TestOldConnectionGoesOn(t *testing.T) {
 				time.Sleep(helloTime + lingerTime + 2*dtls.SweepInterval)
 				w.quit(r)
 				if n := r.first().Holdings().Conns; n != 0 {
-					t.Errorf("%d associations", n)
+					t.Errorf("%d connections", n)
 				}
 			})
 		})
@@ -97,7 +97,7 @@ func TestWaitingHearsNothing(t *testing.T) {
 		time.Sleep(helloTime + lingerTime + 2*dtls.SweepInterval)
 		w.quit(r)
 		if st := r.Stats(); st.Sessions != 0 || r.first().Holdings().Conns != 0 || r.gate.Len() != 0 {
-			t.Errorf("%+v, %d associations, %d sessions", st, r.first().Holdings().Conns, r.gate.Len())
+			t.Errorf("%+v, %d connections, %d sessions", st, r.first().Holdings().Conns, r.gate.Len())
 		}
 	})
 }

@@ -64,7 +64,7 @@ func TestResumeOnAnotherShard(t *testing.T) {
 		w.echo(c, "hello again")
 		s := p.shard
 		s.Out.Mu.Lock()
-		if p.association.HasMoved() {
+		if from, _ := p.conn.Traces(); from {
 			moved++
 		}
 		s.Out.Mu.Unlock()
@@ -72,7 +72,7 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	if moved == 0 {
 		t.Error("the kernel gave every connection to the shard of the session")
 	}
-	if len(w.match.players) != 1 || len(w.match.left()) != 0 || p.shard.Shard != p.association.Shard {
+	if len(w.match.players) != 1 || len(w.match.left()) != 0 || p.shard.Shard != p.conn.Shard {
 		t.Errorf("%d joined, left: %v", len(w.match.players), w.match.left())
 	}
 	if n := w.audit.count(audit.Resume); n != times {
@@ -113,8 +113,8 @@ func TestGoneBeforeItMoves(t *testing.T) {
 	e := newEnds(t, playerAddr(1), Handler{})
 	s := e.shard
 	a := s.Table.At(e.addr)
-	a.Remove()
-	a.Move(s.Shard, posted(func(time.Time) {}))
+	s.Table.Remove(a)
+	s.Table.Move(a, s.Shard, posted(func(time.Time) {}))
 	if s.Holdings().Occupants != 0 || s.Holdings().Messages != 0 {
 		t.Errorf("it moved: %d strays, %d letters", s.Holdings().Occupants, s.Holdings().Messages)
 	}

@@ -30,12 +30,12 @@ type shard struct {
 
 // Accept makes the session of a connection whose keys are there.
 func (s *shard) Accept(now time.Time, addr udp.Flow, r *handshake.Result) *dtls.Conn {
-	a := &association{}
-	a.self.shard = s
-	a.match.Init(s.server.gate, now, channel(r), addr.Addr())
-	a.Init(a, s.NewID())
-	a.match.SetHint(a.ID)
-	return &a.Conn
+	c := &conn{}
+	c.self.shard = s
+	c.session.Init(s.server.gate, now, channel(r), addr.Addr())
+	c.Init(c, s.NewID())
+	c.session.SetHint(c.ID)
+	return &c.Conn
 }
 
 // Failed tells the audit why a handshake has failed, of an address that has returned the cookie.
@@ -54,15 +54,15 @@ func (s *shard) Turned(now time.Time) {
 
 // Prefetch reads the memory that a session needs for a record.
 func (s *shard) Prefetch(c *dtls.Conn, stage int) byte {
-	return associationOf(c).match.PrefetchHandle(stage)
+	return connOf(c).session.PrefetchHandle(stage)
 }
 
-// associationOf is the association that a connection is part of, nil without.
-func associationOf(c *dtls.Conn) *association {
+// connOf is the connection that a connection is part of, nil without.
+func connOf(c *dtls.Conn) *conn {
 	if c == nil {
 		return nil
 	}
-	return c.User.(*association)
+	return c.User.(*conn)
 }
 
 func udpAddr(a netip.AddrPort) net.Addr { return net.UDPAddrFromAddrPort(a) }

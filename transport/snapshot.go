@@ -23,7 +23,7 @@ func (s *Server) handOver(shards []*shard) error {
 		sh.Delivered(s.clock.now())
 		sh.Out.Close()
 	}
-	saved := make(map[*association]bool)
+	saved := make(map[*conn]bool)
 	err := s.writeSnapshot(shards, saved)
 	if err != nil {
 		for _, sh := range shards {
@@ -39,7 +39,7 @@ func (s *Server) handOver(shards []*shard) error {
 }
 
 // writeSnapshot writes to another file first: what has the name is whole.
-func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) error {
+func (s *Server) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 	dir, base := filepath.Split(s.config.Snapshot)
 	f, err := os.CreateTemp(dir, base+".*") // nobody else may read it
 	if err != nil {
@@ -75,11 +75,11 @@ func (s *Server) writeSnapshot(shards []*shard, saved map[*association]bool) err
 
 // save writes a shard's sessions, and notes which. One that cannot be handed over is
 // left out: its player comes back by ticket.
-func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
+func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
 	for _, c := range s.Table.All() {
-		a := associationOf(c)
+		a := connOf(c)
 		st, ok := a.Record.State()
 		if a.player == nil || a.ending != nil || !ok {
 			continue
@@ -89,7 +89,7 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
 		err := resume.ErrSnapshot
-		if a.match.Save(&r) {
+		if a.session.Save(&r) {
 			err = w.Add(&r)
 		}
 		r.Wipe()
@@ -102,15 +102,15 @@ func (s *shard) save(w *resume.Writer, saved map[*association]bool) error {
 }
 
 // handedOn ends the stay of all players in this process, without a word to them.
-func (s *shard) handedOn(now time.Time, saved map[*association]bool) {
+func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 	s.Handshakes.Refuse()
 	s.endings = endings{} // nothing is sent any more
 	for _, c := range s.Table.All() {
-		a := associationOf(c)
+		a := connOf(c)
 		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
 			continue
 		}
-		e := a.decision(now, audit.Close)
+		e := a.self.shard.decision(now, a, audit.Close)
 		e.Detail = "left to come back by ticket"
 		if saved[a] {
 			e.Detail = "handed on to the next process"

@@ -72,9 +72,9 @@ func (s *shard) shutdown(now time.Time) {
 	s.handler = s.handler.withDefaults()
 	drain := wire.NoticeBody{Code: wire.NoticeDrain, Detail: []byte("shutting down")}.AppendTo(nil)
 	for _, c := range s.Table.All() {
-		if a := associationOf(c); a.ending == nil {
+		if a := connOf(c); a.ending == nil {
 			if a.player != nil {
-				a.send(wire.KindNotice, drain) //nolint:errcheck // a lost datagram
+				a.send(a.Addr, wire.KindNotice, drain) //nolint:errcheck // a lost datagram
 			}
 			a.end(now, wire.ReasonShutdown)
 		}

@@ -107,9 +107,9 @@ func (m makeRoom) Deliver(now time.Time) {
 
 // busiest is the shard with most handshakes.
 func (e *Endpoint) busiest() (most *Shard) {
-	for _, l := range e.All() {
-		if most == nil || l.Handshakes.underway.Load() > most.Handshakes.underway.Load() {
-			most = l
+	for _, s := range e.All() {
+		if most == nil || s.Handshakes.underway.Load() > most.Handshakes.underway.Load() {
+			most = s
 		}
 	}
 	return most

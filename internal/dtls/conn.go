@@ -1,7 +1,6 @@
 package dtls
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
@@ -87,27 +86,21 @@ func (c *Conn) address() *udp.Flow { return &c.Addr }
 // Listed reports whether the connection has been confirmed and not been removed.
 func (c *Conn) Listed() bool { return c.place >= 0 }
 
-// HasMoved reports whether the connection comes from another shard, which forwards to this one.
-func (c *Conn) HasMoved() bool { return c.stray != nil }
-
-// RemoteAddr is the connection's address for everybody but the shard.
-func (c *Conn) RemoteAddr() netip.AddrPort {
-	c.Shard.Out.Mu.Lock()
-	defer c.Shard.Out.Mu.Unlock()
-	return c.Addr.AddrPort
-}
+// Traces reports, for tests, whether the connection comes from another shard, which forwards to
+// this one, and whether another address of its peer is being looked at.
+func (c *Conn) Traces() (moved, roaming bool) { return c.stray != nil, c.path != nil }
 
 // takeOver has the keys of a handshake's result, which it wipes.
-func (c *Conn) takeOver(now time.Time, l *Shard, addr udp.Flow, r *handshake.Result) error {
-	c.Shard, c.Addr, c.flight = l, addr, &lastFlight{Flight: r.Flight, since: now}
-	err := c.Record.Init(&r.Secrets, false, r.Next, l.Endpoint.config.Window)
+func (c *Conn) takeOver(now time.Time, s *Shard, addr udp.Flow, r *handshake.Result) error {
+	c.Shard, c.Addr, c.flight = s, addr, &lastFlight{Flight: r.Flight, since: now}
+	err := c.Record.Init(&r.Secrets, false, r.Next, s.Endpoint.config.Window)
 	r.Secrets.Wipe()
 	return err
 }
 
 // Restore has the keys that another process has left.
-func (c *Conn) Restore(l *Shard, addr udp.Flow, st *record.State) error {
-	c.Shard, c.Addr = l, addr
+func (c *Conn) Restore(s *Shard, addr udp.Flow, st *record.State) error {
+	c.Shard, c.Addr = s, addr
 	return c.Record.Restore(st)
 }
 
@@ -141,52 +134,12 @@ func (c *Conn) DropSealKey() bool {
 	return true
 }
 
-// NoteAddress notes where a peer lives that is no stranger.
-func (c *Conn) NoteAddress(now time.Time) { c.Shard.Endpoint.admission.live.Note(now, c.Addr.Addr()) }
-
-// NoteAddressIfDue does so now and then.
-func (c *Conn) NoteAddressIfDue(now time.Time) {
-	if now.Sub(c.Shard.sweeping.notedAt) < noteTime {
-		c.NoteAddress(now)
-	}
-}
-
-// Adopt puts a connection in its address's place. Another one there that stays goes on beside
-// it, as its former, until it is known who has come.
-func (c *Conn) Adopt(now time.Time) {
-	t := &c.Shard.Table
-	old := t.byAddr.Lookup(c.Addr)
-	for ; old != nil && !old.User.Replaced(now); old = t.byAddr.Lookup(c.Addr) {
-		old.Remove() // which may bring back the one before it
-	}
-	c.Former = old
-	t.occupy(c)
-	t.list(c)
-}
-
-// Remove forgets a connection.
-func (c *Conn) Remove() {
-	t := &c.Shard.Table
-	t.vacate(c.Addr, occupant{here: c})
-	c.Former = nil
-	t.unlist(c)
-	c.recall()
-	c.Wipe()
-}
-
-// Wipe forgets the keys: nothing opens any more, and nothing is sealed.
-func (c *Conn) Wipe() {
-	c.Shard.Out.Mu.Lock()
-	defer c.Shard.Out.Mu.Unlock()
-	c.Record.Wipe()
-}
-
-// repeatFlight answers a repeat of the client's last flight, which has authenticated: our own
+// repeat answers a repeat of the client's last flight, which has authenticated: our own
 // last flight was lost (RFC 6347 4.2.4).
-func (c *Conn) repeatFlight(now time.Time) {
-	if c.flight == nil || now.Sub(c.flight.resent) < resendInterval {
+func (f *lastFlight) repeat(now time.Time, c *Conn) {
+	if f == nil || now.Sub(f.resent) < resendInterval {
 		return
 	}
-	c.flight.resent = now
-	c.Shard.Out.raw(c, func(dst []byte) ([]byte, error) { return c.flight.Resend(&c.Record, dst) })
+	f.resent = now
+	c.Shard.Out.raw(c, func(dst []byte) ([]byte, error) { return f.Resend(&c.Record, dst) })
 }

@@ -31,7 +31,7 @@ type Endpoint struct {
 	engines sync.WaitGroup // handshakes
 }
 
-// endpointConfig is what an endpoint needs. All of it is constant.
+// Config is what an Endpoint needs. All of it is constant.
 type Config struct {
 	Handshake        handshake.Config
 	HandshakeTimeout time.Duration
@@ -62,9 +62,9 @@ func New(sock udp.Socket, config Config) *Endpoint {
 }
 
 func (e *Endpoint) NewShard(sock udp.Socket, index int) *Shard {
-	l := newShard(e, sock, index)
-	l.User = e.config.NewUser(l)
-	return l
+	s := newShard(e, sock, index)
+	s.User = e.config.NewUser(s)
+	return s
 }
 
 // All is every shard, the first one first.
@@ -103,8 +103,8 @@ func (e *Endpoint) Context() context.Context { return e.ctx }
 // Stop ends all handshakes, and every shard's wait.
 func (e *Endpoint) Stop() {
 	e.cancel()
-	for _, l := range e.All() {
-		l.Socket.Wake()
+	for _, s := range e.All() {
+		s.Socket.Wake()
 	}
 }
 
@@ -123,7 +123,7 @@ func random() uint32 {
 
 // The kernel gives each address to a socket of its own choice among those that share
 // the port, and to another one when there are more or fewer. So they are all opened
-// before newEndpoint returns: what has come by then, when nobody could know of the server,
+// before New returns: what has come by then, when nobody could know of the server,
 // is forgotten, and nothing is from then on. Whoever works all shards finds the sockets there,
 // and whoever works one has everything come to the first.
 
@@ -153,8 +153,8 @@ func (e *Endpoint) Share(keep bool) error {
 		shards = more
 	}
 	sharing.Steer(len(shards))
-	for _, l := range shards {
-		for len(l.Socket.Receive()) > 0 {
+	for _, s := range shards {
+		for len(s.Socket.Receive()) > 0 {
 		}
 	}
 	return nil
@@ -171,16 +171,16 @@ func (e *Endpoint) Gather() {
 	first := shards[0]
 	first.Socket.(udp.Sharing).Unite()
 	var early []udp.Packet
-	for _, l := range shards[1:] {
-		l.Turns.Begin(nil)
-		for packets := l.Socket.Receive(); len(packets) > 0; packets = l.Socket.Receive() {
+	for _, s := range shards[1:] {
+		s.Turns.Begin(nil)
+		for packets := s.Socket.Receive(); len(packets) > 0; packets = s.Socket.Receive() {
 			for _, p := range packets {
 				p.Buf = slices.Clone(p.Buf)
 				early = append(early, p)
 			}
 		}
-		_ = l.Close() // nobody has seen it
-		l.Turns.End()
+		_ = s.Close() // nobody has seen it
+		s.Turns.End()
 	}
 	alone := shards[:1:1]
 	e.shards.Store(&alone)
@@ -194,12 +194,12 @@ type gathered struct {
 }
 
 func (m gathered) Deliver(now time.Time) {
-	l := m.shard
-	l.waiting.begin(now, l.Endpoint.config.Wall())
+	s := m.shard
+	s.waiting.begin(now, s.Endpoint.config.Wall())
 	for _, p := range m.early {
-		l.waiting.stamp = p.Stamp
-		l.Datagram(now, p.Addr, p.Buf)
+		s.waiting.stamp = p.Stamp
+		s.Datagram(now, p.Addr, p.Buf)
 	}
-	l.waiting.stamp = 0
-	l.counts.received.Add(uint64(len(m.early)))
+	s.waiting.stamp = 0
+	s.counts.received.Add(uint64(len(m.early)))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// floodFrom is how many refused strangers' datagrams a second are a flood: far
+// FloodFrom is how many refused strangers' datagrams a second are a flood: far
 // more than a fleet of players who all return at once.
 const FloodFrom = 2000
 
@@ -20,8 +20,8 @@ type flood struct {
 // watch looks once in a sweepInterval.
 func (e *Endpoint) watch(now time.Time) {
 	var n uint64
-	for _, l := range e.All() {
-		drops := &l.counts.drops
+	for _, s := range e.All() {
+		drops := &s.counts.drops
 		n += drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
 	}
 	lasts := n-e.flood.refused >= FloodFrom

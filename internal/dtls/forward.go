@@ -33,42 +33,41 @@ type stray struct {
 }
 
 // forward hands a datagram to another shard.
-func (l *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
-	buffer := l.Endpoint.buffers.Get().(*[udp.BufferLen]byte)
+func (s *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
+	buffer := s.Endpoint.buffers.Get().(*[udp.BufferLen]byte)
 	select {
-	case to.forwarding.queue <- forwarded{addr, buffer, copy(buffer[:], b), l.waiting.stamp}:
+	case to.forwarding.queue <- forwarded{addr, buffer, copy(buffer[:], b), s.waiting.stamp}:
 		to.Socket.Wake()
-		l.counts.forwarded.Add(1)
+		s.counts.forwarded.Add(1)
 	default:
-		l.Endpoint.buffers.Put(buffer)
-		l.Drop(audit.DropQueue)
+		s.Endpoint.buffers.Put(buffer)
+		s.Drop(audit.DropQueue)
 	}
 }
 
 // takeForwarded handles n datagrams that other shards have forwarded.
-func (l *Shard) takeForwarded(now time.Time, n int) {
+func (s *Shard) takeForwarded(now time.Time, n int) {
 	for range n {
-		f := <-l.forwarding.queue
-		l.waiting.stamp = f.stamp
-		l.Datagram(now, f.addr, f.b[:f.n])
-		l.Endpoint.buffers.Put(f.b)
+		f := <-s.forwarding.queue
+		s.waiting.stamp = f.stamp
+		s.Datagram(now, f.addr, f.b[:f.n])
+		s.Endpoint.buffers.Put(f.b)
 	}
 }
 
 // forwardStray forwards what belongs to a connection that has moved to another shard.
-func (l *Shard) forwardStray(addr udp.Flow, b []byte) bool {
-	t := l.Table.away(addr)
+func (s *Shard) forwardStray(addr udp.Flow, b []byte) bool {
+	t := s.Table.away(addr)
 	if t == nil {
 		return false
 	}
-	l.forward(t.to, addr, b)
+	s.forward(t.to, addr, b)
 	return true
 }
 
 // Move hands a connection over to another shard, unless it has gone, and has then delivered
 // there. What comes from its address is forwarded.
-func (c *Conn) Move(to *Shard, then Message) {
-	t := &c.Shard.Table
+func (t *Table) Move(c *Conn, to *Shard, then Message) {
 	if t.byAddr.Lookup(c.Addr) != c {
 		return
 	}
@@ -88,15 +87,14 @@ type moved struct {
 func (m moved) Deliver(now time.Time) {
 	c, to := m.conn, m.from.to
 	c.Shard, c.ID, c.stray = to, to.NewID(), m.from
-	c.Adopt(now)
+	to.Table.Adopt(now, c)
 	m.then.Deliver(now)
 }
 
 // recall ends the forwarding for a connection that goes.
-func (c *Conn) recall() {
-	if t := c.stray; t != nil {
-		c.stray = nil
-		t.from.Post(recalled{t})
+func (s *stray) recall() {
+	if s != nil {
+		s.from.Post(recalled{s})
 	}
 }
 

@@ -22,6 +22,7 @@ type Handshakes struct {
 	arrivals []*HalfOpen          // in order of time, those gone since the last sweep included
 	arrived  time.Time            // when the last of them came
 	sites    map[netip.Prefix]int // how many confirmed addresses each has, while that is looked at
+	notedAt  time.Time            // when live peers' addresses were last noted
 	askedAt  time.Time            // when another shard was last asked to make room
 	refusing bool                 // no newcomers any more
 
@@ -45,8 +46,8 @@ type HalfOpen struct {
 	ready   *Conn     // the keys, waiting for key confirmation
 }
 
-func newHandshakes(l *Shard) Handshakes {
-	return Handshakes{shard: l, Open: make(map[udp.Flow]*HalfOpen), sites: make(map[netip.Prefix]int)}
+func newHandshakes(s *Shard) Handshakes {
+	return Handshakes{shard: s, Open: make(map[udp.Flow]*HalfOpen), sites: make(map[netip.Prefix]int)}
 }
 
 // greet begins a handshake with a first ClientHello, if there is room.
@@ -61,13 +62,13 @@ func (h *Handshakes) greet(now time.Time, addr udp.Flow, hello []byte) {
 
 // begin starts a handshake for which there is room.
 func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *policy.Claim, own bool) {
-	l := h.shard
-	o := &HalfOpen{shard: l, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, own: own}
-	o.conn = handshake.NewConn(true, l.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
+	s := h.shard
+	o := &HalfOpen{shard: s, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, own: own}
+	o.conn = handshake.NewConn(true, s.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
 		}
-		l.Socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
+		s.Socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
 	})
 	h.add(o)
 	h.arrived = now
@@ -75,9 +76,9 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *po
 		h.arrivals = append(h.arrivals, o)
 	}
 	h.started.Add(1)
-	ctx, cancel := context.WithTimeout(l.Endpoint.ctx, l.Endpoint.config.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(s.Endpoint.ctx, s.Endpoint.config.HandshakeTimeout)
 	o.cancel = cancel
-	l.Endpoint.engines.Add(1)
+	s.Endpoint.engines.Add(1)
 	go o.negotiate(ctx)
 	o.deliver(now, hello)
 }
@@ -120,6 +121,14 @@ func (h *Handshakes) At(addr udp.Flow) *HalfOpen {
 // Refuse lets no newcomer in any more.
 func (h *Handshakes) Refuse() { h.refusing = true }
 
+// Note notes where a peer lives that is no stranger.
+func (h *Handshakes) Note(now time.Time, addr udp.Flow) {
+	h.shard.Endpoint.admission.live.Note(now, addr.Addr())
+}
+
+// NoteDue reports whether it is time to note where all such peers live.
+func (h *Handshakes) NoteDue(now time.Time) bool { return now.Sub(h.notedAt) < noteTime }
+
 // sweep ends what has waited too long for key confirmation. Engines end by their own time
 // limit.
 func (h *Handshakes) sweep(now time.Time) {
@@ -155,19 +164,19 @@ type negotiated struct {
 
 // Deliver takes the keys over, and looks at what came in the meantime.
 func (m negotiated) Deliver(now time.Time) {
-	o, l, err := m.halfOpen, m.halfOpen.shard, m.err
+	o, s, err := m.halfOpen, m.halfOpen.shard, m.err
 	o.cancel()
-	if l.Handshakes.Open[o.addr] != o {
+	if s.Handshakes.Open[o.addr] != o {
 		return // evicted meanwhile
 	}
 	if err == nil {
-		o.ready, err = l.NewConn(now, o.addr, m.result)
+		o.ready, err = s.NewConn(now, o.addr, m.result)
 	}
 	if err != nil {
-		l.Handshakes.failed.Add(1)
-		l.Drop(audit.DropHandshake)
+		s.Handshakes.failed.Add(1)
+		s.Drop(audit.DropHandshake)
 		if o.conn.Proven() { // what strangers begin under other people's addresses is counted alone
-			l.User.Failed(now, o.addr, err)
+			s.User.Failed(now, o.addr, err)
 		}
 		o.forget()
 		return
@@ -176,7 +185,7 @@ func (m negotiated) Deliver(now time.Time) {
 	backlog := o.backlog
 	o.backlog = nil
 	for _, b := range backlog {
-		l.Datagram(now, o.addr, b)
+		s.Datagram(now, o.addr, b)
 	}
 }
 
@@ -210,19 +219,19 @@ func (o *HalfOpen) deliver(now time.Time, b []byte) {
 // has proven to receive makes room, if there is budget for another one; what somebody
 // has goes on, unless it has been silent for so long that its own client has given it up.
 func (o *HalfOpen) restart(now time.Time, hello []byte) {
-	l := o.shard
-	l.Drop(audit.DropHandshake)
+	s := o.shard
+	s.Drop(audit.DropHandshake)
 	if o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence {
 		return
 	}
-	claim, own := l.Handshakes.readmit(now, o)
+	claim, own := s.Handshakes.readmit(now, o)
 	if claim == nil {
-		l.Drop(audit.DropBudget)
+		s.Drop(audit.DropBudget)
 		return
 	}
-	l.Handshakes.failed.Add(1)
+	s.Handshakes.failed.Add(1)
 	o.discard()
-	l.Handshakes.begin(now, o.addr, hello, claim, own)
+	s.Handshakes.begin(now, o.addr, hello, claim, own)
 }
 
 // Proven reports whether the address has returned the cookie.
@@ -233,13 +242,12 @@ func (o *HalfOpen) OfItsOwn() bool { return o.own }
 
 // confirm is called when the first record has opened under the new keys: only now
 // do they take the address, and what was there before goes.
-func (c *Conn) confirm(now time.Time) {
-	h := &c.Shard.Handshakes
+func (h *Handshakes) confirm(now time.Time, c *Conn) {
 	if o := h.Open[c.Addr]; o != nil && o.ready == c {
 		o.forget()
 	}
 	h.completed.Add(1)
-	c.Adopt(now)
+	c.Shard.Table.Adopt(now, c)
 }
 
 // forget ends a handshake and gives back what it held.

@@ -54,7 +54,7 @@ const (
 	resendInterval = 100 * time.Millisecond
 	resendTime     = 4 * time.Minute
 
-	// SweepInterval is how often an association's time limits are looked at.
+	// SweepInterval is how often a connection's time limits are looked at.
 	SweepInterval = time.Second
 
 	// StallTime is from when on the gap between two turns is a stall of the server's

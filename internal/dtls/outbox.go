@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/sallyport/sallyport/internal/record"
@@ -16,23 +17,23 @@ type Outbox struct {
 	socket udp.Socket // constant
 
 	Mu sync.Mutex
-	// +checklocks:mu
+	// +checklocks:Mu
 	batch []udp.Packet
-	// +checklocks:mu
+	// +checklocks:Mu
 	count int
-	// +checklocks:mu
+	// +checklocks:Mu
 	held bool // somebody will flush soon: the shard's turn, or the next Flush
-	// +checklocks:mu
+	// +checklocks:Mu
 	holds int // by acquire, not yet released
-	// +checklocks:mu
+	// +checklocks:Mu
 	sent uint64 // datagrams
-	// +checklocks:mu
+	// +checklocks:Mu
 	closed bool // the socket is gone
 }
 
 // Next is the packet to fill; it goes out only once commit is called.
 //
-// +checklocks:o.mu
+// +checklocks:o.Mu
 func (o *Outbox) Next(addr udp.Flow) *udp.Packet {
 	if o.count == len(o.batch) {
 		o.flushLocked()
@@ -44,7 +45,7 @@ func (o *Outbox) Next(addr udp.Flow) *udp.Packet {
 
 // Commit has b, which lies in next's packet, sent with the rest.
 //
-// +checklocks:o.mu
+// +checklocks:o.Mu
 func (o *Outbox) Commit(b []byte) {
 	o.batch[o.count].Buf = b
 	o.count++
@@ -52,7 +53,7 @@ func (o *Outbox) Commit(b []byte) {
 
 // FlushUnlessHeld sends what has been collected, unless somebody will.
 //
-// +checklocks:o.mu
+// +checklocks:o.Mu
 func (o *Outbox) FlushUnlessHeld() {
 	if !o.held && o.holds == 0 {
 		o.flushLocked()
@@ -73,6 +74,20 @@ func (o *Outbox) raw(c *Conn, seal func(dst []byte) ([]byte, error)) {
 		o.Commit(b)
 	}
 	o.FlushUnlessHeld()
+}
+
+// Wipe forgets a connection's keys: nothing opens any more, and nothing is sealed.
+func (o *Outbox) Wipe(c *Conn) {
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
+	c.Record.Wipe()
+}
+
+// AddrOf is a connection's address for everybody but the shard.
+func (o *Outbox) AddrOf(c *Conn) netip.AddrPort {
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
+	return c.Addr.AddrPort
 }
 
 // Hold says that a flush will come, or that it should come now.
@@ -121,7 +136,7 @@ func (o *Outbox) Flush() {
 	o.flushLocked()
 }
 
-// +checklocks:o.mu
+// +checklocks:o.Mu
 func (o *Outbox) flushLocked() {
 	if o.count > 0 && !o.closed {
 		o.socket.Send(o.batch[:o.count])

@@ -41,7 +41,7 @@ func (c *Conn) Follow(former *Conn) {
 	}
 }
 
-// idOf is what the first record of a datagram begins its explicit nonce with, if
+// IDOf is what the first record of a datagram begins its explicit nonce with, if
 // that is a connection id: the low bits of the record number follow. Others draw their nonces
 // at random.
 func IDOf(b []byte) (id uint32, ok bool) {
@@ -54,17 +54,17 @@ func IDOf(b []byte) (id uint32, ok bool) {
 
 // NewID draws a connection id whose low bits name the shard. None begins like the
 // explicit nonce of a peer that has none.
-func (l *Shard) NewID() uint32 {
+func (s *Shard) NewID() uint32 {
 	for {
-		id := random()&^udp.ShardMask | uint32(l.Index)
-		if id>>16 > 1 && l.Table.byID[id] == nil {
+		id := random()&^udp.ShardMask | uint32(s.Index)
+		if id>>16 > 1 && s.Table.byID[id] == nil {
 			return id
 		}
 	}
 }
 
-// roamer is who is told of what comes from other addresses, nil if nobody is.
-func (c *Conn) roamer() Roamer {
+// roamerOf is who is told of what comes from other addresses, nil if nobody is.
+func roamerOf(c *Conn) Roamer {
 	if m, ok := c.User.(Mover); ok {
 		return m.Roamer()
 	}
@@ -102,9 +102,6 @@ func (c *Conn) Candidate(now time.Time, addr udp.Flow, length int) {
 	c.probePath(now)
 }
 
-// Roaming reports whether another address is being looked at.
-func (c *Conn) Roaming() bool { return c.path != nil }
-
 // ReprobePath repeats a challenge for which there was no credit, or that was too soon.
 func (c *Conn) ReprobePath(now time.Time) {
 	if c.path != nil && c.path.times == 0 && c.path.credit > 0 {
@@ -131,16 +128,17 @@ func (c *Conn) probePath(now time.Time) {
 // that of the datagram that is handled. It reports false if it cannot, and returns the former
 // address.
 func (c *Conn) Answered(now time.Time) (former udp.Flow, ok bool) {
-	p, l := c.path, c.Shard
-	if p == nil || p.addr != l.from || l.Table.byAddr.Lookup(p.addr) != nil || l.Table.away(p.addr) != nil {
+	p, s := c.path, c.Shard
+	if p == nil || p.addr != s.from || s.Table.byAddr.Lookup(p.addr) != nil || s.Table.away(p.addr) != nil {
 		return former, false
 	}
 	former = c.Addr
-	l.Table.vacate(c.Addr, occupant{here: c})
-	c.recall()
-	l.Out.Mu.Lock()
+	s.Table.vacate(c.Addr, occupant{here: c})
+	c.stray.recall()
+	c.stray = nil
+	s.Out.Mu.Lock()
 	c.Addr, c.path = p.addr, p.moved(now)
-	l.Out.Mu.Unlock()
-	l.Table.occupy(c)
+	s.Out.Mu.Unlock()
+	s.Table.occupy(c)
 	return former, true
 }

@@ -12,17 +12,17 @@ import (
 // Datagram finds whose a datagram is. "While a second handshake runs on an
 // address, record types 20 and 22 go to it, types 21 and 23 to the old keys
 // first."
-func (l *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
+func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > MaxDatagram && !IsHandshake(b) {
-		l.Drop(audit.DropSize)
+		s.Drop(audit.DropSize)
 		return
 	}
-	c, o := l.Table.At(addr), l.Handshakes.At(addr)
+	c, o := s.Table.At(addr), s.Handshakes.At(addr)
 	switch {
 	case c == nil:
-		l.unlisted(now, addr, o, b)
+		s.unlisted(now, addr, o, b)
 	case o == nil && handshake.IsFirstHello(b):
-		l.Handshakes.greet(now, addr, b)
+		s.Handshakes.greet(now, addr, b)
 	case o == nil:
 		c.records(now, b)
 	case IsHandshake(b):
@@ -35,20 +35,20 @@ func (l *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 // unlisted is for an address that no connection has here: o is the half-open handshake there,
 // nil without. It may be a newcomer's, that of a connection that has moved to another shard, or
 // of one whose peer has moved, which its connection id names.
-func (l *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
-	away := l.Table.away(addr)
-	home, c, roamer := l.named(b)
+func (s *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
+	away := s.Table.away(addr)
+	home, c, roamer := s.named(b)
 	switch {
-	case o == nil && handshake.IsFirstHello(b) && !l.Handshakes.refusing:
-		l.Handshakes.greet(now, addr, b)
+	case o == nil && handshake.IsFirstHello(b) && !s.Handshakes.refusing:
+		s.Handshakes.greet(now, addr, b)
 	case o == nil && away != nil:
-		l.forward(away.to, addr, b)
+		s.forward(away.to, addr, b)
 	case home != nil:
-		l.forward(home, addr, b)
+		s.forward(home, addr, b)
 	case roamer != nil:
 		c.elsewhere(now, roamer, addr, b)
 	case o == nil:
-		l.Drop(audit.DropSource)
+		s.Drop(audit.DropSource)
 	case away != nil && !IsHandshake(b):
 		o.astride(now, away, b)
 	default:
@@ -58,16 +58,16 @@ func (l *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
 
 // named is whom a datagram's connection id names: another shard, or a connection that is heard
 // at any address, and who is told. All are nil without.
-func (l *Shard) named(b []byte) (home *Shard, c *Conn, r Roamer) {
+func (s *Shard) named(b []byte) (home *Shard, c *Conn, r Roamer) {
 	id, ok := IDOf(b)
 	if !ok {
 		return nil, nil, nil
 	}
-	if home := l.Endpoint.Home(id); home != nil && home.Index != l.Index {
+	if home := s.Endpoint.Home(id); home != nil && home.Index != s.Index {
 		return home, nil, nil
 	}
-	if c = l.Table.byID[id]; c != nil {
-		r = c.roamer()
+	if c = s.Table.byID[id]; c != nil {
+		r = roamerOf(c)
 	}
 	return nil, c, r
 }
@@ -91,16 +91,16 @@ func (c *Conn) either(now time.Time, o *HalfOpen, b []byte) {
 // and the old one goes on until the new one takes over. Opening destroys what it
 // fails on, so the second gets a copy.
 func (o *HalfOpen) astride(now time.Time, away *stray, b []byte) {
-	l := o.shard
-	f := &l.forwarding
+	s := o.shard
+	f := &s.forwarding
 	f.scratch = append(f.scratch[:0], b...)
 	if o.ready != nil {
 		if opened, _ := o.ready.open(now, b); !opened {
-			l.forward(away.to, o.addr, f.scratch)
+			s.forward(away.to, o.addr, f.scratch)
 		}
 		return
 	}
-	l.forward(away.to, o.addr, f.scratch)
+	s.forward(away.to, o.addr, f.scratch)
 	o.deliver(now, b)
 }
 
@@ -163,7 +163,7 @@ func (c *Conn) openOwn(now time.Time, b []byte) (opened bool, failed int) {
 			continue
 		}
 		if opened = true; c.place == unconfirmed {
-			c.confirm(now)
+			c.Shard.Handshakes.confirm(now, c)
 		}
 		switch typ {
 		case record.ApplicationData:
@@ -175,7 +175,7 @@ func (c *Conn) openOwn(now time.Time, b []byte) (opened bool, failed int) {
 			}
 		case record.Handshake:
 			if handshake.IsFinished(plaintext) {
-				c.repeatFlight(now)
+				c.flight.repeat(now, c)
 			}
 		}
 	}

@@ -9,10 +9,9 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 )
 
-// link is one socket and the connections that live on it. All of it but the
+// Shard is one socket and the connections that live on it. All of it but the
 // outbox, the mailbox and the counters belongs to whoever runs its turns.
 type Shard struct {
 	Endpoint *Endpoint  // constant
@@ -67,7 +66,7 @@ func (t Turns) Try() bool {
 // End lets the next one run the shard.
 func (t Turns) End() { <-t }
 
-// linkUser is what is above a shard. It is called in the shard's turn.
+// User is what is above a shard. It is called in the shard's turn.
 type User interface {
 	// Accept makes the user of a connection whose keys are there. Nothing has been confirmed yet.
 	Accept(now time.Time, addr udp.Flow, r *handshake.Result) *Conn
@@ -83,85 +82,85 @@ type User interface {
 }
 
 func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
-	l := &Shard{
+	s := &Shard{
 		Endpoint: e, Socket: sock, Index: index, local: net.UDPAddrFromAddrPort(sock.LocalAddr()),
 		Turns: make(Turns, 1), Table: newTable(),
 		forwarding: forwarding{queue: make(chan forwarded, maxForwarded)},
 	}
-	l.Handshakes = newHandshakes(l)
-	l.waiting.turned = e.config.Now()
-	l.waiting.ran = l.waiting.turned
-	l.Out.socket, l.Out.batch = sock, udp.NewBatch(udp.BatchLen)
-	return l
+	s.Handshakes = newHandshakes(s)
+	s.waiting.turned = e.config.Now()
+	s.waiting.ran = s.waiting.turned
+	s.Out.socket, s.Out.batch = sock, udp.NewBatch(udp.BatchLen)
+	return s
 }
 
 // Turn handles everything that has arrived, once. It reads no clock but, if
 // something has, the system's once.
-func (l *Shard) Turn(now time.Time) (n int) {
-	l.waiting.note(now)
-	l.Delivered(now)
-	packets, others := l.Socket.Receive(), len(l.forwarding.queue)
+func (s *Shard) Turn(now time.Time) (n int) {
+	s.waiting.note(now)
+	s.Delivered(now)
+	packets, others := s.Socket.Receive(), len(s.forwarding.queue)
 	if len(packets)+others > 0 {
-		l.waiting.begin(now, l.Endpoint.config.Wall())
+		s.waiting.begin(now, s.Endpoint.config.Wall())
 	}
-	l.takeForwarded(now, others)
+	s.takeForwarded(now, others)
 	for {
 		for some := range slices.Chunk(packets, PrefetchLen) {
-			l.datagrams(now, some)
+			s.datagrams(now, some)
 		}
 		n += len(packets)
 		if len(packets) < udp.BatchLen {
-			l.waiting.turned = now
+			s.waiting.turned = now
 			break
 		}
 		if n >= maxPerTurn {
 			break
 		}
-		packets = l.Socket.Receive()
+		packets = s.Socket.Receive()
 	}
-	l.waiting.stamp = 0
-	l.counts.received.Add(uint64(n))
-	l.User.Turned(now)
-	l.Sweep(now)
+	s.waiting.stamp = 0
+	s.counts.received.Add(uint64(n))
+	s.User.Turned(now)
+	s.Sweep(now)
 	return n
 }
 
 // datagrams handles a few packets, whose memory is fetched beforehand when there
 // are so many connections that it will not be at hand.
-func (l *Shard) datagrams(now time.Time, packets []udp.Packet) {
-	crowded := len(l.Table.order) >= PrefetchFrom
+func (s *Shard) datagrams(now time.Time, packets []udp.Packet) {
+	crowded := len(s.Table.order) >= PrefetchFrom
 	if crowded {
-		l.Table.prefetch(packets, l.User)
+		s.Table.prefetch(packets, s.User)
 	}
 	for i := range packets {
 		if crowded {
-			l.Table.last = l.Table.ahead.found[i]
+			s.Table.last = s.Table.ahead.found[i]
 		}
-		l.waiting.stamp = packets[i].Stamp
-		l.Datagram(now, packets[i].Addr, packets[i].Buf)
+		s.waiting.stamp = packets[i].Stamp
+		s.Datagram(now, packets[i].Addr, packets[i].Buf)
 	}
 }
 
 // Drain is a turn of a shard that is about to close: it hears the connections of which hears
 // reports true, and nothing else.
-func (l *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
+func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 	handle := func(addr udp.Flow, b []byte) {
 		if len(b) == 0 || len(b) > MaxDatagram {
 			return
 		}
-		if c := l.Table.At(addr); c == nil {
-			l.drainUnlisted(now, addr, b)
+		if c := s.Table.At(addr); c == nil {
+			s.drainUnlisted(now, addr, b)
 		} else if hears(c) {
 			c.records(now, b)
 		}
 	}
-	for range len(l.forwarding.queue) {
-		f := <-l.forwarding.queue
+	for range len(s.forwarding.queue) {
+		f := <-s.forwarding.queue
 		handle(f.addr, f.b[:f.n])
-		l.Endpoint.buffers.Put(f.b)
+		s.Endpoint.buffers.Put(f.b)
 	}
 	for n := 0; n < maxPerTurn; {
-		packets := l.Socket.Receive()
+		packets := s.Socket.Receive()
 		for _, p := range packets {
 			handle(p.Addr, p.Buf)
 		}
@@ -172,67 +171,63 @@ func (l *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 }
 
 // drainUnlisted is for an address that no connection has here.
-func (l *Shard) drainUnlisted(now time.Time, addr udp.Flow, b []byte) {
-	if l.forwardStray(addr, b) {
+func (s *Shard) drainUnlisted(now time.Time, addr udp.Flow, b []byte) {
+	if s.forwardStray(addr, b) {
 		return
 	}
-	home, c, roamer := l.named(b)
+	home, c, roamer := s.named(b)
 	switch {
 	case home != nil:
-		l.forward(home, addr, b)
+		s.forward(home, addr, b)
 	case roamer != nil:
 		c.elsewhere(now, roamer, addr, b)
 	}
 }
 
 // Post has a message delivered in the shard's next turn, which comes soon.
-func (l *Shard) Post(m Message) {
-	l.mail.put(m)
-	l.Socket.Wake()
+func (s *Shard) Post(m Message) {
+	s.mail.put(m)
+	s.Socket.Wake()
 }
 
 // Delivered acts on the messages that have come.
-func (l *Shard) Delivered(now time.Time) {
-	for _, m := range l.mail.take() {
+func (s *Shard) Delivered(now time.Time) {
+	for _, m := range s.mail.take() {
 		m.Deliver(now)
 	}
 }
 
 // NewConn takes over from the engine.
-func (l *Shard) NewConn(now time.Time, addr udp.Flow, r *handshake.Result) (*Conn, error) {
-	c := l.User.Accept(now, addr, r)
-	return c, c.takeOver(now, l, addr, r)
+func (s *Shard) NewConn(now time.Time, addr udp.Flow, r *handshake.Result) (*Conn, error) {
+	c := s.User.Accept(now, addr, r)
+	return c, c.takeOver(now, s, addr, r)
 }
 
-func (l *Shard) Drop(d audit.Drop) { l.counts.drops.Add(d) }
+func (s *Shard) Drop(d audit.Drop) { s.counts.drops.Add(d) }
 
 // sweeping is where a shard is in looking at time limits.
 type sweeping struct {
 	next     int       // place in table.order where it goes on
 	at       time.Time // when it last did
 	proofsAt time.Time // when half-open handshakes were last looked at
-	notedAt  time.Time // when addresses were last noted
 }
 
 // Sweep looks at the time limits of as many connections as are due, so that
 // each is seen once in a sweepInterval and no turn pays for all.
-func (l *Shard) Sweep(now time.Time) {
-	w := &l.sweeping
-	if now.Before(l.waiting.patient) {
+func (s *Shard) Sweep(now time.Time) {
+	w := &s.sweeping
+	if now.Before(s.waiting.patient) {
 		w.at = now
 		return
 	}
 	if now.Sub(w.proofsAt) >= SweepInterval {
 		w.proofsAt = now
-		l.Handshakes.sweep(now)
-		if now.Sub(w.notedAt) >= policy.LiveInterval {
-			w.notedAt = now
-		}
-		if l == l.Endpoint.First() {
-			l.Endpoint.watch(now)
+		s.Handshakes.sweep(now)
+		if s == s.Endpoint.First() {
+			s.Endpoint.watch(now)
 		}
 	}
-	order := &l.Table.order
+	order := &s.Table.order
 	elapsed := now.Sub(w.at)
 	due := int(int64(len(*order)) * int64(elapsed) / int64(SweepInterval))
 	switch {
@@ -254,9 +249,9 @@ func (l *Shard) Sweep(now time.Time) {
 }
 
 // Close sends what has been collected, and closes the socket.
-func (l *Shard) Close() error {
-	l.Out.Close()
-	return l.Socket.Close()
+func (s *Shard) Close() error {
+	s.Out.Close()
+	return s.Socket.Close()
 }
 
 // Stats is what a shard has done. It is safe for concurrent use.
@@ -268,15 +263,15 @@ type Stats struct {
 	Socket                     udp.Stats
 }
 
-func (l *Shard) Stats() Stats {
-	h := &l.Handshakes
-	l.Out.Mu.Lock()
-	sent := l.Out.sent
-	l.Out.Mu.Unlock()
+func (s *Shard) Stats() Stats {
+	h := &s.Handshakes
+	s.Out.Mu.Lock()
+	sent := s.Out.sent
+	s.Out.Mu.Unlock()
 	return Stats{
-		Received: l.counts.received.Load(), Sent: sent, Forwarded: l.counts.forwarded.Load(), Drops: l.counts.drops.Snapshot(),
+		Received: s.counts.received.Load(), Sent: sent, Forwarded: s.counts.forwarded.Load(), Drops: s.counts.drops.Snapshot(),
 		Started: h.started.Load(), Completed: h.completed.Load(), Failed: h.failed.Load(),
-		Underway: int(h.underway.Load()), Socket: l.Socket.Stats(),
+		Underway: int(h.underway.Load()), Socket: s.Socket.Stats(),
 	}
 }
 
@@ -288,14 +283,14 @@ type Holdings struct {
 	Messages, ForwardQueue int
 }
 
-func (l *Shard) Holdings() Holdings {
-	t := &l.Table
+func (s *Shard) Holdings() Holdings {
+	t := &s.Table
 	return Holdings{
 		Conns: len(t.order), Addresses: t.byAddr.Len(), IDs: len(t.byID), Occupants: len(t.occupants),
-		HalfOpen: len(l.Handshakes.Open), Arrivals: len(l.Handshakes.arrivals),
-		Messages: l.mail.len(), ForwardQueue: len(l.forwarding.queue),
+		HalfOpen: len(s.Handshakes.Open), Arrivals: len(s.Handshakes.arrivals),
+		Messages: s.mail.len(), ForwardQueue: len(s.forwarding.queue),
 	}
 }
 
 // Dropped is how many datagrams have been dropped for a reason.
-func (l *Shard) Dropped(d audit.Drop) uint64 { return l.counts.drops[d].Load() }
+func (s *Shard) Dropped(d audit.Drop) uint64 { return s.counts.drops[d].Load() }

@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/udp"
@@ -67,6 +68,28 @@ func (t *Table) unlist(c *Conn) {
 	t.order[last] = nil
 	t.order = t.order[:last]
 	c.place = removed
+}
+
+// Adopt puts a connection in its address's place. Another one there that stays goes on beside
+// it, as its former, until it is known who has come.
+func (t *Table) Adopt(now time.Time, c *Conn) {
+	old := t.byAddr.Lookup(c.Addr)
+	for ; old != nil && !old.User.Replaced(now); old = t.byAddr.Lookup(c.Addr) {
+		t.Remove(old) // which may bring back the one before it
+	}
+	c.Former = old
+	t.occupy(c)
+	t.list(c)
+}
+
+// Remove forgets a connection.
+func (t *Table) Remove(c *Conn) {
+	t.vacate(c.Addr, occupant{here: c})
+	c.Former = nil
+	t.unlist(c)
+	c.stray.recall()
+	c.stray = nil
+	c.Shard.Out.Wipe(c)
 }
 
 // occupy gives a connection its address.

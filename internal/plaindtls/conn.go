@@ -28,7 +28,7 @@ type Conn struct {
 }
 
 // Addr is the peer's address.
-func (c *Conn) Addr() netip.AddrPort { return c.conn.RemoteAddr() }
+func (c *Conn) Addr() netip.AddrPort { return c.conn.Shard.Out.AddrOf(&c.conn) }
 
 // Send sends payload, at most MaxPayload bytes, which are copied. It never
 // waits for the network, and never says whether the record arrives.
@@ -126,7 +126,7 @@ func (u *carried) Tick(now time.Time) {
 	c := (*Conn)(u)
 	if c.gone.Load() {
 		if c.left || now.Sub(c.ended) >= lingerTime {
-			c.conn.Remove()
+			c.conn.Shard.Table.Remove(&c.conn)
 		}
 		return
 	}
