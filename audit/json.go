@@ -19,7 +19,7 @@ type JSONConfig struct {
 	// least 16 bytes; nil means a random key that ends with the process.
 	Key []byte
 
-	// Queue is how many events may wait for the writer; zero means DefaultQueue. Revocations have
+	// Queue is how many events may wait for the writer. Zero means DefaultQueue; negative is an error. Revocations have
 	// room for 16,384 more; alarms, floods and key changes for 256 beyond that.
 	Queue int
 
@@ -59,7 +59,7 @@ type JSON struct {
 
 var _ Sink = (*JSON)(nil)
 
-// NewJSON starts a sink that writes to w from one goroutine, until Close. The error is ErrConfig.
+// NewJSON starts a sink that writes to w from one goroutine, until Close. The error matches ErrConfig.
 func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	key := c.Key
 	if key == nil {
@@ -67,11 +67,11 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	}
 	switch {
 	case w == nil:
-		return nil, fmt.Errorf("%w: no writer", ErrConfig)
+		return nil, fmt.Errorf("%w: the writer is missing", ErrConfig)
 	case len(key) < MinKey:
-		return nil, fmt.Errorf("%w: key of %d bytes, want at least %d", ErrConfig, len(key), MinKey)
+		return nil, fmt.Errorf("%w: Key has %d bytes, want at least %d", ErrConfig, len(key), MinKey)
 	case c.Queue < 0:
-		return nil, fmt.Errorf("%w: queue of %d events", ErrConfig, c.Queue)
+		return nil, fmt.Errorf("%w: Queue of %d events", ErrConfig, c.Queue)
 	}
 	j := &JSON{
 		w:         w,

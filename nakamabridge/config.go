@@ -44,16 +44,17 @@ type Config struct {
 	// two matches at a time.
 	Session session.Config
 
-	// VirtualPlayers is how many UDP-only players a match takes; zero means none.
+	// VirtualPlayers is how many UDP-only players a match takes. Zero means none; negative is an error.
 	VirtualPlayers int
-	// Queue is how many inputs wait for a match's tick, from all its players together; zero means
-	// DefaultQueue.
+	// Queue is how many inputs wait for a match's tick, from all its players together. Zero
+	// means DefaultQueue; negative is an error.
 	Queue int
 
-	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife; zero
-	// means DefaultTokenLife. A client renews when about a third of it is left.
+	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife. Zero
+	// means DefaultTokenLife; negative is an error. A client renews when about a third of it is left.
 	TokenLife time.Duration
-	// BanInterval is how often the accounts of players are checked; zero means DefaultBanInterval.
+	// BanInterval is how often the accounts of players are checked. Zero means DefaultBanInterval;
+	// negative is an error.
 	BanInterval time.Duration
 }
 

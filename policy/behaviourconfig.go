@@ -9,6 +9,7 @@ import (
 
 // BehaviourConfig bounds what one session may do. The zero value works; limits.go has every default
 // with its reason. Rates and bursts are 1 to 1,000,000,000, thresholds 1 to 16,777,216.
+// Negative values are errors.
 type BehaviourConfig struct {
 	// Datagrams is how many datagrams a session may send per second in the long run, and
 	// DatagramBurst how many at once. Datagrams beyond that are dropped.
@@ -37,7 +38,8 @@ type BehaviourConfig struct {
 	silence          int64 // slots in maxSilence
 }
 
-// WithDefaults returns c with zero values filled in. The error matches ErrConfig.
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig
+// and names the field.
 func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
 	c.Datagrams = cmp.Or(c.Datagrams, DefaultDatagrams)
 	c.DatagramBurst = cmp.Or(c.DatagramBurst, DefaultDatagramBurst)

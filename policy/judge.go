@@ -62,16 +62,16 @@ type FingerprintConfig struct {
 	Network Action
 
 	// IPv4Bits and IPv6Bits are how many bits of an address name a network: 1 to 32 and 1 to 128.
-	// Zero means 24 and 56, as for NetworkPrefix.
+	// Zero means 24 and 56, as for NetworkPrefix; negative is an error.
 	IPv4Bits, IPv6Bits int
 
-	// StepUpTime is how long a player has to show a fresh identity token; zero means
-	// DefaultStepUpTime. It runs only while the player could show one and does not (PROTOCOL.md
+	// StepUpTime is how long a player has to show a fresh identity token. Zero means
+	// DefaultStepUpTime; negative is an error. It runs only while the player could show one and does not (PROTOCOL.md
 	// 4.9).
 	StepUpTime time.Duration
 }
 
-// WithDefaults returns c with zero values filled in. The error is ErrConfig.
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the field.
 func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
 	for _, a := range []*Action{&c.Platform, &c.Build, &c.Certificate, &c.Channel} {
 		*a = cmp.Or(*a, ActionRequire)
@@ -82,7 +82,7 @@ func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
 	c.StepUpTime = cmp.Or(c.StepUpTime, DefaultStepUpTime)
 	switch {
 	case max(c.Platform, c.Build, c.Certificate, c.Channel, c.Network) > ActionNote:
-		return c, configError("an Action that does not exist")
+		return c, configError("Platform, Build, Certificate, Channel and Network must be an Action")
 	case c.IPv4Bits < 1 || c.IPv4Bits > 32 || c.IPv6Bits < 1 || c.IPv6Bits > 128:
 		return c, configError("IPv4Bits must be 1 to 32 and IPv6Bits 1 to 128")
 	case c.StepUpTime < 0:

@@ -25,7 +25,7 @@ type CognitoConfig struct {
 	Use     TokenUse
 	Groups  []string // when not empty, the player must be in one of them
 
-	// MaxLife is the longest accepted lifetime; zero means DefaultCognitoLife. A token that lives
+	// MaxLife is the longest accepted lifetime. Zero means DefaultCognitoLife; negative is an error. A token that lives
 	// longer is refused with ErrLife: set it to the lifetime that the app client gives its tokens,
 	// or better, set that to 5 minutes.
 	MaxLife time.Duration
@@ -61,7 +61,7 @@ var (
 // match ErrConfig.
 func NewCognito(config CognitoConfig) (*Cognito, error) {
 	if config.Use > CognitoID {
-		return nil, withDetail(ErrConfig, "unknown use of a Cognito token")
+		return nil, withDetail(ErrConfig, "Use is unknown")
 	}
 	issuers, err := config.issuers()
 	if err != nil {
@@ -89,12 +89,12 @@ func NewCognito(config CognitoConfig) (*Cognito, error) {
 func (c *CognitoConfig) issuers() ([]string, error) {
 	if c.Endpoint != "" {
 		if !emulatedID.MatchString(c.Pool) {
-			return nil, withDetail(ErrConfig, "a user pool id is a region, an underscore, letters and digits")
+			return nil, withDetail(ErrConfig, "Pool must be a region, an underscore, letters and digits")
 		}
 		return []string{strings.TrimSuffix(c.Endpoint, "/") + "/" + c.Pool}, nil
 	}
 	if !poolID.MatchString(c.Pool) {
-		return nil, withDetail(ErrConfig, "a user pool id is like eu-central-1_AbCdEf123")
+		return nil, withDetail(ErrConfig, "Pool must be like eu-central-1_AbCdEf123")
 	}
 	region, _, _ := strings.Cut(c.Pool, "_")
 	domain := region + ".amazonaws.com/" + c.Pool

@@ -12,7 +12,7 @@ type IssuerConfig struct {
 	Audience string        // aud, 1 to 256 bytes: name the server or the match, so that no other takes the token
 	Key      SigningKey    // zero means a fresh one, lost when the process ends unless saved
 	KeyID    string        // kid; empty means the key's RFC 7638 thumbprint
-	Life     time.Duration // of each token, and the longest a Grant may ask for; zero means DefaultLife
+	Life     time.Duration // of each token, and the longest a Grant may ask for. Zero means DefaultLife; negative is an error
 }
 
 // An Issuer mints ES256 identity tokens for a game that has no identity provider: sign the player

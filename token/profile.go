@@ -108,21 +108,21 @@ func (p Profile) complete() (*Profile, error) {
 	}
 	switch {
 	case badName(p.Issuer) || badName(p.Name):
-		return nil, withDetail(ErrConfig, "a profile needs an issuer of 1 to 256 bytes")
+		return nil, withDetail(ErrConfig, "Issuer and Name must have 1 to 256 bytes")
 	case !p.Algorithm.known():
-		return nil, withDetail(ErrConfig, "a profile needs one of RS256, ES256, EdDSA, HS256")
+		return nil, withDetail(ErrConfig, "Algorithm must be RS256, ES256, EdDSA or HS256")
 	case p.Keys == nil || p.Keys == (*StaticKeys)(nil) || p.Keys == (*RemoteKeys)(nil):
-		return nil, withDetail(ErrConfig, "a profile needs keys")
+		return nil, withDetail(ErrConfig, "Keys is missing")
 	case p.Form > FormNakama:
-		return nil, withDetail(ErrConfig, "unknown form")
+		return nil, withDetail(ErrConfig, "Form is unknown")
 	case (len(p.Audience) == 0) != (p.Form == FormNakama) || slices.ContainsFunc(p.Audience, badName):
-		return nil, withDetail(ErrConfig, "a profile needs audiences of 1 to 256 bytes, for Nakama none")
+		return nil, withDetail(ErrConfig, "Audience must have names of 1 to 256 bytes, for Nakama none")
 	case len(p.Groups) > 0 && !p.Form.ofCognito() || slices.Contains(p.Groups, ""):
-		return nil, withDetail(ErrConfig, "groups are those of Amazon Cognito, and none has an empty name")
+		return nil, withDetail(ErrConfig, "Groups are for Amazon Cognito alone, and must have names")
 	case p.MaxLife < 0 || p.MaxLife > LongestLife:
-		return nil, withDetail(ErrConfig, "the longest accepted life is at most 24 hours")
+		return nil, withDetail(ErrConfig, "MaxLife must be at most 24 hours, and not negative")
 	case p.Leeway > MaxLeeway:
-		return nil, withDetail(ErrConfig, "the leeway is at most 30 seconds")
+		return nil, withDetail(ErrConfig, "Leeway must be at most 30 seconds")
 	}
 	return &p, nil
 }

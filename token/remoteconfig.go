@@ -9,7 +9,8 @@ import (
 )
 
 // RemoteConfig says where keys are published and how often to ask. Only URL and Algorithm are
-// required; a zero duration or number means the default of that name.
+// required; a zero duration or number means the default of that
+// name, and a negative one is an error.
 type RemoteConfig struct {
 	URL       string    // of the JWK set: https, or http to this host (localhost, 127.0.0.0/8, ::1)
 	Algorithm Algorithm // RS256, ES256 or EdDSA: only keys for it are used
@@ -55,13 +56,13 @@ func (c RemoteConfig) complete() (RemoteConfig, error) {
 	}
 	switch {
 	case !safeURL(c.URL):
-		return c, withDetail(ErrConfig, "keys are fetched by https, or by http on this host, without user or fragment")
+		return c, withDetail(ErrConfig, "URL must be https, or http on this host, without user or fragment")
 	case c.Algorithm == HS256 || !c.Algorithm.known():
-		return c, withDetail(ErrConfig, "published keys are for RS256, ES256 or EdDSA")
+		return c, withDetail(ErrConfig, "Algorithm must be RS256, ES256 or EdDSA")
 	case c.MinRefresh < time.Second || c.MinRefresh > c.MaxRefresh || c.MaxRefresh >= c.MaxAge:
-		return c, withDetail(ErrConfig, "1 s, MinRefresh, MaxRefresh and MaxAge go up in this order")
+		return c, withDetail(ErrConfig, "MinRefresh, MaxRefresh and MaxAge must rise in this order, from 1 s")
 	case c.Timeout < 0 || c.UnknownEvery < 0 || c.UnknownBurst < 0:
-		return c, withDetail(ErrConfig, "a bound of a fetch is negative")
+		return c, withDetail(ErrConfig, "Timeout, UnknownEvery and UnknownBurst must not be negative")
 	}
 	return c, nil
 }

@@ -18,7 +18,7 @@ type Verifier struct {
 func NewVerifier(profiles ...Profile) (*Verifier, error) {
 	v := &Verifier{profiles: map[string]*Profile{}, cache: newCache()}
 	if len(profiles) == 0 {
-		return nil, withDetail(ErrConfig, "a verifier needs a profile")
+		return nil, withDetail(ErrConfig, "a Profile is missing")
 	}
 	names := map[string]bool{}
 	for _, p := range profiles {
@@ -27,7 +27,7 @@ func NewVerifier(profiles ...Profile) (*Verifier, error) {
 			return nil, err
 		}
 		if names[p.Issuer] || p.Form == FormNakama && v.unnamed != nil {
-			return nil, withDetail(ErrConfig, "two profiles for one issuer")
+			return nil, withDetail(ErrConfig, "Issuer is that of another Profile")
 		}
 		names[p.Issuer] = true
 		if p.Form == FormNakama {

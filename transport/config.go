@@ -113,7 +113,8 @@ func (c *Config) check() error {
 		return err
 	}
 	switch {
-	case c.ClientAuth == tls.VerifyClientCertIfGiven || c.ClientAuth == tls.RequireAndVerifyClientCert && c.ClientCAs == nil:
+	case c.ClientAuth < tls.NoClientCert, c.ClientAuth > tls.RequireAndVerifyClientCert,
+		c.ClientAuth == tls.VerifyClientCertIfGiven, c.ClientAuth == tls.RequireAndVerifyClientCert && c.ClientCAs == nil:
 		return errVerify
 	case c.Snapshot != "" && !c.Session.FleetKeys.Enabled():
 		return errSnapshotKeys
