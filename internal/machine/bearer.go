@@ -9,9 +9,9 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// verifyBearer looks at a datagram that carries the identity token itself. The
-// tokens of the current, next and previous epoch have been verified when they
-// were presented; an envelope is of the epoch whose token it carries.
+// verifyBearer checks a datagram that carries the identity token itself. The tokens of the current,
+// next and previous epoch have been verified when they were presented; an envelope belongs to the
+// epoch of its token.
 func (c *Conn) verifyBearer(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.Drop) {
 	if !c.gate.config.AllowBearer {
 		return nil, 0, audit.DropState
@@ -39,8 +39,8 @@ func sameToken(e *epoch, t []byte) bool {
 	return e != nil && len(e.token) > 0 && subtle.ConstantTimeCompare(e.token, t) == 1
 }
 
-// unknownBearer asks for a token to be verified that was not presented before;
-// the datagrams that carry it are dropped until it is.
+// unknownBearer asks for the verification of a token that was not presented before. Datagrams that
+// carry it are dropped until then.
 func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 	m, err := wire.ParseBearerBody(env.Body)
 	waiting := c.pending != nil && c.pending.token != nil
@@ -51,8 +51,8 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 	return Reply{}, Event{Kind: EventVerify, Drop: audit.DropToken, Token: c.pending.token}
 }
 
-// bearerVerified takes a newer token in place of the current epoch's. One that
-// is refused counts like a wrong tag.
+// bearerVerified replaces the token of the current epoch by a newer one. A refused token counts
+// like a wrong tag.
 func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
 	t := c.pending.token
 	c.pending = nil

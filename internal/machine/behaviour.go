@@ -8,12 +8,12 @@ import (
 	"github.com/sallyport/sallyport/policy"
 )
 
-// behaves is step 10: "rate and behaviour allow it". A datagram that carries no
-// payload of the game's changes no state of it.
+// behaves is step 10: "rate and behaviour allow it". A datagram without a payload of the game
+// changes no game state.
 func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
 	payload, cost := env.Body, 0
 	if env.Kind == wire.KindBearer {
-		b, _ := wire.ParseBearerBody(env.Body) // it has parsed before
+		b, _ := wire.ParseBearerBody(env.Body) // verifyBearer has parsed it
 		payload = b.Payload
 	}
 	game := env.Kind == wire.KindData || env.Kind == wire.KindBearer
@@ -25,7 +25,7 @@ func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
 	}
 	verdict := c.behaviour.Observe(arrived, len(payload), cost)
 	if a := c.session.shared.Load(); a != nil {
-		if v := a.observe(arrived, cost); !c.behaviour.Calm() { // else it is not this session's doing
+		if v := a.observe(arrived, cost); !c.behaviour.Calm() { // a calm session is not at fault
 			verdict = max(verdict, v)
 		}
 	}
@@ -36,7 +36,7 @@ func (c *Conn) behaves(arrived time.Time, env *wire.Envelope) audit.Drop {
 	case policy.VerdictAllow:
 		return audit.DropNone
 	case policy.VerdictFlag:
-		c.note(policy.PartNone)
+		c.flag(policy.PartNone)
 		return audit.DropNone
 	case policy.VerdictRevoke:
 		c.excess = true

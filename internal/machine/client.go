@@ -10,36 +10,36 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// Client is the player's end of one connection. Its receiving half belongs to
-// one goroutine at a time, its sending half (Append) to another.
+// Client is the client's end of one connection. Its receiving half belongs to one goroutine at a
+// time, its sending half (Append) to another.
 type Client struct {
 	link
 
 	config  session.ClientConfig // constant
 	channel Channel              // constant
 
-	// The receiving half's own.
+	// Receiving half.
 	state       state
-	hello       []byte // body of our HELLO, until WELCOME
+	hello       []byte // body of the HELLO, until WELCOME
 	nonce       [16]byte
-	former      *Client // whose session this one goes on with, until WELCOME
-	nextReceive uint64  // the server's next number, as HELLO has said
+	former      *Client // the former connection of the session, until WELCOME
+	nextReceive uint64  // the server's next number, as stated in HELLO
 	renew       []byte  // the token of a RENEW that waits for its RENEWED
 	repeat      retransmission
 	watch       watch
-	counts      *counts // one for all connections of the session
+	counts      *counts // shared by all connections of the session
 	limits      wire.Limits
-	expires     time.Time     // when the session ends unless it is renewed, by our clock
-	clockOffset time.Duration // the server's clock less ours
+	expires     time.Time     // when the session ends unless it is renewed, by the client's clock
+	clockOffset time.Duration // the server's clock minus the client's
 
-	ticket      []byte   // the newest, nil without
-	resumption  [32]byte // what proves that it is ours
-	ticketShown bool     // it has been, for this very connection
+	ticket      []byte   // the newest; nil without one
+	resumption  [32]byte // the key that proves possession of the ticket
+	ticketShown bool     // the ticket has been presented on this connection
 
 	sentPayload atomic.Bool // a payload has been sent since the last Tick
 }
 
-// retransmission paces what is repeated until it is answered.
+// retransmission paces a message that is repeated until it is answered.
 type retransmission struct {
 	at   time.Time
 	wait time.Duration
@@ -47,7 +47,7 @@ type retransmission struct {
 
 func (r *retransmission) start(now time.Time) { r.at, r.wait = now, firstRetransmit }
 
-// next says whether it is time, and doubles the wait.
+// due reports whether it is time to send, and doubles the wait.
 func (r *retransmission) due(now time.Time) bool {
 	if now.Before(r.at) {
 		return false
@@ -57,13 +57,13 @@ func (r *retransmission) due(now time.Time) bool {
 	return true
 }
 
-// within lets the next wait be no longer than limit, down to minRetransmit.
+// shorten limits the next wait to limit, but not below minRetransmit.
 func (r *retransmission) shorten(limit time.Duration) {
 	r.wait = min(r.wait, max(limit, minRetransmit))
 }
 
-// NewClient returns the machine that presents the identity token. Call Tick at
-// once: it sends the HELLO.
+// NewClient returns a machine that presents the identity token. Call Tick at once: it sends the
+// HELLO.
 func NewClient(now time.Time, config session.ClientConfig, ch Channel, identity []byte) (*Client, error) {
 	config, err := config.WithDefaults()
 	if err != nil {
@@ -80,12 +80,12 @@ func NewClient(now time.Time, config session.ClientConfig, ch Channel, identity 
 		return nil, session.ErrHello
 	}
 	if config.Bearer {
-		c.renew = identity // adopted with the first epoch
+		c.renew = identity // becomes the token of the first epoch
 	}
 	return c, nil
 }
 
-// init begins a connection.
+// init initializes a machine for a new connection.
 func (c *Client) init(now time.Time, config session.ClientConfig, ch Channel) error {
 	c.config, c.channel, c.state = config, ch, verifying
 	c.isClient, c.overlap = true, config.Overlap
@@ -101,7 +101,7 @@ func (c *Client) init(now time.Time, config session.ClientConfig, ch Channel) er
 	return err
 }
 
-// greeting is what every HELLO says.
+// newHello returns the fields that every HELLO has.
 func (c *Client) newHello() wire.Hello {
 	return wire.Hello{
 		Nonce: c.nonce, Binding: c.binding, Features: features,
@@ -109,21 +109,21 @@ func (c *Client) newHello() wire.Hello {
 	}
 }
 
-// schedule is what goes into the session's keys on this connection.
+// keyContext returns the input of the session's keys on this connection.
 func (c *Client) schedule(id uint32) keyContext {
 	return keyContext{c.channel.Exporter, c.binding, id, digestOf(c.config.Fingerprint, &c.channel)}
 }
 
-// Live says whether WELCOME has come and nothing has ended the session since.
+// Live reports whether WELCOME has arrived and nothing has ended the session since.
 func (c *Client) Live() bool { return c.state == live }
 
-// ID is the session's id, 0 before WELCOME.
+// ID returns the session id, 0 before WELCOME.
 func (c *Client) ID() uint32 { return c.id }
 
-// Limits is what the server said in WELCOME.
+// Limits returns the limits that the server stated in WELCOME.
 func (c *Client) Limits() wire.Limits { return c.limits }
 
-// Expires is when the session ends unless it is renewed, by the client's clock.
+// Expires returns when the session ends unless it is renewed, by the client's clock.
 func (c *Client) Expires() time.Time { return c.expires }
 
 // MaxPayload is the largest payload in bytes that fits a datagram.
@@ -135,8 +135,7 @@ func (c *Client) MaxPayload() int {
 	return max(0, n)
 }
 
-// Renew presents a fresh identity token: RENEW is sent by Tick and repeated
-// until RENEWED comes.
+// Renew presents a fresh identity token: Tick sends RENEW and repeats it until RENEWED arrives.
 func (c *Client) Renew(now time.Time, identity []byte) error {
 	if c.state != live {
 		return ErrNotLive
@@ -149,7 +148,7 @@ func (c *Client) Renew(now time.Time, identity []byte) error {
 	return nil
 }
 
-// Renewing says whether a RENEW waits for its answer.
+// Renewing reports whether a RENEW waits for its answer.
 func (c *Client) Renewing() bool { return c.state == live && c.renew != nil }
 
 // Tick sends what is due: HELLO, RENEW, PING. It returns when to call it again.
@@ -171,6 +170,7 @@ func (c *Client) Tick(now time.Time, send func(kind wire.Kind, body []byte)) tim
 	return due
 }
 
+// sendParts sends the parts of body if a transmission is due.
 func (c *Client) sendParts(now time.Time, kind wire.Kind, body []byte, send func(wire.Kind, []byte)) {
 	if !c.repeat.due(now) {
 		return
@@ -181,6 +181,7 @@ func (c *Client) sendParts(now time.Time, kind wire.Kind, body []byte, send func
 	}
 }
 
+// earlier returns the earlier of two times.
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -188,8 +189,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// Append writes the envelope for kind and body behind dst. It is the sending
-// half: one goroutine at a time, which may be another than the receiving one.
+// Append appends the envelope for kind and body to dst. It is the sending half: one goroutine at a
+// time, which may be another than the receiving one.
 func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 	if kind == wire.KindData && !c.sentPayload.Load() {
 		c.sentPayload.Store(true)
@@ -200,7 +201,7 @@ func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error)
 	return c.append(dst, kind, body)
 }
 
-// appendBearer wraps a payload with the token of the epoch in use.
+// appendBearer appends a payload with the token of the current epoch.
 func (c *Client) appendBearer(dst, payload []byte) ([]byte, error) {
 	e := c.sending.Load()
 	if e == nil {
@@ -214,8 +215,7 @@ func (c *Client) appendBearer(dst, payload []byte) ([]byte, error) {
 	return c.append(dst, wire.KindBearer, m.AppendTo(buf[:0]))
 }
 
-// Close ends the session from the player's side; the reply is the CLOSE to
-// send.
+// Close ends the session from the client's side. The reply is the CLOSE to send.
 func (c *Client) Close() Reply {
 	if c.state != live {
 		return Reply{}

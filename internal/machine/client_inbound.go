@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Handle judges the plaintext of one record: steps 3 to 8 of the receive list,
-// and the mark. msg is borrowed: an EventData's Payload is part of it.
+// Handle judges the plaintext of one record: steps 3 to 8 of the receive list, and the update of
+// the window. msg is borrowed: an EventData's Payload is part of it.
 func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
 	env, err := wire.Parse(msg)
 	switch {
@@ -30,7 +30,7 @@ func (c *Client) Handle(now time.Time, msg []byte) (Reply, Event) {
 	return c.deliver(now, &env)
 }
 
-// beforeWelcome heeds the two envelopes that need no tag, and no others.
+// handleBeforeWelcome accepts the two envelopes that need no tag, and no others.
 func (c *Client) handleBeforeWelcome(now time.Time, env *wire.Envelope) (Reply, Event) {
 	if env.Session != 0 {
 		return dropped(audit.DropSession)
@@ -66,7 +66,7 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	return Reply{}, ev
 }
 
-// judge is steps 4 to 8, and the mark.
+// judge is steps 4 to 8, and the update of the window.
 func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 	if env.Session != c.id {
 		return audit.DropSession
@@ -116,15 +116,15 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 	return dropped(audit.DropState)
 }
 
-// renewed starts to send in the new epoch; the old one is good for receiving
-// until the server has moved, and for the overlap after that.
+// renewed starts to send in the new epoch. The old epoch stays valid for receiving until the server
+// has moved, and for the overlap after that.
 func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParseRenewed(body)
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
 	if c.renew == nil || c.next != nil || m.Epoch != c.current.number+1 {
-		return dropped(audit.DropState) // a copy of an answer that we have
+		return dropped(audit.DropState) // a copy of an answer that has been handled
 	}
 	defer clear(m.Secret[:])
 	next, err := c.schedule(c.id).newEpoch(&m.Secret, m.Epoch, true)
@@ -135,12 +135,12 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	next.token, c.renew = c.renew, nil
 	c.next = next
 	c.sending.Store(next)
-	c.watch.lastPing = time.Time{} // the next Tick sends in the new epoch, if nobody else does: only then does its expiry hold
+	c.watch.lastPing = time.Time{} // the next Tick sends a PING: the expiry holds once a datagram of the new epoch arrives
 	c.expires = c.localTime(m.Expiry)
 	return Reply{}, Event{Kind: EventRenewed}
 }
 
-// local is a server's Unix milliseconds by the client's clock.
+// localTime converts Unix milliseconds of the server to the client's clock.
 func (c *Client) localTime(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.clockOffset) }
 
 func (c *Client) handleClose(body []byte) (Reply, Event) {
@@ -148,7 +148,7 @@ func (c *Client) handleClose(body []byte) (Reply, Event) {
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
-	if m.Reason != wire.ReasonFingerprint || !c.Resumable() { // else the session may go on from the network it is bound to
+	if m.Reason != wire.ReasonFingerprint || !c.Resumable() { // else the session may be resumed from the network that it is bound to
 		c.state = closed
 		c.end()
 	}

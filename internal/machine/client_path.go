@@ -8,12 +8,12 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// watch is what a client knows of the path to its server.
+// watch observes the path to the server.
 type watch struct {
-	lastAccepted    time.Time // last accepted datagram
-	lastPayload     time.Time // when payloads were last seen to flow, either way
-	lastPing        time.Time // last PING
-	firstUnanswered time.Time // the first PING since heard; zero if there is none
+	lastAccepted    time.Time // the last accepted datagram
+	lastPayload     time.Time // when a payload was last seen to flow, either way
+	lastPing        time.Time // the last PING
+	firstUnanswered time.Time // the first PING since lastAccepted; zero if there is none
 	pings           [4]struct {
 		wire.Ping
 		at time.Time
@@ -24,26 +24,26 @@ type watch struct {
 
 func (w *watch) accept(now time.Time) { w.lastAccepted, w.firstUnanswered = now, time.Time{} }
 
-// ClientStats is what is known of a session's traffic, on all its connections.
+// ClientStats are counts of a session's traffic on all its connections.
 type ClientStats struct {
 	RTT    time.Duration // the last one measured; 0 before
-	Jitter time.Duration // mean difference between one RTT and the next, as RFC 3550 6.4.1 smooths it
-	// LostIn are datagrams that the server has sent and that have not come, or too
-	// late; LostOut are the client's own, as the server said with the last PONG.
+	Jitter time.Duration // mean difference between successive RTTs, smoothed as in RFC 3550 6.4.1
+	// LostIn counts the server's datagrams that have not arrived, or arrived too late. LostOut
+	// counts the client's own, as the server reported with the last PONG.
 	LostIn, LostOut uint64
 }
 
-// counts is what a session's connections count together.
+// counts are shared by all connections of a session.
 type counts struct {
 	accepted uint64
 	rtt      time.Duration
 	jitter   time.Duration
-	lostOut  uint64 // on servers before this one
-	reported uint64 // by this one
-	fresh    bool   // no report has come on this connection
+	lostOut  uint64 // reported by former servers
+	reported uint64 // by the current server
+	fresh    bool   // no report has arrived on this connection
 }
 
-// Stats counts. It belongs to the receiving half.
+// Stats returns the counts. It belongs to the receiving half.
 func (c *Client) Stats() ClientStats {
 	n := c.counts
 	return ClientStats{
@@ -52,25 +52,24 @@ func (c *Client) Stats() ClientStats {
 	}
 }
 
-// Ask has the next Tick send a PING: the way to the server may have changed.
+// Ask has the next Tick send a PING, because the path to the server may have changed.
 func (c *Client) Ask() { c.watch.lastPing = time.Time{} }
 
-// Silent says whether the server has been silent for so long that it must be
-// gone: the idle time that it named in WELCOME.
+// Silent reports whether nothing has been accepted for the idle time that the server stated in
+// WELCOME: the server must have ended the session.
 func (c *Client) Silent(now time.Time) bool {
 	idle := time.Duration(c.limits.Idle) * time.Millisecond
 	return c.state == live && idle > 0 && now.Sub(c.watch.lastAccepted) >= idle
 }
 
-// Lost says whether the path to the server has been lost: it has been asked, more
-// than once, and does not answer.
+// Lost reports whether the path to the server is lost: several PINGs have not been answered.
 func (c *Client) Lost(now time.Time) bool {
 	w := &c.watch
 	return c.state == live && c.config.Probe > 0 && !w.firstUnanswered.IsZero() && now.Sub(w.firstUnanswered) >= max(lostTime, 4*w.rtt)
 }
 
-// keepAlive sends a PING when one is due. It holds address translators open,
-// measures the round trip, and finds out whether the path is lost.
+// keepAlive sends a PING when one is due. It keeps address translators open, measures the round
+// trip, and detects a lost path.
 func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Time {
 	if c.sentPayload.Load() {
 		c.sentPayload.Store(false)
@@ -93,6 +92,7 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 	return c.pingDue(now)
 }
 
+// pingDue returns when the next PING is due.
 func (c *Client) pingDue(now time.Time) time.Time {
 	w, probes := &c.watch, c.config.Probe > 0
 	busy := now.Sub(w.lastPayload) < flowTime
@@ -100,7 +100,7 @@ func (c *Client) pingDue(now time.Time) time.Time {
 	case probes && !w.firstUnanswered.IsZero():
 		return w.lastPing.Add(max(probeInterval, 2*w.rtt))
 	case !busy && probes:
-		return earlier(w.lastPing.Add(c.config.KeepAlive), now.Add(flowTime)) // and looks then whether payloads flow
+		return earlier(w.lastPing.Add(c.config.KeepAlive), now.Add(flowTime)) // and checks then whether payloads flow
 	case !busy:
 		return w.lastPing.Add(c.config.KeepAlive)
 	}
@@ -111,7 +111,7 @@ func (c *Client) pingDue(now time.Time) time.Time {
 	return due
 }
 
-// pong measures.
+// pong measures the round trip and takes over the report.
 func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	w, n := &c.watch, c.counts
@@ -130,7 +130,7 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	return Reply{}, Event{Kind: EventPong, RTT: rtt}
 }
 
-// asks says when the one of the last PINGs was sent that has these data, if any.
+// sentAt returns when the recent PING with these data was sent, if there is one.
 func (w *watch) sentAt(data [8]byte) (at time.Time, ok bool) {
 	for i := range min(w.sent, len(w.pings)) {
 		if w.pings[i].Data == data {
@@ -140,8 +140,8 @@ func (w *watch) sentAt(data [8]byte) (at time.Time, ok bool) {
 	return at, false
 }
 
-// report takes what a server knows of loss. One that has not known the session
-// before begins at 0.
+// report takes over the server's count of lost datagrams. A server that did not know the session
+// before starts at 0.
 func (n *counts) report(lost uint64) {
 	if n.fresh && lost < n.reported {
 		n.lostOut += n.reported

@@ -11,20 +11,22 @@ import (
 // ErrNoTicket means that the server has given no ticket to resume the session with.
 var ErrNoTicket = errors.New("session: no ticket to resume with")
 
-// Resumable says whether there is a ticket to resume the session with. In bearer mode
-// none is of use: the identity token that every datagram carries is not in it.
+// Resumable reports whether there is a ticket to resume the session with. In bearer mode none is of
+// use: it does not hold the identity token that every datagram carries.
 func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil && !c.config.Bearer }
 
-// Shown says whether the ticket has been shown before, since WELCOME has brought no other: on this server it may be used
-// up, and its refusal says nothing of the session.
+// Shown reports whether the ticket has been presented before and WELCOME has not brought a newer
+// one. The server may then count it as used, and its refusal does not mean that the session has
+// ended.
 func (c *Client) Shown() bool { return c.ticketShown }
 
-// Resume returns the machine that goes on with the session on another connection, by the newest ticket. Call Tick at
-// once: it sends the HELLO. Until its EventResumed the session lives here, and everything may be sent here; afterwards
-// only Handle may be called, for what is still on its way. Both machines have the same owner then.
+// Resume returns a machine that resumes the session on another connection with the newest ticket.
+// Call Tick at once: it sends the HELLO. Until EventResumed the session lives here and everything
+// may be sent here; afterwards only Handle may be called, for datagrams that are still under way.
+// Both machines have the same owner then.
 //
-// A RENEW that waits for its answer does not go with it: bring a fresh token. The error is ErrNoTicket, or that of
-// ClientConfig.Random.
+// A RENEW that waits for its answer is not carried over: present a fresh token. The error is
+// ErrNoTicket, or that of ClientConfig.Random.
 func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	if !c.Resumable() {
 		return nil, ErrNoTicket
@@ -43,7 +45,8 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	return r, nil
 }
 
-// continues says whether a WELCOME goes on where the session is, or begins one, and takes over its numbers.
+// adoptNumbers reports whether the numbers of a WELCOME fit a new or resumed session, and takes
+// them over.
 func (c *Client) adoptNumbers(m *wire.Welcome) bool {
 	f := c.former
 	if f == nil {
@@ -58,7 +61,8 @@ func (c *Client) adoptNumbers(m *wire.Welcome) bool {
 	return true
 }
 
-// keep takes a ticket, and what proves that it is ours. Without one the last one stays good.
+// storeTicket stores a ticket and the key that proves its possession. Without a new one the last
+// ticket stays valid.
 func (c *Client) storeTicket(ticket []byte, secret *[32]byte) {
 	if ticket == nil {
 		return

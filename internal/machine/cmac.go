@@ -7,13 +7,13 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// cmac is AES-128-CMAC (RFC 4493) over exactly one block, cut to eight bytes:
-// one AES call, since a complete last block needs only the first subkey.
+// cmac is AES-128-CMAC (RFC 4493) over exactly one block, cut to eight bytes: one AES call, because
+// a complete last block needs only the first subkey.
 //
-// One goroutine at a time: the block it works in is a field, so that the call
-// through the cipher's interface does not allocate.
+// One goroutine at a time: the block is a field, so that the call through the cipher's interface
+// does not allocate.
 type cmac struct {
-	cipher cipher.Block // nil while it rests, and once wiped
+	cipher cipher.Block // nil while the expanded key is dropped, and once wiped
 	subkey [16]byte     // K1
 	block  [16]byte
 	key    [16]byte
@@ -27,19 +27,19 @@ func (m *cmac) init(key []byte) {
 	double(&m.subkey)
 }
 
-// expand makes the cipher, of 512 bytes.
+// expand makes the cipher, which takes 512 bytes.
 func (m *cmac) expand() {
 	c, err := aes.NewCipher(m.key[:])
 	if err != nil {
-		panic("session: " + err.Error()) // there is no other length
+		panic("machine: " + err.Error()) // the key always has 16 bytes
 	}
 	m.cipher = c
 }
 
-// rest lets go of the cipher, until the next tag.
-func (m *cmac) rest() { m.cipher = nil }
+// dropExpanded drops the expanded key; the next tag expands it again.
+func (m *cmac) dropExpanded() { m.cipher = nil }
 
-// tag authenticates what m.block holds, and overwrites it.
+// tag returns the tag of m.block, and overwrites the block.
 func (m *cmac) tag() (t wire.Tag) {
 	if m.cipher == nil {
 		m.expand()
@@ -52,11 +52,11 @@ func (m *cmac) tag() (t wire.Tag) {
 	return t
 }
 
-// wipe erases what can be reached; the cipher's own schedule is left to the
-// garbage collector. Nothing may be tagged afterwards.
+// wipe erases the key; the cipher's own copy is left to the garbage collector. No tag may be
+// computed afterwards.
 func (m *cmac) wipe() { *m = cmac{} }
 
-// double multiplies by x in GF(2^128), without a branch on the key.
+// double multiplies b by x in GF(2^128), without a branch on the key.
 func double(b *[16]byte) {
 	carry := byte(0)
 	for i := 15; i >= 0; i-- {

@@ -114,12 +114,12 @@ func (c *Conn) SetHint(hint uint32) { c.hint = hint }
 // RestHandle lets go of what is expanded from keys, half a kilobyte, for a
 // player who is silent. The next datagram expands it again, which costs an
 // allocation. It belongs to the receiving half.
-func (c *Conn) RestHandle() { c.restIn() }
+func (c *Conn) RestHandle() { c.dropExpandedIn() }
 
 // RestAppend is RestHandle's twin for a player to whom nothing is sent, if
 // silent says so; besides, it erases the keys of epochs that are over. It
 // belongs to the sending half.
-func (c *Conn) RestAppend(silent bool) { c.restOut(silent) }
+func (c *Conn) RestAppend(silent bool) { c.dropExpandedOut(silent) }
 
 // Session is the player's session; nil before EventJoined.
 func (c *Conn) Session() *Session { return c.session }
@@ -153,7 +153,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
-			return c.overdue(now)
+			return c.lapseStepUp(now)
 		}
 		if idle >= c.gate.config.Idle {
 			return c.close(audit.DropIdle, wire.ReasonIdle)
@@ -163,7 +163,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 			return c.answer.reply, Event{}
 		}
 		if c.doubt != nil {
-			if reply, ev := c.doubts(now); reply.Kind != 0 || ev.Kind != EventNone {
+			if reply, ev := c.tickDoubt(now); reply.Kind != 0 || ev.Kind != EventNone {
 				return reply, ev
 			}
 		}

@@ -8,10 +8,10 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Dismiss ends the session because the match puts its player out: wherever the session lives on this server by now, and
-// with all of its tickets. The player is told reason and detail, which change nothing about that: as wire.ReasonKicked a
-// reason that says nothing, 0 or one that is not defined, and of a detail the first wire.MaxDetail bytes. The reply is the
-// CLOSE to send.
+// Dismiss ends the session because the match removes its player: on whichever connection of this
+// server the session lives by now, with all of its tickets. The client receives reason and detail.
+// A reason that is 0 or not defined is sent as wire.ReasonKicked, and detail is cut to
+// wire.MaxDetail bytes. The reply is the CLOSE to send.
 func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 	if !reason.Defined() {
 		reason = wire.ReasonKicked
@@ -34,7 +34,7 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 	return reply, ev
 }
 
-// detailOf is as much of a text as a CLOSE has room for, in whole characters.
+// detailOf returns as much of a text as a CLOSE holds, in whole characters.
 func detailOf(text string) []byte {
 	text = strings.ToValidUTF8(text, "?")
 	n := min(len(text), wire.MaxDetail)

@@ -10,19 +10,22 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// doubt records what is not as it should be with a session that goes on.
+// doubt records a change of fingerprint or behaviour that has not ended the session.
 type doubt struct {
-	tell    EventKind    // EventStepUp or EventFlagged, told by the next Tick; EventNone once told
+	tell    EventKind    // EventStepUp or EventFlagged, returned by the next Tick; EventNone once returned
 	part    policy.Part  // of the fingerprint
-	flagged bool         // something has been recorded
+	flagged bool         // anything has been flagged
 	step    *stepUp      // nil unless a token is owed
-	home    netip.Prefix // the network that the session is bound to, while the player is in another
+	home    netip.Prefix // the network that the session is bound to, while the client is in another one
 }
 
-// print is what the session's fingerprint is when datagrams come from a network.
-func (c *Conn) print(network netip.Prefix) policy.Fingerprint { return c.printOf(c.session, network) }
+// fingerprintAt returns the session's fingerprint for datagrams from network.
+func (c *Conn) fingerprintAt(network netip.Prefix) policy.Fingerprint {
+	return c.fingerprintOf(c.session, network)
+}
 
-func (c *Conn) printOf(s *Session, network netip.Prefix) policy.Fingerprint {
+// fingerprintOf returns the fingerprint of s on this connection for datagrams from network.
+func (c *Conn) fingerprintOf(s *Session, network netip.Prefix) policy.Fingerprint {
 	return policy.Fingerprint{
 		Platform: s.fingerprint.Platform, Build: s.fingerprint.Build,
 		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
@@ -30,13 +33,13 @@ func (c *Conn) printOf(s *Session, network netip.Prefix) policy.Fingerprint {
 	}
 }
 
-// digest is the cheap first look at it.
+// digest returns a hash of that fingerprint, which is cheap to compare.
 func (c *Conn) digest(network netip.Prefix) uint64 {
-	f := c.print(network)
+	f := c.fingerprintAt(network)
 	return f.Digest(c.gate.seed)
 }
 
-// bind ties the session to what is seen now, which ends a step up.
+// bind binds the session to the current fingerprint, which ends a step up.
 func (c *Conn) bind() {
 	c.bound = c.digest(c.path)
 	c.seen = c.bound
@@ -48,26 +51,27 @@ func (c *Conn) bind() {
 	}
 }
 
-// home returns the network that the session is bound to.
-func (c *Conn) home() netip.Prefix {
+// boundNetwork returns the network that the session is bound to.
+func (c *Conn) boundNetwork() netip.Prefix {
 	if c.seen == c.bound {
 		return c.path
 	}
 	return c.doubt.home
 }
 
-// Away reports whether datagrams come from another network than the one that the session is bound to. It belongs to the
-// receiving half.
+// Away reports whether datagrams come from another network than the session is bound to. It belongs
+// to the receiving half.
 func (c *Conn) Away() bool { return c.session != nil && c.seen != c.bound }
 
-// Follows reports whether the session may move to an address: to any, unless policy requires the network to stay the
-// same, or a step up of this session has lapsed. It belongs to the receiving half.
+// Follows reports whether the session may move to an address. It may not leave its network if
+// policy requires that network or a step up of this session has lapsed. It belongs to the receiving
+// half.
 func (c *Conn) Follows(addr netip.Addr) bool {
 	config := &c.gate.config.Fingerprint
-	return !c.confined && config.Network != policy.ActionRequire || config.Prefix(addr) == c.home()
+	return !c.confined && config.Network != policy.ActionRequire || config.Prefix(addr) == c.boundNetwork()
 }
 
-// SetPath tells the machine from which proven address datagrams come now.
+// SetPath sets the validated address that datagrams come from.
 func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
 	away, previous := c.seen != c.bound, c.path
 	c.path = c.gate.config.Fingerprint.Prefix(addr)
@@ -79,25 +83,25 @@ func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
 			s.enterHome(now)
 		}
 	case !away && c.seen != c.bound:
-		c.leave(previous)
+		c.setHome(previous)
 		if s := c.owedForNetwork(); s != nil {
 			s.leaveHome(now)
 		}
 	}
 }
 
-// leave notes where home is.
-func (c *Conn) leave(home netip.Prefix) {
+// setHome records the network that the session is bound to.
+func (c *Conn) setHome(home netip.Prefix) {
 	if c.doubt == nil {
 		c.doubt = new(doubt)
 	}
 	c.doubt.home = home
 }
 
-// owes reports whether a step up waits for its token.
+// owes reports whether a step up is owed.
 func (c *Conn) owes() bool { return c.doubt != nil && c.doubt.step != nil }
 
-// owedForNetwork returns the step up that a change of network has led to, or nil.
+// owedForNetwork returns the step up that a change of network has caused, or nil.
 func (c *Conn) owedForNetwork() *stepUp {
 	if c.doubt == nil || c.doubt.part != policy.PartNetwork {
 		return nil
@@ -105,8 +109,8 @@ func (c *Conn) owedForNetwork() *stepUp {
 	return c.doubt.step
 }
 
-// strayed is the second half of step 9, for a fingerprint that has changed.
-func (c *Conn) strayed(now time.Time) audit.Drop {
+// checkFingerprint is the second half of step 9, for a fingerprint that has changed.
+func (c *Conn) checkFingerprint(now time.Time) audit.Drop {
 	if c.owes() {
 		s := c.doubt.step
 		if s.advance(now); s.left > 0 {
@@ -114,17 +118,17 @@ func (c *Conn) strayed(now time.Time) audit.Drop {
 		}
 		return audit.DropFingerprint
 	}
-	bound, seen := c.print(netip.Prefix{}), c.print(c.path) // of one connection, nothing else changes
+	bound, seen := c.fingerprintAt(netip.Prefix{}), c.fingerprintAt(c.path) // on one connection nothing else changes
 	action, part := c.gate.config.Fingerprint.Judge(&bound, &seen)
 	if action == policy.ActionRequire || c.confined {
 		return audit.DropFingerprint
 	}
-	c.depart(now, action, part)
+	c.startDoubt(now, action, part)
 	return audit.DropNone
 }
 
-// depart takes note of a difference that does not end the session at once.
-func (c *Conn) depart(now time.Time, action policy.Action, part policy.Part) {
+// startDoubt applies an action that does not end the session at once.
+func (c *Conn) startDoubt(now time.Time, action policy.Action, part policy.Part) {
 	switch action {
 	case policy.ActionStepUp:
 		if c.doubt == nil {
@@ -134,12 +138,12 @@ func (c *Conn) depart(now time.Time, action policy.Action, part policy.Part) {
 		c.doubt.step = newStepUp(now, c.gate.config.Fingerprint.StepUpTime)
 	case policy.ActionNote:
 		c.bind()
-		c.note(part)
+		c.flag(part)
 	}
 }
 
-// note has the next Tick tell of something that ends nothing.
-func (c *Conn) note(part policy.Part) {
+// flag has the next Tick return EventFlagged, unless another event waits.
+func (c *Conn) flag(part policy.Part) {
 	if c.doubt == nil {
 		c.doubt = new(doubt)
 	}
@@ -150,8 +154,8 @@ func (c *Conn) note(part policy.Part) {
 	}
 }
 
-// doubts is a Tick's part in it: what has not been told is told, and a step up takes its course.
-func (c *Conn) doubts(now time.Time) (Reply, Event) {
+// tickDoubt is the part of Tick for a doubt: it returns the event that waits, and runs a step up.
+func (c *Conn) tickDoubt(now time.Time) (Reply, Event) {
 	d := c.doubt
 	ev := Event{Kind: d.tell, Part: d.part}
 	d.tell = EventNone
@@ -161,9 +165,9 @@ func (c *Conn) doubts(now time.Time) (Reply, Event) {
 	return c.stepUpTick(now, ev)
 }
 
-// agrees compares what a token claims with what the client stated and showed: a
-// token may leave any of it open.
-func (c *Conn) agrees(claims *token.Claims, f session.Fingerprint) (policy.Action, policy.Part) {
+// compareClaims compares the claims of a token with what the client stated and presented. A token
+// may leave any of it open.
+func (c *Conn) compareClaims(claims *token.Claims, f session.Fingerprint) (policy.Action, policy.Part) {
 	stated := policy.Fingerprint{
 		Platform: f.Platform, Build: f.Build,
 		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,

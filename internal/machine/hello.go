@@ -127,7 +127,7 @@ func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, 
 func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	p, config := c.pending, &c.gate.config
 	p.claims = claims
-	action, part := c.agrees(claims, p.hello.fingerprint)
+	action, part := c.compareClaims(claims, p.hello.fingerprint)
 	if action == policy.ActionRequire {
 		reply, ev := c.refuse(audit.DropFingerprint)
 		ev.Part = part
@@ -157,7 +157,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 		c.current.token = p.token
 	}
 	c.bind()
-	c.depart(now, action, part)
+	c.startDoubt(now, action, part)
 	return c.answer.reply, replaced.yields(Event{Kind: EventJoined})
 }
 

@@ -80,7 +80,7 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 		return drop
 	}
 	if c.seen != c.bound {
-		if drop := c.strayed(now); drop != audit.DropNone {
+		if drop := c.checkFingerprint(now); drop != audit.DropNone {
 			return drop
 		}
 	}
@@ -112,7 +112,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 		drop = c.settle(now)
 	}
 	if e == c.next {
-		drop = c.gate.adopt(c.gate.wall(now), c.session, c.renewal(now))
+		drop = c.gate.adopt(c.gate.wall(now), c.session, c.takeRenewal(now))
 		c.promote(now)
 	}
 	return drop
@@ -132,7 +132,7 @@ func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, 
 	case audit.DropTag:
 		return c.badTag(drop)
 	case audit.DropFingerprint:
-		return c.overdue(now)
+		return c.lapseStepUp(now)
 	case audit.DropRate:
 		if c.excess {
 			return c.revoke(drop)

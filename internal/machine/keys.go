@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// ExporterLabel is the RFC 5705 label whose 32 bytes, without context, bind
-// datagram keys to their DTLS connection.
+// ExporterLabel is the RFC 5705 label of the 32 bytes, without context, that bind datagram keys to
+// their DTLS connection.
 const ExporterLabel = "EXPERIMENTAL-sallyport-v1"
 
 const (
@@ -18,18 +18,18 @@ const (
 	fromServer byte = 1
 )
 
-// Channel is what a machine has to know of the DTLS connection under it.
+// Channel describes the DTLS connection under a machine.
 type Channel struct {
-	// Exporter is the connection's exporter under [ExporterLabel]. Both ends
-	// must have negotiated the extended master secret (RFC 7627).
+	// Exporter is the connection's exporter under [ExporterLabel]. Both ends must have negotiated
+	// the extended master secret (RFC 7627).
 	Exporter [32]byte
-	// Thumbprint is the SHA-256 of the client's certificate in DER, when
-	// HasCertificate says that it showed one and proved its possession.
+	// Thumbprint is the SHA-256 of the client's certificate in DER. HasCertificate reports whether
+	// the client presented one and proved its possession.
 	Thumbprint     [32]byte
 	HasCertificate bool
 }
 
-// digestOf is what the datagram keys bind: PROTOCOL.md, "Keys".
+// digestOf returns the fingerprint digest that goes into the datagram keys: PROTOCOL.md, "Keys".
 func digestOf(f session.Fingerprint, ch *Channel) [32]byte {
 	h := sha256.New()
 	field := func(b []byte) {
@@ -47,7 +47,7 @@ func digestOf(f session.Fingerprint, ch *Channel) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// schedule is everything but the secret that goes into an epoch's keys.
+// keyContext is the input of the key derivation other than secret, direction and epoch.
 type keyContext struct {
 	exporter [32]byte
 	binding  byte
@@ -71,21 +71,21 @@ func (s *keyContext) key(secret *[32]byte, direction byte, epoch uint32) ([]byte
 	return hkdf.Key(sha256.New, secret[:], salt, string(info), 16)
 }
 
-// epoch is one generation of datagram keys. in belongs to the receiving half
-// of a link, out to the sending half.
+// epoch is one generation of datagram keys. in belongs to the receiving half of a link, out to the
+// sending half.
 type epoch struct {
 	number  uint32
 	in, out cmac
-	token   []byte // the identity token it stands for, kept for BEARER only
+	token   []byte // the identity token of the epoch, kept for BEARER only
 }
 
-// newEpoch returns an epoch after init.
+// newEpoch returns an initialized epoch.
 func (s keyContext) newEpoch(secret *[32]byte, number uint32, isClient bool) (*epoch, error) {
 	e := new(epoch)
 	return e, e.init(&s, secret, number, isClient)
 }
 
-// init derives both directions' keys as seen from one end.
+// init derives the keys of both directions as one end uses them.
 func (e *epoch) init(s *keyContext, secret *[32]byte, number uint32, isClient bool) error {
 	in, out := fromClient, fromServer
 	if isClient {
@@ -106,5 +106,5 @@ func (e *epoch) init(s *keyContext, secret *[32]byte, number uint32, isClient bo
 	return nil
 }
 
-// bits is how an envelope names the epoch.
+// bits returns the epoch bits of an envelope.
 func (e *epoch) bits() uint8 { return uint8(e.number & 3) }

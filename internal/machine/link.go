@@ -14,30 +14,30 @@ import (
 // ErrNotLive means that the session has not begun or has ended.
 var ErrNotLive = errors.New("session: not live")
 
-// link is what both ends of a session have in common: its keys by epoch, the
-// replay window over what comes in, the sequence number of what goes out.
+// link is common to both ends of a session: the keys by epoch, the replay window of the receiving
+// direction and the sequence number of the sending one.
 type link struct {
-	// Receiving half. What every datagram needs stands together: among 10,000
-	// sessions each line of cache that it touches costs as much as the tag.
+	// Receiving half. The fields that every datagram needs stand together: among 10,000 sessions
+	// each cache line costs as much as the tag.
 	id            uint32 // 0 before the session
 	window        replay.Window
 	current       *epoch
-	next          *epoch // made, not yet used by the peer
-	previous      *epoch // good until previousUntil
+	next          *epoch // derived, not used by the peer yet
+	previous      *epoch // valid until previousUntil
 	previousUntil int64  // Unix ns
-	first         epoch  // current points to it until a renewal
+	first         epoch  // storage of the first epoch, so that it takes no allocation
 
-	// Sending half. The receiving half stores into sending and ended.
+	// Sending half. The receiving half writes sending and ended.
 	sending  atomic.Pointer[epoch] // nil before the session
-	ended    atomic.Bool           // from here on only CLOSE goes out
-	sequence uint64                // last one sent
+	ended    atomic.Bool           // only CLOSE is sent from here on
+	sequence uint64                // the last one sent
 
 	isClient bool
 	binding  byte // constant once the session has begun
 	overlap  time.Duration
 }
 
-// begin starts the session's first epoch on this connection. Window and sequence are as they should be.
+// begin starts the first epoch on this connection. Window and sequence are set already.
 func (l *link) begin(s keyContext, secret *[32]byte, number uint32) error {
 	if err := l.first.init(&s, secret, number, l.isClient); err != nil {
 		return err
@@ -48,28 +48,28 @@ func (l *link) begin(s keyContext, secret *[32]byte, number uint32) error {
 	return nil
 }
 
-// restIn lets go of the receiving half's ciphers, until the next datagram.
-func (l *link) restIn() {
+// dropExpandedIn drops the expanded keys of the receiving half until the next datagram.
+func (l *link) dropExpandedIn() {
 	for _, e := range []*epoch{l.current, l.next, l.previous} {
 		if e != nil {
-			e.in.rest()
+			e.in.dropExpanded()
 		}
 	}
 }
 
-// restOut does so with the sending half's if it is silent, and erases what it
-// has no use for any more.
-func (l *link) restOut(silent bool) {
+// dropExpandedOut drops the expanded key of the sending half if it is silent, and erases the key of
+// the first epoch once it is over.
+func (l *link) dropExpandedOut(silent bool) {
 	e := l.sending.Load()
 	if e != nil && silent {
-		e.out.rest()
+		e.out.dropExpanded()
 	}
 	if e != &l.first {
 		l.first.out.wipe()
 	}
 }
 
-// end lets nothing in any more, and nothing out but a CLOSE.
+// end lets nothing in from now on, and nothing out but a CLOSE.
 func (l *link) end() {
 	l.ended.Store(true)
 	for _, e := range []*epoch{l.current, l.next, l.previous} {
@@ -80,8 +80,8 @@ func (l *link) end() {
 	l.current, l.next, l.previous = nil, nil, nil
 }
 
-// epochOf finds the epoch that an envelope names, nil if it is none of the
-// current, the next, and within the overlap the previous one.
+// epochOf returns the epoch that an envelope names: the current, the next, or within the overlap
+// the previous one. It returns nil for any other.
 func (l *link) epochOf(now time.Time, bits uint8) *epoch {
 	switch {
 	case bits == l.current.bits():
@@ -94,21 +94,20 @@ func (l *link) epochOf(now time.Time, bits uint8) *epoch {
 	return nil
 }
 
-// unseen restores the sequence number of env and asks the window. It changes
-// nothing.
+// checkWindow restores the sequence number of env and reports whether the window accepts it.
+// It changes nothing.
 func (l *link) checkWindow(env *wire.Envelope) (uint64, bool) {
 	seq := l.window.Restore(env.Seq)
 	return seq, seq != 0 && l.window.Check(seq)
 }
 
-// tagged says whether env carries the tag of its sequence number under e.
+// checkTag reports whether env carries the tag of its sequence number under e.
 func (l *link) checkTag(e *epoch, env *wire.Envelope, seq uint64) bool {
 	wire.TagInput(&e.in.block, env.Kind, e.bits(), env.Session, seq, len(env.Body))
 	return e.in.tag().Equal(env.Tag)
 }
 
-// verify is steps 6 to 8 of the receive list for a kind that carries a tag.
-// It changes nothing.
+// verify is steps 6 to 8 of the receive list for a kind that carries a tag. It changes nothing.
 func (l *link) verify(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.Drop) {
 	e := l.epochOf(now, env.Epoch)
 	if e == nil {
@@ -124,14 +123,14 @@ func (l *link) verify(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.
 	return e, seq, audit.DropNone
 }
 
-// promote makes the next epoch the current one and starts the overlap.
+// promote makes the next epoch current and starts the overlap.
 func (l *link) promote(now time.Time) {
 	l.previous, l.previousUntil = l.current, now.Add(l.overlap).UnixNano()
 	l.current, l.next = l.next, nil
 	l.sending.Store(l.current)
 }
 
-// retire forgets the previous epoch once the overlap is over.
+// retire drops the previous epoch once the overlap is over.
 func (l *link) retire(now time.Time) {
 	if l.previous != nil && now.UnixNano() >= l.previousUntil {
 		l.previous.in.wipe()
@@ -139,8 +138,8 @@ func (l *link) retire(now time.Time) {
 	}
 }
 
-// afterwards is what a datagram leads to that comes after the end of the session and was dropped for drop: nothing,
-// unless the peer says CLOSE.
+// afterEnd handles a datagram that was dropped for drop after the end of the session: it reports
+// the peer's CLOSE and nothing else.
 func (l *link) afterEnd(drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	if env.Kind == wire.KindClose && env.Session == l.id {
 		if _, err := wire.ParseCloseBody(env.Body); err == nil {
@@ -150,7 +149,7 @@ func (l *link) afterEnd(drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	return dropped(drop)
 }
 
-// append writes an envelope of the session behind dst.
+// append appends an envelope of the session to dst.
 func (l *link) append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 	if len(body) > wire.MaxBody {
 		return dst, session.ErrTooLarge
@@ -174,7 +173,7 @@ func (l *link) append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
 	return env.AppendTo(dst), nil
 }
 
-// untagged says which envelopes have a header of zeros.
+// hasNoTag reports whether an envelope has a header of zeros.
 func hasNoTag(kind wire.Kind, inSession bool) bool {
 	return kind == wire.KindHello || kind == wire.KindWelcome || kind == wire.KindClose && !inSession
 }

@@ -6,10 +6,9 @@ import (
 	"github.com/sallyport/sallyport/internal/prefetch"
 )
 
-// PrefetchHandle reads the memory that the next datagram's Handle needs, in two
-// stages: the Conn itself, then what it points to. Call it for a batch of
-// connections, stage by stage. It changes nothing. It belongs to the receiving
-// half.
+// PrefetchHandle reads the memory that the next Handle needs, in two stages: the Conn itself, then
+// what it points to. Call it for a batch of connections, stage by stage. It changes nothing. It
+// belongs to the receiving half.
 func (c *Conn) PrefetchHandle(stage int) byte {
 	switch {
 	case stage == 0:
@@ -21,10 +20,9 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 	return c.window.Prefetch() ^ prefetch.Lines(&c.current.in.cipher, scheduleLines)
 }
 
-// PrefetchAppend does for Append what PrefetchHandle does for Handle. It belongs
-// to the sending half.
+// PrefetchAppend does the same for Append. It belongs to the sending half.
 func (c *Conn) PrefetchAppend(stage int) byte {
-	e := c.sending.Load() // in the first stage too: it may lie in another line of memory than sequence
+	e := c.sending.Load() // in the first stage too: it may lie in another cache line than sequence
 	switch {
 	case e == nil:
 		return 0
@@ -34,7 +32,7 @@ func (c *Conn) PrefetchAppend(stage int) byte {
 	return prefetch.Lines(&e.out.cipher, scheduleLines)
 }
 
-// scheduleLines is what may be prefetched of a key's cipher.
+// scheduleLines is how many cache lines of an expanded key may be prefetched.
 var scheduleLines = func() int {
 	block, err := aes.NewCipher(make([]byte, 16))
 	if err != nil {

@@ -7,18 +7,18 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// probe measures the round trip to a player, and challenges a path.
+// probe measures the round trip to a client and challenges a new path.
 type probe struct {
 	sent     time.Time
 	ping     wire.Ping
-	awaiting bool // its PONG has not come
+	awaiting bool // the PONG has not arrived
 	rtt      time.Duration
 
 	challenge  wire.Ping
 	challenged bool // the challenge has not been answered
 }
 
-// ping is the PING that is due, if one is.
+// ping returns the PING that is due, or nothing.
 func (c *Conn) ping(now time.Time) Reply {
 	if c.gate.config.Ping == 0 {
 		return Reply{}
@@ -32,6 +32,7 @@ func (c *Conn) ping(now time.Time) Reply {
 	return Reply{Kind: wire.KindPing, Body: p.ping.AppendTo(nil)}
 }
 
+// ensureProbe returns c.probe, which it makes if there is none.
 func (c *Conn) ensureProbe() *probe {
 	if c.probe == nil {
 		c.probe = new(probe)
@@ -39,9 +40,9 @@ func (c *Conn) ensureProbe() *probe {
 	return c.probe
 }
 
-// Challenge is the PING to send to an address that the player may have gone to:
-// the same as last time, or a fresh one. Its PONG is an EventAnswered; the caller
-// knows whether it has come from there.
+// Challenge returns the PING to send to an address that the client may have moved to: a new one if
+// fresh, else the same as last time. Its PONG is an EventAnswered; the caller knows which address
+// it came from.
 func (c *Conn) Challenge(fresh bool) Reply {
 	p := c.ensureProbe()
 	if fresh {
@@ -51,7 +52,7 @@ func (c *Conn) Challenge(fresh bool) Reply {
 	return Reply{Kind: wire.KindPing, Body: p.challenge.AppendTo(nil)}
 }
 
-// pongOf is the answer to a PING, with the report that the client has asked for.
+// pongOf returns the answer to a PING, with the report if the client has asked for it.
 func (c *Conn) pongOf(ping []byte) Reply {
 	m := wire.Pong{Data: [8]byte(ping), Report: c.reports}
 	if c.reports {
@@ -60,11 +61,12 @@ func (c *Conn) pongOf(ping []byte) Reply {
 	return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.report[:0])}
 }
 
-// lost is how many of the player's datagrams have not come, or came too late.
+// lost returns how many of the client's datagrams have not arrived, or arrived too late.
 func (c *Conn) lost() uint64 {
-	return c.window.Highest() - min(c.accepted, c.window.Highest()) // a client may use one number on two connections
+	return c.window.Highest() - min(c.accepted, c.window.Highest()) // a client may use a number on two connections
 }
 
+// pong handles a PONG, which answers a PING or a challenge.
 func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePing(body)
 	p := c.probe
@@ -79,17 +81,17 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	return Reply{}, Event{}
 }
 
-// Stats is what is known of a live session's traffic.
+// Stats are counts of a live session's traffic.
 type Stats struct {
-	Accepted uint64        // datagrams of the player's that passed every check up to the mark
-	Lost     uint64        // those that the player has sent and that have not come, or came too late
-	Sent     uint64        // datagrams to the player
+	Accepted uint64        // the client's datagrams that have passed the tag and updated the window
+	Lost     uint64        // the client's datagrams that have not arrived, or arrived too late
+	Sent     uint64        // datagrams to the client
 	RTT      time.Duration // the last one measured; 0 before, and without Config.Ping
-	Doubt    EventKind     // EventStepUp while one waits for its token, EventFlagged once something was, else EventNone
+	Doubt    EventKind     // EventStepUp while a step up is owed, EventFlagged once anything was flagged, else EventNone
 }
 
-// Stats counts. It belongs to the receiving half, and so to nobody while the
-// sending half is at work on another goroutine.
+// Stats returns the counts. It reads both halves: call it from the receiving half while no other
+// goroutine uses the sending half.
 func (c *Conn) Stats() Stats {
 	s := Stats{Accepted: c.accepted, Lost: c.lost(), Sent: c.sequence}
 	if c.probe != nil {

@@ -22,9 +22,9 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	case c.answer != nil && c.answer.digest == digest:
 		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
 	case c.pending != nil && c.pending.digest == digest:
-		return Reply{}, Event{} // being verified, or refused before
+		return Reply{}, Event{} // being verified, or refused already
 	case c.next != nil:
-		c.unheard = !c.bears            // a client of that kind would take RENEWED for the answer to the other token
+		c.unheard = !c.bears            // a bearer client would take RENEWED for the answer to the other token
 		return dropped(audit.DropState) // "until then no further epoch is made"
 	case c.pending != nil && c.pending.token != nil:
 		return dropped(audit.DropState)
@@ -36,14 +36,14 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
-	if c.owes() && c.fits(now, m.Token) {
+	if c.owes() && c.plausible(now, m.Token) {
 		c.doubt.step.wait(now, true)
 	}
 	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
 }
 
-// renewVerified makes the next epoch. A refused token ends nothing: the session
-// lives as long as the token it has, and the end then names the refusal.
+// renewVerified derives the next epoch. A refused token ends nothing: the session lives as long as
+// the token it has, and its end then names the refusal.
 func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
 	p := c.pending
 	if drop == audit.DropNone {
@@ -60,7 +60,7 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	if drop != audit.DropNone {
 		c.again = now.Add(retryAfter).UnixNano()
 		if p.refused = drop; passing(drop) {
-			c.pending = nil // the client repeats it, and it is tried again
+			c.pending = nil // the client repeats it, and it is verified again
 		}
 		return Reply{}, Event{Kind: EventRefused, Drop: drop, Claims: claims}
 	}
@@ -82,8 +82,8 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}
 }
 
-// succeeds says whether claims may take the place of the session's own: "not
-// used before, of the same issuer, subject and scope".
+// succeeds returns why claims may not replace the session's own, or DropNone: "not used before, of
+// the same issuer, subject and scope".
 func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	if drop := c.follows(claims); drop != audit.DropNone {
 		return drop
@@ -94,9 +94,9 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	return c.gate.take(c.gate.wall(now), claims, c.session)
 }
 
-// follows reports why a token with these claims is none that could follow the session's own, whether or not it has been
-// used; DropNone if it could. One that is no newer than the token the session stands on may have been used on another
-// server of the fleet, so a step up does not take it.
+// follows returns why a token with these claims could not succeed the session's own, whether or not
+// it has been used, or DropNone. A step up does not take a token that is no newer than the
+// session's: it may have been used on another server of the fleet.
 func (c *Conn) follows(claims *token.Claims) audit.Drop {
 	s := c.session
 	own := s.names.Load()
@@ -108,23 +108,23 @@ func (c *Conn) follows(claims *token.Claims) audit.Drop {
 	case claims.ID == own.token, c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
 		return audit.DropUsed
 	}
-	if action, _ := c.agrees(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
+	if action, _ := c.compareClaims(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
 		return audit.DropFingerprint
 	}
 	return audit.DropNone
 }
 
-// renewedLately reports whether no other token is looked at yet, since each has to be remembered. It never keeps the one
-// waiting that a step up asks for.
+// renewedLately reports whether it is too soon for another token, because each takes memory. The
+// token of a step up never waits.
 func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.renewable) && !c.owes() }
 
-// pace has the next token wait until a part of the life is over that the one with these claims has left.
+// pace delays the next token for a part of the life that the one with these claims has left.
 func (c *Conn) pace(now time.Time, claims *token.Claims) {
 	c.renewable = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
-// renewal is what the token of the next epoch claims, which begins now.
-func (c *Conn) renewal(now time.Time) *token.Claims {
+// takeRenewal returns the claims of the token of the next epoch, which begins now.
+func (c *Conn) takeRenewal(now time.Time) *token.Claims {
 	claims := c.pending.claims
 	c.pending = nil
 	c.pace(now, claims)

@@ -126,7 +126,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	c.ticketed = true                                     // without a new one it has the one that was shown
 	c.bound, c.seen = c.digest(network), c.digest(c.path) // the first datagram is judged by what they differ in
 	if c.Away() {
-		c.leave(network)
+		c.setHome(network)
 	}
 	if former != nil {
 		return c.answer.reply, Event{}
@@ -154,7 +154,7 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 // homeOf returns the network that a resumed session is bound to: the ticket's, or the one the player comes from now if a
 // fresh token has bound the session to it and the RENEWED with the ticket that says so may have been lost.
 func (c *Conn) homeOf(t *resume.Ticket, former *Conn) netip.Prefix {
-	if former != nil && former.next != nil && former.home() == c.path {
+	if former != nil && former.next != nil && former.boundNetwork() == c.path {
 		return c.path
 	}
 	return t.Network
@@ -162,7 +162,7 @@ func (c *Conn) homeOf(t *resume.Ticket, former *Conn) netip.Prefix {
 
 // strays judges the network that the player comes from now by the one that the session is bound to.
 func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
-	bound, seen := c.printOf(s, network), c.printOf(s, c.path)
+	bound, seen := c.fingerprintOf(s, network), c.fingerprintOf(s, c.path)
 	return c.gate.config.Fingerprint.Judge(&bound, &seen)
 }
 
@@ -235,7 +235,7 @@ func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
 func (c *Conn) inherit(now time.Time, f *Conn) {
 	c.accepted += f.accepted
 	c.behaviour, c.again, c.confined = f.behaviour, f.again, f.confined
-	if f.next != nil && c.Away() && f.home() == c.path { // a token has been accepted since WELCOME
+	if f.next != nil && c.Away() && f.boundNetwork() == c.path { // a token has been accepted since WELCOME
 		c.bind()
 	}
 	if f.next == nil { // else RENEWED may have been lost with the connection, and the player has to renew again
@@ -249,7 +249,7 @@ func (c *Conn) inherit(now time.Time, f *Conn) {
 
 // owe takes a step up over, which is owed wherever the player goes.
 func (c *Conn) owe(now time.Time, d *doubt) {
-	home := c.home()
+	home := c.boundNetwork()
 	c.doubt = d
 	d.step.advance(now)
 	d.step.ticked = now // else who moves before each Tick would gain time

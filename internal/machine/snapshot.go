@@ -25,7 +25,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 	if c.binding == wire.BindingExporter {
 		r.Exporter = c.channel.Exporter
 	}
-	r.Network, r.Confined = c.home(), c.confined
+	r.Network, r.Confined = c.boundNetwork(), c.confined
 	if c.owes() {
 		r.StepUp = uint8(c.doubt.part)
 	}
@@ -80,10 +80,10 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.confined = r.Confined
 	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
 	if c.Away() {
-		c.leave(r.Network)
+		c.setHome(r.Network)
 	}
 	if r.StepUp != 0 {
-		c.depart(now, policy.ActionStepUp, policy.Part(r.StepUp))
+		c.startDoubt(now, policy.ActionStepUp, policy.Part(r.StepUp))
 		if s := c.owedForNetwork(); s != nil && !c.Away() {
 			s.enterHome(now)
 		}

@@ -9,11 +9,12 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// features are the bits that this end knows.
+// features are the feature bits that both ends support.
 const features = wire.FeatureReports
 
-// ticket is what goes with the secret of an epoch, so that its player can resume the session on another connection
-// as long as the identity token of that epoch lives; nil if none can be issued.
+// ticket returns the ticket that is sent with the secret of an epoch: with it the client can resume
+// the session on another connection while the identity token of that epoch is valid. It returns nil
+// if none can be issued.
 func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, network netip.Prefix) []byte {
 	if !c.gate.config.FleetKeys.Enabled() {
 		return nil
@@ -33,17 +34,17 @@ func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, 
 	defer clear(t.Key[:])
 	sealed, err := t.Seal(nil, c.gate.config.FleetKeys, c.gate.config.Random)
 	if err != nil {
-		return nil // names too long for one: the player goes on without
+		return nil // the names are too long for a ticket
 	}
 	c.ticketed = true
 	return sealed
 }
 
-// Resumable says whether the player has been given a ticket: then the end of the connection is not the end of the
-// session. It belongs to the receiving half.
+// Resumable reports whether the client has been given a ticket: then the end of the connection does
+// not end the session. It belongs to the receiving half.
 func (c *Conn) Resumable() bool { return c.ticketed && c.begun() }
 
-// claimsOf is what a ticket still knows of the identity token behind it.
+// claimsOf returns what a ticket holds of the claims of its identity token.
 func claimsOf(t *resume.Ticket) *token.Claims {
 	claims := &token.Claims{
 		Issuer: t.Issuer, Subject: t.Subject, ID: t.TokenID, SignIn: t.SignIn, KeyID: t.KeyID,
