@@ -60,6 +60,41 @@ func TestExportedSignatures(t *testing.T) {
 	}
 }
 
+// Every enum says its value in words.
+func TestEnumsHaveNames(t *testing.T) {
+	enums := 0
+	for _, pkg := range exportedAPI(t) {
+		named := map[*types.Named]bool{}
+		for _, name := range pkg.Scope().Names() {
+			if c, ok := pkg.Scope().Lookup(name).(*types.Const); ok && c.Exported() {
+				if n, ok := types.Unalias(c.Type()).(*types.Named); ok && mine(n.Obj()) {
+					named[n] = true
+				}
+			}
+		}
+		for n := range named {
+			enums++
+			basic, _ := n.Underlying().(*types.Basic)
+			if text := basic != nil && basic.Info()&types.IsString != 0; !text && !has(n, "String") && !has(n, "Error") {
+				t.Errorf("%s has no method String", n)
+			}
+		}
+	}
+	if enums < 10 {
+		t.Errorf("%d enums were found", enums)
+	}
+}
+
+// has reports whether a type has a method.
+func has(n *types.Named, method string) bool {
+	for m := range n.Methods() {
+		if m.Name() == method {
+			return true
+		}
+	}
+	return false
+}
+
 // walk looks at every type that an exported name leads to.
 type walk struct {
 	t     *testing.T

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +18,17 @@ const (
 	CognitoAccess TokenUse = iota // access token: meant for servers
 	CognitoID                     // ID token: meant for the app, and full of personal data
 )
+
+// String returns the use as the claim token_use has it, or "use N".
+func (u TokenUse) String() string {
+	switch u {
+	case CognitoAccess:
+		return "access"
+	case CognitoID:
+		return "id"
+	}
+	return "use " + strconv.Itoa(int(u))
+}
 
 // CognitoConfig configures a user pool. Pool and Clients are required.
 type CognitoConfig struct {

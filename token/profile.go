@@ -2,6 +2,7 @@ package token
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -31,6 +32,16 @@ const (
 	FormNakama                // Nakama session token: uid, tid; no iss and no aud. Give it the session key alone:
 	// with the key of refresh tokens, those would pass too
 )
+
+var formNames = [...]string{FormStandard: "standard", FormCognito: "Cognito access", FormCognitoID: "Cognito ID", FormNakama: "Nakama"}
+
+// String returns the form in words, or "form N".
+func (f Form) String() string {
+	if int(f) < len(formNames) {
+		return formNames[f]
+	}
+	return "form " + strconv.Itoa(int(f))
+}
 
 // identity reads the claims that differ between forms.
 func (f Form) identity(r *reader, c *Claims) {

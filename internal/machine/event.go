@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -32,6 +33,21 @@ const (
 	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
 	EventCloseAgain           // the peer has said CLOSE in a session that is over already: it has not heard that we know
 )
+
+var eventNames = [...]string{
+	EventNone: "none", EventVerify: "verify", EventJoined: "joined", EventData: "data", EventRenewed: "renewed",
+	EventRefused: "refused", EventPong: "pong", EventNotice: "notice", EventClosed: "closed", EventAnswered: "answered",
+	EventStepUp: "step up", EventFlagged: "flagged", EventResume: "resume", EventResumed: "resumed",
+	EventTakeover: "takeover", EventMoved: "moved", EventCloseAgain: "close again",
+}
+
+// String returns the kind in words, or "event N".
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return "event " + strconv.Itoa(int(k))
+}
 
 // Event is what a machine tells its caller. Payload and Token are borrowed and
 // valid until the machine is called again.

@@ -19,7 +19,7 @@ type heard struct {
 func (h heard) is(kind EventKind, drop audit.Drop, reply wire.Kind) heard {
 	h.Helper()
 	if h.Event.Kind != kind || h.Drop != drop || h.kind != reply {
-		h.Fatalf("event %d, drop %v, reply %v; want event %d, drop %v, reply %v",
+		h.Fatalf("event %v, drop %v, reply %v; want event %v, drop %v, reply %v",
 			h.Event.Kind, h.Drop, h.kind, kind, drop, reply)
 	}
 	return h

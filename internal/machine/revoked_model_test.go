@@ -158,7 +158,7 @@ func (m *match) answered(what string, k int, subject string, h heard, refuse, re
 	j := m.twins[k]
 	switch {
 	case refuse && h.Event.Kind != EventRefused:
-		m.Fatalf("%s: event %d although it was put out", what, h.Event.Kind)
+		m.Fatalf("%s: event %v although it was put out", what, h.Event.Kind)
 	case (h.Drop == audit.DropRevoked) != revoked:
 		m.Fatalf("%s: refused for %v; revoked: %v", what, h.Drop, revoked)
 	case !revoked:
@@ -219,7 +219,7 @@ func (m *match) talk() {
 	if h.Event.Kind == EventData {
 		j.counts.in++
 	} else if before == live && !j.out[name] && h.Drop == audit.DropNone {
-		m.Fatalf("talk: event %d", h.Event.Kind)
+		m.Fatalf("talk: event %v", h.Event.Kind)
 	}
 }
 
