@@ -7,7 +7,8 @@ import (
 )
 
 // saveAddresses writes where players live or have lived lately.
-func (s *Server) saveAddresses(w *resume.Writer) error {
+func (h *handover) saveAddresses(w *resume.Writer) error {
+	s := h.server
 	for addr, seen := range s.endpoint.Live().All(s.clock.now()) {
 		if err := w.Live(resume.LiveAddress{Addr: addr, Seen: s.clock.at(seen).UnixMilli()}); err != nil {
 			return err
@@ -17,7 +18,8 @@ func (s *Server) saveAddresses(w *resume.Writer) error {
 }
 
 // restoreAddresses takes over what another process has saved.
-func (s *Server) restoreAddresses(list []resume.LiveAddress) {
+func (h *handover) restoreAddresses(list []resume.LiveAddress) {
+	s := h.server
 	now := s.clock.now()
 	for _, e := range list {
 		if seen := time.UnixMilli(e.Seen); !seen.After(now) {

@@ -118,9 +118,9 @@ func (e *ending) answered() {
 
 // seeOff waits until every player has answered CLOSE, closeTime at most, or until ctx
 // ends: then it returns its error. The caller holds the turns of all shards.
-func (s *Server) seeOff(ctx context.Context, shards []*shard) error {
+func seeOff(ctx context.Context, clock *clock, shards []*shard) error {
 	for {
-		waiting, now := false, s.clock.now()
+		waiting, now := false, clock.now()
 		for _, sh := range shards {
 			sh.parting(now)
 			waiting = waiting || !sh.endings.next().IsZero()

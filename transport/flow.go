@@ -33,8 +33,8 @@ func (s *shard) flowOf(r *resume.Session) udp.Flow {
 
 // warnOfAddresses tells the audit of a socket that listens on all addresses and does not
 // know which of them a player has asked.
-func (s *Server) warnOfAddresses() {
-	sock := s.first().Socket
+func warnOfAddresses(s *Server) {
+	sock := s.endpoint.First().Socket
 	if !sock.LocalAddr().Addr().IsUnspecified() || sock.Multihomed() {
 		return
 	}

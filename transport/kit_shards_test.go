@@ -12,6 +12,9 @@ type posted func(now time.Time)
 
 func (f posted) Deliver(now time.Time) { f(now) }
 
+// first is the shard that Poll works.
+func (s *Server) first() *shard { return shardOf(s.endpoint.First()) }
+
 // newShard makes a shard on another socket.
 func (s *Server) newShard(sock udp.Socket, index int) *shard {
 	return s.endpoint.NewShard(sock, index).User.(*shard)

@@ -100,7 +100,7 @@ func (w *world) listen(configure ...func(*Config)) *Server {
 // serve makes the server and runs Serve.
 func (w *world) serve(configure ...func(*Config)) *Server {
 	w.Helper()
-	if w.server != nil && w.server.closed.Load() {
+	if w.server != nil && w.server.lifetime.closed.Load() {
 		w.serving.Wait() // the one before
 	}
 	s := w.listen(configure...)

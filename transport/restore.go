@@ -10,20 +10,6 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// settleIn gives the sessions that takeOver has brought to the shards that their
-// hints name; it is called once, when it is known how many shards there are.
-func (s *Server) settleIn() {
-	lists := make(map[*shard][]*resume.Session)
-	for _, r := range s.restored {
-		home := s.home(r.ConnectionID)
-		lists[home] = append(lists[home], r)
-	}
-	s.restored = nil
-	for sh, list := range lists {
-		sh.Post(restored{sh, list})
-	}
-}
-
 // restored are sessions of a shard's that another process has left.
 type restored struct {
 	shard *shard

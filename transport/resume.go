@@ -21,7 +21,7 @@ import (
 // nowhere here. One that lives on another shard stays there, and the newcomer moves.
 func (c *conn) resume(now time.Time, hint uint32) {
 	s := c.self.shard
-	if home := s.server.home(hint); hint != 0 && home != nil && home.Index != s.Index {
+	if home := shardOf(s.Endpoint.Home(hint)); hint != 0 && home != nil && home.Index != s.Index {
 		s.Post(leaving{c, home, hint}) // whose datagram is still being opened here
 		return
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -12,44 +13,69 @@ import (
 // Config.Shards sockets, until Shutdown or Close; then it returns
 // ErrServerClosed.
 func (s *Server) Serve(h Handler) error {
-	if err := s.beginServe(); err != nil {
+	if err := s.lifetime.begin(); err != nil {
 		return err
 	}
-	defer s.endServe()
+	defer s.lifetime.end()
 	if err := s.endpoint.Share(true); err != nil {
 		return err
 	}
-	s.settled.Do(s.settleIn)
+	s.handover.settle()
 	var others sync.WaitGroup
 	for sh := range s.shards {
 		if sh.Index > 0 {
 			others.Go(func() { _ = sh.loop(h) }) // every loop ends for the same reason
 		}
 	}
-	err := s.first().loop(h)
+	err := shardOf(s.endpoint.First()).loop(h)
 	others.Wait()
 	return err
 }
 
-func (s *Server) beginServe() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// lifetime is the beginning and the end of a server.
+type lifetime struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	serving bool
+	closed  atomic.Bool    // set under mu
+	loops   sync.WaitGroup // Serve, which begins under mu; Close waits
+}
+
+// begin is called as Serve begins.
+func (r *lifetime) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
-	case s.closed.Load():
+	case r.closed.Load():
 		return ErrServerClosed
-	case s.serving:
+	case r.serving:
 		return ErrServing
 	}
-	s.serving = true
-	s.loops.Add(1)
+	r.serving = true
+	r.loops.Add(1)
 	return nil
 }
 
-func (s *Server) endServe() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.serving = false
-	s.loops.Done()
+// end is called as Serve ends.
+func (r *lifetime) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.serving = false
+	r.loops.Done()
+}
+
+// close has Serve end, and Poll. It reports false if that has been done.
+func (r *lifetime) close() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.closed.Swap(true)
+}
+
+// inServe reports whether Serve has begun and not ended.
+func (r *lifetime) inServe() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.serving
 }
 
 // loop is a shard's part of Serve.
@@ -63,9 +89,9 @@ func (s *shard) loop(h Handler) error {
 	}
 }
 
-// idle is how long a shard may wait for its socket.
-func (s *shard) idle(now time.Time) time.Duration {
-	if due := s.endings.next(); !due.IsZero() {
+// idle is how long their shard may wait for its socket.
+func (es *endings) idle(now time.Time) time.Duration {
+	if due := es.next(); !due.IsZero() {
 		return min(max(due.Sub(now), 0), dtls.SweepInterval/4)
 	}
 	return dtls.SweepInterval / 4
@@ -76,21 +102,18 @@ func (s *shard) idle(now time.Time) time.Duration {
 // Poll leaves the server with one socket. What was sent before goes out first. What the Handler sends, and what is sent
 // after, goes out with the next Flush or Poll.
 func (s *Server) Poll(h Handler) (int, error) {
-	sh := s.first()
-	s.mu.Lock()
-	serving := s.serving
-	s.mu.Unlock()
-	if !serving {
+	sh := shardOf(s.endpoint.First())
+	if !s.lifetime.inServe() {
 		if sh.Turns.Try() {
-			if !s.closed.Load() {
+			if !s.lifetime.closed.Load() {
 				s.endpoint.Gather()
 			}
-			s.settled.Do(s.settleIn)
+			s.handover.settle()
 			sh.Out.Flush()
 			return sh.run(h, true)
 		}
 	}
-	if s.closed.Load() {
+	if s.lifetime.closed.Load() {
 		return 0, ErrServerClosed
 	}
 	return 0, ErrServing
@@ -123,7 +146,7 @@ func (s *Server) Release() {
 // run is one turn, and ends it. hold leaves what is sent to a later Flush.
 func (s *shard) run(h Handler, hold bool) (int, error) {
 	defer s.Turns.End()
-	if s.server.closed.Load() {
+	if s.server.lifetime.closed.Load() {
 		return 0, ErrServerClosed
 	}
 	now := s.server.clock.now()
@@ -132,26 +155,27 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	n := s.Turn(now)
 	if !hold {
 		s.Out.Hold(false)
-		s.pause = s.idle(now)
+		s.pause = s.endings.idle(now)
 	}
-	if s == s.server.first() {
-		s.server.checkClock(now)
+	if s.Shard == s.Endpoint.First() {
+		s.checkClock(now)
 	}
 	return n, nil
 }
 
 // checkClock compares clocks about once a sweepInterval, and has the gate forget what is past.
-func (s *Server) checkClock(now time.Time) {
-	if now.Sub(s.clock.checked) < dtls.SweepInterval {
+func (s *shard) checkClock(now time.Time) {
+	server := s.server
+	if now.Sub(server.clock.checked) < dtls.SweepInterval {
 		return
 	}
-	s.clock.checked = now
-	alarm := s.clock.check(now)
-	s.gate.StepClock(s.clock.ahead())
+	server.clock.checked = now
+	alarm := server.clock.check(now)
+	server.gate.StepClock(server.clock.ahead())
 	if alarm {
-		s.config.Audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
+		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
-	if detail := s.gate.Sweep(s.clock.at(now)); detail != "" {
-		s.config.Audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
+	if detail := server.gate.Sweep(server.clock.at(now)); detail != "" {
+		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
 	}
 }

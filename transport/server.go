@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -32,14 +30,8 @@ type Server struct {
 	certificate   atomic.Pointer[tls.Certificate]
 	sessions      population
 	verifications *verifications
-	restored      []*resume.Session // until the first turn
-	settled       sync.Once         // they have been given to their shards
-
-	mu sync.Mutex // beginning and end of Serve and Close
-	// +checklocks:mu
-	serving bool
-	closed  atomic.Bool    // set under mu
-	loops   sync.WaitGroup // Serve, which begins under mu; Close waits
+	handover      handover
+	lifetime      lifetime
 }
 
 // Listen makes a server on a UDP address such as ":7777", or on Config.Conn. It
@@ -62,17 +54,18 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	s := &Server{config: config, gate: gate, clock: newClock()}
 	s.certificate.Store(&config.Certificate)
-	s.endpoint = dtls.New(sock, s.endpointConfig())
+	s.endpoint = dtls.New(sock, endpointConfig(s))
 	s.verifications = newVerifications(s.endpoint.Context(), config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
-	s.warnOfAddresses()
+	warnOfAddresses(s)
+	s.handover.server = s
 	if config.Snapshot != "" {
-		s.takeOver()
+		s.handover.takeOver()
 	}
 	return s, nil
 }
 
 // endpointConfig is what the server wants of what is below it.
-func (s *Server) endpointConfig() dtls.Config {
+func endpointConfig(s *Server) dtls.Config {
 	c := &s.config
 	sources := c.Sources
 	sources.Unproven = c.MaxUnproven
@@ -84,13 +77,13 @@ func (s *Server) endpointConfig() dtls.Config {
 		Sources: sources, Live: max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0),
 		ChallengeLen: challengeLen, Window: c.Session.Window, Shards: c.Shards,
 		Now: s.clock.now, Wall: func() time.Time { return s.clock.wall() },
-		NewUser: func(l *dtls.Shard) dtls.User { return &shard{Shard: l, server: s} }, Flooded: s.flooded,
+		NewUser: func(l *dtls.Shard) dtls.User { return &shard{Shard: l, server: s} }, Flooded: func(now time.Time, begins bool) { auditFlood(s, now, begins) },
 	}
 }
 
-// flooded tells the audit when a flood of strangers' datagrams begins and when it
+// auditFlood tells the audit when a flood of strangers' datagrams begins and when it
 // is over: two records, however long it lasts.
-func (s *Server) flooded(now time.Time, begins bool) {
+func auditFlood(s *Server, now time.Time, begins bool) {
 	detail := "strangers' datagrams flood the server"
 	if !begins {
 		detail = "the flood of strangers' datagrams is over"
@@ -113,28 +106,17 @@ func listen(address string, conn net.PacketConn) (udp.Socket, error) {
 	return udp.Listen(address)
 }
 
-// first is the shard that Poll works.
-func (s *Server) first() *shard { return s.endpoint.First().User.(*shard) }
-
 // shards is every shard, the first one first.
 func (s *Server) shards(yield func(*shard) bool) {
 	for _, l := range s.endpoint.All() {
-		if !yield(l.User.(*shard)) {
+		if !yield(shardOf(l)) {
 			return
 		}
 	}
 }
 
-// home is the shard that a hint names, nil if there is none.
-func (s *Server) home(hint uint32) *shard {
-	if l := s.endpoint.Home(hint); l != nil {
-		return l.User.(*shard)
-	}
-	return nil
-}
-
 // Addr is the address that the server listens on.
-func (s *Server) Addr() netip.AddrPort { return s.first().Socket.LocalAddr() }
+func (s *Server) Addr() netip.AddrPort { return s.endpoint.First().Socket.LocalAddr() }
 
 // SetCertificate shows cert in every handshake that begins from now on. One that no
 // handshake could use, whose key is another's or which has expired, is refused, and

@@ -57,6 +57,14 @@ func (s *shard) Prefetch(c *dtls.Conn, stage int) byte {
 	return connOf(c).session.PrefetchHandle(stage)
 }
 
+// shardOf is the shard of players on one of package dtls, nil without.
+func shardOf(s *dtls.Shard) *shard {
+	if s == nil {
+		return nil
+	}
+	return s.User.(*shard)
+}
+
 // connOf is the connection that a connection is part of, nil without.
 func connOf(c *dtls.Conn) *conn {
 	if c == nil {

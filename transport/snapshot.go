@@ -16,15 +16,16 @@ import (
 // next. From its beginning on nothing is sent any more, so that no nonce and no
 // sequence can be used by both; if it fails, everything is as before. The caller
 // holds the turns of all shards.
-func (s *Server) handOver(shards []*shard) error {
-	s.settled.Do(s.settleIn) // what was taken over and has had no turn goes on, too
+func (h *handover) handOver(shards []*shard) error {
+	s := h.server
+	h.settle() // what was taken over and has had no turn goes on, too
 	for _, sh := range shards {
 		sh.handler = sh.handler.withDefaults()
 		sh.Delivered(s.clock.now())
 		sh.Out.Close()
 	}
 	saved := make(map[*conn]bool)
-	err := s.writeSnapshot(shards, saved)
+	err := h.writeSnapshot(shards, saved)
 	if err != nil {
 		for _, sh := range shards {
 			sh.Out.Reopen()
@@ -39,7 +40,8 @@ func (s *Server) handOver(shards []*shard) error {
 }
 
 // writeSnapshot writes to another file first: what has the name is whole.
-func (s *Server) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
+func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
+	s := h.server
 	dir, base := filepath.Split(s.config.Snapshot)
 	f, err := os.CreateTemp(dir, base+".*") // nobody else may read it
 	if err != nil {
@@ -58,7 +60,7 @@ func (s *Server) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 		err = s.gate.Save(w)
 	}
 	if err == nil {
-		err = s.saveAddresses(w)
+		err = h.saveAddresses(w)
 	}
 	if err == nil {
 		err = w.Close()

@@ -22,7 +22,7 @@ import (
 func (s *Server) Shutdown(ctx context.Context) error {
 	var shards []*shard
 	for len(shards) < len(s.endpoint.All()) { // Serve may be about to add some
-		sh := s.endpoint.All()[len(shards)].User.(*shard)
+		sh := shardOf(s.endpoint.All()[len(shards)])
 		if sh.Turns.Begin(ctx.Done()) {
 			shards = append(shards, sh)
 			continue
@@ -35,10 +35,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		return ctx.Err()
 	}
-	err := s.depart(shards)
+	err := s.handover.depart(shards)
 	first := s.stop()
 	if first {
-		err = errors.Join(err, s.seeOff(ctx, shards))
+		err = errors.Join(err, seeOff(ctx, s.clock, shards))
 	}
 	for _, sh := range shards {
 		sh.Turns.End()
@@ -47,22 +47,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return net.ErrClosed
 	}
 	return errors.Join(err, s.finish())
-}
-
-// depart hands all sessions on, or ends them.
-func (s *Server) depart(shards []*shard) (err error) {
-	if s.closed.Load() {
-		return nil
-	}
-	if s.config.Snapshot != "" {
-		if err = s.handOver(shards); err == nil {
-			return nil
-		}
-	}
-	for _, sh := range shards {
-		sh.shutdown(s.clock.now())
-	}
-	return err
 }
 
 // shutdown announces the end to every player of a shard by NOTICE, ends every session, and lets no
@@ -94,10 +78,7 @@ func (s *Server) Close() error {
 
 // stop tells everything to end; false if it has been told.
 func (s *Server) stop() bool {
-	s.mu.Lock()
-	again := s.closed.Swap(true)
-	s.mu.Unlock()
-	if again {
+	if !s.lifetime.close() {
 		return false
 	}
 	s.endpoint.Stop()
@@ -106,7 +87,7 @@ func (s *Server) stop() bool {
 
 // finish waits until everything has ended.
 func (s *Server) finish() error {
-	s.loops.Wait()
+	s.lifetime.loops.Wait()
 	for sh := range s.shards {
 		sh.Turns.Begin(nil) // a Poll that was under way is over; later ones see closed
 		defer sh.Turns.End()

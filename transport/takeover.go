@@ -18,7 +18,8 @@ import (
 // takeOver reads what the process before has left at Config.Snapshot. The file is gone afterwards, whatever was in it,
 // unless it is no regular file. What is refused is on record, and its players come back by ticket. Where only the sessions
 // are refused, what must not come again and what is revoked is remembered all the same: it only ever keeps somebody out.
-func (s *Server) takeOver() {
+func (h *handover) takeOver() {
+	s := h.server
 	snap, err := claimSnapshot(s.config.Snapshot, s.config.Session.FleetKeys, s.Addr())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		what := "a snapshot was refused: "
@@ -31,8 +32,8 @@ func (s *Server) takeOver() {
 	}
 	if snap != nil {
 		s.gate.Restore(snap)
-		s.restoreAddresses(snap.Live)
-		if s.restored = snap.Sessions; len(s.restored) > 0 {
+		h.restoreAddresses(snap.Live)
+		if h.restored = snap.Sessions; len(h.restored) > 0 {
 			s.endpoint.Inherit()
 		}
 	}

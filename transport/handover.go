@@ -1,0 +1,48 @@
+package transport
+
+import (
+	"sync"
+
+	"github.com/sallyport/sallyport/internal/resume"
+)
+
+// handover is what a server takes over of the process before, and leaves to the next one, by
+// Config.Snapshot.
+type handover struct {
+	server   *Server           // constant
+	restored []*resume.Session // until the first turn
+	settled  sync.Once         // they have been given to their shards
+}
+
+// depart hands all sessions on, or ends them.
+func (h *handover) depart(shards []*shard) (err error) {
+	s := h.server
+	if s.lifetime.closed.Load() {
+		return nil
+	}
+	if s.config.Snapshot != "" {
+		if err = h.handOver(shards); err == nil {
+			return nil
+		}
+	}
+	for _, sh := range shards {
+		sh.shutdown(s.clock.now())
+	}
+	return err
+}
+
+// settle gives the sessions that takeOver has brought to the shards that their connection ids
+// name, once it is known how many shards there are.
+func (h *handover) settle() {
+	h.settled.Do(func() {
+		lists := make(map[*shard][]*resume.Session)
+		for _, r := range h.restored {
+			home := shardOf(h.server.endpoint.Home(r.ConnectionID))
+			lists[home] = append(lists[home], r)
+		}
+		h.restored = nil
+		for sh, list := range lists {
+			sh.Post(restored{sh, list})
+		}
+	})
+}
