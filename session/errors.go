@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// ErrBusy is what to hand to Verified when no verification could be started:
-// the client is told to come again.
+// ErrBusy means that no verification of an identity token could be started. A transport.Verifier of
+// your own may return it: the client gets ReasonBusy and comes again.
 var ErrBusy = errors.New("session: too many verifications at once")
 
 // ErrConfig is matched by every error about a Config or ClientConfig. The text names the field.

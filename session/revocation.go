@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ErrRevocationsFull means that MaxRevocations are remembered already and none of
-// them may be forgotten: the sessions that live have been revoked, but their
-// players could come again. Refuse newcomers, or allow more revocations.
+// ErrRevocationsFull means that MaxRevocations are remembered already and none of them may be
+// forgotten: the sessions that live have been revoked, but their players could come again. Refuse
+// newcomers, or allow more revocations.
 var ErrRevocationsFull = errors.New("session: too many revocations to remember another; live sessions are revoked, newcomers are not refused")
 
 // ErrRevocation means that a Revocation does not say what it is about.
@@ -42,8 +42,8 @@ type Revocation struct {
 	Issuer string // of the subject, token, sign-in or key; empty for a build
 	Value  string
 
-	// Time is when trust was withdrawn; zero means now. A subject's tokens that
-	// were issued later are good again: who issues them has decided so. A token
-	// that does not say when it was issued never is.
+	// Time is when trust was withdrawn; zero means now. A subject's tokens that were issued later
+	// are good again: who issues them has decided so. A token that does not say when it was issued
+	// never is.
 	Time time.Time
 }

@@ -58,9 +58,9 @@ type NoticeCode = wire.NoticeCode
 
 // The notices of version 1. A client ignores one that it does not know.
 const (
-	NoticeStepUp = wire.NoticeStepUp // show a fresh identity token; a Client asks its Token for one
-	NoticeDrain  = wire.NoticeDrain  // the server shuts down
-	NoticeMoved  = wire.NoticeMoved  // the server sends to the client's new address from now on
+	NoticeStepUp NoticeCode = wire.NoticeStepUp // show a fresh identity token; a Client asks its Token for one
+	NoticeDrain  NoticeCode = wire.NoticeDrain  // the server shuts down
+	NoticeMoved  NoticeCode = wire.NoticeMoved  // the server sends to the client's new address from now on
 )
 
 // Doubt is what a server has recorded of a player who plays on.
