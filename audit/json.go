@@ -19,8 +19,8 @@ type JSONConfig struct {
 	// least 16 bytes; nil means a random key that ends with the process.
 	Key []byte
 
-	// Queue is how many events may wait for the writer. Zero means DefaultQueue; negative is an error. Revocations have
-	// room for 16,384 more; alarms, floods and key changes for 256 beyond that.
+	// Queue is how many events may wait for the writer. Zero means 4,096; negative is an error.
+	// Revocations have room for 16,384 more; alarms, floods and key changes for 256 beyond that.
 	Queue int
 
 	// PerSecond is how many lines are written in one second of the clock; further events are only
@@ -28,7 +28,7 @@ type JSONConfig struct {
 	// one player write 20 lines at once, and then one each 2 s. Revocations do not count among
 	// them, nor do alarms, floods and key changes: each of these two groups has a share of its own,
 	// PerSecond in the long run and 16,384 or 256 at once, so that no flood hides them. Zero means
-	// DefaultPerSecond, negative means no limit.
+	// 100, negative means no limit.
 	PerSecond int
 }
 
@@ -59,7 +59,8 @@ type JSON struct {
 
 var _ Sink = (*JSON)(nil)
 
-// NewJSON starts a sink that writes to w from one goroutine, until Close. The error matches ErrConfig.
+// NewJSON starts a sink that writes to w from one goroutine, until Close. The error matches
+// ErrConfig.
 func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	key := c.Key
 	if key == nil {
@@ -68,16 +69,16 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	switch {
 	case w == nil:
 		return nil, fmt.Errorf("%w: the writer is missing", ErrConfig)
-	case len(key) < MinKey:
-		return nil, fmt.Errorf("%w: Key has %d bytes, want at least %d", ErrConfig, len(key), MinKey)
+	case len(key) < minKey:
+		return nil, fmt.Errorf("%w: Key has %d bytes, want at least %d", ErrConfig, len(key), minKey)
 	case c.Queue < 0:
 		return nil, fmt.Errorf("%w: Queue of %d events", ErrConfig, c.Queue)
 	}
 	j := &JSON{
 		w:         w,
 		pseudonym: newPseudonymizer(key),
-		limiter:   newLimiter(cmp.Or(c.PerSecond, DefaultPerSecond)),
-		room:      cmp.Or(c.Queue, DefaultQueue),
+		limiter:   newLimiter(cmp.Or(c.PerSecond, defaultPerSecond)),
+		room:      cmp.Or(c.Queue, defaultQueue),
 	}
 	j.queue = make(chan *line, Alarm.room(j.room))
 	j.wg.Go(j.run)

@@ -45,7 +45,7 @@ func sum(t *testing.T, output string) (lines, suppressed, lost int) {
 
 func TestConfig(t *testing.T) {
 	for name, c := range map[string]JSONConfig{
-		"key of 15 bytes": {Key: testKey[:MinKey-1]},
+		"key of 15 bytes": {Key: testKey[:minKey-1]},
 		"empty key":       {Key: []byte{}},
 		"negative queue":  {Queue: -1},
 	} {
@@ -57,7 +57,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("no writer: %v", err)
 	}
 	j := start(t, io.Discard, JSONConfig{})
-	if j.room != DefaultQueue || j.limiter.perSecond != DefaultPerSecond {
+	if j.room != defaultQueue || j.limiter.perSecond != defaultPerSecond {
 		t.Errorf("queue %d, %d a second", j.room, j.limiter.perSecond)
 	}
 	j.Close()

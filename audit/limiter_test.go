@@ -23,7 +23,7 @@ func aSession(d Decision, n int) *Event {
 // Nobody can hide them behind a flood: whatever ten thousand sessions do, and however long, a revocation is written, and
 // so is what the server has to say; and all of the sessions may be revoked at once.
 func TestRevocationIsWritten(t *testing.T) {
-	for _, perSecond := range []int{1, 10, DefaultPerSecond, 10_000} {
+	for _, perSecond := range []int{1, 10, defaultPerSecond, 10_000} {
 		for seed := range uint64(3) {
 			rnd := rand.New(rand.NewPCG(seed, uint64(perSecond)))
 			l := newLimiter(perSecond)
@@ -124,7 +124,7 @@ func TestPlayersDoNotTakeEachOthersLines(t *testing.T) {
 	const cheats, people = 5, 100
 	for seed := range uint64(2) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
-		l := newLimiter(DefaultPerSecond)
+		l := newLimiter(defaultPerSecond)
 		missed, lines := 0, 0
 		for ms := range 60_000 {
 			now := begun.Add(time.Duration(ms) * time.Millisecond)
@@ -211,7 +211,7 @@ func TestSuppressedOfPlayerIsTold(t *testing.T) {
 }
 
 func BenchmarkLimiter(b *testing.B) {
-	l, e := newLimiter(DefaultPerSecond), aSession(Migrate, 1)
+	l, e := newLimiter(defaultPerSecond), aSession(Migrate, 1)
 	for b.Loop() {
 		l.admit(e, begun)
 	}

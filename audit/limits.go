@@ -3,14 +3,14 @@ package audit
 import "time"
 
 const (
-	// DefaultQueue is how many events wait for the writer: 41 s of a writer that hangs, at
-	// DefaultPerSecond.
-	DefaultQueue = 4096
+	// defaultQueue is how many events wait for the writer: 41 s of a writer that hangs, at
+	// defaultPerSecond.
+	defaultQueue = 4096
 
-	// DefaultPerSecond is how many lines are written in one second of the clock, without a burst
+	// defaultPerSecond is how many lines are written in one second of the clock, without a burst
 	// beyond it, besides those that have a share of their own: a flood buys 9 million lines a day
 	// and not more. A server that admits more than 50 players a second wants a higher one.
-	DefaultPerSecond = 100
+	defaultPerSecond = 100
 
 	// revokeBurst is how many revocations may be written at once, whatever else is written: every
 	// session of a server with 10,000, revoked in one second. serverBurst is the same for alarms,
@@ -31,8 +31,8 @@ const (
 	// maxText is the longest text of a line in bytes, before JSON escapes it.
 	maxText = 128
 
-	// MinKey is the shortest pseudonym key in bytes.
-	MinKey = 16
+	// minKey is the shortest pseudonym key in bytes.
+	minKey = 16
 
 	// MaxRecent is the most lines that a Recent keeps: 4 MB of usual ones, 24 MB of the longest.
 	MaxRecent = 4096

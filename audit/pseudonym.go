@@ -31,7 +31,7 @@ func (p pseudonymizer) pseudonym(label, value string) string {
 
 // randomKey is a key for as long as the process lives.
 func randomKey() []byte {
-	key := make([]byte, MinKey)
+	key := make([]byte, minKey)
 	rand.Read(key) // never fails
 	return key
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Recent is a Sink that keeps the newest lines in memory, for a status page. They are the lines
-// that JSON writes, without the line feed, bounded like JSONConfig.PerSecond at DefaultPerSecond;
+// that JSON writes, without the line feed, bounded like JSONConfig.PerSecond by default;
 // the next line counts the suppressed ones. It never waits for a reader.
 type Recent struct {
 	pseudonym pseudonymizer // constant
@@ -37,7 +37,7 @@ func newRecent(n int, p pseudonymizer) *Recent {
 	return &Recent{
 		pseudonym: p,
 		ring:      make([][]byte, min(max(n, 1), MaxRecent)),
-		limiter:   newLimiter(DefaultPerSecond),
+		limiter:   newLimiter(defaultPerSecond),
 	}
 }
 

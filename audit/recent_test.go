@@ -71,7 +71,7 @@ func TestRecentIsWhatJSONWrites(t *testing.T) {
 	}
 }
 
-// Within the bounds of JSONConfig.PerSecond at DefaultPerSecond; what exceeds them is told as suppressed
+// Within the bounds of JSONConfig.PerSecond at defaultPerSecond; what exceeds them is told as suppressed
 func TestRecentFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRecent(MaxRecent)
@@ -88,10 +88,10 @@ func TestRecentFlood(t *testing.T) {
 		for _, l := range lines {
 			fmt.Fprintf(&b, "%s\n", l)
 		}
-		if got := strings.Count(b.String(), `"decision":"reject"`); got != DefaultPerSecond/2 {
+		if got := strings.Count(b.String(), `"decision":"reject"`); got != defaultPerSecond/2 {
 			t.Errorf("%d rejections", got)
 		}
-		if n, suppressed, lost := sum(t, b.String()); n != DefaultPerSecond+1 || n+suppressed != 2001 || lost != 0 {
+		if n, suppressed, lost := sum(t, b.String()); n != defaultPerSecond+1 || n+suppressed != 2001 || lost != 0 {
 			t.Errorf("%d lines, %d suppressed, %d lost", n, suppressed, lost)
 		}
 	})

@@ -44,17 +44,18 @@ type Config struct {
 	// two matches at a time.
 	Session session.Config
 
-	// VirtualPlayers is how many UDP-only players a match takes. Zero means none; negative is an error.
+	// VirtualPlayers is how many UDP-only players a match takes. Zero means none; negative is an
+	// error.
 	VirtualPlayers int
-	// Queue is how many inputs wait for a match's tick, from all its players together. Zero
-	// means DefaultQueue; negative is an error.
+	// Queue is how many inputs wait for a match's tick, from all its players together. Zero means
+	// 4,096; negative is an error.
 	Queue int
 
 	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife. Zero
-	// means DefaultTokenLife; negative is an error. A client renews when about a third of it is left.
+	// means 5 minutes; negative is an error. A client renews when about a third of it is left.
 	TokenLife time.Duration
-	// BanInterval is how often the accounts of players are checked. Zero means DefaultBanInterval;
-	// negative is an error.
+	// BanInterval is how often the accounts of players are checked. Zero means 30 s; negative is an
+	// error.
 	BanInterval time.Duration
 }
 
@@ -106,9 +107,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.Audit = silent{}
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
-	c.Queue = cmp.Or(c.Queue, DefaultQueue)
-	c.TokenLife = cmp.Or(c.TokenLife, DefaultTokenLife)
-	c.BanInterval = cmp.Or(c.BanInterval, DefaultBanInterval)
+	c.Queue = cmp.Or(c.Queue, defaultQueue)
+	c.TokenLife = cmp.Or(c.TokenLife, defaultTokenLife)
+	c.BanInterval = cmp.Or(c.BanInterval, defaultBanInterval)
 	return c, c.checkPublic()
 }
 

@@ -111,7 +111,7 @@ func TestKeptInputs(t *testing.T) {
 // A tick allocates for the inputs, their data and the list of messages, however many there are; one without inputs does
 // not.
 func TestNoAllocs(t *testing.T) {
-	c := newCrowd(t, 100, DefaultQueue)
+	c := newCrowd(t, 100, defaultQueue)
 	payload := []byte("\x03an input of a player")
 	for _, inputs := range []int{100, 0} {
 		tick := func() {
@@ -130,7 +130,7 @@ func TestNoAllocs(t *testing.T) {
 
 // A datagram through the bridge, from transport's call to the match handler's: a hundred players, one input each a tick.
 func BenchmarkInput(b *testing.B) {
-	c := newCrowd(b, 100, DefaultQueue)
+	c := newCrowd(b, 100, defaultQueue)
 	payload := []byte("\x03an input of a player with some 40 bytes")
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
@@ -143,7 +143,7 @@ func BenchmarkInput(b *testing.B) {
 
 // A tick of a match where nobody has UDP.
 func BenchmarkTickWithoutUDP(b *testing.B) {
-	c := newCrowd(b, 0, DefaultQueue)
+	c := newCrowd(b, 0, defaultQueue)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.stage.loop()

@@ -237,7 +237,7 @@ func TestBan(t *testing.T) {
 		w.nakama.mu.Lock()
 		w.nakama.down = true
 		w.nakama.mu.Unlock()
-		time.Sleep(DefaultBanInterval)
+		time.Sleep(defaultBanInterval)
 		w.settle()
 		w.want() // a database that cannot be reached bans nobody
 		w.nakama.mu.Lock()
@@ -245,7 +245,7 @@ func TestBan(t *testing.T) {
 		delete(w.nakama.accounts, dora.userID)
 		w.nakama.mu.Unlock()
 		w.nakama.ban(ben.userID)
-		time.Sleep(DefaultBanInterval)
+		time.Sleep(defaultBanInterval)
 		synctest.Wait()
 		w.ended(b, session.ReasonRevoked)
 		w.ended(d, session.ReasonRevoked)

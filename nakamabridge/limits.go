@@ -4,17 +4,17 @@ import "time"
 
 // Limits and defaults. Each says its unit and its reason.
 const (
-	// DefaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a
+	// defaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a
 	// tick of 10 Hz, three times over. Inputs that find the queue full are dropped and counted. A
 	// waiting input takes 80 bytes and its data.
-	DefaultQueue = 4096
+	defaultQueue = 4096
 
-	// DefaultTokenLife is the lifetime of the RPC's tokens: a client renews a few times an hour,
+	// defaultTokenLife is the lifetime of the RPC's tokens: a client renews a few times an hour,
 	// and a logout that no hook reports ends UDP soon.
-	DefaultTokenLife = 5 * time.Minute
+	defaultTokenLife = 5 * time.Minute
 
-	// DefaultBanInterval is how often the accounts of players are checked.
-	DefaultBanInterval = 30 * time.Second
+	// defaultBanInterval is how often the accounts of players are checked.
+	defaultBanInterval = 30 * time.Second
 
 	// JoinWait is how long a UDP session waits for its socket to join the match: as long as Nakama
 	// keeps its own marker of a player who was admitted and has not joined.

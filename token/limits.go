@@ -17,9 +17,9 @@ const (
 	// LongestLife is the most a profile may accept: a stolen token must die within the day.
 	LongestLife = 24 * time.Hour
 
-	// DefaultLeeway is how far the issuer's clock may differ where a profile says nothing: hosts
+	// defaultLeeway is how far the issuer's clock may differ where a profile says nothing: hosts
 	// that keep time by NTP agree far better.
-	DefaultLeeway = 5 * time.Second
+	defaultLeeway = 5 * time.Second
 
 	// MaxLeeway is the most a profile may ask for; beyond it a clock is broken, not late.
 	MaxLeeway = 30 * time.Second
@@ -55,13 +55,13 @@ const (
 
 // Defaults of a RemoteConfig.
 const (
-	// DefaultMinRefresh is the shortest time between two background fetches, whatever Cache-Control
+	// defaultMinRefresh is the shortest time between two background fetches, whatever Cache-Control
 	// says: a provider that forbids caching still has few keys and rarely new ones.
-	DefaultMinRefresh = 5 * time.Minute
+	defaultMinRefresh = 5 * time.Minute
 
-	// DefaultMaxRefresh is the longest time between two background fetches, and so how long a
+	// defaultMaxRefresh is the longest time between two background fetches, and so how long a
 	// withdrawn key is still trusted.
-	DefaultMaxRefresh = time.Hour
+	defaultMaxRefresh = time.Hour
 
 	// DefaultMaxAge is how long keys are trusted while the provider cannot be reached: players keep
 	// signing in through an outage, and an attacker who hides the withdrawal of a key gains a day

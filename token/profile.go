@@ -18,7 +18,7 @@ type Profile struct {
 	Keys      KeySet        // the issuer's own; never share a set between issuers
 	Type      string        // required typ, "at+jwt" where possible; empty: typ is missing or "JWT"
 	MaxLife   time.Duration // longest accepted life; zero means DefaultLife, at most LongestLife
-	Leeway    time.Duration // for clocks that differ; zero means DefaultLeeway, negative none, at most MaxLeeway
+	Leeway    time.Duration // for clocks that differ; zero means 5 s, negative none, at most MaxLeeway
 	Form      Form          // which claims carry identity and audience
 }
 
@@ -113,7 +113,7 @@ func (p Profile) complete() (*Profile, error) {
 	}
 	switch {
 	case p.Leeway == 0:
-		p.Leeway = DefaultLeeway
+		p.Leeway = defaultLeeway
 	case p.Leeway < 0:
 		p.Leeway = 0
 	}

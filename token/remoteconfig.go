@@ -21,7 +21,7 @@ type RemoteConfig struct {
 
 	// MinRefresh and MaxRefresh bound the time between two background fetches. In between,
 	// Cache-Control of the answer decides; without it MaxRefresh holds. Up to a tenth less, at
-	// random, keeps a fleet from asking all at once.
+	// random, keeps a fleet from asking all at once. Zero means 5 minutes and 1 hour.
 	MinRefresh, MaxRefresh time.Duration
 
 	MaxAge  time.Duration // how long keys are trusted after the last successful fetch; more than MaxRefresh
@@ -45,8 +45,8 @@ type Fetch struct {
 
 // complete returns a copy of c with its zero values filled in, or the reason why c is invalid.
 func (c RemoteConfig) complete() (RemoteConfig, error) {
-	c.MinRefresh = cmp.Or(c.MinRefresh, DefaultMinRefresh)
-	c.MaxRefresh = cmp.Or(c.MaxRefresh, DefaultMaxRefresh)
+	c.MinRefresh = cmp.Or(c.MinRefresh, defaultMinRefresh)
+	c.MaxRefresh = cmp.Or(c.MaxRefresh, defaultMaxRefresh)
 	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
 	c.Timeout = cmp.Or(c.Timeout, DefaultFetchTimeout)
 	c.UnknownEvery = cmp.Or(c.UnknownEvery, DefaultUnknownEvery)

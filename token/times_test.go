@@ -64,7 +64,7 @@ func TestTimes(t *testing.T) {
 // "leeway explicit, ≤ 30 s": it widens each bound by exactly itself.
 func TestLeeway(t *testing.T) {
 	for _, c := range []struct{ config, leeway time.Duration }{
-		{0, DefaultLeeway}, {-1, 0}, {time.Second, time.Second}, {MaxLeeway, MaxLeeway},
+		{0, defaultLeeway}, {-1, 0}, {time.Second, time.Second}, {MaxLeeway, MaxLeeway},
 	} {
 		p := profiles()[0]
 		p.Leeway = c.config
