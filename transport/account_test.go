@@ -38,8 +38,8 @@ func TestOneAccountDoesNotTakeEverySeat(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		for _, s := range got {
-			if s.over() != nil || s.since() > 2*frame {
-				w.Errorf("player %d: %v", s.number, s.over())
+			if s.progress.over() != nil || s.since() > 2*frame {
+				w.Errorf("player %d: %v", s.number, s.progress.over())
 			}
 		}
 		w.quit(r, got...)
@@ -57,11 +57,11 @@ func TestSilentSessionGivesWay(t *testing.T) {
 		newcomer := w.stay(3, w.mallory)
 		time.Sleep(time.Second)
 		var closed *CloseError
-		if err := silent.over(); !errors.As(err, &closed) || closed.Reason != wire.ReasonReplaced {
+		if err := silent.progress.over(); !errors.As(err, &closed) || closed.Reason != wire.ReasonReplaced {
 			w.Errorf("the silent session: %v", err)
 		}
-		if plays.over() != nil || newcomer.over() != nil {
-			w.Errorf("%v, %v", plays.over(), newcomer.over())
+		if plays.progress.over() != nil || newcomer.progress.over() != nil {
+			w.Errorf("%v, %v", plays.progress.over(), newcomer.progress.over())
 		}
 		for _, e := range w.audit.all() {
 			if e.Decision == audit.Replace && (e.Prefix != prefixOf(udp.Flow{AddrPort: playerAddr(1)}) || e.Previous != prefixOf(udp.Flow{AddrPort: playerAddr(3)})) {

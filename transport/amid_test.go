@@ -106,7 +106,7 @@ var amid = map[string]struct {
 			return r
 		},
 		func(w *world, r *running, s *stayer) {
-			err := s.over()
+			err := s.progress.over()
 			e, ok := errors.AsType[*CloseError](err)
 			if !ok || e.Reason != 200 && e.Reason != wire.ReasonTicket {
 				w.Errorf("the client: %v", err)
@@ -120,7 +120,7 @@ var amid = map[string]struct {
 			return r
 		},
 		func(w *world, r *running, s *stayer) {
-			if err := s.over(); err != net.ErrClosed {
+			if err := s.progress.over(); err != net.ErrClosed {
 				w.Errorf("the client: %v", err)
 			}
 			w.isOut(r, wire.ReasonLeft)
@@ -138,7 +138,7 @@ var amid = map[string]struct {
 // plays fails unless a player is in the match.
 func (w *world) plays(r *running, s *stayer) {
 	w.Helper()
-	if err := s.over(); err != nil || s.since() > 2*frame || r.Stats().Sessions != 1 {
+	if err := s.progress.over(); err != nil || s.since() > 2*frame || r.Stats().Sessions != 1 {
 		w.Errorf("over: %v, last snapshot %v ago, %+v, server %+v", err, s.since(), s.Stats(), r.Stats())
 	}
 	w.missing(s)

@@ -100,7 +100,7 @@ func (w *world) renew(c *Client, g token.Grant) {
 	w.Helper()
 	raw := []byte(w.issuer.Token(w, g))
 	c.mu.Lock()
-	err := c.line.session.Renew(time.Now(), raw)
+	err := c.state.conns.current.machine.Renew(time.Now(), raw)
 	c.tick(time.Now())
 	c.mu.Unlock()
 	if err != nil {

@@ -20,7 +20,7 @@ func (w *world) envelope(c *Client, payload string) []byte {
 	w.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b, err := c.line.session.Append(nil, wire.KindData, []byte(payload))
+	b, err := c.state.conns.current.machine.Append(nil, wire.KindData, []byte(payload))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -33,11 +33,11 @@ func (w *world) smuggle(c *Client, plaintexts ...[]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, plaintext := range plaintexts {
-		b, err := c.line.record.Seal(nil, record.ApplicationData, plaintext)
+		b, err := c.state.conns.current.record.Seal(nil, record.ApplicationData, plaintext)
 		if err != nil {
 			w.Fatal(err)
 		}
-		c.write(c.line, b)
+		c.state.conns.current.write(b)
 	}
 }
 
@@ -65,7 +65,7 @@ func (w *world) crowd(size int) (stop func()) {
 			for {
 				select {
 				case <-ticker.C:
-				case <-clients[i].ended:
+				case <-clients[i].progress.ended:
 					return
 				case <-done:
 					return
@@ -81,7 +81,7 @@ func (w *world) crowd(size int) (stop func()) {
 		players.Wait()
 		time.Sleep(time.Second)
 		for i, n := range sent {
-			if err := clients[i].over(); err != nil {
+			if err := clients[i].progress.over(); err != nil {
 				w.Errorf("honest player %d is out after %d inputs: %v", i, n, err)
 			}
 			w.deliveredOnce(fmt.Sprint("honest ", i, " "), n)

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/simnet"
 )
 
@@ -15,8 +14,8 @@ func (s *stayer) giveUp(after time.Duration) bool {
 	for range 4000 {
 		time.Sleep(time.Millisecond)
 		s.Client.mu.Lock()
-		n := s.next
-		said := n != nil && n.session != nil
+		n := s.state.conns.next
+		said := n != nil && n.machine != nil
 		s.Client.mu.Unlock()
 		if !said {
 			continue
@@ -24,11 +23,11 @@ func (s *stayer) giveUp(after time.Duration) bool {
 		time.Sleep(after)
 		s.Client.mu.Lock()
 		defer s.Client.mu.Unlock()
-		if s.next != n {
+		if s.state.conns.next != n {
 			return false
 		}
-		s.alert(n, record.CloseNotify[:])
-		s.abandon()
+		n.closeNotify()
+		s.state.conns.abandonNext()
 		return true
 	}
 	return false
@@ -60,7 +59,7 @@ func TestCloseNotifyOfAnAttempt(t *testing.T) {
 				w.net.Tap(nil)
 				time.Sleep(8 * time.Second)
 				s.rest()
-				if err := s.over(); err != nil || s.Stats().Resumed == 0 || s.since() > 2*frame || r.Stats().Sessions != 1 {
+				if err := s.progress.over(); err != nil || s.Stats().Resumed == 0 || s.since() > 2*frame || r.Stats().Sessions != 1 {
 					t.Errorf("%v, %+v, last snapshot %v ago, server %+v", err, s.Stats(), s.since(), r.Stats())
 				}
 				if !restart && w.missing(s) != 0 {

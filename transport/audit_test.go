@@ -21,12 +21,12 @@ func TestAudit(t *testing.T) {
 		want string
 	}{
 		"player leaves": {func(_ *world, c *Client) { c.Close() }, "close none"},
-		"player silent": {func(_ *world, c *Client) { c.socket.Load().Close() }, "close idle"},
+		"player silent": {func(_ *world, c *Client) { c.socket.conn.Load().Close() }, "close idle"},
 		"kicked":        {func(w *world, _ *Client) { w.match.player(0).Kick(wire.ReasonKicked) }, "close none"},
 		"revoked":       {func(w *world, _ *Client) { w.match.player(0).Session().Revoke() }, "revoke revoked"},
 		"shut down":     {func(w *world, _ *Client) { _ = w.server.Shutdown(w.Context()) }, "close none"},
 		"replaced": {func(w *world, c *Client) {
-			c.socket.Load().Close()
+			c.socket.conn.Load().Close()
 			w.dial(1, func(c *ClientConfig) { c.Token = w.tokens(token.Grant{Subject: "another"}) })
 		}, "replace none"},
 	} {

@@ -129,7 +129,7 @@ func TestResumeRoundTrips(t *testing.T) {
 func (w *world) disconnect(c *Client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.disconnected = true
+	c.state.resumption.disconnected = true
 	c.tick(time.Now())
 }
 
@@ -172,7 +172,7 @@ func TestKeysUsedUp(t *testing.T) {
 		r := w.run()
 		s := w.stay(1)
 		s.Client.mu.Lock()
-		s.rekeyAt = 150 // five seconds
+		s.state.resumption.rekeyAt = 150 // five seconds
 		s.Client.mu.Unlock()
 		time.Sleep(60 * time.Second)
 		s.rest()
@@ -196,7 +196,7 @@ func TestCloseNotifyEndsTheConnection(t *testing.T) {
 		c := w.dial(1, quietClient)
 		w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool { return b[0] != byte(record.Handshake) }) // not yet
 		c.mu.Lock()
-		c.alert(c.line, record.CloseNotify[:])
+		c.state.conns.current.closeNotify()
 		c.mu.Unlock()
 		synctest.Wait()
 		w.quiet()

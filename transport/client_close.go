@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Close says goodbye to the server, ends the client, and returns when nothing
-// of it runs any more. It repeats the goodbye until the server has answered, for a
-// second at most: so long it takes when the server is gone. After the end of the
-// session it returns at once. Send and Receive do not wait for it.
+// Close tells the server that the player leaves, ends the client, and returns when nothing of it
+// runs any more. It repeats its CLOSE until the server has answered, for a second at most: it
+// takes that long when the server is gone. After the end of the session it returns at once. Send
+// and Receive do not wait for it.
 func (c *Client) Close() (err error) {
 	c.closing.Do(func() { err = c.close() })
 	return err
@@ -20,108 +19,101 @@ func (c *Client) Close() (err error) {
 
 func (c *Client) close() error {
 	c.mu.Lock()
-	live := c.err == nil && c.line.session != nil
+	live := c.progress.over() == nil && c.state.conns.current.machine != nil
 	var goodbye machine.Reply
 	if live {
-		if goodbye = c.line.session.Close(); goodbye.Kind != 0 {
-			c.answers = time.Now().Add(closeTime)
+		goodbye = c.state.conns.current.machine.Close()
+		if goodbye.Kind != 0 {
+			c.state.linger = time.Now().Add(closeTime)
 		}
 	}
-	c.finish(net.ErrClosed) // and Dial, if it is at work
+	c.state.finish(net.ErrClosed) // and Dial, if it is at work
 	c.mu.Unlock()
-	c.cancel()
+	c.background.cancel()
 	if live {
-		c.farewell(goodbye)
+		c.sayGoodbye(goodbye)
 	}
-	c.hush()
-	err := c.socket.Load().Close()
-	c.wg.Wait()
-	c.wipe()
+	c.mu.Lock()
+	c.state.linger = time.Time{} // the receive loop ends with whatever the socket says next
+	c.mu.Unlock()
+	err := c.socket.conn.Load().Close()
+	c.background.Wait()
+	c.mu.Lock()
+	c.state.conns.wipe()
+	c.mu.Unlock()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-// farewell repeats CLOSE, if there is one, until it is answered or closeTime is over, and
-// ends the connection.
-func (c *Client) farewell(goodbye machine.Reply) {
+// sayGoodbye repeats CLOSE, if there is one, until it is answered or closeTime is over, and ends
+// the connection.
+func (c *Client) sayGoodbye(goodbye machine.Reply) {
 	for _, wait := range closeWaits {
-		if goodbye.Kind == 0 || !c.unheard(goodbye, wait) {
+		if goodbye.Kind == 0 {
+			break
+		}
+		c.mu.Lock()
+		c.state.conns.current.send(goodbye.Kind, goodbye.Body) //nolint:errcheck // a lost datagram
+		c.mu.Unlock()
+		if c.progress.acknowledgedWithin(wait) {
 			break
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.alert(c.line, record.CloseNotify[:])
+	c.state.conns.current.closeNotify()
 }
 
-// unheard sends CLOSE and reports whether it has not been answered within wait.
-func (c *Client) unheard(goodbye machine.Reply, wait time.Duration) bool {
-	c.mu.Lock()
-	c.send(c.line, goodbye.Kind, goodbye.Body) //nolint:errcheck // a lost datagram
-	c.mu.Unlock()
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-c.heard:
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
-// hush has the receive loop end with whatever the socket says next.
-func (c *Client) hush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.answers = time.Time{}
-}
-
-// answered ends the repetition of our CLOSE.
-func (c *Client) answered() {
-	select {
-	case c.heard <- struct{}{}:
-	default:
-	}
-}
-
-// wipe forgets all keys.
-func (c *Client) wipe() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range []*line{c.line, c.former} {
-		if l != nil && l.record != nil {
-			l.record.Wipe()
-		}
-	}
-}
-
-// finish ends the session once, for the first reason.
-//
-// +checklocks:c.mu
-func (c *Client) finish(err error) {
-	if c.err != nil {
+// finish ends the session, unless it is over already.
+func (s *clientState) finish(err error) {
+	if s.progress.over() != nil {
 		return
 	}
-	c.err = err
-	close(c.ended)
-	if c.next != nil {
-		c.abandon()
+	s.progress.end(err)
+	if s.conns.next != nil {
+		s.conns.abandonNext()
 	}
 }
 
-// conclude ends the session for a reason of the server's or the path's, and tells of it.
-//
-// +checklocks:c.mu
-func (c *Client) conclude(err error) {
-	if c.err != nil {
+// conclude ends the session because of the server or the path, and notifies the user.
+func (s *clientState) conclude(err error) {
+	if s.progress.over() != nil {
 		return
 	}
-	c.finish(err)
+	s.finish(err)
 	ev := ClientEvent{Kind: EventClosed, Err: err}
 	if closed, ok := errors.AsType[*CloseError](err); ok {
 		ev.Reason = closed.Reason
 	}
-	c.notify(ev)
+	s.notify(ev)
+}
+
+// socketClosed ends the session because its socket was closed. Nothing can come any more.
+func (s *clientState) socketClosed() {
+	s.finish(net.ErrClosed)
+	s.linger = time.Time{}
+	s.progress.acknowledge()
+}
+
+// disconnect heeds the server's close_notify: it ends the connection, and not a session that can
+// be resumed.
+func (s *clientState) disconnect(now time.Time, conn *clientConn) {
+	switch {
+	case conn == s.conns.former:
+	case s.progress.over() != nil: // the answer to our CLOSE, or the last word after the server's
+		s.progress.acknowledge()
+	case conn == s.conns.next:
+		conn.closeNotify()
+		s.conns.abandonNext()
+		s.resumption.retryAt = now.Add(attemptPause)
+	case s.resumption.disconnected:
+	case conn.machine.Resumable():
+		conn.closeNotify()
+		s.resumption.disconnected = true
+	default:
+		conn.closeNotify()
+		s.conclude(ErrDisconnected)
+	}
 }

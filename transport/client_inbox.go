@@ -1,15 +1,27 @@
 package transport
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 // inbox is a ring of payloads that wait for Receive.
 type inbox struct {
-	ring         [][]byte
-	first, count int
+	arrived chan struct{} // capacity 1: the inbox is not empty
+
+	mu sync.Mutex
+	// +checklocks:mu
+	ring [][]byte
+	// +checklocks:mu
+	first int
+	// +checklocks:mu
+	count int
 }
 
-// push copies b to the end and says how many older payloads it pushed out.
+// push copies b to the end and returns how many older payloads it replaced.
 func (in *inbox) push(b []byte) (lost uint64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	if in.ring == nil {
 		in.ring = make([][]byte, receiveQueue)
 	}
@@ -22,15 +34,29 @@ func (in *inbox) push(b []byte) (lost uint64) {
 	return lost
 }
 
-// pop copies the oldest payload to b; ok is false when there is none.
+// pop copies the oldest payload to b; ok is false when there is none. When more remain, it wakes
+// another Receive.
 func (in *inbox) pop(b []byte) (n int, ok bool, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	if in.count == 0 {
 		return 0, false, nil
 	}
 	payload := in.ring[in.first]
 	in.first, in.count = (in.first+1)%len(in.ring), in.count-1
+	if in.count > 0 {
+		in.announce()
+	}
 	if len(payload) > len(b) {
 		return 0, true, io.ErrShortBuffer
 	}
 	return copy(b, payload), true, nil
+}
+
+// announce wakes one Receive.
+func (in *inbox) announce() {
+	select {
+	case in.arrived <- struct{}{}:
+	default:
+	}
 }

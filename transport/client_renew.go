@@ -5,53 +5,65 @@ import (
 	"time"
 )
 
-// scheduleRenewal picks a moment when a third to a quarter of the token's life
-// is left: spread, so that players who came together do not renew together.
-//
-// +checklocks:c.mu
-func (c *Client) scheduleRenewal(now time.Time) {
-	left := c.line.session.Expires().Sub(now)
-	c.renewAt = now.Add(left*2/3 + time.Duration(rand.Float64()*float64(left)/12))
+// renewal is when the client asks for a fresh identity token.
+type renewal struct {
+	at       time.Time // zero means never
+	fetching bool      // a token is being asked for
 }
+
+// schedule picks a moment when a third to a quarter of the token's life is left: spread, so that
+// players who came together do not renew together.
+func (r *renewal) schedule(now, expires time.Time) {
+	left := expires.Sub(now)
+	r.at = now.Add(left*2/3 + time.Duration(rand.Float64()*float64(left)/12))
+}
+
+// check reports whether to fetch a token now, and returns when to check again, due at the latest.
+func (r *renewal) check(now, due time.Time) (_ time.Time, fetch bool) {
+	switch {
+	case r.at.IsZero() || r.fetching:
+	case now.Before(r.at):
+		return earlier(due, r.at), false
+	default:
+		*r = renewal{fetching: true}
+		return due, true
+	}
+	return due, false
+}
+
+// fetched records that the fetch has ended, and when the next one is due.
+func (r *renewal) fetched(next time.Time) { *r = renewal{at: next} }
 
 // renewSoon asks for a fresh token now, unless one is on its way.
-//
-// +checklocks:c.mu
-func (c *Client) renewSoon(now time.Time) {
-	if !c.fetching && !c.line.session.Renewing() {
-		c.renewAt = now
+func (s *clientState) renewSoon(now time.Time) {
+	if !s.renewal.fetching && !s.conns.current.machine.Renewing() {
+		s.renewal.at = now
 	}
 }
 
-// renewal begins one when its time has come, and says when that is.
-//
-// +checklocks:c.mu
-func (c *Client) renewal(now, due time.Time) time.Time {
-	switch {
-	case c.renewAt.IsZero() || c.fetching:
-	case now.Before(c.renewAt):
-		return earlier(due, c.renewAt)
-	default:
-		c.renewAt, c.fetching = time.Time{}, true
-		c.wg.Go(c.renew)
+// renewed notes that the server has taken a fresh token and has given another ticket.
+func (s *clientState) renewed(now time.Time) {
+	s.resumption.retryAt = time.Time{}
+	if s.conns.next != nil {
+		s.conns.next.overtaken = true
 	}
-	return due
+	s.renewal.schedule(now, s.conns.current.machine.Expires())
 }
 
-// renew fetches a fresh identity token and has it presented. One that is not
-// answered is followed by another: it may have been refused.
+// renew fetches a fresh identity token and has it presented. One that is not answered is
+// followed by another: it may have been refused.
 func (c *Client) renew() {
-	identity, err := c.config.Token(c.ctx)
+	identity, err := c.config.Token(c.background.ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	c.fetching, c.renewAt = false, now.Add(renewPatience)
+	c.state.renewal.fetched(now.Add(renewPatience))
 	if err == nil {
-		err = c.line.session.Renew(now, identity)
+		err = c.state.conns.current.machine.Renew(now, identity)
 	}
 	if err != nil {
-		c.renewAt = now.Add(renewRetry)
-		c.notify(ClientEvent{Kind: EventRefused, Err: err})
+		c.state.renewal.at = now.Add(renewRetry)
+		c.state.notify(ClientEvent{Kind: EventRefused, Err: err})
 	}
 	c.tick(now)
 }

@@ -1,229 +1,171 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
-
-// When its path is lost a client makes another connection from the same socket, and
-// goes on there with its session by ticket:
-//
-//	line     the connection on which the session lives; it is asked on, and may answer yet
-//	next     the one that is being made: handshake, HELLO, and with WELCOME it becomes line
-//	former   the one before, for what is still on its way
-//
-// A path that comes back before HELLO was said ends the attempt.
 
 // errAbandoned ends an attempt that nobody waits for any more.
 var errAbandoned = errors.New("transport: attempt abandoned")
 
-// reconnect makes a new connection when the session needs one, and says when to look
-// again.
-//
-// +checklocks:c.mu
-func (c *Client) reconnect(now, due time.Time) time.Time {
-	if c.former != nil && !now.Before(c.formerUntil) {
-		c.former.record.Wipe()
-		c.former = nil
-	}
-	lost := c.disconnected || c.line.session.Lost(now)
-	if lost && !c.lost {
-		c.notify(ClientEvent{Kind: EventLost})
-	}
-	if c.lost = lost; lost {
-		c.look(now)
-	} else {
-		c.retries = 0
-	}
-	needed := lost || c.usedUp()
-	if n := c.next; n != nil {
-		if n.session != nil { // HELLO has been said
-			due = earlier(due, n.session.Tick(now, n.emit))
+// resumption is why and when a client attempts to resume its session on another connection.
+type resumption struct {
+	lost         bool      // the path is lost, and OnEvent has been told
+	disconnected bool      // the server has closed the current connection
+	failed       error     // why the last attempt has failed, if that is known
+	refusal      error     // why the server lets no attempt succeed from this network; nil if it has not said so
+	retryAt      time.Time // no attempt before
+	retries      int       // attempts since the path was lost
+	rekeyAt      uint64    // records that a connection carries before it is replaced
+}
+
+// usedUp reports whether a connection's keys have protected almost as many records as they may,
+// either way.
+func (r *resumption) usedUp(rc *record.Conn) bool { return max(rc.Sealed(), rc.Opened()) >= r.rekeyAt }
+
+// reason returns why the session is over when the server has been silent for too long.
+func (r *resumption) reason(silence error) error { return cmp.Or(r.refusal, r.failed, silence) }
+
+// succeed forgets what led to an attempt that has succeeded.
+func (r *resumption) succeed() { *r = resumption{rekeyAt: r.rekeyAt} }
+
+// reconnect makes another connection when the session needs one, and returns when to look again,
+// due at the latest.
+func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
+	s.conns.expireFormer(now)
+	current := s.conns.current
+	needed := s.checkPath(now, w) || s.resumption.usedUp(current.record)
+	if next := s.conns.next; next != nil {
+		if next.machine != nil { // HELLO has been said
+			due = earlier(due, next.machine.Tick(now, next.emit))
 		}
-		patience := max(attemptTime, 4*c.line.session.Stats().RTT)
-		if n.unsent() {
-			patience = attemptPause // there may be another address
-		}
-		stale := n.heard.Add(patience)
-		if n.session == nil && !needed || !now.Before(stale) {
-			c.abandon()
-		} else {
+		stale := next.heard.Add(s.conns.patience())
+		if (needed || next.machine != nil) && now.Before(stale) {
 			return earlier(due, stale)
 		}
+		s.conns.abandonNext()
 	}
 	switch {
-	case !needed || !c.line.session.Resumable():
+	case !needed || !current.machine.Resumable():
 		return due
-	case now.Before(c.retryAt):
-		return earlier(due, c.retryAt)
+	case now.Before(s.resumption.retryAt):
+		return earlier(due, s.resumption.retryAt)
 	}
-	n := c.newLine(c.target())
-	c.retries++
-	n.negotiating.ExpectCookie()
-	ctx, cancel := context.WithCancel(c.ctx)
-	n.cancel, n.heard = cancel, now
-	c.next = n
-	c.wg.Go(func() { c.resume(ctx, n) })
+	w.attempt = newClientConn(now, s.socket, s.addresses.target(current.remote, s.resumption.retries))
+	s.conns.next = w.attempt
+	s.resumption.retries++
 	return earlier(due, now.Add(attemptTime))
 }
 
-// target is where the next attempt goes: to where the server was, and while that is in
-// vain to the other addresses that its name has by now, one after the other.
-//
-// +checklocks:c.mu
-func (c *Client) target() netip.AddrPort {
-	addrs := []netip.AddrPort{c.line.remote}
-	for _, a := range c.known {
-		if !udp.Same(a, c.line.remote) {
-			addrs = append(addrs, a)
-		}
+// checkPath reports whether the path of the current connection is lost.
+func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
+	r := &s.resumption
+	lost = r.disconnected || s.conns.current.machine.Lost(now)
+	if lost && !r.lost {
+		s.notify(ClientEvent{Kind: EventLost})
 	}
-	return addrs[c.retries%len(addrs)]
-}
-
-// look looks the server's name up again, if it has one: it may lead elsewhere by now.
-//
-// +checklocks:c.mu
-func (c *Client) look(now time.Time) {
-	if c.place.Name == "" || now.Sub(c.lookedAt) < lookInterval {
-		return
+	if r.lost = lost; lost {
+		w.lookUp = s.addresses.lookUpDue(now)
+	} else {
+		r.retries = 0
 	}
-	c.lookedAt = now
-	c.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(c.ctx, lookInterval)
-		defer cancel()
-		known, err := c.place.Look(ctx, maxAddresses)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if err == nil {
-			c.known = known
-		}
-	})
+	return lost
 }
 
-// usedUp says whether the line's keys have protected almost as many records as they
-// may, either way.
-//
-// +checklocks:c.mu
-func (c *Client) usedUp() bool {
-	return max(c.line.record.Sealed(), c.line.record.Opened()) >= c.rekeyAt
+// resumed makes the next connection the one on which the session lives.
+func (s *clientState) resumed(now time.Time) {
+	former := s.conns.promoteNext(now)
+	s.resumption.succeed()
+	s.stats.Resumed++
+	lost := former.machine.Expires().Sub(s.conns.current.machine.Expires())
+	if former.machine.Renewing() || lost > clockError {
+		s.renewal.at = now // an answer may be lost, and its token used
+	}
 }
 
-// resume is an attempt.
-func (c *Client) resume(ctx context.Context, n *line) {
-	err := c.negotiate(ctx, n, c.config.handshake(), func(now time.Time, r *handshake.Result) (*machine.Client, error) {
-		return c.successor(now, n, r)
-	})
-	n.negotiating.Wait()
+// refused handles the refusal of a ticket. The current connection may go on; if its path is lost
+// the session is over, unless there is another ticket, or the server has taken this one before.
+func (s *clientState) refused(now time.Time, ev machine.Event) {
+	overtaken := s.conns.next.overtaken
+	s.conns.abandonNext()
+	r, current := &s.resumption, s.conns.current
+	over := r.disconnected || current.machine.Lost(now) && !current.machine.Shown()
+	switch {
+	case ev.RetryAfter > 0:
+		r.retryAt = now.Add(ev.RetryAfter)
+	case overtaken:
+		r.retryAt = now.Add(attemptPause)
+	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may be at home again before the idle time is over
+		r.refusal = &CloseError{Reason: ev.Reason}
+		r.retryAt = now.Add(refusedPause)
+	case over:
+		s.conclude(closeErrorOf(ev))
+	default:
+		r.retryAt = now.Add(refusedPause)
+	}
+}
+
+// resume negotiates keys for an attempt and presents the ticket.
+func (c *Client) resume(ctx context.Context, next *clientConn) {
+	config := c.config.handshake()
+	keys, err := dtls.Engine.Client(ctx, next.negotiating, &config)
+	switch {
+	case err == nil:
+		err = c.present(next, keys)
+	case ctx.Err() != nil && !explained(err):
+		err = ErrTimeout
+	default:
+		err = fmt.Errorf("%w: %w", ErrHandshake, err)
+	}
+	next.negotiating.Wait()
 	if err == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.next == n {
+	if c.state.conns.next == next {
 		now := time.Now()
-		if errors.Is(err, ErrHandshake) {
-			c.failed = fmt.Errorf("%w: %w", ErrTimeout, err)
-		}
-		c.abandon()
-		c.retryAt = now.Add(attemptPause)
+		c.state.failed(now, err)
 		c.tick(now)
 	}
 }
 
-// successor is the machine of an attempt. Its caller, negotiate, holds mu.
-//
-// +checklocksignore
-func (c *Client) successor(now time.Time, n *line, r *handshake.Result) (*machine.Client, error) {
-	if c.next != n {
-		return nil, errAbandoned
+// present starts the record layer and the machine of an attempt; the machine's HELLO shows the
+// ticket.
+func (c *Client) present(next *clientConn, keys *handshake.Result) error {
+	defer keys.Secrets.Wipe()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state.conns.next != next {
+		return errAbandoned
 	}
-	return c.line.session.Resume(now, c.channel(r))
+	rc, err := record.New(&keys.Secrets, true, keys.Next, 0)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys))
+	if err != nil {
+		return err
+	}
+	c.begin(now, next, rc, m)
+	return nil
 }
 
-// abandon gives an attempt up.
-//
-// +checklocks:c.mu
-func (c *Client) abandon() {
-	n := c.next
-	c.next = nil
-	n.cancel()
-	n.negotiating.Close() //nolint:errcheck // never fails
-	if n.record != nil {
-		n.record.Wipe()
+// failed gives the present attempt up, and has another one follow.
+func (s *clientState) failed(now time.Time, err error) {
+	if errors.Is(err, ErrHandshake) {
+		s.resumption.failed = fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
-}
-
-// resumed makes the next line the one on which the session lives.
-//
-// +checklocks:c.mu
-func (c *Client) resumed(now time.Time) {
-	old := c.line
-	c.line, c.next = c.next, nil
-	c.line.cancel() // its handshake is long over
-	if c.former != nil {
-		c.former.record.Wipe()
-	}
-	c.former, c.formerUntil = old, now.Add(formerTime)
-	c.disconnected, c.lost, c.retryAt, c.retries, c.refusal, c.failed = false, false, time.Time{}, 0, nil, nil
-	c.stats.Resumed++
-	if lost := old.session.Expires().Sub(c.line.session.Expires()); old.session.Renewing() || lost > clockError {
-		c.renewAt = now // an answer may be lost, and its token used
-	}
-}
-
-// refused is the answer to a ticket that does not do. The old connection may go on;
-// if its path is lost the session is over, unless there is another ticket, or this one
-// is one that the server has taken before.
-//
-// +checklocks:c.mu
-func (c *Client) refused(now time.Time, ev machine.Event) {
-	overtaken := c.next.overtaken
-	c.abandon()
-	over := c.disconnected || c.line.session.Lost(now) && !c.line.session.Shown()
-	switch {
-	case ev.RetryAfter > 0:
-		c.retryAt = now.Add(ev.RetryAfter)
-	case overtaken:
-		c.retryAt = now.Add(attemptPause)
-	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may be at home again before the idle time is over
-		c.refusal = &CloseError{Reason: ev.Reason}
-		c.retryAt = now.Add(refusedPause)
-	case over:
-		c.conclude(closeErrorOf(ev))
-	default:
-		c.retryAt = now.Add(refusedPause)
-	}
-}
-
-// disconnect heeds the server's close_notify: it ends the connection, and not a
-// session that can be resumed.
-//
-// +checklocks:c.mu
-func (c *Client) disconnect(now time.Time, l *line) {
-	switch {
-	case l == c.former:
-	case c.err != nil: // the answer to our CLOSE, or the last word after the server's
-		c.answered()
-	case l == c.next:
-		c.alert(l, record.CloseNotify[:])
-		c.abandon()
-		c.retryAt = now.Add(attemptPause)
-	case c.disconnected:
-	case l.session.Resumable():
-		c.alert(l, record.CloseNotify[:])
-		c.disconnected = true
-	default:
-		c.alert(l, record.CloseNotify[:])
-		c.conclude(ErrDisconnected)
-	}
+	s.conns.abandonNext()
+	s.resumption.retryAt = now.Add(attemptPause)
 }

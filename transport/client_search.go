@@ -4,63 +4,46 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 )
 
-// search is how Dial finds, among the addresses of a server, one that answers: it begins
-// a handshake with the first, and while nothing comes with the next, and so on; who is
-// first to complete one is the server, and the other handshakes end (RFC 8305). Nobody
-// but that server is shown the identity token.
+// search is how Dial finds the address of a server that answers: it begins a handshake with the
+// first address, with the next while nothing comes, and so on. The first to complete one is the
+// server, and the other handshakes end (RFC 8305). Only that server is shown the identity token.
 type search struct {
-	client  *Client
-	config  handshake.Config // constant
-	cookie  bool             // the server asks for one always: a handshake that hears nothing may begin anew
-	results chan result
+	// Constant.
+	config     handshake.Config
+	socket     *clientSocket
+	candidates *candidates
+	progress   *progress
+	background *background
+	results    chan searchResult
 
-	// One of each address, in order, as far as they have been begun.
-	attempts []*attempt
+	attempts []*attempt // one for each address, in order, as far as they have begun
 }
 
 // attempt is the search at one address.
 type attempt struct {
-	line   *line // nil once it has failed
-	cancel context.CancelFunc
-	first  time.Time // when it began
-	began  time.Time // when it last began anew
-	anew   int       // how often since anything was heard
-	err    error     // why it has failed
+	conn  *clientConn // nil once it has failed
+	first time.Time   // when it began
+	began time.Time   // when it last began anew
+	anew  int         // how often since anything was heard
+	err   error       // why it has failed
 }
 
-// result is the end of a handshake.
-type result struct {
-	line *line
+// searchResult is the end of a handshake.
+type searchResult struct {
+	conn *clientConn
 	keys *handshake.Result
 	err  error
 }
 
-// search finds the server, and starts the machine that start returns.
-func (c *Client) search(ctx context.Context, config handshake.Config, cookie bool, start starter) error {
-	c.mu.Lock()
-	known := c.known
-	c.mu.Unlock()
-	l, result, err := c.find(ctx, known, config, cookie)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.line, c.trying = l, nil
-	return c.negotiated(l, result, start)
-}
-
-// find returns the line on which the handshake is complete, and its result.
-func (c *Client) find(ctx context.Context, addrs []netip.AddrPort, config handshake.Config, cookie bool) (*line, *handshake.Result, error) {
+// run returns the connection on which the handshake is complete, and its result.
+func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, *handshake.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &search{client: c, config: config, cookie: cookie, results: make(chan result)}
 	defer s.end(cancel)
 	s.begin(ctx, addrs[0])
 	ticker := time.NewTicker(searchInterval)
@@ -68,38 +51,30 @@ func (c *Client) find(ctx context.Context, addrs []netip.AddrPort, config handsh
 	for {
 		select {
 		case r := <-s.results:
-			a := s.of(r.line)
-			if a != nil && r.err == nil {
-				a.line = nil // and end leaves it alone
-				return r.line, r.keys, nil
+			if a := s.attemptOn(r.conn); a != nil {
+				a.conn, a.err = nil, r.err // and end leaves the connection alone
+				if r.err == nil {
+					return r.conn, r.keys, nil
+				}
 			}
-			if a != nil {
-				a.line, a.err = nil, r.err
-			}
-		case <-c.unsent: // the next address may do better
+		case <-s.socket.refused: // the next address may do better
 		case <-ticker.C:
-		case <-c.ended:
-			return nil, nil, c.over()
+		case <-s.progress.ended:
+			return nil, nil, s.progress.over()
 		case <-ctx.Done():
-			if err := s.wrong(); err != nil {
-				return nil, nil, err
-			}
-			if err := s.hinted(); err != nil {
-				return nil, nil, err
-			}
-			return nil, nil, c.silence()
+			return nil, nil, s.outOfTime()
 		}
 		now := time.Now()
-		s.renew(ctx, now)
+		s.restart(ctx, now)
 		if n := len(s.attempts); n < len(addrs) && s.idle(now) {
 			s.begin(ctx, addrs[n])
-		} else if err := s.failed(now); n == len(addrs) && err != nil {
+		} else if err := s.hopeless(now); n == len(addrs) && err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-// begin looks at another address.
+// begin tries another address.
 func (s *search) begin(ctx context.Context, addr netip.AddrPort) {
 	a := &attempt{first: time.Now()}
 	s.attempts = append(s.attempts, a)
@@ -108,66 +83,59 @@ func (s *search) begin(ctx context.Context, addr netip.AddrPort) {
 
 // try begins a handshake.
 func (s *search) try(ctx context.Context, a *attempt, addr netip.AddrPort) {
-	c := s.client
-	l := c.newLine(addr)
 	a.began = time.Now()
-	l.heard = a.began
-	if s.cookie {
-		l.negotiating.ExpectCookie()
-	}
-	ctx, a.cancel = context.WithCancel(ctx)
-	a.line = l
-	c.mu.Lock()
-	c.trying = append(c.trying, l)
-	c.mu.Unlock()
-	c.wg.Go(func() {
-		keys, err := dtls.Engine.Client(ctx, l.negotiating, &s.config)
+	conn := newClientConn(a.began, s.socket, addr)
+	ctx, conn.cancel = context.WithCancel(ctx)
+	a.conn = conn
+	s.candidates.add(conn)
+	s.background.Go(func() {
+		keys, err := dtls.Engine.Client(ctx, conn.negotiating, &s.config)
 		select {
-		case s.results <- result{l, keys, err}:
+		case s.results <- searchResult{conn, keys, err}:
 		case <-ctx.Done():
 			if err == nil {
 				keys.Secrets.Wipe()
 			}
 		}
-		l.negotiating.Wait()
+		conn.negotiating.Wait()
 	})
 }
 
 // stop ends an attempt's handshake.
 func (s *search) stop(a *attempt) {
-	a.cancel()
-	a.line.negotiating.Close() //nolint:errcheck // never fails
-	s.client.forsake(a.line)
-	a.line = nil
+	a.conn.abort()
+	s.candidates.remove(a.conn)
+	a.conn = nil
 }
 
-// end ends all of them.
+// end stops all attempts.
 func (s *search) end(cancel context.CancelFunc) {
 	cancel()
 	for _, a := range s.attempts {
-		if a.line != nil {
+		if a.conn != nil {
 			s.stop(a)
 		}
 	}
 }
 
-func (s *search) of(l *line) *attempt {
+// attemptOn returns the attempt that uses a connection, nil if none does any more.
+func (s *search) attemptOn(conn *clientConn) *attempt {
 	for _, a := range s.attempts {
-		if a.line == l {
+		if a.conn == conn {
 			return a
 		}
 	}
 	return nil
 }
 
-// renew begins anew where nothing has come for as long as the attempt is given.
-func (s *search) renew(ctx context.Context, now time.Time) {
+// restart begins anew where nothing has come for as long as the attempt is given.
+func (s *search) restart(ctx context.Context, now time.Time) {
 	for _, a := range s.attempts {
-		l := a.line
-		if !s.cookie || l == nil {
+		conn := a.conn
+		if conn == nil {
 			continue
 		}
-		heard := s.client.lastHeard(l)
+		heard := s.candidates.lastHeard(conn)
 		if now.Before(heard.Add(a.patience(heard))) {
 			continue
 		}
@@ -175,7 +143,7 @@ func (s *search) renew(ctx context.Context, now time.Time) {
 			a.anew = 0
 		}
 		s.stop(a)
-		s.try(ctx, a, l.remote)
+		s.try(ctx, a, conn.remote)
 	}
 }
 
@@ -191,16 +159,15 @@ func (a *attempt) patience(heard time.Time) time.Duration {
 	return attemptTime<<min(a.anew, maxDoublings) - searchInterval
 }
 
-// idle reports whether it is time to look at the next address: none of those before has
-// said anything lately, and the last one has had addressPause for it unless nothing could
-// be sent there.
+// idle reports whether it is time to try the next address: none of those before has answered
+// lately, and the last one has had addressPause for it unless nothing could be sent there.
 func (s *search) idle(now time.Time) bool {
 	for i, a := range s.attempts {
-		if a.line == nil || a.line.unsent() {
+		if a.conn == nil || a.conn.unsent() {
 			continue
 		}
 		patience := time.Duration(0)
-		heard := s.client.lastHeard(a.line)
+		heard := s.candidates.lastHeard(a.conn)
 		switch {
 		case heard.After(a.began):
 			patience = attemptTime
@@ -214,22 +181,38 @@ func (s *search) idle(now time.Time) bool {
 	return true
 }
 
-// failed is why none of the addresses can do: a handshake has failed, or nothing could be
-// sent for sendPatience.
-func (s *search) failed(now time.Time) error {
+// hopeless returns why none of the addresses can answer: a handshake has failed, or nothing
+// could be sent for sendPatience. It returns nil while one of them may.
+func (s *search) hopeless(now time.Time) error {
 	for _, a := range s.attempts {
-		if a.line != nil && (!a.line.unsent() || now.Before(a.first.Add(sendPatience))) {
+		if a.conn != nil && (!a.conn.unsent() || now.Before(a.first.Add(sendPatience))) {
 			return nil
 		}
 	}
-	if err := s.wrong(); err != nil {
+	if err := s.firstFailure(); err != nil {
 		return err
 	}
-	return s.client.silence()
+	return s.socket.silence()
 }
 
-// wrong is what went wrong at the first address at which a handshake has failed.
-func (s *search) wrong() error {
+// outOfTime returns what is known of the handshakes when there is no time for them any more.
+func (s *search) outOfTime() error {
+	if err := s.firstFailure(); err != nil {
+		return err
+	}
+	for _, a := range s.attempts {
+		if a.conn == nil {
+			continue
+		}
+		if err := a.conn.negotiating.Failure(context.DeadlineExceeded); explained(err) { // by an alert
+			return fmt.Errorf("%w: %w", ErrHandshake, err)
+		}
+	}
+	return s.socket.silence()
+}
+
+// firstFailure returns what went wrong at the first address at which a handshake has failed.
+func (s *search) firstFailure() error {
 	for _, a := range s.attempts {
 		if a.err != nil {
 			return fmt.Errorf("%w: %w", ErrHandshake, a.err)
@@ -238,28 +221,8 @@ func (s *search) wrong() error {
 	return nil
 }
 
-// hinted is what an alert says of a handshake for which there was too little time.
-func (s *search) hinted() error {
-	for _, a := range s.attempts {
-		if a.line == nil {
-			continue
-		}
-		if err := a.line.negotiating.Failure(context.DeadlineExceeded); explained(err) {
-			return fmt.Errorf("%w: %w", ErrHandshake, err)
-		}
-	}
-	return nil
-}
-
-// forsake has nothing delivered to a line any more.
-func (c *Client) forsake(l *line) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.trying = slices.DeleteFunc(c.trying, func(t *line) bool { return t == l })
-}
-
-func (c *Client) lastHeard(l *line) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return l.heard
+// explained reports whether a handshake is known to have failed for more than want of time.
+func explained(err error) bool {
+	cause := handshake.Cause(err)
+	return cause != "" && cause != handshake.Cause(context.DeadlineExceeded)
 }

@@ -103,12 +103,10 @@ func TestReceiveConcurrently(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		c.mu.Lock() // they come together, and wake one
-		for range readers {
+		for range readers { // they come together, and wake one
 			c.inbox.push([]byte("payload"))
 		}
-		c.arrived <- struct{}{}
-		c.mu.Unlock()
+		c.inbox.announce()
 		wg.Wait()
 	})
 }

@@ -49,7 +49,7 @@ func TestCloseAcrossChangeOfAddress(t *testing.T) {
 				time.Sleep(closeTime + latency)
 				<-ended
 				synctest.Wait()
-				if w.closed(s.over(), reason); w.Failed() {
+				if w.closed(s.progress.over(), reason); w.Failed() {
 					t.Errorf("%s %d ms after the change", name, -ms)
 				}
 				if s.quit(); name == "Kick" {
@@ -99,7 +99,7 @@ func TestCloseGoesNowhereElse(t *testing.T) {
 					t.Errorf("%d datagrams and %d bytes for %d", copies, got, sent)
 				}
 				if first {
-					w.closed(s.over(), wire.ReasonKicked)
+					w.closed(s.progress.over(), wire.ReasonKicked)
 				}
 				w.quit(r, s)
 			})

@@ -45,7 +45,7 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 	if left := w.match.left(); len(left) != 1 || left[0] != reason {
 		w.Errorf("the match was told %v, want %v", left, reason)
 	}
-	if err := c.over(); reason == wire.ReasonLeft && err != net.ErrClosed {
+	if err := c.progress.over(); reason == wire.ReasonLeft && err != net.ErrClosed {
 		w.Errorf("the client: %v", err)
 	} else if reason != wire.ReasonLeft {
 		w.closed(err, reason)
@@ -188,7 +188,7 @@ func TestCloseUnderLoss(t *testing.T) {
 						t.Errorf("%d have left", len(left))
 					}
 					for _, c := range clients {
-						if err := c.over(); name != "Close" {
+						if err := c.progress.over(); name != "Close" {
 							w.closed(err, ending.reason)
 						}
 					}
@@ -239,7 +239,7 @@ func TestShutdownWithoutPoll(t *testing.T) {
 			t.Errorf("it took %v, want 100 ms to the second copy and a round trip", d)
 		}
 		for _, c := range clients {
-			w.closed(c.over(), wire.ReasonShutdown)
+			w.closed(c.progress.over(), wire.ReasonShutdown)
 		}
 	})
 }

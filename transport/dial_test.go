@@ -19,7 +19,7 @@ func TestDialPutOut(t *testing.T) {
 			w.Errorf("%v, want that the player was kicked", err)
 		}
 		for range 100 { // select chooses at random
-			if err := c.welcomed(w.Context()); err != nil {
+			if err := c.progress.awaitWelcome(w.Context(), 0); err != nil {
 				w.Fatalf("Dial's end: %v", err)
 			}
 		}

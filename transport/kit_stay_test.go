@@ -107,7 +107,7 @@ func (s *stayer) receive() {
 func (s *stayer) renewNow() {
 	s.Client.mu.Lock()
 	defer s.Client.mu.Unlock()
-	s.renewSoon(time.Now())
+	s.state.renewSoon(time.Now())
 	s.tick(time.Now())
 }
 

@@ -126,7 +126,7 @@ func TestPortUnreachable(t *testing.T) {
 	loopback(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1), w.dial(2)
-		a.socket.Load().Close()
+		a.socket.conn.Load().Close()
 		for range 50 {
 			w.server.Broadcast([]byte("into nothing"))
 			time.Sleep(time.Millisecond)

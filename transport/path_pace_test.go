@@ -145,7 +145,7 @@ func TestResumeBuysNoMoves(t *testing.T) {
 		w.flap(500*time.Millisecond, map[int]*Client{1: c})
 		before := w.audit.count(audit.Migrate)
 		c.mu.Lock()
-		c.disconnected = true
+		c.state.resumption.disconnected = true
 		c.tick(time.Now())
 		c.mu.Unlock()
 		time.Sleep(200 * time.Millisecond)

@@ -20,7 +20,7 @@ import (
 func (s *stayer) replaceLine() {
 	s.Client.mu.Lock()
 	defer s.Client.mu.Unlock()
-	s.rekeyAt = max(s.line.record.Sealed(), s.line.record.Opened()) // used up
+	s.state.resumption.rekeyAt = max(s.state.conns.current.record.Sealed(), s.state.conns.current.record.Opened()) // used up
 	s.tick(time.Now())
 }
 
@@ -54,7 +54,7 @@ func TestOldConnectionGoesOn(t *testing.T) {
 				}
 				time.Sleep(10 * time.Second)
 				s.rest()
-				if st := s.Stats(); w.missing(s) != 0 || st.LostIn != 0 || st.Resumed != 0 || s.over() != nil {
+				if st := s.Stats(); w.missing(s) != 0 || st.LostIn != 0 || st.Resumed != 0 || s.progress.over() != nil {
 					t.Errorf("%d inputs are lost: %+v, server %+v", w.missing(s), st, r.Stats())
 				}
 				s.quit()
@@ -234,7 +234,7 @@ func TestRefusedThenRenewed(t *testing.T) {
 		s.replaceLine()
 		time.Sleep(2 * time.Second)
 		s.Client.mu.Lock()
-		s.rekeyAt = record.MaxRecords
+		s.state.resumption.rekeyAt = record.MaxRecords
 		s.Client.mu.Unlock()
 		s.renewNow()
 		time.Sleep(2 * time.Second)

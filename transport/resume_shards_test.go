@@ -51,8 +51,8 @@ func TestResumeOnAnotherShard(t *testing.T) {
 		if i%2 == 1 {
 			socket = udp.NewConn(stutter{conn})
 		}
-		old := c.socket.Swap(&socket)
-		c.disconnected = true
+		old := c.socket.conn.Swap(&socket)
+		c.state.resumption.disconnected = true
 		c.tick(time.Now())
 		c.mu.Unlock()
 		old.Close()

@@ -42,8 +42,8 @@ func TestTicketShownToTheSameServer(t *testing.T) {
 		w.disconnect(s.Client)
 		time.Sleep(5 * time.Second)
 		s.rest()
-		if s.over() != nil || s.since() > 2*frame || s.Stats().Resumed != 2 || len(w.match.players) != 1 {
-			t.Errorf("%v, last snapshot %v ago, %+v", s.over(), s.since(), s.Stats())
+		if s.progress.over() != nil || s.since() > 2*frame || s.Stats().Resumed != 2 || len(w.match.players) != 1 {
+			t.Errorf("%v, last snapshot %v ago, %+v", s.progress.over(), s.since(), s.Stats())
 		}
 		if n := r.Stats().Drops["ticket"]; n != 0 {
 			t.Errorf("%d tickets refused", n)
@@ -144,8 +144,8 @@ func TestPathGoesWithTheNetwork(t *testing.T) {
 		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
 		time.Sleep(15 * time.Second)
 		s.rest()
-		if s.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || len(w.match.players) != 1 {
-			t.Errorf("%v, last snapshot %v ago, %+v", s.over(), s.since(), s.events)
+		if s.progress.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || len(w.match.players) != 1 {
+			t.Errorf("%v, last snapshot %v ago, %+v", s.progress.over(), s.since(), s.events)
 		}
 		w.missing(s)
 		w.quit(r, s)

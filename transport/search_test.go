@@ -189,11 +189,11 @@ func TestSearchPassesImpostor(t *testing.T) {
 func TestTarget(t *testing.T) {
 	here := netip.MustParseAddrPort("192.0.2.1:1")
 	for _, known := range [][]netip.AddrPort{nil, {here}, {nowhere[0]}, {nowhere[0], here, nowhere[1]}} {
-		c := &Client{line: &line{remote: here}, known: known}
+		addrs := addresses{known: known}
 		seen := make(map[netip.AddrPort]int)
-		for c.retries = range 12 {
-			a := c.target()
-			if c.retries == 0 && a != here {
+		for attempt := range 12 {
+			a := addrs.target(here, attempt)
+			if attempt == 0 && a != here {
 				t.Errorf("%v: first %v", known, a)
 			}
 			seen[a]++

@@ -157,7 +157,7 @@ func TestReturnFromSamePort(t *testing.T) {
 		w.serve()
 		first := w.dial(1)
 		w.echo(first, "first")
-		first.socket.Load().Close() // a crash: no CLOSE, no close_notify
+		first.socket.conn.Load().Close() // a crash: no CLOSE, no close_notify
 		start := time.Now()
 		second := w.dial(1)
 		if d := time.Since(start); d > time.Second {
@@ -192,7 +192,7 @@ func TestReturnUnderNewKeys(t *testing.T) {
 			return b[0] != byte(record.ApplicationData) || dropped.Swap(true) // the old HELLO's first record is lost
 		})
 		first := w.dial(1)
-		first.socket.Load().Close()
+		first.socket.conn.Load().Close()
 		start := time.Now()
 		w.echo(w.dial(1), "second")
 		if d := time.Since(start); d != 0 {

@@ -65,8 +65,8 @@ func relayed(t *testing.T, f func(w *world, r *running, s *stayer, m *relay)) {
 // unharmed fails unless the player plays on, and nobody has been revoked.
 func (w *world) unharmed(s *stayer) {
 	w.Helper()
-	if s.over() != nil || s.since() > 2*frame || w.audits(audit.Revoke) > 0 {
-		w.Errorf("over: %v, last snapshot %v ago, %d revocations", s.over(), s.since(), w.audits(audit.Revoke))
+	if s.progress.over() != nil || s.since() > 2*frame || w.audits(audit.Revoke) > 0 {
+		w.Errorf("over: %v, last snapshot %v ago, %d revocations", s.progress.over(), s.since(), w.audits(audit.Revoke))
 	}
 }
 
@@ -109,7 +109,7 @@ func TestRelayedForLong(t *testing.T) {
 	relayed(t, func(w *world, _ *running, s *stayer, m *relay) {
 		m.carries(time.Minute)
 		var closed *CloseError
-		if err := s.over(); !errors.As(err, &closed) || closed.Reason != wire.ReasonFingerprint {
+		if err := s.progress.over(); !errors.As(err, &closed) || closed.Reason != wire.ReasonFingerprint {
 			w.Errorf("over: %v", err)
 		}
 		if w.audits(audit.Revoke) != 0 {

@@ -66,8 +66,8 @@ func (c unplugged) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 	return c.UDPConn.WriteToUDPAddrPort(b, to)
 }
 
-// "With ErrTimeout it wraps what the socket said meanwhile, if anything; where the socket
-// sends nothing at all, it comes within a second."
+// "With ErrTimeout it wraps the socket's last error, if there is one; when the socket sends
+// nothing at all, it comes within a second."
 func TestSocketThatRefuses(t *testing.T) {
 	udp := func(t *testing.T, network, address string) *net.UDPConn {
 		conn, err := net.ListenPacket(network, address)

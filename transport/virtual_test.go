@@ -79,7 +79,7 @@ func TestImpairedToServer(t *testing.T) {
 		w.serve()
 		c := w.dial(1, quietClient)
 		const n = 3000
-		sent, lost := impaired(w, c.socket.Load().PacketConn.(*simnet.Conn), n, func(b []byte) error { return c.Send(b) })
+		sent, lost := impaired(w, c.socket.conn.Load().PacketConn.(*simnet.Conn), n, func(b []byte) error { return c.Send(b) })
 		exactlyOnce(w, w.match.got, sent, lost)
 		if d := w.server.Stats().Drops["replay"]; d != 0 {
 			w.Errorf("%d copies came as far as the session: the record window is before it", d)

@@ -67,7 +67,7 @@ func TestSilentKeys(t *testing.T) {
 		w.serve()
 		first := w.dial(1)
 		w.echo(first, "first")
-		first.socket.Load().Close() // and yet it is still a player to the server
+		first.socket.conn.Load().Close() // and yet it is still a player to the server
 		silent := w.socket(playerAddr(1))
 		conn := handshake.NewConn(false, silent.LocalAddr(), udpAddr(serverAddr), func(b []byte) {
 			_, _ = silent.WriteToUDPAddrPort(b, serverAddr)

@@ -213,7 +213,7 @@ func (f *fated) impair() {
 // judge says what became of them.
 func (f *fated) judge() {
 	for n, s := range f.players {
-		if err := s.over(); err != nil || s.since() > 2*frame {
+		if err := s.progress.over(); err != nil || s.since() > 2*frame {
 			f.Errorf("player %d: %v, last snapshot %v ago, %+v %+v", n, err, s.since(), s.Stats(), s.events)
 		}
 		f.missing(s)
@@ -244,5 +244,5 @@ func (f *fated) judge() {
 func (s *stayer) holdsShown() bool {
 	s.Client.mu.Lock()
 	defer s.Client.mu.Unlock()
-	return s.line.session.Shown()
+	return s.state.conns.current.machine.Shown()
 }

@@ -21,7 +21,7 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 		if why == audit.DropNone {
 			why = audit.DropTicket
 		}
-		c.session.terminate(reason, why)
+		c.session.putOut(reason, why)
 	}
 	if c.state == closed {
 		return Reply{}, Event{}

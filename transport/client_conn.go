@@ -1,0 +1,107 @@
+package transport
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/dtls"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// clientConn is one DTLS connection of a client, and the session's machine on it. Client.mu
+// guards what is neither constant nor atomic, except while it is one of candidates.
+type clientConn struct {
+	socket      *clientSocket   // constant
+	remote      netip.AddrPort  // constant
+	negotiating *handshake.Conn // constant
+	sent        atomic.Bool     // the network has taken a datagram
+	refused     atomic.Bool     // the network has refused one
+
+	record  *record.Conn                      // nil during the handshake
+	machine *machine.Client                   // nil as long as record is
+	emit    func(kind wire.Kind, body []byte) // send for the machine's Tick, made once
+	backlog [][]byte                          // datagrams that came before the keys
+
+	// Of the handshake.
+	cancel    context.CancelFunc
+	heard     time.Time // when the server was last heard on this connection, or when it began
+	overtaken bool      // the client has a newer ticket than the one shown on this connection
+}
+
+// newClientConn returns a connection whose handshake can begin. The server's first answer must
+// be a HelloVerifyRequest: a Sallyport server always asks for its cookie.
+func newClientConn(now time.Time, socket *clientSocket, remote netip.AddrPort) *clientConn {
+	c := &clientConn{socket: socket, remote: remote, heard: now}
+	c.negotiating = handshake.NewConn(false, socket.localAddr(), udpAddr(remote), c.write)
+	c.negotiating.ExpectCookie()
+	return c
+}
+
+// unsent reports whether the network has refused everything.
+func (c *clientConn) unsent() bool { return c.refused.Load() && !c.sent.Load() }
+
+// deliver hands a datagram to the handshake, or keeps it until there are keys.
+func (c *clientConn) deliver(now time.Time, b []byte) {
+	switch c.negotiating.Deliver(b) {
+	case handshake.Taken:
+		c.heard = now
+	case handshake.Divert:
+		c.heard = now
+		if len(c.backlog) < dtls.MaxBacklog {
+			c.backlog = append(c.backlog, slices.Clone(b))
+		}
+	}
+}
+
+// start sets the record layer and the machine, and returns what came before the keys.
+func (c *clientConn) start(rc *record.Conn, m *machine.Client) (backlog [][]byte) {
+	c.record, c.machine = rc, m
+	c.emit = func(kind wire.Kind, body []byte) { _ = c.send(kind, body) } // it is repeated when it is lost
+	backlog, c.backlog = c.backlog, nil
+	return backlog
+}
+
+// write sends a datagram. One that the network refuses is lost, as any may be.
+func (c *clientConn) write(b []byte) {
+	if c.socket.write(c.remote, b) {
+		c.sent.Store(true)
+	} else {
+		c.refused.Store(true)
+	}
+}
+
+// send seals an envelope and writes it.
+func (c *clientConn) send(kind wire.Kind, body []byte) error {
+	b, err := sealEnvelope(c.socket.buffer, c.record, c.machine, kind, body)
+	if err == nil {
+		c.write(b)
+	}
+	return err
+}
+
+// closeNotify tells the server that this connection ends.
+func (c *clientConn) closeNotify() {
+	if b, err := c.record.Seal(c.socket.buffer[:0], record.Alert, record.CloseNotify[:]); err == nil {
+		c.write(b)
+	}
+}
+
+// abort ends the handshake, and forgets the keys if there are any.
+func (c *clientConn) abort() {
+	c.cancel()
+	c.negotiating.Close() //nolint:errcheck // never fails
+	c.wipe()
+}
+
+// wipe forgets the keys.
+func (c *clientConn) wipe() {
+	if c.record != nil {
+		c.record.Wipe()
+	}
+}

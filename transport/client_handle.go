@@ -1,0 +1,79 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// handle gives a record's plaintext to the connection's machine, and does what that says.
+func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) {
+	reply, ev := conn.machine.Handle(now, plaintext)
+	former := conn == s.conns.former
+	if reply.Kind != 0 && !former {
+		conn.send(reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
+	}
+	switch ev.Kind {
+	case machine.EventNone:
+		if ev.Drop != 0 {
+			s.stats.Dropped++
+		}
+		return
+	case machine.EventData:
+		s.stats.Received++
+		s.stats.Overrun += s.inbox.push(ev.Payload)
+		s.inbox.announce()
+		return
+	case machine.EventPong:
+		return
+	case machine.EventJoined:
+		setConnectionID(conn, ev.Hint)
+		s.progress.join()
+		s.renewal.schedule(now, conn.machine.Expires())
+	case machine.EventResumed:
+		setConnectionID(conn, ev.Hint)
+		s.resumed(now)
+	case machine.EventRenewed:
+		if former {
+			return
+		}
+		s.renewed(now)
+	case machine.EventMoved:
+		s.stats.Moved++
+	case machine.EventNotice:
+		if ev.Notice.Code == wire.NoticeStepUp {
+			s.renewSoon(now)
+		}
+	case machine.EventClosed:
+		s.closed(now, conn, ev)
+		return
+	case machine.EventCloseAgain:
+		conn.closeNotify()
+		s.progress.acknowledge() // the server ends the session, too
+		return
+	}
+	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code})
+}
+
+// setConnectionID has the server's connection id in all records from now on, if there is one.
+func setConnectionID(conn *clientConn, id uint32) {
+	if id != 0 {
+		conn.record.SetConnectionID(id) // one that is of no use is ignored
+	}
+}
+
+// closed heeds a CLOSE of the server's.
+func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) {
+	conn.closeNotify()
+	switch {
+	case conn == s.conns.former:
+	case conn == s.conns.next:
+		s.refused(now, ev)
+	case conn.machine.Resumable(): // from the network that the player was in, perhaps
+		s.resumption.disconnected, s.resumption.refusal = true, closeErrorOf(ev)
+	default:
+		s.linger = now.Add(closeTime)
+		s.conclude(closeErrorOf(ev))
+	}
+}
