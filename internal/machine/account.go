@@ -135,11 +135,11 @@ func (g *Gate) updateAccount(s *Session) {
 	g.eachSibling(s, func(o *Session) { o.shared.Store(shared) })
 }
 
-// yielding returns the session that s replaces if it is let in, nil if there is room for both, and
+// chooseReplaced returns the session that s replaces if it is let in, nil if there is room for both, and
 // DropFull if none may be replaced.
 //
 // +checklocks:g.mu
-func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
+func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, audit.Drop) {
 	most := g.config.MaxPerSubject
 	if most < 0 {
 		return nil, audit.DropNone
@@ -152,12 +152,12 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 		case o.Revoked(): // ends with its next datagram
 			n--
 		case o.bound && !s.bound: // only the holder of the certificate may replace it
-		case o.holds > 0 && now.Sub(time.Unix(int64(o.began), 0)) < o.hold():
+		case o.replacements > 0 && now.Sub(time.Unix(int64(o.began), 0)) < o.protection():
 		case time.Duration(o.quiet.Load())*time.Millisecond >= silentTime:
 			if silent == nil || o.quiet.Load() > silent.quiet.Load() {
 				silent = o
 			}
-		case now.Unix() >= int64(o.began)+int64(youth/time.Second):
+		case now.Unix() >= int64(o.began)+int64(minAge/time.Second):
 			if oldest == nil || o.began <= oldest.began {
 				oldest = o
 			}
@@ -174,27 +174,27 @@ func (g *Gate) yielding(now time.Time, s *Session) (*Session, audit.Drop) {
 	return nil, audit.DropFull
 }
 
-// yield ends old, unless it is nil, in favour of s, and refuses its tickets. If old replaced
+// replace ends old, unless it is nil, in favour of s, and refuses its tickets. If old replaced
 // another session recently, s is protected for twice as long as old was.
 //
 // +checklocks:g.mu
-func (g *Gate) yield(now time.Time, old, s *Session) {
+func (g *Gate) replace(now time.Time, old, s *Session) {
 	if old == nil {
 		return
 	}
-	s.holds = 1
-	if old.holds > 0 && now.Sub(time.Unix(int64(old.began), 0)) < 2*old.hold() {
-		s.holds = min(old.holds+1, maxHolds)
+	s.replacements = 1
+	if old.replacements > 0 && now.Sub(time.Unix(int64(old.began), 0)) < 2*old.protection() {
+		s.replacements = min(old.replacements+1, maxReplacements)
 	}
-	g.putOut(old, wire.ReasonReplaced, audit.DropTicket)
-	g.displace(old)
+	g.terminate(old, wire.ReasonReplaced, audit.DropTicket)
+	g.remove(old)
 }
 
-// hold returns how long a session that has replaced another one may not be replaced.
-func (s *Session) hold() time.Duration { return youth << (s.holds - 1) }
+// protection returns how long a session that has replaced another one may not be replaced.
+func (s *Session) protection() time.Duration { return minAge << (s.replacements - 1) }
 
-// yields adds the replaced session s to ev, unless it is nil.
-func (s *Session) yields(ev Event) Event {
+// addTo adds the replaced session s to ev, unless it is nil.
+func (s *Session) addTo(ev Event) Event {
 	if s != nil {
 		ev.Replaced, ev.Hint = s, s.hint.Load()
 	}

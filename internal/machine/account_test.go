@@ -122,7 +122,7 @@ func TestSilenceOfTheServer(t *testing.T) {
 // 10 s" PROTOCOL.md 5.6
 func TestReplace(t *testing.T) {
 	d := stay(t, session.Config{MaxPerSubject: 1, Replace: true}, session.ClientConfig{})
-	play4(youth-time.Second, d)
+	play4(minAge-time.Second, d)
 	d.another("too soon").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
 	play4(time.Second, d)
 	o := d.another("in time")

@@ -52,6 +52,6 @@ func (c *Conn) reauthorized(claims *token.Claims) audit.Drop {
 	if drop == audit.DropNone || passing(drop) {
 		return drop
 	}
-	c.session.putOut(reason, finality(reason))
+	c.session.terminate(reason, finality(reason))
 	return audit.DropRevoked
 }

@@ -34,11 +34,11 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 		err = session.ErrBansFull
 	}
 	for _, s := range g.sessions {
-		if s.issuer == b.Issuer && s.subject == b.Subject && g.putOut(s, b.Reason, audit.DropTicket) {
+		if s.issuer == b.Issuer && s.subject == b.Subject && g.terminate(s, b.Reason, audit.DropTicket) {
 			ended++
 		}
 	}
-	return ended + g.barAbsent(playerKey(b.Issuer, b.Subject), never, audit.DropTicket), err
+	return ended + g.refuseAbsent(playerKey(b.Issuer, b.Subject), never, audit.DropTicket), err
 }
 
 // Lift ends a ban early and reports whether the player was banned. The player may join again with

@@ -237,7 +237,7 @@ func TestBannedBeforeRestored(t *testing.T) {
 		"session ended": func(g *Gate, s *Session) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.bar(s.name, s.Expires(), audit.DropRevoked)
+			g.refuseTickets(s.name, s.Expires(), audit.DropRevoked)
 		},
 	} {
 		d := stay(t, session.Config{}, session.ClientConfig{})

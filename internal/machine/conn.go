@@ -149,7 +149,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	case live:
 		c.retire(now)
 		c.noteQuiet(idle)
-		if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+		if drop := c.session.checkLife(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
@@ -177,7 +177,7 @@ func (c *Conn) tickWelcomed(now time.Time, idle time.Duration) (Reply, Event) {
 	if !c.elsewhere() { // else the former connection knows
 		c.noteQuiet(idle)
 	}
-	if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+	if drop := c.session.checkLife(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 		return c.expire(drop)
 	}
 	if idle >= min(c.gate.config.Idle, helloTimeout) {
@@ -200,7 +200,7 @@ func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.again }
 // session for good ends it all the same, on whatever connection it lives by now.
 func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
 	if c.state == closed {
-		c.putOut(reason)
+		c.terminate(reason)
 		return Reply{}, Event{}
 	}
 	reply, ev := c.close(audit.DropState, reason)
@@ -242,7 +242,7 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	if c.session != nil && !c.elsewhere() {
 		final := finality(reason)
 		switch {
-		case drop == audit.DropRevoked: // putOut has seen to its tickets, which may stay good
+		case drop == audit.DropRevoked: // terminate has seen to its tickets, which may stay good
 			final = audit.DropNone
 		case drop == audit.DropFingerprint, c.resuming != nil && c.resuming.why != audit.DropNone:
 			final = audit.DropNone // it goes on elsewhere, or may yet
@@ -256,11 +256,11 @@ func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	return closeReply(reason, 0), ev
 }
 
-// putOut ends the session for good of a connection that has ended. ReasonLeft, which may be the other end's word about
+// terminate ends the session for good of a connection that has ended. ReasonLeft, which may be the other end's word about
 // the connection, does not.
-func (c *Conn) putOut(reason wire.Reason) {
+func (c *Conn) terminate(reason wire.Reason) {
 	if final := finality(reason); c.session != nil && final != audit.DropNone && reason != wire.ReasonLeft {
-		c.session.putOut(reason, final)
+		c.session.terminate(reason, final)
 	}
 }
 

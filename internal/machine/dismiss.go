@@ -21,7 +21,7 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 		if why == audit.DropNone {
 			why = audit.DropTicket
 		}
-		c.session.putOut(reason, why)
+		c.session.terminate(reason, why)
 	}
 	if c.state == closed {
 		return Reply{}, Event{}

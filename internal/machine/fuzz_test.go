@@ -152,7 +152,7 @@ func (d *dialogue) takes(msg []byte, verdict error) {
 // usable has a live session take a datagram, if its token is good and no renewal has moved one end only.
 func (d *dialogue) usable() {
 	d.pass(2 * time.Second)
-	if d.server.session.dead(d.now.Add(time.Minute), 0) != 0 || d.server.current.number != d.client.current.number {
+	if d.server.session.checkLife(d.now.Add(time.Minute), 0) != 0 || d.server.current.number != d.client.current.number {
 		return
 	}
 	d.client.sequence = d.server.window.Highest() // which a BEARER moves wherever its sender likes

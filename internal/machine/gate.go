@@ -14,18 +14,18 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Gate is a server's door. It is safe for concurrent use; no datagram of a
-// live session touches it.
+// Gate admits the sessions of a server and holds the live ones. It is safe for concurrent use; no
+// datagram of a live session touches it.
 type Gate struct {
 	config session.Config
-	seed   uint64       // of fingerprints' digests
+	seed   uint64       // of the digests of fingerprints
 	ahead  atomic.Int64 // see StepClock
 
-	mu sync.Mutex // held for a map operation or two, never across a call out
+	mu sync.Mutex // held for a few map operations, never during a callback
 	// +checklocks:mu
 	sessions map[uint32]*Session
 	// +checklocks:mu
-	players map[uint64]*Session // the same by player, linked by sibling
+	players map[uint64]*Session // by playerHash, linked by sibling
 	// +checklocks:mu
 	memory memory
 	// +checklocks:mu
@@ -35,10 +35,10 @@ type Gate struct {
 	// +checklocks:mu
 	absent absent
 	// +checklocks:mu
-	latest int64 // wall clock as of the last question of somebody who wants in, Unix ns
+	latest int64 // wall clock of the last check for revocation, Unix ns
 }
 
-// NewGate returns a Gate for config, or says what is wrong with it.
+// NewGate returns a Gate for config, or an error that names the field that is wrong.
 func NewGate(config session.Config) (*Gate, error) {
 	config, err := config.WithDefaults()
 	if err != nil {
@@ -55,22 +55,22 @@ func NewGate(config session.Config) (*Gate, error) {
 	return g, nil
 }
 
-// StepClock says by how much the wall clock is ahead of the time that machines
-// are given, in all: expiry follows the wall clock, and everything that lasts
-// follows the time given, which never steps. It is zero at first.
+// StepClock sets how far the wall clock is ahead of the times that machines are given, in total.
+// Expiry follows the wall clock; durations follow the time given, which never steps. It is zero at
+// first.
 func (g *Gate) StepClock(ahead time.Duration) { g.ahead.Store(int64(ahead)) }
 
-// wall is the wall clock at a time that a machine was given.
+// wall returns the wall clock at a time that a machine was given.
 func (g *Gate) wall(now time.Time) time.Time { return now.Add(time.Duration(g.ahead.Load())) }
 
-// Len is the number of live sessions.
+// Len returns the number of live sessions.
 func (g *Gate) Len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.sessions)
 }
 
-// Session finds a live session by its id.
+// Session returns the live session with this id.
 func (g *Gate) Session(id uint32) (*Session, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -78,18 +78,18 @@ func (g *Gate) Session(id uint32) (*Session, bool) {
 	return s, ok
 }
 
-// resident is the live session of a ticket, nil if it lives nowhere on this server.
-func (g *Gate) resident(t *resume.Ticket) *Session {
+// sessionOf returns the live session of a ticket, or nil if it does not live on this server.
+func (g *Gate) sessionOf(t *resume.Ticket) *Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.named(t.Session, t.Name)
+	return g.findByName(t.Session, t.Name)
 }
 
-// named finds a live session, most likely by its id. Where that is another's it looks at all of them, which is rare and
-// costs less than a second map would in memory.
+// findByName returns the live session with this name, most likely under id. If id belongs to another
+// session it scans all of them, which is rare and costs less than the memory of a second map.
 //
 // +checklocks:g.mu
-func (g *Gate) named(id uint32, name [16]byte) *Session {
+func (g *Gate) findByName(id uint32, name [16]byte) *Session {
 	if s := g.sessions[id]; s != nil && s.name == name {
 		return s
 	}
@@ -101,19 +101,19 @@ func (g *Gate) named(id uint32, name [16]byte) *Session {
 	return nil
 }
 
-// barred says why a ticket does not resume its session.
-func (g *Gate) barred(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
+// checkTicket returns why a ticket does not resume its session, or DropNone.
+func (g *Gate) checkTicket(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.bars(now, t, claims)
+	return g.checkTicketLocked(now, t, claims)
 }
 
 // +checklocks:g.mu
-func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
-	if drop := g.withdrawn(now, claims, claims.Build); drop != audit.DropNone {
+func (g *Gate) checkTicketLocked(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
+	if drop := g.checkRevoked(now, claims, claims.Build); drop != audit.DropNone {
 		return drop
 	}
-	if drop := g.ended(now, t.Name); drop != audit.DropNone {
+	if drop := g.ticketsRefused(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
 	e, known := g.memory.lookup(sessionKey(t.Name))
@@ -121,52 +121,52 @@ func (g *Gate) bars(now time.Time, t *resume.Ticket, claims *token.Claims) audit
 	case t.Epoch <= e.spent:
 		return audit.DropTicket
 	case !known && !g.memory.fitsToken(g.config.MaxSessions):
-		return audit.DropFull // to forget one would let a stolen one in
+		return audit.DropFull // forgetting another entry could admit a stolen ticket
 	}
 	return audit.DropNone
 }
 
-// readmit lets s in, a session that lives nowhere on this server, or only on a connection that waits for its first
-// datagram: that one's, nil for none, it takes the place of. What may have happened since barred was asked counts. It
-// returns the session of the same player that gives way, if one has to.
+// readmit admits s, a session that does not live on this server, or only on a connection that waits
+// for its first datagram: waiting, which s then replaces; nil if there is none. It repeats the
+// checks of checkTicket. It returns the session of the same player that s replaces, if any.
 func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) (*Session, audit.Drop) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.bars(now, t, claims); drop != audit.DropNone {
+	if drop := g.checkTicketLocked(now, t, claims); drop != audit.DropNone {
 		return nil, drop
 	}
-	live := g.named(s.id, s.name)
+	live := g.findByName(s.id, s.name)
 	if live != nil && live != waiting {
-		return nil, audit.DropBusy // it has come to life meanwhile: its player asks again
+		return nil, audit.DropBusy // resumed in the meantime: the client tries again
 	}
 	if live != nil {
-		g.displace(live)
-		s.began, s.holds = live.began, live.holds
-		g.place(s)
+		g.remove(live)
+		s.began, s.replacements = live.began, live.replacements
+		g.insert(s)
 		return nil, audit.DropNone
 	}
-	former, drop := g.yielding(now, s)
+	former, drop := g.chooseReplaced(now, s)
 	switch {
 	case drop != audit.DropNone:
 		return nil, drop
 	case former == nil && len(g.sessions) >= g.seats():
 		return nil, audit.DropFull
 	}
-	g.yield(now, former, s)
-	g.place(s)
+	g.replace(now, former, s)
+	g.insert(s)
 	return former, audit.DropNone
 }
 
-// spend uses up a ticket, with which s goes on here, and those before it; of one that is kept only those before it. s
-// takes over what the ticket knows of a newer identity token.
-func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) audit.Drop {
+// spendTicket uses up a ticket, with which s continues here, and all earlier ones; if the client keeps
+// the ticket, only the earlier ones. s takes over a newer identity token from the ticket.
+func (g *Gate) spendTicket(now time.Time, t *resume.Ticket, s *Session, kept bool) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	claims := claimsOf(t)
-	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
-	if drop := g.ended(now, t.Name); drop != audit.DropNone {
+	if drop := g.ticketsRefused(now, t.Name); drop != audit.DropNone {
 		return drop
 	}
 	e := g.memory.sessionEntry(t.Name, t.Issuer, t.Subject)
@@ -183,12 +183,12 @@ func (g *Gate) spend(now time.Time, t *resume.Ticket, s *Session, kept bool) aud
 	return audit.DropNone
 }
 
-// admit lets in s, a new session: it gets its id and name, unless its token has been used or there is no room. It returns
-// the session of the same player that gives way, if one has to.
+// admit admits s, a new session, and gives it an id and a name, unless its token has been used or
+// there is no room. It returns the session of the same player that s replaces, if any.
 func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session, audit.Drop) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return nil, drop
 	}
 	g.memory.advance(now)
@@ -196,7 +196,7 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 	if _, used := g.memory.lookup(key); used {
 		return nil, audit.DropUsed
 	}
-	former, drop := g.yielding(now, s)
+	former, drop := g.chooseReplaced(now, s)
 	switch {
 	case drop != audit.DropNone:
 		return nil, drop
@@ -208,16 +208,16 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 		return nil, drop
 	}
 	g.random(s.name[:])
-	binary.BigEndian.PutUint64(s.name[8:], key) // so that one entry stands for both
-	g.yield(now, former, s)
-	g.place(s)
+	binary.BigEndian.PutUint64(s.name[8:], key) // one entry covers token and session
+	g.replace(now, former, s)
+	g.insert(s)
 	return former, audit.DropNone
 }
 
-// place puts s among the live sessions, under an id that it has if nobody else does.
+// insert adds s to the live sessions. s keeps its id unless another session has it.
 //
 // +checklocks:g.mu
-func (g *Gate) place(s *Session) {
+func (g *Gate) insert(s *Session) {
 	for s.id == 0 || g.sessions[s.id] != nil {
 		var b [4]byte
 		g.random(b[:])
@@ -231,22 +231,22 @@ func (g *Gate) place(s *Session) {
 	g.addToPlayer(s)
 }
 
-// displace takes s out of the live sessions, if it is among them.
+// remove removes s from the live sessions, if it is one of them.
 //
 // +checklocks:g.mu
-func (g *Gate) displace(s *Session) {
+func (g *Gate) remove(s *Session) {
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
 		g.removeFromPlayer(s)
 	}
 }
 
-// take marks the token of a renewal as used. The session is remembered as long as it may last now, so that its end takes
-// no room.
-func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop {
+// useToken records the token of a renewal as used. It extends the session's entry to the new expiry, so
+// that the end of the session takes no room.
+func (g *Gate) useToken(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
 	g.memory.advance(now)
@@ -257,44 +257,44 @@ func (g *Gate) take(now time.Time, claims *token.Claims, s *Session) audit.Drop 
 	return audit.DropNone
 }
 
-// remember keeps the entry of a session that may last until expires, and be resumed until then: so its end, whenever it
-// comes, takes no room.
+// remember keeps the entry of a session until expires, the latest time at which the session may be
+// resumed, so that its end takes no room.
 //
 // +checklocks:g.mu
 func (g *Gate) remember(s *Session, expires time.Time) {
 	g.memory.put(sessionKey(s.name), expires, g.memory.sessionEntry(s.name, s.issuer, s.subject))
 }
 
-// forget takes s out of the live sessions. If it is over for good, which why says, no ticket of it is taken any more:
-// of a player who has left until the last one is past that was given here, of one who was put out as long as bar says.
+// forget removes s from the live sessions. Unless why is DropNone the session has ended for good
+// and its tickets are refused: if its player has left, until the last ticket issued here expires;
+// if it was ended by the server, as refuseTickets describes.
 func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.displace(s)
+	g.remove(s)
 	e := g.memory.sessionEntry(s.name, s.issuer, s.subject)
 	switch {
-	case e.why != audit.DropUsed: // putOut has seen to it
+	case e.why != audit.DropUsed: // terminate has refused its tickets
 	case why == audit.DropNone:
 		if g.config.FleetKeys.Enabled() {
 			g.absent.add(s)
 		}
 	case putOut:
-		g.bar(s.name, s.Expires(), why)
+		g.refuseTickets(s.name, s.Expires(), why)
 	default:
 		e.why = why
 		g.memory.put(sessionKey(s.name), s.Expires(), e)
 	}
 }
 
-// random fills b. A source of randomness that fails leaves nothing to build
-// on: crypto/rand itself ends the process then, and so does this.
+// random fills b. It panics if the source of randomness fails, as crypto/rand ends the process.
 func (g *Gate) random(b []byte) {
 	if _, err := io.ReadFull(g.config.Random, b); err != nil {
 		panic(fmt.Sprintf("session: Config.Random failed: %v", err))
 	}
 }
 
-// seats is how many sessions may be live at once when one of them is resumed.
+// seats returns how many sessions may be live when one of them is resumed.
 func (g *Gate) seats() int {
 	if g.config.MaxSessions <= 0 {
 		return 0

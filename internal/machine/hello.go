@@ -140,7 +140,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	s.init(claims, p.hello.fingerprint)
 	s.hint.Store(c.hint)
 	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
-	if drop := s.dead(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
+	if drop := s.checkLife(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
 	replaced, drop := c.gate.admit(c.gate.wall(now), claims, s)
@@ -158,7 +158,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	c.bind()
 	c.startDoubt(now, action, part)
-	return c.answer.reply, replaced.yields(Event{Kind: EventJoined})
+	return c.answer.reply, replaced.addTo(Event{Kind: EventJoined})
 }
 
 // welcome makes c.session live on this connection, from an epoch on, and the WELCOME that says so: with a ticket, if

@@ -67,8 +67,8 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	if c.state == closed {
 		return c.why
 	}
-	if drop := c.session.dead(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
-		if drop = c.session.dead(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
+	if drop := c.session.checkLife(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
+		if drop = c.session.checkLife(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
 			return drop // it was when this arrived
 		}
 	}
@@ -152,7 +152,7 @@ func (c *Conn) badTag(drop audit.Drop) (Reply, Event) {
 }
 
 func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
-	c.session.putOut(reasons[drop], audit.DropRevoked)
+	c.session.terminate(reasons[drop], audit.DropRevoked)
 	return c.expire(drop)
 }
 

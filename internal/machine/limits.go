@@ -14,13 +14,13 @@ const (
 	resumeShare = 16
 
 	// silentTime is how long a session must have been silent to be replaced by another one of its
-	// player. youth is how old it must be to be replaced while it is not silent.
+	// player. minAge is how old it must be to be replaced while it is not silent.
 	silentTime = 2 * time.Second
-	youth      = 10 * time.Second
+	minAge     = 10 * time.Second
 
-	// maxHolds bounds how often the protection of a session that has replaced another one doubles:
+	// maxReplacements bounds how often the protection of a session that has replaced another one doubles:
 	// from 10 s to 640 s, long enough to play a match.
-	maxHolds = 7
+	maxReplacements = 7
 
 	// maxExcess is how many seconds' worth of state changes the sessions of one player may send
 	// together beyond their rate before they are revoked. A path may hold back 10 s of traffic and

@@ -46,7 +46,7 @@ func TestMemoryNeverRefusesTheHonest(t *testing.T) {
 					}
 					number++
 					c := minted(p.subject, number, now.Add(token.DefaultCognitoLife))
-					if drop := g.take(now, c, p.Session); drop != audit.DropNone {
+					if drop := g.useToken(now, c, p.Session); drop != audit.DropNone {
 						t.Fatalf("after %v: a renewal is refused: %v", now.Sub(begin), drop)
 					}
 					p.adopt(c)
@@ -110,7 +110,7 @@ func TestMemoryFull(t *testing.T) {
 	}
 	for i, s := range here {
 		for k := range tokensOfSession - 1 { // as often as a session may while one token lives, and once more
-			if drop := g.take(begin, minted(-i, fmt.Sprint(-i, " ", k), begin.Add(tokenLife)), s); drop != audit.DropNone {
+			if drop := g.useToken(begin, minted(-i, fmt.Sprint(-i, " ", k), begin.Add(tokenLife)), s); drop != audit.DropNone {
 				t.Fatalf("renewal %d of session %d: %v", k, i, drop)
 			}
 		}
@@ -201,7 +201,7 @@ func TestMemoryShare(t *testing.T) {
 	if n < minShare || n > minShare+minShare/10 {
 		t.Errorf("one player had %d entries, want about %d", n, minShare)
 	}
-	if drop := g.take(begin, minted("flood", "fresh", ends), s); drop != audit.DropNone {
+	if drop := g.useToken(begin, minted("flood", "fresh", ends), s); drop != audit.DropNone {
 		t.Errorf("its session cannot be renewed: %v", drop)
 	}
 	for i := range 5000 {

@@ -91,7 +91,7 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
 	if drop := c.reauthorized(claims); drop != audit.DropNone {
 		return drop
 	}
-	return c.gate.take(c.gate.wall(now), claims, c.session)
+	return c.gate.useToken(c.gate.wall(now), claims, c.session)
 }
 
 // follows returns why a token with these claims could not succeed the session's own, whether or not

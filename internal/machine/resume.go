@@ -67,7 +67,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if former != nil && former.state == welcomed {
 		waiting, former = former, nil
 	}
-	if drop := c.gate.barred(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
+	if drop := c.gate.checkTicket(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
 	s, drop := c.reopen(now, t, former)
@@ -82,9 +82,9 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		switch {
 		case passing(drop):
 		case former != nil:
-			s.putOut(reason, finality(reason))
+			s.terminate(reason, finality(reason))
 		case waiting != nil:
-			waiting.session.putOut(reason, audit.DropNone) // its ticket may be shown where it is let in
+			waiting.session.terminate(reason, audit.DropNone) // its ticket may be shown where it is let in
 		}
 		return c.refuseFor(drop, reason)
 	}
@@ -132,13 +132,13 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.answer.reply, Event{}
 	}
 	s.hint.Store(c.hint)
-	return c.answer.reply, replaced.yields(Event{Kind: EventResumed, Displaces: displaces})
+	return c.answer.reply, replaced.addTo(Event{Kind: EventResumed, Displaces: displaces})
 }
 
 // reopen is the session that goes on: the former one's, or one like it.
 func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
 	if former != nil {
-		drop := former.session.dead(c.gate.wall(now), 0)
+		drop := former.session.checkLife(c.gate.wall(now), 0)
 		if drop == audit.DropExpired { // the ticket has not: once the former has ended it will do
 			drop = audit.DropBusy
 		}
@@ -188,7 +188,7 @@ func (c *Conn) Former() uint32 {
 	if c.pending == nil || c.pending.ticket == nil {
 		return 0
 	}
-	if s := c.gate.resident(c.pending.ticket); s != nil {
+	if s := c.gate.sessionOf(c.pending.ticket); s != nil {
 		return s.hint.Load()
 	}
 	return 0
@@ -206,7 +206,7 @@ func (c *Conn) settle(now time.Time) audit.Drop {
 	if f := r.former; f != nil && f.state != live {
 		r.why = f.why // it has ended meanwhile
 	} else {
-		r.why = c.gate.spend(c.gate.wall(now), r.ticket, c.session, r.kept)
+		r.why = c.gate.spendTicket(c.gate.wall(now), r.ticket, c.session, r.kept)
 	}
 	if r.why != audit.DropNone {
 		return r.why

@@ -33,7 +33,7 @@ func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
 	err = g.revoked.revoke(&r)
 	ended = g.revokeLive(func(s *Session) bool { return matches(&r, s) && s.names.Load().issued <= until })
 	if r.Kind == session.RevokeSubject {
-		ended += g.barAbsent(playerKey(r.Issuer, r.Value), until, audit.DropRevoked)
+		ended += g.refuseAbsent(playerKey(r.Issuer, r.Value), until, audit.DropRevoked)
 	}
 	return ended, err
 }
@@ -45,7 +45,7 @@ func (g *Gate) RevokeSubject(issuer, subject string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.revokeLive(func(s *Session) bool { return s.issuer == issuer && s.subject == subject })
-	return n + g.barAbsent(playerKey(issuer, subject), never, audit.DropRevoked)
+	return n + g.refuseAbsent(playerKey(issuer, subject), never, audit.DropRevoked)
 }
 
 // RevokeSession ends a session with its next datagram. It reports false if no session has this id,
@@ -54,11 +54,11 @@ func (g *Gate) RevokeSession(id uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.sessions[id]; s != nil {
-		return g.putOut(s, wire.ReasonRevoked, audit.DropRevoked)
+		return g.terminate(s, wire.ReasonRevoked, audit.DropRevoked)
 	}
 	for name, e := range g.absent.sessions {
 		if e.id == id {
-			g.bar(name, time.Unix(0, e.expires), audit.DropRevoked)
+			g.refuseTickets(name, time.Unix(0, e.expires), audit.DropRevoked)
 			return true
 		}
 	}
@@ -68,21 +68,21 @@ func (g *Gate) RevokeSession(id uint32) bool {
 // +checklocks:g.mu
 func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	for _, s := range g.sessions {
-		if concerned(s) && g.putOut(s, wire.ReasonRevoked, audit.DropRevoked) {
+		if concerned(s) && g.terminate(s, wire.ReasonRevoked, audit.DropRevoked) {
 			n++
 		}
 	}
 	return n
 }
 
-// barAbsent refuses the tickets of a player's sessions that live on no connection and whose token
+// refuseAbsent refuses the tickets of a player's sessions that live on no connection and whose token
 // was issued by until (Unix ms).
 //
 // +checklocks:g.mu
-func (g *Gate) barAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
+func (g *Gate) refuseAbsent(player [16]byte, until int64, why audit.Drop) (n int) {
 	for name, e := range g.absent.sessions {
 		if e.player == player && e.issued <= until {
-			g.bar(name, time.Unix(0, e.expires), why)
+			g.refuseTickets(name, time.Unix(0, e.expires), why)
 			n++
 		}
 	}

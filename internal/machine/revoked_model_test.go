@@ -344,7 +344,7 @@ func (m *match) revoke() {
 			id = p.claims.ID // a token whose epoch has not begun
 		}
 		m.putAll(j, s.Subject(), func(s *Session) bool {
-			return s.TokenID() == id && g.resident(&resume.Ticket{Session: s.id, Name: s.name}) != nil
+			return s.TokenID() == id && g.sessionOf(&resume.Ticket{Session: s.id, Name: s.name}) != nil
 		}, true)
 		j.tokens[id] = true
 		if _, err := g.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: id, Time: m.now}); err != nil {

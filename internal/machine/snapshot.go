@@ -61,7 +61,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
 	s.hint.Store(r.ConnectionID)
-	if drop := s.dead(g.wall(now), g.config.Leeway); drop != audit.DropNone {
+	if drop := s.checkLife(g.wall(now), g.config.Leeway); drop != audit.DropNone {
 		return drop
 	}
 	if drop := g.restore(g.wall(now), claims, s); drop != audit.DropNone {
@@ -120,10 +120,10 @@ func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
 func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.withdrawn(now, claims, s.fingerprint.Build); drop != audit.DropNone {
+	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
 		return drop
 	}
-	if drop := g.ended(now, s.name); drop != audit.DropNone {
+	if drop := g.ticketsRefused(now, s.name); drop != audit.DropNone {
 		return drop // it ended after it was saved
 	}
 	switch {
@@ -132,7 +132,7 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Dr
 	case g.sessions[s.id] != nil:
 		return audit.DropSession
 	}
-	g.place(s)
+	g.insert(s)
 	g.remember(s, s.Expires())
 	return audit.DropNone
 }
