@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
-// ErrBan means that a Ban does not name its player, or has a Reason with which a client would come
-// again.
+// ErrBan means that a Ban names no player, or has a Reason after which a client would reconnect.
 var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason of kicked, wrong scope, fingerprint changed, revoked, too many datagrams, or ReasonGame and above")
 
-// ErrBansFull means that MaxBans are remembered already and none of them is over: the player's
-// sessions have been ended, but the player can come again. Refuse newcomers, or allow more bans.
-var ErrBansFull = errors.New("session: too many bans to remember another; the player's sessions are ended, the player is not refused")
+// ErrBansFull means that MaxBans are kept already and none of them has expired. The player's
+// sessions have ended, but the player can join again. Refuse newcomers, or raise MaxBans.
+var ErrBansFull = errors.New("session: MaxBans reached; the player's sessions are ended, but the player is not refused")
 
-// Ban keeps a player out, whatever identity token the player has: a revocation by subject lets
-// tokens in that were issued later. Issuer and Subject are compared exactly with those of tokens;
-// that nobody has them is no error.
+// Ban keeps a player out, with whatever identity token; a revocation by subject admits tokens that
+// were issued later. Issuer and Subject are compared exactly with those of tokens. It is no error
+// if no player has them.
 type Ban struct {
 	Issuer  string
 	Subject string
 
-	// Until is when the player may come again; zero means when the ban is lifted.
+	// Until is when the player may join again; zero means when the ban is lifted.
 	Until time.Time
 
-	// Reason is what the player is told; zero means ReasonRevoked.
+	// Reason is sent to the player; zero means ReasonRevoked.
 	Reason Reason
 }

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// ClientConfig describes a client and its behaviour. The zero value, with a token, works.
+// ClientConfig configures a client. The zero value works.
 type ClientConfig struct {
-	// Fingerprint is what the client states of itself: 128 bytes each at most.
+	// Fingerprint is what the client states about itself, in fields of at most 128 bytes.
 	Fingerprint Fingerprint
 	// Scope is the match asked for; empty means the token's own.
 	Scope string
-	// Bearer sends the identity token in every datagram instead of a tag. The server must have
-	// Config.AllowBearer: one that has not drops every datagram, and says nothing.
+	// Bearer sends the identity token in every datagram instead of a tag. The server must set
+	// Config.AllowBearer, else it drops every datagram silently.
 	Bearer bool
 	// Unbound asks for binding mode none.
 	Unbound bool
 	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs; while
-	// payloads flow there is one in two fifths of it, to measure by. Zero means 1024 datagrams, 5 s
-	// and 5 s; negative is an error.
+	// payloads flow a PING is sent every two fifths of it, to measure. Zero means 1024 datagrams
+	// and 5 s each; negative is an error.
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration
-	// Probe is how long the server may be silent while payloads flow before it is asked whether it
-	// is there. Zero means 250 ms, negative means never.
+	// Probe is how long the server may be silent while payloads flow before the client sends a PING
+	// to test the path. Zero means 250 ms, negative means never.
 	Probe time.Duration
-	// Random is where nonces come from; nil means crypto/rand.
+	// Random is the source of nonces; nil means crypto/rand.
 	Random io.Reader
 }
 

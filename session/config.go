@@ -12,103 +12,102 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Config decides who may join a server and what a session may do. The zero Config works: it admits
-// every player with a valid identity token whose scope is the one the client asks for.
+// Config configures which players a server admits and what a session may do. The zero Config works:
+// it admits every client with a valid identity token whose scope is the one that the client asks
+// for.
 type Config struct {
 	// Scope is the match that this server hosts. A token of another scope is refused. Empty means
 	// that the token's own scope decides.
 	Scope string
 
-	// Authorize, when set, replaces the comparison of scopes: it is asked whenever a session is
-	// opened, renewed, or resumed by a ticket, and learns which of these. An error refuses; a
-	// Refusal says what the player is told, which is ReasonScope otherwise. A session that lives
-	// here ends at once with that reason, unless it means "not now". Authorize runs where the
-	// connection lives, on several goroutines at a time, so it must not block; it may call the
-	// server and its Sessions.
+	// Authorize, if set, replaces the comparison of scopes. It is called when a session is opened,
+	// renewed or resumed by a ticket; Admission.Why tells which. An error refuses. A Refusal gives
+	// the reason that the player receives; otherwise that is ReasonScope. A session that lives here
+	// ends at once with that reason, unless the reason means "not now". Authorize runs on the
+	// goroutine of the connection, several at a time, so it must not block; it may call the server
+	// and its Sessions.
 	Authorize func(*Admission) error
 
 	// MaxSessions is how many sessions may be live at once. Zero means DefaultMaxSessions, negative
-	// means none. A player who comes back by a ticket whose session lives nowhere here finds a
-	// sixteenth more: newcomers, who have taken the seats meanwhile, do not keep it out.
+	// means none. For a player who resumes by ticket a session that does not live here, there is a
+	// sixteenth more, so that newcomers who have taken the seats do not keep the player out.
 	MaxSessions int
 
 	// MaxPerSubject is how many sessions of one player (issuer and subject) may be live at once.
-	// Zero means DefaultMaxPerSubject, negative means any number. Beyond it the one gives way that
-	// has been silent longest, if for two seconds or more; see PROTOCOL.md 5.6. A session that goes
-	// on by its ticket is no new one.
+	// Zero means DefaultMaxPerSubject, negative means any number. If there are more, the session
+	// that has been silent longest gives way, if it has been silent for two seconds or more; see
+	// PROTOCOL.md 5.6. A resumed session is not a new one.
 	MaxPerSubject int
 
-	// Replace has a session give way to a newcomer of the same player even if it is not silent,
-	// unless it is younger than ten seconds: the oldest one. Without it such a newcomer is told
-	// that the server is full.
+	// Replace has the oldest session give way to a new one of the same player even if it is not
+	// silent, unless it is younger than ten seconds. Without Replace the new one is refused with
+	// ReasonFull.
 	Replace bool
 
 	// Window is the replay window in datagrams, 64 to 8,192 in multiples of 64. Zero means 1024;
 	// negative is an error.
 	Window int
 
-	// Leeway is how long after its token's expiry a session goes on, for clocks that disagree: at
+	// Leeway is how long a session outlives the expiry of its token, for clocks that disagree: at
 	// most token.MaxLeeway. Zero means none; negative is an error.
 	Leeway time.Duration
 
-	// Overlap is how long the previous epoch stays good after the first datagram of a new one. Zero
-	// means 5 s; negative is an error.
+	// Overlap is how long the previous epoch stays valid after the first datagram of a new one.
+	// Zero means 5 s; negative is an error.
 	Overlap time.Duration
 
-	// Idle ends a session from which nothing was accepted for so long. Zero means DefaultIdle;
-	// negative is an error.
+	// Idle is how long nothing may be accepted from a client until its session ends. Zero means
+	// DefaultIdle; negative is an error.
 	Idle time.Duration
 
-	// Behaviour bounds what a session may do: datagrams, bytes and state changes. Only datagrams
+	// Behaviour limits what a session may do: datagrams, bytes and state changes. Only datagrams
 	// that have passed tag and window count, once each.
 	Behaviour policy.BehaviourConfig
 
-	// Cost, when set, says how many state changes a payload asks for; nil means that each is one.
-	// Inspect, when set, is asked about each payload that Behaviour allows, before it is delivered:
-	// the game's own anti-cheat. Both run where the connection lives, so they must not block, and
-	// payload is borrowed.
+	// Cost, if set, returns how many state changes a payload asks for; nil means one each. Inspect,
+	// if set, judges each payload that Behaviour allows, before it is delivered: the game's own
+	// anti-cheat. Both run on the goroutine of the connection, so they must not block, and they
+	// must not keep payload.
 	Cost    func(payload []byte) int
 	Inspect func(s Session, payload []byte) policy.Verdict
 
-	// Fingerprint says what happens when a player is no longer what the session is bound to.
+	// Fingerprint configures what happens when a client differs from what its session is bound to.
 	Fingerprint policy.FingerprintConfig
 
-	// Unverified, when set, returns what an identity token claims without looking at its signature,
-	// or why it would be refused all the same; token.Verifier has it. While a step up is owed, its
-	// time stands still for a token that claims what the session needs and waits for its
-	// verification. Nothing else depends on it. Nil means that each token may stop the time. It
-	// runs where the connection lives, so it must not block. transport.Listen sets it.
+	// Unverified, if set, returns the claims of an identity token without verifying its signature,
+	// or an error if the token would be refused in any case; token.Verifier has it. While a step up
+	// is owed, its time pauses only for a waiting token whose claims fit the session. Nothing else
+	// depends on it. Nil means that every waiting token pauses the time. It runs on the goroutine
+	// of the connection, so it must not block. transport.Listen sets it.
 	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
 
-	// MaxRevocations bounds the revocations that are remembered. Zero means 65,536; negative is an
-	// error.
+	// MaxRevocations is how many revocations are kept. Zero means 65,536; negative is an error.
 	MaxRevocations int
 
-	// MaxBans bounds the bans that are remembered. Zero means 65,536; negative is an error.
+	// MaxBans is how many bans are kept. Zero means 65,536; negative is an error.
 	MaxBans int
 
-	// Ping is how often the round trip to a player is measured. Zero means never; negative is an
+	// Ping is how often the round trip to a client is measured. Zero means never; negative is an
 	// error.
 	Ping time.Duration
 
-	// BadTags revokes a session after so many wrong tags in a row. Zero means 8; negative is an
-	// error.
+	// BadTags is how many wrong tags in a row revoke a session. Zero means 8; negative is an error.
 	BadTags int
 
 	// AllowBearer lets clients send the identity token itself in every datagram. It costs bytes,
-	// and a token that is shown to this server could be shown by it to another: use it for clients
-	// that can do nothing else.
+	// and this server could present the token to another one: use it only for clients that cannot
+	// compute tags.
 	AllowBearer bool
 
-	// AllowUnbound accepts binding mode none, for engines whose DTLS hides the exporter. A session
-	// is then bound to its connection by the record layer alone.
+	// AllowUnbound accepts binding mode none, for engines whose DTLS hides the exporter. Only the
+	// record layer then binds a session to its connection.
 	AllowUnbound bool
 
-	// FleetKeys seal the tickets by which sessions go on on other connections, and on other servers
-	// that have the same keys. Without any there are no tickets.
+	// FleetKeys seal the tickets with which sessions are resumed on other connections, and on other
+	// servers with the same keys. Nil means no tickets.
 	FleetKeys *fleetkey.Ring
 
-	// Random is where ids and secrets come from; nil means crypto/rand. It must be safe for
+	// Random is the source of ids and secrets; nil means crypto/rand. It must be safe for
 	// concurrent use.
 	Random io.Reader
 }

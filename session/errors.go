@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// ErrBusy means that no verification of an identity token could be started. A transport.Verifier of
-// your own may return it: the client gets ReasonBusy and comes again.
+// ErrBusy is the outcome of a token whose verification could not be started: the client may try
+// again.
 var ErrBusy = errors.New("session: too many verifications at once")
 
 // ErrConfig is matched by every error about a Config or ClientConfig. The text names the field.
@@ -33,7 +33,7 @@ func notNegative(fields ...field) error {
 	return nil
 }
 
-// checkWindow refuses a window that package replay cannot make.
+// checkWindow returns an ErrConfig for a window that package replay cannot make.
 func checkWindow(n int) error {
 	if _, err := replay.Size(n); err != nil {
 		return badConfig("Window must be a multiple of 64 from 64 to 8192")
@@ -41,7 +41,7 @@ func checkWindow(n int) error {
 	return nil
 }
 
-// Errors of a payload or a client that cannot be sent as it is.
+// Errors of what does not fit a datagram.
 var (
 	// ErrTooLarge means that a body does not fit one datagram of 1,200 bytes.
 	ErrTooLarge = errors.New("session: payload larger than one datagram holds; send at most MaxPayload bytes")

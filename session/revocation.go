@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// ErrRevocationsFull means that MaxRevocations are remembered already and none of them may be
-// forgotten: the sessions that live have been revoked, but their players could come again. Refuse
-// newcomers, or allow more revocations.
-var ErrRevocationsFull = errors.New("session: too many revocations to remember another; live sessions are revoked, newcomers are not refused")
+// ErrRevocationsFull means that MaxRevocations are kept already and none of them has expired. The
+// live sessions have been revoked, but their players could join again. Refuse newcomers, or raise
+// MaxRevocations.
+var ErrRevocationsFull = errors.New("session: MaxRevocations reached; live sessions are revoked, but newcomers are not refused")
 
-// ErrRevocation means that a Revocation does not say what it is about.
+// ErrRevocation means that a Revocation lacks its kind, value or issuer.
 var ErrRevocation = errors.New("session: a revocation needs a kind and a value, and an issuer unless it is by build")
 
-// RevocationKind says what a Revocation is about.
+// RevocationKind is the kind of thing that is revoked.
 type RevocationKind uint8
 
-// What can be revoked. A session by its id: see transport.Server.RevokeSession.
+// The kinds of revocations. For a session by its id see transport.Server.RevokeSession.
 const (
 	RevokeSubject RevocationKind = iota + 1 // a player of an issuer
 	RevokeToken                             // one identity token, by its id (jti)
@@ -43,7 +43,7 @@ type Revocation struct {
 	Value  string
 
 	// Time is when trust was withdrawn; zero means now. A subject's tokens that were issued later
-	// are good again: who issues them has decided so. A token that does not say when it was issued
-	// never is.
+	// are valid again, because their issuer has decided so. A token without a time of issue never
+	// is.
 	Time time.Time
 }

@@ -75,7 +75,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// "A subject's tokens that were issued later are good again"; "a token that does not say when it was issued never is".
+// "A subject's tokens that were issued later are valid again"; "A token without a time of issue never is".
 func TestRevokeSubjectUntil(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, want := range map[time.Time]bool{
@@ -92,7 +92,7 @@ func TestRevokeSubjectUntil(t *testing.T) {
 	}
 }
 
-// "Until the longest-lived token has expired": not a moment less, nor for ever. Keys and builds are never good again.
+// Revocations of players and tokens last "until the longest-lived token has expired"; those of keys and builds do not expire.
 func TestRevocationLife(t *testing.T) {
 	for kind := session.RevokeSubject; kind <= session.RevokeBuild; kind++ {
 		rs := revocations{expiring[revocation]{most: 10}}

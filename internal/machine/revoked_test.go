@@ -214,7 +214,7 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 	})
 }
 
-// "A subject's tokens that were issued later are good again", and so are the sessions that they have opened: a revocation
+// "A subject's tokens that were issued later are valid again", and so are the sessions that they have opened: a revocation
 // that comes late, or twice, puts nobody out who has come back with such a token.
 func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 	at := begin.Add(time.Minute)
