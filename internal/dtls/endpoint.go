@@ -124,8 +124,8 @@ func random() uint32 {
 // The kernel gives each address to a socket of its own choice among those that share
 // the port, and to another one when there are more or fewer. So they are all opened
 // before New returns: what has come by then, when nobody could know of the server,
-// is forgotten, and nothing is from then on. Whoever works all shards finds the sockets there,
-// and whoever works one has everything come to the first.
+// is forgotten, and nothing is from then on. A user of all shards finds the sockets there,
+// and a user of one has everything come to the first.
 
 // Share opens the sockets beside the first, as far as there are none yet, sockets can
 // share a port, and nobody has been served. With keep they stay.

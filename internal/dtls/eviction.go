@@ -37,7 +37,7 @@ func (h *Handshakes) dispensable(now time.Time, own bool) *HalfOpen {
 }
 
 // longestSilent is the longest silent handshake of the site that holds most, of those
-// that have proven their addresses. Who takes many places competes with itself.
+// that have proven their addresses. A site that takes many places competes with itself.
 func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
 	clear(h.sites)
 	for _, o := range h.Open {

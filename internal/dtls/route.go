@@ -167,7 +167,7 @@ func (c *Conn) openOwn(now time.Time, b []byte) (opened bool, failed int) {
 		}
 		switch typ {
 		case record.ApplicationData:
-			c.flight = nil // who sends data has got it
+			c.flight = nil // a peer that sends data has got it
 			c.User.Handle(now, c.Shard.waiting.waited(), plaintext)
 		case record.Alert:
 			if IsFinal(plaintext) {

@@ -12,7 +12,7 @@ import (
 // to the shard's turn.
 type Table struct {
 	byAddr    *addrtable.Table[Conn]
-	occupants map[udp.Flow][]occupant // of addresses that several have, or that have moved away: oldest first; nil without
+	occupants map[udp.Flow][]occupant // of addresses that several have had; oldest first; nil without
 	byID      map[uint32]*Conn
 	order     []*Conn
 	last      *Conn // what at looks at first
