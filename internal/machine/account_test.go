@@ -12,27 +12,27 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// another is the same player on another device.
-func (d *dialogue) another(identity string) *dialogue {
+// joinsOnAnotherDevice connects the same player from another device.
+func (d *dialogue) joinsOnAnotherDevice(identity string) *dialogue {
 	d.Helper()
-	d.mint(identity)
+	d.mints(identity)
 	o := d.connect(session.ClientConfig{}, identity, channel)
-	o.arrive()
+	o.getsConnectionID()
 	return o
 }
 
-// asksToJoin carries the HELLO and returns the server's answer.
+// asksToJoin delivers HELLO and returns the server's answer.
 func (d *dialogue) asksToJoin() heard {
 	d.Helper()
-	return d.present(d.ticks(wire.KindHello)...)
+	return d.present(d.clientTick(wire.KindHello)...)
 }
 
 // play has all players send and the server tick, four times a second.
 func play4(t time.Duration, all ...*dialogue) {
 	for range t / (time.Second / 4) {
 		for _, d := range all {
-			d.pass(time.Second / 4)
-			d.toServer(d.say(wire.KindData, "on")).gives("on")
+			d.waits(time.Second / 4)
+			d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 			d.tickServer()
 		}
 	}
@@ -41,29 +41,29 @@ func play4(t time.Duration, all ...*dialogue) {
 // "at most 2 sessions of one player (issuer and subject) are live at once" and "if no session is
 // that silent, the server MUST refuse the newcomer with reason 11" PROTOCOL.md 5.6
 func TestMaxPerSubject(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	second := d.another("second")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	second := d.joinsOnAnotherDevice("second")
 	second.join()
 	play4(3*time.Second, d, second)
-	third := d.another("third")
+	third := d.joinsOnAnotherDevice("third")
 	third.asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
-	d.talks()
-	second.talks()
-	d.mint("of somebody else").Subject = "somebody else"
+	d.exchangesData()
+	second.exchangesData()
+	d.mints("of somebody else").Subject = "somebody else"
 	o := d.connect(session.ClientConfig{}, "of somebody else", channel)
 	o.join()
-	d.mint("of another issuer").Issuer = "another issuer"
+	d.mints("of another issuer").Issuer = "another issuer"
 	o = d.connect(session.ClientConfig{}, "of another issuer", channel)
 	o.join()
 	if n := d.gate.Len(); n != 4 {
 		t.Errorf("%d sessions", n)
 	}
-	again := d.again(d.gate, home) // "A session that goes on by its ticket is no new one"
-	again.welcomed(again.shows().says(wire.KindWelcome))
-	again.settles()
-	second.talks()
-	again.toServer(again.say(wire.KindClose, closeBody))
-	third = d.another("and another")
+	again := d.reconnects(d.gate, home) // "A session that goes on by its ticket is no new one"
+	again.takesWelcome(again.showsTicket().says(wire.KindWelcome))
+	again.sendsFirstDatagram()
+	second.exchangesData()
+	again.toServer(again.clientSends(wire.KindClose, closeBody))
+	third = d.joinsOnAnotherDevice("and another")
 	third.now = again.now
 	third.join()
 }
@@ -76,22 +76,22 @@ func TestSilentSessionGivesWay(t *testing.T) {
 		yields  bool
 	}{"a moment short": {silentTime - 1, false}, "just": {silentTime, true}, "long": {20 * time.Second, true}} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
-			second := d.another("second")
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+			second := d.joinsOnAnotherDevice("second")
 			second.join()
 			play4(time.Second, d, second)
 			for left := c.silence; left > 0; left -= time.Second {
-				d.pass(min(left, time.Second))
-				second.pass(min(left, time.Second))
-				second.talks()
+				d.waits(min(left, time.Second))
+				second.waits(min(left, time.Second))
+				second.exchangesData()
 				second.tickServer()
 				d.tickServer()
 			}
-			third := d.another("third")
+			third := d.joinsOnAnotherDevice("third")
 			h := third.asksToJoin()
 			if !c.yields {
 				h.refuses(audit.DropFull, wire.ReasonFull)
-				d.talks()
+				d.exchangesData()
 				return
 			}
 			if h.joins(); h.Replaced != d.server.Session() || h.Hint != d.server.hint {
@@ -100,60 +100,60 @@ func TestSilentSessionGivesWay(t *testing.T) {
 			if n := d.gate.Len(); n != 2 {
 				t.Errorf("%d sessions", n)
 			}
-			d.toServer(d.say(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonReplaced)
-			d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-			second.talks()
+			d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonReplaced)
+			d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+			second.exchangesData()
 		})
 	}
 }
 
 // A server that has hung does not know who was silent, and takes nobody's session for it.
 func TestSilenceOfTheServer(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	second := d.another("second")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	second := d.joinsOnAnotherDevice("second")
 	second.join()
 	play4(time.Second, d, second)
-	d.pass(time.Minute / 3) // nobody has ticked
-	third := d.another("third")
+	d.waits(time.Minute / 3) // nobody has ticked
+	third := d.joinsOnAnotherDevice("third")
 	third.asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
 }
 
 // "If the server is configured so, the oldest session gives way instead, unless it is younger than
 // 10 s" PROTOCOL.md 5.6
 func TestReplace(t *testing.T) {
-	d := stay(t, session.Config{MaxPerSubject: 1, Replace: true}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{MaxPerSubject: 1, Replace: true}, session.ClientConfig{})
 	play4(minAge-time.Second, d)
-	d.another("too soon").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
+	d.joinsOnAnotherDevice("too soon").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
 	play4(time.Second, d)
-	o := d.another("in time")
+	o := d.joinsOnAnotherDevice("in time")
 	if h := o.asksToJoin().joins(); h.Replaced != d.server.Session() {
 		t.Errorf("%v gives way", h.Replaced)
 	}
-	back := o.another("back at once")
+	back := o.joinsOnAnotherDevice("back at once")
 	back.asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
-	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonReplaced)
+	d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonReplaced)
 }
 
 // "MUST NOT give way to one that none binds" PROTOCOL.md 5.6
 func TestBoundSessionStays(t *testing.T) {
 	certified := Channel{Exporter: channel.Exporter, HasCertificate: true, Thumbprint: [32]byte{7}}
-	d := meet(t, session.Config{MaxPerSubject: 1, Replace: true, FleetKeys: fleet(t)}, session.ClientConfig{})
+	d := connectOnly(t, session.Config{MaxPerSubject: 1, Replace: true, FleetKeys: fleet(t)}, session.ClientConfig{})
 	bind := func(identity string) *dialogue {
-		c := d.mint(identity)
+		c := d.mints(identity)
 		c.HasThumbprint, c.Thumbprint = true, certified.Thumbprint
 		o := d.connect(session.ClientConfig{}, identity, certified)
-		o.arrive()
+		o.getsConnectionID()
 		return o
 	}
 	owner := bind("owner")
 	owner.join()
-	owner.talks()
+	owner.exchangesData()
 	for range 20 { // silent, and old enough
-		owner.pass(time.Second)
+		owner.waits(time.Second)
 		owner.tickServer()
 	}
 	d.now = owner.now
-	d.another("thief").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
+	d.joinsOnAnotherDevice("thief").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
 	if h := bind("owner again").asksToJoin().joins(); h.Replaced != owner.server.Session() {
 		t.Errorf("%v gives way", h.Replaced)
 	}
@@ -162,32 +162,32 @@ func TestBoundSessionStays(t *testing.T) {
 // A session that comes from elsewhere by its ticket takes a seat of its player's like a new one: sessions that have been
 // left alone do not add up.
 func TestResumeFromElsewhereTakesASeat(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	g := d.sister(session.Config{MaxPerSubject: 1})
-	first := d.again(g, home)
-	first.welcomed(first.shows().resumes())
-	first.settles()
-	o := d.another("second")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	g := d.anotherServer(session.Config{MaxPerSubject: 1})
+	first := d.reconnects(g, home)
+	first.takesWelcome(first.showsTicket().resumes())
+	first.sendsFirstDatagram()
+	o := d.joinsOnAnotherDevice("second")
 	o.join()
-	o.talks()
-	late := o.again(g, home)
-	late.shows().refuses(audit.DropFull, wire.ReasonFull)
-	first.talks()
+	o.exchangesData()
+	late := o.reconnects(g, home)
+	late.showsTicket().refuses(audit.DropFull, wire.ReasonFull)
+	first.exchangesData()
 }
 
 // "what they send together in a second beyond the rate that WELCOME states, times the number of sessions that it may have,
 // MUST be dropped" and "comes to eleven seconds' worth" PROTOCOL.md 5.6
 func TestAccountBehaviour(t *testing.T) {
 	config := session.Config{Behaviour: policy.BehaviourConfig{Revoke: 1 << 24, DatagramBurst: 1e9}}
-	d := stay(t, config, session.ClientConfig{})
-	second := d.another("second")
+	d := playWithTicket(t, config, session.ClientConfig{})
+	second := d.joinsOnAnotherDevice("second")
 	second.join()
 	revoked := time.Duration(0)
 	for tick := time.Duration(0); tick < 30*time.Second && revoked == 0; tick += time.Second / 4 {
 		passed := 0
 		for _, o := range []*dialogue{d, second} {
 			for range 96 { // 384 a second
-				h := o.toServer(o.say(wire.KindData, "fire"))
+				h := o.toServer(o.clientSends(wire.KindData, "fire"))
 				switch {
 				case h.Event.Kind == EventData:
 					passed++
@@ -198,7 +198,7 @@ func TestAccountBehaviour(t *testing.T) {
 					break
 				}
 			}
-			o.pass(time.Second / 4)
+			o.waits(time.Second / 4)
 		}
 		if passed > 512 {
 			t.Fatalf("%d passed in a quarter of a second", passed)
@@ -212,8 +212,8 @@ func TestAccountBehaviour(t *testing.T) {
 	}
 }
 
-// Whatever a path does to two sessions that keep to their rate, their player is not revoked for it.
-func TestAccountIsJust(t *testing.T) {
+// Two sessions that keep to their rate are never revoked for it, whatever the path does to them.
+func TestAccountBlamesTheBusySession(t *testing.T) {
 	seeds := uint64(300)
 	if testing.Short() {
 		seeds = 30
@@ -298,24 +298,24 @@ func TestNoAllocsAccount(t *testing.T) {
 	}
 }
 
-// Whoever is heard again is not silent, before the server looks at its clock the next time.
-func TestHeardAgain(t *testing.T) {
-	d := stay(t, session.Config{MaxPerSubject: 1}, session.ClientConfig{})
+// A session that sends again is not silent, even before the server's next Tick.
+func TestSilentSessionRecovers(t *testing.T) {
+	d := playWithTicket(t, session.Config{MaxPerSubject: 1}, session.ClientConfig{})
 	for range 4 {
-		d.pass(time.Second)
+		d.waits(time.Second)
 		d.tickServer()
 	}
-	d.talks()
-	d.another("too late").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
-	d.talks()
+	d.exchangesData()
+	d.joinsOnAnotherDevice("too late").asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
+	d.exchangesData()
 }
 
-// A session that has been put out takes no seat, though its player has not been told yet.
-func TestPutOutTakesNoSeat(t *testing.T) {
-	d := stay(t, session.Config{MaxPerSubject: 1}, session.ClientConfig{})
+// A terminated session takes no seat, even before its client is told.
+func TestTerminatedTakesNoSeat(t *testing.T) {
+	d := playWithTicket(t, session.Config{MaxPerSubject: 1}, session.ClientConfig{})
 	d.server.Session().Revoke()
-	d.another("another token").asksToJoin().joins()
-	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	d.joinsOnAnotherDevice("another token").asksToJoin().joins()
+	d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonRevoked)
 }
 
 // "two clients of one player must not put each other out without end" PROTOCOL.md 5.6. Each begins anew, with a fresh token,
@@ -330,30 +330,30 @@ func TestNoEndlessReplacing(t *testing.T) {
 		"of two places, three play":           {2, true, false},
 		"of one place, both are mostly quiet": {1, false, true},
 	} {
-		d := meet(t, session.Config{MaxPerSubject: test.most, Replace: test.replace, Idle: time.Hour}, session.ClientConfig{})
+		d := connectOnly(t, session.Config{MaxPerSubject: test.most, Replace: test.replace, Idle: time.Hour}, session.ClientConfig{})
 		clients := make([]*dialogue, test.most+1)
 		replaced := 0
 		for second := range 3600 {
-			d.pass(time.Second)
+			d.waits(time.Second)
 			for i, o := range clients {
 				if o != nil && !o.server.Session().Revoked() {
 					if o.now = d.now; !test.silent || second%5 == 0 {
-						o.talks()
+						o.exchangesData()
 					}
 					o.tickServer()
 					continue
 				}
 				identity := fmt.Sprint(i, " at ", second)
-				d.mint(identity).Expires = d.now.Add(2 * time.Hour)
+				d.mints(identity).Expires = d.now.Add(2 * time.Hour)
 				o = d.connect(session.ClientConfig{}, identity, channel)
-				o.arrive()
+				o.getsConnectionID()
 				h := o.asksToJoin()
 				if h.Event.Kind != EventJoined {
 					h.refuses(audit.DropFull, wire.ReasonFull)
 					continue
 				}
 				o.toClient(h.envelope).joins()
-				o.talks()
+				o.exchangesData()
 				if clients[i] = o; h.Replaced != nil {
 					replaced++
 				}
@@ -368,18 +368,18 @@ func TestNoEndlessReplacing(t *testing.T) {
 
 // "what somebody else does with an account does not stop its player" PROTOCOL.md 5.6
 func TestAccountCalm(t *testing.T) {
-	d := stay(t, session.Config{Behaviour: policy.BehaviourConfig{Datagrams: 500, DatagramBurst: 500, Limit: 600, Revoke: 5000}}, session.ClientConfig{})
-	bot := d.another("bot")
+	d := playWithTicket(t, session.Config{Behaviour: policy.BehaviourConfig{Datagrams: 500, DatagramBurst: 500, Limit: 600, Revoke: 5000}}, session.ClientConfig{})
+	bot := d.joinsOnAnotherDevice("bot")
 	bot.join()
 	out := false
 	for i := range 20 * 1500 {
-		d.pass(time.Second / 1500)
+		d.waits(time.Second / 1500)
 		if bot.now = d.now; !out {
-			h := bot.toServer(bot.say(wire.KindData, "fire"))
+			h := bot.toServer(bot.clientSends(wire.KindData, "fire"))
 			out = h.Event.Kind == EventClosed && h.Reason == wire.ReasonRate
 		}
 		if i%25 == 0 {
-			d.toServer(d.say(wire.KindData, "step")).gives("step")
+			d.toServer(d.clientSends(wire.KindData, "step")).delivers("step")
 		}
 	}
 	if !out {

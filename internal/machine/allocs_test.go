@@ -17,7 +17,7 @@ type exchange struct {
 }
 
 func newExchange(t testing.TB, cc session.ClientConfig) *exchange {
-	d := play(t, session.Config{Behaviour: anything, AllowBearer: true}, cc)
+	d := play(t, session.Config{Behaviour: unlimitedBehaviour, AllowBearer: true}, cc)
 	return &exchange{d, make([]byte, 8), make([]byte, 0, wire.MaxEnvelope)}
 }
 
@@ -41,12 +41,12 @@ func (x *exchange) down(kind wire.Kind) (Reply, Event) {
 func TestNoAllocs(t *testing.T) {
 	x, bearer := newExchange(t, session.ClientConfig{}), newExchange(t, session.ClientConfig{Bearer: true})
 	resumed := *x
-	resumed.dialogue = stay(t, session.Config{Behaviour: anything}, session.ClientConfig{}).moves()
+	resumed.dialogue = playWithTicket(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{}).resumesHere()
 	restored := *x
-	restored.dialogue = stay(t, session.Config{Behaviour: anything}, session.ClientConfig{}).restart()
-	old := x.say(wire.KindData, "old")
-	x.toServer(old).gives("old")
-	wrong := mistag(x.say(wire.KindData, "input"))
+	restored.dialogue = playWithTicket(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{}).restarts()
+	old := x.clientSends(wire.KindData, "old")
+	x.toServer(old).delivers("old")
+	wrong := mistag(x.clientSends(wire.KindData, "input"))
 	data := func(_ Reply, ev Event) bool { return ev.Kind == EventData }
 	for name, ok := range map[string]func() bool{
 		"DATA up":             func() bool { return data(x.up(wire.KindData)) },
@@ -128,7 +128,7 @@ func BenchmarkEcho(b *testing.B) {
 // another is a session of another player at the same gate, with the buffers of x.
 func (x *exchange) another(identity string) *exchange {
 	other := *x
-	x.mint(identity).Subject = "player " + identity
+	x.mints(identity).Subject = "player " + identity
 	x.gate.config.MaxSessions = 1 << 20
 	other.dialogue = x.connect(session.ClientConfig{}, identity, channel)
 	other.join()

@@ -12,18 +12,18 @@ import (
 )
 
 // arbiter is a Config.Authorize that writes down what it is asked, and refuses once told to.
-type arbiter struct {
+type recordedAuthorizer struct {
 	asked []session.Admission
 	err   error
 }
 
-func (a *arbiter) authorize(ask *session.Admission) error {
+func (a *recordedAuthorizer) authorize(ask *session.Admission) error {
 	a.asked = append(a.asked, *ask)
 	return a.err
 }
 
 // last is the newest question, of n in all.
-func (a *arbiter) last(t *testing.T, n int, why session.Purpose) *session.Admission {
+func (a *recordedAuthorizer) last(t *testing.T, n int, why session.Purpose) *session.Admission {
 	t.Helper()
 	if len(a.asked) != n || a.asked[n-1].Why != why {
 		t.Fatalf("asked %d times, last for %v; want %d, %v", len(a.asked), a.asked[len(a.asked)-1].Why, n, why)
@@ -33,36 +33,36 @@ func (a *arbiter) last(t *testing.T, n int, why session.Purpose) *session.Admiss
 
 // "It is asked whenever a session is opened, renewed, or resumed by a ticket, and learns which of these."
 func TestAuthorizeLearnsWhy(t *testing.T) {
-	here, there := &arbiter{}, &arbiter{}
-	d := stay(t, session.Config{Authorize: here.authorize}, session.ClientConfig{Scope: "match-7"})
+	here, there := &recordedAuthorizer{}, &recordedAuthorizer{}
+	d := playWithTicket(t, session.Config{Authorize: here.authorize}, session.ClientConfig{Scope: "match-7"})
 	if a := here.last(t, 1, session.Opening); a.Session != nil || a.Scope != "match-7" || a.Claims != d.claims["identity"] {
 		t.Errorf("opening: %+v", a)
 	}
 	s := d.server.Session()
-	d.renewing("second")
-	d.talks()
+	d.renewsWith("second")
+	d.exchangesData()
 	if a := here.last(t, 2, session.Renewing); a.Session != s || a.Scope != "" || a.Claims != d.claims["second"] {
 		t.Errorf("renewing: %+v", a)
 	}
-	r := d.moves()
+	r := d.resumesHere()
 	if a := here.last(t, 3, session.Resuming); a.Session != s || a.Scope != "match-7" || a.Claims.ID != "id of second" {
 		t.Errorf("resuming: %+v", a)
 	}
-	r.talks()
-	g := d.sister(session.Config{Authorize: there.authorize})
-	away := r.again(g, home)
-	away.welcomed(away.shows().resumes())
+	r.exchangesData()
+	g := d.anotherServer(session.Config{Authorize: there.authorize})
+	away := r.reconnects(g, home)
+	away.takesWelcome(away.showsTicket().resumes())
 	if a := there.last(t, 1, session.ResumingElsewhere); a.Session != away.server.Session() || a.Session.Name() != s.Name() || a.Claims.ID != "id of second" {
 		t.Errorf("resuming elsewhere: %+v", a)
 	}
-	again := r.again(g, home) // while the first waits for its datagram
-	again.welcomed(again.shows().resumes())
+	again := r.reconnects(g, home) // while the first waits for its datagram
+	again.takesWelcome(again.showsTicket().resumes())
 	there.last(t, 2, session.ResumingElsewhere)
-	again.settles()
-	again.pass(session.DefaultIdle)
+	again.sendsFirstDatagram()
+	again.waits(session.DefaultIdle)
 	again.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
-	back := again.again(g, home)
-	back.welcomed(back.shows().resumes())
+	back := again.reconnects(g, home)
+	back.takesWelcome(back.showsTicket().resumes())
 	there.last(t, 3, session.ResumingElsewhere)
 }
 
@@ -81,36 +81,36 @@ func TestAuthorizeEndsTheSession(t *testing.T) {
 	} {
 		for name, ask := range map[string]func(d *dialogue){
 			"renewing": func(d *dialogue) {
-				d.mint("second")
-				late := d.say(wire.KindData, "late")
+				d.mints("second")
+				late := d.clientSends(wire.KindData, "late")
 				d.toClient(d.present(d.renew("second")...).ends(audit.DropRevoked, want.reason).envelope).closes(want.reason)
 				d.toServer(late).drops(audit.DropRevoked)
 			},
 			"resuming": func(d *dialogue) {
-				r := d.again(d.gate, home)
-				if h := r.shows(); h.Event.Kind != EventRefused || h.Reason != want.reason {
+				r := d.reconnects(d.gate, home)
+				if h := r.showsTicket(); h.Event.Kind != EventRefused || h.Reason != want.reason {
 					t.Errorf("%+v", h.Event)
 				}
-				d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, want.reason)
+				d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, want.reason)
 			},
 			"resuming, and told by the clock": func(d *dialogue) {
-				d.again(d.gate, home).shows()
+				d.reconnects(d.gate, home).showsTicket()
 				d.tickServer().ends(audit.DropRevoked, want.reason)
 			},
 		} {
 			t.Run(fmt.Sprint(err, " ", name), func(t *testing.T) {
-				a := &arbiter{}
-				d := stay(t, session.Config{Authorize: a.authorize}, session.ClientConfig{})
-				later := d.again(d.gate, home)
+				a := &recordedAuthorizer{}
+				d := playWithTicket(t, session.Config{Authorize: a.authorize}, session.ClientConfig{})
+				later := d.reconnects(d.gate, home)
 				a.err = err
 				ask(d)
 				if a.err = nil; d.gate.Len() != 0 {
 					t.Errorf("%d sessions", d.gate.Len())
 				}
-				if h := later.shows(); want.after == audit.DropNone {
-					later.welcomed(h.resumes())
-					later.settles()
-					later.talks()
+				if h := later.showsTicket(); want.after == audit.DropNone {
+					later.takesWelcome(h.resumes())
+					later.sendsFirstDatagram()
+					later.exchangesData()
 				} else {
 					h.refuses(want.after, reasons[want.after])
 				}
@@ -125,43 +125,43 @@ func TestAuthorizeNotNow(t *testing.T) {
 	for reason, drop := range map[wire.Reason]audit.Drop{
 		wire.ReasonFull: audit.DropFull, wire.ReasonBusy: audit.DropBusy, wire.ReasonUnavailable: audit.DropUnavailable,
 	} {
-		a := &arbiter{}
-		d := stay(t, session.Config{Authorize: a.authorize}, session.ClientConfig{})
+		a := &recordedAuthorizer{}
+		d := playWithTicket(t, session.Config{Authorize: a.authorize}, session.ClientConfig{})
 		a.err = session.Refusal(reason)
-		d.mint("second")
+		d.mints("second")
 		d.present(d.renew("second")...).is(EventRefused, drop, 0)
-		d.talks()
-		if h := d.again(d.gate, home).shows().refuses(drop, reason); h.RetryAfter != retryAfter {
+		d.exchangesData()
+		if h := d.reconnects(d.gate, home).showsTicket().refuses(drop, reason); h.RetryAfter != retryAfter {
 			t.Errorf("retry after %v", h.RetryAfter)
 		}
-		d.talks()
-		d.mint("other")
-		d.connect(session.ClientConfig{}, "other", channel).enters(drop)
+		d.exchangesData()
+		d.mints("other")
+		d.connect(session.ClientConfig{}, "other", channel).isRefused(drop)
 		a.err = nil
-		d.pass(retryAfter)
-		d.toClient(d.present(d.ticks(wire.KindRenew)...).renews().envelope).renews() // the same RENEW
-		d.moves().talks()
+		d.waits(retryAfter)
+		d.toClient(d.present(d.clientTick(wire.KindRenew)...).renews().envelope).renews() // the same RENEW
+		d.resumesHere().exchangesData()
 	}
 }
 
 // A session that waits for its first datagram is not let in by the ticket that was shown before: what Authorize said last
 // counts. Elsewhere its tickets stay good.
 func TestAuthorizeChangesItsMindElsewhere(t *testing.T) {
-	a := &arbiter{}
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	g := d.sister(session.Config{Authorize: a.authorize})
-	r, again, back := d.again(g, home), d.again(g, home), d.again(d.gate, home)
-	r.welcomed(r.shows().resumes())
+	a := &recordedAuthorizer{}
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	g := d.anotherServer(session.Config{Authorize: a.authorize})
+	r, again, back := d.reconnects(g, home), d.reconnects(g, home), d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket().resumes())
 	again.homes = r.homes
 	a.err = errors.New("no")
-	again.shows().refuses(audit.DropScope, wire.ReasonScope)
-	r.toServer(r.say(wire.KindData, "too late")).fades(audit.DropRevoked)
+	again.showsTicket().refuses(audit.DropScope, wire.ReasonScope)
+	r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
 	if g.Len() != 0 {
 		t.Errorf("%d sessions", g.Len())
 	}
-	back.welcomed(back.shows().says(wire.KindWelcome))
-	back.settles()
-	back.talks()
+	back.takesWelcome(back.showsTicket().says(wire.KindWelcome))
+	back.sendsFirstDatagram()
+	back.exchangesData()
 }
 
 // "A match that is asked about a session that goes on MUST NOT count that session's own seat."
@@ -169,17 +169,17 @@ func TestAuthorizeChangesItsMindElsewhere(t *testing.T) {
 // where it waits.
 func TestOwnSeatIsNotCounted(t *testing.T) {
 	one := session.Config{MaxSessions: 1}
-	d := stay(t, one, session.ClientConfig{})
-	d.renewing("second")
-	d.talks()
-	d.moves().talks()
-	g := d.sister(one)
-	r, again := d.again(g, home), d.again(g, home)
-	r.welcomed(r.shows().resumes())
+	d := playWithTicket(t, one, session.ClientConfig{})
+	d.renewsWith("second")
+	d.exchangesData()
+	d.resumesHere().exchangesData()
+	g := d.anotherServer(one)
+	r, again := d.reconnects(g, home), d.reconnects(g, home)
+	r.takesWelcome(r.showsTicket().resumes())
 	again.homes = r.homes
-	again.welcomed(again.shows().resumes()) // takes the place of the one that waits
-	again.settles()
-	again.talks()
+	again.takesWelcome(again.showsTicket().resumes()) // takes the place of the one that waits
+	again.sendsFirstDatagram()
+	again.exchangesData()
 	if g.Len() != 1 {
 		t.Errorf("%d sessions", g.Len())
 	}
@@ -189,28 +189,28 @@ func TestOwnSeatIsNotCounted(t *testing.T) {
 // whenever a session is resumed." PROTOCOL.md 5.3. So a ban that only the game knows of ends a stay
 // that could be renewed for ever.
 func TestAuthorizeIsAskedAtEachRenewal(t *testing.T) {
-	a := &arbiter{}
-	d := stay(t, session.Config{Authorize: a.authorize, Idle: time.Hour}, session.ClientConfig{})
+	a := &recordedAuthorizer{}
+	d := playWithTicket(t, session.Config{Authorize: a.authorize, Idle: time.Hour}, session.ClientConfig{})
 	for i := range 5 {
-		d.pass(10 * time.Minute)
-		d.renewing(fmt.Sprint("token ", i))
-		d.talks()
+		d.waits(10 * time.Minute)
+		d.renewsWith(fmt.Sprint("token ", i))
+		d.exchangesData()
 	}
 	a.last(t, 6, session.Renewing)
 	a.err = session.Refusal(wire.ReasonKicked)
-	d.pass(10 * time.Minute)
-	d.mint("last")
+	d.waits(10 * time.Minute)
+	d.mints("last")
 	d.present(d.renew("last")...).ends(audit.DropRevoked, wire.ReasonKicked)
-	d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 }
 
 // In bearer mode a newer token is a renewal as well, by RENEW or in a datagram.
 func TestAuthorizeBearer(t *testing.T) {
 	for _, renew := range []bool{false, true} {
-		a := &arbiter{}
+		a := &recordedAuthorizer{}
 		d := play(t, session.Config{AllowBearer: true, Authorize: a.authorize}, session.ClientConfig{Bearer: true})
-		d.toServer(d.say(wire.KindData, "up")).gives("up")
-		d.mint("second")
+		d.toServer(d.clientSends(wire.KindData, "up")).delivers("up")
+		d.mints("second")
 		parts := [][]byte{d.bearer("second", "up")}
 		if renew {
 			parts = d.renew("second")
@@ -220,7 +220,7 @@ func TestAuthorizeBearer(t *testing.T) {
 		for _, p := range parts {
 			h = d.toServer(p)
 		}
-		d.verdict(h).ends(audit.DropRevoked, wire.ReasonKicked)
+		d.verifiesToken(h).ends(audit.DropRevoked, wire.ReasonKicked)
 		a.last(t, 2, session.Renewing)
 	}
 }

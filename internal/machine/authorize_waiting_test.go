@@ -16,34 +16,34 @@ func TestRefusedWhileWaitingKeepsTicket(t *testing.T) {
 		"by its clock":   func(d *dialogue) { d.tickServer() },
 		"a close_notify": func(d *dialogue) { d.server.Disconnected() },
 		"late": func(d *dialogue) {
-			d.pass(6 * time.Second)
+			d.waits(6 * time.Second)
 			d.tickServer()
 		},
-		"a datagram": func(d *dialogue) { d.toServer(d.ticks(wire.KindPing)[0]) },
+		"a datagram": func(d *dialogue) { d.toServer(d.clientTick(wire.KindPing)[0]) },
 		"forgotten":  func(*dialogue) {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			refusing := false
-			g := d.sister(session.Config{Authorize: func(*session.Admission) error {
+			g := d.anotherServer(session.Config{Authorize: func(*session.Admission) error {
 				if refusing {
 					return session.Refusal(wire.ReasonScope)
 				}
 				return nil
 			}})
-			first := d.again(g, home)
-			first.welcomed(first.shows().resumes())
+			first := d.reconnects(g, home)
+			first.takesWelcome(first.showsTicket().resumes())
 			refusing = true
-			if h := d.again(g, home).shows(); h.Reason != wire.ReasonScope {
+			if h := d.reconnects(g, home).showsTicket(); h.Reason != wire.ReasonScope {
 				t.Fatal(h.Reason)
 			}
 			end(first)
 			refusing = false
 			d.now = first.now
-			r := d.again(g, home)
-			r.welcomed(r.shows())
-			r.settles()
-			r.talks()
+			r := d.reconnects(g, home)
+			r.takesWelcome(r.showsTicket())
+			r.sendsFirstDatagram()
+			r.exchangesData()
 		})
 	}
 }

@@ -17,16 +17,16 @@ func banOf(until time.Time) session.Ban {
 	return session.Ban{Issuer: "issuer", Subject: "player", Until: until}
 }
 
-// fresh is a newcomer with a token that was issued a moment ago.
-func (d *dialogue) fresh(identity string) *dialogue {
+// freshToken connects with a token that was issued a moment ago.
+func (d *dialogue) freshToken(identity string) *dialogue {
 	d.Helper()
-	d.mint(identity).IssuedAt = d.now
+	d.mints(identity).IssuedAt = d.now
 	o := d.connect(session.ClientConfig{}, identity, channel)
-	o.arrive()
+	o.getsConnectionID()
 	return o
 }
 
-// mustBan bans whoever plays, and expects so many sessions to end.
+// mustBan bans the player and expects this many sessions to end.
 func (d *dialogue) mustBan(b session.Ban, ended int) {
 	d.Helper()
 	if n, err := d.gate.Ban(b); n != ended || err != nil {
@@ -38,15 +38,15 @@ func (d *dialogue) mustBan(b session.Ban, ended int) {
 // with CLOSE reason 13 or another one that the ban names." PROTOCOL.md 5.2. And nobody else's.
 func TestBan(t *testing.T) {
 	for _, reason := range []wire.Reason{0, wire.ReasonRevoked, wire.ReasonKicked, wire.ReasonGame, 255} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.mint("namesake").Issuer = "other issuer"
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.mints("namesake").Issuer = "other issuer"
 		namesake := d.connect(session.ClientConfig{}, "namesake", channel)
-		namesake.arrive()
+		namesake.getsConnectionID()
 		namesake.join()
-		gone := d.fresh("gone")
+		gone := d.freshToken("gone")
 		gone.join()
-		gone.talks()
-		gone.pass(session.DefaultIdle)
+		gone.exchangesData()
+		gone.waits(session.DefaultIdle)
 		gone.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 
 		b := banOf(begin.Add(time.Hour))
@@ -56,57 +56,57 @@ func TestBan(t *testing.T) {
 		}
 		d.mustBan(b, 2)
 		d.mustBan(b, 0)
-		d.pass(time.Minute)
-		o := d.fresh("fresh")
-		o.present(o.ticks(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(reason)
+		d.waits(time.Minute)
+		o := d.freshToken("fresh")
+		o.present(o.clientTick(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(reason)
 		for _, of := range []*dialogue{d, gone} {
-			of.again(d.gate, home).shows().refuses(audit.DropRevoked, reason)
+			of.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, reason)
 		}
-		d.toClient(d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, reason).envelope).closes(reason)
-		namesake.toServer(namesake.say(wire.KindData, "on")).gives("on")
+		d.toClient(d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, reason).envelope).closes(reason)
+		namesake.toServer(namesake.clientSends(wire.KindData, "on")).delivers("on")
 	}
 }
 
 // "A revocation by subject, in contrast, does not concern a token that is issued later."
 // PROTOCOL.md 5.2
 func TestBanAndRevocation(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now}); err != nil {
 		t.Fatal(err)
 	}
-	d.pass(time.Second)
-	d.fresh("later").join()
+	d.waits(time.Second)
+	d.freshToken("later").join()
 	d.mustBan(banOf(time.Time{}), 1)
-	d.pass(365 * 24 * time.Hour) // no ban without an end is over
-	d.fresh("a year later").enters(audit.DropRevoked)
+	d.waits(365 * 24 * time.Hour) // no ban without an end is over
+	d.freshToken("a year later").isRefused(audit.DropRevoked)
 }
 
 // A ban holds until the very moment that it names. "When a ban is over, the sessions that it has ended stay ended."
 // PROTOCOL.md 5.2. Their tickets are refused as such, so that the client opens a new session.
 func TestBanIsOver(t *testing.T) {
 	for lifted, end := range map[bool]func(d *dialogue){
-		false: func(d *dialogue) { d.pass(time.Minute) },
+		false: func(d *dialogue) { d.waits(time.Minute) },
 		true: func(d *dialogue) {
 			if !d.gate.Lift("issuer", "player") || d.gate.Lift("issuer", "player") {
 				d.Error("a ban is lifted once")
 			}
 		},
 	} {
-		d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 		d.mustBan(banOf(begin.Add(time.Minute)), 1)
 		if d.gate.Lift("issuer", "somebody") || d.gate.Lift("other", "player") {
 			t.Error("lifts what is none")
 		}
 		d.tickServer().ends(audit.DropRevoked, wire.ReasonRevoked)
-		d.pass(time.Minute - 1)
-		d.fresh("early").enters(audit.DropRevoked)
-		d.pass(1 - time.Minute)
+		d.waits(time.Minute - 1)
+		d.freshToken("early").isRefused(audit.DropRevoked)
+		d.waits(1 - time.Minute)
 		end(d)
-		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		o := d.fresh("in time")
+		d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		o := d.freshToken("in time")
 		o.join()
-		o.talks()
-		if o.moves().talks(); lifted {
+		o.exchangesData()
+		if o.resumesHere().exchangesData(); lifted {
 			continue
 		}
 		if d.gate.Lift("issuer", "player") {
@@ -120,7 +120,7 @@ func TestBanIsOver(t *testing.T) {
 func TestBansOfOnePlayer(t *testing.T) {
 	day, hour := begin.Add(24*time.Hour), begin.Add(time.Hour)
 	for i, list := range [][]time.Time{{hour, day}, {day, hour}, {hour, day, hour, begin}} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		for j, until := range list {
 			b := banOf(until)
 			b.Reason = map[time.Time]wire.Reason{day: 200, hour: 201, begin: 202}[until]
@@ -129,24 +129,24 @@ func TestBansOfOnePlayer(t *testing.T) {
 			}
 		}
 		d.tickServer().ends(audit.DropRevoked, d.server.session.reason())
-		d.pass(24*time.Hour - 1)
-		o := d.fresh(fmt.Sprint(i))
-		o.present(o.ticks(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(200)
-		d.pass(1)
-		o = d.fresh("free")
+		d.waits(24*time.Hour - 1)
+		o := d.freshToken(fmt.Sprint(i))
+		o.present(o.clientTick(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(200)
+		d.waits(1)
+		o = d.freshToken("free")
 		o.join()
-		o.talks()
+		o.exchangesData()
 		for _, until := range list {
 			d.mustBan(banOf(until), 0)
 		}
-		o.talks()
+		o.exchangesData()
 	}
 }
 
 // A table that is full says so, ends the player's sessions all the same, and forgets nothing early.
 func TestBansFull(t *testing.T) {
 	const most = 3
-	d := stay(t, session.Config{MaxBans: most}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{MaxBans: most}, session.ClientConfig{})
 	ban := func(i int, until time.Time) error {
 		_, err := d.gate.Ban(session.Ban{Issuer: "issuer", Subject: fmt.Sprint("player ", i), Until: until})
 		return err
@@ -158,27 +158,27 @@ func TestBansFull(t *testing.T) {
 	if n, err := d.gate.Ban(banOf(begin.Add(time.Hour))); n != 1 || !errors.Is(err, session.ErrBansFull) {
 		t.Errorf("%d ended, %v", n, err)
 	}
-	d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
-	d.pass(time.Minute - 1)
+	d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	d.waits(time.Minute - 1)
 	for i := range most {
-		d.mint("banned").Subject = fmt.Sprint("player ", i)
-		d.connect(session.ClientConfig{}, "banned", channel).enters(audit.DropRevoked)
+		d.mints("banned").Subject = fmt.Sprint("player ", i)
+		d.connect(session.ClientConfig{}, "banned", channel).isRefused(audit.DropRevoked)
 	}
 	if err := ban(4, begin.Add(time.Hour)); !errors.Is(err, session.ErrBansFull) {
 		t.Errorf("before any is over: %v", err)
 	}
-	d.pass(1)
-	d.fresh("shows what time it is").join()
+	d.waits(1)
+	d.freshToken("shows what time it is").join()
 	d.must(nil, ban(4, begin.Add(time.Hour)))
-	d.mint("banned").Subject = "player 0"
-	d.connect(session.ClientConfig{}, "banned", channel).enters(audit.DropRevoked)
+	d.mints("banned").Subject = "player 0"
+	d.connect(session.ClientConfig{}, "banned", channel).isRefused(audit.DropRevoked)
 	if n := len(d.gate.bans.entries); n != 2 {
 		t.Errorf("%d are remembered", n)
 	}
 }
 
 func TestBanRefused(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	for _, b := range []session.Ban{
 		{},
 		{Issuer: "issuer"},
@@ -193,7 +193,7 @@ func TestBanRefused(t *testing.T) {
 			t.Errorf("%+v: %d, %v", b, n, err)
 		}
 	}
-	d.talks()
+	d.exchangesData()
 	if _, err := NewGate(session.Config{MaxBans: -1}); err == nil {
 		t.Error("MaxBans below 0")
 	}
@@ -202,32 +202,32 @@ func TestBanRefused(t *testing.T) {
 // Bans go with the sessions, with their ends and reasons, through any number of restarts. What the ban ended is not
 // handed on.
 func TestBanOutlivesRestarts(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	other := d.fresh("another player")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	other := d.freshToken("another player")
 	d.claims["another player"].Subject = "another"
 	other.join()
-	other.talks()
+	other.exchangesData()
 	b := banOf(begin.Add(time.Hour))
 	b.Reason = 200
 	d.mustBan(b, 1)
 	forGood := session.Ban{Issuer: "issuer", Subject: "for good"}
 	d.mustBan(forGood, 0)
 	for range 3 {
-		g, snap := other.handOn(d, other)
+		g, snap := other.savesAndRestores(d, other)
 		if len(snap.Sessions) != 1 {
 			t.Fatalf("%d sessions are handed on", len(snap.Sessions))
 		}
-		other, _ = other.restored(g, snap.Sessions[0])
-		other.talks()
+		other, _ = other.restores(g, snap.Sessions[0])
+		other.exchangesData()
 		d.gate = g
-		d.again(g, home).shows().refuses(audit.DropRevoked, 200)
-		o := d.fresh("player")
-		o.present(o.ticks(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(200)
+		d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, 200)
+		o := d.freshToken("player")
+		o.present(o.clientTick(wire.KindHello)...).is(EventRefused, audit.DropRevoked, wire.KindClose).because(200)
 	}
-	d.pass(time.Hour)
-	d.fresh("player").join()
-	d.mint("for good").Subject = "for good"
-	d.connect(session.ClientConfig{}, "for good", channel).enters(audit.DropRevoked)
+	d.waits(time.Hour)
+	d.freshToken("player").join()
+	d.mints("for good").Subject = "for good"
+	d.connect(session.ClientConfig{}, "for good", channel).isRefused(audit.DropRevoked)
 }
 
 // A player who is banned between the snapshot and its restoration does not come back by it.
@@ -240,10 +240,10 @@ func TestBannedBeforeRestored(t *testing.T) {
 			g.refuseTickets(s.name, s.Expires(), audit.DropRevoked)
 		},
 	} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		g, snap := d.handOn(d)
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		g, snap := d.savesAndRestores(d)
 		end(g, d.server.Session())
-		if _, drop := d.restored(g, snap.Sessions[0]); drop != audit.DropRevoked || g.Len() != 0 {
+		if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropRevoked || g.Len() != 0 {
 			t.Errorf("%s: %v, %d sessions", name, drop, g.Len())
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// bearer is a BEARER with any token, under the client's next sequence.
+// bearer returns a BEARER with any token, under the client's next sequence number.
 func (d *dialogue) bearer(identity, payload string) []byte {
 	d.Helper()
 	m := wire.BearerBody{Token: []byte(identity), Payload: []byte(payload)}
-	return d.say(wire.KindBearer, string(m.AppendTo(nil)))
+	return d.clientSends(wire.KindBearer, string(m.AppendTo(nil)))
 }
 
 func playBearer(t testing.TB) *dialogue {
@@ -30,17 +30,17 @@ func playBearer(t testing.TB) *dialogue {
 // "A server accepts it only if it is configured to" PROTOCOL.md 3.9
 func TestBearerAllowed(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{Bearer: true})
-	d.toServer(d.say(wire.KindData, "input")).drops(audit.DropState)
+	d.toServer(d.clientSends(wire.KindData, "input")).drops(audit.DropState)
 
 	d = playBearer(t)
-	b := d.say(wire.KindData, "input")
+	b := d.clientSends(wire.KindData, "input")
 	if e, err := wire.Parse(b); err != nil || e.Kind != wire.KindBearer || e.Tag != (wire.Tag{}) || e.Seq != 1 {
 		t.Errorf("%+v, %v", e, err)
 	}
-	d.toServer(b).gives("input")
+	d.toServer(b).delivers("input")
 	d.toServer(b).drops(audit.DropReplay)
-	d.toServer(d.say(wire.KindPing, pingBody)).says(wire.KindPong) // other kinds have tags
-	d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
+	d.toServer(d.clientSends(wire.KindPing, pingBody)).says(wire.KindPong) // other kinds have tags
+	d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
 }
 
 // "A client MUST refuse to send a token and a payload that do not fit one datagram together."
@@ -57,14 +57,14 @@ func TestBearerTooLarge(t *testing.T) {
 		}
 	}
 	full := strings.Repeat("x", n)
-	d.toServer(d.say(wire.KindData, full)).gives(full)
+	d.toServer(d.clientSends(wire.KindData, full)).delivers(full)
 }
 
 // The steps of the receive list hold, but for those that the token's own check stands for.
 func TestBearerSteps(t *testing.T) {
 	for _, f := range faults {
 		d := playBearer(t)
-		b := d.say(wire.KindData, "input")
+		b := d.clientSends(wire.KindData, "input")
 		switch f.drop {
 		case audit.DropEpoch, audit.DropTag:
 			f.spoil(b)
@@ -84,26 +84,26 @@ func TestBearerSteps(t *testing.T) {
 		}
 	}
 	d := playBearer(t)
-	d.toServer(d.say(wire.KindBearer, "\x00\x00input")).drops(audit.DropMalformed)
-	d.toServer(d.say(wire.KindBearer, "\x00\x09identity")).drops(audit.DropMalformed)
+	d.toServer(d.clientSends(wire.KindBearer, "\x00\x00input")).drops(audit.DropMalformed)
+	d.toServer(d.clientSends(wire.KindBearer, "\x00\x09identity")).drops(audit.DropMalformed)
 }
 
 // RENEW moves BEARER to the new token, with the epoch's own overlap.
 func TestBearerRenewal(t *testing.T) {
 	d := playBearer(t)
-	old, older := d.say(wire.KindData, "old"), d.say(wire.KindData, "older")
-	d.renewing("second")
-	b := d.say(wire.KindData, "new")
+	old, older := d.clientSends(wire.KindData, "old"), d.clientSends(wire.KindData, "older")
+	d.renewsWith("second")
+	b := d.clientSends(wire.KindData, "new")
 	if !strings.Contains(string(b), "second") {
 		t.Error("the client sends the old token")
 	}
-	d.toServer(b).gives("new")
+	d.toServer(b).delivers("new")
 	if d.epochs()[0] != 2 || d.server.Session().TokenID() != "id of second" {
 		t.Error("the new token's datagram did not move the epoch")
 	}
-	d.pass(serverDefaults.Overlap - 1)
-	d.toServer(old).gives("old")
-	d.pass(1)
+	d.waits(serverDefaults.Overlap - 1)
+	d.toServer(old).delivers("old")
+	d.waits(1)
 	d.toServer(older).is(EventVerify, audit.DropToken, 0)
 }
 
@@ -111,34 +111,34 @@ func TestBearerRenewal(t *testing.T) {
 // PROTOCOL.md 3.9
 func TestBearerUnknownToken(t *testing.T) {
 	d := playBearer(t)
-	d.mint("fresh").Expires = begin.Add(2 * tokenLife)
+	d.mints("fresh").Expires = begin.Add(2 * tokenLife)
 	b := d.bearer("fresh", "a")
 	asked := d.toServer(b).is(EventVerify, audit.DropToken, 0)
 	d.toServer(d.bearer("fresh", "b")).drops(audit.DropToken) // asked once
 	d.toServer(d.bearer("another", "b")).drops(audit.DropToken)
-	d.toServer(d.say(wire.KindData, "c")).gives("c")
-	d.verdict(asked).is(EventRenewed, audit.DropNone, 0)
-	d.toServer(d.bearer("fresh", "d")).gives("d")
-	d.toServer(b).gives("a") // its number was not marked
+	d.toServer(d.clientSends(wire.KindData, "c")).delivers("c")
+	d.verifiesToken(asked).is(EventRenewed, audit.DropNone, 0)
+	d.toServer(d.bearer("fresh", "d")).delivers("d")
+	d.toServer(b).delivers("a") // its number was not marked
 	if s := d.server.Session(); s.TokenID() != "id of fresh" || !s.Expires().Equal(begin.Add(2*tokenLife)) {
 		t.Errorf("token %q until %v", s.TokenID(), s.Expires())
 	}
 	thief := d.connect(session.ClientConfig{}, "fresh", channel)
-	thief.present(thief.ticks(wire.KindHello)...).refuses(audit.DropUsed, wire.ReasonUsed)
+	thief.present(thief.clientTick(wire.KindHello)...).refuses(audit.DropUsed, wire.ReasonUsed)
 }
 
 // A refused token counts as a wrong tag does: "8 in a row revoke the session." PROTOCOL.md 4.8
 func TestBearerBadTokens(t *testing.T) {
 	d := playBearer(t)
-	d.mint("other").Subject = "other"
+	d.mints("other").Subject = "other"
 	bad := func(identity string) heard {
-		d.pass(time.Second)
-		return d.verdict(d.toServer(d.bearer(identity, "input")).is(EventVerify, audit.DropToken, 0))
+		d.waits(time.Second)
+		return d.verifiesToken(d.toServer(d.bearer(identity, "input")).is(EventVerify, audit.DropToken, 0))
 	}
 	for range serverDefaults.BadTags - 1 {
 		bad("bad").is(EventRefused, audit.DropToken, 0)
 	}
-	d.toServer(d.say(wire.KindData, "good")).gives("good")
+	d.toServer(d.clientSends(wire.KindData, "good")).delivers("good")
 	for range serverDefaults.BadTags - 1 {
 		bad("other").is(EventRefused, audit.DropToken, 0)
 	}
@@ -152,13 +152,13 @@ func TestBearerBadTokens(t *testing.T) {
 // What is not the token's fault does not count against the session.
 func TestBearerVerifierBusy(t *testing.T) {
 	d := playBearer(t)
-	d.mint("fresh")
+	d.mints("fresh")
 	for range 2 * serverDefaults.BadTags {
 		for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
 			d.toServer(d.bearer("fresh", "input")).is(EventVerify, audit.DropToken, 0)
-			d.judged(nil, err).drops(dropOf(err))
-			d.pass(time.Second)
+			d.verifiedAs(nil, err).drops(dropOf(err))
+			d.waits(time.Second)
 		}
 	}
-	d.verdict(d.toServer(d.bearer("fresh", "input"))).renews()
+	d.verifiesToken(d.toServer(d.bearer("fresh", "input"))).renews()
 }

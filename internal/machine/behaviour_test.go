@@ -15,14 +15,14 @@ import (
 func TestBehaviour(t *testing.T) {
 	d := play(t, session.Config{Behaviour: policy.BehaviourConfig{Flag: 3, Limit: 5, Revoke: 7}}, session.ClientConfig{})
 	for range 5 {
-		d.toServer(d.say(wire.KindData, "change")).gives("change")
+		d.toServer(d.clientSends(wire.KindData, "change")).delivers("change")
 	}
 	d.tickServer().is(EventFlagged, audit.DropNone, 0)
 	d.tickServer().is(EventNone, audit.DropNone, 0)
 	for range 2 {
-		d.toServer(d.say(wire.KindData, "dropped")).drops(audit.DropRate)
+		d.toServer(d.clientSends(wire.KindData, "dropped")).drops(audit.DropRate)
 	}
-	d.toServer(d.say(wire.KindData, "out")).ends(audit.DropRate, wire.ReasonRate)
+	d.toServer(d.clientSends(wire.KindData, "out")).ends(audit.DropRate, wire.ReasonRate)
 	if !d.server.Session().Revoked() {
 		t.Error("not revoked")
 	}
@@ -32,11 +32,11 @@ func TestBehaviour(t *testing.T) {
 func TestCost(t *testing.T) {
 	cost := func(payload []byte) int { return len(payload) }
 	d := play(t, session.Config{Cost: cost, Behaviour: policy.BehaviourConfig{Flag: 10, Limit: 10, Revoke: 10}}, session.ClientConfig{})
-	d.toServer(d.say(wire.KindData, "0123456789")).gives("0123456789")
+	d.toServer(d.clientSends(wire.KindData, "0123456789")).delivers("0123456789")
 	for range 20 { // what is not the game's changes nothing of its state
-		d.toServer(d.say(wire.KindPing, "01234567")).is(EventNone, audit.DropNone, wire.KindPong)
+		d.toServer(d.clientSends(wire.KindPing, "01234567")).is(EventNone, audit.DropNone, wire.KindPong)
 	}
-	d.toServer(d.say(wire.KindData, "x")).ends(audit.DropRate, wire.ReasonRate)
+	d.toServer(d.clientSends(wire.KindData, "x")).ends(audit.DropRate, wire.ReasonRate)
 }
 
 // The game's own judgement has the last word, once for each payload that would be delivered.
@@ -52,13 +52,13 @@ func TestInspect(t *testing.T) {
 		}
 		return verdicts[string(payload)]
 	}}, session.ClientConfig{})
-	fair := d.say(wire.KindData, "fair")
-	d.toServer(fair).gives("fair")
+	fair := d.clientSends(wire.KindData, "fair")
+	d.toServer(fair).delivers("fair")
 	d.toServer(fair).drops(audit.DropReplay)
-	d.toServer(d.say(wire.KindData, "odd")).gives("odd")
+	d.toServer(d.clientSends(wire.KindData, "odd")).delivers("odd")
 	d.tickServer().is(EventFlagged, audit.DropNone, 0)
-	d.toServer(d.say(wire.KindData, "spam")).drops(audit.DropRate)
-	d.toServer(d.say(wire.KindData, "cheat")).ends(audit.DropRate, wire.ReasonRate)
+	d.toServer(d.clientSends(wire.KindData, "spam")).drops(audit.DropRate)
+	d.toServer(d.clientSends(wire.KindData, "cheat")).ends(audit.DropRate, wire.ReasonRate)
 	if asked != 4 {
 		t.Errorf("asked %d times", asked)
 	}
@@ -67,13 +67,13 @@ func TestInspect(t *testing.T) {
 // A copy of what was counted, and what others send in a player's name, count for nothing.
 func TestBehaviourOfOthers(t *testing.T) {
 	d := play(t, session.Config{Behaviour: policy.BehaviourConfig{Flag: 2, Limit: 2, Revoke: 2}, BadTags: 1000}, session.ClientConfig{})
-	b := d.say(wire.KindData, "mine")
-	d.toServer(b).gives("mine")
+	b := d.clientSends(wire.KindData, "mine")
+	d.toServer(b).delivers("mine")
 	for range 100 {
 		d.toServer(b).drops(audit.DropReplay)
-		d.toServer(mistag(d.say(wire.KindData, "forged"))).drops(audit.DropTag)
+		d.toServer(mistag(d.clientSends(wire.KindData, "forged"))).drops(audit.DropTag)
 	}
-	d.toServer(d.say(wire.KindData, "mine too")).gives("mine too")
+	d.toServer(d.clientSends(wire.KindData, "mine too")).delivers("mine too")
 }
 
 // The round trip is measured by Ping, and by no other PONG.
@@ -82,18 +82,18 @@ func TestProbe(t *testing.T) {
 	ping := d.tickServer().is(EventNone, audit.DropNone, wire.KindPing)
 	d.tickServer().is(EventNone, audit.DropNone, 0)
 	pong := d.toClient(ping.envelope).is(EventNone, audit.DropNone, wire.KindPong)
-	d.pass(30 * time.Millisecond)
-	d.toServer(d.say(wire.KindPong, "12345678")).is(EventNone, audit.DropNone, 0)
+	d.waits(30 * time.Millisecond)
+	d.toServer(d.clientSends(wire.KindPong, "12345678")).is(EventNone, audit.DropNone, 0)
 	if rtt := d.server.Stats().RTT; rtt != 0 {
 		t.Errorf("somebody else's PONG measured %v", rtt)
 	}
 	d.toServer(pong.envelope)
-	d.pass(time.Second)
-	d.toServer(d.say(wire.KindPong, string(pong.body))) // too late to change anything
+	d.waits(time.Second)
+	d.toServer(d.clientSends(wire.KindPong, string(pong.body))) // too late to change anything
 	if s := d.server.Stats(); s.RTT != 30*time.Millisecond {
 		t.Errorf("%+v", s)
 	}
-	d.pass(time.Second)
+	d.waits(time.Second)
 	d.tickServer().is(EventNone, audit.DropNone, wire.KindPing)
 }
 
@@ -101,14 +101,14 @@ func TestProbe(t *testing.T) {
 func TestStats(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	before := d.server.Stats()
-	d.say(wire.KindData, "lost")
-	late := d.say(wire.KindData, "late")
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
-	d.tell(wire.KindData, "snapshot")
+	d.clientSends(wire.KindData, "lost")
+	late := d.clientSends(wire.KindData, "late")
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
+	d.serverSends(wire.KindData, "snapshot")
 	if s := d.server.Stats(); s.Accepted != before.Accepted+1 || s.Lost != before.Lost+2 || s.Sent != before.Sent+1 {
 		t.Errorf("%+v after %+v", s, before)
 	}
-	d.toServer(late).gives("late")
+	d.toServer(late).delivers("late")
 	if s := d.server.Stats(); s.Accepted != before.Accepted+2 || s.Lost != before.Lost+1 {
 		t.Errorf("%+v after %+v", s, before)
 	}

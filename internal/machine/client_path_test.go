@@ -10,37 +10,37 @@ import (
 )
 
 // quietly is a dialogue whose payloads do not flow, and whose client has just been answered a PING after a round trip.
-func quietly(t testing.TB, cc session.ClientConfig, rtt time.Duration) *dialogue {
+func playQuietly(t testing.TB, cc session.ClientConfig, rtt time.Duration) *dialogue {
 	t.Helper()
-	d := stay(t, session.Config{Idle: time.Hour}, cc)
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, cc)
 	d.measures(d.pings(1)[0], rtt)
-	d.pass(flowTime)
+	d.waits(flowTime)
 	d.client.Ask()
 	d.measures(d.pings(1)[0], rtt)
 	return d
 }
 
-// pings are the n PINGs that the client sends now.
+// pings returns the n PINGs that the client sends now.
 func (d *dialogue) pings(n int) [][]byte {
 	d.Helper()
-	p := d.ticks(wire.KindPing)
+	p := d.clientTick(wire.KindPing)
 	if len(p) != n {
 		d.Fatalf("%d PINGs, want %d", len(p), n)
 	}
 	return p
 }
 
-// measures is the PONG of a PING, a round trip later.
+// measures delivers the PONG of a PING, a round trip later.
 func (d *dialogue) measures(ping []byte, rtt time.Duration) {
 	d.Helper()
 	pong := d.toServer(ping).says(wire.KindPong).envelope
-	d.pass(rtt)
+	d.waits(rtt)
 	if h := d.toClient(pong).is(EventPong, audit.DropNone, 0); h.RTT != rtt {
 		d.Fatalf("round trip %v, want %v", h.RTT, rtt)
 	}
 }
 
-// probes has the client send its next PING at a time, for which it wakes up, and not a moment earlier.
+// probes expects the client's next PING at the time that Tick returned, and not before.
 func (d *dialogue) probes(at time.Time) []byte {
 	d.Helper()
 	tick := func() time.Time {
@@ -58,7 +58,7 @@ func (d *dialogue) probes(at time.Time) []byte {
 	}
 	d.now = at.Add(-1)
 	d.pings(0)
-	d.pass(1)
+	d.waits(1)
 	return d.pings(1)[0]
 }
 
@@ -81,13 +81,13 @@ func TestProbe4RTT(t *testing.T) {
 		125*ms + 1: {250*ms + 2, 500*ms + 4},
 		300 * ms:   {600 * ms, 1200 * ms},
 	} {
-		d := quietly(t, session.ClientConfig{}, rtt)
+		d := playQuietly(t, session.ClientConfig{}, rtt)
 		for range 3 { // nothing while payloads come
-			d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
-			d.pass(clientDefaults.Probe - 1)
+			d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+			d.waits(clientDefaults.Probe - 1)
 			d.pings(0)
 		}
-		d.toClient(d.tell(wire.KindData, "last")).gives("last")
+		d.toClient(d.serverSends(wire.KindData, "last")).delivers("last")
 		d.probes(d.after(clientDefaults.Probe))
 		asked := d.now
 		for d.after(want.interval).Before(asked.Add(want.lost)) {
@@ -97,12 +97,12 @@ func TestProbe4RTT(t *testing.T) {
 		if d.client.Lost(d.now) || !d.client.Lost(d.after(1)) || !d.client.Lost(d.after(2)) {
 			t.Errorf("round trip %v: lost after %v is %v", rtt, want.lost-1, d.client.Lost(d.now))
 		}
-		d.pass(1)
-		d.toClient(mistag(d.tell(wire.KindData, "forged"))).drops(audit.DropTag)
+		d.waits(1)
+		d.toClient(mistag(d.serverSends(wire.KindData, "forged"))).drops(audit.DropTag)
 		if !d.client.Lost(d.now) {
 			t.Error("a forged datagram counts as an answer")
 		}
-		d.toClient(d.tell(wire.KindData, "here again")).gives("here again")
+		d.toClient(d.serverSends(wire.KindData, "here again")).delivers("here again")
 		if d.client.Lost(d.now) || d.client.Lost(d.after(time.Minute)) {
 			t.Error("lost, though it has answered")
 		}
@@ -116,17 +116,17 @@ func TestProbeFlow(t *testing.T) {
 		for heard, probed := range map[time.Duration]bool{
 			flowTime - clientDefaults.Probe - 1: true, flowTime - clientDefaults.Probe: false, flowTime - clientDefaults.Probe + 1: false,
 		} {
-			d := quietly(t, session.ClientConfig{}, time.Millisecond)
+			d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
 			pinged := d.now.Add(-time.Millisecond)
 			if sent {
-				d.say(wire.KindData, "input")
+				d.clientSends(wire.KindData, "input")
 			} else {
-				d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
+				d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
 			}
 			d.pings(0) // looks whether payloads flow
-			d.pass(heard)
+			d.waits(heard)
 			d.client.watch.lastPing = pinged.Add(heard) // it has asked meanwhile
-			d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong)
+			d.toClient(d.serverSends(wire.KindPing, pingBody)).says(wire.KindPong)
 			if probed {
 				d.probes(d.after(clientDefaults.Probe))
 			} else {
@@ -138,21 +138,21 @@ func TestProbeFlow(t *testing.T) {
 
 // The first payload after a silence asks at once whether the server is there.
 func TestProbeAfterSilence(t *testing.T) {
-	d := quietly(t, session.ClientConfig{}, time.Millisecond)
-	d.pass(2 * time.Second)
+	d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
+	d.waits(2 * time.Second)
 	d.pings(0)
-	d.say(wire.KindData, "input")
+	d.clientSends(wire.KindData, "input")
 	d.pings(1)
 }
 
 // A client that never probes never takes its path for lost, whatever flows.
 func TestProbeNever(t *testing.T) {
-	d := quietly(t, session.ClientConfig{Probe: -1}, time.Millisecond)
+	d := playQuietly(t, session.ClientConfig{Probe: -1}, time.Millisecond)
 	before := d.client.watch.sent
 	for range 100 {
-		d.say(wire.KindData, "input")
+		d.clientSends(wire.KindData, "input")
 		d.client.Tick(d.now, func(wire.Kind, []byte) {})
-		d.pass(100 * time.Millisecond)
+		d.waits(100 * time.Millisecond)
 		if d.client.Lost(d.now) {
 			t.Fatal("lost")
 		}
@@ -164,9 +164,9 @@ func TestProbeNever(t *testing.T) {
 
 // What is known of the round trip is known on the next connection.
 func TestProbeResumed(t *testing.T) {
-	d := quietly(t, session.ClientConfig{}, 300*time.Millisecond)
-	r := d.again(d.gate, home)
-	r.welcomed(r.shows())
+	d := playQuietly(t, session.ClientConfig{}, 300*time.Millisecond)
+	r := d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket())
 	r.pings(1)
 	asked := r.now
 	r.probes(r.after(600 * time.Millisecond))
@@ -178,15 +178,15 @@ func TestProbeResumed(t *testing.T) {
 
 // Before WELCOME and after the end there is no path to lose.
 func TestProbeOutsideSession(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	d.ticks(wire.KindHello)
-	d.pass(time.Minute)
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	d.clientTick(wire.KindHello)
+	d.waits(time.Minute)
 	if d.client.Lost(d.now) || d.client.Silent(d.now) {
 		t.Error("lost before WELCOME")
 	}
-	d = quietly(t, session.ClientConfig{}, time.Millisecond)
+	d = playQuietly(t, session.ClientConfig{}, time.Millisecond)
 	d.probes(d.after(clientDefaults.KeepAlive - time.Millisecond))
-	d.pass(time.Minute)
+	d.waits(time.Minute)
 	d.client.Close()
 	if d.client.Lost(d.now) || d.client.Silent(d.now) {
 		t.Error("lost after the end")

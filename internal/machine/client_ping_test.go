@@ -12,15 +12,15 @@ import (
 // "while payloads flow there is one in two fifths of it, to measure by"
 func TestPingWhilePayloadsFlow(t *testing.T) {
 	for _, probe := range []time.Duration{0, -1, time.Hour} {
-		d := quietly(t, session.ClientConfig{Probe: probe}, time.Millisecond)
+		d := playQuietly(t, session.ClientConfig{Probe: probe}, time.Millisecond)
 		pinged := d.now.Add(-time.Millisecond)
 		for range 3 {
 			for d.after(100 * time.Millisecond).Before(pinged.Add(2 * clientDefaults.KeepAlive / 5)) {
-				d.talks()
+				d.exchangesData()
 				d.pings(0)
-				d.pass(100 * time.Millisecond)
+				d.waits(100 * time.Millisecond)
 			}
-			d.talks()
+			d.exchangesData()
 			d.measures(d.probes(pinged.Add(2*clientDefaults.KeepAlive/5)), time.Millisecond)
 			pinged = d.now.Add(-time.Millisecond)
 		}
@@ -30,7 +30,7 @@ func TestPingWhilePayloadsFlow(t *testing.T) {
 // A client whose payloads do not flow sends nothing but a PING in KeepAlive, however long the server is silent.
 func TestPingQuiet(t *testing.T) {
 	for _, cc := range []session.ClientConfig{{}, {Probe: -1}, {KeepAlive: time.Second / 2}, {KeepAlive: time.Minute}} {
-		d := quietly(t, cc, time.Millisecond)
+		d := playQuietly(t, cc, time.Millisecond)
 		every := d.client.config.KeepAlive
 		for range 5 {
 			d.measures(d.probes(d.after(every-time.Millisecond)), time.Millisecond)
@@ -52,7 +52,7 @@ func TestPingQuiet(t *testing.T) {
 }
 
 func TestAsk(t *testing.T) {
-	d := quietly(t, session.ClientConfig{}, time.Millisecond)
+	d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
 	d.pings(0)
 	d.client.Ask()
 	d.measures(d.pings(1)[0], 2*time.Millisecond)
@@ -61,17 +61,17 @@ func TestAsk(t *testing.T) {
 
 // "the connection has moved to the address from which the client sends" PROTOCOL.md 3.10
 func TestMoved(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.toClient(d.tell(wire.KindNotice, "\x03\x00\x00\x00\x00")).is(EventMoved, audit.DropNone, 0)
-	d.toClient(d.tell(wire.KindNotice, "\x03\x00\x00\x00")).drops(audit.DropMalformed)
-	d.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.toClient(d.serverSends(wire.KindNotice, "\x03\x00\x00\x00\x00")).is(EventMoved, audit.DropNone, 0)
+	d.toClient(d.serverSends(wire.KindNotice, "\x03\x00\x00\x00")).drops(audit.DropMalformed)
+	d.exchangesData()
 }
 
 // "With the first accepted datagram of the new epoch the server sends in it, and the new expiry holds." PROTOCOL.md 5.3
 // A client that has nothing to send sends a PING for that.
 func TestPingAfterRenewed(t *testing.T) {
-	d := quietly(t, session.ClientConfig{}, time.Millisecond)
-	d.renewing("second")
+	d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
+	d.renewsWith("second")
 	d.measures(d.pings(1)[0], time.Millisecond)
 	if d.epochs() != [2]uint32{2, 2} || d.server.Session().TokenID() != "id of second" {
 		t.Errorf("epochs %d", d.epochs())

@@ -22,20 +22,20 @@ func TestNoTicket(t *testing.T) {
 		}
 	}
 	keyed := session.Config{FleetKeys: fleet(t)}
-	none("before WELCOME", meet(t, keyed, session.ClientConfig{}))
+	none("before WELCOME", connectOnly(t, keyed, session.ClientConfig{}))
 	none("without fleet keys", play(t, session.Config{}, session.ClientConfig{}))
 	wiped := fleet(t)
 	if k, ok := wiped.First(); ok {
 		k.Wipe()
 	}
 	none("a key that is wiped", play(t, session.Config{FleetKeys: wiped}, session.ClientConfig{}))
-	left := stay(t, keyed, session.ClientConfig{})
+	left := playWithTicket(t, keyed, session.ClientConfig{})
 	left.client.Close()
 	none("after the end", left)
-	d := stay(t, keyed, session.ClientConfig{})
-	none("while WELCOME is waited for", d.again(d.gate, far))
-	d = stay(t, session.Config{Fingerprint: policy.FingerprintConfig{Platform: policy.ActionStepUp}}, session.ClientConfig{})
-	d.mint("other").Platform = "ios"
+	d := playWithTicket(t, keyed, session.ClientConfig{})
+	none("while WELCOME is waited for", d.reconnects(d.gate, far))
+	d = playWithTicket(t, session.Config{Fingerprint: policy.FingerprintConfig{Platform: policy.ActionStepUp}}, session.ClientConfig{})
+	d.mints("other").Platform = "ios"
 	o := d.connect(session.ClientConfig{Fingerprint: phone}, "other", channel)
 	o.join()
 	none("as long as a step up is owed from the beginning", o)
@@ -43,47 +43,47 @@ func TestNoTicket(t *testing.T) {
 
 // A RENEWED without a ticket leaves the last one good.
 func TestTicketKept(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	before := d.client.ticket
 	d.must(nil, d.gate.config.FleetKeys.Set())
-	d.renewing("second")
+	d.renewsWith("second")
 	if !bytes.Equal(d.client.ticket, before) || !d.client.Resumable() {
 		t.Error("the ticket is gone")
 	}
 	d.must(nil, d.gate.config.FleetKeys.Set(fleetKey(t, 1)))
-	d.moves().talks()
+	d.resumesHere().exchangesData()
 }
 
 // What Handle is given is borrowed, and a ticket is kept.
 func TestTicketIsCopied(t *testing.T) {
-	d := meet(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
-	d.arrive()
-	b := bytes.Clone(d.present(d.ticks(wire.KindHello)...).joins().envelope)
+	d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
+	d.getsConnectionID()
+	b := bytes.Clone(d.present(d.clientTick(wire.KindHello)...).joins().envelope)
 	if _, ev := d.client.Handle(d.now, b); ev.Kind != EventJoined {
 		t.Fatal(ev.Drop)
 	}
 	clear(b)
-	d.talks()
-	d.moves().talks()
+	d.exchangesData()
+	d.resumesHere().exchangesData()
 }
 
 func TestResumeRandomFails(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{Random: bytes.NewReader(make([]byte, 2*16))})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{Random: bytes.NewReader(make([]byte, 2*16))})
 	if r, err := d.client.Resume(d.now, channel); r != nil || err == nil || errors.Is(err, ErrNoTicket) {
 		t.Errorf("%v", err)
 	}
-	d.talks()
+	d.exchangesData()
 }
 
 // "It MUST send HELLO with the newest ticket, the same binding mode, platform, build and client
 // certificate, and both next sequences. Next to send MUST be above every number that the client has
 // used." PROTOCOL.md 8.3
 func TestResumeHello(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{Fingerprint: phone, Scope: "match-7"})
-	d.say(wire.KindData, "lost")
-	d.tell(wire.KindData, "lost")
-	d.talks()
-	m, err := wire.ParseHello(d.again(d.gate, home).client.hello)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{Fingerprint: phone, Scope: "match-7"})
+	d.clientSends(wire.KindData, "lost")
+	d.serverSends(wire.KindData, "lost")
+	d.exchangesData()
+	m, err := wire.ParseHello(d.reconnects(d.gate, home).client.hello)
 	if err != nil || m.Nonce == d.client.nonce || !bytes.Equal(m.Ticket, d.client.ticket) || m.Binding != wire.BindingExporter ||
 		string(m.Platform) != phone.Platform || string(m.Build) != phone.Build || string(m.Scope) != "match-7" ||
 		m.NextSend != d.client.sequence+1 || m.NextReceive != d.server.sequence+1 || m.Features != features {
@@ -115,22 +115,22 @@ func TestResumeWelcomeRefused(t *testing.T) {
 		{up, 1<<62 + 1, 0},
 		{up, math.MaxUint64, 0},
 	} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		d.client.sequence, d.server.sequence = up-2, down-2
-		d.talks()
-		r := d.again(d.gate, home)
-		welcome := r.shows()
+		d.exchangesData()
+		r := d.reconnects(d.gate, home)
+		welcome := r.showsTicket()
 		altered := edit(welcome.envelope, func(e *wire.Envelope) {
 			binary.BigEndian.PutUint64(e.Body[56:], c.up)
 			binary.BigEndian.PutUint64(e.Body[64:], c.down)
 		})
 		if c.first == 0 {
 			r.toClient(altered).drops(audit.DropMalformed)
-			r.welcomed(welcome) // it waits for the right one
+			r.takesWelcome(welcome) // it waits for the right one
 			continue
 		}
 		r.toClient(altered).is(EventResumed, audit.DropNone, 0)
-		if r.say(wire.KindData, "next"); r.client.sequence != c.first || r.client.window.Highest() != c.down-1 {
+		if r.clientSends(wire.KindData, "next"); r.client.sequence != c.first || r.client.window.Highest() != c.down-1 {
 			t.Errorf("%+v: numbers %d and %d", c, r.client.sequence, r.client.window.Highest()+1)
 		}
 	}
@@ -139,8 +139,8 @@ func TestResumeWelcomeRefused(t *testing.T) {
 // A WELCOME to a token begins with 1: nobody has sent anything yet.
 func TestWelcomeNumbers(t *testing.T) {
 	for _, offset := range []int{56, 64} {
-		d := meet(t, session.Config{}, session.ClientConfig{})
-		welcome := d.present(d.ticks(wire.KindHello)...).joins().envelope
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		welcome := d.present(d.clientTick(wire.KindHello)...).joins().envelope
 		d.toClient(edit(welcome, func(e *wire.Envelope) { e.Body[offset+7] = 2 })).drops(audit.DropMalformed)
 		d.toClient(edit(welcome, func(e *wire.Envelope) { e.Body[offset] = 1 })).drops(audit.DropMalformed)
 		d.toClient(welcome).joins()
@@ -149,45 +149,45 @@ func TestWelcomeNumbers(t *testing.T) {
 
 // "A RENEW that waits for its answer does not go with it: bring a fresh token."
 func TestResumeWhileRenewing(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.mint("second")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.mints("second")
 	asked := d.toServer(d.renew("second")[0]).verifies()
-	r := d.moves()
-	if r.client.Renewing() || len(r.ticks(wire.KindRenew)) != 0 {
+	r := d.resumesHere()
+	if r.client.Renewing() || len(r.clientTick(wire.KindRenew)) != 0 {
 		t.Error("the RENEW goes along")
 	}
-	d.judged(d.claims[string(asked.Token)], nil).nothing() // nobody waits for it any more
-	r.renewing("second")                                   // so it has not been used
-	r.talks()
+	d.verifiedAs(d.claims[string(asked.Token)], nil).nothing() // nobody waits for it any more
+	r.renewsWith("second")                                     // so it has not been used
+	r.exchangesData()
 
-	d = stay(t, session.Config{}, session.ClientConfig{})
-	d.mint("second")
+	d = playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.mints("second")
 	renewed := d.present(d.renew("second")...).renews()
-	r = d.moves()
+	r = d.resumesHere()
 	d.toClient(renewed.envelope).renews() // late, and good for nothing
 	r.present(r.renew("second")...).is(EventRefused, audit.DropUsed, 0)
-	r.pass(time.Second)
-	r.renewing("third")
-	r.talks()
+	r.waits(time.Second)
+	r.renewsWith("third")
+	r.exchangesData()
 }
 
 // A session that has begun without the exporter goes on without it.
 func TestResumeUnbound(t *testing.T) {
-	d := stay(t, session.Config{AllowUnbound: true}, session.ClientConfig{Unbound: true})
-	d = d.moves()
-	d.talks()
-	d.travels(d.sister(session.Config{AllowUnbound: true})).talks()
+	d := playWithTicket(t, session.Config{AllowUnbound: true}, session.ClientConfig{Unbound: true})
+	d = d.resumesHere()
+	d.exchangesData()
+	d.resumesOn(d.anotherServer(session.Config{AllowUnbound: true})).exchangesData()
 }
 
 // A client in bearer mode shows an identity token in every datagram, and a ticket has none: either it has no use for a
 // ticket, or what it sends afterwards arrives.
 func TestResumeBearer(t *testing.T) {
-	d := stay(t, session.Config{AllowBearer: true}, session.ClientConfig{Bearer: true})
+	d := playWithTicket(t, session.Config{AllowBearer: true}, session.ClientConfig{Bearer: true})
 	r, err := d.client.Resume(d.now, channel)
 	if r == nil && errors.Is(err, ErrNoTicket) {
 		return
 	}
-	d.moves().talks()
+	d.resumesHere().exchangesData()
 }
 
 // Config.Authorize may let a player in who asks for another scope than the token names: whom it has let in it lets in
@@ -200,11 +200,11 @@ func TestResumeScopeAskedFor(t *testing.T) {
 		return nil
 	}
 	for _, here := range []bool{true, false} {
-		d := stay(t, session.Config{Authorize: agrees}, session.ClientConfig{Scope: "lobby"})
+		d := playWithTicket(t, session.Config{Authorize: agrees}, session.ClientConfig{Scope: "lobby"})
 		if here {
-			d.moves().talks()
+			d.resumesHere().exchangesData()
 		} else {
-			d.travels(d.sister(session.Config{Authorize: agrees})).talks()
+			d.resumesOn(d.anotherServer(session.Config{Authorize: agrees})).exchangesData()
 		}
 	}
 }

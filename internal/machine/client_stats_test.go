@@ -15,14 +15,14 @@ import (
 // PROTOCOL.md 3.7. The last ones are four.
 func TestPongOfLastPings(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.toClient(d.tell(wire.KindPong, "\x00\x00\x00\x00\x00\x00\x00\x00")).drops(audit.DropState) // before any PING
-	d = quietly(t, session.ClientConfig{}, time.Millisecond)
+	d.toClient(d.serverSends(wire.KindPong, "\x00\x00\x00\x00\x00\x00\x00\x00")).drops(audit.DropState) // before any PING
+	d = playQuietly(t, session.ClientConfig{}, time.Millisecond)
 	var pongs [][]byte
 	first := d.now
 	for range 5 {
 		d.client.Ask()
 		pongs = append(pongs, d.toServer(d.pings(1)[0]).says(wire.KindPong).envelope)
-		d.pass(10 * time.Millisecond)
+		d.waits(10 * time.Millisecond)
 	}
 	d.toClient(pongs[0]).drops(audit.DropState)
 	for _, i := range []int{4, 1, 3, 2} {
@@ -37,7 +37,7 @@ func TestPongOfLastPings(t *testing.T) {
 // has fractions.
 func TestJitterTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	d := quietly(t, session.ClientConfig{}, 50*time.Millisecond)
+	d := playQuietly(t, session.ClientConfig{}, 50*time.Millisecond)
 	if s := d.client.Stats(); s.RTT != 50*time.Millisecond || s.Jitter != 0 {
 		t.Errorf("%+v after one round trip", s)
 	}
@@ -57,7 +57,7 @@ func TestJitterTwin(t *testing.T) {
 			t.Fatalf("round trip %d: %+v, want a jitter of %.1f ns", i, s, jitter)
 		}
 		if i%100 == 99 {
-			d = d.moves() // it goes on with the session
+			d = d.resumesHere() // it goes on with the session
 			next(0)
 		}
 	}
@@ -65,7 +65,7 @@ func TestJitterTwin(t *testing.T) {
 
 // What the server has sent and has not come is counted on all connections.
 func TestLostIn(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	lost := func(d *dialogue, want uint64) {
 		t.Helper()
 		if n := d.client.Stats().LostIn; n != want {
@@ -73,33 +73,33 @@ func TestLostIn(t *testing.T) {
 		}
 	}
 	lost(d, 0)
-	late := d.tell(wire.KindData, "late")
-	d.tell(wire.KindData, "lost")
+	late := d.serverSends(wire.KindData, "late")
+	d.serverSends(wire.KindData, "lost")
 	lost(d, 0) // nobody knows yet
-	d.talks()
+	d.exchangesData()
 	lost(d, 2)
-	r := d.again(d.gate, home)
-	welcome := r.shows()
+	r := d.reconnects(d.gate, home)
+	welcome := r.showsTicket()
 	lost(r, 0)
-	d.tell(wire.KindData, "lost")
-	r.welcomed(welcome)
-	d.toClient(late).gives("late") // counts for the session
+	d.serverSends(wire.KindData, "lost")
+	r.takesWelcome(welcome)
+	d.toClient(late).delivers("late") // counts for the session
 	lost(r, 1)
-	r.settles()
+	r.sendsFirstDatagram()
 	lost(r, 2)
-	r.talks()
-	r = r.travels(r.sister(session.Config{}))
-	r.talks()
+	r.exchangesData()
+	r = r.resumesOn(r.anotherServer(session.Config{}))
+	r.exchangesData()
 	lost(r, 2)
 }
 
 // "how many of the client's numbers in this session, up to the highest that has arrived, are
 // missing or came too late, as far as this server knows" PROTOCOL.md 3.7
 func TestLostOut(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	lose := func(n int) {
 		for range n {
-			d.say(wire.KindData, "lost")
+			d.clientSends(wire.KindData, "lost")
 		}
 	}
 	reported := func(want uint64) {
@@ -111,30 +111,30 @@ func TestLostOut(t *testing.T) {
 		}
 	}
 	reported(0)
-	late := d.say(wire.KindData, "late")
+	late := d.clientSends(wire.KindData, "late")
 	lose(2)
 	reported(3)
-	d.toServer(late).gives("late")
+	d.toServer(late).delivers("late")
 	reported(2)
 	lose(1)
-	d = d.moves() // a server that goes on
+	d = d.resumesHere() // a server that goes on
 	reported(3)
 	lose(1)
 	reported(4)
-	d = d.moves() // nothing is lost on the way
+	d = d.resumesHere() // nothing is lost on the way
 	reported(4)
-	late = d.say(wire.KindData, "late")
+	late = d.clientSends(wire.KindData, "late")
 	reported(5)
-	d.toServer(late).gives("late")
+	d.toServer(late).delivers("late")
 	reported(4)
-	d = d.travels(d.sister(session.Config{})) // one that begins anew
+	d = d.resumesOn(d.anotherServer(session.Config{})) // one that begins anew
 	reported(4)
 	lose(2)
 	reported(6)
-	d = d.moves()
+	d = d.resumesHere()
 	lose(1)
 	reported(7)
-	d = d.travels(d.sister(session.Config{}))
+	d = d.resumesOn(d.anotherServer(session.Config{}))
 	lose(1)
 	reported(8)
 	if s := d.server.Stats(); s.Lost != 1 {
@@ -147,25 +147,25 @@ func TestLostOut(t *testing.T) {
 func TestReports(t *testing.T) {
 	length := func(d *dialogue, want int) {
 		t.Helper()
-		if h := d.toServer(d.say(wire.KindPing, pingBody)).says(wire.KindPong); len(h.body) != want {
+		if h := d.toServer(d.clientSends(wire.KindPing, pingBody)).says(wire.KindPong); len(h.body) != want {
 			t.Errorf("a PONG of %d bytes, want %d", len(h.body), want)
 		}
-		if h := d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong); string(h.body) != pingBody {
+		if h := d.toClient(d.serverSends(wire.KindPing, pingBody)).says(wire.KindPong); string(h.body) != pingBody {
 			t.Errorf("the client's PONG: %x", h.body)
 		}
 	}
 	for _, wants := range []uint32{0, 1, 2, math.MaxUint32} {
-		d := meet(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
-		d.arrive()
-		d.states(func(m *wire.Hello) { m.Features = wants })
+		d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
+		d.getsConnectionID()
+		d.statesInHello(func(m *wire.Hello) { m.Features = wants })
 		d.join()
 		length(d, 8+4*int(wants&1))
 		if d.client.Stats().LostOut != 0 {
 			t.Error("a report")
 		}
-		r := d.again(d.gate, home)
-		r.states(func(m *wire.Hello) { m.Features = 1 ^ wants })
-		if m := r.welcomed(r.shows()); m.Features != 1&^wants {
+		r := d.reconnects(d.gate, home)
+		r.statesInHello(func(m *wire.Hello) { m.Features = 1 ^ wants })
+		if m := r.takesWelcome(r.showsTicket()); m.Features != 1&^wants {
 			t.Errorf("features %x", m.Features)
 		}
 		length(r, 12-4*int(wants&1))
@@ -175,10 +175,10 @@ func TestReports(t *testing.T) {
 // What does not fit 32 bits is as much as fits.
 func TestReportSaturates(t *testing.T) {
 	for lost, want := range map[uint64]uint32{1<<32 - 2: 1<<32 - 2, 1<<32 - 1: 1<<32 - 1, 1 << 32: 1<<32 - 1, 1 << 40: 1<<32 - 1} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		d.server.window.Skip(d.server.accepted + lost)
 		d.client.sequence = d.server.window.Highest()
-		m, err := wire.ParsePong(d.toServer(d.say(wire.KindPing, pingBody)).says(wire.KindPong).body)
+		m, err := wire.ParsePong(d.toServer(d.clientSends(wire.KindPing, pingBody)).says(wire.KindPong).body)
 		if err != nil || !m.Report || m.Lost != want {
 			t.Errorf("%d lost: %+v, %v", lost, m, err)
 		}

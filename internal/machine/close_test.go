@@ -14,11 +14,11 @@ func TestCopiesOfClose(t *testing.T) {
 		say     func(d *dialogue) []byte
 		deliver func(d *dialogue, b []byte) heard
 	}{
-		"from the client": {func(d *dialogue) []byte { return d.say(wire.KindClose, closeBody) }, (*dialogue).toServer},
-		"from the server": {func(d *dialogue) []byte { return d.tell(wire.KindClose, closeBody) }, (*dialogue).toClient},
+		"from the client": {func(d *dialogue) []byte { return d.clientSends(wire.KindClose, closeBody) }, (*dialogue).toServer},
+		"from the server": {func(d *dialogue) []byte { return d.serverSends(wire.KindClose, closeBody) }, (*dialogue).toClient},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			numbers := map[uint32]bool{}
 			for i := range 4 {
 				b := end.say(d)
@@ -44,10 +44,10 @@ func TestCopiesOfClose(t *testing.T) {
 
 // Only a CLOSE of this session is one more: not another's, not one that does not parse, no other kind.
 func TestNoCopiesOfClose(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	data, longer := d.say(wire.KindData, closeBody), d.say(wire.KindClose, closeBody[:4])
-	other := edit(d.say(wire.KindClose, closeBody), func(e *wire.Envelope) { e.Session++ })
-	d.toServer(d.say(wire.KindClose, closeBody))
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	data, longer := d.clientSends(wire.KindData, closeBody), d.clientSends(wire.KindClose, closeBody[:4])
+	other := edit(d.clientSends(wire.KindClose, closeBody), func(e *wire.Envelope) { e.Session++ })
+	d.toServer(d.clientSends(wire.KindClose, closeBody))
 	for i, b := range [][]byte{data, longer, other} {
 		if h := d.toServer(b); h.Event.Kind != EventNone || h.kind != 0 || h.Drop == 0 {
 			t.Errorf("%d: %+v", i, h)

@@ -34,13 +34,13 @@ func TestDeliverServer(t *testing.T) {
 		{wire.KindPong, pingBody, audit.DropNone},
 		{wire.KindPong, "", audit.DropNone},
 	} {
-		if h := d.toServer(d.say(c.kind, c.body)); h.Drop != c.drop || h.Event.Kind != EventNone || h.kind != 0 {
+		if h := d.toServer(d.clientSends(c.kind, c.body)); h.Drop != c.drop || h.Event.Kind != EventNone || h.kind != 0 {
 			t.Errorf("%v %q: %+v, want drop %v", c.kind, c.body, h.Event, c.drop)
 		}
 	}
-	d.toServer(d.say(wire.KindData, "")).gives("")
+	d.toServer(d.clientSends(wire.KindData, "")).delivers("")
 	long := strings.Repeat("x", wire.MaxBody)
-	d.toServer(d.say(wire.KindData, long)).gives(long)
+	d.toServer(d.clientSends(wire.KindData, long)).delivers(long)
 	if _, err := d.server.Append(nil, wire.KindData, []byte(long+"x")); err != session.ErrTooLarge {
 		t.Errorf("a body too long: %v", err)
 	}
@@ -61,11 +61,11 @@ func TestDeliverClient(t *testing.T) {
 		{wire.KindNotice, "", audit.DropMalformed},
 		{wire.KindClose, "", audit.DropMalformed},
 	} {
-		if h := d.toClient(d.tell(c.kind, c.body)); h.Drop != c.drop || h.Event.Kind != EventNone || h.kind != 0 {
+		if h := d.toClient(d.serverSends(c.kind, c.body)); h.Drop != c.drop || h.Event.Kind != EventNone || h.kind != 0 {
 			t.Errorf("%v %q: %+v, want drop %v", c.kind, c.body, h.Event, c.drop)
 		}
 	}
-	h := d.toClient(d.tell(wire.KindNotice, "\x02\x00\x00\x03\xe8bye")).is(EventNotice, audit.DropNone, 0)
+	h := d.toClient(d.serverSends(wire.KindNotice, "\x02\x00\x00\x03\xe8bye")).is(EventNotice, audit.DropNone, 0)
 	if h.Notice.Code != wire.NoticeDrain || h.Notice.Within != 1000 {
 		t.Errorf("notice %+v", h.Notice)
 	}
@@ -74,25 +74,25 @@ func TestDeliverClient(t *testing.T) {
 // "The receiver of a PING MUST answer with a PONG of the same 8 bytes." PROTOCOL.md 3.6
 func TestPingPong(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	if h := d.toClient(d.tell(wire.KindPing, pingBody)).says(wire.KindPong); string(h.body) != pingBody {
+	if h := d.toClient(d.serverSends(wire.KindPing, pingBody)).says(wire.KindPong); string(h.body) != pingBody {
 		t.Errorf("PONG %q", h.body)
 	}
-	ping := d.ticks(wire.KindPing)
-	if len(ping) != 1 || len(d.ticks(wire.KindPing)) != 0 {
+	ping := d.clientTick(wire.KindPing)
+	if len(ping) != 1 || len(d.clientTick(wire.KindPing)) != 0 {
 		t.Fatal("not one PING")
 	}
-	d.toClient(d.tell(wire.KindPong, pingBody)).drops(audit.DropState) // an echo of something else
+	d.toClient(d.serverSends(wire.KindPong, pingBody)).drops(audit.DropState) // an echo of something else
 	pong := d.toServer(ping[0]).says(wire.KindPong)
-	d.pass(40 * time.Millisecond)
+	d.waits(40 * time.Millisecond)
 	if h := d.toClient(pong.envelope).is(EventPong, audit.DropNone, 0); h.RTT != 40*time.Millisecond {
 		t.Errorf("round trip %v", h.RTT)
 	}
-	d.pass(clientDefaults.KeepAlive - 40*time.Millisecond - 1)
-	if len(d.ticks(wire.KindPing)) != 0 {
+	d.waits(clientDefaults.KeepAlive - 40*time.Millisecond - 1)
+	if len(d.clientTick(wire.KindPing)) != 0 {
 		t.Error("a PING before its time")
 	}
-	d.pass(1)
-	if len(d.ticks(wire.KindPing)) != 1 {
+	d.waits(1)
+	if len(d.clientTick(wire.KindPing)) != 1 {
 		t.Error("no second PING")
 	}
 }
@@ -101,8 +101,8 @@ func TestPingPong(t *testing.T) {
 func TestCloseByClient(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	keys := d.server.current
-	late, r := d.say(wire.KindData, "late"), d.client.Close()
-	b := d.say(r.Kind, string(r.Body))
+	late, r := d.clientSends(wire.KindData, "late"), d.client.Close()
+	b := d.clientSends(r.Kind, string(r.Body))
 	d.toServer(mistag(b)).drops(audit.DropTag)
 	h := d.toServer(b)
 	if h.Event.Kind != EventClosed || h.Reason != wire.ReasonLeft || h.kind != 0 || d.gate.Len() != 0 {
@@ -126,7 +126,7 @@ func TestCloseByServer(t *testing.T) {
 		r, ev := d.server.Close(wire.ReasonKicked)
 		return d.heard(r, ev, d.server.Append)
 	}
-	after := d.tell(wire.KindData, "after")
+	after := d.serverSends(wire.KindData, "after")
 	b := kick().because(wire.ReasonKicked).envelope
 	d.toClient(mistag(b)).drops(audit.DropTag)
 	d.toClient(b).closes(wire.ReasonKicked)
@@ -139,32 +139,32 @@ func TestCloseForAnUnknownReason(t *testing.T) {
 	const unknown = wire.Reason(200)
 	body := string(wire.CloseBody{Reason: unknown}.AppendTo(nil))
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.toClient(d.tell(wire.KindClose, body)).closes(unknown)
+	d.toClient(d.serverSends(wire.KindClose, body)).closes(unknown)
 	d = play(t, session.Config{}, session.ClientConfig{})
-	d.toServer(d.say(wire.KindClose, body)).closes(wire.ReasonLeft)
+	d.toServer(d.clientSends(wire.KindClose, body)).closes(wire.ReasonLeft)
 }
 
 // "A session from which nothing has been accepted for the idle time ends with CLOSE reason 17." PROTOCOL.md 5.4
 func TestIdle(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	b := d.say(wire.KindData, "input")
-	d.pass(session.DefaultIdle - 1)
+	b := d.clientSends(wire.KindData, "input")
+	d.waits(session.DefaultIdle - 1)
 	d.tickServer().nothing()
 	d.toServer(mistag(b)).drops(audit.DropTag) // not accepted: it keeps nothing alive
 	if d.client.Silent(d.now) {
 		t.Error("the client gives up too early")
 	}
-	d.pass(1)
+	d.waits(1)
 	if !d.client.Silent(d.now) {
 		t.Error("the client does not give up")
 	}
 	d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 
 	d = play(t, session.Config{}, session.ClientConfig{})
-	d.pass(session.DefaultIdle - 1)
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
-	d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
-	d.pass(session.DefaultIdle - 1)
+	d.waits(session.DefaultIdle - 1)
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
+	d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+	d.waits(session.DefaultIdle - 1)
 	d.tickServer().nothing()
 	if d.client.Silent(d.now) {
 		t.Error("what the client hears does not count")

@@ -14,23 +14,23 @@ import (
 func TestDisconnectedWhileWaiting(t *testing.T) {
 	for name, gate := range map[string]func(d *dialogue) *Gate{
 		"beside the old connection": func(d *dialogue) *Gate { return d.gate },
-		"on another server":         func(d *dialogue) *Gate { return d.sister(session.Config{}) },
+		"on another server":         func(d *dialogue) *Gate { return d.anotherServer(session.Config{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			g := gate(d)
 			for range 3 {
-				attempt := d.again(g, home)
-				attempt.welcomed(attempt.shown(g == d.gate))
+				attempt := d.reconnects(g, home)
+				attempt.takesWelcome(attempt.showsTicketAgain(g == d.gate))
 				if reply, ev := attempt.server.Disconnected(); reply.Kind != 0 || ev.Kind != EventClosed {
 					t.Fatal(reply, ev)
 				}
 			}
-			d.talks()
-			r := d.again(g, home)
-			r.welcomed(r.shown(g == d.gate))
-			r.settles()
-			r.talks()
+			d.exchangesData()
+			r := d.reconnects(g, home)
+			r.takesWelcome(r.showsTicketAgain(g == d.gate))
+			r.sendsFirstDatagram()
+			r.exchangesData()
 			if r.server.Session().Name() != d.server.Session().Name() || g.Len() != 1 {
 				t.Errorf("another session, or %d of them", g.Len())
 			}
@@ -38,24 +38,25 @@ func TestDisconnectedWhileWaiting(t *testing.T) {
 	}
 }
 
-// shown is what the server says to the ticket; here reports whether the session lives on it.
-func (d *dialogue) shown(here bool) heard {
+// showsTicketAgain returns the answer to the ticket; here reports whether the session lives on this
+// server.
+func (d *dialogue) showsTicketAgain(here bool) heard {
 	d.Helper()
 	if here {
-		return d.shows().says(wire.KindWelcome)
+		return d.showsTicket().says(wire.KindWelcome)
 	}
-	return d.shows().resumes()
+	return d.showsTicket().resumes()
 }
 
 // What was put out while it waited stays out, however its connection ends.
 func TestDisconnectedAfterRevocation(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	g := d.sister(session.Config{})
-	attempt := d.again(g, home)
-	attempt.welcomed(attempt.shows().resumes())
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	g := d.anotherServer(session.Config{})
+	attempt := d.reconnects(g, home)
+	attempt.takesWelcome(attempt.showsTicket().resumes())
 	attempt.server.Session().Revoke()
 	attempt.server.Disconnected()
-	d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+	d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 }
 
 // Without a ticket the end of the connection is the end of the session.

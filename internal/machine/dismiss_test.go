@@ -19,17 +19,17 @@ func TestDismiss(t *testing.T) {
 			told = wire.ReasonKicked
 		}
 		t.Run(reason.String(), func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			reply, ev := d.server.Dismiss(reason, "why")
 			h := d.heard(reply, ev, d.server.Append)
 			if ev.Kind != EventClosed || ev.Reason != told || d.gate.Len() != 0 {
 				t.Errorf("%+v, %d sessions", ev, d.gate.Len())
 			}
-			r := d.again(d.gate, home) // before CLOSE comes
+			r := d.reconnects(d.gate, home) // before CLOSE comes
 			if ev := d.toClient(h.envelope).Event; ev.Kind != EventClosed || ev.Reason != told || string(ev.Payload) != "why" {
 				t.Errorf("the client: %+v", ev)
 			}
-			if h := r.shows(); h.Event.Kind != EventRefused || h.Drop != audit.DropTicket && h.Drop != audit.DropRevoked {
+			if h := r.showsTicket(); h.Event.Kind != EventRefused || h.Drop != audit.DropTicket && h.Drop != audit.DropRevoked {
 				t.Errorf("its ticket: %+v", h.Event)
 			}
 			if reply, ev := d.server.Dismiss(reason, ""); reply.Kind != 0 || ev.Kind != EventNone {
@@ -42,11 +42,11 @@ func TestDismiss(t *testing.T) {
 // Whoever is put out after its connection has ended, for a reason that leaves the tickets good, does not come back either.
 func TestDismissLate(t *testing.T) {
 	for _, reason := range []wire.Reason{wire.ReasonShutdown, wire.ReasonKicked, wire.ReasonLeft, wire.ReasonGame, 255} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.pass(session.DefaultIdle)
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.waits(session.DefaultIdle)
 		d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 		d.server.Dismiss(reason, "")
-		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 	}
 }
 

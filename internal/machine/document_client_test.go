@@ -29,14 +29,14 @@ var clientScenarios = []struct {
 	play         func(t *testing.T) (*dialogue, func() wire.Kind)
 }{
 	{"opening", "200 ms are over, then twice as long each time", func(t *testing.T) (*dialogue, func() wire.Kind) {
-		d := meet(t, session.Config{}, session.ClientConfig{})
-		d.ticks(wire.KindHello)
-		d.pass(firstRetransmit)
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		d.clientTick(wire.KindHello)
+		d.waits(firstRetransmit)
 		return d, d.clientTicks
 	}},
 	{"opening", "WELCOME with the nonce of HELLO", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d, asked := asking(t)
-		welcome := d.verdict(asked)
+		welcome := d.verifiesToken(asked)
 		return d, func() wire.Kind {
 			d.toClient(welcome.envelope)
 			d.client.Ask()
@@ -45,16 +45,16 @@ var clientScenarios = []struct {
 	}},
 	{"opening", "CLOSE outside a session", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d, _ := asking(t)
-		refused := d.judged(nil, token.ErrSignature)
+		refused := d.verifiedAs(nil, token.ErrSignature)
 		return d, func() wire.Kind { return d.toClient(refused.envelope).kind }
 	}},
 	{"live", "RENEWED for the next epoch", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.mint("fresh")
+		d.mints("fresh")
 		renewed := d.present(d.renew("fresh")...)
 		return d, func() wire.Kind {
 			kind := d.toClient(renewed.envelope).kind
-			if e, err := wire.Parse(d.say(wire.KindData, "")); err != nil || e.Epoch != 2 {
+			if e, err := wire.Parse(d.clientSends(wire.KindData, "")); err != nil || e.Epoch != 2 {
 				t.Errorf("sends in epoch %d, %v", e.Epoch, err)
 			}
 			return kind
@@ -62,17 +62,17 @@ var clientScenarios = []struct {
 	}},
 	{"live", "PING", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		return d, func() wire.Kind { return d.toClient(d.tell(wire.KindPing, "12345678")).kind }
+		return d, func() wire.Kind { return d.toClient(d.serverSends(wire.KindPing, "12345678")).kind }
 	}},
 	{"live", "nothing to send, or no answer", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.pass(clientDefaults.KeepAlive)
+		d.waits(clientDefaults.KeepAlive)
 		return d, d.clientTicks
 	}},
 	{"live", "CLOSE, close_notify", func(t *testing.T) (*dialogue, func() wire.Kind) {
 		d := play(t, session.Config{}, session.ClientConfig{})
 		body := wire.CloseBody{Reason: wire.ReasonKicked}
-		closing := d.tell(wire.KindClose, string(body.AppendTo(nil)))
+		closing := d.serverSends(wire.KindClose, string(body.AppendTo(nil)))
 		return d, func() wire.Kind { return d.toClient(closing).kind }
 	}},
 	{"live", "the player leaves", func(t *testing.T) (*dialogue, func() wire.Kind) {

@@ -25,22 +25,22 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{"opening", "a complete HELLO", func(t *testing.T) (*dialogue, func() heard) {
-		d := meet(t, session.Config{}, session.ClientConfig{})
-		return d, d.asks
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		return d, d.sendsTicket
 	}},
 	{"opening", "a HELLO of another version", func(t *testing.T) (*dialogue, func() heard) {
-		d := meet(t, session.Config{}, session.ClientConfig{})
-		hello := slices.Clone(d.ticks(wire.KindHello)[0])
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		hello := slices.Clone(d.clientTick(wire.KindHello)[0])
 		hello[0] += 1 << 4
 		return d, func() heard { return d.toServer(hello) }
 	}},
 	{"opening", "close_notify", func(t *testing.T) (*dialogue, func() heard) {
-		d := meet(t, session.Config{}, session.ClientConfig{})
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
 		return d, d.disconnects
 	}},
 	{"opening", "5 s are over", func(t *testing.T) (*dialogue, func() heard) {
-		d := meet(t, session.Config{}, session.ClientConfig{})
-		return d, d.later(5 * time.Second)
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		return d, d.ticksAfter(5 * time.Second)
 	}},
 	{"verifying", "close_notify", func(t *testing.T) (*dialogue, func() heard) {
 		d, _ := asking(t)
@@ -48,32 +48,32 @@ var scenarios = []scenario{
 	}},
 	{"verifying", "the identity token is accepted", func(t *testing.T) (*dialogue, func() heard) {
 		d, asked := asking(t)
-		return d, func() heard { return d.verdict(asked) }
+		return d, func() heard { return d.verifiesToken(asked) }
 	}},
 	{"verifying", "the ticket is accepted", func(t *testing.T) (*dialogue, func() heard) {
-		former := stay(t, session.Config{}, session.ClientConfig{})
-		d := former.again(former.gate, home)
-		asked := d.asks()
-		return d, func() heard { return d.finds(asked) }
+		former := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d := former.reconnects(former.gate, home)
+		asked := d.sendsTicket()
+		return d, func() heard { return d.findsFormer(asked) }
 	}},
 	{"verifying", "token or ticket is refused", func(t *testing.T) (*dialogue, func() heard) {
 		d, _ := asking(t)
-		return d, func() heard { return d.judged(nil, token.ErrSignature) }
+		return d, func() heard { return d.verifiedAs(nil, token.ErrSignature) }
 	}},
 	{"verifying", "5 s are over", func(t *testing.T) (*dialogue, func() heard) {
 		d, _ := asking(t)
-		return d, d.later(5 * time.Second)
+		return d, d.ticksAfter(5 * time.Second)
 	}},
 	{"welcomed", "the same HELLO", func(t *testing.T) (*dialogue, func() heard) {
-		former := stay(t, session.Config{}, session.ClientConfig{})
-		d := former.again(former.gate, home)
-		d.shows()
-		d.pass(time.Second)
-		return d, d.asks
+		former := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d := former.reconnects(former.gate, home)
+		d.showsTicket()
+		d.waits(time.Second)
+		return d, d.sendsTicket
 	}},
 	{"welcomed", "a datagram is accepted", func(t *testing.T) (*dialogue, func() heard) {
 		_, d := waiting(t)
-		return d, func() heard { return d.toServer(d.say(wire.KindData, "")) }
+		return d, func() heard { return d.toServer(d.clientSends(wire.KindData, "")) }
 	}},
 	{"welcomed", "close_notify, or 5 s are over", func(t *testing.T) (*dialogue, func() heard) {
 		_, d := waiting(t)
@@ -81,41 +81,41 @@ var scenarios = []scenario{
 	}},
 	{"welcomed", "close_notify, or 5 s are over", func(t *testing.T) (*dialogue, func() heard) {
 		_, d := waiting(t)
-		return d, d.later(5 * time.Second)
+		return d, d.ticksAfter(5 * time.Second)
 	}},
 	{"welcomed", "the session has ended, or lives elsewhere", func(t *testing.T) (*dialogue, func() heard) {
 		former, d := waiting(t)
 		former.server.Close(wire.ReasonKicked)
-		return d, func() heard { return d.toServer(d.say(wire.KindData, "")) }
+		return d, func() heard { return d.toServer(d.clientSends(wire.KindData, "")) }
 	}},
 	{"welcomed", "the session has ended, or lives elsewhere", func(t *testing.T) (*dialogue, func() heard) {
 		former, d := waiting(t)
-		third := former.again(former.gate, home)
-		third.welcomed(third.shows())
-		third.settles()
-		return d, func() heard { return d.toServer(d.say(wire.KindData, "")) }
+		third := former.reconnects(former.gate, home)
+		third.takesWelcome(third.showsTicket())
+		third.sendsFirstDatagram()
+		return d, func() heard { return d.toServer(d.clientSends(wire.KindData, "")) }
 	}},
 	{"live", "the same HELLO, before any datagram", func(t *testing.T) (*dialogue, func() heard) {
 		d, asked := asking(t)
-		d.verdict(asked)
-		d.pass(time.Second)
-		return d, d.asks
+		d.verifiesToken(asked)
+		d.waits(time.Second)
+		return d, d.sendsTicket
 	}},
 	{"live", "RENEW is accepted", func(t *testing.T) (*dialogue, func() heard) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.mint("fresh")
+		d.mints("fresh")
 		parts := d.renew("fresh")
 		return d, func() heard { return d.present(parts...) }
 	}},
 	{"live", "the first datagram of the next epoch", func(t *testing.T) (*dialogue, func() heard) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.mint("fresh")
+		d.mints("fresh")
 		d.toClient(d.present(d.renew("fresh")...).envelope)
-		return d, func() heard { return d.toServer(d.say(wire.KindData, "")) }
+		return d, func() heard { return d.toServer(d.clientSends(wire.KindData, "")) }
 	}},
 	{"live", "the session is resumed on another connection", func(t *testing.T) (*dialogue, func() heard) {
 		former, d := waiting(t)
-		return former, func() heard { d.settles(); return heard{TB: t} }
+		return former, func() heard { d.sendsFirstDatagram(); return heard{TB: t} }
 	}},
 	{"live", "CLOSE", func(t *testing.T) (*dialogue, func() heard) {
 		d := play(t, session.Config{}, session.ClientConfig{})
@@ -127,7 +127,7 @@ var scenarios = []scenario{
 	}},
 	{"live", "expiry, idle, revocation, a lapse, the match", func(t *testing.T) (*dialogue, func() heard) {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		return d, d.later(session.DefaultIdle)
+		return d, d.ticksAfter(session.DefaultIdle)
 	}},
 	{"live", "expiry, idle, revocation, a lapse, the match", func(t *testing.T) (*dialogue, func() heard) {
 		d := play(t, session.Config{}, session.ClientConfig{})
@@ -143,41 +143,42 @@ var scenarios = []scenario{
 	}},
 	{"closed", "the same HELLO, if it was refused", func(t *testing.T) (*dialogue, func() heard) {
 		d, _ := asking(t)
-		d.judged(nil, token.ErrSignature)
-		d.pass(time.Second)
-		return d, d.asks
+		d.verifiedAs(nil, token.ErrSignature)
+		d.waits(time.Second)
+		return d, d.sendsTicket
 	}},
 }
 
 // asking is a dialogue whose HELLO waits for the verdict on its token.
 func asking(t *testing.T) (*dialogue, heard) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	return d, d.asks()
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	return d, d.sendsTicket()
 }
 
 // waiting is a session and a connection on which it has been resumed, before its first datagram.
 func waiting(t *testing.T) (former, d *dialogue) {
-	former = stay(t, session.Config{}, session.ClientConfig{})
-	d = former.again(former.gate, home)
-	d.welcomed(d.shows())
+	former = playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d = former.reconnects(former.gate, home)
+	d.takesWelcome(d.showsTicket())
 	return former, d
 }
 
-// disconnects has the peer's close_notify end the connection. The caller answers it, and sends no CLOSE.
+// disconnects ends the connection by the client's close_notify. The caller answers it, and sends no
+// CLOSE.
 func (d *dialogue) disconnects() heard {
 	d.server.Disconnected()
 	return heard{TB: d.TB}
 }
 
-// leaves is the client's CLOSE.
+// leaves delivers the client's CLOSE.
 func (d *dialogue) leaves() heard {
 	body := wire.CloseBody{Reason: wire.ReasonLeft}
-	return d.toServer(d.say(wire.KindClose, string(body.AppendTo(nil))))
+	return d.toServer(d.clientSends(wire.KindClose, string(body.AppendTo(nil))))
 }
 
-// later is the server's look at its clock a while later.
-func (d *dialogue) later(wait time.Duration) func() heard {
-	return func() heard { d.pass(wait); return d.tickServer() }
+// ticksAfter returns the server's Tick a while later.
+func (d *dialogue) ticksAfter(wait time.Duration) func() heard {
+	return func() heard { d.waits(wait); return d.tickServer() }
 }
 
 // "An event that is not in a table changes no state." PROTOCOL.md 5.7. Those of the server's table do

@@ -11,20 +11,20 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// stray has a player send from another network; the server's next Tick is returned.
-func (d *dialogue) stray() heard {
+// changesNetwork sends from another network and returns the server's next Tick.
+func (d *dialogue) changesNetwork() heard {
 	d.Helper()
 	d.server.SetPath(d.now, far)
-	d.toServer(d.say(wire.KindData, "far")).gives("far")
+	d.toServer(d.clientSends(wire.KindData, "far")).delivers("far")
 	return d.tickServer()
 }
 
-// lasts lets time pass, in which the player plays and the server looks at its clock.
-func (d *dialogue) lasts(t time.Duration) {
+// playsFor sends and ticks for a time.
+func (d *dialogue) playsFor(t time.Duration) {
 	d.Helper()
 	for end := d.now.Add(t); d.now.Before(end); {
-		d.pass(min(time.Second/4, end.Sub(d.now)))
-		d.toServer(d.say(wire.KindData, "on")).gives("on")
+		d.waits(min(time.Second/4, end.Sub(d.now)))
+		d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 		d.tickServer()
 	}
 }
@@ -32,7 +32,7 @@ func (d *dialogue) lasts(t time.Duration) {
 // "**step up** lets the session go on and asks for a fresh identity token by NOTICE (section 3.10)" PROTOCOL.md 4.9
 func TestStepUp(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	h := d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	h := d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
 	if h.Part != policy.PartNetwork || d.server.Stats().Doubt != EventStepUp {
 		t.Errorf("%v, %+v", h.Part, d.server.Stats())
 	}
@@ -40,16 +40,16 @@ func TestStepUp(t *testing.T) {
 	if n.Notice.Code != wire.NoticeStepUp || n.Notice.Within != uint32(policy.DefaultStepUpTime.Milliseconds()) {
 		t.Errorf("notice %+v", n.Notice)
 	}
-	d.renewing("fresh")
-	d.toServer(d.say(wire.KindData, "on")).gives("on")
-	d.pass(policy.DefaultStepUpTime + time.Second)
+	d.renewsWith("fresh")
+	d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
+	d.waits(policy.DefaultStepUpTime + time.Second)
 	d.tickServer().is(EventNone, audit.DropNone, 0)
-	d.toServer(d.say(wire.KindData, "and on")).gives("and on")
+	d.toServer(d.clientSends(wire.KindData, "and on")).delivers("and on")
 	if s := d.server.Stats(); s.Doubt != EventNone {
 		t.Errorf("%+v", s)
 	}
 	d.server.SetPath(d.now, home) // "binds the session to what is observed then": now home is elsewhere
-	d.toServer(d.say(wire.KindData, "home")).gives("home")
+	d.toServer(d.clientSends(wire.KindData, "home")).delivers("home")
 	d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 }
 
@@ -57,28 +57,28 @@ func TestStepUp(t *testing.T) {
 // PROTOCOL.md 3.10
 func TestStepUpMissed(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
 	for range 9 {
-		d.pass(time.Second / 2)
+		d.waits(time.Second / 2)
 		d.tickServer().is(EventNone, audit.DropNone, 0)
-		d.pass(time.Second / 2)
+		d.waits(time.Second / 2)
 		d.tickServer().is(EventNone, audit.DropNone, wire.KindNotice)
-		d.toServer(d.say(wire.KindData, "on")).gives("on")
+		d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 	}
-	d.pass(time.Second - 1)
-	d.toServer(d.say(wire.KindData, "last")).gives("last")
-	d.pass(1)
-	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+	d.waits(time.Second - 1)
+	d.toServer(d.clientSends(wire.KindData, "last")).delivers("last")
+	d.waits(1)
+	d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 }
 
 // "**note** records it."
 func TestNote(t *testing.T) {
 	d := play(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionNote}}, session.ClientConfig{})
-	if h := d.stray().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
+	if h := d.changesNetwork().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
 		t.Errorf("%v", h.Part)
 	}
-	d.pass(time.Minute / 3)
-	d.toServer(d.say(wire.KindData, "on")).gives("on")
+	d.waits(time.Minute / 3)
+	d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 	d.tickServer().is(EventNone, audit.DropNone, 0)
 }
 
@@ -90,20 +90,20 @@ func TestClaimsContradict(t *testing.T) {
 		policy.PartBuild:       func(c *token.Claims) { c.Build = "1.4.3" },
 		policy.PartCertificate: func(c *token.Claims) { c.HasThumbprint, c.Thumbprint = true, [32]byte{1} },
 	} {
-		d := meet(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
+		d := connectOnly(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
 		change(d.claims["identity"])
-		d.present(d.ticks(wire.KindHello)...).refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+		d.present(d.clientTick(wire.KindHello)...).refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 
-		d = meet(t, session.Config{Fingerprint: policy.FingerprintConfig{
+		d = connectOnly(t, session.Config{Fingerprint: policy.FingerprintConfig{
 			Platform: policy.ActionStepUp, Build: policy.ActionStepUp, Certificate: policy.ActionStepUp,
 		}}, session.ClientConfig{Fingerprint: phone})
 		change(d.claims["identity"])
-		welcome := d.present(d.ticks(wire.KindHello)...).is(EventJoined, audit.DropNone, wire.KindWelcome)
+		welcome := d.present(d.clientTick(wire.KindHello)...).is(EventJoined, audit.DropNone, wire.KindWelcome)
 		d.toClient(welcome.envelope)
 		if h := d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); h.Part != part {
 			t.Errorf("%v, want %v", h.Part, part)
 		}
-		change(d.mint("same again"))
+		change(d.mints("same again"))
 		d.present(d.renew("same again")...).is(EventRefused, audit.DropFingerprint, 0)
 	}
 }

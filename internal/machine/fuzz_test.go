@@ -45,33 +45,33 @@ func put(l *link, msg []byte) []byte {
 
 // fuzzed is where scripts go: two connections to one server, with a session on the first one that the client goes on
 // with on the second, or nothing yet. What is random is the same each time, so that a ticket in a script opens.
-func fuzzed(t testing.TB, inSession bool) [2]*dialogue {
+func fuzzDialogues(t testing.TB, inSession bool) [2]*dialogue {
 	gc := session.Config{AllowBearer: true, AllowUnbound: true, FleetKeys: fleet(t), Random: rand.NewChaCha8([32]byte{1})}
 	cc := session.ClientConfig{Fingerprint: phone, Random: rand.NewChaCha8([32]byte{2})}
-	d := meet(t, gc, cc)
-	d.arrive()
+	d := connectOnly(t, gc, cc)
+	d.getsConnectionID()
 	if !inSession {
 		second := d.connect(cc, "identity", channel)
-		second.arrive()
+		second.getsConnectionID()
 		return [2]*dialogue{d, second}
 	}
 	d.join()
-	d.talks()
-	return [2]*dialogue{d, d.again(d.gate, home)}
+	d.exchangesData()
+	return [2]*dialogue{d, d.reconnects(d.gate, home)}
 }
 
 // seeds are the datagrams of ordinary dialogues.
 func seeds(f *testing.F) {
-	lines, hello := fuzzed(f, false), []byte(nil)
-	for _, b := range lines[0].ticks(wire.KindHello) {
+	lines, hello := fuzzDialogues(f, false), []byte(nil)
+	for _, b := range lines[0].clientTick(wire.KindHello) {
 		hello = append(hello, message(0, b)...)
 		f.Add(false, message(0, b))
 	}
-	lines = fuzzed(f, true)
+	lines = fuzzDialogues(f, true)
 	d, all := lines[0], hello
 	for kind := wire.KindHello; kind <= wire.KindNotice; kind++ {
 		for _, body := range []string{"", closeBody, pingBody, "\x00\x05\x00\x00token", "\x00\x05tokeninput"} {
-			b := d.say(kind, body)
+			b := d.clientSends(kind, body)
 			f.Add(true, message(8, b))
 			f.Add(true, append(message(0x18, b), message(4, b)...))
 			all = append(all, message(byte(kind)<<3, b)...)
@@ -79,12 +79,12 @@ func seeds(f *testing.F) {
 	}
 	f.Add(false, all)
 	f.Add(true, all)
-	ticket, data := lines[1].ticks(wire.KindHello)[0], d.say(wire.KindData, "input")
+	ticket, data := lines[1].clientTick(wire.KindHello)[0], d.clientSends(wire.KindData, "input")
 	for _, inSession := range []bool{true, false} {
 		f.Add(inSession, message(0x40, ticket))
 		f.Add(inSession, append(message(0x40, ticket), message(0x48, data)...))
 		f.Add(inSession, append(append(message(0, ticket), message(0x40, ticket)...), append(message(0x48, data), message(8, data)...)...))
-		f.Add(inSession, append(append(message(0x40, ticket), message(8, d.say(wire.KindClose, closeBody))...), message(0x48, data)...))
+		f.Add(inSession, append(append(message(0x40, ticket), message(8, d.clientSends(wire.KindClose, closeBody))...), message(0x48, data)...))
 	}
 }
 
@@ -93,7 +93,7 @@ func seeds(f *testing.F) {
 func FuzzConn(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, inSession bool, script []byte) {
-		lines := fuzzed(t, inSession)
+		lines := fuzzDialogues(t, inSession)
 		now := begin
 		eachMessage(script, func(op byte, msg []byte) {
 			now = now.Add(pauses[op&7])
@@ -102,11 +102,11 @@ func FuzzConn(f *testing.F) {
 			if op&8 != 0 && d.client.Live() {
 				msg = put(&d.client.link, msg)
 			}
-			d.takes(msg, [4]error{nil, token.ErrSignature, session.ErrBusy, token.ErrUnavailable}[op>>4&3])
+			d.receives(msg, [4]error{nil, token.ErrSignature, session.ErrBusy, token.ErrUnavailable}[op>>4&3])
 		})
 		living := 0
 		for _, d := range lines {
-			if d.bounded(); d.server.begun() && !d.server.elsewhere() {
+			if d.keepsLittle(); d.server.begun() && !d.server.elsewhere() {
 				living++
 			}
 		}
@@ -119,14 +119,14 @@ func FuzzConn(f *testing.F) {
 				continue
 			}
 			if c.session.fingerprint == phone && c.binding == d.client.binding { // it is the client's own HELLO
-				d.usable()
+				d.staysUsable()
 			}
 		}
 	})
 }
 
-// takes is what a server's caller does about a datagram.
-func (d *dialogue) takes(msg []byte, verdict error) {
+// receives handles a datagram as the caller of a server does.
+func (d *dialogue) receives(msg []byte, verdict error) {
 	r, ev := d.server.Handle(d.now, slices.Clone(msg))
 	if d.former != nil && !d.server.elsewhere() {
 		d.server.Follow(d.former)
@@ -135,7 +135,7 @@ func (d *dialogue) takes(msg []byte, verdict error) {
 	d.send(r)
 	switch ev.Kind {
 	case EventVerify:
-		r, _ = d.server.Verified(d.now, d.mint(string(ev.Token)), verdict)
+		r, _ = d.server.Verified(d.now, d.mints(string(ev.Token)), verdict)
 		d.send(r)
 	case EventResume:
 		former := d.homes[ev.Hint]
@@ -149,19 +149,20 @@ func (d *dialogue) takes(msg []byte, verdict error) {
 	d.send(r)
 }
 
-// usable has a live session take a datagram, if its token is good and no renewal has moved one end only.
-func (d *dialogue) usable() {
-	d.pass(2 * time.Second)
+// staysUsable checks that a live session still accepts a datagram, if its token is valid and no
+// renewal has moved only one end.
+func (d *dialogue) staysUsable() {
+	d.waits(2 * time.Second)
 	if d.server.session.checkLife(d.now.Add(time.Minute), 0) != 0 || d.server.current.number != d.client.current.number {
 		return
 	}
 	d.client.sequence = d.server.window.Highest() // which a BEARER moves wherever its sender likes
-	d.toServer(d.say(wire.KindData, "the clock may have gone back: the rate begins anew"))
-	d.pass(2 * time.Second)
-	d.toServer(d.say(wire.KindData, "still here")).gives("still here")
+	d.toServer(d.clientSends(wire.KindData, "the clock may have gone back: the rate begins anew"))
+	d.waits(2 * time.Second)
+	d.toServer(d.clientSends(wire.KindData, "still here")).delivers("still here")
 }
 
-// send has a reply of the server's written, as its caller would. The client gets a WELCOME.
+// send writes a reply of the server, as its caller does. The client receives a WELCOME.
 func (d *dialogue) send(r Reply) {
 	if r.Kind == 0 {
 		return
@@ -175,8 +176,8 @@ func (d *dialogue) send(r Reply) {
 	}
 }
 
-// bounded looks at what a stranger's bytes can make a machine keep.
-func (d *dialogue) bounded() {
+// keepsLittle checks how much memory the bytes of an unauthenticated client can take.
+func (d *dialogue) keepsLittle() {
 	c := d.server
 	if p := c.pending; p != nil && len(p.token) > wire.MaxToken {
 		d.Errorf("%d bytes of token", len(p.token))
@@ -190,7 +191,7 @@ func (d *dialogue) bounded() {
 func FuzzClient(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, inSession bool, script []byte) {
-		lines := fuzzed(t, inSession)
+		lines := fuzzDialogues(t, inSession)
 		now := begin
 		eachMessage(script, func(op byte, msg []byte) {
 			now = now.Add(pauses[op&7])
@@ -210,21 +211,21 @@ func FuzzClient(f *testing.F) {
 		})
 		if d := lines[0]; d.client.Live() && d.server.begun() && d.client.current.number == 1 {
 			d.server.sequence += 1 << 20
-			d.toClient(d.tell(wire.KindData, "still here")).gives("still here")
+			d.toClient(d.serverSends(wire.KindData, "still here")).delivers("still here")
 		}
 	})
 }
 
 // A peer that sends one part of every body it can think of has the server keep one partial body and no more.
 func TestPartsKeepLittle(t *testing.T) {
-	d := play(t, session.Config{Behaviour: anything}, session.ClientConfig{})
+	d := play(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{})
 	part := func(total, offset uint16) string {
 		return string(wire.Part{Total: total, Offset: offset, Data: make([]byte, wire.MaxPart)}.AppendTo(nil))
 	}
 	before := heap()
 	for i := range 10_000 {
 		kind := []wire.Kind{wire.KindHello, wire.KindRenew}[i&1]
-		d.toServer(d.say(kind, part(uint16(wire.MaxPart+1+i%4000), 0)))
+		d.toServer(d.clientSends(kind, part(uint16(wire.MaxPart+1+i%4000), 0)))
 	}
 	if kept := int64(heap()) - int64(before); kept > 1<<20 {
 		t.Errorf("%d bytes kept", kept)

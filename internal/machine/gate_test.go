@@ -81,8 +81,8 @@ func TestGateIDs(t *testing.T) {
 
 func TestRevokeSubject(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.mint("tablet")
-	d.mint("namesake").Issuer = "other"
+	d.mints("tablet")
+	d.mints("namesake").Issuer = "other"
 	tablet, namesake := d.connect(session.ClientConfig{}, "tablet", channel), d.connect(session.ClientConfig{}, "namesake", channel)
 	tablet.join()
 	namesake.join()
@@ -92,26 +92,26 @@ func TestRevokeSubject(t *testing.T) {
 	if n := d.gate.RevokeSubject("issuer", "player"); n != 0 {
 		t.Errorf("revoked %d again", n)
 	}
-	d.toServer(d.say(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
-	tablet.toServer(tablet.say(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
-	namesake.toServer(namesake.say(wire.KindData, "input")).gives("input")
+	d.toServer(d.clientSends(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	tablet.toServer(tablet.clientSends(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	namesake.toServer(namesake.clientSends(wire.KindData, "input")).delivers("input")
 }
 
 // Many connections at one gate, each in its own goroutine, while anybody revokes; run with -race.
 func TestGateConcurrency(t *testing.T) {
-	first := meet(t, session.Config{MaxSessions: 50, Idle: time.Hour}, session.ClientConfig{})
+	first := connectOnly(t, session.Config{MaxSessions: 50, Idle: time.Hour}, session.ClientConfig{})
 	var players []*dialogue
 	for i := range 100 {
 		identity := fmt.Sprint(i)
-		first.mint(identity).Subject = fmt.Sprint(i % 10)
-		first.mint("fresh " + identity).Subject = fmt.Sprint(i % 10)
+		first.mints(identity).Subject = fmt.Sprint(i % 10)
+		first.mints("fresh " + identity).Subject = fmt.Sprint(i % 10)
 	}
 	for i := range 100 {
 		players = append(players, first.connect(session.ClientConfig{}, fmt.Sprint(i), channel))
 	}
 	var wg sync.WaitGroup
 	for i, d := range players {
-		wg.Go(func() { d.life(i) })
+		wg.Go(func() { d.playsWholeSession(i) })
 	}
 	for i := range 10 {
 		wg.Go(func() {
@@ -126,16 +126,16 @@ func TestGateConcurrency(t *testing.T) {
 	}
 }
 
-// life is a session from HELLO to CLOSE, if it is let in, whoever revokes it meanwhile. The server sends from a
-// goroutine of its own, as it may.
-func (d *dialogue) life(i int) {
-	h := d.present(d.ticks(wire.KindHello)...)
+// playsWholeSession runs a session from HELLO to CLOSE, if it is admitted, while others revoke it.
+// The server sends from a goroutine of its own.
+func (d *dialogue) playsWholeSession(i int) {
+	h := d.present(d.clientTick(wire.KindHello)...)
 	if h.Event.Kind != EventJoined {
 		return
 	}
 	d.toClient(h.envelope)
 	for range 10 {
-		d.toServer(d.say(wire.KindData, "input"))
+		d.toServer(d.clientSends(wire.KindData, "input"))
 	}
 	h = d.present(d.renew(fmt.Sprint("fresh ", i))...)
 	if h.envelope != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// heard is what a machine made of an envelope. Its methods say what is expected, and return it.
+// heard is what a machine returned for an envelope. Its methods check an expectation and return it.
 type heard struct {
 	testing.TB
 	Event
@@ -35,30 +35,31 @@ func (h heard) says(k wire.Kind) heard {
 	return h.is(EventNone, audit.DropNone, k)
 }
 
-// joins is EventJoined, with WELCOME from the server.
+// joins expects EventJoined, with WELCOME from the server.
 func (h heard) joins() heard { h.Helper(); return h.is(EventJoined, audit.DropNone, h.kind) }
 
-// resumes is EventResumed: the session has lived elsewhere.
+// resumes expects EventResumed: the session has lived elsewhere.
 func (h heard) resumes() heard {
 	h.Helper()
 	return h.is(EventResumed, audit.DropNone, wire.KindWelcome)
 }
 
-func (h heard) gives(payload string) {
+func (h heard) delivers(payload string) {
 	h.Helper()
 	if h.is(EventData, audit.DropNone, 0); string(h.Payload) != payload {
 		h.Fatalf("payload %q, want %q", h.Payload, payload)
 	}
 }
 
-// ends is the end of a session: the player is told why.
+// ends expects the end of a session that the client is told.
 func (h heard) ends(drop audit.Drop, reason wire.Reason) heard {
 	h.Helper()
 	return h.is(EventClosed, drop, wire.KindClose).because(reason)
 }
 
-// fades is the end of a connection to which its session has not come: nobody is told.
-func (h heard) fades(drop audit.Drop) { h.Helper(); h.is(EventClosed, drop, 0) }
+// closesSilently expects the end of a connection to which its session has not moved, without a
+// reply.
+func (h heard) closesSilently(drop audit.Drop) { h.Helper(); h.is(EventClosed, drop, 0) }
 
 // refuses is CLOSE in answer to a HELLO.
 func (h heard) refuses(drop audit.Drop, reason wire.Reason) heard {

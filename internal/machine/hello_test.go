@@ -16,11 +16,11 @@ import (
 // longToken makes a HELLO of four parts.
 var longToken = strings.Repeat("t", 3*wire.MaxPart)
 
-func meetLong(t *testing.T) (*dialogue, [][]byte) {
-	d := meet(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
-	d.mint(longToken)
+func connectWithLongToken(t *testing.T) (*dialogue, [][]byte) {
+	d := connectOnly(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
+	d.mints(longToken)
 	d = d.connect(session.ClientConfig{Fingerprint: phone}, longToken, channel)
-	parts := d.ticks(wire.KindHello)
+	parts := d.clientTick(wire.KindHello)
 	if len(parts) != 4 {
 		t.Fatalf("%d parts", len(parts))
 	}
@@ -43,15 +43,15 @@ func TestHello(t *testing.T) {
 	if !d.client.Live() || !d.client.Expires().Equal(s.Expires()) {
 		t.Error("the client does not know its session")
 	}
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
-	d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
+	d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
 }
 
 // "Expiry less server time is the life that is left" PROTOCOL.md 3.2
 func TestHelloClocksDisagree(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	welcome := d.present(d.ticks(wire.KindHello)...).joins()
-	d.pass(-time.Hour)
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	welcome := d.present(d.clientTick(wire.KindHello)...).joins()
+	d.waits(-time.Hour)
 	d.toClient(welcome.envelope).joins()
 	if left := d.client.Expires().Sub(d.now); left != tokenLife {
 		t.Errorf("%v left", left)
@@ -62,11 +62,11 @@ func TestHelloClocksDisagree(t *testing.T) {
 // record, and do nothing twice. This holds until the server has accepted a datagram of the
 // session." PROTOCOL.md 5.1
 func TestHelloAgain(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	hello := d.ticks(wire.KindHello)[0]
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	hello := d.clientTick(wire.KindHello)[0]
 	asked := d.toServer(hello).verifies()
 	d.toServer(hello).nothing() // while it is verified
-	welcome := d.verdict(asked).joins()
+	welcome := d.verifiesToken(asked).joins()
 	for range 3 {
 		if again := d.toServer(hello).says(wire.KindWelcome); !bytes.Equal(again.envelope, welcome.envelope) {
 			t.Fatal("another WELCOME")
@@ -77,21 +77,21 @@ func TestHelloAgain(t *testing.T) {
 	if d.gate.Len() != 1 {
 		t.Errorf("%d sessions", d.gate.Len())
 	}
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
 	d.toServer(hello).drops(audit.DropState)
 }
 
 // "It MUST repeat HELLO after 200 ms and then double the wait, up to 2 s, until WELCOME or CLOSE
 // comes." PROTOCOL.md 5.1
 func TestHelloRepeats(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	first := d.ticks(wire.KindHello)
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	first := d.clientTick(wire.KindHello)
 	for _, ms := range []time.Duration{200, 400, 800, 1600, 2000, 2000} {
-		if d.pass(ms*time.Millisecond - 1); len(d.ticks(wire.KindHello)) != 0 {
+		if d.waits(ms*time.Millisecond - 1); len(d.clientTick(wire.KindHello)) != 0 {
 			t.Fatalf("HELLO before %d ms", ms)
 		}
-		d.pass(1)
-		if again := d.ticks(wire.KindHello); len(again) != 1 || !bytes.Equal(again[0], first[0]) {
+		d.waits(1)
+		if again := d.clientTick(wire.KindHello); len(again) != 1 || !bytes.Equal(again[0], first[0]) {
 			t.Fatalf("after %d ms: %x", ms, again)
 		}
 	}
@@ -100,39 +100,39 @@ func TestHelloRepeats(t *testing.T) {
 // "Another HELLO on the same connection is dropped `state`." PROTOCOL.md 5.1. "An event that is not in
 // a table changes no state." PROTOCOL.md 5.7
 func TestHelloOther(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	d.mint("other")
-	other := d.connect(session.ClientConfig{}, "other", channel).ticks(wire.KindHello)[0]
-	asked := d.toServer(d.ticks(wire.KindHello)[0])
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	d.mints("other")
+	other := d.connect(session.ClientConfig{}, "other", channel).clientTick(wire.KindHello)[0]
+	asked := d.toServer(d.clientTick(wire.KindHello)[0])
 	d.toServer(other).drops(audit.DropState)
-	welcome := d.verdict(asked).joins()
+	welcome := d.verifiesToken(asked).joins()
 	d.toServer(other).drops(audit.DropState)
 	d.toClient(welcome.envelope).joins()
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
 	d.toServer(other).drops(audit.DropState)
 }
 
 // "Parts may come in any order and more than once." PROTOCOL.md 2.6
 func TestHelloPartsAnyOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 2, 0, 3, 0, 1}} {
-		d, parts := meetLong(t)
+		d, parts := connectWithLongToken(t)
 		for _, i := range order[:len(order)-1] {
 			d.toServer(parts[i]).nothing()
 		}
-		d.verdict(d.toServer(parts[order[len(order)-1]]).verifies()).joins()
+		d.verifiesToken(d.toServer(parts[order[len(order)-1]]).verifies()).joins()
 	}
 }
 
 // "A sender that gets no answer MUST send all parts again." PROTOCOL.md 2.6
 func TestHelloPartLost(t *testing.T) {
-	d, parts := meetLong(t)
+	d, parts := connectWithLongToken(t)
 	for _, p := range slices.Delete(slices.Clone(parts), 1, 2) {
 		d.toServer(p).nothing()
 	}
-	d.pass(200 * time.Millisecond)
-	again := d.ticks(wire.KindHello)
+	d.waits(200 * time.Millisecond)
+	again := d.clientTick(wire.KindHello)
 	d.toServer(again[0]).nothing()
-	d.verdict(d.toServer(again[1]).verifies()).joins()
+	d.verifiesToken(d.toServer(again[1]).verifies()).joins()
 	for _, p := range again {
 		d.toServer(p)
 	}
@@ -148,7 +148,7 @@ func TestHelloPartsDiffer(t *testing.T) {
 		"bytes": func(e *wire.Envelope) { e.Body[len(e.Body)-1] ^= 1 },
 		"total": func(e *wire.Envelope) { e.Body[0] ^= 1 },
 	} {
-		d, parts := meetLong(t)
+		d, parts := connectWithLongToken(t)
 		d.toServer(parts[0]).nothing()
 		d.toServer(parts[1]).nothing()
 		if h := d.toServer(edit(parts[1], change)); h.Drop != audit.DropMalformed {
@@ -157,17 +157,17 @@ func TestHelloPartsDiffer(t *testing.T) {
 		d.toServer(parts[2]).nothing()
 		d.toServer(parts[3]).nothing() // two are missing again
 		d.toServer(parts[0]).nothing()
-		d.verdict(d.toServer(parts[1]).verifies()).joins()
+		d.verifiesToken(d.toServer(parts[1]).verifies()).joins()
 	}
 }
 
 // "A partial body is dropped 5 s after its first part came." PROTOCOL.md 2.6
 func TestHelloPartsAge(t *testing.T) {
-	d, parts := meetLong(t)
+	d, parts := connectWithLongToken(t)
 	for _, p := range parts[:3] {
 		d.toServer(p).nothing()
 	}
-	d.pass(wire.PartialLife)
+	d.waits(wire.PartialLife)
 	d.toServer(parts[3]).nothing()
 	d.now = d.now.Add(-1) // within the life of what parts[3] began
 	for _, p := range parts[:2] {
@@ -179,25 +179,25 @@ func TestHelloPartsAge(t *testing.T) {
 // "A server that has no complete HELLO 5 s after the handshake gives up with CLOSE reason 17. One
 // that has no verdict on the token 5 s after HELLO gives up with reason 12." PROTOCOL.md 5.1
 func TestHelloTimeLimits(t *testing.T) {
-	d, parts := meetLong(t)
-	d.pass(4 * time.Second)
+	d, parts := connectWithLongToken(t)
+	d.waits(4 * time.Second)
 	d.toServer(parts[0]).nothing() // a part does not prolong it
-	d.pass(time.Second - 1)
+	d.waits(time.Second - 1)
 	d.tickServer().nothing()
-	d.pass(1)
+	d.waits(1)
 	d.toClient(d.tickServer().ends(audit.DropIdle, wire.ReasonIdle).envelope).closes(wire.ReasonIdle)
 	d.toServer(parts[0]).nothing()
 	d.tickServer().nothing()
 
-	d = meet(t, session.Config{}, session.ClientConfig{})
-	d.pass(time.Second)
-	hello := d.ticks(wire.KindHello)[0]
+	d = connectOnly(t, session.Config{}, session.ClientConfig{})
+	d.waits(time.Second)
+	hello := d.clientTick(wire.KindHello)[0]
 	asked := d.toServer(hello).verifies()
-	d.pass(5*time.Second - 1)
+	d.waits(5*time.Second - 1)
 	d.tickServer().nothing()
-	d.pass(1)
+	d.waits(1)
 	h := d.tickServer().refuses(audit.DropBusy, wire.ReasonBusy)
-	d.judged(d.claims[string(asked.Token)], nil).nothing() // too late
+	d.verifiedAs(d.claims[string(asked.Token)], nil).nothing() // too late
 	if again := d.toServer(hello).says(wire.KindClose); !bytes.Equal(again.envelope, h.envelope) {
 		t.Error("another CLOSE")
 	}
@@ -206,11 +206,11 @@ func TestHelloTimeLimits(t *testing.T) {
 // "The client MUST take a WELCOME only while it waits for one, and only with the nonce of its
 // HELLO." PROTOCOL.md 5.1
 func TestWelcomeOfAnother(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	welcome := d.present(d.ticks(wire.KindHello)...).joins().envelope
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	welcome := d.present(d.clientTick(wire.KindHello)...).joins().envelope
 	d.toClient(edit(welcome, func(e *wire.Envelope) { e.Body[15] ^= 1 })).drops(audit.DropMalformed)
 	d.toClient(edit(welcome, func(e *wire.Envelope) { e.Body = e.Body[:95] })).drops(audit.DropMalformed)
-	d.toClient(d.tell(wire.KindData, "early")).drops(audit.DropSession) // "drops it"
+	d.toClient(d.serverSends(wire.KindData, "early")).drops(audit.DropSession) // "drops it"
 	d.toClient(welcome).joins()
 }
 
@@ -219,8 +219,8 @@ func TestCloseOutsideSession(t *testing.T) {
 	outside := wire.Envelope{Kind: wire.KindClose, Body: []byte("\x02\x00\x00\x00\x00")}.AppendTo(nil)
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.toClient(outside).drops(audit.DropSession)
-	d.toClient(d.tell(wire.KindData, "still here")).gives("still here")
-	d = meet(t, session.Config{}, session.ClientConfig{})
+	d.toClient(d.serverSends(wire.KindData, "still here")).delivers("still here")
+	d = connectOnly(t, session.Config{}, session.ClientConfig{})
 	d.toClient(outside).closes(wire.ReasonShutdown)
 	d.toClient(outside).is(EventCloseAgain, audit.DropNone, 0) // a copy, which is answered
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// fleetKey is a key of a test's: id and secret follow from n.
+// fleetKey returns a key whose id and secret follow from n.
 func fleetKey(t testing.TB, n byte) fleetkey.Key {
 	t.Helper()
 	k, err := fleetkey.New(uint32(n), counting(n, 32))
@@ -21,7 +21,7 @@ func fleetKey(t testing.TB, n byte) fleetkey.Key {
 	return k
 }
 
-// fleet is the ring of a fleet's servers. Each call makes the same keys.
+// fleet returns the fleet's ring. Each call makes the same keys.
 func fleet(t testing.TB) *fleetkey.Ring {
 	t.Helper()
 	r, err := fleetkey.NewRing(fleetKey(t, 1))
@@ -31,34 +31,34 @@ func fleet(t testing.TB) *fleetkey.Ring {
 	return r
 }
 
-// stay is a dialogue whose player has a ticket, and has shown that the WELCOME has come.
-func stay(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
+// playWithTicket returns a dialogue whose client has a ticket and has confirmed WELCOME.
+func playWithTicket(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
 	t.Helper()
-	return stayOn(t, gc, cc, channel)
+	return playWithTicketOn(t, gc, cc, channel)
 }
 
-func stayOn(t testing.TB, gc session.Config, cc session.ClientConfig, ch Channel) *dialogue {
+func playWithTicketOn(t testing.TB, gc session.Config, cc session.ClientConfig, ch Channel) *dialogue {
 	t.Helper()
 	if gc.FleetKeys == nil {
 		gc.FleetKeys = fleet(t)
 	}
-	d := meet(t, gc, cc).connect(cc, "identity", ch)
-	named(d.claims["identity"])
-	d.arrive()
+	d := connectOnly(t, gc, cc).connect(cc, "identity", ch)
+	addIDs(d.claims["identity"])
+	d.getsConnectionID()
 	d.join()
-	d.talks()
+	d.exchangesData()
 	return d
 }
 
-// arrive gives a connection the hint by which it is found.
-func (d *dialogue) arrive() {
+// getsConnectionID gives the connection the id by which it is found.
+func (d *dialogue) getsConnectionID() {
 	hint := uint32(len(d.homes) + 1)
 	d.server.SetHint(hint)
 	d.homes[hint] = d.server
 }
 
-// sister is another server of the fleet.
-func (d *dialogue) sister(gc session.Config) *Gate {
+// anotherServer returns another server of the fleet.
+func (d *dialogue) anotherServer(gc session.Config) *Gate {
 	d.Helper()
 	if gc.FleetKeys == nil {
 		gc.FleetKeys = d.gate.config.FleetKeys
@@ -70,20 +70,20 @@ func (d *dialogue) sister(gc session.Config) *Gate {
 	return g
 }
 
-// again is the player's next connection, from an address to a server of the fleet, on which the ticket is shown. No
-// word has been said.
-func (d *dialogue) again(g *Gate, from netip.Addr) *dialogue {
+// reconnects returns the client's next connection, from an address to a server of the fleet, on
+// which it will present the ticket. Nothing has been sent yet.
+func (d *dialogue) reconnects(g *Gate, from netip.Addr) *dialogue {
 	d.Helper()
 	ch := d.server.channel
 	ch.Exporter = [32]byte(counting(byte(len(d.homes)), 32))
-	return d.againOn(g, from, ch)
+	return d.reconnectsOn(g, from, ch)
 }
 
-func (d *dialogue) againOn(g *Gate, from netip.Addr, ch Channel) *dialogue {
+func (d *dialogue) reconnectsOn(g *Gate, from netip.Addr, ch Channel) *dialogue {
 	d.Helper()
 	next := *d
 	next.gate, next.server, next.former = g, g.NewConn(d.now, ch, from), nil
-	next.arrive()
+	next.getsConnectionID()
 	var err error
 	if next.client, err = d.client.Resume(d.now, ch); err != nil {
 		d.Fatal(err)
@@ -91,8 +91,8 @@ func (d *dialogue) againOn(g *Gate, from netip.Addr, ch Channel) *dialogue {
 	return &next
 }
 
-// states changes what the client's HELLO says, and proves it.
-func (d *dialogue) states(change func(*wire.Hello)) {
+// statesInHello changes what the client's HELLO states, and proves it.
+func (d *dialogue) statesInHello(change func(*wire.Hello)) {
 	d.Helper()
 	m, err := wire.ParseHello(d.client.hello)
 	if err != nil {
@@ -105,10 +105,11 @@ func (d *dialogue) states(change func(*wire.Hello)) {
 	}
 }
 
-// seals changes what the client's ticket says, as if one of the fleet had said so.
-func (d *dialogue) seals(change func(*resume.Ticket)) {
+// sealsInTicket changes the content of the client's ticket, as if a server of the fleet had sealed
+// it.
+func (d *dialogue) sealsInTicket(change func(*resume.Ticket)) {
 	d.Helper()
-	d.states(func(m *wire.Hello) {
+	d.statesInHello(func(m *wire.Hello) {
 		t, err := resume.OpenTicket(d.gate.config.FleetKeys, begin, m.Ticket)
 		if err != nil {
 			d.Fatal(err)
@@ -120,18 +121,18 @@ func (d *dialogue) seals(change func(*resume.Ticket)) {
 	})
 }
 
-// asks carries the HELLO to the server, which asks where the session lives.
-func (d *dialogue) asks() heard {
+// sendsTicket delivers the HELLO to the server, which asks where the session lives.
+func (d *dialogue) sendsTicket() heard {
 	d.Helper()
 	h := heard{TB: d.TB}
-	for _, part := range d.ticks(wire.KindHello) {
+	for _, part := range d.clientTick(wire.KindHello) {
 		h = d.toServer(part)
 	}
 	return h
 }
 
-// finds is what the server's caller does about that.
-func (d *dialogue) finds(h heard) heard {
+// findsFormer answers the server's EventResume with the former connection.
+func (d *dialogue) findsFormer(h heard) heard {
 	d.Helper()
 	former := d.homes[h.is(EventResume, audit.DropNone, 0).Hint]
 	r, ev := d.server.Resume(d.now, former, sentBy(former))
@@ -141,7 +142,7 @@ func (d *dialogue) finds(h heard) heard {
 	return d.heard(r, ev, d.server.Append)
 }
 
-// sentBy is a connection's last number.
+// sentBy returns the last sequence number that c has sent.
 func sentBy(c *Conn) uint64 {
 	if c == nil {
 		return 0
@@ -149,18 +150,18 @@ func sentBy(c *Conn) uint64 {
 	return c.Sequence()
 }
 
-// shows is the server's answer to the ticket.
-func (d *dialogue) shows() heard {
+// showsTicket returns the server's answer to the ticket.
+func (d *dialogue) showsTicket() heard {
 	d.Helper()
-	h := d.asks()
+	h := d.sendsTicket()
 	if h.Event.Kind == EventResume {
-		return d.finds(h)
+		return d.findsFormer(h)
 	}
 	return h
 }
 
-// welcomed has the client understand a WELCOME that goes on.
-func (d *dialogue) welcomed(h heard) wire.Welcome {
+// takesWelcome delivers a WELCOME that resumes a session to the client.
+func (d *dialogue) takesWelcome(h heard) wire.Welcome {
 	d.Helper()
 	m, err := wire.ParseWelcome(h.body)
 	if h.kind != wire.KindWelcome || err != nil {
@@ -172,43 +173,45 @@ func (d *dialogue) welcomed(h heard) wire.Welcome {
 	return m
 }
 
-// settles is the first datagram on a new connection: the PING that a client sends if it has nothing else.
-func (d *dialogue) settles() {
+// sendsFirstDatagram delivers the first datagram on a new connection: the PING that a client sends
+// if it has no payload.
+func (d *dialogue) sendsFirstDatagram() {
 	d.Helper()
-	d.toClient(d.toServer(d.ticks(wire.KindPing)[0]).says(wire.KindPong).envelope).is(EventPong, audit.DropNone, 0)
+	d.toClient(d.toServer(d.clientTick(wire.KindPing)[0]).says(wire.KindPong).envelope).is(EventPong, audit.DropNone, 0)
 }
 
-// moves is the session on another connection to the same server, from the first datagram on.
-func (d *dialogue) moves() *dialogue {
+// resumesHere resumes the session on another connection to the same server, with its first
+// datagram.
+func (d *dialogue) resumesHere() *dialogue {
 	d.Helper()
-	next := d.again(d.gate, home)
-	next.welcomed(next.shows().says(wire.KindWelcome))
-	next.settles()
+	next := d.reconnects(d.gate, home)
+	next.takesWelcome(next.showsTicket().says(wire.KindWelcome))
+	next.sendsFirstDatagram()
 	return next
 }
 
-// travels is the session on another server of the fleet.
-func (d *dialogue) travels(g *Gate) *dialogue {
+// resumesOn resumes the session on another server of the fleet.
+func (d *dialogue) resumesOn(g *Gate) *dialogue {
 	d.Helper()
-	next := d.again(g, home)
-	next.welcomed(next.shows().resumes())
-	next.settles()
+	next := d.reconnects(g, home)
+	next.takesWelcome(next.showsTicket().resumes())
+	next.sendsFirstDatagram()
 	return next
 }
 
-// talks has a payload come through either way.
-func (d *dialogue) talks() {
+// exchangesData delivers a payload in each direction.
+func (d *dialogue) exchangesData() {
 	d.Helper()
-	d.toServer(d.say(wire.KindData, "up")).gives("up")
-	d.toClient(d.tell(wire.KindData, "down")).gives("down")
+	d.toServer(d.clientSends(wire.KindData, "up")).delivers("up")
+	d.toClient(d.serverSends(wire.KindData, "down")).delivers("down")
 }
 
-// dumb is a server's end that says nothing, and takes nothing for its session.
-func (d *dialogue) dumb() {
+// staysSilent checks that the server sends nothing and accepts no datagram of the session.
+func (d *dialogue) staysSilent() {
 	d.Helper()
 	if _, err := d.server.Append(nil, wire.KindData, nil); err != ErrNotLive {
 		d.Errorf("Append: %v", err)
 	}
 	d.tickServer().nothing()
-	d.toServer(d.say(wire.KindData, "late")).drops(audit.DropState)
+	d.toServer(d.clientSends(wire.KindData, "late")).drops(audit.DropState)
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport/sallyport/replay"
 )
 
-// handOn has a process write down its sessions and what it remembers, and another one, with the same configuration,
-// read it.
-func (d *dialogue) handOn(all ...*dialogue) (*Gate, *resume.Snapshot) {
+// savesAndRestores has a process save its sessions and its memory, and another one with the same
+// configuration read them.
+func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) {
 	d.Helper()
 	var file bytes.Buffer
 	keys := d.gate.config.FleetKeys
@@ -47,8 +47,8 @@ func (d *dialogue) handOn(all ...*dialogue) (*Gate, *resume.Snapshot) {
 	return g, snap
 }
 
-// restored is a session of a snapshot in the new process.
-func (d *dialogue) restored(g *Gate, s *resume.Session) (*dialogue, audit.Drop) {
+// restores restores a session of a snapshot in the new process.
+func (d *dialogue) restores(g *Gate, s *resume.Session) (*dialogue, audit.Drop) {
 	next := *d
 	next.gate, next.server, next.former = g, new(Conn), nil
 	drop := next.server.Restore(g, next.now, s)
@@ -58,14 +58,14 @@ func (d *dialogue) restored(g *Gate, s *resume.Session) (*dialogue, audit.Drop) 
 	return &next, drop
 }
 
-// restart is the dialogue with the process that has taken the old one's place.
-func (d *dialogue) restart() *dialogue {
+// restarts returns the dialogue with the process that has taken over.
+func (d *dialogue) restarts() *dialogue {
 	d.Helper()
-	g, snap := d.handOn(d)
+	g, snap := d.savesAndRestores(d)
 	if len(snap.Sessions) != 1 {
 		d.Fatalf("%d sessions are handed on", len(snap.Sessions))
 	}
-	next, drop := d.restored(g, snap.Sessions[0])
+	next, drop := d.restores(g, snap.Sessions[0])
 	if drop != audit.DropNone {
 		d.Fatalf("not restored: %v", drop)
 	}

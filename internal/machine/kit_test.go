@@ -44,7 +44,7 @@ var (
 )
 
 // anything is behaviour that is not looked at.
-var anything = policy.BehaviourConfig{
+var unlimitedBehaviour = policy.BehaviourConfig{
 	Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
 }
 
@@ -56,19 +56,20 @@ func counting(from byte, n int) []byte {
 	return b
 }
 
-// meet has a client with the token "identity" connect, before a word is said.
-func meet(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
+// connectOnly returns a dialogue whose client, with the token "identity", is connected and has sent
+// nothing.
+func connectOnly(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
 	t.Helper()
 	gate, err := NewGate(gc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &dialogue{TB: t, now: begin, gate: gate, claims: map[string]*token.Claims{}, homes: map[uint32]*Conn{}}
-	d.mint("identity")
+	d.mints("identity")
 	return d.connect(cc, "identity", channel)
 }
 
-// connect is another connection to the same gate.
+// connect opens another connection to the same gate.
 func (d *dialogue) connect(cc session.ClientConfig, identity string, ch Channel) *dialogue {
 	d.Helper()
 	other := *d
@@ -80,21 +81,21 @@ func (d *dialogue) connect(cc session.ClientConfig, identity string, ch Channel)
 	return &other
 }
 
-// play is a dialogue whose session has begun.
+// play returns a dialogue whose session has begun.
 func play(t testing.TB, gc session.Config, cc session.ClientConfig) *dialogue {
 	t.Helper()
-	d := meet(t, gc, cc)
+	d := connectOnly(t, gc, cc)
 	d.join()
 	return d
 }
 
 func (d *dialogue) join() {
 	d.Helper()
-	d.toClient(d.present(d.ticks(wire.KindHello)...).joins().envelope).joins()
+	d.toClient(d.present(d.clientTick(wire.KindHello)...).joins().envelope).joins()
 }
 
-// mint makes an identity token good for tokenLife from now.
-func (d *dialogue) mint(identity string) *token.Claims {
+// mints makes an identity token that is valid for tokenLife from now.
+func (d *dialogue) mints(identity string) *token.Claims {
 	c := &token.Claims{
 		Issuer: "issuer", Subject: "player", ID: "id of " + identity, Scope: "match-7", Expires: d.now.Add(tokenLife),
 	}
@@ -102,15 +103,15 @@ func (d *dialogue) mint(identity string) *token.Claims {
 	return c
 }
 
-func (d *dialogue) pass(t time.Duration) { d.now = d.now.Add(t) }
+func (d *dialogue) waits(t time.Duration) { d.now = d.now.Add(t) }
 
-// say is an envelope of the client's, tell one of the server's.
-func (d *dialogue) say(kind wire.Kind, body string) []byte {
+// clientSends returns an envelope of the client, serverSends one of the server.
+func (d *dialogue) clientSends(kind wire.Kind, body string) []byte {
 	d.Helper()
 	return d.must(d.client.Append(nil, kind, []byte(body)))
 }
 
-func (d *dialogue) tell(kind wire.Kind, body string) []byte {
+func (d *dialogue) serverSends(kind wire.Kind, body string) []byte {
 	d.Helper()
 	return d.must(d.server.Append(nil, kind, []byte(body)))
 }
@@ -123,8 +124,8 @@ func (d *dialogue) must(b []byte, err error) []byte {
 	return b
 }
 
-// ticks is what of a kind the client sends now.
-func (d *dialogue) ticks(kind wire.Kind) (envelopes [][]byte) {
+// clientTick runs the client's Tick and returns the envelopes of one kind that it sends.
+func (d *dialogue) clientTick(kind wire.Kind) (envelopes [][]byte) {
 	d.client.Tick(d.now, func(k wire.Kind, body []byte) {
 		if k == kind {
 			envelopes = append(envelopes, d.must(d.client.Append(nil, k, body)))
@@ -133,16 +134,16 @@ func (d *dialogue) ticks(kind wire.Kind) (envelopes [][]byte) {
 	return envelopes
 }
 
-// renew is the client's RENEW with a token.
+// renew returns the client's RENEW with a token.
 func (d *dialogue) renew(identity string) [][]byte {
 	d.Helper()
 	if err := d.client.Renew(d.now, []byte(identity)); err != nil {
 		d.Fatal(err)
 	}
-	return d.ticks(wire.KindRenew)
+	return d.clientTick(wire.KindRenew)
 }
 
-// toServer and toClient carry one envelope.
+// toServer and toClient deliver one envelope.
 func (d *dialogue) toServer(envelope []byte) heard {
 	d.Helper()
 	r, ev := d.server.Handle(d.now, slices.Clone(envelope))
@@ -159,7 +160,7 @@ func (d *dialogue) toClient(envelope []byte) heard {
 	return d.heard(r, ev, d.client.Append)
 }
 
-// present carries envelopes to the server, and has the token verified that they lead to.
+// present delivers envelopes to the server and verifies the token that it asks about.
 func (d *dialogue) present(envelopes ...[]byte) heard {
 	d.Helper()
 	h := heard{TB: d.TB}
@@ -167,13 +168,13 @@ func (d *dialogue) present(envelopes ...[]byte) heard {
 		h = d.toServer(e)
 	}
 	if h.Event.Kind == EventVerify {
-		return d.verdict(h)
+		return d.verifiesToken(h)
 	}
 	return h
 }
 
-// verdict is what the verifier says to the token of h.
-func (d *dialogue) verdict(h heard) heard {
+// verifiesToken hands the server the verifier's outcome for the token of h.
+func (d *dialogue) verifiesToken(h heard) heard {
 	d.Helper()
 	if h.Event.Kind != EventVerify {
 		d.Fatalf("no token to verify: %+v", h.Event)
@@ -182,23 +183,23 @@ func (d *dialogue) verdict(h heard) heard {
 	if claims == nil {
 		err = token.ErrSignature
 	}
-	return d.judged(claims, err)
+	return d.verifiedAs(claims, err)
 }
 
-func (d *dialogue) judged(claims *token.Claims, err error) heard {
+func (d *dialogue) verifiedAs(claims *token.Claims, err error) heard {
 	d.Helper()
 	r, ev := d.server.Verified(d.now, claims, err)
 	return d.heard(r, ev, d.server.Append)
 }
 
-// tickServer lets the server look at its clock.
+// tickServer runs the server's Tick.
 func (d *dialogue) tickServer() heard {
 	d.Helper()
 	r, ev := d.server.Tick(d.now)
 	return d.heard(r, ev, d.server.Append)
 }
 
-// heard copies what a machine answered, and writes its reply.
+// heard copies what a machine returned, and writes its reply.
 func (d *dialogue) heard(r Reply, ev Event, write func([]byte, wire.Kind, []byte) ([]byte, error)) heard {
 	d.Helper()
 	h := heard{TB: d.TB, Event: ev, kind: r.Kind, body: bytes.Clone(r.Body)}
@@ -209,7 +210,7 @@ func (d *dialogue) heard(r Reply, ev Event, write func([]byte, wire.Kind, []byte
 	return h
 }
 
-// edit changes fields of an envelope.
+// edit returns a copy of an envelope with changed fields.
 func edit(envelope []byte, change func(*wire.Envelope)) []byte {
 	e, err := wire.Parse(slices.Clone(envelope))
 	if err != nil {
@@ -219,5 +220,5 @@ func edit(envelope []byte, change func(*wire.Envelope)) []byte {
 	return e.AppendTo(nil)
 }
 
-// mistag spoils the tag of a copy.
+// mistag returns a copy of an envelope with a wrong tag.
 func mistag(envelope []byte) []byte { return edit(envelope, func(e *wire.Envelope) { e.Tag[7] ^= 1 }) }

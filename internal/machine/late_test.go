@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// late carries one envelope that has waited for the server to read it.
-func (d *dialogue) late(waited time.Duration, envelope []byte) heard {
+// arrivesLate delivers an envelope that has waited for the server to read it.
+func (d *dialogue) arrivesLate(waited time.Duration, envelope []byte) heard {
 	d.Helper()
 	r, ev := d.server.HandleLate(d.now, waited, slices.Clone(envelope))
 	return d.heard(r, ev, d.server.Append)
@@ -24,15 +24,15 @@ func (d *dialogue) late(waited time.Duration, envelope []byte) heard {
 func TestBehaviourByArrival(t *testing.T) {
 	config := session.Config{Behaviour: policy.BehaviourConfig{Flag: 3, Limit: 5, Revoke: 7}}
 	d := play(t, config, session.ClientConfig{})
-	d.pass(20 * time.Second)
+	d.waits(20 * time.Second)
 	for i := range 40 {
 		input := fmt.Sprint(i)
-		d.late(20*time.Second-time.Duration(i)*time.Second/2, d.say(wire.KindData, input)).gives(input)
+		d.arrivesLate(20*time.Second-time.Duration(i)*time.Second/2, d.clientSends(wire.KindData, input)).delivers(input)
 	}
 	d = play(t, config, session.ClientConfig{})
-	d.pass(20 * time.Second)
+	d.waits(20 * time.Second)
 	for i := range 8 {
-		h := d.late(20*time.Second-time.Duration(i)*time.Second/16, d.say(wire.KindData, "bot"))
+		h := d.arrivesLate(20*time.Second-time.Duration(i)*time.Second/16, d.clientSends(wire.KindData, "bot"))
 		if i == 7 {
 			h.ends(audit.DropRate, wire.ReasonRate)
 		}
@@ -44,9 +44,9 @@ func TestLifeByArrival(t *testing.T) {
 	for waited, lives := range map[time.Duration]bool{0: false, time.Second - 1: false, time.Second: false, time.Second + 1: true} {
 		d := play(t, session.Config{}, session.ClientConfig{})
 		d.now = begin.Add(tokenLife + time.Second)
-		h := d.late(waited, d.say(wire.KindData, "input"))
+		h := d.arrivesLate(waited, d.clientSends(wire.KindData, "input"))
 		if lives {
-			h.gives("input")
+			h.delivers("input")
 		} else {
 			h.ends(audit.DropExpired, wire.ReasonExpired)
 		}

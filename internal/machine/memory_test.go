@@ -163,12 +163,12 @@ func TestMemoryAfterClockAhead(t *testing.T) {
 func TestMemoryOfSession(t *testing.T) {
 	for name, end := range map[string]func(d *dialogue){
 		"lives":   func(d *dialogue) {},
-		"moves":   func(d *dialogue) { d.moves().moves() },
-		"left":    func(d *dialogue) { d.toServer(d.say(wire.KindClose, closeBody)) },
+		"moves":   func(d *dialogue) { d.resumesHere().resumesHere() },
+		"left":    func(d *dialogue) { d.toServer(d.clientSends(wire.KindClose, closeBody)) },
 		"put out": func(d *dialogue) { d.server.Close(wire.ReasonKicked) },
 		"revoked": func(d *dialogue) { d.server.Session().Revoke(); d.tickServer() },
 	} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		end(d)
 		if n := len(d.gate.memory.entries); n != 1 {
 			t.Errorf("%s: %d entries", name, n)

@@ -38,13 +38,13 @@ var faults = []fault{
 }
 
 // faulty is a datagram with these faults, and the drop that it led to.
-func faulty(t *testing.T, fs ...fault) audit.Drop {
+func dropOfFaults(t *testing.T, fs ...fault) audit.Drop {
 	d := play(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, session.ClientConfig{})
 	kind := wire.KindData
 	if fs[len(fs)-1].drop == audit.DropState {
 		kind = wire.KindNotice
 	}
-	b := d.say(kind, "\x02\x00\x00\x00\x00")
+	b := d.clientSends(kind, "\x02\x00\x00\x00\x00")
 	for i := range fs {
 		f := fs[len(fs)-1-i]
 		if f.state != nil {
@@ -60,11 +60,11 @@ func faulty(t *testing.T, fs ...fault) audit.Drop {
 // "A datagram that fails a step goes no further." PROTOCOL.md 4
 func TestReceiveOrder(t *testing.T) {
 	for i, first := range faults {
-		if got := faulty(t, first); got != first.drop {
+		if got := dropOfFaults(t, first); got != first.drop {
 			t.Errorf("step %s: dropped %v, want %v", first.step, got, first.drop)
 		}
 		for _, second := range faults[i+1:] {
-			if got := faulty(t, first, second); got != first.drop {
+			if got := dropOfFaults(t, first, second); got != first.drop {
 				t.Errorf("steps %s and %s: dropped %v, want %v", first.step, second.step, got, first.drop)
 			}
 		}
@@ -78,7 +78,7 @@ func TestReceiveChangesNothing(t *testing.T) {
 			continue
 		}
 		d := play(t, session.Config{}, session.ClientConfig{})
-		b := d.say(wire.KindData, "input")
+		b := d.clientSends(wire.KindData, "input")
 		bad := append([]byte(nil), b...)
 		f.spoil(bad)
 		before := d.server.behaviour
@@ -86,34 +86,34 @@ func TestReceiveChangesNothing(t *testing.T) {
 		if d.server.window.Highest() != 0 || d.server.behaviour != before || !d.server.since.Equal(d.now) || d.server.answer == nil {
 			t.Errorf("step %s: the session has changed", f.step)
 		}
-		d.toServer(b).gives("input")
+		d.toServer(b).delivers("input")
 	}
 }
 
 // "The envelope parses; else drop `malformed`, or `version` for another version." PROTOCOL.md 4.3
 func TestEnvelopeParses(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	b := d.say(wire.KindData, "input")
+	b := d.clientSends(wire.KindData, "input")
 	d.toServer(b[:wire.HeaderLen-1]).drops(audit.DropMalformed)
 	d.toServer(nil).drops(audit.DropMalformed)
 	d.toServer(append([]byte{0x23}, b[1:]...)).drops(audit.DropVersion)
 	d.toServer(append([]byte{0x1f}, b[1:]...)).drops(audit.DropMalformed)
-	d.toServer(b).gives("input")
+	d.toServer(b).delivers("input")
 }
 
 // "The session id is this connection's; else drop `session`." PROTOCOL.md 4.4
 func TestSessionOfAnother(t *testing.T) {
 	a := play(t, session.Config{}, session.ClientConfig{})
-	a.mint("another")
+	a.mints("another")
 	b := a.connect(session.ClientConfig{}, "another", Channel{Exporter: [32]byte{1}})
-	early := edit(a.say(wire.KindData, "input"), func(e *wire.Envelope) { e.Session = 0 })
+	early := edit(a.clientSends(wire.KindData, "input"), func(e *wire.Envelope) { e.Session = 0 })
 	b.toServer(early).drops(audit.DropSession) // before WELCOME there is no session to be of
 	b.join()
-	b.toServer(a.say(wire.KindData, "input")).drops(audit.DropSession)
-	a.toServer(edit(a.say(wire.KindClose, "\x01\x00\x00\x00\x00"), func(e *wire.Envelope) {
+	b.toServer(a.clientSends(wire.KindData, "input")).drops(audit.DropSession)
+	a.toServer(edit(a.clientSends(wire.KindClose, "\x01\x00\x00\x00\x00"), func(e *wire.Envelope) {
 		*e = wire.Envelope{Kind: wire.KindClose, Body: e.Body} // outside a session
 	})).drops(audit.DropSession)
-	a.toServer(a.say(wire.KindData, "input")).gives("input")
+	a.toServer(a.clientSends(wire.KindData, "input")).delivers("input")
 }
 
 // "a number s is too old if s ≤ h and h - s ≥ n" PROTOCOL.md 7.3
@@ -121,12 +121,12 @@ func TestWindowEdges(t *testing.T) {
 	d := play(t, session.Config{Window: 64}, session.ClientConfig{})
 	var sent [][]byte
 	for range 100 {
-		sent = append(sent, d.say(wire.KindData, "input"))
+		sent = append(sent, d.clientSends(wire.KindData, "input"))
 	}
-	d.toServer(sent[99]).gives("input") // sequence 100
+	d.toServer(sent[99]).delivers("input") // sequence 100
 	d.toServer(sent[100-64-1]).drops(audit.DropReplay)
-	d.toServer(sent[100-64]).gives("input")
-	d.toServer(sent[100-64+1]).gives("input")
+	d.toServer(sent[100-64]).delivers("input")
+	d.toServer(sent[100-64+1]).delivers("input")
 	d.toServer(sent[100-64]).drops(audit.DropReplay)
 	d.toServer(sent[99]).drops(audit.DropReplay)
 }
@@ -134,16 +134,16 @@ func TestWindowEdges(t *testing.T) {
 // "The sequence is restored to 64 bits (section 7.2) and is not 0." PROTOCOL.md 4.7
 func TestSequenceRestored(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	first := d.say(wire.KindData, "1")
+	first := d.clientSends(wire.KindData, "1")
 	d.client.sequence = math.MaxUint64
-	d.toServer(d.say(wire.KindData, "0")).drops(audit.DropReplay)
+	d.toServer(d.clientSends(wire.KindData, "0")).drops(audit.DropReplay)
 	d.client.sequence = 1<<31 - 2
-	d.toServer(d.say(wire.KindData, "2^31-1")).gives("2^31-1")
+	d.toServer(d.clientSends(wire.KindData, "2^31-1")).delivers("2^31-1")
 	d.client.sequence = 1<<32 - 2
-	before, zero, one := d.say(wire.KindData, "-1"), d.say(wire.KindData, "low 0"), d.say(wire.KindData, "low 1")
-	d.toServer(before).gives("-1")
-	d.toServer(one).gives("low 1")
-	d.toServer(zero).gives("low 0")
+	before, zero, one := d.clientSends(wire.KindData, "-1"), d.clientSends(wire.KindData, "low 0"), d.clientSends(wire.KindData, "low 1")
+	d.toServer(before).delivers("-1")
+	d.toServer(one).delivers("low 1")
+	d.toServer(zero).delivers("low 0")
 	d.toServer(zero).drops(audit.DropReplay)
 	d.toServer(first).drops(audit.DropReplay) // taken for 2^32 + 1
 }
@@ -161,20 +161,20 @@ func TestNumbering(t *testing.T) {
 		*last++
 	}
 	for i := range 5 {
-		input := d.say(wire.KindData, "input")
+		input := d.clientSends(wire.KindData, "input")
 		follows(input, &said)
-		d.toServer(input).gives("input") // and takes an epoch over
-		follows(d.tell(wire.KindData, "snapshot"), &told)
-		d.pass(tokenLife / renewalsOfLife)
+		d.toServer(input).delivers("input") // and takes an epoch over
+		follows(d.serverSends(wire.KindData, "snapshot"), &told)
+		d.waits(tokenLife / renewalsOfLife)
 		fresh := fmt.Sprint("token ", i)
-		d.mint(fresh)
+		d.mints(fresh)
 		parts := d.renew(fresh)
 		for range 3 {
 			for _, b := range parts {
 				follows(b, &said)
 			}
-			d.pass(2 * time.Second)
-			parts = d.ticks(wire.KindRenew)
+			d.waits(2 * time.Second)
+			parts = d.clientTick(wire.KindRenew)
 		}
 		renewed := d.present(parts...).is(EventRenewed, audit.DropNone, wire.KindRenewed).envelope
 		follows(parts[0], &said)
@@ -186,12 +186,12 @@ func TestNumbering(t *testing.T) {
 // A clump of all orders: each is delivered once.
 func TestReceiveReordered(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	a, b, c := d.say(wire.KindData, "a"), d.say(wire.KindData, "b"), d.say(wire.KindData, "c")
-	d.toServer(c).gives("c")
-	d.toServer(a).gives("a")
+	a, b, c := d.clientSends(wire.KindData, "a"), d.clientSends(wire.KindData, "b"), d.clientSends(wire.KindData, "c")
+	d.toServer(c).delivers("c")
+	d.toServer(a).delivers("a")
 	d.toServer(c).drops(audit.DropReplay)
-	d.toServer(b).gives("b")
-	d.pass(time.Second)
+	d.toServer(b).delivers("b")
+	d.waits(time.Second)
 	d.toServer(a).drops(audit.DropReplay)
 }
 
@@ -201,19 +201,19 @@ func TestReceiveClient(t *testing.T) {
 	for i, first := range faults {
 		for _, second := range faults[i:] {
 			d := play(t, session.Config{}, session.ClientConfig{})
-			b := d.tell(wire.KindData, "snapshot")
+			b := d.serverSends(wire.KindData, "snapshot")
 			good := append([]byte(nil), b...)
 			if first.spoil == nil && first.drop != audit.DropReplay || second.spoil == nil {
 				continue
 			}
 			if first.drop == audit.DropReplay {
-				d.toClient(b).gives("snapshot")
+				d.toClient(b).delivers("snapshot")
 			} else if first.spoil(b); first.step != second.step {
 				second.spoil(b)
 			}
 			d.toClient(b).drops(first.drop)
 			if first.drop != audit.DropReplay {
-				d.toClient(good).gives("snapshot")
+				d.toClient(good).delivers("snapshot")
 			}
 			d.toClient(good).drops(audit.DropReplay)
 		}

@@ -68,37 +68,37 @@ func TestRefusals(t *testing.T) {
 	for _, r := range refusals {
 		t.Run(r.name, func(t *testing.T) {
 			r.client.Fingerprint = phone
-			d := meet(t, r.gate, r.client)
+			d := connectOnly(t, r.gate, r.client)
 			if r.claims != nil {
 				r.claims(d.claims["identity"])
 			}
 			if r.hello != nil {
 				d.client.hello = r.hello(d.client.hello)
 			}
-			hello := d.ticks(wire.KindHello)[0]
+			hello := d.clientTick(wire.KindHello)[0]
 			h := d.toServer(hello)
 			switch {
 			case r.err != nil:
-				h = d.judged(nil, r.err)
+				h = d.verifiedAs(nil, r.err)
 			case h.Event.Kind == EventVerify:
-				h = d.verdict(h)
+				h = d.verifiesToken(h)
 			}
-			d.refused(hello, h.refuses(r.drop, r.reason), r.retry)
+			d.staysRefused(hello, h.refuses(r.drop, r.reason), r.retry)
 		})
 	}
 }
 
-// refused looks at what holds after each refusal.
-func (d *dialogue) refused(hello []byte, h heard, retry time.Duration) {
+// staysRefused checks what holds after each refusal.
+func (d *dialogue) staysRefused(hello []byte, h heard, retry time.Duration) {
 	d.Helper()
 	if again := d.toServer(hello).says(wire.KindClose); !bytes.Equal(again.envelope, h.envelope) {
 		d.Error("a copy gets another CLOSE")
 	}
-	d.mint("second try")
-	other := d.connect(session.ClientConfig{}, "second try", channel).ticks(wire.KindHello)[0]
+	d.mints("second try")
+	other := d.connect(session.ClientConfig{}, "second try", channel).clientTick(wire.KindHello)[0]
 	d.toServer(other).drops(audit.DropState)
-	d.judged(d.claims["second try"], nil).nothing()
-	d.pass(time.Minute)
+	d.verifiedAs(d.claims["second try"], nil).nothing()
+	d.waits(time.Minute)
 	d.tickServer().nothing()
 	told := d.toClient(h.envelope)
 	if told.closes(h.Reason); told.RetryAfter != retry || h.RetryAfter != retry {
@@ -114,39 +114,39 @@ func (d *dialogue) refused(hello []byte, h heard, retry time.Duration) {
 func TestRefusedUsedToken(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	thief := d.connect(session.ClientConfig{}, "identity", Channel{})
-	thief.present(thief.ticks(wire.KindHello)...).refuses(audit.DropUsed, wire.ReasonUsed)
-	d.toServer(d.say(wire.KindData, "input")).gives("input") // the owner's session goes on
+	thief.present(thief.clientTick(wire.KindHello)...).refuses(audit.DropUsed, wire.ReasonUsed)
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input") // the owner's session goes on
 }
 
 // A refusal for want of room does not use the token up.
 func TestRefusedFullThenAdmitted(t *testing.T) {
 	d := play(t, session.Config{MaxSessions: 1}, session.ClientConfig{})
-	d.mint("next")
+	d.mints("next")
 	next := d.connect(session.ClientConfig{}, "next", channel)
-	next.present(next.ticks(wire.KindHello)...).refuses(audit.DropFull, wire.ReasonFull)
-	d.toServer(d.say(wire.KindClose, closeBody))
+	next.present(next.clientTick(wire.KindHello)...).refuses(audit.DropFull, wire.ReasonFull)
+	d.toServer(d.clientSends(wire.KindClose, closeBody))
 	d.connect(session.ClientConfig{}, "next", channel).join()
 }
 
 // What the token names is met: platform, build, certificate.
 func TestFingerprintAgrees(t *testing.T) {
-	d := meet(t, session.Config{Scope: "match-7"}, session.ClientConfig{})
+	d := connectOnly(t, session.Config{Scope: "match-7"}, session.ClientConfig{})
 	ch := channel
 	ch.HasCertificate, ch.Thumbprint = true, [32]byte(counting(0xb0, 32))
-	c := d.mint("bound")
+	c := d.mints("bound")
 	c.Platform, c.Build, c.HasThumbprint, c.Thumbprint = phone.Platform, phone.Build, true, ch.Thumbprint
-	other := d.mint("bound to another")
+	other := d.mints("bound to another")
 	other.HasThumbprint, other.Thumbprint = true, [32]byte{1}
 	d.connect(session.ClientConfig{Fingerprint: phone, Scope: "match-7"}, "bound", ch).join()
 	wrong := d.connect(session.ClientConfig{Fingerprint: phone}, "bound to another", ch)
-	wrong.present(wrong.ticks(wire.KindHello)...).refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+	wrong.present(wrong.clientTick(wire.KindHello)...).refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 }
 
 // "A server MUST answer a HELLO of a version that it does not serve with a CLOSE of reason 5, whose
 // detail is one byte for each version that it does serve." PROTOCOL.md 2.2
 func TestRefusedVersion(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	hello := d.ticks(wire.KindHello)[0]
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	hello := d.clientTick(wire.KindHello)[0]
 	foreign := append([]byte{hello[0] + 0x10}, hello[1:]...)
 	for range 2 {
 		h := d.toServer(foreign).is(EventNone, audit.DropVersion, wire.KindClose)
@@ -164,7 +164,7 @@ func TestCloseOfOtherVersion(t *testing.T) {
 	b := wire.Envelope{Kind: wire.KindClose, Body: []byte("\x05\x00\x00\x00\x00\x02")}.AppendTo(nil)
 	b[0] += 0x10
 	play(t, session.Config{}, session.ClientConfig{}).toClient(b).drops(audit.DropVersion)
-	meet(t, session.Config{}, session.ClientConfig{}).toClient(b).closes(wire.ReasonVersion)
+	connectOnly(t, session.Config{}, session.ClientConfig{}).toClient(b).closes(wire.ReasonVersion)
 	b[0]--
-	meet(t, session.Config{}, session.ClientConfig{}).toClient(b).drops(audit.DropVersion)
+	connectOnly(t, session.Config{}, session.ClientConfig{}).toClient(b).drops(audit.DropVersion)
 }

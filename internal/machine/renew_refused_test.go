@@ -29,14 +29,14 @@ func TestRenewRefused(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
-			r.change(d.mint("second"))
+			r.change(d.mints("second"))
 			d.present(d.renew("second")...).is(EventRefused, r.drop, 0)
-			d.pass(time.Hour / 20)
-			d.toServer(d.ticks(wire.KindRenew)[0]).nothing() // a copy is not looked at again
+			d.waits(time.Hour / 20)
+			d.toServer(d.clientTick(wire.KindRenew)[0]).nothing() // a copy is not looked at again
 			d.now = begin.Add(tokenLife - 1)
-			d.toServer(d.say(wire.KindData, "alive")).gives("alive")
-			d.pass(1)
-			d.toServer(d.say(wire.KindData, "dead")).ends(audit.DropExpired, r.reason)
+			d.toServer(d.clientSends(wire.KindData, "alive")).delivers("alive")
+			d.waits(1)
+			d.toServer(d.clientSends(wire.KindData, "dead")).ends(audit.DropExpired, r.reason)
 		})
 	}
 }
@@ -52,18 +52,18 @@ func TestRenewNotVerified(t *testing.T) {
 	asked := d.toServer(d.renew("second")[0]).verifies()
 	d.now = begin.Add(tokenLife)
 	d.tickServer().ends(audit.DropExpired, wire.ReasonExpired) // no verdict, no other reason
-	d.judged(d.mint(string(asked.Token)), nil).nothing()
+	d.verifiedAs(d.mints(string(asked.Token)), nil).nothing()
 }
 
 // "After a refusal the server looks at no other token for 1 s." PROTOCOL.md 5.3
 func TestRenewTooOften(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.present(d.renew("bad")...).is(EventRefused, audit.DropToken, 0)
-	d.mint("good")
+	d.mints("good")
 	d.present(d.renew("good")...).drops(audit.DropRate)
-	d.pass(time.Second - 1)
-	d.present(d.ticks(wire.KindRenew)...).drops(audit.DropRate)
-	d.pass(1)
+	d.waits(time.Second - 1)
+	d.present(d.clientTick(wire.KindRenew)...).drops(audit.DropRate)
+	d.waits(1)
 	d.present(d.renew("good")...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
 }
 
@@ -72,25 +72,25 @@ func TestRenewTooOften(t *testing.T) {
 func TestRenewLater(t *testing.T) {
 	for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.mint("second")
+		d.mints("second")
 		d.toServer(d.renew("second")[0]).verifies()
-		d.judged(nil, err).is(EventRefused, dropOf(err), 0)
-		d.pass(200 * time.Millisecond)
-		d.toServer(d.ticks(wire.KindRenew)[0]).drops(audit.DropRate)
-		d.pass(time.Second)
-		d.toClient(d.present(d.ticks(wire.KindRenew)...).renews().envelope).renews()
-		d.toServer(d.say(wire.KindData, "new")).gives("new")
+		d.verifiedAs(nil, err).is(EventRefused, dropOf(err), 0)
+		d.waits(200 * time.Millisecond)
+		d.toServer(d.clientTick(wire.KindRenew)[0]).drops(audit.DropRate)
+		d.waits(time.Second)
+		d.toClient(d.present(d.clientTick(wire.KindRenew)...).renews().envelope).renews()
+		d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
 	}
 }
 
 // "Until then no further epoch is made: another RENEW is dropped `state`." PROTOCOL.md 5.3
 func TestRenewBeforeTheLastIsUsed(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.mint("third")
+	d.mints("third")
 	asked := d.toServer(d.renew("second")[0])
 	d.present(d.renew("third")...).drops(audit.DropState) // while another is verified
-	d.mint("second")
-	d.verdict(asked).renews()
+	d.mints("second")
+	d.verifiesToken(asked).renews()
 	d.present(d.renew("third")...).drops(audit.DropState)
 	if d.server.next.number != 2 {
 		t.Errorf("next epoch %d", d.server.next.number)
@@ -100,13 +100,13 @@ func TestRenewBeforeTheLastIsUsed(t *testing.T) {
 // A RENEW that the client gave up for another one does not leave the client with an epoch it cannot use.
 func TestRenewReplacedByClient(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.mint("second")
-	d.mint("third")
+	d.mints("second")
+	d.mints("third")
 	lost := d.present(d.renew("second")...).renews()
 	d.renew("third")
 	d.toClient(lost.envelope).renews()
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
-	d.toClient(d.tell(wire.KindData, "new")).gives("new")
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
+	d.toClient(d.serverSends(wire.KindData, "new")).delivers("new")
 	if d.epochs() != [2]uint32{2, 2} {
 		t.Errorf("epochs %d", d.epochs())
 	}
@@ -114,16 +114,16 @@ func TestRenewReplacedByClient(t *testing.T) {
 
 // "A part of the other kind drops the partial body and begins a new one." PROTOCOL.md 2.6
 func TestRenewAfterPartialHello(t *testing.T) {
-	d, hello := meetLong(t)
+	d, hello := connectWithLongToken(t)
 	d.toClient(d.present(hello...).joins().envelope).joins()
 	fresh := strings.Repeat("f", 3*wire.MaxPart+len(d.server.answer.reply.Body)) // any length
-	d.mint(fresh)
+	d.mints(fresh)
 	renew := d.renew(fresh)
 	d.toServer(hello[0]).nothing() // a late copy of one part
 	for _, p := range renew[:len(renew)-1] {
 		d.toServer(p).nothing()
 	}
-	d.verdict(d.toServer(renew[len(renew)-1]).verifies()).renews()
+	d.verifiesToken(d.toServer(renew[len(renew)-1]).verifies()).renews()
 	if d.server.partial.parts != nil {
 		t.Error("the buffer is kept")
 	}
@@ -131,21 +131,21 @@ func TestRenewAfterPartialHello(t *testing.T) {
 
 // A verdict that nobody waits for changes nothing.
 func TestVerdictNobodyAskedFor(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
-	good := d.mint("second")
-	d.judged(good, nil).nothing()
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	good := d.mints("second")
+	d.verifiedAs(good, nil).nothing()
 	d.join()
-	d.judged(good, nil).nothing()
+	d.verifiedAs(good, nil).nothing()
 	d.present(d.renew("second")...).renews()
-	d.judged(good, nil).nothing()
-	d.toServer(d.say(wire.KindData, "input")).gives("input")
+	d.verifiedAs(good, nil).nothing()
+	d.toServer(d.clientSends(wire.KindData, "input")).delivers("input")
 	if d.server.next.number != 2 {
 		t.Error("the next epoch is another")
 	}
 }
 
 func TestRenewOfTheClient(t *testing.T) {
-	d := meet(t, session.Config{}, session.ClientConfig{})
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
 	if err := d.client.Renew(d.now, []byte("second")); err != ErrNotLive {
 		t.Errorf("before WELCOME: %v", err)
 	}
@@ -157,8 +157,8 @@ func TestRenewOfTheClient(t *testing.T) {
 	}
 	// A RENEWED that nobody asked for, and one that skips an epoch.
 	m := wire.Renewed{Epoch: 2}
-	d.toClient(d.tell(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
+	d.toClient(d.serverSends(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
 	d.renew("second")
 	m.Epoch = 3
-	d.toClient(d.tell(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
+	d.toClient(d.serverSends(wire.KindRenewed, string(m.AppendTo(nil)))).drops(audit.DropState)
 }

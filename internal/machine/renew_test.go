@@ -15,10 +15,10 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// renewing plays until RENEWED has reached the client, and no further.
-func (d *dialogue) renewing(identity string) {
+// renewsWith delivers RENEW and RENEWED, and nothing more.
+func (d *dialogue) renewsWith(identity string) {
 	d.Helper()
-	d.mint(identity)
+	d.mints(identity)
 	renewed := d.present(d.renew(identity)...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
 	d.toClient(renewed.envelope).renews()
 }
@@ -29,10 +29,10 @@ func (d *dialogue) epochs() [2]uint32 {
 
 func TestRenew(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.pass(10 * time.Minute)
+	d.waits(10 * time.Minute)
 	first := d.server.Session().Expires()
-	old := d.say(wire.KindData, "old")
-	d.renewing("second")
+	old := d.clientSends(wire.KindData, "old")
+	d.renewsWith("second")
 	if d.client.Renewing() || !d.client.Expires().Equal(d.now.Add(tokenLife)) {
 		t.Error("the client has not taken the new epoch over")
 	}
@@ -40,39 +40,39 @@ func TestRenew(t *testing.T) {
 	if d.server.Session().Expires() != first || d.server.Session().TokenID() != "id of identity" {
 		t.Error("the new token holds before it is used")
 	}
-	d.toClient(d.tell(wire.KindData, "in the old")).gives("in the old")
-	d.toServer(mistag(d.say(wire.KindData, "forged"))).drops(audit.DropTag)
+	d.toClient(d.serverSends(wire.KindData, "in the old")).delivers("in the old")
+	d.toServer(mistag(d.clientSends(wire.KindData, "forged"))).drops(audit.DropTag)
 	if d.epochs() != [2]uint32{1, 1} {
 		t.Error("a forged datagram moved the epoch")
 	}
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
 	if !d.server.Session().Expires().Equal(d.now.Add(tokenLife)) || d.server.Session().TokenID() != "id of second" {
 		t.Error("the new token does not hold")
 	}
-	d.toServer(old).gives("old")
-	d.toClient(d.tell(wire.KindData, "in the new")).gives("in the new")
+	d.toServer(old).delivers("old")
+	d.toClient(d.serverSends(wire.KindData, "in the new")).delivers("in the new")
 	if d.epochs() != [2]uint32{2, 2} {
 		t.Errorf("epochs %d", d.epochs())
 	}
 	d.now = first.Add(time.Minute) // the first token's end is nobody's any more
-	d.toServer(d.say(wire.KindData, "later")).gives("later")
+	d.toServer(d.clientSends(wire.KindData, "later")).delivers("later")
 }
 
 // "It MUST answer the same token with the same RENEWED, and the epoch moves once." PROTOCOL.md 5.3
 func TestRenewAgain(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.mint("second")
+	d.mints("second")
 	first := d.renew("second")
 	asked := d.toServer(first[0]).verifies()
-	d.pass(200 * time.Millisecond)
-	second, used := d.ticks(wire.KindRenew), d.client.sequence
+	d.waits(200 * time.Millisecond)
+	second, used := d.clientTick(wire.KindRenew), d.client.sequence
 	if bytes.Equal(first[0], second[0]) {
 		t.Error("a repetition without a sequence of its own")
 	}
 	d.toServer(second[0]).nothing() // while it is verified
-	renewed := d.verdict(asked).renews()
-	d.pass(400 * time.Millisecond)
-	third, fourth := d.ticks(wire.KindRenew), d.say(wire.KindRenew, "\x00\x06\x00\x00second")
+	renewed := d.verifiesToken(asked).renews()
+	d.waits(400 * time.Millisecond)
+	third, fourth := d.clientTick(wire.KindRenew), d.clientSends(wire.KindRenew, "\x00\x06\x00\x00second")
 	again := d.toServer(third[0]).says(wire.KindRenewed) // RENEWED was lost
 	if !bytes.Equal(again.body, renewed.body) {
 		t.Error("another RENEWED")
@@ -82,7 +82,7 @@ func TestRenewAgain(t *testing.T) {
 	if d.client.sequence != used+2 {
 		t.Error("a RENEW too many")
 	}
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
 	late := d.toServer(fourth).says(wire.KindRenewed) // a copy that was long on its way
 	if !bytes.Equal(late.body, renewed.body) || d.server.next != nil {
 		t.Error("a late copy moves the epoch")
@@ -99,70 +99,70 @@ func TestOverlapServer(t *testing.T) {
 	old := []string{"0 s", "-1 ns", "0", "+1 ns"}
 	var sent [][]byte
 	for _, text := range old {
-		sent = append(sent, d.say(wire.KindData, text))
+		sent = append(sent, d.clientSends(wire.KindData, text))
 	}
-	d.renewing("second")
-	d.pass(time.Minute) // the overlap begins with the new epoch's first datagram
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
-	d.toServer(sent[0]).gives("0 s")
-	d.pass(serverDefaults.Overlap - 1)
+	d.renewsWith("second")
+	d.waits(time.Minute) // the overlap begins with the new epoch's first datagram
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
+	d.toServer(sent[0]).delivers("0 s")
+	d.waits(serverDefaults.Overlap - 1)
 	d.tickServer().nothing()
-	d.toServer(sent[1]).gives("-1 ns")
-	d.pass(1)
+	d.toServer(sent[1]).delivers("-1 ns")
+	d.waits(1)
 	d.toServer(sent[2]).drops(audit.DropEpoch)
-	d.pass(1)
+	d.waits(1)
 	d.tickServer().nothing()
 	d.toServer(sent[3]).drops(audit.DropEpoch)
-	d.toServer(d.say(wire.KindData, "still")).gives("still")
+	d.toServer(d.clientSends(wire.KindData, "still")).delivers("still")
 }
 
 // "The client MUST accept the old epoch until 5 s after the first datagram that the server sent in
 // the new one." PROTOCOL.md 5.3
 func TestOverlapClient(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	a, b, c := d.tell(wire.KindData, "a"), d.tell(wire.KindData, "b"), d.tell(wire.KindData, "c")
-	d.renewing("second")
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
-	d.pass(time.Minute)
-	d.toClient(a).gives("a")
-	d.toClient(d.tell(wire.KindData, "new")).gives("new")
-	d.pass(serverDefaults.Overlap - 1)
-	d.toClient(b).gives("b")
-	d.pass(1)
+	a, b, c := d.serverSends(wire.KindData, "a"), d.serverSends(wire.KindData, "b"), d.serverSends(wire.KindData, "c")
+	d.renewsWith("second")
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
+	d.waits(time.Minute)
+	d.toClient(a).delivers("a")
+	d.toClient(d.serverSends(wire.KindData, "new")).delivers("new")
+	d.waits(serverDefaults.Overlap - 1)
+	d.toClient(b).delivers("b")
+	d.waits(1)
 	d.toClient(c).drops(audit.DropEpoch)
 }
 
 // The first datagram of the new epoch is lost, the second overtakes what was sent in the old one.
 func TestRenewFirstLostAndReordered(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	a, b := d.say(wire.KindData, "a"), d.say(wire.KindData, "b")
-	d.renewing("second")
-	d.say(wire.KindData, "lost")
-	d.toServer(a).gives("a")
+	a, b := d.clientSends(wire.KindData, "a"), d.clientSends(wire.KindData, "b")
+	d.renewsWith("second")
+	d.clientSends(wire.KindData, "lost")
+	d.toServer(a).delivers("a")
 	if d.epochs() != [2]uint32{1, 1} {
 		t.Error("the epoch moved with a datagram of the old one")
 	}
-	d.toServer(d.say(wire.KindData, "new")).gives("new")
-	d.toServer(b).gives("b")
+	d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
+	d.toServer(b).delivers("b")
 	d.toServer(b).drops(audit.DropReplay)
-	d.toServer(d.say(wire.KindData, "newer")).gives("newer")
+	d.toServer(d.clientSends(wire.KindData, "newer")).delivers("newer")
 }
 
 // "At most three epochs are possible at once, so two bits tell them apart." PROTOCOL.md 4.6
 func TestTenRenewals(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	for i := range 10 {
-		d.pass(tokenLife / renewalsOfLife)
-		before := d.say(wire.KindData, "before")
-		d.renewing(fmt.Sprint("token ", i))
+		d.waits(tokenLife / renewalsOfLife)
+		before := d.clientSends(wire.KindData, "before")
+		d.renewsWith(fmt.Sprint("token ", i))
 		number := uint32(i + 2)
-		d.toServer(d.say(wire.KindData, "new")).gives("new")
-		d.toServer(before).gives("before")
-		reply := d.tell(wire.KindData, "reply")
+		d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
+		d.toServer(before).delivers("before")
+		reply := d.serverSends(wire.KindData, "reply")
 		if e, _ := wire.Parse(reply); e.Epoch != uint8(number%4) {
 			t.Errorf("epoch %d has bits %d", number, e.Epoch)
 		}
-		d.toClient(reply).gives("reply")
+		d.toClient(reply).delivers("reply")
 		if d.epochs() != [2]uint32{number, number} || d.gate.Len() != 1 {
 			t.Fatalf("epochs %d, want %d", d.epochs(), number)
 		}
@@ -175,18 +175,18 @@ func TestTenRenewals(t *testing.T) {
 // The previous, the current and the next epoch are good at once; what the fourth value of the bits names is not.
 func TestThreeEpochsAtOnce(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	first := d.say(wire.KindData, "first")
-	d.renewing("second")
-	d.toServer(d.say(wire.KindData, "to second")).gives("to second")
-	d.toClient(d.tell(wire.KindData, "second")).gives("second")
-	second := d.say(wire.KindData, "second")
+	first := d.clientSends(wire.KindData, "first")
+	d.renewsWith("second")
+	d.toServer(d.clientSends(wire.KindData, "to second")).delivers("to second")
+	d.toClient(d.serverSends(wire.KindData, "second")).delivers("second")
+	second := d.clientSends(wire.KindData, "second")
 	d.server.renewable = 0 // as if a step up had asked for it
-	d.renewing("third")
-	third := d.say(wire.KindData, "third")
+	d.renewsWith("third")
+	third := d.clientSends(wire.KindData, "third")
 	d.toServer(edit(third, func(e *wire.Envelope) { e.Epoch = 0 })).drops(audit.DropEpoch)
-	d.toServer(second).gives("second")
-	d.toServer(first).gives("first")
-	d.toServer(third).gives("third")
+	d.toServer(second).delivers("second")
+	d.toServer(first).delivers("first")
+	d.toServer(third).delivers("third")
 	if d.epochs()[0] != 3 {
 		t.Errorf("epochs %d", d.epochs())
 	}
@@ -202,7 +202,7 @@ func TestRenewOverBadNetwork(t *testing.T) {
 		for _, e := range slices.Clone(envelopes)[:len(envelopes)*2/3] {
 			h := to(e)
 			if h.Event.Kind == EventVerify {
-				h = d.verdict(h)
+				h = d.verifiesToken(h)
 			}
 			if h.envelope != nil {
 				back = append(back, h.envelope)
@@ -211,15 +211,15 @@ func TestRenewOverBadNetwork(t *testing.T) {
 		return back
 	}
 	for i := range 100 {
-		d.pass(tokenLife / renewalsOfLife)
+		d.waits(tokenLife / renewalsOfLife)
 		identity := fmt.Sprint(i, strings.Repeat("t", 2*wire.MaxPart))
-		d.mint(identity)
+		d.mints(identity)
 		envelopes := d.renew(identity)
 		for tries := 0; d.epochs() != [2]uint32{uint32(i + 2), uint32(i + 2)}; tries++ {
-			back := carry(append(envelopes, d.say(wire.KindData, "input")), d.toServer)
-			carry(append(back, d.tell(wire.KindData, "snapshot")), d.toClient)
-			d.pass(2 * time.Second)
-			if envelopes = d.ticks(wire.KindRenew); tries > 50 {
+			back := carry(append(envelopes, d.clientSends(wire.KindData, "input")), d.toServer)
+			carry(append(back, d.serverSends(wire.KindData, "snapshot")), d.toClient)
+			d.waits(2 * time.Second)
+			if envelopes = d.clientTick(wire.KindRenew); tries > 50 {
 				t.Fatalf("renewal %d does not get through", i)
 			}
 		}
@@ -256,18 +256,18 @@ func TestRenewRepeatsCloserTogether(t *testing.T) {
 func TestRenewPaced(t *testing.T) {
 	for at := time.Duration(-1); at <= 1; at++ {
 		d := play(t, session.Config{}, session.ClientConfig{})
-		d.renewing("second")
-		d.talks()
-		d.pass(tokenLife/renewalsOfLife + at)
-		d.mint("third")
+		d.renewsWith("second")
+		d.exchangesData()
+		d.waits(tokenLife/renewalsOfLife + at)
+		d.mints("third")
 		early := d.renew("third")
 		if at < 0 {
 			d.present(early...).drops(audit.DropRate)
-			d.pass(200 * time.Millisecond)
-			early = d.ticks(wire.KindRenew) // the same token again: it has not been refused
+			d.waits(200 * time.Millisecond)
+			early = d.clientTick(wire.KindRenew) // the same token again: it has not been refused
 		}
 		d.toClient(d.present(early...).renews().envelope).renews()
-		d.talks()
+		d.exchangesData()
 		if d.epochs() != [2]uint32{3, 3} {
 			t.Errorf("epochs %d", d.epochs())
 		}
@@ -279,10 +279,10 @@ func TestRenewPaced(t *testing.T) {
 func TestRenewPacedButForStepUp(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	for i := range 5 {
-		d.renewing(fmt.Sprint("token ", i))
-		d.talks()
+		d.renewsWith(fmt.Sprint("token ", i))
+		d.exchangesData()
 		d.server.SetPath(d.now, []netip.Addr{far, home}[i%2])
-		d.toServer(d.say(wire.KindData, "from elsewhere")).gives("from elsewhere")
+		d.toServer(d.clientSends(wire.KindData, "from elsewhere")).delivers("from elsewhere")
 		if !d.server.owes() {
 			t.Fatal("no step up")
 		}
@@ -291,19 +291,19 @@ func TestRenewPacedButForStepUp(t *testing.T) {
 
 // However a session's player behaves, it has no more entries than there is room kept for.
 func TestRenewalsRemembered(t *testing.T) {
-	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	most := 0
 	for i := range 5000 {
-		d.pass(time.Second)
+		d.waits(time.Second)
 		d.gate.Sweep(d.now)
 		identity := fmt.Sprint(i)
-		d.mint(identity)
+		d.mints(identity)
 		if i%7 == 0 {
-			d = d.moves()
+			d = d.resumesHere()
 		}
 		if h := d.present(d.renew(identity)...); h.Event.Kind == EventRenewed {
 			d.toClient(h.envelope)
-			d.talks()
+			d.exchangesData()
 		}
 		most = max(most, len(d.gate.memory.entries))
 	}
@@ -317,22 +317,22 @@ func TestRenewalsRemembered(t *testing.T) {
 // token in place of the one that has been taken, could never renew.
 func TestRenewWithAnotherToken(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.mint("second")
+	d.mints("second")
 	d.present(d.renew("second")...).renews() // and lost
-	d.pass(10 * time.Second)
+	d.waits(10 * time.Second)
 	d.tickServer().nothing()
-	d.mint("third")
+	d.mints("third")
 	for _, part := range d.renew("third") {
 		d.toServer(part).drops(audit.DropState)
 	}
-	d.pass(time.Second)
+	d.waits(time.Second)
 	d.toClient(d.tickServer().says(wire.KindRenewed).envelope).renews()
 	d.tickServer().nothing()
-	d.talks()
+	d.exchangesData()
 	if s := d.server.Session(); s.TokenID() != "id of second" || d.epochs() != [2]uint32{2, 2} {
 		t.Errorf("%s, epochs %d", s.TokenID(), d.epochs())
 	}
-	d.pass(tokenLife / renewalsOfLife)
-	d.renewing("third") // which has not been used up
-	d.talks()
+	d.waits(tokenLife / renewalsOfLife)
+	d.renewsWith("third") // which has not been used up
+	d.exchangesData()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A Conn that has rested goes on where it was, in both directions and over a renewal.
-func TestRest(t *testing.T) {
+func TestDropExpandedKeys(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	rest := func() {
 		d.server.RestHandle()
@@ -20,18 +20,18 @@ func TestRest(t *testing.T) {
 	}
 	talk := func() {
 		t.Helper()
-		if ev := d.toServer(d.say(wire.KindData, "up")).Event; string(ev.Payload) != "up" {
+		if ev := d.toServer(d.clientSends(wire.KindData, "up")).Event; string(ev.Payload) != "up" {
 			t.Fatalf("server: %v", ev.Drop)
 		}
-		if ev := d.toClient(d.tell(wire.KindData, "down")).Event; string(ev.Payload) != "down" {
+		if ev := d.toClient(d.serverSends(wire.KindData, "down")).Event; string(ev.Payload) != "down" {
 			t.Fatalf("client: %v", ev.Drop)
 		}
 	}
 	talk()
 	rest()
 	talk()
-	d.pass(time.Second)
-	d.mint("second")
+	d.waits(time.Second)
+	d.mints("second")
 	renewed := d.present(d.renew("second")...)
 	rest()
 	d.toClient(renewed.envelope)

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// answers has the player show a fresh token, and RENEWED lost with the connection.
-func (d *dialogue) answers(identity string) {
+// renewsButLosesRenewed presents a fresh token and loses RENEWED with the connection.
+func (d *dialogue) renewsButLosesRenewed(identity string) {
 	d.Helper()
 	d.present(d.renew(identity)...).renews()
 }
@@ -20,34 +20,34 @@ func (d *dialogue) answers(identity string) {
 // "RENEWED may have been lost: the network that the token was shown from MUST NOT be judged again" PROTOCOL.md 8.3. For
 // "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
 func TestResumeWithoutRenewed(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
-	d.lasts(4 * time.Second)
-	d.mint("fresh")
-	d.answers("fresh")
-	r := d.again(d.gate, far)
-	if m := r.welcomed(r.shows().says(wire.KindWelcome)); m.Ticket == nil {
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	d.playsFor(4 * time.Second)
+	d.mints("fresh")
+	d.renewsButLosesRenewed("fresh")
+	r := d.reconnects(d.gate, far)
+	if m := r.takesWelcome(r.showsTicket().says(wire.KindWelcome)); m.Ticket == nil {
 		t.Error("no ticket for a player who owes nothing")
 	}
-	r.settles()
+	r.sendsFirstDatagram()
 	if r.tickServer().nothing(); r.server.owes() {
 		t.Error("owes again what it has shown")
 	}
-	r.lasts(2 * policy.DefaultStepUpTime)
+	r.playsFor(2 * policy.DefaultStepUpTime)
 }
 
 // The token may be accepted after the WELCOME of the next connection.
 func TestAcceptedAfterWelcome(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	r := d.again(d.gate, far)
-	r.welcomed(r.shows().says(wire.KindWelcome))
-	d.mint("fresh")
-	d.answers("fresh")
-	r.settles()
-	r.lasts(2 * policy.DefaultStepUpTime)
-	r.renewing("another")
-	r.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	r := d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
+	d.mints("fresh")
+	d.renewsButLosesRenewed("fresh")
+	r.sendsFirstDatagram()
+	r.playsFor(2 * policy.DefaultStepUpTime)
+	r.renewsWith("another")
+	r.exchangesData()
 	if r.client.Shown() {
 		t.Error("no ticket")
 	}
@@ -60,15 +60,15 @@ func TestResumeWithoutRenewedFromElsewhere(t *testing.T) {
 		owes bool
 	}{"home": {home.As4(), false}, "a third network": {[4]byte{203, 0, 113, 1}, true}} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
-			d.stray()
-			d.mint("fresh")
-			d.answers("fresh")
-			r := d.again(d.gate, netip.AddrFrom4(c.from))
-			if m := r.welcomed(r.shows().says(wire.KindWelcome)); m.Ticket == nil != c.owes {
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+			d.changesNetwork()
+			d.mints("fresh")
+			d.renewsButLosesRenewed("fresh")
+			r := d.reconnects(d.gate, netip.AddrFrom4(c.from))
+			if m := r.takesWelcome(r.showsTicket().says(wire.KindWelcome)); m.Ticket == nil != c.owes {
 				t.Errorf("ticket of %d bytes", len(m.Ticket))
 			}
-			if r.settles(); r.server.owes() != c.owes {
+			if r.sendsFirstDatagram(); r.server.owes() != c.owes {
 				t.Errorf("owes: %v", r.server.owes())
 			}
 		})
@@ -78,48 +78,48 @@ func TestResumeWithoutRenewedFromElsewhere(t *testing.T) {
 // "If the verdict was lost with its connection, the time stays paused until another token of the
 // player's has been judged." PROTOCOL.md 4.9
 func TestResumeWhileATokenWaits(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(policy.DefaultStepUpTime - time.Second)
-	d.mint("fresh")
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	d.playsFor(policy.DefaultStepUpTime - time.Second)
+	d.mints("fresh")
 	for _, p := range d.renew("fresh") {
 		d.toServer(p)
 	}
-	d.lasts(2 * time.Second)
-	r := d.again(d.gate, far)
-	r.welcomed(r.shows())
-	r.settles()
-	r.lasts(5 * time.Second) // in which it fetches a token
-	r.renewing("another")
-	r.lasts(time.Minute)
+	d.playsFor(2 * time.Second)
+	r := d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket())
+	r.sendsFirstDatagram()
+	r.playsFor(5 * time.Second) // in which it fetches a token
+	r.renewsWith("another")
+	r.playsFor(time.Minute)
 
-	d = stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
+	d = playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
 	for _, p := range d.renew("forged") {
 		d.toServer(p)
 	}
-	r = d.again(d.gate, far)
-	r.welcomed(r.shows())
-	r.settles()
-	r.lasts(maxTokenWait)
-	r.overdue(policy.DefaultStepUpTime)
+	r = d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket())
+	r.sendsFirstDatagram()
+	r.playsFor(maxTokenWait)
+	r.lapses(policy.DefaultStepUpTime)
 }
 
 // "What the session owes goes with it: rate and behaviour, where they are known, and a step up with its time." PROTOCOL.md
 // 8.3. Nobody gains time by a new connection each second, which the server's clock has not come to yet.
 func TestResumingGainsNoTime(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
 	for range 25 {
-		d.pass(900 * time.Millisecond)
-		r := d.again(d.gate, far)
-		h := r.shows()
+		d.waits(900 * time.Millisecond)
+		r := d.reconnects(d.gate, far)
+		h := r.showsTicket()
 		if h.kind != wire.KindWelcome {
 			return
 		}
-		r.welcomed(h)
+		r.takesWelcome(h)
 		r.tickServer().nothing() // it waits for its first datagram
-		if h := r.toServer(r.ticks(wire.KindPing)[0]); h.kind == wire.KindClose {
+		if h := r.toServer(r.clientTick(wire.KindPing)[0]); h.kind == wire.KindClose {
 			return
 		}
 		d = r
@@ -130,19 +130,19 @@ func TestResumingGainsNoTime(t *testing.T) {
 // "for this session the network is required from then on, until a fresh token is accepted" PROTOCOL.md 4.9. It has been
 // accepted where RENEWED is lost with the connection, too.
 func TestConfinedUntilAccepted(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.overdue(policy.DefaultStepUpTime)
-	r := d.again(d.gate, home)
-	r.welcomed(r.shows().resumes())
-	r.settles()
-	r.mint("fresh")
-	r.answers("fresh")
-	thief := r.again(d.gate, far)
-	thief.shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
-	next := r.again(d.gate, home)
-	next.welcomed(next.shows().says(wire.KindWelcome))
-	next.settles()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	d.lapses(policy.DefaultStepUpTime)
+	r := d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket().resumes())
+	r.sendsFirstDatagram()
+	r.mints("fresh")
+	r.renewsButLosesRenewed("fresh")
+	thief := r.reconnects(d.gate, far)
+	thief.showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+	next := r.reconnects(d.gate, home)
+	next.takesWelcome(next.showsTicket().says(wire.KindWelcome))
+	next.sendsFirstDatagram()
 	if !next.server.Follows(far) {
 		t.Error("the session may not move after a fresh token")
 	}

@@ -18,14 +18,14 @@ func TestTicketAfterClose(t *testing.T) {
 	for code := int(wire.ReasonLeft); code < 256; code++ { // those that nobody knows, and the game's, too
 		reason := wire.Reason(code)
 		t.Run(reason.String(), func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			s := d.server.Session()
 			d.server.Close(reason)
 			if d.server.Resumable() || d.gate.Len() != 0 {
 				t.Error("the session goes on")
 			}
-			r := d.again(d.gate, home)
-			h := r.shows()
+			r := d.reconnects(d.gate, home)
+			h := r.showsTicket()
 			if !good[reason] {
 				want := audit.DropTicket
 				if reason == wire.ReasonRevoked || reason == wire.ReasonFingerprint || reason == wire.ReasonRate {
@@ -34,9 +34,9 @@ func TestTicketAfterClose(t *testing.T) {
 				h.refuses(want, reasons[want])
 				return
 			}
-			r.welcomed(h.resumes())
-			r.settles()
-			r.talks()
+			r.takesWelcome(h.resumes())
+			r.sendsFirstDatagram()
+			r.exchangesData()
 			if now := r.server.Session(); now.Name() != s.Name() || now.ID() != s.ID() {
 				t.Error("it is another session")
 			}
@@ -46,16 +46,16 @@ func TestTicketAfterClose(t *testing.T) {
 
 // "Used tickets and ended sessions are remembered per server." PROTOCOL.md 8.3
 func TestTicketsOfElsewhere(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	used, ended := d.again(d.sister(session.Config{}), home), d.again(d.sister(session.Config{}), home)
-	r := d.moves()
-	used.welcomed(used.shows().resumes())
-	used.settles()
-	used.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	used, ended := d.reconnects(d.anotherServer(session.Config{}), home), d.reconnects(d.anotherServer(session.Config{}), home)
+	r := d.resumesHere()
+	used.takesWelcome(used.showsTicket().resumes())
+	used.sendsFirstDatagram()
+	used.exchangesData()
 	r.server.Close(wire.ReasonKicked)
-	ended.welcomed(ended.shows().resumes())
-	ended.settles()
-	ended.talks()
+	ended.takesWelcome(ended.showsTicket().resumes())
+	ended.sendsFirstDatagram()
+	ended.exchangesData()
 }
 
 // A used ticket and an ended session are remembered as long as there is a ticket that could be shown, whatever else a
@@ -65,51 +65,51 @@ func TestTicketRefusedToTheEnd(t *testing.T) {
 		end  func(d *dialogue)
 		over time.Duration // when the ticket ends
 	}{
-		"used": {func(d *dialogue) { d.moves() }, tokenLife},
+		"used": {func(d *dialogue) { d.resumesHere() }, tokenLife},
 		"used elsewhere": {func(d *dialogue) {
-			g := d.sister(session.Config{})
-			d.travels(g)
+			g := d.anotherServer(session.Config{})
+			d.resumesOn(g)
 			d.gate = g
 		}, tokenLife},
 		"used, and restarted": {func(d *dialogue) {
-			r := d.moves()
-			d.gate, _ = r.handOn(r)
+			r := d.resumesHere()
+			d.gate, _ = r.savesAndRestores(r)
 		}, tokenLife},
 		"used, and restarted later": {func(d *dialogue) {
-			r := d.moves()
-			r.pass(time.Minute)
+			r := d.resumesHere()
+			r.waits(time.Minute)
 			r.gate.Sweep(r.now)
-			d.gate, _ = r.handOn(r)
+			d.gate, _ = r.savesAndRestores(r)
 			d.now = r.now
 		}, tokenLife},
-		"left":   {func(d *dialogue) { d.toServer(d.say(wire.KindClose, closeBody)) }, tokenLife},
+		"left":   {func(d *dialogue) { d.toServer(d.clientSends(wire.KindClose, closeBody)) }, tokenLife},
 		"kicked": {func(d *dialogue) { d.server.Close(wire.ReasonKicked) }, tokenLife},
 		"kicked with the ticket of RENEWED": {func(d *dialogue) {
-			d.pass(tokenLife / 2)
-			d.renewing("second")
+			d.waits(tokenLife / 2)
+			d.renewsWith("second")
 			d.server.Close(wire.ReasonKicked)
 		}, tokenLife + tokenLife/2},
 		"kicked later with the ticket of RENEWED": {func(d *dialogue) {
-			d.pass(tokenLife / 2)
-			d.renewing("second")
-			d.pass(5 * time.Minute)
+			d.waits(tokenLife / 2)
+			d.renewsWith("second")
+			d.waits(5 * time.Minute)
 			d.gate.Sweep(d.now)
 			d.server.Close(wire.ReasonKicked)
 		}, tokenLife + tokenLife/2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 			c.end(d)
 			last := begin.Add(c.over - time.Millisecond)
 			for i := 0; d.now.Before(last); i++ {
 				if _, drop := enter(d.gate, d.now, minted(i, i, d.now.Add(time.Second))); drop != audit.DropNone {
 					t.Fatal(drop)
 				}
-				d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-				d.pass(30 * time.Second)
+				d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+				d.waits(30 * time.Second)
 			}
 			d.now = last
-			d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+			d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 		})
 	}
 }
@@ -129,24 +129,24 @@ func TestTicketRevoked(t *testing.T) {
 			stranger := v
 			stranger.Value += "?"
 			for _, here := range []bool{true, false} {
-				d := stay(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
+				d := playWithTicket(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
 				g := d.gate
 				if !here {
-					g = d.sister(session.Config{})
+					g = d.anotherServer(session.Config{})
 				}
 				if n, err := g.Revoke(stranger); n != 0 || err != nil {
 					t.Fatal(n, err)
 				}
-				d = d.moves()
+				d = d.resumesHere()
 				if n, err := g.Revoke(v); (n == 1) != here || err != nil {
 					t.Fatal(n, err)
 				}
-				d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+				d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 				if here {
-					d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
-					d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+					d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+					d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 				} else {
-					d.talks()
+					d.exchangesData()
 				}
 			}
 		})
@@ -156,17 +156,17 @@ func TestTicketRevoked(t *testing.T) {
 // A revocation between WELCOME and the first datagram is in time.
 func TestTicketRevokedBeforeFirstDatagram(t *testing.T) {
 	for _, here := range []bool{true, false} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		g := d.gate
 		if !here {
-			g = d.sister(session.Config{})
+			g = d.anotherServer(session.Config{})
 		}
-		r := d.again(g, home)
-		r.welcomed(r.shows())
+		r := d.reconnects(g, home)
+		r.takesWelcome(r.showsTicket())
 		if n, err := g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: begin}); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		r.toServer(r.say(wire.KindData, "too late")).fades(audit.DropRevoked)
+		r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
 	}
 }
 
@@ -177,16 +177,16 @@ func TestTicketOfTokenIssuedLater(t *testing.T) {
 	for issued, good := range map[time.Time]bool{
 		at.Add(-time.Millisecond): false, at: false, at.Add(time.Millisecond): true, {}: false,
 	} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.pass(time.Minute)
-		d.mint("second").IssuedAt = issued
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.waits(time.Minute)
+		d.mints("second").IssuedAt = issued
 		d.toClient(d.present(d.renew("second")...).renews().envelope).renews()
-		g := d.sister(session.Config{})
+		g := d.anotherServer(session.Config{})
 		if _, err := g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at}); err != nil {
 			t.Fatal(err)
 		}
-		r := d.again(g, home)
-		if h := r.shows(); good {
+		r := d.reconnects(g, home)
+		if h := r.showsTicket(); good {
 			h.resumes()
 		} else {
 			h.refuses(audit.DropRevoked, wire.ReasonRevoked)

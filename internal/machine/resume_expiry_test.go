@@ -11,24 +11,24 @@ import (
 
 // "A session is not valid past the expiry in the ticket, or a later one that the server knows of it." PROTOCOL.md 8.3
 func TestResumeExpiry(t *testing.T) {
-	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	end := begin.Add(tokenLife)
-	d.pass(tokenLife / 2)
-	r := d.moves()
+	d.waits(tokenLife / 2)
+	r := d.resumesHere()
 	r.now = end.Add(-1)
-	r.toServer(r.say(wire.KindData, "last")).gives("last")
-	r.pass(1)
-	r.toServer(r.say(wire.KindData, "late")).ends(audit.DropExpired, wire.ReasonExpired)
+	r.toServer(r.clientSends(wire.KindData, "last")).delivers("last")
+	r.waits(1)
+	r.toServer(r.clientSends(wire.KindData, "late")).ends(audit.DropExpired, wire.ReasonExpired)
 
 	// The ticket is of an older token than the one that the server knows.
-	d = stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
-	r = d.again(d.gate, home)
-	d.pass(tokenLife / 2)
-	d.renewing("second")
-	d.talks()
+	d = playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	r = d.reconnects(d.gate, home)
+	d.waits(tokenLife / 2)
+	d.renewsWith("second")
+	d.exchangesData()
 	r.now = d.now
-	m := r.welcomed(r.shows())
-	r.settles()
+	m := r.takesWelcome(r.showsTicket())
+	r.sendsFirstDatagram()
 	if want := begin.Add(3 * tokenLife / 2); m.Expiry != want.UnixMilli() || !r.server.Session().Expires().Equal(want) ||
 		r.server.Session().TokenID() != "id of second" {
 		t.Errorf("until %v and %v", time.UnixMilli(m.Expiry), r.server.Session().Expires())
@@ -37,18 +37,18 @@ func TestResumeExpiry(t *testing.T) {
 
 // RENEWED has come, and nothing in its epoch: the ticket of RENEWED says what the server will know of the session.
 func TestResumeByTicketOfRenewed(t *testing.T) {
-	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
-	d.pass(tokenLife / 2)
-	d.renewing("second")
-	r := d.again(d.gate, home)
-	m := r.welcomed(r.shows())
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.waits(tokenLife / 2)
+	d.renewsWith("second")
+	r := d.reconnects(d.gate, home)
+	m := r.takesWelcome(r.showsTicket())
 	if m.Epoch != 3 {
 		t.Errorf("epoch %d, want the one after the ticket's", m.Epoch)
 	}
 	if s := d.server.Session(); !s.Expires().Equal(begin.Add(tokenLife)) || s.TokenID() != "id of identity" {
 		t.Error("for the session something has changed")
 	}
-	r.settles()
+	r.sendsFirstDatagram()
 	want := begin.Add(3 * tokenLife / 2)
 	if s := r.server.Session(); !s.Expires().Equal(want) || s.TokenID() != "id of second" {
 		t.Errorf("until %v by %q", s.Expires(), s.TokenID())
@@ -57,6 +57,6 @@ func TestResumeByTicketOfRenewed(t *testing.T) {
 		t.Errorf("WELCOME says until %v, want %v", time.UnixMilli(m.Expiry), want)
 	}
 	r.now = begin.Add(tokenLife + time.Second) // past the life of the token that the ticket has left behind
-	r.talks()
-	r.moves().talks()
+	r.exchangesData()
+	r.resumesHere().exchangesData()
 }

@@ -14,23 +14,23 @@ import (
 // "client next: the client's next sequence when the ticket was made" docs/fleet.md 8.1. It holds
 // where nothing else is known.
 func TestTicketNumbers(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	next := uint64(1) // of the ticket in the first WELCOME
 	for i := range 3 {
-		r := d.again(d.sister(session.Config{}), home)
-		r.states(func(m *wire.Hello) { m.NextSend = 1 })
-		if m, err := wire.ParseWelcome(r.shows().body); err != nil || m.ClientNext != next {
+		r := d.reconnects(d.anotherServer(session.Config{}), home)
+		r.statesInHello(func(m *wire.Hello) { m.NextSend = 1 })
+		if m, err := wire.ParseWelcome(r.showsTicket().body); err != nil || m.ClientNext != next {
 			t.Errorf("ticket %d: the client's next is %d, want %d, %v", i, m.ClientNext, next, err)
 		}
-		d.talks()
+		d.exchangesData()
 		if i == 0 {
-			d.renewing("second")
+			d.renewsWith("second")
 			next = d.client.sequence + 1
-			d.talks()
+			d.exchangesData()
 		} else {
 			next = d.client.sequence + 1
-			d = d.moves()
-			d.talks()
+			d = d.resumesHere()
+			d.exchangesData()
 		}
 	}
 }
@@ -59,17 +59,17 @@ func TestResumeStatedNumbers(t *testing.T) {
 		{false, 7, 9, 7, 7, 9},
 		{false, 7, 9, 8, 8, 9},
 	} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		d.client.sequence, d.server.sequence = up-2, down-2
-		d.talks()
+		d.exchangesData()
 		g := d.gate
 		if !c.here {
-			g = d.sister(session.Config{})
+			g = d.anotherServer(session.Config{})
 		}
-		r := d.again(g, home)
-		r.seals(func(t *resume.Ticket) { t.ClientNext = c.ticket })
-		r.states(func(m *wire.Hello) { m.NextSend, m.NextReceive = c.send, c.receive })
-		m, err := wire.ParseWelcome(r.shows().body)
+		r := d.reconnects(g, home)
+		r.sealsInTicket(func(t *resume.Ticket) { t.ClientNext = c.ticket })
+		r.statesInHello(func(m *wire.Hello) { m.NextSend, m.NextReceive = c.send, c.receive })
+		m, err := wire.ParseWelcome(r.showsTicket().body)
 		if err != nil || m.ClientNext != c.wantUp || m.ServerNext != c.wantDown {
 			t.Errorf("%+v: WELCOME says %d and %d, %v", c, m.ClientNext, m.ServerNext, err)
 		}
@@ -85,22 +85,22 @@ func TestResumeHighNumbers(t *testing.T) {
 				"receive": func(m *wire.Hello) { m.NextReceive = n },
 			} {
 				t.Run(fmt.Sprint(name, " ", n, ", known here ", here), func(t *testing.T) {
-					d := stay(t, session.Config{}, session.ClientConfig{})
+					d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 					g := d.gate
 					if !here {
-						g = d.sister(session.Config{})
+						g = d.anotherServer(session.Config{})
 					}
-					r := d.again(g, home)
-					r.states(change)
-					h := r.shows()
+					r := d.reconnects(g, home)
+					r.statesInHello(change)
+					h := r.showsTicket()
 					if n > 1<<62 {
 						h.refuses(audit.DropTicket, wire.ReasonTicket)
-						d.talks()
+						d.exchangesData()
 						return
 					}
-					r.welcomed(h)
-					r.settles()
-					r.talks()
+					r.takesWelcome(h)
+					r.sendsFirstDatagram()
+					r.exchangesData()
 				})
 			}
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // unresumed is a ticket that does not do.
-type unresumed struct {
+type refusedResumption struct {
 	name   string
 	drop   audit.Drop
 	reason wire.Reason
@@ -40,7 +40,7 @@ func ticketOf(change func(b []byte) []byte) func(*wire.Hello) {
 var unbound = session.Config{AllowUnbound: true}
 
 // What is wrong with a ticket and its HELLO wherever it is shown.
-var unresumables = []unresumed{
+var unresumables = []refusedResumption{
 	{name: "good", good: true},
 	{name: "forged", hello: ticketOf(func(b []byte) []byte { return counting(0, len(b)) })},
 	{name: "one byte", hello: ticketOf(func(b []byte) []byte { return b[:1] })},
@@ -50,8 +50,8 @@ var unresumables = []unresumed{
 	{name: "bit of the nonce", hello: ticketOf(func(b []byte) []byte { b[4] ^= 1; return b })},
 	{name: "bit of the content", hello: ticketOf(func(b []byte) []byte { b[16] ^= 1; return b })},
 	{name: "last bit", hello: ticketOf(func(b []byte) []byte { b[len(b)-1] ^= 1; return b })},
-	{name: "key rotated once", good: true, after: func(r *dialogue) { r.rotate(2) }},
-	{name: "key retired", stuck: true, after: func(r *dialogue) { r.rotate(2); r.rotate(3) }},
+	{name: "key rotated once", good: true, after: func(r *dialogue) { r.rotatesFleetKey(2) }},
+	{name: "key retired", stuck: true, after: func(r *dialogue) { r.rotatesFleetKey(2); r.rotatesFleetKey(3) }},
 	{name: "keys gone", stuck: true, after: func(r *dialogue) { r.must(nil, r.gate.config.FleetKeys.Set()) }},
 	{name: "expired, -1 ms", good: true, after: func(r *dialogue) { r.now = begin.Add(tokenLife - time.Millisecond) }},
 	{name: "expired", over: true, after: func(r *dialogue) { r.now = begin.Add(tokenLife) }},
@@ -94,7 +94,7 @@ var unresumables = []unresumed{
 }
 
 // What has happened to the session on the server that it is resumed on.
-var unresumablesHere = []unresumed{
+var unresumablesHere = []refusedResumption{
 	{name: "session revoked", drop: audit.DropRevoked, reason: wire.ReasonRevoked, over: true, before: func(d *dialogue) {
 		d.gate.RevokeSession(d.server.Session().ID())
 	}},
@@ -106,13 +106,13 @@ var unresumablesHere = []unresumed{
 		d.gate.RevokeSubject("issuer", "player")
 	}},
 	{name: "wrong tags", drop: audit.DropRevoked, reason: wire.ReasonRevoked, over: true, before: func(d *dialogue) {
-		for b := d.say(wire.KindData, "input"); d.server.begun(); {
+		for b := d.clientSends(wire.KindData, "input"); d.server.begun(); {
 			d.toServer(mistag(b))
 		}
 	}},
-	{name: "left", over: true, before: func(d *dialogue) { d.toServer(d.say(wire.KindClose, closeBody)) }},
+	{name: "left", over: true, before: func(d *dialogue) { d.toServer(d.clientSends(wire.KindClose, closeBody)) }},
 	{name: "kicked", over: true, before: func(d *dialogue) { d.server.Close(wire.ReasonKicked) }},
-	{name: "used", before: func(d *dialogue) { *d = *d.moves() }},
+	{name: "used", before: func(d *dialogue) { *d = *d.resumesHere() }},
 	{name: "not authorized, where it lives", drop: audit.DropScope, reason: wire.ReasonScope, over: true, before: func(d *dialogue) {
 		d.gate.config.Authorize = func(*session.Admission) error { return errors.New("banned") }
 	}},
@@ -123,7 +123,7 @@ var unresumablesHere = []unresumed{
 }
 
 // What is wrong on another server.
-var unresumablesElsewhere = []unresumed{
+var unresumablesElsewhere = []refusedResumption{
 	{name: "match not hosted", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{Scope: "match-8"}},
 	{name: "match hosted", good: true, gate: session.Config{Scope: "match-7"}},
 	{name: "not authorized", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{
@@ -160,7 +160,7 @@ func TestResumeRefusedElsewhere(t *testing.T) {
 	}
 }
 
-func (c *unresumed) test(t *testing.T, here bool) {
+func (c *refusedResumption) test(t *testing.T, here bool) {
 	if c.drop == audit.DropNone {
 		c.drop, c.reason = audit.DropTicket, wire.ReasonTicket
 	}
@@ -171,25 +171,25 @@ func (c *unresumed) test(t *testing.T, here bool) {
 	if !here {
 		first = session.Config{Idle: time.Hour, AllowUnbound: c.gate.AllowUnbound}
 	}
-	d := stayOn(t, first, c.client, ch)
+	d := playWithTicketOn(t, first, c.client, ch)
 	g := d.gate
 	if !here {
-		g = d.sister(c.gate)
+		g = d.anotherServer(c.gate)
 	}
 	old := *d
 	if c.before != nil {
 		c.before(d)
 	}
 	r := c.connection(&old, g, ch)
-	hello := r.ticks(wire.KindHello)[0]
+	hello := r.clientTick(wire.KindHello)[0]
 	h := r.toServer(hello)
 	if h.Event.Kind == EventResume {
-		h = r.finds(h)
+		h = r.findsFormer(h)
 	}
 	if c.good {
-		r.welcomed(h)
-		r.settles()
-		r.talks()
+		r.takesWelcome(h)
+		r.sendsFirstDatagram()
+		r.exchangesData()
 		return
 	}
 	if c.refused(r, hello, h); !here && g.Len() != 0 {
@@ -198,14 +198,14 @@ func (c *unresumed) test(t *testing.T, here bool) {
 	if c.over {
 		return
 	}
-	d.talks() // "For the session nothing has changed then"
+	d.exchangesData() // "For the session nothing has changed then"
 	if !c.stuck {
-		d.moves().talks()
+		d.resumesHere().exchangesData()
 	}
 }
 
 // connection is the one on which the ticket is shown.
-func (c *unresumed) connection(d *dialogue, g *Gate, ch Channel) *dialogue {
+func (c *refusedResumption) connection(d *dialogue, g *Gate, ch Channel) *dialogue {
 	ch.Exporter = [32]byte(counting(byte(len(d.homes)), 32))
 	if c.ch != nil {
 		c.ch(&ch)
@@ -213,12 +213,12 @@ func (c *unresumed) connection(d *dialogue, g *Gate, ch Channel) *dialogue {
 	if !c.from.IsValid() {
 		c.from = home
 	}
-	r := d.againOn(g, c.from, ch)
+	r := d.reconnectsOn(g, c.from, ch)
 	if c.after != nil {
 		c.after(r)
 	}
 	if c.hello != nil {
-		r.states(c.hello)
+		r.statesInHello(c.hello)
 	}
 	if c.spoil != nil {
 		c.spoil(r.client.hello)
@@ -227,7 +227,7 @@ func (c *unresumed) connection(d *dialogue, g *Gate, ch Channel) *dialogue {
 }
 
 // refused looks at the answer, and at what holds after it.
-func (c *unresumed) refused(r *dialogue, hello []byte, h heard) {
+func (c *refusedResumption) refused(r *dialogue, hello []byte, h heard) {
 	r.Helper()
 	h.refuses(c.drop, c.reason)
 	var retry time.Duration
@@ -249,8 +249,8 @@ func (c *unresumed) refused(r *dialogue, hello []byte, h heard) {
 	}
 }
 
-// rotate has another key seal.
-func (d *dialogue) rotate(n byte) {
+// rotatesFleetKey makes another key the sealing one.
+func (d *dialogue) rotatesFleetKey(n byte) {
 	d.Helper()
 	d.must(nil, d.gate.config.FleetKeys.Rotate(fleetKey(d, n)))
 }

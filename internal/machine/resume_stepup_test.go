@@ -15,21 +15,21 @@ import (
 func TestResumeFromAnotherNetwork(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		for _, obeys := range []bool{true, false} {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			g := d.gate
 			if !here {
-				g = d.sister(session.Config{})
+				g = d.anotherServer(session.Config{})
 			}
-			r := d.again(g, far)
-			if m := r.welcomed(r.shows()); m.Ticket != nil {
+			r := d.reconnects(g, far)
+			if m := r.takesWelcome(r.showsTicket()); m.Ticket != nil {
 				t.Error("a ticket before the step up")
 			}
 			if !r.client.Resumable() || !r.client.Shown() || !r.server.Resumable() {
 				t.Error("the ticket that was shown is not kept")
 			}
 			r.tickServer().nothing() // the first datagram is judged
-			r.pass(time.Second)
-			r.settles()
+			r.waits(time.Second)
+			r.sendsFirstDatagram()
 			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); h.Part != policy.PartNetwork || within(h) != policy.DefaultStepUpTime {
 				t.Errorf("%v within %v", h.Part, within(h))
 			}
@@ -37,12 +37,12 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			if obeys {
-				r.obeys()
+				r.completesStepUp()
 				continue
 			}
-			r.lasts(policy.DefaultStepUpTime - 1)
-			r.pass(1)
-			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+			r.playsFor(policy.DefaultStepUpTime - 1)
+			r.waits(1)
+			r.toServer(r.clientSends(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		}
 	}
 }
@@ -50,22 +50,22 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 // "WELCOME has no ticket, and the one that was shown is not used up: it can be shown again, here or on another server."
 // PROTOCOL.md 8.3
 func TestTicketShownAgain(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	r := d.again(d.gate, far)
-	r.welcomed(r.shows())
-	r.settles()
-	same := r.again(r.gate, far)
-	if m := same.welcomed(same.shows().says(wire.KindWelcome)); m.Ticket != nil {
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	r := d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket())
+	r.sendsFirstDatagram()
+	same := r.reconnects(r.gate, far)
+	if m := same.takesWelcome(same.showsTicket().says(wire.KindWelcome)); m.Ticket != nil {
 		t.Error("a ticket before the step up")
 	}
-	same.settles()
-	other := same.again(same.sister(session.Config{}), far)
-	if m := other.welcomed(other.shows()); m.Ticket != nil {
+	same.sendsFirstDatagram()
+	other := same.reconnects(same.anotherServer(session.Config{}), far)
+	if m := other.takesWelcome(other.showsTicket()); m.Ticket != nil {
 		t.Error("a ticket before the step up")
 	}
-	other.settles()
-	other.renewing("fresh")
-	other.talks()
+	other.sendsFirstDatagram()
+	other.renewsWith("fresh")
+	other.exchangesData()
 	if other.client.Shown() {
 		t.Error("no ticket after the step up")
 	}
@@ -73,35 +73,35 @@ func TestTicketShownAgain(t *testing.T) {
 
 // Tickets from before the one that is kept are used up with it.
 func TestTicketBeforeTheOneKept(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	old := d.again(d.gate, home) // and its ticket is that of WELCOME
-	d.renewing("newer")
-	d.talks()
-	r := d.again(d.gate, far)
-	r.welcomed(r.shows())
-	r.settles()
-	old.shows().refuses(audit.DropTicket, wire.ReasonTicket)
-	r.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	old := d.reconnects(d.gate, home) // and its ticket is that of WELCOME
+	d.renewsWith("newer")
+	d.exchangesData()
+	r := d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket())
+	r.sendsFirstDatagram()
+	old.showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+	r.exchangesData()
 }
 
-// obeys is a step up that is done: from then on the player is at home where he is.
-func (d *dialogue) obeys() {
+// completesStepUp presents the token of a step up: the current network becomes home.
+func (d *dialogue) completesStepUp() {
 	d.Helper()
-	d.renewing("fresh")
-	d.talks()
-	d.pass(policy.DefaultStepUpTime + time.Second)
-	d.talks()
+	d.renewsWith("fresh")
+	d.exchangesData()
+	d.waits(policy.DefaultStepUpTime + time.Second)
+	d.exchangesData()
 	if d.client.Shown() || !d.server.Resumable() {
 		d.Error("no ticket after the step up")
 	}
-	same := d.again(d.gate, far)
-	if m := same.welcomed(same.shows()); m.Ticket == nil {
+	same := d.reconnects(d.gate, far)
+	if m := same.takesWelcome(same.showsTicket()); m.Ticket == nil {
 		d.Error("the ticket is not bound to where the player has stepped up")
 	}
-	same.settles()
+	same.sendsFirstDatagram()
 	same.tickServer().nothing()
-	back := same.again(d.gate, home)
-	if m := back.welcomed(back.shows()); m.Ticket != nil {
+	back := same.reconnects(d.gate, home)
+	if m := back.takesWelcome(back.showsTicket()); m.Ticket != nil {
 		d.Error("home is elsewhere now")
 	}
 }
@@ -120,25 +120,25 @@ func within(h heard) time.Duration {
 // its time." PROTOCOL.md 8.3. Resuming does not prolong it.
 func TestResumeOwesStepUp(t *testing.T) {
 	for _, silent := range []bool{true, false} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
-		d.lasts(4 * time.Second)
-		r := d.again(d.gate, far)
-		if m := r.welcomed(r.shows()); m.Ticket != nil {
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
+		d.playsFor(4 * time.Second)
+		r := d.reconnects(d.gate, far)
+		if m := r.takesWelcome(r.showsTicket()); m.Ticket != nil {
 			t.Error("a ticket before the step up")
 		}
-		r.pass(time.Second)
-		r.settles()
+		r.waits(time.Second)
+		r.sendsFirstDatagram()
 		if h := r.tickServer().says(wire.KindNotice); within(h) != policy.DefaultStepUpTime-5*time.Second {
 			t.Errorf("within %v", within(h))
 		}
-		d.dumb()
-		r.lasts(5*time.Second - 1)
-		r.pass(1)
+		d.staysSilent()
+		r.playsFor(5*time.Second - 1)
+		r.waits(1)
 		if silent {
 			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		} else {
-			r.toServer(r.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+			r.toServer(r.clientSends(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		}
 	}
 }
@@ -146,21 +146,21 @@ func TestResumeOwesStepUp(t *testing.T) {
 // "What the session owes goes with it" PROTOCOL.md 8.3. A player who comes home by another connection owes what is left,
 // if it leaves again, and has a ticket.
 func TestResumeFromHome(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
-	d.lasts(4 * time.Second)
-	r := d.again(d.gate, near)
-	if m := r.welcomed(r.shows()); m.Ticket == nil {
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
+	d.playsFor(4 * time.Second)
+	r := d.reconnects(d.gate, near)
+	if m := r.takesWelcome(r.showsTicket()); m.Ticket == nil {
 		t.Error("no ticket at home")
 	}
-	r.settles()
-	r.lasts(20 * time.Second)
-	r.stray()
-	if left := r.quiet(1); left != policy.DefaultStepUpTime-5*time.Second {
+	r.sendsFirstDatagram()
+	r.playsFor(20 * time.Second)
+	r.changesNetwork()
+	if left := r.staysQuiet(1); left != policy.DefaultStepUpTime-5*time.Second {
 		t.Errorf("within %v", left)
 	}
-	r.renewing("fresh")
-	r.lasts(2 * policy.DefaultStepUpTime)
+	r.renewsWith("fresh")
+	r.playsFor(2 * policy.DefaultStepUpTime)
 	if s := r.server.Stats(); s.Doubt != EventNone || r.client.Shown() {
 		t.Errorf("%+v", s)
 	}
@@ -168,28 +168,28 @@ func TestResumeFromHome(t *testing.T) {
 
 // Where policy only takes note of another network, a player goes on with a ticket.
 func TestResumeNetworkNoted(t *testing.T) {
-	d := stay(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionNote}}, session.ClientConfig{})
-	r := d.again(d.gate, far)
-	if m := r.welcomed(r.shows()); m.Ticket == nil {
+	d := playWithTicket(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionNote}}, session.ClientConfig{})
+	r := d.reconnects(d.gate, far)
+	if m := r.takesWelcome(r.showsTicket()); m.Ticket == nil {
 		t.Error("no ticket")
 	}
-	r.settles()
+	r.sendsFirstDatagram()
 	if h := r.tickServer().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
 		t.Errorf("%v", h.Part)
 	}
-	r.talks()
-	r.moves().talks()
+	r.exchangesData()
+	r.resumesHere().exchangesData()
 }
 
 // A step up that is owed is owed again after a restart, with all its time, which stands still at home; without one nothing
 // is owed.
 func TestRestartOwesStepUp(t *testing.T) {
 	otherPlatform := func(d *dialogue) {
-		d.mint("other").Platform = "ios"
+		d.mints("other").Platform = "ios"
 		*d = *d.connect(session.ClientConfig{Fingerprint: phone}, "other", channel)
-		d.arrive()
+		d.getsConnectionID()
 		d.join()
-		d.talks()
+		d.exchangesData()
 		d.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 	}
 	lenient := func(network policy.Action) session.Config {
@@ -200,24 +200,24 @@ func TestRestartOwesStepUp(t *testing.T) {
 		owes   func(d *dialogue) // nil if nothing is owed
 	}{
 		"nothing": {session.Config{}, nil},
-		"strayed": {session.Config{}, func(d *dialogue) { d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice) }},
+		"strayed": {session.Config{}, func(d *dialogue) { d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice) }},
 		"strayed and back": {session.Config{}, func(d *dialogue) {
-			d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)
+			d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
 			d.server.SetPath(d.now, home)
-			d.talks()
+			d.exchangesData()
 		}},
 		"of another platform than the token's":              {lenient(policy.ActionStepUp), otherPlatform},
 		"of another platform where networks are noted":      {lenient(policy.ActionNote), otherPlatform},
 		"of another platform where networks may not change": {lenient(policy.ActionRequire), otherPlatform},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, c.config, session.ClientConfig{})
+			d := playWithTicket(t, c.config, session.ClientConfig{})
 			if c.owes != nil {
 				c.owes(d)
 			}
-			d.pass(time.Second)
-			r := d.restart()
-			r.talks()
+			d.waits(time.Second)
+			r := d.restarts()
+			r.exchangesData()
 			if c.owes == nil {
 				r.tickServer().nothing()
 				return
@@ -225,14 +225,14 @@ func TestRestartOwesStepUp(t *testing.T) {
 			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != policy.DefaultStepUpTime {
 				t.Errorf("within %v", within(h))
 			}
-			if r.lasts(policy.DefaultStepUpTime - 1); name == "strayed and back" {
-				r.lasts(homeTime - policy.DefaultStepUpTime)
-				if r.lasts(1); r.server.owes() {
+			if r.playsFor(policy.DefaultStepUpTime - 1); name == "strayed and back" {
+				r.playsFor(homeTime - policy.DefaultStepUpTime)
+				if r.playsFor(1); r.server.owes() {
 					t.Error("owes at home")
 				}
 				return
 			}
-			r.pass(1)
+			r.waits(1)
 			r.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		})
 	}

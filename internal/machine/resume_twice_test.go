@@ -15,26 +15,26 @@ import (
 // session." PROTOCOL.md 5.1
 func TestResumeWelcomeLost(t *testing.T) {
 	for _, here := range []bool{true, false} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 		g := d.gate
 		if !here {
-			g = d.sister(session.Config{})
+			g = d.anotherServer(session.Config{})
 		}
-		r := d.again(g, home)
-		hello := r.ticks(wire.KindHello)[0]
+		r := d.reconnects(g, home)
+		hello := r.clientTick(wire.KindHello)[0]
 		asked := r.toServer(hello)
 		r.toServer(hello).nothing() // while it is asked for
-		welcome := r.finds(asked)
+		welcome := r.findsFormer(asked)
 		for range 3 {
 			if again := r.toServer(hello).says(wire.KindWelcome); !bytes.Equal(again.envelope, welcome.envelope) {
 				t.Fatal("another WELCOME")
 			}
 		}
-		d.talks()
-		r.welcomed(welcome)
-		r.settles()
+		d.exchangesData()
+		r.takesWelcome(welcome)
+		r.sendsFirstDatagram()
 		r.toServer(hello).drops(audit.DropState)
-		r.talks()
+		r.exchangesData()
 		if g.Len() != 1 {
 			t.Errorf("%d sessions", g.Len())
 		}
@@ -47,23 +47,23 @@ func TestResumeWelcomeLost(t *testing.T) {
 // former connection silently" PROTOCOL.md 8.3
 func TestResumeOnThirdConnection(t *testing.T) {
 	for _, last := range []bool{true, false} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		winner, loser := d.again(d.gate, home), d.again(d.gate, home)
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		winner, loser := d.reconnects(d.gate, home), d.reconnects(d.gate, home)
 		if last {
 			winner, loser = loser, winner
 		}
 		for _, r := range []*dialogue{winner, loser} {
-			r.welcomed(r.shows().says(wire.KindWelcome))
+			r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
 		}
-		d.talks()
-		winner.settles()
-		d.dumb()
-		loser.toServer(loser.say(wire.KindData, "too late")).fades(audit.DropState)
-		loser.again(d.gate, home).shows() // the ticket of its WELCOME
-		winner.talks()
-		d.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		winner.talks()
-		winner.moves().talks()
+		d.exchangesData()
+		winner.sendsFirstDatagram()
+		d.staysSilent()
+		loser.toServer(loser.clientSends(wire.KindData, "too late")).closesSilently(audit.DropState)
+		loser.reconnects(d.gate, home).showsTicket() // the ticket of its WELCOME
+		winner.exchangesData()
+		d.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		winner.exchangesData()
+		winner.resumesHere().exchangesData()
 	}
 }
 
@@ -71,25 +71,25 @@ func TestResumeOnThirdConnection(t *testing.T) {
 // PROTOCOL.md 8.3
 func TestResumeElsewhereOnThirdConnection(t *testing.T) {
 	for _, taken := range []bool{true, false} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		g := d.sister(session.Config{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		g := d.anotherServer(session.Config{})
 		others := 0
 		if taken { // the session's id, by another one
-			d.taken(g)
+			d.occupiesID(g)
 			others = 1
 		}
-		first, winner := d.again(g, home), d.again(g, home)
-		first.welcomed(first.shows().resumes())
-		winner.welcomed(winner.shows().resumes())
-		first.toServer(first.say(wire.KindData, "too late")).drops(audit.DropState)
-		winner.settles()
-		first.dumb()
+		first, winner := d.reconnects(g, home), d.reconnects(g, home)
+		first.takesWelcome(first.showsTicket().resumes())
+		winner.takesWelcome(winner.showsTicket().resumes())
+		first.toServer(first.clientSends(wire.KindData, "too late")).drops(audit.DropState)
+		winner.sendsFirstDatagram()
+		first.staysSilent()
 		if s := winner.server.Stats(); s.Lost != 0 || s.Accepted != winner.client.sequence || g.Len() != 1+others {
 			t.Errorf("%+v, %d sessions", s, g.Len())
 		}
-		winner.talks()
-		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		winner.moves().talks()
+		winner.exchangesData()
+		d.reconnects(g, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		winner.resumesHere().exchangesData()
 	}
 }
 
@@ -111,54 +111,54 @@ func fill(g *Gate) (empty func()) {
 // "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who is here, or
 // has been let in before there was no room, goes on: a session takes no more room for that.
 func TestResumeMemoryFull(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	fill(d.gate)
-	d.moves().moves().talks()
+	d.resumesHere().resumesHere().exchangesData()
 
-	d = stay(t, session.Config{}, session.ClientConfig{})
-	g := d.sister(session.Config{})
-	before, late := d.again(g, home), d.again(g, home)
-	before.welcomed(before.shows())
+	d = playWithTicket(t, session.Config{}, session.ClientConfig{})
+	g := d.anotherServer(session.Config{})
+	before, late := d.reconnects(g, home), d.reconnects(g, home)
+	before.takesWelcome(before.showsTicket())
 	empty := fill(g)
-	h := late.shows().refuses(audit.DropFull, wire.ReasonFull)
+	h := late.showsTicket().refuses(audit.DropFull, wire.ReasonFull)
 	if m, err := wire.ParseCloseBody(h.body); err != nil || m.RetryAfter == 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
-	before.settles()
-	before.talks()
+	before.sendsFirstDatagram()
+	before.exchangesData()
 	empty()
-	before.moves().talks()
+	before.resumesHere().exchangesData()
 }
 
 // A player who resumes again and again takes no more memory than one who does once.
 func TestResumeOften(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	first := d
 	for range 50 {
-		d = d.moves()
+		d = d.resumesHere()
 	}
 	if n := len(d.gate.memory.entries); n != 1 {
 		t.Errorf("%d entries", n)
 	}
-	first.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-	d.talks()
+	first.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+	d.exchangesData()
 }
 
 // Who was put out of a server stays out, with whatever ticket of whatever token: another server has given it.
-func TestPutOutWithALaterTicket(t *testing.T) {
-	d := stay(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
-	g := d.sister(session.Config{Idle: time.Hour})
-	early := d.again(g, home) // by the ticket of WELCOME
-	d.pass(tokenLife / 2)
-	d.renewing("second")
+func TestTerminatedWithALaterTicket(t *testing.T) {
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	g := d.anotherServer(session.Config{Idle: time.Hour})
+	early := d.reconnects(g, home) // by the ticket of WELCOME
+	d.waits(tokenLife / 2)
+	d.renewsWith("second")
 	early.now = d.now
-	early.welcomed(early.shows().resumes())
-	early.settles()
+	early.takesWelcome(early.showsTicket().resumes())
+	early.sendsFirstDatagram()
 	early.server.Close(wire.ReasonKicked)
 	for range 30 {
-		d.pass(30 * time.Second)
+		d.waits(30 * time.Second)
 		g.Sweep(d.now)
-		d.again(g, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
+		d.reconnects(g, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 		if d.now.After(begin.Add(tokenLife + tokenLife/2 - time.Minute)) {
 			break
 		}

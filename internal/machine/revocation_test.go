@@ -13,7 +13,7 @@ import (
 )
 
 // named gives a token all the names that it can be revoked by.
-func named(c *token.Claims) {
+func addIDs(c *token.Claims) {
 	c.SignIn, c.KeyID, c.IssuedAt = "sign-in", "key", begin
 }
 
@@ -27,9 +27,9 @@ func TestRevoke(t *testing.T) {
 		{Kind: session.RevokeBuild, Value: phone.Build},
 	} {
 		t.Run(r.Kind.String(), func(t *testing.T) {
-			d := meet(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
+			d := connectOnly(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
 			claims := d.claims["identity"]
-			named(claims)
+			addIDs(claims)
 			switch r.Value {
 			case "SUBJECT":
 				r.Value = claims.Subject
@@ -41,14 +41,14 @@ func TestRevoke(t *testing.T) {
 			}
 			r.Time = begin.Add(time.Second)
 			d.join()
-			other := *d.mint("other")
+			other := *d.mints("other")
 			stranger := r
 			stranger.Value += "?"
 			if n, err := d.gate.Revoke(stranger); n != 0 || err != nil {
 				t.Fatalf("a stranger's revocation: %d, %v", n, err)
 			}
-			d.toServer(d.say(wire.KindData, "before")).gives("before")
-			b := d.say(wire.KindData, "in flight")
+			d.toServer(d.clientSends(wire.KindData, "before")).delivers("before")
+			b := d.clientSends(wire.KindData, "in flight")
 			if n, err := d.gate.Revoke(r); n != 1 || err != nil {
 				t.Fatalf("%d, %v", n, err)
 			}
@@ -63,14 +63,14 @@ func TestRevoke(t *testing.T) {
 				shown.ID = "another"
 			}
 			again.claims["again"] = &shown
-			again.present(again.ticks(wire.KindHello)...).refuses(audit.DropRevoked, wire.ReasonRevoked)
+			again.present(again.clientTick(wire.KindHello)...).refuses(audit.DropRevoked, wire.ReasonRevoked)
 			if r.Kind == session.RevokeBuild {
 				return
 			}
 			other.Subject = "somebody else"
 			free := d.connect(session.ClientConfig{Fingerprint: phone}, "free", channel)
 			free.claims["free"] = &other
-			free.present(free.ticks(wire.KindHello)...).is(EventJoined, audit.DropNone, wire.KindWelcome)
+			free.present(free.clientTick(wire.KindHello)...).is(EventJoined, audit.DropNone, wire.KindWelcome)
 		})
 	}
 }
@@ -135,7 +135,7 @@ func TestRevocationsFull(t *testing.T) {
 	if n, err := d.gate.Revoke(live); n != 1 || !errors.Is(err, session.ErrRevocationsFull) {
 		t.Errorf("%d, %v", n, err)
 	}
-	d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
 	if _, err := d.gate.Revoke(subject(9, begin.Add(revocationLife))); err != nil {
 		t.Errorf("after the others have expired: %v", err)
 	}
@@ -158,7 +158,7 @@ func TestRevocationRefused(t *testing.T) {
 			t.Errorf("%+v: %d, %v", r, n, err)
 		}
 	}
-	d.toServer(d.say(wire.KindData, "on")).gives("on")
+	d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 }
 
 func TestRevokeSession(t *testing.T) {
@@ -170,17 +170,17 @@ func TestRevokeSession(t *testing.T) {
 	if !d.gate.RevokeSession(id) || d.gate.RevokeSession(id) {
 		t.Error("a session is revoked once")
 	}
-	d.toServer(d.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
 }
 
 // A renewal is refused like a HELLO.
 func TestRevokedRenewal(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	claims := d.mint("stolen")
+	claims := d.mints("stolen")
 	r := session.Revocation{Kind: session.RevokeToken, Issuer: claims.Issuer, Value: claims.ID, Time: d.now}
 	if n, err := d.gate.Revoke(r); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	d.present(d.renew("stolen")...).is(EventRefused, audit.DropRevoked, 0)
-	d.toServer(d.say(wire.KindData, "on")).gives("on")
+	d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// judgment is the slow twin of a server's Gate: of sessions, players and tokens it knows only "revoked or not", by name,
-// forgets nothing, and has never heard of connections. Servers do not tell each other, so each has one of its own; a
-// process that goes on with a server's sessions has the judgment of the one before.
-type judgment struct {
+// revokedModel is the slow twin of a server's Gate. It knows sessions, players and tokens by name,
+// keeps everything, and knows no connections. Servers do not tell each other, so each has its own;
+// a process that takes over a server's sessions has the model of that server.
+type revokedModel struct {
 	out     map[[16]byte]bool      // sessions that no datagram is accepted of any more
 	revoked map[[16]byte]bool      // of these, the ones that may be said to be revoked when a ticket is shown
 	left    map[[16]byte]bool      // sessions that their players have ended: what is said of them afterwards may change nothing
@@ -27,28 +27,28 @@ type judgment struct {
 	counts  struct{ in, out int }  // datagrams accepted of sessions; refusals for a revocation
 }
 
-func newJudgment() *judgment {
-	return &judgment{
+func newRevokedModel() *revokedModel {
+	return &revokedModel{
 		out: map[[16]byte]bool{}, revoked: map[[16]byte]bool{}, left: map[[16]byte]bool{}, bans: map[string]session.Ban{}, until: map[string]time.Time{},
 		tokens: map[string]bool{}, known: map[[16]byte]*Session{}, player: map[[16]byte]string{},
 	}
 }
 
 // put records that a session was put out. The first time counts.
-func (j *judgment) put(name [16]byte, revoked bool) {
+func (j *revokedModel) put(name [16]byte, revoked bool) {
 	if !j.out[name] {
 		j.out[name], j.revoked[name] = true, revoked
 	}
 	delete(j.known, name)
 }
 
-func (j *judgment) banned(now time.Time, subject string) bool {
+func (j *revokedModel) banned(now time.Time, subject string) bool {
 	b, ok := j.bans[subject]
 	return ok && (b.Until.IsZero() || now.Before(b.Until))
 }
 
 // concerned reports whether a token is revoked.
-func (j *judgment) concerned(subject, id string, issued time.Time) bool {
+func (j *revokedModel) concerned(subject, id string, issued time.Time) bool {
 	until, ok := j.until[subject]
 	return ok && !issued.After(until) || j.tokens[id]
 }
@@ -60,7 +60,7 @@ type match struct {
 	now    time.Time
 	first  *dialogue
 	gates  []*Gate
-	twins  []*judgment
+	twins  []*revokedModel
 	actors []*actor
 	tokens int
 }
@@ -73,14 +73,14 @@ type actor struct {
 }
 
 func newMatch(t *testing.T, seed uint64, servers int) *match {
-	d := meet(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
+	d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
 	m := &match{T: t, rng: rand.New(rand.NewPCG(seed, 7)), now: begin, first: d}
 	for range servers {
 		config := session.Config{MaxPerSubject: -1}
 		if seed%2 == 1 {
 			config = session.Config{Replace: seed%4 == 1} // sessions give way to newer ones of their player's
 		}
-		m.gates, m.twins = append(m.gates, d.sister(config)), append(m.twins, newJudgment())
+		m.gates, m.twins = append(m.gates, d.anotherServer(config)), append(m.twins, newRevokedModel())
 	}
 	return m
 }
@@ -109,7 +109,7 @@ func (m *match) identity(subject string) string {
 	m.tokens++
 	id := fmt.Sprint("token ", m.tokens)
 	m.first.now = m.now
-	c := m.first.mint(id)
+	c := m.first.mints(id)
 	c.Subject, c.IssuedAt, c.ID = subject, m.now, id
 	return id
 }
@@ -127,8 +127,8 @@ func (m *match) open() {
 	m.first.gate, m.first.now = m.gates[k], m.now
 	id := m.identity(subject)
 	a := &actor{dialogue: m.first.connect(session.ClientConfig{}, id, channel), server: k}
-	a.arrive()
-	h := a.present(a.ticks(wire.KindHello)...)
+	a.getsConnectionID()
+	h := a.present(a.clientTick(wire.KindHello)...)
 	refuse := m.twins[k].banned(m.now, subject) || m.twins[k].concerned(subject, id, m.now)
 	m.answered("open", k, subject, h, refuse, refuse)
 	if h.Event.Kind == EventJoined {
@@ -179,7 +179,7 @@ func (m *match) comeBack() {
 		return
 	}
 	k := m.rng.IntN(len(m.gates))
-	r := &actor{dialogue: a.again(m.gates[k], home), server: k}
+	r := &actor{dialogue: a.reconnects(m.gates[k], home), server: k}
 	hello, err := wire.ParseHello(r.client.hello)
 	if err != nil {
 		m.Fatal(err)
@@ -190,7 +190,7 @@ func (m *match) comeBack() {
 	}
 	j := m.twins[k]
 	withdrawn := j.banned(m.now, t.Subject) || j.concerned(t.Subject, t.TokenID, time.UnixMilli(t.Issued))
-	h := r.shows()
+	h := r.showsTicket()
 	revoked := withdrawn || j.revoked[t.Name] && (!j.left[t.Name] || h.Drop == audit.DropRevoked)
 	m.answered("resume", k, t.Subject, h, withdrawn || j.out[t.Name], revoked)
 	if h.kind == wire.KindWelcome {
@@ -214,7 +214,7 @@ func (m *match) talk() {
 	}
 	m.begins(a)
 	before := c.state
-	h := a.toServer(a.say(wire.KindData, "input"))
+	h := a.toServer(a.clientSends(wire.KindData, "input"))
 	m.hear("talk", a, h, excused)
 	if h.Event.Kind == EventData {
 		j.counts.in++
@@ -266,7 +266,7 @@ func (m *match) renew() {
 		return
 	}
 	m.begins(a)
-	h := a.present(a.ticks(wire.KindRenew)...)
+	h := a.present(a.clientTick(wire.KindRenew)...)
 	j := m.twins[a.server]
 	c := m.first.claims[id]
 	m.hear("renew", a, h, j.concerned(c.Subject, c.ID, c.IssuedAt) || a.dialogue.server.resuming != nil)
@@ -286,7 +286,7 @@ func (m *match) ends() {
 	switch reason := [...]wire.Reason{wire.ReasonKicked, wire.ReasonReplaced, wire.ReasonShutdown, wire.ReasonLeft}[m.rng.IntN(4)]; {
 	case reason == wire.ReasonLeft && a.client.Live():
 		m.begins(a)
-		if h := a.toServer(a.say(wire.KindClose, closeBody)); h.Event.Kind == EventClosed {
+		if h := a.toServer(a.clientSends(wire.KindClose, closeBody)); h.Event.Kind == EventClosed {
 			m.hear("leave", a, h, c.resuming != nil)
 			j.left[name] = true
 			delete(j.known, name)
@@ -354,7 +354,7 @@ func (m *match) revoke() {
 }
 
 // putAll records that the sessions of a player that are known and concerned were put out.
-func (m *match) putAll(j *judgment, subject string, concerned func(*Session) bool, revoked bool) (n int) {
+func (m *match) putAll(j *revokedModel, subject string, concerned func(*Session) bool, revoked bool) (n int) {
 	for name, s := range j.known {
 		if j.player[name] == subject && concerned(s) {
 			j.put(name, revoked)
@@ -404,7 +404,7 @@ func (m *match) restart() {
 		}
 	}
 	m.first.gate, m.first.now = m.gates[k], m.now
-	g, snap := m.first.handOn(all...)
+	g, snap := m.first.savesAndRestores(all...)
 	if m.rng.IntN(3) == 0 {
 		snap.LeaveOut() // it was too late for sessions
 	}
@@ -425,7 +425,7 @@ func (m *match) restart() {
 			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.hint {
 				continue
 			}
-			next, drop := a.restored(g, r)
+			next, drop := a.restores(g, r)
 			if drop == audit.DropRevoked && !j.concerned(r.Subject, r.Standing.TokenID, time.UnixMilli(r.Standing.Issued)) {
 				m.Fatal("refused as revoked after a restart, and is not")
 			}

@@ -35,34 +35,34 @@ var puttingOut = map[string]struct {
 // whose ticket the player comes back afterwards.
 var whereabouts = map[string]func(d *dialogue) *dialogue{
 	"on its first connection": func(d *dialogue) *dialogue { return d },
-	"on another connection":   func(d *dialogue) *dialogue { return d.moves() },
-	"from another server":     func(d *dialogue) *dialogue { return d.travels(d.sister(session.Config{})) },
+	"on another connection":   func(d *dialogue) *dialogue { return d.resumesHere() },
+	"from another server":     func(d *dialogue) *dialogue { return d.resumesOn(d.anotherServer(session.Config{})) },
 	"waiting for its first datagram": func(d *dialogue) *dialogue {
-		r := d.again(d.sister(session.Config{}), home)
-		r.welcomed(r.shows().resumes())
+		r := d.reconnects(d.anotherServer(session.Config{}), home)
+		r.takesWelcome(r.showsTicket().resumes())
 		return r
 	},
 	"waiting a second time": func(d *dialogue) *dialogue {
-		r := d.again(d.sister(session.Config{}), home)
-		r.welcomed(r.shows().resumes())
-		again := d.again(r.gate, home)
-		again.welcomed(again.shows().resumes())
+		r := d.reconnects(d.anotherServer(session.Config{}), home)
+		r.takesWelcome(r.showsTicket().resumes())
+		again := d.reconnects(r.gate, home)
+		again.takesWelcome(again.showsTicket().resumes())
 		return again
 	},
 	"between connections": func(d *dialogue) *dialogue {
-		d.pass(session.DefaultIdle - 1)
+		d.waits(session.DefaultIdle - 1)
 		d.tickServer().nothing()
 		return d
 	},
 	"idle": func(d *dialogue) *dialogue {
-		d.pass(session.DefaultIdle)
+		d.waits(session.DefaultIdle)
 		d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 		return d
 	},
 	"idle after it has waited in vain": func(d *dialogue) *dialogue {
-		r := d.again(d.sister(session.Config{}), home)
-		r.welcomed(r.shows().resumes())
-		r.pass(helloTimeout)
+		r := d.reconnects(d.anotherServer(session.Config{}), home)
+		r.takesWelcome(r.showsTicket().resumes())
+		r.waits(helloTimeout)
 		r.tickServer().is(EventClosed, audit.DropIdle, 0)
 		return r
 	},
@@ -71,13 +71,13 @@ var whereabouts = map[string]func(d *dialogue) *dialogue{
 		return d
 	},
 	"about to move": func(d *dialogue) *dialogue {
-		r := d.again(d.gate, home)
-		r.welcomed(r.shows().says(wire.KindWelcome))
+		r := d.reconnects(d.gate, home)
+		r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
 		return d
 	},
 	"about to move, by the new connection": func(d *dialogue) *dialogue {
-		r := d.again(d.gate, home)
-		r.welcomed(r.shows().says(wire.KindWelcome))
+		r := d.reconnects(d.gate, home)
+		r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
 		return r
 	},
 }
@@ -90,14 +90,14 @@ var afterwards = map[string]func(d *dialogue){
 	},
 	"told": func(d *dialogue) { d.tickServer() },
 	"idle": func(d *dialogue) {
-		d.pass(session.DefaultIdle)
+		d.waits(session.DefaultIdle)
 		d.tickServer()
 	},
 	"restarted": func(d *dialogue) {
-		g, snap := d.handOn(d)
+		g, snap := d.savesAndRestores(d)
 		for _, s := range snap.Sessions {
-			if r, drop := d.restored(g, s); drop == audit.DropNone {
-				r.toServer(r.say(wire.KindData, "too late"))
+			if r, drop := d.restores(g, s); drop == audit.DropNone {
+				r.toServer(r.clientSends(wire.KindData, "too late"))
 				d.Error("it is handed on")
 			}
 		}
@@ -108,12 +108,12 @@ var afterwards = map[string]func(d *dialogue){
 // "Whether a session has been put out is a property of the session, not of a connection: one that is put out while it waits
 // for its first datagram, or between two connections, MUST NOT come back." PROTOCOL.md 8.3. Whatever it has been doing, and
 // whatever happens next, no datagram of it is accepted any more, and no ticket.
-func TestPutOutStaysOut(t *testing.T) {
+func TestTerminatedStaysTerminated(t *testing.T) {
 	for name, end := range puttingOut {
 		for state, begin := range whereabouts {
 			for next, happens := range afterwards {
 				t.Run(name+"/"+state+"/"+next, func(t *testing.T) {
-					first := stay(t, session.Config{}, session.ClientConfig{})
+					first := playWithTicket(t, session.Config{}, session.ClientConfig{})
 					d := begin(first)
 					if d.server.elsewhere() && name == "Close" {
 						d.server = first.server // where it lives: the other one's end is nothing to the session
@@ -121,7 +121,7 @@ func TestPutOutStaysOut(t *testing.T) {
 					if !end.how(d, d.server.Session()) {
 						t.Fatal("says that it was not")
 					}
-					in := d.say(wire.KindData, "in flight")
+					in := d.clientSends(wire.KindData, "in flight")
 					happens(d)
 					for _, conn := range []*Conn{d.server, first.server} {
 						if _, ev := conn.Handle(d.now, append([]byte(nil), in...)); conn.gate == d.gate && ev.Kind == EventData {
@@ -129,10 +129,10 @@ func TestPutOutStaysOut(t *testing.T) {
 						}
 					}
 					for _, holder := range []*dialogue{d, first} {
-						again := holder.again(d.gate, home)
+						again := holder.reconnects(d.gate, home)
 						again.now = d.now
 						again.homes = d.homes
-						again.shows().refuses(end.drop, reasons[end.drop])
+						again.showsTicket().refuses(end.drop, reasons[end.drop])
 					}
 				})
 			}
@@ -150,35 +150,35 @@ func TestRevokedWhileLetIn(t *testing.T) {
 		"ban": func(g *Gate, s session.Session) { _, _ = g.Ban(session.Ban{Issuer: s.Issuer(), Subject: s.Subject()}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			var g *Gate
-			g = d.sister(session.Config{Authorize: func(a *session.Admission) error { revoke(g, a.Session); return nil }})
-			d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+			g = d.anotherServer(session.Config{Authorize: func(a *session.Admission) error { revoke(g, a.Session); return nil }})
+			d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 			if g.Len() != 0 {
 				t.Errorf("%d sessions", g.Len())
 			}
-			d.talks() // on the server that nobody has told
+			d.exchangesData() // on the server that nobody has told
 		})
 	}
 }
 
 // A *Session that the match has kept from a connection before revokes the session where it lives now.
 func TestRevokeByOldHandle(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	old := d.server.Session()
-	d.pass(session.DefaultIdle)
+	d.waits(session.DefaultIdle)
 	d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
-	r := d.again(d.gate, home)
-	r.welcomed(r.shows().resumes())
-	r.settles()
+	r := d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket().resumes())
+	r.sendsFirstDatagram()
 	if r.server.Session() == old {
 		t.Fatal("it is the same")
 	}
 	if !old.Revoke() || old.Revoke() || r.server.Session().Revoke() {
 		t.Error("a session is revoked once")
 	}
-	r.toServer(r.say(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
-	r.again(d.gate, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+	r.toServer(r.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	r.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 }
 
 // A token that is revoked after RENEWED, and before the first datagram of its epoch, keeps no session alive: neither on
@@ -186,16 +186,16 @@ func TestRevokeByOldHandle(t *testing.T) {
 func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 	for name, next := range map[string]func(d *dialogue){
 		"same connection": func(d *dialogue) {
-			d.toServer(d.say(wire.KindData, "too late")).ends(audit.DropRevoked, wire.ReasonRevoked)
-			d.again(d.gate, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+			d.toServer(d.clientSends(wire.KindData, "too late")).ends(audit.DropRevoked, wire.ReasonRevoked)
+			d.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 		},
 		"next connection": func(d *dialogue) {
-			d.again(d.gate, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+			d.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
-			d.renewing("stolen")
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+			d.renewsWith("stolen")
 			if n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); n != 0 || err != nil {
 				t.Fatal(n, err)
 			}
@@ -203,14 +203,14 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 		})
 	}
 	t.Run("revoked when it is about to move", func(t *testing.T) {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.renewing("stolen")
-		r := d.again(d.gate, home)
-		r.welcomed(r.shows().says(wire.KindWelcome))
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.renewsWith("stolen")
+		r := d.reconnects(d.gate, home)
+		r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
 		if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); err != nil {
 			t.Fatal(err)
 		}
-		r.toServer(r.say(wire.KindData, "too late")).fades(audit.DropRevoked)
+		r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
 	})
 }
 
@@ -222,24 +222,24 @@ func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 		at.Add(-time.Millisecond): false, at: false, at.Add(time.Millisecond): true, {}: false,
 	} {
 		for _, absent := range []bool{false, true} {
-			d := meet(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{}).connect(session.ClientConfig{}, "identity", channel)
+			d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{}).connect(session.ClientConfig{}, "identity", channel)
 			d.claims["identity"].IssuedAt = issued
-			d.arrive()
+			d.getsConnectionID()
 			d.join()
-			d.talks()
+			d.exchangesData()
 			if absent {
-				d.pass(session.DefaultIdle)
+				d.waits(session.DefaultIdle)
 				d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 			}
 			n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at})
 			if err != nil || (n == 0) != good {
 				t.Errorf("issued at %v, absent %v: %d ended, %v", issued, absent, n, err)
 			}
-			r := d.again(d.gate, home)
-			if h := r.shows(); good {
-				r.welcomed(h)
-				r.settles()
-				r.talks()
+			r := d.reconnects(d.gate, home)
+			if h := r.showsTicket(); good {
+				r.takesWelcome(h)
+				r.sendsFirstDatagram()
+				r.exchangesData()
 			} else {
 				h.refuses(audit.DropRevoked, wire.ReasonRevoked)
 			}
@@ -280,7 +280,7 @@ func TestAbsentIsBounded(t *testing.T) {
 }
 
 // The newest are held, as many as there are seats, however often one of them comes back and leaves once more.
-func TestAbsentOfARestlessPlayer(t *testing.T) {
+func TestAbsentPlayerWhoLeavesAgain(t *testing.T) {
 	const most = 8
 	a := absent{most: most}
 	for i := range most - 1 {
@@ -310,22 +310,22 @@ func TestAbsentOfARestlessPlayer(t *testing.T) {
 // all are done. Run with -race.
 func TestRevokeMeetsResume(t *testing.T) {
 	for i := range 100 {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		g := d.sister(session.Config{})
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		g := d.anotherServer(session.Config{})
 		var comers []*dialogue
 		for range 3 {
-			comers = append(comers, d.again(g, home))
+			comers = append(comers, d.reconnects(g, home))
 		}
 		var wg sync.WaitGroup
 		for _, r := range comers {
 			wg.Go(func() {
-				if r.asks().Event.Kind != EventResume {
+				if r.sendsTicket().Event.Kind != EventResume {
 					t.Error("its ticket is not looked at")
 				}
 				reply, ev := r.server.Resume(r.now, nil, 0) // each on a shard of its own
 				if ev.Kind == EventResumed {
 					r.toClient(r.heard(reply, ev, r.server.Append).envelope)
-					r.toServer(r.say(wire.KindData, "perhaps in time"))
+					r.toServer(r.clientSends(wire.KindData, "perhaps in time"))
 				}
 			})
 		}
@@ -346,6 +346,6 @@ func TestRevokeMeetsResume(t *testing.T) {
 				t.Fatal("a session came to life while it was revoked")
 			}
 		}
-		d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+		d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 	}
 }

@@ -15,43 +15,43 @@ import (
 // about to move is where it lives.
 func TestRestartNotSaved(t *testing.T) {
 	keyed := session.Config{FleetKeys: fleet(t), AllowBearer: true}
-	waits := meet(t, keyed, session.ClientConfig{})
-	waits.toServer(waits.ticks(wire.KindHello)[0]).verifies()
-	closed := stay(t, keyed, session.ClientConfig{})
+	waits := connectOnly(t, keyed, session.ClientConfig{})
+	waits.toServer(waits.clientTick(wire.KindHello)[0]).verifies()
+	closed := playWithTicket(t, keyed, session.ClientConfig{})
 	closed.server.Close(wire.ReasonShutdown)
 	bearer := play(t, keyed, session.ClientConfig{Bearer: true})
-	bearer.toServer(bearer.say(wire.KindData, "up")).gives("up")
+	bearer.toServer(bearer.clientSends(wire.KindData, "up")).delivers("up")
 	for name, d := range map[string]*dialogue{
-		"no HELLO": meet(t, keyed, session.ClientConfig{}), "no verdict": waits, "no answer to WELCOME": play(t, keyed, session.ClientConfig{}),
+		"no HELLO": connectOnly(t, keyed, session.ClientConfig{}), "no verdict": waits, "no answer to WELCOME": play(t, keyed, session.ClientConfig{}),
 		"bearer": bearer, "closed": closed,
 	} {
 		if d.server.Save(new(resume.Session)) {
 			t.Errorf("%s: saved", name)
 		}
-		if _, snap := d.handOn(d); len(snap.Sessions) != 0 {
+		if _, snap := d.savesAndRestores(d); len(snap.Sessions) != 0 {
 			t.Errorf("%s: handed on", name)
 		}
 	}
 
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	r := d.again(d.gate, home)
-	r.welcomed(r.shows())
-	g, snap := d.handOn(d, r)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	r := d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket())
+	g, snap := d.savesAndRestores(d, r)
 	if len(snap.Sessions) != 1 {
 		t.Fatalf("%d sessions", len(snap.Sessions))
 	}
-	after, _ := d.restored(g, snap.Sessions[0])
-	after.talks()
-	next := r.again(g, home) // by the ticket of the WELCOME that the old process gave
-	next.welcomed(next.shows().says(wire.KindWelcome))
-	next.settles()
-	next.talks()
-	after.dumb()
+	after, _ := d.restores(g, snap.Sessions[0])
+	after.exchangesData()
+	next := r.reconnects(g, home) // by the ticket of the WELCOME that the old process gave
+	next.takesWelcome(next.showsTicket().says(wire.KindWelcome))
+	next.sendsFirstDatagram()
+	next.exchangesData()
+	after.staysSilent()
 
-	d = stay(t, session.Config{}, session.ClientConfig{})
-	r = d.again(d.sister(session.Config{}), home)
-	r.welcomed(r.shows().resumes())
-	if _, snap := r.handOn(r); len(snap.Sessions) != 0 {
+	d = playWithTicket(t, session.Config{}, session.ClientConfig{})
+	r = d.reconnects(d.anotherServer(session.Config{}), home)
+	r.takesWelcome(r.showsTicket().resumes())
+	if _, snap := r.savesAndRestores(r); len(snap.Sessions) != 0 {
 		t.Error("handed on before its first datagram")
 	}
 }
@@ -82,26 +82,26 @@ func TestRestartRefused(t *testing.T) {
 				t.Error(n, err)
 			}
 		}, nil},
-		"id taken":     {audit.DropSession, nil, func(d *dialogue, g *Gate) { d.taken(g) }},
+		"id taken":     {audit.DropSession, nil, func(d *dialogue, g *Gate) { d.occupiesID(g) }},
 		"full":         {audit.DropFull, nil, func(_ *dialogue, g *Gate) { g.config.MaxSessions = 0 }},
 		"room for one": {audit.DropNone, nil, func(_ *dialogue, g *Gate) { g.config.MaxSessions = 1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{Idle: time.Hour, Leeway: leeway}, session.ClientConfig{Fingerprint: phone})
+			d := playWithTicket(t, session.Config{Idle: time.Hour, Leeway: leeway}, session.ClientConfig{Fingerprint: phone})
 			if c.before != nil {
 				c.before(d)
 			}
-			g, snap := d.handOn(d)
+			g, snap := d.savesAndRestores(d)
 			if c.after != nil {
 				c.after(d, g)
 			}
 			known := g.Len()
-			r, drop := d.restored(g, snap.Sessions[0])
+			r, drop := d.restores(g, snap.Sessions[0])
 			if drop != c.want {
 				t.Fatalf("%v, want %v", drop, c.want)
 			}
 			if drop == audit.DropNone {
-				r.talks()
+				r.exchangesData()
 			} else if g.Len() != known {
 				t.Errorf("%d sessions", g.Len())
 			}
@@ -112,23 +112,23 @@ func TestRestartRefused(t *testing.T) {
 // "memory without which a restart would let in what was refused" docs/fleet.md 8.4. It outlives any
 // number of restarts.
 func TestRestartRemembers(t *testing.T) {
-	d := stay(t, session.Config{Idle: time.Hour, MaxPerSubject: -1}, session.ClientConfig{Fingerprint: phone})
+	d := playWithTicket(t, session.Config{Idle: time.Hour, MaxPerSubject: -1}, session.ClientConfig{Fingerprint: phone})
 	used := *d
-	d = d.moves()
+	d = d.resumesHere()
 	another := func(identity string) *dialogue {
-		d.mint(identity)
+		d.mints(identity)
 		o := d.connect(session.ClientConfig{Fingerprint: phone}, identity, channel)
-		o.arrive()
+		o.getsConnectionID()
 		o.join()
-		o.talks()
+		o.exchangesData()
 		return o
 	}
 	left, kicked, cheat := another("left"), another("kicked"), another("cheat")
-	left.toServer(left.say(wire.KindClose, closeBody))
+	left.toServer(left.clientSends(wire.KindClose, closeBody))
 	kicked.server.Close(wire.ReasonKicked)
 	cheat.server.Session().Revoke()
 	cheat.tickServer().ends(audit.DropRevoked, wire.ReasonRevoked)
-	d.mint("stolen")
+	d.mints("stolen")
 	for _, v := range []session.Revocation{
 		{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: begin},
 		{Kind: session.RevokeBuild, Value: "0.9", Time: begin},
@@ -142,28 +142,28 @@ func TestRestartRemembers(t *testing.T) {
 		for _, o := range []*dialogue{d, &used, left, kicked, cheat} {
 			o.now = begin.Add(at)
 		}
-		d = d.restart()
+		d = d.restarts()
 		if len(d.gate.revoked.entries) != 3 {
 			t.Errorf("restart %d: %d revocations", i, len(d.gate.revoked.entries))
 		}
-		d.connect(session.ClientConfig{Fingerprint: phone}, "identity", channel).enters(audit.DropUsed)
-		d.connect(session.ClientConfig{Fingerprint: phone}, "stolen", channel).enters(audit.DropRevoked)
-		d.mint("old build")
-		d.connect(session.ClientConfig{Fingerprint: session.Fingerprint{Build: "0.9"}}, "old build", channel).enters(audit.DropRevoked)
-		d.mint("banned").Subject = "banned"
-		d.connect(session.ClientConfig{Fingerprint: phone}, "banned", channel).enters(audit.DropRevoked)
-		used.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		left.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		kicked.again(d.gate, home).shows().refuses(audit.DropTicket, wire.ReasonTicket)
-		cheat.again(d.gate, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
-		d.talks()
+		d.connect(session.ClientConfig{Fingerprint: phone}, "identity", channel).isRefused(audit.DropUsed)
+		d.connect(session.ClientConfig{Fingerprint: phone}, "stolen", channel).isRefused(audit.DropRevoked)
+		d.mints("old build")
+		d.connect(session.ClientConfig{Fingerprint: session.Fingerprint{Build: "0.9"}}, "old build", channel).isRefused(audit.DropRevoked)
+		d.mints("banned").Subject = "banned"
+		d.connect(session.ClientConfig{Fingerprint: phone}, "banned", channel).isRefused(audit.DropRevoked)
+		used.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		left.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		kicked.reconnects(d.gate, home).showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+		cheat.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
+		d.exchangesData()
 	}
 }
 
-// enters is a newcomer who is refused.
-func (d *dialogue) enters(drop audit.Drop) {
+// isRefused expects that a new client is refused.
+func (d *dialogue) isRefused(drop audit.Drop) {
 	d.Helper()
-	d.present(d.ticks(wire.KindHello)...).refuses(drop, reasons[drop])
+	d.present(d.clientTick(wire.KindHello)...).refuses(drop, reasons[drop])
 }
 
 // A session that has been revoked ends with its next datagram, in whichever process that comes, and its ticket with it.
@@ -176,22 +176,22 @@ func TestRestartOfRevoked(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			revoke(d)
-			g, snap := d.handOn(d)
+			g, snap := d.savesAndRestores(d)
 			for _, s := range snap.Sessions {
-				if r, drop := d.restored(g, s); drop == audit.DropNone {
-					r.toServer(r.say(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
+				if r, drop := d.restores(g, s); drop == audit.DropNone {
+					r.toServer(r.clientSends(wire.KindData, "input")).ends(audit.DropRevoked, wire.ReasonRevoked)
 				}
 			}
-			d.again(g, home).shows().refuses(audit.DropRevoked, wire.ReasonRevoked)
+			d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 		})
 	}
 }
 
 // What cannot be written is no snapshot.
 func TestSaveFails(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	for i := range 3000 {
 		d.gate.memory.put(uint64(i), begin, remembered{why: audit.DropUsed})
 	}

@@ -16,18 +16,18 @@ func TestRestart(t *testing.T) {
 	ch := channel
 	ch.HasCertificate, ch.Thumbprint = true, [32]byte(counting(0xb0, 32))
 	for name, d := range map[string]*dialogue{
-		"bound":   stayOn(t, session.Config{}, session.ClientConfig{Fingerprint: phone, Scope: "match-7"}, ch),
-		"unbound": stay(t, session.Config{AllowUnbound: true}, session.ClientConfig{Unbound: true}),
-		"resumed": stay(t, session.Config{}, session.ClientConfig{}).moves(),
-		"window":  stay(t, session.Config{Window: 8192}, session.ClientConfig{}),
+		"bound":   playWithTicketOn(t, session.Config{}, session.ClientConfig{Fingerprint: phone, Scope: "match-7"}, ch),
+		"unbound": playWithTicket(t, session.Config{AllowUnbound: true}, session.ClientConfig{Unbound: true}),
+		"resumed": playWithTicket(t, session.Config{}, session.ClientConfig{}).resumesHere(),
+		"window":  playWithTicket(t, session.Config{Window: 8192}, session.ClientConfig{}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen, late := d.say(wire.KindData, "seen"), d.say(wire.KindData, "late")
-			d.say(wire.KindData, "lost")
-			d.toServer(seen).gives("seen")
-			d.talks()
-			was, before, sent := d.server.Session(), d.server.Stats(), d.tell(wire.KindData, "on its way")
-			r := d.restart()
+			seen, late := d.clientSends(wire.KindData, "seen"), d.clientSends(wire.KindData, "late")
+			d.clientSends(wire.KindData, "lost")
+			d.toServer(seen).delivers("seen")
+			d.exchangesData()
+			was, before, sent := d.server.Session(), d.server.Stats(), d.serverSends(wire.KindData, "on its way")
+			r := d.restarts()
 			s := r.server.Session()
 			if s.Name() != was.Name() || s.ID() != was.ID() || s.Issuer() != was.Issuer() || s.Subject() != was.Subject() || s.Scope() != was.Scope() ||
 				s.Fingerprint() != was.Fingerprint() || !s.Expires().Equal(was.Expires()) || *s.names.Load() != *was.names.Load() {
@@ -43,65 +43,65 @@ func TestRestart(t *testing.T) {
 			if st := r.server.Stats(); st != before {
 				t.Errorf("%+v, want %+v", st, before)
 			}
-			r.toClient(sent).gives("on its way")
+			r.toClient(sent).delivers("on its way")
 			r.toServer(seen).drops(audit.DropReplay)
-			r.toServer(late).gives("late")
-			r.talks()
+			r.toServer(late).delivers("late")
+			r.exchangesData()
 			if r.server.sequence != before.Sent+1 || r.epochs()[0] != r.epochs()[1] {
 				t.Errorf("%d sent after %d, epochs %d", r.server.sequence, before.Sent, r.epochs())
 			}
-			r.renewing("second")
-			r.talks()
-			if h := r.toServer(r.say(wire.KindPing, pingBody)).says(wire.KindPong); len(h.body) != 8+4 {
+			r.renewsWith("second")
+			r.exchangesData()
+			if h := r.toServer(r.clientSends(wire.KindPing, pingBody)).says(wire.KindPong); len(h.body) != 8+4 {
 				t.Error("the client gets no reports any more")
 			}
-			r.moves().talks()
+			r.resumesHere().exchangesData()
 		})
 	}
 }
 
 // "older ones count as seen" docs/fleet.md 8.4. Of the window 256 numbers are handed on.
 func TestRestartWindow(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	var sent [][]byte
 	for range 258 {
-		sent = append(sent, d.say(wire.KindData, "input"))
+		sent = append(sent, d.clientSends(wire.KindData, "input"))
 	}
-	d.toServer(sent[257]).gives("input")
-	r := d.restart()
+	d.toServer(sent[257]).delivers("input")
+	r := d.restarts()
 	r.toServer(sent[0]).drops(audit.DropReplay)
 	r.toServer(sent[1]).drops(audit.DropReplay)
-	r.toServer(sent[2]).gives("input")
-	r.toServer(sent[256]).gives("input")
+	r.toServer(sent[2]).delivers("input")
+	r.toServer(sent[256]).delivers("input")
 	r.toServer(sent[257]).drops(audit.DropReplay)
 }
 
 // The ticket that a player has from the old process is good in the new one, on the same server and elsewhere.
 func TestRestartThenResume(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	r := d.restart()
-	next := r.again(r.gate, home)
-	asked := next.asks().is(EventResume, audit.DropNone, 0)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	r := d.restarts()
+	next := r.reconnects(r.gate, home)
+	asked := next.sendsTicket().is(EventResume, audit.DropNone, 0)
 	if next.homes[asked.Hint] != r.server {
 		t.Errorf("hint %d, but the session lives at %d", asked.Hint, r.server.hint)
 	}
-	next.welcomed(next.finds(asked).says(wire.KindWelcome))
-	next.settles()
-	next.talks()
-	r.dumb()
+	next.takesWelcome(next.findsFormer(asked).says(wire.KindWelcome))
+	next.sendsFirstDatagram()
+	next.exchangesData()
+	r.staysSilent()
 
-	r = stay(t, session.Config{}, session.ClientConfig{}).restart()
-	r.travels(r.sister(session.Config{})).talks()
+	r = playWithTicket(t, session.Config{}, session.ClientConfig{}).restarts()
+	r.resumesOn(r.anotherServer(session.Config{})).exchangesData()
 }
 
 // Epochs go on: the current one with its keys, and one that has been made.
 func TestRestartAfterRenewal(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	old := d.say(wire.KindData, "old")
-	d.renewing("second")
-	d.talks()
-	r := d.restart()
-	r.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	old := d.clientSends(wire.KindData, "old")
+	d.renewsWith("second")
+	d.exchangesData()
+	r := d.restarts()
+	r.exchangesData()
 	r.toServer(old).drops(audit.DropEpoch) // its overlap ends with the old process
 	if r.epochs() != [2]uint32{2, 2} || r.server.Session().TokenID() != "id of second" {
 		t.Errorf("epochs %d", r.epochs())
@@ -111,19 +111,19 @@ func TestRestartAfterRenewal(t *testing.T) {
 // RENEWED has been sent and is lost: "It MUST answer the same token with the same RENEWED, and the
 // epoch moves once." PROTOCOL.md 5.3
 func TestRestartWhileRenewedIsLost(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.pass(tokenLife / 2)
-	c := d.mint("second")
-	named(c)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.waits(tokenLife / 2)
+	c := d.mints("second")
+	addIDs(c)
 	lost := d.present(d.renew("second")...).renews()
-	r := d.restart()
+	r := d.restarts()
 	if s := r.server.Session(); s.TokenID() != "id of identity" || !s.Expires().Equal(begin.Add(tokenLife)) {
 		t.Error("the new token holds before it is used")
 	}
-	r.talks()
-	r.pass(200 * time.Millisecond)
+	r.exchangesData()
+	r.waits(200 * time.Millisecond)
 	for range 2 {
-		again := r.toServer(r.ticks(wire.KindRenew)[0]).says(wire.KindRenewed)
+		again := r.toServer(r.clientTick(wire.KindRenew)[0]).says(wire.KindRenewed)
 		m, err := wire.ParseRenewed(again.body)
 		was, _ := wire.ParseRenewed(lost.body)
 		ticket, bad := resume.OpenTicket(r.gate.config.FleetKeys, r.now, m.Ticket)
@@ -132,27 +132,27 @@ func TestRestartWhileRenewedIsLost(t *testing.T) {
 			t.Errorf("%+v after %+v: %v, %v", m, was, err, bad)
 		}
 		lost = again
-		r.pass(400 * time.Millisecond)
+		r.waits(400 * time.Millisecond)
 	}
-	r.mint("third")
-	other := r.say(wire.KindRenew, "\x00\x05\x00\x00third")
+	r.mints("third")
+	other := r.clientSends(wire.KindRenew, "\x00\x05\x00\x00third")
 	r.toServer(other).drops(audit.DropState)
 	r.toClient(lost.envelope).renews()
-	r.talks()
+	r.exchangesData()
 	if s := r.server.Session(); r.epochs() != [2]uint32{2, 2} || s.TokenID() != c.ID || !s.Expires().Equal(c.Expires) || s.names.Load().signIn != "sign-in" {
 		t.Errorf("epochs %d, token %q until %v", r.epochs(), s.TokenID(), s.Expires())
 	}
-	r.moves().talks()
+	r.resumesHere().exchangesData()
 }
 
 // The same for a RENEWED that has come: the first datagram of its epoch moves it.
 func TestRestartAfterRenewed(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.pass(tokenLife / 2)
-	d.renewing("second")
-	r := d.restart()
-	r.toClient(r.tell(wire.KindData, "in the old")).gives("in the old")
-	r.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.waits(tokenLife / 2)
+	d.renewsWith("second")
+	r := d.restarts()
+	r.toClient(r.serverSends(wire.KindData, "in the old")).delivers("in the old")
+	r.exchangesData()
 	if s := r.server.Session(); r.epochs() != [2]uint32{2, 2} || s.TokenID() != "id of second" {
 		t.Errorf("epochs %d, token %q", r.epochs(), s.TokenID())
 	}

@@ -17,10 +17,10 @@ func TestExpiryOnEachDatagram(t *testing.T) {
 		d := play(t, session.Config{Leeway: leeway, Idle: time.Hour}, session.ClientConfig{})
 		end := begin.Add(tokenLife + leeway)
 		d.now = end.Add(-1)
-		d.toServer(d.say(wire.KindData, "last")).gives("last")
+		d.toServer(d.clientSends(wire.KindData, "last")).delivers("last")
 		d.tickServer().nothing()
 		d.now = end
-		b := d.say(wire.KindData, "late")
+		b := d.clientSends(wire.KindData, "late")
 		d.toClient(d.toServer(b).ends(audit.DropExpired, wire.ReasonExpired).envelope).closes(wire.ReasonExpired)
 		d.now = end.Add(1)
 		d.toServer(b).drops(audit.DropExpired) // told once
@@ -33,7 +33,7 @@ func TestExpiryByTick(t *testing.T) {
 	d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	d.now = begin.Add(tokenLife - 1)
 	d.tickServer().nothing()
-	d.pass(1)
+	d.waits(1)
 	d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
 	d.tickServer().nothing()
 }
@@ -41,11 +41,11 @@ func TestExpiryByTick(t *testing.T) {
 // "not revoked (drop `revoked`)" PROTOCOL.md 4.5
 func TestRevokeStopsTheNextDatagram(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.toServer(d.say(wire.KindData, "before")).gives("before")
+	d.toServer(d.clientSends(wire.KindData, "before")).delivers("before")
 	if !d.server.Session().Revoke() || d.server.Session().Revoke() {
 		t.Error("Revoke does not say whether it was the first")
 	}
-	b := d.say(wire.KindData, "after")
+	b := d.clientSends(wire.KindData, "after")
 	d.toClient(d.toServer(b).ends(audit.DropRevoked, wire.ReasonRevoked).envelope).closes(wire.ReasonRevoked)
 	d.toServer(b).drops(audit.DropRevoked) // the reason that ended it, and no second CLOSE
 	d.toServer(mistag(b)).drops(audit.DropRevoked)
@@ -60,24 +60,24 @@ func TestRevokeStopsTheNextDatagram(t *testing.T) {
 // "The epoch bits are those of the current epoch" PROTOCOL.md 4.6
 func TestEpochOfNoKind(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	b := d.say(wire.KindData, "input")
+	b := d.clientSends(wire.KindData, "input")
 	for _, bits := range []uint8{0, 2, 3} {
 		d.toServer(edit(b, func(e *wire.Envelope) { e.Epoch = bits })).drops(audit.DropEpoch)
 	}
-	d.toServer(b).gives("input")
+	d.toServer(b).delivers("input")
 }
 
 // "8 in a row revoke the session." PROTOCOL.md 4.8
 func TestWrongTags(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	for range 3 {
-		b := d.say(wire.KindData, "input")
+		b := d.clientSends(wire.KindData, "input")
 		for range serverDefaults.BadTags - 1 {
 			d.toServer(mistag(b)).drops(audit.DropTag)
 		}
-		d.toServer(b).gives("input") // a wrong tag has not marked its number
+		d.toServer(b).delivers("input") // a wrong tag has not marked its number
 	}
-	b := mistag(d.say(wire.KindData, "input"))
+	b := mistag(d.clientSends(wire.KindData, "input"))
 	for range serverDefaults.BadTags - 1 {
 		d.toServer(b).drops(audit.DropTag)
 	}
@@ -90,29 +90,29 @@ func TestWrongTags(t *testing.T) {
 // Each part of the header and the length of the body is under the tag, and the direction is too.
 func TestTagCovers(t *testing.T) {
 	d := play(t, session.Config{BadTags: 100}, session.ClientConfig{})
-	d.toClient(d.tell(wire.KindData, "snapshot")).gives("snapshot")
-	b := d.say(wire.KindData, "input")
+	d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+	b := d.clientSends(wire.KindData, "input")
 	for name, forged := range map[string][]byte{
 		"kind":      edit(b, func(e *wire.Envelope) { e.Kind = wire.KindPing }),
 		"sequence":  edit(b, func(e *wire.Envelope) { e.Seq++ }),
 		"length":    append(append([]byte(nil), b...), 0),
 		"first bit": edit(b, func(e *wire.Envelope) { e.Tag[0] ^= 0x80 }),
 		"last bit":  mistag(b),
-		"direction": d.tell(wire.KindData, "input"),
+		"direction": d.serverSends(wire.KindData, "input"),
 	} {
 		if h := d.toServer(forged); h.Drop != audit.DropTag {
 			t.Errorf("%s: dropped %v", name, h.Drop)
 		}
 	}
-	d.toServer(b).gives("input")
+	d.toServer(b).delivers("input")
 }
 
 // "The window advances only after authentication." PROTOCOL.md 4.9
-func TestMarkAfterTag(t *testing.T) {
+func TestWindowUpdatedAfterTag(t *testing.T) {
 	d := play(t, session.Config{Window: 64}, session.ClientConfig{})
-	b := d.say(wire.KindData, "input")
+	b := d.clientSends(wire.KindData, "input")
 	d.toServer(edit(b, func(e *wire.Envelope) { e.Seq = 1 << 30 })).drops(audit.DropTag)
-	d.toServer(b).gives("input")
+	d.toServer(b).delivers("input")
 	d.toServer(b).drops(audit.DropReplay)
 }
 
@@ -120,9 +120,9 @@ func TestMarkAfterTag(t *testing.T) {
 func TestFingerprintPath(t *testing.T) {
 	d := play(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, session.ClientConfig{})
 	d.server.SetPath(d.now, near)
-	d.toServer(d.say(wire.KindData, "near")).gives("near")
+	d.toServer(d.clientSends(wire.KindData, "near")).delivers("near")
 	d.server.SetPath(d.now, far)
-	b := d.say(wire.KindData, "far")
+	b := d.clientSends(wire.KindData, "far")
 	d.toServer(mistag(b)).drops(audit.DropTag) // whoever it was: not the player
 	d.toServer(b).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 	d.toServer(b).drops(audit.DropFingerprint)
@@ -136,22 +136,22 @@ func TestFingerprintBack(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.server.SetPath(d.now, far)
 	d.server.SetPath(d.now, home)
-	d.toServer(d.say(wire.KindData, "back")).gives("back")
+	d.toServer(d.clientSends(wire.KindData, "back")).delivers("back")
 }
 
 // "The session's rate allows the datagram; else drop `rate`." PROTOCOL.md 4.10
 func TestRate(t *testing.T) {
 	d := play(t, session.Config{Behaviour: policy.BehaviourConfig{Datagrams: 10, DatagramBurst: 3}}, session.ClientConfig{})
 	for range 3 {
-		d.toServer(d.say(wire.KindData, "clump")).gives("clump")
+		d.toServer(d.clientSends(wire.KindData, "clump")).delivers("clump")
 	}
-	b := d.say(wire.KindData, "too many")
+	b := d.clientSends(wire.KindData, "too many")
 	d.toServer(b).drops(audit.DropRate)
 	d.toServer(b).drops(audit.DropReplay) // it was marked: a copy has no second try
-	d.pass(time.Second/10 - 1)
-	d.toServer(d.say(wire.KindData, "early")).drops(audit.DropRate)
-	d.pass(1)
-	d.toServer(d.say(wire.KindData, "in time")).gives("in time")
+	d.waits(time.Second/10 - 1)
+	d.toServer(d.clientSends(wire.KindData, "early")).drops(audit.DropRate)
+	d.waits(1)
+	d.toServer(d.clientSends(wire.KindData, "in time")).delivers("in time")
 	if d.server.Session().Revoked() {
 		t.Error("revoked")
 	}
@@ -160,15 +160,15 @@ func TestRate(t *testing.T) {
 // "Only datagrams that passed every step above count, once each" PROTOCOL.md 4.10
 func TestRateCountsOnce(t *testing.T) {
 	d := play(t, session.Config{Behaviour: policy.BehaviourConfig{Datagrams: 1, DatagramBurst: 3}}, session.ClientConfig{})
-	a, b, c := d.say(wire.KindData, "a"), d.say(wire.KindData, "b"), d.say(wire.KindData, "c")
-	d.toServer(a).gives("a")
+	a, b, c := d.clientSends(wire.KindData, "a"), d.clientSends(wire.KindData, "b"), d.clientSends(wire.KindData, "c")
+	d.toServer(a).delivers("a")
 	for range 5 {
 		d.toServer(a).drops(audit.DropReplay)
 		d.toServer(mistag(b)).drops(audit.DropTag)
 		d.toServer(edit(b, func(e *wire.Envelope) { e.Session++ })).drops(audit.DropSession)
 		d.toServer(edit(b, func(e *wire.Envelope) { e.Epoch++ })).drops(audit.DropEpoch)
 	}
-	d.toServer(b).gives("b")
-	d.toServer(c).gives("c")
-	d.toServer(d.say(wire.KindData, "d")).drops(audit.DropRate)
+	d.toServer(b).delivers("b")
+	d.toServer(c).delivers("c")
+	d.toServer(d.clientSends(wire.KindData, "d")).drops(audit.DropRate)
 }

@@ -12,22 +12,24 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// quiet is a server that ticks while its player says nothing; it returns what the last NOTICE leaves.
-func (d *dialogue) quiet(seconds int) (left time.Duration) {
+// staysQuiet ticks the server while the client sends nothing; it returns the time that the last
+// NOTICE states.
+func (d *dialogue) staysQuiet(seconds int) (left time.Duration) {
 	d.Helper()
 	for range seconds {
-		d.pass(time.Second)
+		d.waits(time.Second)
 		left = within(d.tickServer().says(wire.KindNotice))
 	}
 	return left
 }
 
-// overdue is the end of a connection whose step up has lapsed, to the nanosecond: the session is not revoked.
-func (d *dialogue) overdue(left time.Duration) {
+// lapses expects the end of a connection at which the step up lapses, to the nanosecond; the
+// session is not revoked.
+func (d *dialogue) lapses(left time.Duration) {
 	d.Helper()
-	d.lasts(left - 1)
-	d.pass(1)
-	d.toServer(d.say(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
+	d.playsFor(left - 1)
+	d.waits(1)
+	d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 	if d.server.Session().Revoked() {
 		d.Error("revoked")
 	}
@@ -36,33 +38,33 @@ func (d *dialogue) overdue(left time.Duration) {
 // "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md 4.9
 func TestStepUpFirstSilence(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(time.Second / 2)
-	if left := d.quiet(20); left != policy.DefaultStepUpTime-time.Second/2 {
+	d.changesNetwork()
+	d.playsFor(time.Second / 2)
+	if left := d.staysQuiet(20); left != policy.DefaultStepUpTime-time.Second/2 {
 		t.Errorf("%v left in the silence", left)
 	}
-	d.toServer(d.say(wire.KindData, "back")).gives("back")
-	d.overdue(policy.DefaultStepUpTime - time.Second/2)
+	d.toServer(d.clientSends(wire.KindData, "back")).delivers("back")
+	d.lapses(policy.DefaultStepUpTime - time.Second/2)
 
 	d = play(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.quiet(5)
-	d.toServer(d.say(wire.KindData, "back")).gives("back")
-	if left := d.quiet(9); left != time.Second {
+	d.changesNetwork()
+	d.staysQuiet(5)
+	d.toServer(d.clientSends(wire.KindData, "back")).delivers("back")
+	if left := d.staysQuiet(9); left != time.Second {
 		t.Errorf("%v left: another silence must count", left)
 	}
-	d.pass(time.Second)
+	d.waits(time.Second)
 	d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
 }
 
 // "while the server repeats no NOTICE because it hangs" PROTOCOL.md 4.9
 func TestStepUpServerHangs(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(2 * time.Second)
-	d.pass(20 * time.Second) // all that the player has said meanwhile waits in the socket
+	d.changesNetwork()
+	d.playsFor(2 * time.Second)
+	d.waits(20 * time.Second) // all that the player has said meanwhile waits in the socket
 	for range 100 {
-		d.toServer(d.say(wire.KindData, "on")).gives("on")
+		d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 	}
 	if left := within(d.tickServer().says(wire.KindNotice)); left < policy.DefaultStepUpTime-2*time.Second-hangTime {
 		t.Errorf("%v left after the server has hung", left)
@@ -74,33 +76,33 @@ func TestStepUpServerHangs(t *testing.T) {
 // anywhere to be asked then.
 func TestStepUpSilent(t *testing.T) {
 	for _, back := range []bool{false, true} {
-		d := stay(t, session.Config{}, session.ClientConfig{})
-		d.stray()
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		d.changesNetwork()
 		if back {
 			d.server.SetPath(d.now, home)
 		}
-		if left := d.quiet(int(session.DefaultIdle/time.Second) - 1); left != policy.DefaultStepUpTime {
+		if left := d.staysQuiet(int(session.DefaultIdle/time.Second) - 1); left != policy.DefaultStepUpTime {
 			t.Errorf("%v left: the time does not stand still", left)
 		}
-		d.pass(time.Second)
+		d.waits(time.Second)
 		if back {
 			d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
-			r := d.again(d.gate, far)
-			r.welcomed(r.shows().resumes())
-			r.settles()
+			r := d.reconnects(d.gate, far)
+			r.takesWelcome(r.showsTicket().resumes())
+			r.sendsFirstDatagram()
 			if left := within(r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
 				t.Errorf("%v left", left)
 			}
-			r = d.again(d.gate, home)
-			r.welcomed(r.shows().says(wire.KindWelcome))
-			r.settles()
+			r = d.reconnects(d.gate, home)
+			r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
+			r.sendsFirstDatagram()
 			continue
 		}
 		d.tickServer().ends(audit.DropFingerprint, wire.ReasonFingerprint)
-		d.again(d.gate, far).shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
-		r := d.again(d.gate, home)
-		r.welcomed(r.shows().resumes())
-		r.settles()
+		d.reconnects(d.gate, far).showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+		r := d.reconnects(d.gate, home)
+		r.takesWelcome(r.showsTicket().resumes())
+		r.sendsFirstDatagram()
 	}
 }
 
@@ -110,27 +112,27 @@ func TestStepUpWhileATokenWaits(t *testing.T) {
 	for name, verdict := range map[string]error{"pending": nil, "busy": session.ErrBusy, "unavailable": token.ErrUnavailable} {
 		t.Run(name, func(t *testing.T) {
 			d := play(t, session.Config{}, session.ClientConfig{})
-			d.stray()
-			d.lasts(time.Second)
-			d.mint("fresh")
+			d.changesNetwork()
+			d.playsFor(time.Second)
+			d.mints("fresh")
 			parts := d.renew("fresh")
 			again := func() {
 				for _, p := range parts {
 					if h := d.toServer(edit(p, func(*wire.Envelope) {})); h.Event.Kind == EventVerify && verdict != nil {
-						d.judged(nil, verdict)
+						d.verifiedAs(nil, verdict)
 					}
 				}
-				parts = d.ticks(wire.KindRenew)
+				parts = d.clientTick(wire.KindRenew)
 			}
 			again()
 			for end := d.now.Add(maxTokenWait); d.now.Before(end); {
-				d.lasts(time.Second)
+				d.playsFor(time.Second)
 				again()
 			}
 			if left := d.server.doubt.step.left; left != policy.DefaultStepUpTime-time.Second {
 				t.Errorf("%v left after %v of our own time", left, maxTokenWait)
 			}
-			d.overdue(policy.DefaultStepUpTime - time.Second)
+			d.lapses(policy.DefaultStepUpTime - time.Second)
 		})
 	}
 }
@@ -138,16 +140,16 @@ func TestStepUpWhileATokenWaits(t *testing.T) {
 // A verdict that comes late is a verdict all the same.
 func TestStepUpVerdictComesLate(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(9 * time.Second)
-	d.mint("fresh")
+	d.changesNetwork()
+	d.playsFor(9 * time.Second)
+	d.mints("fresh")
 	var h heard
 	for _, p := range d.renew("fresh") {
 		h = d.toServer(p)
 	}
-	d.lasts(20 * time.Second)
-	d.verdict(h).renews()
-	d.lasts(time.Minute)
+	d.playsFor(20 * time.Second)
+	d.verifiesToken(h).renews()
+	d.playsFor(time.Minute)
 }
 
 // "only a token whose form, issuer, subject, scope and times fit" stops the time: what is refused for itself does not, and
@@ -155,7 +157,7 @@ func TestStepUpVerdictComesLate(t *testing.T) {
 func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 	claims := func(change func(*token.Claims)) func(*dialogue) *token.Claims {
 		return func(d *dialogue) *token.Claims {
-			c := d.mint("fresh")
+			c := d.mints("fresh")
 			change(c)
 			return c
 		}
@@ -173,24 +175,24 @@ func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d *dialogue
-			d = stay(t, session.Config{Unverified: func(time.Time, []byte) (*token.Claims, error) {
+			d = playWithTicket(t, session.Config{Unverified: func(time.Time, []byte) (*token.Claims, error) {
 				if c.claims == nil {
 					return nil, token.ErrMalformed
 				}
 				return c.claims(d), nil
 			}}, session.ClientConfig{})
-			d.stray()
+			d.changesNetwork()
 			var h heard
 			for _, p := range d.renew("shown") {
 				h = d.toServer(p)
 			}
 			h.verifies()
-			if d.lasts(4 * time.Second); d.server.doubt.step.left == policy.DefaultStepUpTime != c.fits {
+			if d.playsFor(4 * time.Second); d.server.doubt.step.left == policy.DefaultStepUpTime != c.fits {
 				t.Errorf("%v left", d.server.doubt.step.left)
 			}
-			d.judged(nil, token.ErrSignature)
+			d.verifiedAs(nil, token.ErrSignature)
 			left := d.server.doubt.step.left
-			if d.lasts(time.Second); d.server.doubt.step.left != left-time.Second {
+			if d.playsFor(time.Second); d.server.doubt.step.left != left-time.Second {
 				t.Errorf("%v left a second after %v: the verdict was given", d.server.doubt.step.left, left)
 			}
 		})
@@ -201,35 +203,35 @@ func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 // challenge from there. If the client leaves again, the server MUST continue the time where it
 // stood." PROTOCOL.md 4.9
 func TestStepUpAtHome(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(8 * time.Second)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	d.playsFor(8 * time.Second)
 	for range 3 {
 		d.server.SetPath(d.now, near)
-		d.lasts(homeTime - 1)
+		d.playsFor(homeTime - 1)
 		if !d.server.owes() {
 			t.Fatal("nothing is owed any more")
 		}
 		d.server.SetPath(d.now, far)
-		d.lasts(time.Second / 2)
+		d.playsFor(time.Second / 2)
 	}
-	d.overdue(time.Second / 2)
+	d.lapses(time.Second / 2)
 }
 
 // "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
 func TestStepUpSettled(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.lasts(9 * time.Second)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	d.playsFor(9 * time.Second)
 	d.server.SetPath(d.now, home)
-	d.lasts(homeTime - 1)
+	d.playsFor(homeTime - 1)
 	if !d.server.owes() {
 		t.Error("settled too early")
 	}
-	if d.lasts(1); d.server.owes() || d.server.Stats().Doubt != EventNone {
+	if d.playsFor(1); d.server.owes() || d.server.Stats().Doubt != EventNone {
 		t.Error("not settled")
 	}
-	if left := within(d.stray().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
+	if left := within(d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
 		t.Errorf("%v left for another step up", left)
 	}
 }
@@ -237,68 +239,68 @@ func TestStepUpSettled(t *testing.T) {
 // "A step up that has lapsed MUST end the connection with reason 9 and MUST leave the session's tickets good from the
 // network that they are bound to, and from no other" PROTOCOL.md 4.9
 func TestStepUpLapsed(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	thief, other := d.again(d.gate, far), d.again(d.gate, far) // with all that the player has
-	d.stray()
-	d.overdue(policy.DefaultStepUpTime)
-	thief.shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	thief, other := d.reconnects(d.gate, far), d.reconnects(d.gate, far) // with all that the player has
+	d.changesNetwork()
+	d.lapses(policy.DefaultStepUpTime)
+	thief.showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 	for range 2 { // with the ticket of the first WELCOME, then with that of the second
-		r := d.again(d.gate, home)
-		if m := r.welcomed(r.shows()); m.Ticket == nil {
+		r := d.reconnects(d.gate, home)
+		if m := r.takesWelcome(r.showsTicket()); m.Ticket == nil {
 			t.Fatal("no ticket at home")
 		}
-		r.settles()
-		r.lasts(2 * homeTime)
+		r.sendsFirstDatagram()
+		r.playsFor(2 * homeTime)
 		if r.server.Follows(far) || !r.server.Follows(near) {
 			t.Error("the session may move away, or not at home")
 		}
-		r.again(d.gate, far).shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
-		r.talks()
+		r.reconnects(d.gate, far).showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+		r.exchangesData()
 		d = r
 	}
-	d.renewing("fresh") // its player has shown who it is
-	d.talks()
+	d.renewsWith("fresh") // its player has shown who it is
+	d.exchangesData()
 	if !d.server.Follows(far) {
 		t.Error("the session may not move after a fresh token")
 	}
-	r := d.again(d.gate, far)
-	r.welcomed(r.shows().says(wire.KindWelcome))
-	r.settles()
+	r := d.reconnects(d.gate, far)
+	r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
+	r.sendsFirstDatagram()
 	r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 	other.now = d.now
-	other.shows().refuses(audit.DropTicket, wire.ReasonTicket)
+	other.showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 }
 
 // "The server MUST remember that until the last of these tickets has expired, and a snapshot carries it." PROTOCOL.md 4.9
 func TestStepUpLapsedIsRemembered(t *testing.T) {
 	for name, restart := range map[string]bool{"here": false, "in a snapshot": true} {
 		t.Run(name, func(t *testing.T) {
-			d := stay(t, session.Config{}, session.ClientConfig{})
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			expires := d.server.Session().Expires()
-			d.stray()
-			d.overdue(policy.DefaultStepUpTime)
+			d.changesNetwork()
+			d.lapses(policy.DefaultStepUpTime)
 			g := d.gate
 			if restart {
-				g, _ = d.handOn()
+				g, _ = d.savesAndRestores()
 			}
-			d.pass(expires.Sub(d.now) - time.Second)
-			d.again(g, far).shows().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
-			r := d.again(g, home)
-			r.welcomed(r.shows().resumes())
+			d.waits(expires.Sub(d.now) - time.Second)
+			d.reconnects(g, far).showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
+			r := d.reconnects(g, home)
+			r.takesWelcome(r.showsTicket().resumes())
 		})
 	}
 }
 
 // A session that goes on at home after a lapse does so after a restart, too.
 func TestConfinedAfterRestart(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	d.stray()
-	d.overdue(policy.DefaultStepUpTime)
-	r := d.again(d.gate, home)
-	r.welcomed(r.shows().resumes())
-	r.settles()
-	r = r.restart()
-	r.talks()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.changesNetwork()
+	d.lapses(policy.DefaultStepUpTime)
+	r := d.reconnects(d.gate, home)
+	r.takesWelcome(r.showsTicket().resumes())
+	r.sendsFirstDatagram()
+	r = r.restarts()
+	r.exchangesData()
 	if r.server.Follows(far) {
 		t.Error("the session may move")
 	}
@@ -307,24 +309,24 @@ func TestConfinedAfterRestart(t *testing.T) {
 // Whoever has taken ticket and secret from a client's memory, and comes from another network, loses the session to its
 // player, who comes from home: it is their ticket as well.
 func TestPlayerWinsSessionBack(t *testing.T) {
-	d := stay(t, session.Config{}, session.ClientConfig{})
-	thief := d.again(d.gate, far)
-	thief.welcomed(thief.shows())
-	thief.settles()
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	thief := d.reconnects(d.gate, far)
+	thief.takesWelcome(thief.showsTicket())
+	thief.sendsFirstDatagram()
 	thief.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
-	d.dumb()
-	thief.lasts(3 * time.Second)
+	d.staysSilent()
+	thief.playsFor(3 * time.Second)
 	d.now = thief.now
-	d = d.again(d.gate, home)
-	if m := d.welcomed(d.shows().says(wire.KindWelcome)); m.Ticket == nil {
+	d = d.reconnects(d.gate, home)
+	if m := d.takesWelcome(d.showsTicket().says(wire.KindWelcome)); m.Ticket == nil {
 		t.Error("no ticket at home")
 	}
-	d.settles()
-	thief.dumb()
-	d.lasts(2 * time.Minute)
-	thief = thief.again(d.gate, far)
-	thief.shows().refuses(audit.DropTicket, wire.ReasonTicket)
-	d.talks()
+	d.sendsFirstDatagram()
+	thief.staysSilent()
+	d.playsFor(2 * time.Minute)
+	thief = thief.reconnects(d.gate, far)
+	thief.showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
+	d.exchangesData()
 }
 
 // "The token MUST NOT be the one that the session stands on, nor one issued before it" PROTOCOL.md 4.9. On another server
@@ -342,19 +344,19 @@ func TestStepUpTokenOfTheTicket(t *testing.T) {
 		"newer":          {time.Second, false, audit.DropNone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := meet(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
+			d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
 			at(d.claims["identity"], begin)
-			d.arrive()
+			d.getsConnectionID()
 			d.join()
-			d.talks()
-			r := d.again(d.sister(session.Config{}), far)
-			r.welcomed(r.shows())
-			r.settles()
+			d.exchangesData()
+			r := d.reconnects(d.anotherServer(session.Config{}), far)
+			r.takesWelcome(r.showsTicket())
+			r.sendsFirstDatagram()
 			r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)
 			identity := "identity"
 			if !c.same {
 				identity = "other"
-				at(d.mint(identity), begin.Add(c.issued))
+				at(d.mints(identity), begin.Add(c.issued))
 			}
 			if h := r.present(r.renew(identity)...); h.Drop != c.drop {
 				t.Errorf("drop %v, want %v", h.Drop, c.drop)
