@@ -28,11 +28,11 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 	case machine.EventPong:
 		return
 	case machine.EventJoined:
-		setConnectionID(conn, ev.Hint)
+		setConnectionID(conn, ev.ConnectionID)
 		s.progress.join()
 		s.renewal.schedule(now, conn.machine.Expires())
 	case machine.EventResumed:
-		setConnectionID(conn, ev.Hint)
+		setConnectionID(conn, ev.ConnectionID)
 		s.resumed(now)
 	case machine.EventRenewed:
 		if former {

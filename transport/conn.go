@@ -73,11 +73,11 @@ func (c *conn) Tick(now time.Time) {
 // rest drops the expanded keys of a silent player: of 4 KB they are most.
 func (c *conn) rest() {
 	if c.DropOpenKey() {
-		c.session.RestHandle()
+		c.session.DropHandleKey()
 	}
 	c.Shard.Out.Mu.Lock()
 	defer c.Shard.Out.Mu.Unlock()
-	c.session.RestAppend(c.DropSealKey())
+	c.session.DropAppendKey(c.DropSealKey())
 }
 
 // Roamer implements dtls.Mover.

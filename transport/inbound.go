@@ -39,7 +39,7 @@ func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 	case machine.EventVerify:
 		c.self.shard.verify(now, c, ev.Token)
 	case machine.EventResume:
-		c.resume(now, ev.Hint)
+		c.resume(now, ev.ConnectionID)
 	case machine.EventJoined:
 		c.join(now, ev)
 	case machine.EventRenewed:

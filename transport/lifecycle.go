@@ -149,8 +149,8 @@ func (m kicked) Deliver(now time.Time) {
 
 // supersede ends the session of the same player that gives way to a's, on whatever shard it lives.
 func (s *shard) supersede(c *conn, ev machine.Event) {
-	if home := shardOf(s.Endpoint.Home(ev.Hint)); home != nil {
-		home.Post(superseded{home, ev.Replaced, ev.Hint, prefixOf(c.Addr)})
+	if home := shardOf(s.Endpoint.Home(ev.ConnectionID)); home != nil {
+		home.Post(superseded{home, ev.Replaced, ev.ConnectionID, prefixOf(c.Addr)})
 	}
 }
 

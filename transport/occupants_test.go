@@ -198,7 +198,7 @@ func (f *floor) deliver(addr udp.Flow, b []byte) {
 		switch ev.Kind {
 		case machine.EventJoined, machine.EventResumed:
 			if v.of.hinted {
-				v.record.SetConnectionID(ev.Hint)
+				v.record.SetConnectionID(ev.ConnectionID)
 			}
 			v.of.visit = v
 			f.say(v, addr, wire.KindPing, make([]byte, 8)) // "a PING if it has nothing else"

@@ -34,7 +34,7 @@ func (s *shard) Accept(now time.Time, addr udp.Flow, r *handshake.Result) *dtls.
 	c.self.shard = s
 	c.session.Init(s.server.gate, now, channel(r), addr.Addr())
 	c.Init(c, s.NewID())
-	c.session.SetHint(c.ID)
+	c.session.SetConnectionID(c.ID)
 	return &c.Conn
 }
 

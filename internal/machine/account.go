@@ -196,7 +196,7 @@ func (s *Session) protection() time.Duration { return minAge << (s.replacements 
 // addTo adds the replaced session s to ev, unless it is nil.
 func (s *Session) addTo(ev Event) Event {
 	if s != nil {
-		ev.Replaced, ev.Hint = s, s.hint.Load()
+		ev.Replaced, ev.ConnectionID = s, s.connectionID.Load()
 	}
 	return ev
 }

@@ -94,8 +94,8 @@ func TestSilentSessionGivesWay(t *testing.T) {
 				d.exchangesData()
 				return
 			}
-			if h.joins(); h.Replaced != d.server.Session() || h.Hint != d.server.hint {
-				t.Errorf("%v gives way, by hint %d", h.Replaced, h.Hint)
+			if h.joins(); h.Replaced != d.server.Session() || h.ConnectionID != d.server.connectionID {
+				t.Errorf("%v gives way, by hint %d", h.Replaced, h.ConnectionID)
 			}
 			if n := d.gate.Len(); n != 2 {
 				t.Errorf("%d sessions", n)

@@ -49,9 +49,9 @@ func (c *Conn) scoped(a *session.Admission) (audit.Drop, wire.Reason) {
 // reason.
 func (c *Conn) reauthorized(claims *token.Claims) audit.Drop {
 	drop, reason := c.authorized(&session.Admission{Why: session.Renewing, Claims: claims, Session: c.session})
-	if drop == audit.DropNone || passing(drop) {
+	if drop == audit.DropNone || isTemporary(drop) {
 		return drop
 	}
-	c.session.terminate(reason, finality(reason))
+	c.session.terminate(reason, ticketsDrop(reason))
 	return audit.DropRevoked
 }

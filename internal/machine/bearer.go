@@ -66,7 +66,7 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 	if drop == audit.DropNone {
 		drop = c.gate.adopt(c.gate.wall(now), c.session, claims)
 	}
-	c.again = now.Add(retryAfter).UnixNano()
+	c.retryAt = now.Add(retryAfter).UnixNano()
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
 	}
@@ -76,10 +76,10 @@ func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Ti
 		c.pace(now, claims)
 		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
-	case passing(drop), drop == audit.DropRate:
+	case isTemporary(drop), drop == audit.DropRate:
 		return dropped(drop)
 	}
-	reply, ev := c.badTag(drop)
+	reply, ev := c.countBadTag(drop)
 	if ev.Kind == EventNone {
 		ev.Kind, ev.Claims = EventRefused, claims
 	}

@@ -110,7 +110,7 @@ func (c *Client) newHello() wire.Hello {
 }
 
 // keyContext returns the input of the session's keys on this connection.
-func (c *Client) schedule(id uint32) keyContext {
+func (c *Client) keyContext(id uint32) keyContext {
 	return keyContext{c.channel.Exporter, c.binding, id, digestOf(c.config.Fingerprint, &c.channel)}
 }
 

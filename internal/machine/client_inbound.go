@@ -50,7 +50,7 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	defer clear(m.Secret[:])
-	if err = c.begin(c.schedule(m.Session), &m.Secret, m.Epoch); err != nil {
+	if err = c.begin(c.keyContext(m.Session), &m.Secret, m.Epoch); err != nil {
 		return dropped(audit.DropMalformed)
 	}
 	c.storeTicket(m.Ticket, &m.Secret)
@@ -59,7 +59,7 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	c.watch.lastAccepted = now
 	c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
 	c.expires = c.localTime(m.Expiry)
-	ev := Event{Kind: EventJoined, Hint: m.ConnectionID}
+	ev := Event{Kind: EventJoined, ConnectionID: m.ConnectionID}
 	if c.former != nil {
 		ev.Kind, c.former = EventResumed, nil
 	}
@@ -127,7 +127,7 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 		return dropped(audit.DropState) // a copy of an answer that has been handled
 	}
 	defer clear(m.Secret[:])
-	next, err := c.schedule(c.id).newEpoch(&m.Secret, m.Epoch, true)
+	next, err := c.keyContext(c.id).newEpoch(&m.Secret, m.Epoch, true)
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}

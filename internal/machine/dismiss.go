@@ -17,7 +17,7 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 		reason = wire.ReasonKicked
 	}
 	if c.session != nil {
-		why := finality(reason)
+		why := ticketsDrop(reason)
 		if why == audit.DropNone {
 			why = audit.DropTicket
 		}

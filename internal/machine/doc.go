@@ -1,9 +1,9 @@
-// Package machine runs a player's session: how it begins, what every
-// datagram of it must prove, how it is renewed, and how it ends.
+// Package machine implements sessions: how one begins, how each of its datagrams is authenticated,
+// how it is renewed, and how it ends.
 //
-// Everything here is a state machine without sockets, clocks or goroutines: it
-// takes the time and the plaintext of one DTLS record, and returns what to send
-// and what happened. PROTOCOL.md has the bytes.
+// Everything here is a state machine without sockets, clocks or goroutines: it takes the time and the
+// plaintext of one DTLS record, and returns what to send and what happened. PROTOCOL.md specifies the
+// bytes.
 //
 // The states of a [Conn], each change of which is in this table (TestMain compares them):
 //
@@ -22,18 +22,17 @@
 // Event of the first accepted datagram says [EventTakeover] if the session has moved here from the
 // former connection, which is closed then, and [EventJoined] if it has lived nowhere on this server.
 //
-// [Conn.Save] and [Conn.Restore] carry it into another process.
+// [Conn.Save] and [Conn.Restore] carry a session into another process.
 //
-// A [Gate] is a server's door: it knows which identity tokens and tickets have
-// been used and which session ids are taken, and any number of connections share
-// it. A [Conn] is the server's end of one connection, a [Client] the other end. Both
-// stand on the same link: epochs, keys, replay window, sequence numbers.
+// A [Gate] admits the sessions of a server: it knows which identity tokens and tickets have been used
+// and which session ids are taken, and all connections share it. A [Conn] is the server's end of one
+// connection, a [Client] the other end. Both embed a link: epochs, keys, replay window, sequence
+// numbers.
 //
-// Verifying a signature takes longer than a tick allows, so a machine never
-// does it: it returns [EventVerify] with the token, and takes the outcome by
-// [Conn.Verified] when there is one.
+// Verifying a signature takes longer than a tick allows, so a machine never does it: it returns
+// [EventVerify] with the token, and [Conn.Verified] takes the outcome later.
 //
-// A Conn or Client has two halves. The receiving half (Handle, Verified, Tick)
-// belongs to one goroutine, the sending half (Append) to one at a time; the two
-// halves may run at the same time. [Session] methods are safe for everybody.
+// A Conn or Client has two halves. The receiving half (Handle, Verified, Tick) belongs to one
+// goroutine, the sending half (Append) to one at a time; the two halves may run concurrently. The
+// methods of [Session] are safe for concurrent use.
 package machine

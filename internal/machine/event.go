@@ -10,28 +10,28 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// EventKind says what a message or the passing of time has led to.
+// EventKind is the effect of a message or of the passing of time.
 type EventKind uint8
 
 // The events of both machines.
 const (
 	EventNone       EventKind = iota
-	EventVerify               // Token waits for its verification; hand the outcome to Verified
+	EventVerify               // Token needs verification; hand the outcome to Verified
 	EventJoined               // the session is live
 	EventData                 // Payload is the game's
-	EventRenewed              // a newer identity token took the place of the old one
+	EventRenewed              // a newer identity token replaces the old one
 	EventRefused              // HELLO or RENEW was refused for Drop
 	EventPong                 // RTT is a measured round trip (client only)
 	EventNotice               // Notice is the server's warning (client only)
-	EventClosed               // the session, or the attempt at one, is over for Reason
+	EventClosed               // the session, or the attempt to open one, has ended for Reason
 	EventAnswered             // a Challenge was answered (server only)
-	EventStepUp               // Part of the fingerprint has changed: the player must show a fresh token (server only)
-	EventFlagged              // Part has changed and may, or without one behaviour is conspicuous (server only)
-	EventResume               // a ticket asks for the session that lives on the connection with Hint, if that is not 0; hand it to Resume (server only)
+	EventStepUp               // Part of the fingerprint has changed: the client must present a fresh token (server only)
+	EventFlagged              // Part has changed without consequence, or, without a Part, behaviour is suspicious (server only)
+	EventResume               // a ticket asks for the session on the connection ConnectionID, or on none if that is 0; answer with Resume (server only)
 	EventResumed              // like EventJoined, for a session that has lived elsewhere
 	EventTakeover             // the session has moved here from the former connection; see Event.Enters (server only)
 	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
-	EventCloseAgain           // the peer has said CLOSE in a session that is over already: it has not heard that we know
+	EventCloseAgain           // the peer has sent CLOSE for a session that has ended already: it has not received ours
 )
 
 var eventNames = [...]string{
@@ -49,46 +49,46 @@ func (k EventKind) String() string {
 	return "event " + strconv.Itoa(int(k))
 }
 
-// Event is what a machine tells its caller. Payload and Token are borrowed and
-// valid until the machine is called again.
+// Event is what a machine returns to its caller. Payload and Token are borrowed and valid until the
+// machine is called again.
 type Event struct {
-	Kind       EventKind
-	Drop       audit.Drop // why the message went no further, or the session ended
-	Reason     wire.Reason
-	Part       policy.Part // EventStepUp, EventFlagged
-	Hint       uint32      // EventJoined and EventResumed, client only: what to begin explicit nonces with, 0 for nothing; EventResume
-	Payload    []byte      // EventData: the game's; EventClosed, client only: the detail of the server's CLOSE
-	Token      []byte
-	Claims     *token.Claims // EventRefused, EventRenewed: of the token, when it was good in itself
-	RTT        time.Duration
-	RetryAfter time.Duration
-	Notice     Notice // EventNotice
+	Kind         EventKind
+	Drop         audit.Drop // why the message was dropped, or the session ended
+	Reason       wire.Reason
+	Part         policy.Part // EventStepUp, EventFlagged
+	ConnectionID uint32      // EventJoined, EventResumed, client only: starts explicit nonces, 0 for none. EventResume, Replaced: the session's connection
+	Payload      []byte      // EventData; EventClosed, client only: the detail of the server's CLOSE
+	Token        []byte
+	Claims       *token.Claims // EventRefused, EventRenewed: of the token, if it was valid
+	RTT          time.Duration
+	RetryAfter   time.Duration
+	Notice       Notice // EventNotice
 
-	// Enters is not EventNone with the first datagram that is accepted of a session that was resumed
-	// here, whatever else that datagram leads to: EventJoined if its player is to be let in,
-	// EventTakeover if the player comes here from the former connection. Server only.
+	// Enters is set by the first accepted datagram of a session that was resumed here, whatever
+	// else that datagram leads to: EventJoined if the session lived nowhere on this server,
+	// EventTakeover if it moves here from the former connection. Server only.
 	Enters    EventKind
-	Displaces bool     // what waited for its first datagram on the connection that Resume was given has ended
-	Replaced  *Session // EventJoined, EventResumed, server only: the player's other session that gives way, to be ended on the connection with Hint; or nil
+	Displaces bool     // the connection given to Resume has ended, which waited for its first datagram
+	Replaced  *Session // EventJoined, EventResumed, server only: the player's session that is replaced, to be ended on ConnectionID; or nil
 }
 
-// Notice is a server's warning.
+// Notice is a warning of the server.
 type Notice struct {
 	Code   wire.NoticeCode
 	Within uint32 // ms until the server acts on it
 }
 
-// Reply is an envelope that a machine wants sent by Append; Kind 0 means none.
-// Body is borrowed and valid until the machine is called again.
+// Reply is an envelope to send with Append; Kind 0 means none. Body is borrowed and valid until the
+// machine is called again.
 type Reply struct {
 	Kind wire.Kind
 	Body []byte
 }
 
-// dropped is the answer to a message that went no further.
+// dropped is the result for a message that is dropped.
 func dropped(d audit.Drop) (Reply, Event) { return Reply{}, Event{Drop: d} }
 
-// reasons maps what the operator counts to what the player is told.
+// reasons maps what the operator counts to the reason for the client.
 var reasons = map[audit.Drop]wire.Reason{
 	audit.DropMalformed:   wire.ReasonMalformed,
 	audit.DropVersion:     wire.ReasonVersion,

@@ -41,8 +41,8 @@ func (c *Conn) digest(network netip.Prefix) uint64 {
 
 // bind binds the session to the current fingerprint, which ends a step up.
 func (c *Conn) bind() {
-	c.bound = c.digest(c.path)
-	c.seen = c.bound
+	c.boundDigest = c.digest(c.path)
+	c.seenDigest = c.boundDigest
 	if d := c.doubt; d != nil {
 		d.home, d.step = netip.Prefix{}, nil
 		if d.tell == EventStepUp {
@@ -53,7 +53,7 @@ func (c *Conn) bind() {
 
 // boundNetwork returns the network that the session is bound to.
 func (c *Conn) boundNetwork() netip.Prefix {
-	if c.seen == c.bound {
+	if c.seenDigest == c.boundDigest {
 		return c.path
 	}
 	return c.doubt.home
@@ -61,7 +61,7 @@ func (c *Conn) boundNetwork() netip.Prefix {
 
 // Away reports whether datagrams come from another network than the session is bound to. It belongs
 // to the receiving half.
-func (c *Conn) Away() bool { return c.session != nil && c.seen != c.bound }
+func (c *Conn) Away() bool { return c.session != nil && c.seenDigest != c.boundDigest }
 
 // Follows reports whether the session may move to an address. It may not leave its network if
 // policy requires that network or a step up of this session has lapsed. It belongs to the receiving
@@ -73,16 +73,16 @@ func (c *Conn) Follows(addr netip.Addr) bool {
 
 // SetPath sets the validated address that datagrams come from.
 func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
-	away, previous := c.seen != c.bound, c.path
+	away, previous := c.seenDigest != c.boundDigest, c.path
 	c.path = c.gate.config.Fingerprint.Prefix(addr)
-	c.seen = c.digest(c.path)
+	c.seenDigest = c.digest(c.path)
 	switch {
-	case away && c.seen == c.bound:
+	case away && c.seenDigest == c.boundDigest:
 		c.doubt.home = netip.Prefix{}
 		if s := c.owedForNetwork(); s != nil {
 			s.enterHome(now)
 		}
-	case !away && c.seen != c.bound:
+	case !away && c.seenDigest != c.boundDigest:
 		c.setHome(previous)
 		if s := c.owedForNetwork(); s != nil {
 			s.leaveHome(now)

@@ -106,7 +106,7 @@ func FuzzConn(f *testing.F) {
 		})
 		living := 0
 		for _, d := range lines {
-			if d.keepsLittle(); d.server.begun() && !d.server.elsewhere() {
+			if d.keepsLittle(); d.server.begun() && !d.server.livesOnFormer() {
 				living++
 			}
 		}
@@ -115,7 +115,7 @@ func FuzzConn(f *testing.F) {
 		}
 		for _, d := range lines {
 			c := d.server
-			if !c.begun() || c.elsewhere() || c.session.Revoked() || !d.client.Live() {
+			if !c.begun() || c.livesOnFormer() || c.session.Revoked() || !d.client.Live() {
 				continue
 			}
 			if c.session.fingerprint == phone && c.binding == d.client.binding { // it is the client's own HELLO
@@ -128,7 +128,7 @@ func FuzzConn(f *testing.F) {
 // receives handles a datagram as the caller of a server does.
 func (d *dialogue) receives(msg []byte, verdict error) {
 	r, ev := d.server.Handle(d.now, slices.Clone(msg))
-	if d.former != nil && !d.server.elsewhere() {
+	if d.former != nil && !d.server.livesOnFormer() {
 		d.server.Follow(d.former)
 		d.former = nil
 	}
@@ -138,9 +138,9 @@ func (d *dialogue) receives(msg []byte, verdict error) {
 		r, _ = d.server.Verified(d.now, d.mints(string(ev.Token)), verdict)
 		d.send(r)
 	case EventResume:
-		former := d.homes[ev.Hint]
+		former := d.homes[ev.ConnectionID]
 		r, _ = d.server.Resume(d.now, former, sentBy(former))
-		if d.server.elsewhere() {
+		if d.server.livesOnFormer() {
 			d.former = former
 		}
 		d.send(r)

@@ -14,23 +14,23 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// pending is a token that waits for its verification, and what to do then.
+// pending is a token that waits for its verification, and the message that presented it.
 type pending struct {
 	kind    wire.Kind // KindHello, KindRenew, KindBearer
 	digest  [32]byte  // of the message's body
 	token   []byte
 	hello   hello          // KindHello
 	ticket  *resume.Ticket // KindHello that resumes
-	claims  *token.Claims  // verified: of a RENEW, they wait for the new epoch's first datagram
-	refused audit.Drop     // KindRenew: this token will not do
+	claims  *token.Claims  // verified; those of a RENEW wait for the new epoch's first datagram
+	refused audit.Drop     // KindRenew: why this token was refused
 }
 
-// hello is what of a HELLO is needed after its verification.
+// hello holds the fields of a HELLO that are needed after its verification.
 type hello struct {
 	nonce         [16]byte
 	binding       byte
 	features      uint32
-	send, receive uint64 // the client's next, and the server's as far as the client knows
+	send, receive uint64 // next sequence numbers, of the client and, as far as the client knows, of the server
 	scope         string
 	fingerprint   session.Fingerprint
 }
@@ -45,16 +45,16 @@ func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
 	digest := sha256.Sum256(body)
 	switch {
 	case c.state == opening:
-		return c.open(now, body, digest)
+		return c.readHello(now, body, digest)
 	case c.answer != nil && c.answer.digest == digest:
 		return c.answer.reply, Event{} // "same bytes on the same connection → same answer in a new record"
 	case c.state == verifying && c.pending.digest == digest:
-		return Reply{}, Event{} // a copy of what is being verified
+		return Reply{}, Event{} // a copy of the HELLO that is being verified
 	}
 	return dropped(audit.DropState) // "another HELLO → drop"
 }
 
-// assemble adds one part of a HELLO or RENEW; body is nil until it is whole.
+// assemble adds a part of a HELLO or RENEW; body is nil until it is complete.
 func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop audit.Drop) {
 	part, err := wire.ParsePart(env.Body)
 	if err != nil {
@@ -78,8 +78,8 @@ func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop au
 	return body, audit.DropNone
 }
 
-// open reads a first HELLO and asks for its token to be verified.
-func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) {
+// readHello parses the first HELLO and asks for the verification of its token.
+func (c *Conn) readHello(now time.Time, body []byte, digest [32]byte) (Reply, Event) {
 	c.pending = &pending{kind: wire.KindHello, digest: digest}
 	m, err := wire.ParseHello(body)
 	if err != nil {
@@ -98,13 +98,13 @@ func (c *Conn) open(now time.Time, body []byte, digest [32]byte) (Reply, Event) 
 	case m.Binding != wire.BindingExporter && !(m.Binding == wire.BindingNone && c.gate.config.AllowUnbound):
 		return c.refuse(audit.DropBinding)
 	case len(m.Ticket) > 0:
-		return c.present(now, &m, body)
+		return c.checkHelloTicket(now, &m, body)
 	}
 	return Reply{}, Event{Kind: EventVerify, Token: c.pending.token}
 }
 
-// Verified is the outcome of an [EventVerify]: the token's claims, or the error
-// of token.Verifier.
+// Verified takes the outcome of an [EventVerify]: the token's claims, or the error of
+// token.Verifier.
 func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, Event) {
 	p := c.pending
 	if c.state == closed || p == nil || p.token == nil {
@@ -123,7 +123,7 @@ func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, 
 	return c.join(now, claims)
 }
 
-// join opens the session, if the claims agree with what was said and seen.
+// join opens the session if the claims agree with what the client stated and presented.
 func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	p, config := c.pending, &c.gate.config
 	p.claims = claims
@@ -138,7 +138,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	s := &c.own
 	s.init(claims, p.hello.fingerprint)
-	s.hint.Store(c.hint)
+	s.connectionID.Store(c.connectionID)
 	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
 	if drop := s.checkLife(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
 		return c.refuse(drop)
@@ -161,23 +161,23 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	return c.answer.reply, replaced.addTo(Event{Kind: EventJoined})
 }
 
-// welcome makes c.session live on this connection, from an epoch on, and the WELCOME that says so: with a ticket, if
-// one may be given, that binds whoever shows it to a network.
+// welcome begins c.session on this connection, with the given epoch, and makes its WELCOME: with a
+// ticket, if one may be issued, that is bound to network.
 func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network netip.Prefix) bool {
 	p, s, config := c.pending, c.session, &c.gate.config
 	c.id, c.binding, c.reports = s.id, p.hello.binding, p.hello.features&wire.FeatureReports != 0
 	names, expires := s.names.Load(), s.expires.Load()
-	if p.ticket != nil && p.claims.Expires.UnixNano() > expires { // as settle will have it
+	if p.ticket != nil && p.claims.Expires.UnixNano() > expires { // as completeResumption will set them
 		names, expires = namesOf(p.claims), p.claims.Expires.UnixNano()
 	}
 	w := wire.Welcome{
 		Nonce: p.hello.nonce, Session: s.id, Epoch: number, ServerNext: c.sequence + 1, ClientNext: c.window.Highest() + 1,
-		Features: p.hello.features, ConnectionID: c.hint, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
+		Features: p.hello.features, ConnectionID: c.connectionID, Expiry: time.Unix(0, expires).UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli(),
 		Limits: wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(config.Behaviour.Datagrams), Idle: uint32(config.Idle.Milliseconds())},
 	}
 	c.gate.random(w.Secret[:])
 	defer clear(w.Secret[:])
-	if err := c.begin(c.schedule(), &w.Secret, number); err != nil {
+	if err := c.begin(c.keyContext(), &w.Secret, number); err != nil {
 		return false
 	}
 	if ticketed {
@@ -194,7 +194,7 @@ func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network neti
 	return true
 }
 
-// refuse answers a HELLO with CLOSE, and every copy of it with the same.
+// refuse answers a HELLO, and every copy of it, with CLOSE.
 func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
 	reason := reasons[drop]
 	if claims := c.pending.claims; drop == audit.DropRevoked && claims != nil {
@@ -205,11 +205,11 @@ func (c *Conn) refuse(drop audit.Drop) (Reply, Event) {
 	return c.refuseFor(drop, reason)
 }
 
-// refuseFor is refuse with a reason of its own for the player.
+// refuseFor is refuse with an explicit reason for the client.
 func (c *Conn) refuseFor(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	digest, claims := c.pending.digest, c.pending.claims
 	reply, ev := c.close(drop, reason)
-	if passing(drop) {
+	if isTemporary(drop) {
 		ev.RetryAfter = retryAfter
 		reply = closeReply(ev.Reason, retryAfter)
 	}
@@ -218,12 +218,12 @@ func (c *Conn) refuseFor(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	return reply, ev
 }
 
-// passing says whether the same identity token may do a moment later.
-func passing(drop audit.Drop) bool {
+// isTemporary reports whether the same identity token may be accepted a moment later.
+func isTemporary(drop audit.Drop) bool {
 	return drop == audit.DropBusy || drop == audit.DropUnavailable || drop == audit.DropFull
 }
 
-// dropOf maps the verifier's errors to what is counted.
+// dropOf maps an error of the verifier to a drop.
 func dropOf(err error) audit.Drop {
 	switch {
 	case err == nil:

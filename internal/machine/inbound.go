@@ -8,18 +8,18 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Handle judges the plaintext of one record. Steps 1 and 2 of the receive list
-// (size, record) are behind it; this is steps 3 to 11, in that order. msg is
-// borrowed: an EventData's Payload is part of it.
+// Handle judges the plaintext of one record. Steps 1 and 2 of the receive list (size, record) have
+// been done; this is steps 3 to 11, in that order. msg is borrowed: an EventData's Payload is part
+// of it.
 func (c *Conn) Handle(now time.Time, msg []byte) (Reply, Event) { return c.HandleLate(now, 0, msg) }
 
-// HandleLate is Handle for a message that arrived before now, waited ago (0 or
-// more), and could not be handled earlier. Behaviour is judged by the time of
-// arrival: a server that stalls holds nothing of that against its players.
+// HandleLate is Handle for a message that arrived earlier than now, by waited (0 or more), and
+// could not be handled then. Behaviour is judged by the time of arrival, so that clients do not pay
+// for a server that stalls.
 func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Reply, Event) {
 	env, err := wire.Parse(msg)
 	if err != nil {
-		return c.unparsed(&env, err)
+		return c.handleUnparsed(&env, err)
 	}
 	if env.Kind == wire.KindHello {
 		return c.hello(now, &env)
@@ -28,26 +28,26 @@ func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Repl
 		return c.handleFirst(now, waited, &env)
 	}
 	if drop := c.judge(now, waited, &env); drop != audit.DropNone {
-		return c.fail(now, drop, &env)
+		return c.handleDropped(now, drop, &env)
 	}
-	if env.Kind == wire.KindData { // here, since a call more copies the event once more
+	if env.Kind == wire.KindData { // not in deliver, because another call copies the event again
 		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	}
 	return c.deliver(now, &env)
 }
 
-// handleFirst is HandleLate for a session whose first datagram is awaited here: with the one that is
-// accepted the session comes to live here, even if something ends it at once.
+// handleFirst is HandleLate in the state welcomed. The first accepted datagram moves the session to
+// this connection, even if the datagram also ends it.
 func (c *Conn) handleFirst(now time.Time, waited time.Duration, env *wire.Envelope) (reply Reply, ev Event) {
 	enters := EventJoined
-	if c.elsewhere() {
+	if c.livesOnFormer() {
 		enters = EventTakeover
 	}
 	drop := c.judge(now, waited, env)
 	entered := c.state == live
 	switch {
 	case drop != audit.DropNone:
-		reply, ev = c.fail(now, drop, env)
+		reply, ev = c.handleDropped(now, drop, env)
 	case env.Kind == wire.KindData:
 		ev = Event{Kind: EventData, Payload: env.Body}
 	default:
@@ -69,7 +69,7 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	}
 	if drop := c.session.checkLife(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
 		if drop = c.session.checkLife(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
-			return drop // it was when this arrived
+			return drop // the session had ended when the datagram arrived
 		}
 	}
 	e, seq, drop := c.verifyKind(now, env)
@@ -79,7 +79,7 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	if drop := c.accept(now, e, seq); drop != audit.DropNone {
 		return drop
 	}
-	if c.seen != c.bound {
+	if c.seenDigest != c.boundDigest {
 		if drop := c.checkFingerprint(now); drop != audit.DropNone {
 			return drop
 		}
@@ -90,7 +90,7 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	return c.behaves(now, env)
 }
 
-// verifyKind is steps 6 to 8. A bearer token's own check stands for 6 and 8.
+// verifyKind is steps 6 to 8. For BEARER the check of the token replaces 6 and 8.
 func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, audit.Drop) {
 	if env.Kind == wire.KindBearer {
 		return c.verifyBearer(now, env)
@@ -98,7 +98,7 @@ func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, au
 	return c.verify(now, env)
 }
 
-// accept is the first state to move: "from here on a copy never counts twice".
+// accept is the first change of state: "from here on a copy never counts twice".
 func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	c.window.Accept(seq)
 	c.accepted++
@@ -108,8 +108,8 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 		c.session.quiet.Store(0)
 	}
 	if c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
-		c.answer = nil // the peer has shown that it got it
-		drop = c.settle(now)
+		c.answer = nil // the client has confirmed it
+		drop = c.completeResumption(now)
 	}
 	if e == c.next {
 		drop = c.gate.adopt(c.gate.wall(now), c.session, c.takeRenewal(now))
@@ -118,19 +118,19 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	return drop
 }
 
-// fail is what a datagram that goes no further leads to: mostly nothing.
-func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
+// handleDropped handles a datagram that judge has dropped: most have no effect.
+func (c *Conn) handleDropped(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
 	if !c.begun() {
 		return c.afterEnd(drop, env)
 	}
 	if r := c.resuming; r != nil && r.why != audit.DropNone {
-		return c.lapse(r.why)
+		return c.failResumption(r.why)
 	}
 	switch drop {
 	case audit.DropRevoked, audit.DropExpired:
 		return c.expire(drop)
 	case audit.DropTag:
-		return c.badTag(drop)
+		return c.countBadTag(drop)
 	case audit.DropFingerprint:
 		return c.lapseStepUp(now)
 	case audit.DropRate:
@@ -143,14 +143,15 @@ func (c *Conn) fail(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, 
 	return dropped(drop)
 }
 
-// badTag counts: Config.BadTags in a row revoke the session.
-func (c *Conn) badTag(drop audit.Drop) (Reply, Event) {
+// countBadTag counts a wrong tag: Config.BadTags in a row revoke the session.
+func (c *Conn) countBadTag(drop audit.Drop) (Reply, Event) {
 	if c.badTags++; c.badTags < c.gate.config.BadTags {
 		return dropped(drop)
 	}
 	return c.revoke(drop)
 }
 
+// revoke revokes the session and closes this connection.
 func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
 	c.session.terminate(reasons[drop], audit.DropRevoked)
 	return c.expire(drop)
@@ -164,7 +165,7 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if err != nil {
 			return dropped(audit.DropMalformed)
 		}
-		c.bears = true
+		c.bearer = true
 		return Reply{}, Event{Kind: EventData, Payload: b.Payload}
 	case wire.KindPing:
 		if _, err := wire.ParsePing(env.Body); err != nil {
@@ -185,9 +186,9 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 	return dropped(audit.DropState) // a kind that only servers send
 }
 
-// unparsed drops what is no envelope, but tells a client of another version
-// which ones are served.
-func (c *Conn) unparsed(env *wire.Envelope, err error) (Reply, Event) {
+// handleUnparsed drops what is no envelope, and tells a client of another version which version is
+// served.
+func (c *Conn) handleUnparsed(env *wire.Envelope, err error) (Reply, Event) {
 	if !errors.Is(err, wire.ErrVersion) {
 		return dropped(audit.DropMalformed)
 	}

@@ -53,7 +53,7 @@ func playWithTicketOn(t testing.TB, gc session.Config, cc session.ClientConfig, 
 // getsConnectionID gives the connection the id by which it is found.
 func (d *dialogue) getsConnectionID() {
 	hint := uint32(len(d.homes) + 1)
-	d.server.SetHint(hint)
+	d.server.SetConnectionID(hint)
 	d.homes[hint] = d.server
 }
 
@@ -134,9 +134,9 @@ func (d *dialogue) sendsTicket() heard {
 // findsFormer answers the server's EventResume with the former connection.
 func (d *dialogue) findsFormer(h heard) heard {
 	d.Helper()
-	former := d.homes[h.is(EventResume, audit.DropNone, 0).Hint]
+	former := d.homes[h.is(EventResume, audit.DropNone, 0).ConnectionID]
 	r, ev := d.server.Resume(d.now, former, sentBy(former))
-	if d.server.elsewhere() {
+	if d.server.livesOnFormer() {
 		d.former = former
 	}
 	return d.heard(r, ev, d.server.Append)
@@ -167,8 +167,8 @@ func (d *dialogue) takesWelcome(h heard) wire.Welcome {
 	if h.kind != wire.KindWelcome || err != nil {
 		d.Fatalf("%v, drop %v, reason %v, %v", h.kind, h.Drop, h.Reason, err)
 	}
-	if ev := d.toClient(h.envelope).is(EventResumed, audit.DropNone, 0); ev.Hint != m.ConnectionID || m.ConnectionID != d.server.hint {
-		d.Errorf("hints %d, %d, %d", ev.Hint, m.ConnectionID, d.server.hint)
+	if ev := d.toClient(h.envelope).is(EventResumed, audit.DropNone, 0); ev.ConnectionID != m.ConnectionID || m.ConnectionID != d.server.connectionID {
+		d.Errorf("hints %d, %d, %d", ev.ConnectionID, m.ConnectionID, d.server.connectionID)
 	}
 	return m
 }

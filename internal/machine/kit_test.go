@@ -147,7 +147,7 @@ func (d *dialogue) renew(identity string) [][]byte {
 func (d *dialogue) toServer(envelope []byte) heard {
 	d.Helper()
 	r, ev := d.server.Handle(d.now, slices.Clone(envelope))
-	if d.former != nil && !d.server.elsewhere() {
+	if d.former != nil && !d.server.livesOnFormer() {
 		d.server.Follow(d.former)
 		d.former = nil
 	}

@@ -24,7 +24,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	case c.pending != nil && c.pending.digest == digest:
 		return Reply{}, Event{} // being verified, or refused already
 	case c.next != nil:
-		c.unheard = !c.bears            // a bearer client would take RENEWED for the answer to the other token
+		c.renewedLost = !c.bearer       // a bearer client would take RENEWED for the answer to the other token
 		return dropped(audit.DropState) // "until then no further epoch is made"
 	case c.pending != nil && c.pending.token != nil:
 		return dropped(audit.DropState)
@@ -54,26 +54,26 @@ func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Tim
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
 	}
-	if c.owes() && !passing(drop) {
+	if c.owes() && !isTemporary(drop) {
 		c.doubt.step.wait(now, false)
 	}
 	if drop != audit.DropNone {
-		c.again = now.Add(retryAfter).UnixNano()
-		if p.refused = drop; passing(drop) {
+		c.retryAt = now.Add(retryAfter).UnixNano()
+		if p.refused = drop; isTemporary(drop) {
 			c.pending = nil // the client repeats it, and it is verified again
 		}
 		return Reply{}, Event{Kind: EventRefused, Drop: drop, Claims: claims}
 	}
 	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli()}
 	c.gate.random(m.Secret[:])
-	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
+	next, err := c.keyContext().newEpoch(&m.Secret, m.Epoch, false)
 	if err != nil {
 		return Reply{}, Event{Kind: EventRefused, Drop: audit.DropUnavailable}
 	}
 	if c.gate.config.AllowBearer {
 		next.token = bearer
 	}
-	c.next, p.claims, c.unheard = next, claims, false
+	c.next, p.claims, c.renewedLost = next, claims, false
 	c.bind() // a fresh token is what a step up asks for
 	c.confined = false
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)
@@ -116,11 +116,11 @@ func (c *Conn) follows(claims *token.Claims) audit.Drop {
 
 // renewedLately reports whether it is too soon for another token, because each takes memory. The
 // token of a step up never waits.
-func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.renewable) && !c.owes() }
+func (c *Conn) renewedLately(now time.Time) bool { return now.Unix() < int64(c.renewAt) && !c.owes() }
 
 // pace delays the next token for a part of the life that the one with these claims has left.
 func (c *Conn) pace(now time.Time, claims *token.Claims) {
-	c.renewable = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
+	c.renewAt = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
 // takeRenewal returns the claims of the token of the next epoch, which begins now.

@@ -180,7 +180,7 @@ func TestThreeEpochsAtOnce(t *testing.T) {
 	d.toServer(d.clientSends(wire.KindData, "to second")).delivers("to second")
 	d.toClient(d.serverSends(wire.KindData, "second")).delivers("second")
 	second := d.clientSends(wire.KindData, "second")
-	d.server.renewable = 0 // as if a step up had asked for it
+	d.server.renewAt = 0 // as if a step up had asked for it
 	d.renewsWith("third")
 	third := d.clientSends(wire.KindData, "third")
 	d.toServer(edit(third, func(e *wire.Envelope) { e.Epoch = 0 })).drops(audit.DropEpoch)

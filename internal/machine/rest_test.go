@@ -12,8 +12,8 @@ import (
 func TestDropExpandedKeys(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	rest := func() {
-		d.server.RestHandle()
-		d.server.RestAppend(true)
+		d.server.DropHandleKey()
+		d.server.DropAppendKey(true)
 		if d.server.current.in.cipher != nil || d.server.sending.Load().out.cipher != nil {
 			t.Fatal("a key stays expanded")
 		}

@@ -12,17 +12,17 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// resumption is a session that goes on here by its ticket, until the first datagram shows that its player has got the
+// resumption is a session that is resumed here by its ticket, until the first datagram confirms
 // WELCOME.
 type resumption struct {
-	ticket *resume.Ticket
-	kept   bool       // WELCOME had no other ticket, since a step up is owed: this one stays good
-	former *Conn      // where the session lives until then; nil if nowhere on this server
-	why    audit.Drop // it does not go on here
+	ticket      *resume.Ticket
+	keepsTicket bool       // WELCOME had no new ticket, because a step up is owed: the presented one stays valid
+	former      *Conn      // the former connection, on which the session lives until then; nil if on none of this server
+	why         audit.Drop // why the session is not resumed here after all
 }
 
-// present looks at the ticket of a HELLO, as far as it concerns this connection alone.
-func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event) {
+// checkHelloTicket checks the ticket of a HELLO, as far as only this connection matters.
+func (c *Conn) checkHelloTicket(now time.Time, m *wire.Hello, body []byte) (Reply, Event) {
 	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.wall(now), m.Ticket)
 	p := c.pending
 	switch {
@@ -45,15 +45,17 @@ func (c *Conn) present(now time.Time, m *wire.Hello, body []byte) (Reply, Event)
 	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
 		return c.refuse(audit.DropScope)
 	}
-	return Reply{}, Event{Kind: EventResume, Hint: c.Former()}
+	return Reply{}, Event{Kind: EventResume, ConnectionID: c.Former()}
 }
 
-// Resume is the outcome of an [EventResume]: former is where the session lives, nil if it lives nowhere on this server,
-// and its receiving half belongs to the same goroutine; sent is the former's Sequence.
+// Resume takes the outcome of an [EventResume]. former is the connection on which the session
+// lives, nil if on none of this server; its receiving half belongs to the same goroutine. sent is
+// former's Sequence.
 //
-// With a former the session lives there until the first datagram is accepted here, whose Event says EventTakeover.
-// Without one it is an EventResumed, and the first datagram's Event says EventJoined. A former that waits for its own
-// first datagram ends without a word, and the Event displaces it: of several that wait the newest counts.
+// With a former connection the session lives there until the first datagram is accepted here, whose
+// Event says EventTakeover. Without one Resume returns EventResumed, and the first datagram's Event
+// says EventJoined. A former connection that waits for its own first datagram ends silently, and
+// the Event displaces it: the newest resumption counts.
 func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	p := c.pending
 	if c.state != verifying || p == nil || p.ticket == nil {
@@ -70,7 +72,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if drop := c.gate.checkTicket(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
 		return c.refuse(drop)
 	}
-	s, drop := c.reopen(now, t, former)
+	s, drop := c.sessionFor(now, t, former)
 	if drop != audit.DropNone {
 		return c.refuse(drop)
 	}
@@ -80,17 +82,17 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	}
 	if drop, reason := c.authorized(&ask); drop != audit.DropNone {
 		switch {
-		case passing(drop):
+		case isTemporary(drop):
 		case former != nil:
-			s.terminate(reason, finality(reason))
+			s.terminate(reason, ticketsDrop(reason))
 		case waiting != nil:
-			waiting.session.terminate(reason, audit.DropNone) // its ticket may be shown where it is let in
+			waiting.session.terminate(reason, audit.DropNone) // its ticket may be presented where it is accepted
 		}
 		return c.refuseFor(drop, reason)
 	}
 	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
-	network := c.homeOf(t, former)
-	action, part := c.strays(network, s)
+	network := c.networkOf(t, former)
+	action, part := c.judgeNetwork(network, s)
 	if action == policy.ActionRequire || c.confined && part == policy.PartNetwork {
 		reply, ev := c.refuse(audit.DropFingerprint)
 		ev.Part = part
@@ -98,20 +100,20 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	}
 	var replaced *Session
 	if former == nil {
-		var before *Session
+		var displaced *Session
 		if waiting != nil {
-			before = waiting.session
+			displaced = waiting.session
 		}
-		if replaced, drop = c.gate.readmit(c.gate.wall(now), t, p.claims, s, before); drop != audit.DropNone {
+		if replaced, drop = c.gate.readmit(c.gate.wall(now), t, p.claims, s, displaced); drop != audit.DropNone {
 			return c.refuse(drop)
 		}
 		if waiting != nil {
-			waiting.vanish()
+			waiting.closeSilently()
 		}
 	}
 	displaces := waiting != nil
 	c.session = s
-	c.follow(p, former, sent)
+	c.takeNumbers(p, former, sent)
 	away := action == policy.ActionStepUp
 	if !c.welcome(now, t.Epoch+1, !away, network) {
 		if former == nil {
@@ -122,24 +124,24 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		ev.Displaces = displaces
 		return reply, ev
 	}
-	c.resuming = &resumption{ticket: t, kept: away, former: former}
-	c.ticketed = true                                     // without a new one it has the one that was shown
-	c.bound, c.seen = c.digest(network), c.digest(c.path) // the first datagram is judged by what they differ in
+	c.resuming = &resumption{ticket: t, keepsTicket: away, former: former}
+	c.ticketed = true                                                 // a new ticket, or the one presented
+	c.boundDigest, c.seenDigest = c.digest(network), c.digest(c.path) // checked with the first datagram
 	if c.Away() {
 		c.setHome(network)
 	}
 	if former != nil {
 		return c.answer.reply, Event{}
 	}
-	s.hint.Store(c.hint)
+	s.connectionID.Store(c.connectionID)
 	return c.answer.reply, replaced.addTo(Event{Kind: EventResumed, Displaces: displaces})
 }
 
-// reopen is the session that goes on: the former one's, or one like it.
-func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
+// sessionFor returns the session of the former connection, or a new one made from the ticket.
+func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
 	if former != nil {
 		drop := former.session.checkLife(c.gate.wall(now), 0)
-		if drop == audit.DropExpired { // the ticket has not: once the former has ended it will do
+		if drop == audit.DropExpired { // the ticket has not expired: it is accepted once the former connection has ended
 			drop = audit.DropBusy
 		}
 		return former.session, drop
@@ -151,23 +153,25 @@ func (c *Conn) reopen(now time.Time, t *resume.Ticket, former *Conn) (*Session, 
 	return s, audit.DropNone
 }
 
-// homeOf returns the network that a resumed session is bound to: the ticket's, or the one the player comes from now if a
-// fresh token has bound the session to it and the RENEWED with the ticket that says so may have been lost.
-func (c *Conn) homeOf(t *resume.Ticket, former *Conn) netip.Prefix {
+// networkOf returns the network that a resumed session is bound to: the ticket's, or the current
+// one if a fresh token has bound the session to that and the RENEWED with the newer ticket may have
+// been lost.
+func (c *Conn) networkOf(t *resume.Ticket, former *Conn) netip.Prefix {
 	if former != nil && former.next != nil && former.boundNetwork() == c.path {
 		return c.path
 	}
 	return t.Network
 }
 
-// strays judges the network that the player comes from now by the one that the session is bound to.
-func (c *Conn) strays(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
+// judgeNetwork compares the current network with the one that the session is bound to.
+func (c *Conn) judgeNetwork(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
 	bound, seen := c.fingerprintOf(s, network), c.fingerprintOf(s, c.path)
 	return c.gate.config.Fingerprint.Judge(&bound, &seen)
 }
 
-// follow goes on with both directions' numbers: "for each direction the larger of stated and known holds".
-func (c *Conn) follow(p *pending, former *Conn, sent uint64) {
+// takeNumbers continues the numbers of both directions: "for each direction the larger of stated
+// and known holds".
+func (c *Conn) takeNumbers(p *pending, former *Conn, sent uint64) {
 	next := max(p.hello.send, p.ticket.ClientNext)
 	c.sequence = p.hello.receive - 1
 	if former != nil {
@@ -180,79 +184,83 @@ func (c *Conn) follow(p *pending, former *Conn, sent uint64) {
 	}
 }
 
-// elsewhere reports whether the session lives on the former connection until the first datagram is accepted here.
-func (c *Conn) elsewhere() bool { return c.resuming != nil && c.resuming.former != nil }
+// livesOnFormer reports whether the session lives on the former connection until the first datagram
+// is accepted here.
+func (c *Conn) livesOnFormer() bool { return c.resuming != nil && c.resuming.former != nil }
 
-// Former is the hint of the connection on which the session of a ticket lives now, 0 for none.
+// Former returns the id of the connection on which the session of a ticket lives now, 0 if there is
+// none.
 func (c *Conn) Former() uint32 {
 	if c.pending == nil || c.pending.ticket == nil {
 		return 0
 	}
 	if s := c.gate.sessionOf(c.pending.ticket); s != nil {
-		return s.hint.Load()
+		return s.connectionID.Load()
 	}
 	return 0
 }
 
-// Sequence is the last number sent. It belongs to the sending half.
+// Sequence returns the last number sent. It belongs to the sending half.
 func (c *Conn) Sequence() uint64 { return c.sequence }
 
-// settle is called with the first accepted datagram: from here on the session lives here, and its ticket is used up.
-func (c *Conn) settle(now time.Time) audit.Drop {
+// completeResumption is called with the first accepted datagram: from now on the session lives
+// here, and its ticket is used up.
+func (c *Conn) completeResumption(now time.Time) audit.Drop {
 	r := c.resuming
 	if r == nil {
 		return audit.DropNone
 	}
 	if f := r.former; f != nil && f.state != live {
-		r.why = f.why // it has ended meanwhile
+		r.why = f.why // it has ended in the meantime
 	} else {
-		r.why = c.gate.spendTicket(c.gate.wall(now), r.ticket, c.session, r.kept)
+		r.why = c.gate.spendTicket(c.gate.wall(now), r.ticket, c.session, r.keepsTicket)
 	}
 	if r.why != audit.DropNone {
 		return r.why
 	}
 	c.resuming = nil
 	c.enter(live)
-	c.session.hint.Store(c.hint)
+	c.session.connectionID.Store(c.connectionID)
 	if r.former != nil {
-		c.inherit(now, r.former)
+		c.takeOver(now, r.former)
 	}
 	if c.confined {
-		c.confine(now) // the ticket of this WELCOME, too
+		c.confine(now) // includes the ticket of this WELCOME
 	}
 	return audit.DropNone
 }
 
-// lapse ends a connection to which its session has not come.
-func (c *Conn) lapse(why audit.Drop) (Reply, Event) {
+// failResumption closes a connection to which its session has not moved.
+func (c *Conn) failResumption(why audit.Drop) (Reply, Event) {
 	if reason, ok := reasons[why]; ok {
 		return c.close(why, reason)
 	}
 	return c.close(why, wire.ReasonTicket)
 }
 
-// inherit takes over from the former connection what is the session's, and ends it without a word.
-func (c *Conn) inherit(now time.Time, f *Conn) {
+// takeOver takes over the state of the session from the former connection f, and closes it
+// silently.
+func (c *Conn) takeOver(now time.Time, f *Conn) {
 	c.accepted += f.accepted
-	c.behaviour, c.again, c.confined = f.behaviour, f.again, f.confined
+	c.behaviour, c.retryAt, c.confined = f.behaviour, f.retryAt, f.confined
 	if f.next != nil && c.Away() && f.boundNetwork() == c.path { // a token has been accepted since WELCOME
 		c.bind()
 	}
-	if f.next == nil { // else RENEWED may have been lost with the connection, and the player has to renew again
-		c.renewable = f.renewable
+	if f.next == nil { // else RENEWED may be lost, and the client must renew again
+		c.renewAt = f.renewAt
 	}
 	if f.owes() {
-		c.owe(now, f.doubt)
+		c.takeOverStepUp(now, f.doubt)
 	}
-	f.vanish()
+	f.closeSilently()
 }
 
-// owe takes a step up over, which is owed wherever the player goes.
-func (c *Conn) owe(now time.Time, d *doubt) {
+// takeOverStepUp takes over a step up, which is owed on every connection.
+func (c *Conn) takeOverStepUp(now time.Time, d *doubt) {
 	home := c.boundNetwork()
 	c.doubt = d
 	d.step.advance(now)
-	d.step.ticked = now // else who moves before each Tick would gain time
+	d.step.ticked = now // so that a client gains no time by resuming before each Tick
 	if s := c.owedForNetwork(); s != nil {
 		switch away := c.Away(); {
 		case away && !s.homeSince.IsZero():
@@ -267,8 +275,8 @@ func (c *Conn) owe(now time.Time, d *doubt) {
 	}
 }
 
-// vanish ends a connection whose session goes on elsewhere, without a word.
-func (c *Conn) vanish() {
+// closeSilently closes a connection whose session continues elsewhere, without a CLOSE.
+func (c *Conn) closeSilently() {
 	c.enter(closed)
 	c.why = audit.DropState
 	c.end()
@@ -276,6 +284,6 @@ func (c *Conn) vanish() {
 	c.pending, c.answer, c.doubt = nil, nil, nil
 }
 
-// Follow bumps the sending half's numbers after the former connection has sent its last: none is used twice. It belongs
-// to the owner of both sending halves.
+// Follow raises the sending half's number above the last one that the former connection has sent,
+// so that none is used twice. It belongs to the owner of both sending halves.
 func (c *Conn) Follow(former *Conn) { c.sequence = max(c.sequence, former.sequence) }

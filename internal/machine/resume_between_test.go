@@ -86,7 +86,7 @@ func TestResumeEndedWhileAsked(t *testing.T) {
 	other.join()
 	r = d.reconnects(d.anotherServer(session.Config{}), home)
 	asked = r.sendsTicket()
-	asked.Hint = other.server.hint
+	asked.ConnectionID = other.server.connectionID
 	r.takesWelcome(r.findsFormer(asked).resumes())
 	r.sendsFirstDatagram()
 	r.exchangesData()

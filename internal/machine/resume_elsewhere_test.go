@@ -19,8 +19,8 @@ func TestResumeElsewhere(t *testing.T) {
 	g := d.anotherServer(session.Config{Scope: "match-7"})
 	r := d.reconnects(g, home)
 	asked := r.sendsTicket().is(EventResume, audit.DropNone, 0)
-	if asked.Hint != 0 || g.Len() != 0 {
-		t.Errorf("hint %d, %d sessions, but it lives nowhere here", asked.Hint, g.Len())
+	if asked.ConnectionID != 0 || g.Len() != 0 {
+		t.Errorf("hint %d, %d sessions, but it lives nowhere here", asked.ConnectionID, g.Len())
 	}
 	m := r.takesWelcome(r.findsFormer(asked).resumes())
 	was, s := d.server.Session(), r.server.Session()
@@ -31,7 +31,7 @@ func TestResumeElsewhere(t *testing.T) {
 	if m.Session != s.ID() || m.Epoch != 2 || m.ClientNext != d.client.sequence+1 || m.ServerNext != d.server.sequence+1 || m.Expiry != was.Expires().UnixMilli() {
 		t.Errorf("%+v", m)
 	}
-	if live, ok := g.Session(m.Session); !ok || live != s || s.hint.Load() != r.server.hint {
+	if live, ok := g.Session(m.Session); !ok || live != s || s.connectionID.Load() != r.server.connectionID {
 		t.Error("the server does not know the session")
 	}
 	r.sendsFirstDatagram()
@@ -55,8 +55,8 @@ func TestResumeThereAndBack(t *testing.T) {
 	up, down := there.client.sequence, there.server.sequence
 	back := there.reconnects(d.gate, home)
 	asked := back.sendsTicket().is(EventResume, audit.DropNone, 0)
-	if back.homes[asked.Hint] != d.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.Hint, d.server.hint)
+	if back.homes[asked.ConnectionID] != d.server {
+		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
 	}
 	if m := back.takesWelcome(back.findsFormer(asked).says(wire.KindWelcome)); m.ClientNext != up+1 || m.ServerNext != down+1 {
 		t.Errorf("numbers %d and %d, want %d and %d", m.ClientNext, m.ServerNext, up+1, down+1)
@@ -76,7 +76,7 @@ func TestResumeIDTaken(t *testing.T) {
 	other := d.occupiesID(g)
 	r := d.reconnects(g, home)
 	asked := r.sendsTicket().is(EventResume, audit.DropNone, 0)
-	if asked.Hint != 0 {
+	if asked.ConnectionID != 0 {
 		t.Error("it is taken for the other session")
 	}
 	r.takesWelcome(r.findsFormer(asked).resumes())
@@ -96,7 +96,7 @@ func TestResumeIDTaken(t *testing.T) {
 // occupiesID admits another session at a gate under the id of d's.
 func (d *dialogue) occupiesID(g *Gate) *Session {
 	s := &Session{id: d.server.Session().ID(), name: [16]byte{1}}
-	s.hint.Store(1 << 31)
+	s.connectionID.Store(1 << 31)
 	g.sessions[s.id] = s
 	return s
 }

@@ -231,7 +231,7 @@ func (c *refusedResumption) refused(r *dialogue, hello []byte, h heard) {
 	r.Helper()
 	h.refuses(c.drop, c.reason)
 	var retry time.Duration
-	if passing(c.drop) {
+	if isTemporary(c.drop) {
 		retry = retryAfter
 	}
 	if c.part != policy.PartNone && h.Part != c.part || h.RetryAfter != retry {

@@ -20,12 +20,12 @@ func TestResume(t *testing.T) {
 	}
 	r := d.reconnects(d.gate, home)
 	asked := r.sendsTicket().is(EventResume, audit.DropNone, 0)
-	if r.homes[asked.Hint] != d.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.Hint, d.server.hint)
+	if r.homes[asked.ConnectionID] != d.server {
+		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
 	}
 	d.exchangesData()
 	welcome := r.findsFormer(asked).says(wire.KindWelcome)
-	if !r.server.elsewhere() || d.gate.Len() != 1 {
+	if !r.server.livesOnFormer() || d.gate.Len() != 1 {
 		t.Error("the session has moved with WELCOME")
 	}
 	d.exchangesData()
@@ -36,12 +36,12 @@ func TestResume(t *testing.T) {
 	first := r.clientSends(wire.KindData, "first")
 	r.toServer(mistag(first)).drops(audit.DropTag)
 	d.toClient(late).delivers("late")
-	if !r.server.elsewhere() {
+	if !r.server.livesOnFormer() {
 		t.Error("a forged datagram moves the session")
 	}
 	r.toServer(first).delivers("first")
 	live, _ := d.gate.Session(s.ID())
-	if live != s || r.server.Session() != s || r.server.elsewhere() || d.gate.Len() != 1 {
+	if live != s || r.server.Session() != s || r.server.livesOnFormer() || d.gate.Len() != 1 {
 		t.Error("it is another session, or has not moved")
 	}
 	d.toServer(stale).drops(audit.DropState)
@@ -136,7 +136,7 @@ func TestResumeOldNumbers(t *testing.T) {
 		r.server.sequence = seq - 1
 		r.toClient(r.serverSends(wire.KindData, "old")).drops(audit.DropReplay)
 	}
-	if !r.server.elsewhere() {
+	if !r.server.livesOnFormer() {
 		t.Error("an old number moves the session")
 	}
 	r.client.sequence = m.ClientNext - 1

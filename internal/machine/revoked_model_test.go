@@ -294,8 +294,8 @@ func (m *match) ends() {
 	case reason == wire.ReasonKicked && m.rng.IntN(2) == 0:
 		reason = wire.Reason(m.rng.IntN(256))
 		c.Dismiss(reason, "")
-		j.put(name, finality(reason) == audit.DropRevoked)
-	case reason == wire.ReasonKicked && !c.elsewhere():
+		j.put(name, ticketsDrop(reason) == audit.DropRevoked)
+	case reason == wire.ReasonKicked && !c.livesOnFormer():
 		c.Close(reason)
 		j.put(name, false)
 	case reason == wire.ReasonReplaced, reason == wire.ReasonShutdown:
@@ -422,7 +422,7 @@ func (m *match) restart() {
 		a.gone = true
 		s, c := a.dialogue.server.Session(), a.dialogue.server
 		for _, r := range snap.Sessions {
-			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.hint {
+			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.connectionID {
 				continue
 			}
 			next, drop := a.restores(g, r)

@@ -115,7 +115,7 @@ func TestTerminatedStaysTerminated(t *testing.T) {
 				t.Run(name+"/"+state+"/"+next, func(t *testing.T) {
 					first := playWithTicket(t, session.Config{}, session.ClientConfig{})
 					d := begin(first)
-					if d.server.elsewhere() && name == "Close" {
+					if d.server.livesOnFormer() && name == "Close" {
 						d.server = first.server // where it lives: the other one's end is nothing to the session
 					}
 					if !end.how(d, d.server.Session()) {

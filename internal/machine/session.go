@@ -15,13 +15,13 @@ import (
 type Session struct {
 	// out is the wire.Reason for which the session was ended, 0 if it was not. Every datagram reads
 	// it. Only Gate.terminate sets it.
-	terminated atomic.Uint32
-	hint       atomic.Uint32           // of the connection that it lives on
-	quiet      atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
-	began      uint32                  // Unix s; constant
-	expires    atomic.Int64            // Unix ns, without the leeway
-	names      atomic.Pointer[names]   // of the newest identity token
-	shared     atomic.Pointer[account] // with the player's other sessions; nil without any
+	terminated   atomic.Uint32
+	connectionID atomic.Uint32           // of the connection that it lives on
+	quiet        atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
+	began        uint32                  // Unix s; constant
+	expires      atomic.Int64            // Unix ns, without the leeway
+	names        atomic.Pointer[names]   // of the newest identity token
+	shared       atomic.Pointer[account] // with the player's other sessions; nil without any
 
 	sibling *Session // next in Gate.players, under its mu
 

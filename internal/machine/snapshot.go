@@ -16,11 +16,11 @@ import (
 // or that carries the identity token in every datagram. The caller owns both halves, and must not
 // send or receive afterwards. The windows in r are the Conn's own.
 func (c *Conn) Save(r *resume.Session) bool {
-	if c.state != live || c.session.Revoked() || c.bears || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
+	if c.state != live || c.session.Revoked() || c.bearer || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		return false
 	}
 	s := c.session
-	r.ID, r.Name, r.ConnectionID = s.id, s.name, c.hint
+	r.ID, r.Name, r.ConnectionID = s.id, s.name, c.connectionID
 	r.Binding, r.Reports, r.Thumbprint, r.HasCertificate = c.binding, c.reports, c.channel.Thumbprint, c.channel.HasCertificate
 	if c.binding == wire.BindingExporter {
 		r.Exporter = c.channel.Exporter
@@ -60,7 +60,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	s.init(claims, session.Fingerprint{Platform: r.Platform, Build: r.Build})
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
-	s.hint.Store(r.ConnectionID)
+	s.connectionID.Store(r.ConnectionID)
 	if drop := s.checkLife(g.wall(now), g.config.Leeway); drop != audit.DropNone {
 		return drop
 	}
@@ -68,7 +68,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 		return drop
 	}
 	c.enter(live)
-	c.session, c.hint, c.ticketed = s, r.ConnectionID, g.config.FleetKeys.Enabled()
+	c.session, c.connectionID, c.ticketed = s, r.ConnectionID, g.config.FleetKeys.Enabled()
 	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
 	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
 	c.first.number = r.Epoch
@@ -78,7 +78,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 	c.sending.Store(c.current)
 	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // datagrams of the meantime are not read yet
 	c.confined = r.Confined
-	c.bound, c.seen = c.digest(r.Network), c.digest(c.path)
+	c.boundDigest, c.seenDigest = c.digest(r.Network), c.digest(c.path)
 	if c.Away() {
 		c.setHome(r.Network)
 	}
@@ -98,7 +98,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
 func (c *Conn) restoreNext(r *resume.Session) {
 	claims := savedClaims(r, &r.Next.Standing)
 	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires}
-	next, err := c.schedule().newEpoch(&m.Secret, m.Epoch, false)
+	next, err := c.keyContext().newEpoch(&m.Secret, m.Epoch, false)
 	if err != nil {
 		return
 	}

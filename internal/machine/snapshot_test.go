@@ -36,7 +36,7 @@ func TestRestart(t *testing.T) {
 			if !r.server.Resumable() {
 				t.Error("the player's ticket is forgotten")
 			}
-			if live, ok := r.gate.Session(s.ID()); !ok || live != s || r.gate.Len() != 1 || s.hint.Load() != d.server.hint {
+			if live, ok := r.gate.Session(s.ID()); !ok || live != s || r.gate.Len() != 1 || s.connectionID.Load() != d.server.connectionID {
 				t.Error("the new process does not know the session")
 			}
 			before.Sent++
@@ -82,8 +82,8 @@ func TestRestartThenResume(t *testing.T) {
 	r := d.restarts()
 	next := r.reconnects(r.gate, home)
 	asked := next.sendsTicket().is(EventResume, audit.DropNone, 0)
-	if next.homes[asked.Hint] != r.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.Hint, r.server.hint)
+	if next.homes[asked.ConnectionID] != r.server {
+		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, r.server.connectionID)
 	}
 	next.takesWelcome(next.findsFormer(asked).says(wire.KindWelcome))
 	next.sendsFirstDatagram()
