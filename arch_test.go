@@ -221,7 +221,7 @@ func packages(t *testing.T) map[string]map[string]*ast.File {
 		if strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
 		found[dir][filepath.Base(name)] = file
 		return err
 	})

@@ -16,11 +16,15 @@ import (
 // it admits every client with a valid identity token whose scope is the one that the client asks
 // for.
 type Config struct {
-	// Scope is the match that this server hosts. A token of another scope is refused. Empty means
-	// that the token's own scope decides.
+	// Scope is the match that this server hosts. A token of another scope is refused; scopes are
+	// compared as a whole. Empty takes any token, but a client that asks for a scope must have
+	// exactly that one. Where tokens list several scopes, use Authorize and token.Claims.HasScope.
 	Scope string
 
-	// Authorize, if set, replaces the comparison of scopes. It is called when a session is opened,
+	// Authorize, if set, replaces the comparison of scopes: it has to compare Admission.Scope with
+	// that of the claims itself, and Scope above is not looked at. That it agrees does not mean that
+	// the session begins: bans, used tokens and seats are looked at afterwards, so take a seat of
+	// the game's in Handler.Join. It is called when a session is opened,
 	// renewed or resumed by a ticket; Admission.Why tells which. An error refuses. A Refusal gives
 	// the reason that the player receives; otherwise that is ReasonScope. A session that lives here
 	// ends at once with that reason, unless the reason means "not now". Authorize runs on the

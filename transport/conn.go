@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// connection is a connection and the session on top of it. It belongs to its shard; what it
+// conn is a connection and the session on top of it. It belongs to its shard; what it
 // seals, to the shard's outbox. What every datagram needs stands together, in one piece of
 // memory.
 type conn struct {

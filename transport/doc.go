@@ -16,6 +16,11 @@
 // that two cores share, or can be made to change a player's state by somebody else. The way out is
 // the mirror: payload, envelope, record, one batch for each tick.
 //
+// In functions, where a conn of this package joins the DTLS connection, the session and the Player:
+//
+//	in   Server.Poll → dtls.Shard.Turn → conn.Handle → machine.Conn.HandleLate → Handler.Receive
+//	out  Player.Send → conn.put → machine.Conn.Append → record.Conn.Seal → dtls.Outbox → udp.Socket
+//
 // # Which loop
 //
 // A match server that simulates in ticks calls [Server.Poll] at the beginning

@@ -22,7 +22,8 @@ import (
 // from one goroutine for each shard: for one player one at a time, for players
 // of different shards at the same time.
 type Handler struct {
-	// Join is called when a player's session has begun.
+	// Join is called when a player's session has begun. To refuse a player, use
+	// session.Config.Authorize; Kick works here too, and Leave is called then.
 	Join func(p *Player)
 	// Receive is called for each accepted datagram. payload is borrowed: it is
 	// valid until Receive returns.

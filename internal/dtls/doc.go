@@ -13,11 +13,11 @@
 //
 // The way of a datagram, from Shard.Turn down:
 //
-//	Shard.datagram     size; the connection and the half-open handshake at its address
+//	Shard.Datagram     size; the connection and the half-open handshake at its address
 //	 → Shard.unlisted    nobody has the address: a ClientHello, a connection id, or nothing
-//	 → halfOpen.deliver  the engine, or keys that wait for key confirmation
+//	 → HalfOpen.deliver  the engine, or keys that wait for key confirmation
 //	 → Conn.records      each record is opened in place, by the connection or its former one
-//	     → User.Handle   the plaintext
+//	     → ConnUser.Handle   the plaintext
 //
 // A shard belongs to whoever runs its turn; its outbox has a lock, its mailbox and its counters are
 // for everybody. What a datagram needs allocates nothing and takes no lock that two shards share.

@@ -2,7 +2,7 @@ package wire
 
 import "encoding/binary"
 
-// A field follows the fixed part of HELLO, WELCOME and RENEWED:
+// A fieldType says what a field holds. Fields follow the fixed part of HELLO, WELCOME and RENEWED:
 //
 //	offset size
 //	     0    1  type
