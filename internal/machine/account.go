@@ -135,8 +135,8 @@ func (g *Gate) updateAccount(s *Session) {
 	g.eachSibling(s, func(o *Session) { o.shared.Store(shared) })
 }
 
-// chooseReplaced returns the session that s replaces if it is let in, nil if there is room for both, and
-// DropFull if none may be replaced.
+// chooseReplaced returns the session that s replaces if it is let in, nil if there is room for
+// both, and DropFull if none may be replaced.
 //
 // +checklocks:g.mu
 func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, audit.Drop) {

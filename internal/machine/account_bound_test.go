@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// What a session is bound to by `cnf` it stays bound to on other connections, servers and processes; and a certificate alone
-// binds none.
+// A session that `cnf` binds stays bound on other connections, servers and processes; and a
+// certificate alone binds none.
 func TestBoundStaysBound(t *testing.T) {
 	certified := Channel{Exporter: channel.Exporter, HasCertificate: true, Thumbprint: [32]byte{7}}
 	for name, become := range map[string]func(*dialogue) *dialogue{

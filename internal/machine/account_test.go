@@ -68,8 +68,8 @@ func TestMaxPerSubject(t *testing.T) {
 	third.join()
 }
 
-// "the one MUST give way from which nothing has come for longest, if for 2 s or more" and "its tickets MUST be refused"
-// PROTOCOL.md 5.6
+// "the one MUST give way from which nothing has come for longest, if for 2 s or more" and "its
+// tickets MUST be refused" PROTOCOL.md 5.6
 func TestSilentSessionGivesWay(t *testing.T) {
 	for name, c := range map[string]struct {
 		silence time.Duration
@@ -159,8 +159,8 @@ func TestBoundSessionStays(t *testing.T) {
 	}
 }
 
-// A session that comes from elsewhere by its ticket takes a seat of its player's like a new one: sessions that have been
-// left alone do not add up.
+// A session that comes from elsewhere by its ticket takes a seat of its player's like a new one:
+// sessions that have been left alone do not add up.
 func TestResumeFromElsewhereTakesASeat(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	g := d.anotherServer(session.Config{MaxPerSubject: 1})
@@ -175,8 +175,8 @@ func TestResumeFromElsewhereTakesASeat(t *testing.T) {
 	first.exchangesData()
 }
 
-// "what they send together in a second beyond the rate that WELCOME states, times the number of sessions that it may have,
-// MUST be dropped" and "comes to eleven seconds' worth" PROTOCOL.md 5.6
+// "what they send together in a second beyond the rate that WELCOME states, times the number of
+// sessions that it may have, MUST be dropped" and "comes to eleven seconds' worth" PROTOCOL.md 5.6
 func TestAccountBehaviour(t *testing.T) {
 	config := session.Config{Behaviour: policy.BehaviourConfig{Revoke: 1 << 24, DatagramBurst: 1e9}}
 	d := playWithTicket(t, config, session.ClientConfig{})
@@ -246,7 +246,8 @@ func TestAccountBlamesTheBusySession(t *testing.T) {
 	}
 }
 
-// Sessions come and go in any order: each player's are linked, and share an account only where there are several.
+// Sessions come and go in any order: each player's are linked, and share an account only where
+// there are several.
 func TestAccountLinks(t *testing.T) {
 	g := newGate(t, session.Config{MaxPerSubject: 5})
 	r := rand.New(rand.NewPCG(1, 2))
@@ -318,8 +319,8 @@ func TestTerminatedTakesNoSeat(t *testing.T) {
 	d.toServer(d.clientSends(wire.KindData, "late")).ends(audit.DropRevoked, wire.ReasonRevoked)
 }
 
-// "two clients of one player must not put each other out without end" PROTOCOL.md 5.6. Each begins anew, with a fresh token,
-// as soon as it is put out, and then each second.
+// "two clients of one player must not put each other out without end" PROTOCOL.md 5.6. Each begins
+// anew, with a fresh token, as soon as it is put out, and then each second.
 func TestNoEndlessReplacing(t *testing.T) {
 	for name, test := range map[string]struct {
 		most    int

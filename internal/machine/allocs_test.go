@@ -37,7 +37,7 @@ func (x *exchange) down(kind wire.Kind) (Reply, Event) {
 	return x.client.Handle(x.now, b)
 }
 
-// What is accepted costs no garbage in either direction, and neither does what is dropped.
+// Neither accepted nor dropped datagrams allocate, in either direction.
 func TestNoAllocs(t *testing.T) {
 	x, bearer := newExchange(t, session.ClientConfig{}), newExchange(t, session.ClientConfig{Bearer: true})
 	resumed := *x
@@ -136,7 +136,8 @@ func (x *exchange) another(identity string) *exchange {
 	return &other
 }
 
-// BenchmarkMemory measures what the server keeps for a session: Conn, Session, keys, window, used token.
+// BenchmarkMemory measures what the server keeps for a session: Conn, Session, keys, window, used
+// token.
 func BenchmarkMemory(b *testing.B) {
 	const n = 10_000
 	for b.Loop() {

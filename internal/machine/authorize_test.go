@@ -31,7 +31,8 @@ func (a *recordedAuthorizer) last(t *testing.T, n int, why session.Purpose) *ses
 	return &a.asked[n-1]
 }
 
-// "It is asked whenever a session is opened, renewed, or resumed by a ticket, and learns which of these."
+// "It is asked whenever a session is opened, renewed, or resumed by a ticket, and learns which of
+// these."
 func TestAuthorizeLearnsWhy(t *testing.T) {
 	here, there := &recordedAuthorizer{}, &recordedAuthorizer{}
 	d := playWithTicket(t, session.Config{Authorize: here.authorize}, session.ClientConfig{Scope: "match-7"})
@@ -119,8 +120,8 @@ func TestAuthorizeEndsTheSession(t *testing.T) {
 	}
 }
 
-// "wire.ReasonFull, ReasonBusy and ReasonUnavailable mean "not now": the client may ask again, and a session that lives
-// goes on."
+// "wire.ReasonFull, ReasonBusy and ReasonUnavailable mean "not now": the client may ask again, and
+// a session that lives goes on."
 func TestAuthorizeNotNow(t *testing.T) {
 	for reason, drop := range map[wire.Reason]audit.Drop{
 		wire.ReasonFull: audit.DropFull, wire.ReasonBusy: audit.DropBusy, wire.ReasonUnavailable: audit.DropUnavailable,
@@ -144,8 +145,8 @@ func TestAuthorizeNotNow(t *testing.T) {
 	}
 }
 
-// A session that waits for its first datagram is not let in by the ticket that was shown before: what Authorize said last
-// counts. Elsewhere its tickets stay good.
+// A session that waits for its first datagram is not let in by the ticket that was shown before:
+// what Authorize said last counts. Elsewhere its tickets stay good.
 func TestAuthorizeChangesItsMindElsewhere(t *testing.T) {
 	a := &recordedAuthorizer{}
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})

@@ -34,8 +34,9 @@ func (d *dialogue) mustBan(b session.Ban, ended int) {
 	}
 }
 
-// "It MUST end the player's sessions, and refuse every identity token and ticket of the player, whenever it was issued,
-// with CLOSE reason 13 or another one that the ban names." PROTOCOL.md 5.2. And nobody else's.
+// "It MUST end the player's sessions, and refuse every identity token and ticket of the player,
+// whenever it was issued, with CLOSE reason 13 or another one that the ban names." PROTOCOL.md 5.2.
+// And nobody else's.
 func TestBan(t *testing.T) {
 	for _, reason := range []wire.Reason{0, wire.ReasonRevoked, wire.ReasonKicked, wire.ReasonGame, 255} {
 		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
@@ -81,8 +82,9 @@ func TestBanAndRevocation(t *testing.T) {
 	d.freshToken("a year later").isRefused(audit.DropRevoked)
 }
 
-// A ban holds until the very moment that it names. "When a ban is over, the sessions that it has ended stay ended."
-// PROTOCOL.md 5.2. Their tickets are refused as such, so that the client opens a new session.
+// A ban holds until the very moment that it names. "When a ban is over, the sessions that it has
+// ended stay ended." PROTOCOL.md 5.2. Their tickets are refused as such, so that the client opens a
+// new session.
 func TestBanIsOver(t *testing.T) {
 	for lifted, end := range map[bool]func(d *dialogue){
 		false: func(d *dialogue) { d.waits(time.Minute) },
@@ -115,8 +117,9 @@ func TestBanIsOver(t *testing.T) {
 	}
 }
 
-// "Of several bans of a player the one that lasts longest holds. One that is over already does nothing": a list of bans
-// that is fed again and again, in whatever order, puts nobody out whose ban is over.
+// "Of several bans of a player the one that lasts longest holds. One that is over already does
+// nothing": a list of bans that is fed again and again, in whatever order, puts nobody out whose
+// ban is over.
 func TestBansOfOnePlayer(t *testing.T) {
 	day, hour := begin.Add(24*time.Hour), begin.Add(time.Hour)
 	for i, list := range [][]time.Time{{hour, day}, {day, hour}, {hour, day, hour, begin}} {
@@ -199,8 +202,8 @@ func TestBanRefused(t *testing.T) {
 	}
 }
 
-// Bans go with the sessions, with their ends and reasons, through any number of restarts. What the ban ended is not
-// handed on.
+// Bans go with the sessions, with their ends and reasons, through any number of restarts. What the
+// ban ended is not handed on.
 func TestBanOutlivesRestarts(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	other := d.freshToken("another player")

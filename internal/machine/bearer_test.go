@@ -107,8 +107,8 @@ func TestBearerRenewal(t *testing.T) {
 	d.toServer(older).is(EventVerify, audit.DropToken, 0)
 }
 
-// "or a new one of the same issuer, subject and scope, whose datagrams are dropped until it has been verified"
-// PROTOCOL.md 3.9
+// "or a new one of the same issuer, subject and scope, whose datagrams are dropped until it has
+// been verified" PROTOCOL.md 3.9
 func TestBearerUnknownToken(t *testing.T) {
 	d := playBearer(t)
 	d.mints("fresh").Expires = begin.Add(2 * tokenLife)
@@ -149,7 +149,7 @@ func TestBearerBadTokens(t *testing.T) {
 	}
 }
 
-// What is not the token's fault does not count against the session.
+// A failure that is not the token's fault does not count against the session.
 func TestBearerVerifierBusy(t *testing.T) {
 	d := playBearer(t)
 	d.mints("fresh")

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "above a first line the session is recorded, above a second its datagrams are dropped, above a third it is revoked"
-// PROTOCOL.md 4.10
+// "above a first line the session is recorded, above a second its datagrams are dropped, above a
+// third it is revoked" PROTOCOL.md 4.10
 func TestBehaviour(t *testing.T) {
 	d := play(t, session.Config{Behaviour: policy.BehaviourConfig{Flag: 3, Limit: 5, Revoke: 7}}, session.ClientConfig{})
 	for range 5 {
@@ -28,7 +28,8 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-// "The game counts state changes; each payload is one unless the game says otherwise." PROTOCOL.md 4.10
+// "The game counts state changes; each payload is one unless the game says otherwise." PROTOCOL.md
+// 4.10
 func TestCost(t *testing.T) {
 	cost := func(payload []byte) int { return len(payload) }
 	d := play(t, session.Config{Cost: cost, Behaviour: policy.BehaviourConfig{Flag: 10, Limit: 10, Revoke: 10}}, session.ClientConfig{})

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// quietly is a dialogue whose payloads do not flow, and whose client has just been answered a PING after a round trip.
+// quietly is a dialogue whose payloads do not flow, and whose client has just been answered a PING
+// after a round trip.
 func playQuietly(t testing.TB, cc session.ClientConfig, rtt time.Duration) *dialogue {
 	t.Helper()
 	d := playWithTicket(t, session.Config{Idle: time.Hour}, cc)
@@ -110,7 +111,8 @@ func TestProbe4RTT(t *testing.T) {
 	}
 }
 
-// Payloads flow for a second after one was sent or came; whatever else comes keeps the path alive and nothing flowing.
+// Payloads flow for a second after one was sent or came; whatever else comes keeps the path alive
+// and nothing flowing.
 func TestProbeFlow(t *testing.T) {
 	for _, sent := range []bool{true, false} {
 		for heard, probed := range map[time.Duration]bool{
@@ -162,7 +164,7 @@ func TestProbeNever(t *testing.T) {
 	}
 }
 
-// What is known of the round trip is known on the next connection.
+// The next connection starts with the measured round trip.
 func TestProbeResumed(t *testing.T) {
 	d := playQuietly(t, session.ClientConfig{}, 300*time.Millisecond)
 	r := d.reconnects(d.gate, home)

@@ -27,7 +27,8 @@ func TestPingWhilePayloadsFlow(t *testing.T) {
 	}
 }
 
-// A client whose payloads do not flow sends nothing but a PING in KeepAlive, however long the server is silent.
+// A client whose payloads do not flow sends nothing but a PING in KeepAlive, however long the
+// server is silent.
 func TestPingQuiet(t *testing.T) {
 	for _, cc := range []session.ClientConfig{{}, {Probe: -1}, {KeepAlive: time.Second / 2}, {KeepAlive: time.Minute}} {
 		d := playQuietly(t, cc, time.Millisecond)
@@ -67,8 +68,8 @@ func TestMoved(t *testing.T) {
 	d.exchangesData()
 }
 
-// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry holds." PROTOCOL.md 5.3
-// A client that has nothing to send sends a PING for that.
+// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry
+// holds." PROTOCOL.md 5.3 A client that has nothing to send sends a PING for that.
 func TestPingAfterRenewed(t *testing.T) {
 	d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
 	d.renewsWith("second")

@@ -54,7 +54,7 @@ func TestTicketKept(t *testing.T) {
 	d.resumesHere().exchangesData()
 }
 
-// What Handle is given is borrowed, and a ticket is kept.
+// Handle borrows its message, so the client copies a ticket.
 func TestTicketIsCopied(t *testing.T) {
 	d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
 	d.getsConnectionID()
@@ -179,8 +179,8 @@ func TestResumeUnbound(t *testing.T) {
 	d.resumesOn(d.anotherServer(session.Config{AllowUnbound: true})).exchangesData()
 }
 
-// A client in bearer mode shows an identity token in every datagram, and a ticket has none: either it has no use for a
-// ticket, or what it sends afterwards arrives.
+// A client in bearer mode shows an identity token in every datagram, and a ticket has none: either
+// it has no use for a ticket, or what it sends afterwards arrives.
 func TestResumeBearer(t *testing.T) {
 	d := playWithTicket(t, session.Config{AllowBearer: true}, session.ClientConfig{Bearer: true})
 	r, err := d.client.Resume(d.now, channel)
@@ -190,8 +190,8 @@ func TestResumeBearer(t *testing.T) {
 	d.resumesHere().exchangesData()
 }
 
-// Config.Authorize may let a player in who asks for another scope than the token names: whom it has let in it lets in
-// again by ticket.
+// Config.Authorize may let a player in who asks for another scope than the token names: whom it has
+// let in it lets in again by ticket.
 func TestResumeScopeAskedFor(t *testing.T) {
 	agrees := func(a *session.Admission) error {
 		if a.Scope != "lobby" {

@@ -33,8 +33,8 @@ func TestPongOfLastPings(t *testing.T) {
 	}
 }
 
-// "mean difference between one RTT and the next, as RFC 3550 6.4.1 smooths it": J = J + (|D| - J)/16. The slow twin
-// has fractions.
+// "mean difference between one RTT and the next, as RFC 3550 6.4.1 smooths it": J = J + (|D| -
+// J)/16. The slow twin has fractions.
 func TestJitterTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	d := playQuietly(t, session.ClientConfig{}, 50*time.Millisecond)
@@ -63,7 +63,7 @@ func TestJitterTwin(t *testing.T) {
 	}
 }
 
-// What the server has sent and has not come is counted on all connections.
+// Lost datagrams of the server are counted over all connections.
 func TestLostIn(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	lost := func(d *dialogue, want uint64) {
@@ -172,7 +172,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// What does not fit 32 bits is as much as fits.
+// A count that does not fit 32 bits is sent as the largest that does.
 func TestReportSaturates(t *testing.T) {
 	for lost, want := range map[uint64]uint32{1<<32 - 2: 1<<32 - 2, 1<<32 - 1: 1<<32 - 1, 1 << 32: 1<<32 - 1, 1 << 40: 1<<32 - 1} {
 		d := playWithTicket(t, session.Config{}, session.ClientConfig{})

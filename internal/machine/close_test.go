@@ -7,8 +7,9 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "Each copy has a record number, and in a session a sequence, of its own." PROTOCOL.md 5.5. The first one ends the session;
-// each of the others says that the peer has not been heard yet, and nothing but that.
+// "Each copy has a record number, and in a session a sequence, of its own." PROTOCOL.md 5.5. The
+// first one ends the session; each of the others says that the peer has not been heard yet, and
+// nothing but that.
 func TestCopiesOfClose(t *testing.T) {
 	for name, end := range map[string]struct {
 		say     func(d *dialogue) []byte
@@ -42,7 +43,8 @@ func TestCopiesOfClose(t *testing.T) {
 	}
 }
 
-// Only a CLOSE of this session is one more: not another's, not one that does not parse, no other kind.
+// Only a CLOSE of this session is one more: not another's, not one that does not parse, no other
+// kind.
 func TestNoCopiesOfClose(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	data, longer := d.clientSends(wire.KindData, closeBody), d.clientSends(wire.KindClose, closeBody[:4])

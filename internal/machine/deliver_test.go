@@ -97,7 +97,8 @@ func TestPingPong(t *testing.T) {
 	}
 }
 
-// "A CLOSE in a session is tagged like any other datagram, and ends the session for both." PROTOCOL.md 5.5
+// "A CLOSE in a session is tagged like any other datagram, and ends the session for both."
+// PROTOCOL.md 5.5
 func TestCloseByClient(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	keys := d.server.current
@@ -144,7 +145,8 @@ func TestCloseForAnUnknownReason(t *testing.T) {
 	d.toServer(d.clientSends(wire.KindClose, body)).closes(wire.ReasonLeft)
 }
 
-// "A session from which nothing has been accepted for the idle time ends with CLOSE reason 17." PROTOCOL.md 5.4
+// "A session from which nothing has been accepted for the idle time ends with CLOSE reason 17."
+// PROTOCOL.md 5.4
 func TestIdle(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	b := d.clientSends(wire.KindData, "input")

@@ -8,9 +8,10 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "A DTLS close_notify, and silence, end only the connection." PROTOCOL.md 5.5. On a connection that waits for the first
-// datagram of its session, which may never have heard of its WELCOME, they end nothing else: the same ticket is taken
-// again, where the session lives, where it lives nowhere, and after another attempt.
+// "A DTLS close_notify, and silence, end only the connection." PROTOCOL.md 5.5. On a connection
+// that waits for the first datagram of its session, which may never have heard of its WELCOME, they
+// end nothing else: the same ticket is taken again, where the session lives, where it lives
+// nowhere, and after another attempt.
 func TestDisconnectedWhileWaiting(t *testing.T) {
 	for name, gate := range map[string]func(d *dialogue) *Gate{
 		"beside the old connection": func(d *dialogue) *Gate { return d.gate },
@@ -48,7 +49,7 @@ func (d *dialogue) showsTicketAgain(here bool) heard {
 	return d.showsTicket().resumes()
 }
 
-// What was put out while it waited stays out, however its connection ends.
+// A session that was terminated while it waited stays terminated, however its connection ends.
 func TestDisconnectedAfterRevocation(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	g := d.anotherServer(session.Config{})

@@ -39,7 +39,8 @@ func TestDismiss(t *testing.T) {
 	}
 }
 
-// Whoever is put out after its connection has ended, for a reason that leaves the tickets good, does not come back either.
+// A player who is dismissed after the connection has ended, for a reason that leaves the tickets
+// valid, does not return either.
 func TestDismissLate(t *testing.T) {
 	for _, reason := range []wire.Reason{wire.ReasonShutdown, wire.ReasonKicked, wire.ReasonLeft, wire.ReasonGame, 255} {
 		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
@@ -50,7 +51,8 @@ func TestDismissLate(t *testing.T) {
 	}
 }
 
-// Of a detail that is too long as many whole characters are sent as fit, and what is no text is none.
+// Of a detail that is too long as many whole characters are sent as fit, and what is no text is
+// none.
 func TestDetail(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                            "",

@@ -1,9 +1,9 @@
 // Package machine implements sessions: how one begins, how each of its datagrams is authenticated,
 // how it is renewed, and how it ends.
 //
-// Everything here is a state machine without sockets, clocks or goroutines: it takes the time and the
-// plaintext of one DTLS record, and returns what to send and what happened. PROTOCOL.md specifies the
-// bytes.
+// Everything here is a state machine without sockets, clocks or goroutines: it takes the time and
+// the plaintext of one DTLS record, and returns what to send and what happened. PROTOCOL.md
+// specifies the bytes.
 //
 // The states of a [Conn], each change of which is in this table (TestMain compares them):
 //
@@ -18,16 +18,17 @@
 //	live      → closed     CLOSE, expiry, idle, revocation, a lapsed step up, a takeover, Close
 //
 // A session outlives its connection. WELCOME and RENEWED bring a ticket, and a HELLO with a ticket
-// leads to welcomed. There the session still lives on the former connection, if it lives at all. The
-// Event of the first accepted datagram says [EventTakeover] if the session has moved here from the
-// former connection, which is closed then, and [EventJoined] if it has lived nowhere on this server.
+// leads to welcomed. There the session still lives on the former connection, if it lives at all.
+// The Event of the first accepted datagram says [EventTakeover] if the session has moved here from
+// the former connection, which is closed then, and [EventJoined] if it has lived nowhere on this
+// server.
 //
 // [Conn.Save] and [Conn.Restore] carry a session into another process.
 //
-// A [Gate] admits the sessions of a server: it knows which identity tokens and tickets have been used
-// and which session ids are taken, and all connections share it. A [Conn] is the server's end of one
-// connection, a [Client] the other end. Both embed a link: epochs, keys, replay window, sequence
-// numbers.
+// A [Gate] admits the sessions of a server: it knows which identity tokens and tickets have been
+// used and which session ids are taken, and all connections share it. A [Conn] is the server's end
+// of one connection, a [Client] the other end. Both embed a link: epochs, keys, replay window,
+// sequence numbers.
 //
 // Verifying a signature takes longer than a tick allows, so a machine never does it: it returns
 // [EventVerify] with the token, and [Conn.Verified] takes the outcome later.

@@ -181,8 +181,8 @@ func (d *dialogue) ticksAfter(wait time.Duration) func() heard {
 	return func() heard { d.waits(wait); return d.tickServer() }
 }
 
-// "An event that is not in a table changes no state." PROTOCOL.md 5.7. Those of the server's table do
-// what it says.
+// "An event that is not in a table changes no state." PROTOCOL.md 5.7. Those of the server's table
+// do what it says.
 func TestDocumentServerStates(t *testing.T) {
 	_, table, _ := strings.Cut(testkit.Section(t, "5.7"), "\nThe server:\n")
 	table, _, _ = strings.Cut(table, "\nThe client:\n")

@@ -9,9 +9,10 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// The end of a session belongs to its name, not to a connection or a *Session, because a session may
-// live on several connections in turn and on none in between. Every way to end a session for good
-// calls refuseTickets, and every way to start or resume one checks ticketsRefused first, under the same lock.
+// The end of a session belongs to its name, not to a connection or a *Session, because a session
+// may live on several connections in turn and on none in between. Every way to end a session for
+// good calls refuseTickets, and every way to start or resume one checks ticketsRefused first, under
+// the same lock.
 
 // terminate ends a session with its next datagram, on whichever connection of this server it lives.
 // The player receives reason. Unless why is DropNone, the session's tickets are refused with why
@@ -35,8 +36,8 @@ func (g *Gate) terminate(s *Session, reason wire.Reason, why audit.Drop) bool {
 	return first
 }
 
-// refuseTickets refuses all tickets of a session from now on, until every ticket that any server may have
-// issued by now, for any token, has expired. The first cause given holds.
+// refuseTickets refuses all tickets of a session from now on, until every ticket that any server
+// may have issued by now, for any token, has expired. The first cause given holds.
 //
 // +checklocks:g.mu
 func (g *Gate) refuseTickets(name [16]byte, expires time.Time, why audit.Drop) {
@@ -62,8 +63,8 @@ func (g *Gate) ticketsRefused(now time.Time, name [16]byte) audit.Drop {
 	return audit.DropNone
 }
 
-// checkRevoked returns DropRevoked if an identity token, its player or the build that presents it is
-// revoked or banned, and DropNone otherwise.
+// checkRevoked returns DropRevoked if an identity token, its player or the build that presents it
+// is revoked or banned, and DropNone otherwise.
 //
 // +checklocks:g.mu
 func (g *Gate) checkRevoked(now time.Time, claims *token.Claims, build string) audit.Drop {

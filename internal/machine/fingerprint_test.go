@@ -29,7 +29,8 @@ func (d *dialogue) playsFor(t time.Duration) {
 	}
 }
 
-// "**step up** lets the session go on and asks for a fresh identity token by NOTICE (section 3.10)" PROTOCOL.md 4.9
+// "**step up** lets the session go on and asks for a fresh identity token by NOTICE (section 3.10)"
+// PROTOCOL.md 4.9
 func TestStepUp(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	h := d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
@@ -82,8 +83,8 @@ func TestNote(t *testing.T) {
 	d.tickServer().is(EventNone, audit.DropNone, 0)
 }
 
-// A token that claims another platform, build or certificate than its client has is refused, or by policy let in for
-// as long as a step up takes.
+// A token that claims another platform, build or certificate than its client has is refused, or by
+// policy let in for as long as a step up takes.
 func TestClaimsContradict(t *testing.T) {
 	for part, change := range map[policy.Part]func(*token.Claims){
 		policy.PartPlatform:    func(c *token.Claims) { c.Platform = "windows" },

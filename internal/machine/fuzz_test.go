@@ -13,9 +13,10 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// A script is messages for a machine, each behind a byte for what to do and two for its length. What to do: the low 3
-// bits say how much time passes before it, bit 3 that its header is put right (session, epoch, fresh sequence and
-// tag), bits 4 and 5 what the verifier says, bit 6 that it goes to the second connection.
+// A script is messages for a machine, each behind a byte for what to do and two for its length.
+// What to do: the low 3 bits say how much time passes before it, bit 3 that its header is put right
+// (session, epoch, fresh sequence and tag), bits 4 and 5 what the verifier says, bit 6 that it goes
+// to the second connection.
 func eachMessage(script []byte, do func(op byte, msg []byte)) {
 	for len(script) >= 3 {
 		op, n := script[0], int(binary.BigEndian.Uint16(script[1:]))
@@ -88,8 +89,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzConn feeds a server what a peer with good records may send: it never panics, keeps little, and a session that is
-// still live is still usable.
+// FuzzConn feeds a server what a peer with good records may send: it never panics, keeps little,
+// and a session that is still live is still usable.
 func FuzzConn(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, inSession bool, script []byte) {
@@ -216,7 +217,8 @@ func FuzzClient(f *testing.F) {
 	})
 }
 
-// A peer that sends one part of every body it can think of has the server keep one partial body and no more.
+// A peer that sends one part of every body it can think of has the server keep one partial body and
+// no more.
 func TestPartsKeepLittle(t *testing.T) {
 	d := play(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{})
 	part := func(total, offset uint16) string {

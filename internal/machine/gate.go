@@ -85,8 +85,9 @@ func (g *Gate) sessionOf(t *resume.Ticket) *Session {
 	return g.findByName(t.Session, t.Name)
 }
 
-// findByName returns the live session with this name, most likely under id. If id belongs to another
-// session it scans all of them, which is rare and costs less than the memory of a second map.
+// findByName returns the live session with this name, most likely under id. If id belongs to
+// another session it scans all of them, which is rare and costs less than the memory of a second
+// map.
 //
 // +checklocks:g.mu
 func (g *Gate) findByName(id uint32, name [16]byte) *Session {
@@ -157,8 +158,8 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 	return former, audit.DropNone
 }
 
-// spendTicket uses up a ticket, with which s continues here, and all earlier ones; if the client keeps
-// the ticket, only the earlier ones. s takes over a newer identity token from the ticket.
+// spendTicket uses up a ticket, with which s continues here, and all earlier ones; if the client
+// keeps the ticket, only the earlier ones. s takes over a newer identity token from the ticket.
 func (g *Gate) spendTicket(now time.Time, t *resume.Ticket, s *Session, kept bool) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -241,8 +242,8 @@ func (g *Gate) remove(s *Session) {
 	}
 }
 
-// useToken records the token of a renewal as used. It extends the session's entry to the new expiry, so
-// that the end of the session takes no room.
+// useToken records the token of a renewal as used. It extends the session's entry to the new
+// expiry, so that the end of the session takes no room.
 func (g *Gate) useToken(now time.Time, claims *token.Claims, s *Session) audit.Drop {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -97,8 +97,8 @@ func TestHelloRepeats(t *testing.T) {
 	}
 }
 
-// "Another HELLO on the same connection is dropped `state`." PROTOCOL.md 5.1. "An event that is not in
-// a table changes no state." PROTOCOL.md 5.7
+// "Another HELLO on the same connection is dropped `state`." PROTOCOL.md 5.1. "An event that is not
+// in a table changes no state." PROTOCOL.md 5.7
 func TestHelloOther(t *testing.T) {
 	d := connectOnly(t, session.Config{}, session.ClientConfig{})
 	d.mints("other")
@@ -141,8 +141,8 @@ func TestHelloPartLost(t *testing.T) {
 	}
 }
 
-// "A part with different bytes for the same offset, or with another total, drops the whole partial body and itself."
-// PROTOCOL.md 2.6
+// "A part with different bytes for the same offset, or with another total, drops the whole partial
+// body and itself." PROTOCOL.md 2.6
 func TestHelloPartsDiffer(t *testing.T) {
 	for name, change := range map[string]func(*wire.Envelope){
 		"bytes": func(e *wire.Envelope) { e.Body[len(e.Body)-1] ^= 1 },

@@ -23,8 +23,8 @@ func unhex(s string) []byte {
 	return b
 }
 
-// "The tag is the first 8 bytes of AES-128-CMAC (RFC 4493)" PROTOCOL.md 6.4: subkey and the example of 16 bytes of its
-// section 4.
+// "The tag is the first 8 bytes of AES-128-CMAC (RFC 4493)" PROTOCOL.md 6.4: subkey and the example
+// of 16 bytes of its section 4.
 func TestCMACVectors(t *testing.T) {
 	var m cmac
 	m.init(unhex("2b7e151628aed2a6abf7158809cf4f3c"))
@@ -44,7 +44,8 @@ func TestCMACVectors(t *testing.T) {
 	}
 }
 
-// The slow twin: PROTOCOL.md 6 as it stands, with HMAC and AES for its only tools and nothing of this package.
+// The slow twin: PROTOCOL.md 6 as it stands, with HMAC and AES for its only tools and nothing of
+// this package.
 type twin struct {
 	secret, exporter, certificate []byte
 	binding                       byte

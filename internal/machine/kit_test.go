@@ -19,8 +19,8 @@ var (
 	clientDefaults, _ = session.ClientConfig{}.WithDefaults()
 )
 
-// A dialogue is a client and a server with nothing between them but the test: it carries every envelope itself, in
-// what order and as often as it likes, and says what time it is.
+// A dialogue is a client and a server with nothing between them but the test: it carries every
+// envelope itself, in what order and as often as it likes, and says what time it is.
 type dialogue struct {
 	testing.TB
 	now    time.Time

@@ -18,8 +18,8 @@ const (
 	silentTime = 2 * time.Second
 	minAge     = 10 * time.Second
 
-	// maxReplacements bounds how often the protection of a session that has replaced another one doubles:
-	// from 10 s to 640 s, long enough to play a match.
+	// maxReplacements bounds how often the protection of a session that has replaced another one
+	// doubles: from 10 s to 640 s, long enough to play a match.
 	maxReplacements = 7
 
 	// maxExcess is how many seconds' worth of state changes the sessions of one player may send

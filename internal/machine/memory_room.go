@@ -16,7 +16,8 @@ func (m *memory) capacity(seats int) int {
 }
 
 // used returns how much of the capacity is taken, including what the live sessions and one more may
-// need for renewals: each holds at most tokensOfSession entries at once. So live sessions can renew.
+// need for renewals: each holds at most tokensOfSession entries at once. So live sessions can
+// renew.
 func (m *memory) used(room, live int) int {
 	return len(m.entries) + min((live+1)*tokensOfSession, room/2)
 }
@@ -27,8 +28,8 @@ func (m *memory) fitsSession(seats, live int) bool {
 	return m.used(room, live) <= room
 }
 
-// fitsToken reports whether there is room for another token of a live session, or for a session that
-// is resumed from another server.
+// fitsToken reports whether there is room for another token of a live session, or for a session
+// that is resumed from another server.
 func (m *memory) fitsToken(seats int) bool { return len(m.entries) < m.capacity(seats) }
 
 // use records the token that opens or renews a session. It returns DropUsed if the token is known,

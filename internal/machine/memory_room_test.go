@@ -11,8 +11,9 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// A full server, with tokens of an hour as Amazon Cognito gives them: for six hours players come, stay, renew when a
-// third of the life is left, and leave. None is ever told that there is no room for what has to be remembered.
+// A full server, with tokens of an hour as Amazon Cognito gives them: for six hours players come,
+// stay, renew when a third of the life is left, and leave. None is ever told that there is no room
+// for what has to be remembered.
 func TestMemoryNeverRefusesTheHonest(t *testing.T) {
 	seats := 1000
 	if testing.Short() {
@@ -177,8 +178,8 @@ func TestMemoryRoom(t *testing.T) {
 	}
 }
 
-// "No player has more of the memory than four sessions a minute need" PROTOCOL.md 5.2. Others do not notice, and the
-// player's own sessions go on.
+// "No player has more of the memory than four sessions a minute need" PROTOCOL.md 5.2. Others do
+// not notice, and the player's own sessions go on.
 func TestMemoryShare(t *testing.T) {
 	g := newGate(t, session.Config{MaxSessions: 1 << 20})
 	ends := begin.Add(tokenLife)

@@ -54,7 +54,8 @@ func TestUsedTokens(t *testing.T) {
 	}
 }
 
-// An entry counts until the token and the leeway are over, to the second, and takes room for memorySlot more at most.
+// An entry counts until the token and the leeway are over, to the second, and takes room for
+// memorySlot more at most.
 func TestMemoryEnds(t *testing.T) {
 	for _, fraction := range []time.Duration{0, 1, time.Second - 1} {
 		for at := time.Duration(-1); at <= 1; at++ {
@@ -75,8 +76,8 @@ func TestMemoryEnds(t *testing.T) {
 	}
 }
 
-// The slow twin knows of each entry exactly when it ends, and forgets nothing. Both say the same at any time, whatever
-// the clock does, and what the fast one has beside that is of the last slot.
+// The slow twin knows of each entry exactly when it ends, and forgets nothing. Both say the same at
+// any time, whatever the clock does, and what the fast one has beside that is of the last slot.
 func TestMemoryTwin(t *testing.T) {
 	type entry struct {
 		why  audit.Drop
@@ -134,8 +135,8 @@ func TestMemoryTwin(t *testing.T) {
 	}
 }
 
-// A clock that was ahead and is right again: what is remembered from then on goes in its own time, and so does what was
-// remembered before and after the moment at which it was ahead.
+// A clock that was ahead and is right again: what is remembered from then on goes in its own time,
+// and so does what was remembered before and after the moment at which it was ahead.
 func TestMemoryAfterClockAhead(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Minute, time.Hour, 3650 * 24 * time.Hour} {
 		m := newMemory()
@@ -159,7 +160,8 @@ func TestMemoryAfterClockAhead(t *testing.T) {
 	}
 }
 
-// "One entry stands for a session" and the token that opened it, however often the player resumes and whatever ends it.
+// "One entry stands for a session" and the token that opened it, however often the player resumes
+// and whatever ends it.
 func TestMemoryOfSession(t *testing.T) {
 	for name, end := range map[string]func(d *dialogue){
 		"lives":   func(d *dialogue) {},

@@ -54,7 +54,8 @@ var refusals = []refusal{
 	{name: "full", drop: audit.DropFull, reason: wire.ReasonFull, gate: session.Config{MaxSessions: -1}, retry: time.Second},
 	{name: "busy", drop: audit.DropBusy, reason: wire.ReasonBusy, err: fmt.Errorf("queue: %w", session.ErrBusy), retry: time.Second},
 	{name: "unavailable", drop: audit.DropUnavailable, reason: wire.ReasonUnavailable, err: token.ErrUnavailable, retry: time.Second},
-	// "a server refuses that mode, with CLOSE reason 14, unless it is configured otherwise" PROTOCOL.md 6.1
+	// "a server refuses that mode, with CLOSE reason 14, unless it is configured otherwise"
+	// PROTOCOL.md 6.1
 	{name: "binding none", drop: audit.DropBinding, reason: wire.ReasonBinding, client: session.ClientConfig{Unbound: true}},
 	{
 		name: "binding 2", drop: audit.DropBinding, reason: wire.ReasonBinding, gate: session.Config{AllowUnbound: true},
@@ -128,7 +129,7 @@ func TestRefusedFullThenAdmitted(t *testing.T) {
 	d.connect(session.ClientConfig{}, "next", channel).join()
 }
 
-// What the token names is met: platform, build, certificate.
+// The client must match what the token names: platform, build, certificate.
 func TestFingerprintAgrees(t *testing.T) {
 	d := connectOnly(t, session.Config{Scope: "match-7"}, session.ClientConfig{})
 	ch := channel

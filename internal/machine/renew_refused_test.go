@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "A RENEW that is refused gets no answer and ends nothing. The session goes on until its expiry, and the CLOSE at its
-// end gives the reason of the refusal." PROTOCOL.md 5.3
+// "A RENEW that is refused gets no answer and ends nothing. The session goes on until its expiry,
+// and the CLOSE at its end gives the reason of the refusal." PROTOCOL.md 5.3
 func TestRenewRefused(t *testing.T) {
 	for _, r := range []struct {
 		name   string
@@ -97,7 +97,8 @@ func TestRenewBeforeTheLastIsUsed(t *testing.T) {
 	}
 }
 
-// A RENEW that the client gave up for another one does not leave the client with an epoch it cannot use.
+// A RENEW that the client gave up for another one does not leave the client with an epoch it cannot
+// use.
 func TestRenewReplacedByClient(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.mints("second")

@@ -36,7 +36,8 @@ func TestRenew(t *testing.T) {
 	if d.client.Renewing() || !d.client.Expires().Equal(d.now.Add(tokenLife)) {
 		t.Error("the client has not taken the new epoch over")
 	}
-	// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry holds."
+	// "With the first accepted datagram of the new epoch the server sends in it, and the new expiry
+	// holds."
 	if d.server.Session().Expires() != first || d.server.Session().TokenID() != "id of identity" {
 		t.Error("the new token holds before it is used")
 	}
@@ -172,7 +173,8 @@ func TestTenRenewals(t *testing.T) {
 	}
 }
 
-// The previous, the current and the next epoch are good at once; what the fourth value of the bits names is not.
+// The previous, the current and the next epoch are good at once; what the fourth value of the bits
+// names is not.
 func TestThreeEpochsAtOnce(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	first := d.clientSends(wire.KindData, "first")
@@ -192,7 +194,8 @@ func TestThreeEpochsAtOnce(t *testing.T) {
 	}
 }
 
-// RENEW in parts, over a network that loses, repeats and reorders, until it is through; and a hundred times.
+// RENEW in parts, over a network that loses, repeats and reorders, until it is through; and a
+// hundred times.
 func TestRenewOverBadNetwork(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	d := play(t, session.Config{}, session.ClientConfig{})

@@ -17,8 +17,9 @@ func (d *dialogue) renewsButLosesRenewed(identity string) {
 	d.present(d.renew(identity)...).renews()
 }
 
-// "RENEWED may have been lost: the network that the token was shown from MUST NOT be judged again" PROTOCOL.md 8.3. For
-// "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
+// "RENEWED may have been lost: the network that the token was shown from MUST NOT be judged again"
+// PROTOCOL.md 8.3. For "A fresh token, or 60 s at home without another absence, MUST settle the
+// step up." PROTOCOL.md 4.9
 func TestResumeWithoutRenewed(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
@@ -105,8 +106,9 @@ func TestResumeWhileATokenWaits(t *testing.T) {
 	r.lapses(policy.DefaultStepUpTime)
 }
 
-// "What the session owes goes with it: rate and behaviour, where they are known, and a step up with its time." PROTOCOL.md
-// 8.3. Nobody gains time by a new connection each second, which the server's clock has not come to yet.
+// "What the session owes goes with it: rate and behaviour, if they are known, and a step up with
+// its time." PROTOCOL.md 8.3. Nobody gains time by a new connection each second, which the server's
+// clock has not come to yet.
 func TestResumingGainsNoTime(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
@@ -127,8 +129,8 @@ func TestResumingGainsNoTime(t *testing.T) {
 	t.Errorf("plays on for %v; %v left", d.now.Sub(begin), d.server.doubt.step.left)
 }
 
-// "for this session the network is required from then on, until a fresh token is accepted" PROTOCOL.md 4.9. It has been
-// accepted where RENEWED is lost with the connection, too.
+// "for this session the network is required from then on, until a fresh token is accepted"
+// PROTOCOL.md 4.9. It has been accepted where RENEWED is lost with the connection, too.
 func TestConfinedUntilAccepted(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// What ends the session where it lives ends it before it has moved.
+// Events that end the session on the former connection end it before it has moved.
 func TestResumeEndsFormerConnection(t *testing.T) {
 	for name, end := range map[string]struct {
 		how   func(d *dialogue)
@@ -62,8 +62,8 @@ func TestResumeNoOutcome(t *testing.T) {
 	d.resumesHere().exchangesData()
 }
 
-// Between EventResume and its outcome time may pass: a former connection that has ended, or is another session's, is
-// none.
+// Between EventResume and its outcome time may pass: a former connection that has ended, or is
+// another session's, is none.
 func TestResumeEndedWhileAsked(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	r := d.reconnects(d.gate, home)
@@ -116,7 +116,8 @@ func TestResumeNeverArrives(t *testing.T) {
 	d.resumesHere().exchangesData()
 }
 
-// A session that has come from elsewhere is here from WELCOME on: who is put out before the first datagram is out.
+// A session that has come from elsewhere is here from WELCOME on: who is put out before the first
+// datagram is out.
 func TestResumeKickedBeforeFirstDatagram(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	g := d.anotherServer(session.Config{})

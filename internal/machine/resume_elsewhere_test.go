@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "A ticket lets a player resume a session on a new connection, or on another server of the fleet, without an identity
-// provider." PROTOCOL.md 8.1
+// "A ticket lets a player resume a session on a new connection, or on another server of the fleet,
+// without an identity provider." PROTOCOL.md 8.1
 func TestResumeElsewhere(t *testing.T) {
 	ch := channel
 	ch.HasCertificate, ch.Thumbprint = true, [32]byte(counting(0xb0, 32))

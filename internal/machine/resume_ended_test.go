@@ -9,8 +9,9 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "A CLOSE ends the session and all of its tickets, on the server that sends or gets it; but with the reasons server
-// shutting down, idle, replaced and token expired the tickets stay good." PROTOCOL.md 5.5
+// "A CLOSE ends the session and all of its tickets, on the server that sends or gets it; but with
+// the reasons server shutting down, idle, replaced and token expired the tickets stay good."
+// PROTOCOL.md 5.5
 func TestTicketAfterClose(t *testing.T) {
 	good := map[wire.Reason]bool{
 		wire.ReasonShutdown: true, wire.ReasonIdle: true, wire.ReasonReplaced: true, wire.ReasonExpired: true,
@@ -58,8 +59,8 @@ func TestTicketsOfElsewhere(t *testing.T) {
 	ended.exchangesData()
 }
 
-// A used ticket and an ended session are remembered as long as there is a ticket that could be shown, whatever else a
-// server has to remember meanwhile.
+// A used ticket and an ended session are remembered as long as there is a ticket that could be
+// shown, whatever else a server has to remember meanwhile.
 func TestTicketRefusedToTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(d *dialogue)
@@ -170,8 +171,8 @@ func TestTicketRevokedBeforeFirstDatagram(t *testing.T) {
 	}
 }
 
-// "A subject's tokens that were issued later are valid again", and so are the tickets that stand for them; "A token
-// without a time of issue never is".
+// "A subject's tokens that were issued later are valid again", and so are the tickets that stand
+// for them; "A token without a time of issue never is".
 func TestTicketOfTokenIssuedLater(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, good := range map[time.Time]bool{

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "A session is not valid past the expiry in the ticket, or a later one that the server knows of it." PROTOCOL.md 8.3
+// "A session is not valid past the expiry in the ticket, or a later one that the server knows of
+// it." PROTOCOL.md 8.3
 func TestResumeExpiry(t *testing.T) {
 	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	end := begin.Add(tokenLife)
@@ -35,7 +36,8 @@ func TestResumeExpiry(t *testing.T) {
 	}
 }
 
-// RENEWED has come, and nothing in its epoch: the ticket of RENEWED says what the server will know of the session.
+// RENEWED has come, and nothing in its epoch: the ticket of RENEWED says what the server will know
+// of the session.
 func TestResumeByTicketOfRenewed(t *testing.T) {
 	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	d.waits(tokenLife / 2)

@@ -39,7 +39,7 @@ func ticketOf(change func(b []byte) []byte) func(*wire.Hello) {
 
 var unbound = session.Config{AllowUnbound: true}
 
-// What is wrong with a ticket and its HELLO wherever it is shown.
+// Faults of a ticket and its HELLO that any server refuses.
 var unresumables = []refusedResumption{
 	{name: "good", good: true},
 	{name: "forged", hello: ticketOf(func(b []byte) []byte { return counting(0, len(b)) })},
@@ -93,7 +93,7 @@ var unresumables = []refusedResumption{
 	},
 }
 
-// What has happened to the session on the server that it is resumed on.
+// Faults on the server where the session lives.
 var unresumablesHere = []refusedResumption{
 	{name: "session revoked", drop: audit.DropRevoked, reason: wire.ReasonRevoked, over: true, before: func(d *dialogue) {
 		d.gate.RevokeSession(d.server.Session().ID())
@@ -122,7 +122,7 @@ var unresumablesHere = []refusedResumption{
 	{name: "full, where it lives", good: true, before: func(d *dialogue) { d.gate.config.MaxSessions = 1 }},
 }
 
-// What is wrong on another server.
+// Faults on another server.
 var unresumablesElsewhere = []refusedResumption{
 	{name: "match not hosted", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{Scope: "match-8"}},
 	{name: "match hosted", good: true, gate: session.Config{Scope: "match-7"}},

@@ -10,8 +10,9 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "Another network than the one that the ticket is bound to is judged as after a change of address (section 4.9). As
-// long as a step up is owed, WELCOME has no ticket: the client keeps the one that it has shown". PROTOCOL.md 8.3
+// "Another network than the one that the ticket is bound to is judged as after a change of address
+// (section 4.9). As long as a step up is owed, WELCOME has no ticket: the client keeps the one that
+// it has shown". PROTOCOL.md 8.3
 func TestResumeFromAnotherNetwork(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		for _, obeys := range []bool{true, false} {
@@ -47,8 +48,8 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 	}
 }
 
-// "WELCOME has no ticket, and the one that was shown is not used up: it can be shown again, here or on another server."
-// PROTOCOL.md 8.3
+// "WELCOME has no ticket, and the one that was shown is not used up: it can be shown again, here or
+// on another server." PROTOCOL.md 8.3
 func TestTicketShownAgain(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	r := d.reconnects(d.gate, far)
@@ -143,8 +144,8 @@ func TestResumeOwesStepUp(t *testing.T) {
 	}
 }
 
-// "What the session owes goes with it" PROTOCOL.md 8.3. A player who comes home by another connection owes what is left,
-// if it leaves again, and has a ticket.
+// "What the session owes goes with it" PROTOCOL.md 8.3. A player who comes home by another
+// connection owes what is left, if it leaves again, and has a ticket.
 func TestResumeFromHome(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
@@ -181,8 +182,8 @@ func TestResumeNetworkNoted(t *testing.T) {
 	r.resumesHere().exchangesData()
 }
 
-// A step up that is owed is owed again after a restart, with all its time, which stands still at home; without one nothing
-// is owed.
+// A step up that is owed is owed again after a restart, with all its time, which stands still at
+// home; without one nothing is owed.
 func TestRestartOwesStepUp(t *testing.T) {
 	otherPlatform := func(d *dialogue) {
 		d.mints("other").Platform = "ios"

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "The session moves with the first datagram that is accepted on the new connection." PROTOCOL.md 8.3
-// "Until then the session lives on the former connection" PROTOCOL.md 8.3
+// "The session moves with the first datagram that is accepted on the new connection." PROTOCOL.md
+// 8.3 "Until then the session lives on the former connection" PROTOCOL.md 8.3
 func TestResume(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{Fingerprint: phone, Scope: "match-7"})
 	s := d.server.Session()
@@ -143,9 +143,9 @@ func TestResumeOldNumbers(t *testing.T) {
 	r.toServer(r.clientSends(wire.KindData, "next")).delivers("next")
 }
 
-// A session outlives any number of connections, each time by the newest ticket, and is renewed on the last of them.
-// "WELCOME has the session id, which may be another one, the epoch after the ticket's, a new secret and a new ticket."
-// PROTOCOL.md 8.3
+// A session outlives any number of connections, each time by the newest ticket, and is renewed on
+// the last of them. "WELCOME has the session id, which may be another one, the epoch after the
+// ticket's, a new secret and a new ticket." PROTOCOL.md 8.3
 func TestResumeAgainAndAgain(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	s, up, down := d.server.Session(), d.client.sequence, d.server.sequence

@@ -108,8 +108,9 @@ func fill(g *Gate) (empty func()) {
 	}
 }
 
-// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after" PROTOCOL.md 10. Who is here, or
-// has been let in before there was no room, goes on: a session takes no more room for that.
+// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after"
+// PROTOCOL.md 10. Who is here, or has been let in before there was no room, goes on: a session
+// takes no more room for that.
 func TestResumeMemoryFull(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	fill(d.gate)
@@ -144,7 +145,8 @@ func TestResumeOften(t *testing.T) {
 	d.exchangesData()
 }
 
-// Who was put out of a server stays out, with whatever ticket of whatever token: another server has given it.
+// A session that a server has terminated stays terminated there, with any ticket of any token:
+// another server has issued it.
 func TestTerminatedWithALaterTicket(t *testing.T) {
 	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	g := d.anotherServer(session.Config{Idle: time.Hour})

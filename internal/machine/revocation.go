@@ -75,8 +75,8 @@ func (g *Gate) revokeLive(concerned func(*Session) bool) (n int) {
 	return n
 }
 
-// refuseAbsent refuses the tickets of a player's sessions that live on no connection and whose token
-// was issued by until (Unix ms).
+// refuseAbsent refuses the tickets of a player's sessions that live on no connection and whose
+// token was issued by until (Unix ms).
 //
 // +checklocks:g.mu
 func (g *Gate) refuseAbsent(player [16]byte, until int64, why audit.Drop) (n int) {

@@ -17,7 +17,8 @@ func addIDs(c *token.Claims) {
 	c.SignIn, c.KeyID, c.IssuedAt = "sign-in", "key", begin
 }
 
-// "Ends every live session that r concerns with its next datagram", and refuses its tokens from then on.
+// "Ends every live session that r concerns with its next datagram", and refuses its tokens from
+// then on.
 func TestRevoke(t *testing.T) {
 	for _, r := range []session.Revocation{
 		{Kind: session.RevokeSubject, Value: "SUBJECT"},
@@ -75,7 +76,8 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// "A subject's tokens that were issued later are valid again"; "A token without a time of issue never is".
+// "A subject's tokens that were issued later are valid again"; "A token without a time of issue
+// never is".
 func TestRevokeSubjectUntil(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, want := range map[time.Time]bool{
@@ -92,7 +94,8 @@ func TestRevokeSubjectUntil(t *testing.T) {
 	}
 }
 
-// Revocations of players and tokens last "until the longest-lived token has expired"; those of keys and builds do not expire.
+// Revocations of players and tokens last "until the longest-lived token has expired"; those of keys
+// and builds do not expire.
 func TestRevocationLife(t *testing.T) {
 	for kind := session.RevokeSubject; kind <= session.RevokeBuild; kind++ {
 		rs := revocations{expiring[revocation]{most: 10}}
@@ -115,8 +118,8 @@ func TestRevocationLife(t *testing.T) {
 	}
 }
 
-// "A revocation list larger than its bound refuses loudly rather than forgets quietly": the live session ends all the
-// same, and those that are known stay.
+// "A revocation list larger than its bound refuses loudly rather than forgets quietly": the live
+// session ends all the same, and those that are known stay.
 func TestRevocationsFull(t *testing.T) {
 	const most = 3
 	d := play(t, session.Config{MaxRevocations: most}, session.ClientConfig{})

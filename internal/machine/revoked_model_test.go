@@ -152,7 +152,8 @@ func (m *match) lives(a *actor, subject string) {
 	m.add(a)
 }
 
-// answered judges the answer to a HELLO: whether it is to be refused, and whether that is for a revocation.
+// answered judges the answer to a HELLO: whether it is to be refused, and whether that is for a
+// revocation.
 func (m *match) answered(what string, k int, subject string, h heard, refuse, revoked bool) {
 	m.Helper()
 	j := m.twins[k]
@@ -172,7 +173,8 @@ func (m *match) answered(what string, k int, subject string, h heard, refuse, re
 	h.because(want)
 }
 
-// comeBack shows a ticket, old or new, on some server. Whether the WELCOME is answered is another step.
+// comeBack shows a ticket, old or new, on some server. Whether the WELCOME is answered is another
+// step.
 func (m *match) comeBack() {
 	a := m.any()
 	if a == nil || !a.client.Resumable() {
@@ -223,8 +225,8 @@ func (m *match) talk() {
 	}
 }
 
-// begins is what the next datagram of a client's does: the first one of an epoch whose token has been revoked since it was
-// taken puts the session out.
+// begins is what the next datagram of a client's does: the first one of an epoch whose token has
+// been revoked since it was taken puts the session out.
 func (m *match) begins(a *actor) {
 	c, j, s := a.dialogue.server, m.twins[a.server], m.session(a)
 	if !c.begun() || c.next == nil || a.client.sending.Load().number != c.next.number || j.out[s.Name()] {
@@ -393,7 +395,8 @@ func (m *match) ban() {
 	}
 }
 
-// restart replaces a server's process. What it could not hand on may be resumed, and has lived nowhere.
+// restart replaces a server's process. What it could not hand on may be resumed, and has lived
+// nowhere.
 func (m *match) restart() {
 	k := m.rng.IntN(len(m.gates))
 	var all []*dialogue
@@ -451,8 +454,9 @@ func (m *match) pass() {
 	}
 }
 
-// What the twin says is out gets no datagram accepted again on the server that was told, and nobody is told of a revocation
-// that is none: whatever happens in whatever order, on one server and on two.
+// No datagram of a session that the model calls ended is accepted again on the server that was
+// told, and nobody is told of a revocation that is none: whatever happens in whatever order, on one
+// server and on two.
 func TestRevokedModel(t *testing.T) {
 	for servers := 1; servers <= 2; servers++ {
 		for seed := range uint64(12) {

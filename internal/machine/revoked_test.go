@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// puttingOut is every way in which a match puts a session out, by whatever of it the match has in its hands. drop is
-// what the tickets are refused for.
+// puttingOut is every way in which a match puts a session out, by whatever of it the match has in
+// its hands. drop is what the tickets are refused for.
 var puttingOut = map[string]struct {
 	drop audit.Drop
 	how  func(d *dialogue, s *Session) bool
@@ -31,8 +31,8 @@ var puttingOut = map[string]struct {
 	"Dismiss": {audit.DropTicket, func(d *dialogue, _ *Session) bool { d.server.Dismiss(wire.ReasonShutdown, ""); return true }},
 }
 
-// whereabouts is every state in which a session may be put out. Each returns the connection that the match knows of, by
-// whose ticket the player comes back afterwards.
+// whereabouts is every state in which a session may be put out. Each returns the connection that
+// the match knows of, by whose ticket the player comes back afterwards.
 var whereabouts = map[string]func(d *dialogue) *dialogue{
 	"on its first connection": func(d *dialogue) *dialogue { return d },
 	"on another connection":   func(d *dialogue) *dialogue { return d.resumesHere() },
@@ -105,9 +105,10 @@ var afterwards = map[string]func(d *dialogue){
 	},
 }
 
-// "Whether a session has been put out is a property of the session, not of a connection: one that is put out while it waits
-// for its first datagram, or between two connections, MUST NOT come back." PROTOCOL.md 8.3. Whatever it has been doing, and
-// whatever happens next, no datagram of it is accepted any more, and no ticket.
+// "Whether a session has been put out is a property of the session, not of a connection: one that
+// is put out while it waits for its first datagram, or between two connections, MUST NOT come
+// back." PROTOCOL.md 8.3. Whatever it has been doing, and whatever happens next, no datagram of it
+// is accepted any more, and no ticket.
 func TestTerminatedStaysTerminated(t *testing.T) {
 	for name, end := range puttingOut {
 		for state, begin := range whereabouts {
@@ -140,7 +141,7 @@ func TestTerminatedStaysTerminated(t *testing.T) {
 	}
 }
 
-// What is revoked between the first look at a ticket and the moment in which its session is let in is revoked in time.
+// A revocation between the first check of a ticket and the admission of its session is in time.
 func TestRevokedWhileLetIn(t *testing.T) {
 	for name, revoke := range map[string]func(g *Gate, s session.Session){
 		"session": func(_ *Gate, s session.Session) { s.Revoke() },
@@ -162,7 +163,8 @@ func TestRevokedWhileLetIn(t *testing.T) {
 	}
 }
 
-// A *Session that the match has kept from a connection before revokes the session where it lives now.
+// A *Session that the match has kept from a connection before revokes the session where it lives
+// now.
 func TestRevokeByOldHandle(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	old := d.server.Session()
@@ -181,8 +183,8 @@ func TestRevokeByOldHandle(t *testing.T) {
 	r.reconnects(d.gate, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
 }
 
-// A token that is revoked after RENEWED, and before the first datagram of its epoch, keeps no session alive: neither on
-// the connection where it was shown nor on the next one.
+// A token that is revoked after RENEWED, and before the first datagram of its epoch, keeps no
+// session alive: neither on the connection where it was shown nor on the next one.
 func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 	for name, next := range map[string]func(d *dialogue){
 		"same connection": func(d *dialogue) {
@@ -214,8 +216,9 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 	})
 }
 
-// "A subject's tokens that were issued later are valid again", and so are the sessions that they have opened: a revocation
-// that comes late, or twice, puts nobody out who has come back with such a token.
+// "A subject's tokens that were issued later are valid again", and so are the sessions that they
+// have opened: a revocation that comes late, or twice, puts nobody out who has come back with such
+// a token.
 func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, good := range map[time.Time]bool{
@@ -247,7 +250,8 @@ func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 	}
 }
 
-// Sessions that are not here are held in a bounded table, of which the oldest goes; what has come back is in it no more.
+// Sessions that are not here are held in a bounded table, of which the oldest goes; what has come
+// back is in it no more.
 func TestAbsentIsBounded(t *testing.T) {
 	const most = 3
 	a := absent{most: most}
@@ -279,7 +283,8 @@ func TestAbsentIsBounded(t *testing.T) {
 	}
 }
 
-// The newest are held, as many as there are seats, however often one of them comes back and leaves once more.
+// The newest are held, as many as there are seats, however often one of them comes back and leaves
+// once more.
 func TestAbsentPlayerWhoLeavesAgain(t *testing.T) {
 	const most = 8
 	a := absent{most: most}
@@ -306,8 +311,8 @@ func TestAbsentPlayerWhoLeavesAgain(t *testing.T) {
 	}
 }
 
-// While one goroutine revokes, others bring the same session to life. However they meet, nothing of it is accepted once
-// all are done. Run with -race.
+// While one goroutine revokes, others bring the same session to life. However they meet, nothing of
+// it is accepted once all are done. Run with -race.
 func TestRevokeMeetsResume(t *testing.T) {
 	for i := range 100 {
 		d := playWithTicket(t, session.Config{}, session.ClientConfig{})

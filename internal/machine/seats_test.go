@@ -11,8 +11,9 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "a ticket finds a sixteenth more seats than newcomers do, rounded up." PROTOCOL.md 8.3: however many newcomers ask, players
-// come back whose session lives nowhere on the server, and only so many.
+// "a ticket finds a sixteenth more seats than newcomers do, rounded up." PROTOCOL.md 8.3: however
+// many newcomers ask, players come back whose session lives nowhere on the server, and only so
+// many.
 func TestSeatsForTickets(t *testing.T) {
 	for seats, more := range map[int]int{-1: 0, 1: 1, 2: 1, 15: 1, 16: 1, 17: 2, 100: 7, 1600: 100} {
 		g := newGate(t, session.Config{MaxSessions: seats})

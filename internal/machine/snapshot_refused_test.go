@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// A session whose client has not answered WELCOME, or whose datagrams carry the token, is not handed on; one that is
-// about to move is where it lives.
+// A session whose client has not answered WELCOME, or whose datagrams carry the token, is not
+// handed on; one that is about to move is where it lives.
 func TestRestartNotSaved(t *testing.T) {
 	keyed := session.Config{FleetKeys: fleet(t), AllowBearer: true}
 	waits := connectOnly(t, keyed, session.ClientConfig{})
@@ -56,7 +56,8 @@ func TestRestartNotSaved(t *testing.T) {
 	}
 }
 
-// What is over when the new process reads it, or has no place there, does not go on.
+// A saved session that has ended when the new process reads it, or has no place there, is not
+// restored.
 func TestRestartRefused(t *testing.T) {
 	const leeway = 5 * time.Second
 	for name, c := range map[string]struct {
@@ -166,7 +167,8 @@ func (d *dialogue) isRefused(drop audit.Drop) {
 	d.present(d.clientTick(wire.KindHello)...).refuses(drop, reasons[drop])
 }
 
-// A session that has been revoked ends with its next datagram, in whichever process that comes, and its ticket with it.
+// A session that has been revoked ends with its next datagram, in whichever process that comes, and
+// its ticket with it.
 func TestRestartOfRevoked(t *testing.T) {
 	for name, revoke := range map[string]func(d *dialogue){
 		"session":       func(d *dialogue) { d.gate.RevokeSession(d.server.Session().ID()) },
@@ -189,7 +191,7 @@ func TestRestartOfRevoked(t *testing.T) {
 	}
 }
 
-// What cannot be written is no snapshot.
+// Save returns the error of the writer.
 func TestSaveFails(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	for i := range 3000 {

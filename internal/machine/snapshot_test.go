@@ -76,7 +76,8 @@ func TestRestartWindow(t *testing.T) {
 	r.toServer(sent[257]).drops(audit.DropReplay)
 }
 
-// The ticket that a player has from the old process is good in the new one, on the same server and elsewhere.
+// The ticket that a player has from the old process is good in the new one, on the same server and
+// elsewhere.
 func TestRestartThenResume(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	r := d.restarts()

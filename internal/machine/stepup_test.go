@@ -35,7 +35,8 @@ func (d *dialogue) lapses(left time.Duration) {
 	}
 }
 
-// "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md 4.9
+// "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md
+// 4.9
 func TestStepUpFirstSilence(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
@@ -152,8 +153,8 @@ func TestStepUpVerdictComesLate(t *testing.T) {
 	d.playsFor(time.Minute)
 }
 
-// "only a token whose form, issuer, subject, scope and times fit" stops the time: what is refused for itself does not, and
-// no token stops it for longer than it waits. PROTOCOL.md 4.9
+// "only a token whose form, issuer, subject, scope and times fit" stops the time: what is refused
+// for itself does not, and no token stops it for longer than it waits. PROTOCOL.md 4.9
 func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 	claims := func(change func(*token.Claims)) func(*dialogue) *token.Claims {
 		return func(d *dialogue) *token.Claims {
@@ -218,7 +219,8 @@ func TestStepUpAtHome(t *testing.T) {
 	d.lapses(time.Second / 2)
 }
 
-// "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md 4.9
+// "A fresh token, or 60 s at home without another absence, MUST settle the step up." PROTOCOL.md
+// 4.9
 func TestStepUpSettled(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
@@ -236,8 +238,8 @@ func TestStepUpSettled(t *testing.T) {
 	}
 }
 
-// "A step up that has lapsed MUST end the connection with reason 9 and MUST leave the session's tickets good from the
-// network that they are bound to, and from no other" PROTOCOL.md 4.9
+// "A step up that has lapsed MUST end the connection with reason 9 and MUST leave the session's
+// tickets good from the network that they are bound to, and from no other" PROTOCOL.md 4.9
 func TestStepUpLapsed(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	thief, other := d.reconnects(d.gate, far), d.reconnects(d.gate, far) // with all that the player has
@@ -271,7 +273,8 @@ func TestStepUpLapsed(t *testing.T) {
 	other.showsTicket().refuses(audit.DropTicket, wire.ReasonTicket)
 }
 
-// "The server MUST remember that until the last of these tickets has expired, and a snapshot carries it." PROTOCOL.md 4.9
+// "The server MUST remember that until the last of these tickets has expired, and a snapshot
+// carries it." PROTOCOL.md 4.9
 func TestStepUpLapsedIsRemembered(t *testing.T) {
 	for name, restart := range map[string]bool{"here": false, "in a snapshot": true} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +309,7 @@ func TestConfinedAfterRestart(t *testing.T) {
 	}
 }
 
-// Whoever has taken ticket and secret from a client's memory, and comes from another network, loses the session to its
+// An attacker with the ticket and secret of a client, on another network, loses the session to its
 // player, who comes from home: it is their ticket as well.
 func TestPlayerWinsSessionBack(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
@@ -329,8 +332,8 @@ func TestPlayerWinsSessionBack(t *testing.T) {
 	d.exchangesData()
 }
 
-// "The token MUST NOT be the one that the session stands on, nor one issued before it" PROTOCOL.md 4.9. On another server
-// of the fleet nobody knows which tokens have been used.
+// "The token MUST NOT be the one that the session stands on, nor one issued before it" PROTOCOL.md
+// 4.9. On another server of the fleet nobody knows which tokens have been used.
 func TestStepUpTokenOfTheTicket(t *testing.T) {
 	at := func(c *token.Claims, issued time.Time) { c.IssuedAt = issued }
 	for name, c := range map[string]struct {
@@ -368,7 +371,8 @@ func TestStepUpTokenOfTheTicket(t *testing.T) {
 	}
 }
 
-// A slow twin of the clock of a step up: it looks at each millisecond, and asks whether the player could have answered.
+// A slow twin of the clock of a step up: it looks at each millisecond, and asks whether the player
+// could have answered.
 func TestStepUpTwin(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -57,8 +57,8 @@ func table() (map[step]bool, error) {
 	return drawn, err
 }
 
-// The table names every state but for the first one as one that is reached. (And since a test has read
-// it, no result of TestMain is reused after the table has changed.)
+// The table names every state but for the first one as one that is reached. (And since a test has
+// read it, no result of TestMain is reused after the table has changed.)
 func TestTable(t *testing.T) {
 	drawn, err := table()
 	if err != nil {

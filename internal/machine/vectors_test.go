@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// scheduleVector is an epoch's keys and what comes of them: testdata/schedule.json and PROTOCOL.md 15.3. All bytes are
-// in hex.
+// scheduleVector is an epoch's keys and what comes of them: testdata/schedule.json and PROTOCOL.md
+// 15.3. All bytes are in hex.
 type scheduleVector struct {
 	Secret      string      `json:"secret"`
 	Exporter    string      `json:"exporter"` // empty in binding mode none
@@ -113,7 +113,7 @@ var (
 	docRow      = regexp.MustCompile("(?m)^\\| (\\w+) \\| ([A-Z]+) \\| `([0-9a-f]{16})` \\| `([0-9a-f]+)` \\|$")
 )
 
-// What PROTOCOL.md 15.3 says, read line by line, is what the file says.
+// PROTOCOL.md 15.3, read line by line, agrees with the file.
 func TestScheduleVectorsOfDocument(t *testing.T) {
 	doc, err := os.ReadFile("../../PROTOCOL.md")
 	if err != nil {
