@@ -47,8 +47,8 @@ func Dial(ctx context.Context, address string, config ClientConfig) (*Client, er
 	return c, nil
 }
 
-// prepare checks the configuration, fetches an identity token, and makes a client that has not sent
-// anything yet.
+// prepare checks the configuration, fetches an identity token, and makes a client that has not
+// sent anything yet.
 func prepare(ctx context.Context, address string, config ClientConfig) (*Client, []byte, error) {
 	if config.Token == nil {
 		return nil, nil, errNoToken
@@ -71,6 +71,7 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	return c, identity, err
 }
 
+// newClient returns a client that reads its socket, and has no connection yet.
 func newClient(ctx context.Context, config ClientConfig, at udp.Place) (*Client, error) {
 	known, err := at.Look(ctx, maxAddresses)
 	if err != nil {

@@ -29,7 +29,7 @@ func (c *Client) receive() {
 		case err == nil:
 			c.state.arrive(now, from, b[:n])
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			c.socket.fault.Store(&err)
+			c.socket.blame(err)
 		}
 		c.tick(now)
 		over := c.progress.over() != nil && !now.Before(c.state.linger)

@@ -40,7 +40,7 @@ func (s *clientSocket) write(to netip.AddrPort, b []byte) bool {
 	if err == nil {
 		return true
 	}
-	s.fault.Store(&err)
+	s.blame(err)
 	select {
 	case s.refused <- struct{}{}:
 	default:
@@ -52,6 +52,9 @@ func (s *clientSocket) write(to netip.AddrPort, b []byte) bool {
 func (s *clientSocket) wakeAt(t time.Time) {
 	s.conn.Load().SetReadDeadline(t) //nolint:errcheck // fails when the socket is closed: then the read returns anyway
 }
+
+// blame keeps err as the last fault.
+func (s *clientSocket) blame(err error) { s.fault.Store(&err) }
 
 // forgive forgets the last fault: the server was heard.
 func (s *clientSocket) forgive() {
