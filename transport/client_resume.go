@@ -22,7 +22,7 @@ type resumption struct {
 	lost         bool      // the path is lost, and OnEvent has been told
 	disconnected bool      // the server has closed the current connection
 	failed       error     // why the last attempt has failed, if that is known
-	refusal      error     // why the server lets no attempt succeed from this network; nil if it has not said so
+	refusal      error     // why the server refuses every attempt from this network, if it does
 	retryAt      time.Time // no attempt before
 	retries      int       // attempts since the path was lost
 	rekeyAt      uint64    // records that a connection carries before it is replaced
@@ -104,7 +104,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 		r.retryAt = now.Add(ev.RetryAfter)
 	case overtaken:
 		r.retryAt = now.Add(attemptPause)
-	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may be at home again before the idle time is over
+	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may leave it in time
 		r.refusal = &CloseError{Reason: ev.Reason}
 		r.retryAt = now.Add(refusedPause)
 	case over:

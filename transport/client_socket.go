@@ -50,7 +50,7 @@ func (s *clientSocket) write(to netip.AddrPort, b []byte) bool {
 
 // wakeAt lets the read that is under way return at t, or not until something comes if t is zero.
 func (s *clientSocket) wakeAt(t time.Time) {
-	s.conn.Load().SetReadDeadline(t) //nolint:errcheck // fails when the socket is closed: then the read returns anyway
+	s.conn.Load().SetReadDeadline(t) //nolint:errcheck // of a closed socket the read returns anyway
 }
 
 // blame keeps err as the last fault.
