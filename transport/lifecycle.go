@@ -160,12 +160,12 @@ func (s *shard) supersede(c *conn, ev machine.Event) {
 type superseded struct {
 	shard   *shard
 	session *machine.Session
-	hint    uint32
+	id      uint32
 	by      netip.Prefix // from where its successor has come
 }
 
 func (m superseded) Deliver(now time.Time) {
-	c := connOf(m.shard.Table.Find(m.hint))
+	c := connOf(m.shard.Table.Find(m.id))
 	if c == nil || c.session.Session() != m.session {
 		return
 	}

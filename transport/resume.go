@@ -17,22 +17,22 @@ import (
 // Until then everything for the player goes out by the old one, and what still
 // comes in by it counts. Where the new one fails, the old one gets its place back.
 
-// resume answers a ticket: the session lives on the connection that hint names, or
+// resume answers a ticket: the session lives on the connection that id names, or
 // nowhere here. One that lives on another shard stays there, and the newcomer moves.
-func (c *conn) resume(now time.Time, hint uint32) {
+func (c *conn) resume(now time.Time, id uint32) {
 	s := c.self.shard
-	if home := shardOf(s.Endpoint.Home(hint)); hint != 0 && home != nil && home.Index != s.Index {
-		s.Post(leaving{c, home, hint}) // whose datagram is still being opened here
+	if home := shardOf(s.Endpoint.Home(id)); id != 0 && home != nil && home.Index != s.Index {
+		s.Post(leaving{c, home, id}) // whose datagram is still being opened here
 		return
 	}
-	c.resumeHere(now, hint)
+	c.resumeHere(now, id)
 }
 
 // leaving is a connection without a player whose session lives on another shard.
 type leaving struct {
 	conn *conn
 	to   *shard
-	hint uint32
+	id   uint32
 }
 
 func (m leaving) Deliver(time.Time) {
@@ -46,14 +46,14 @@ func (m arriving) Deliver(now time.Time) {
 	c := m.conn
 	c.self.shard = m.to
 	c.session.SetConnectionID(c.ID)
-	c.resumeHere(now, m.hint)
+	c.resumeHere(now, m.id)
 }
 
 // resumeHere answers a ticket whose session lives on this shard, if it lives at all.
-func (c *conn) resumeHere(now time.Time, hint uint32) {
+func (c *conn) resumeHere(now time.Time, id uint32) {
 	t := &c.Shard.Table
-	former := connOf(t.Find(hint))
-	if former == nil && hint != 0 { // it has moved since
+	former := connOf(t.Find(id))
+	if former == nil && id != 0 { // it has moved since
 		former = connOf(t.Find(c.session.Former()))
 	}
 	var live *machine.Conn

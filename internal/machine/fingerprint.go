@@ -12,7 +12,7 @@ import (
 
 // doubt records a change of fingerprint or behaviour that has not ended the session.
 type doubt struct {
-	tell    EventKind    // EventStepUp or EventFlagged, returned by the next Tick; EventNone once returned
+	event   EventKind    // EventStepUp or EventFlagged, returned by the next Tick; EventNone once returned
 	part    policy.Part  // of the fingerprint
 	flagged bool         // anything has been flagged
 	step    *stepUp      // nil unless a token is owed
@@ -45,8 +45,8 @@ func (c *Conn) bind() {
 	c.seenDigest = c.boundDigest
 	if d := c.doubt; d != nil {
 		d.home, d.step = netip.Prefix{}, nil
-		if d.tell == EventStepUp {
-			d.tell = EventNone
+		if d.event == EventStepUp {
+			d.event = EventNone
 		}
 	}
 }
@@ -134,7 +134,7 @@ func (c *Conn) startDoubt(now time.Time, action policy.Action, part policy.Part)
 		if c.doubt == nil {
 			c.doubt = new(doubt)
 		}
-		c.doubt.tell, c.doubt.part = EventStepUp, part
+		c.doubt.event, c.doubt.part = EventStepUp, part
 		c.doubt.step = newStepUp(now, c.gate.config.Fingerprint.StepUpTime)
 	case policy.ActionNote:
 		c.bind()
@@ -149,16 +149,16 @@ func (c *Conn) flag(part policy.Part) {
 	}
 	d := c.doubt
 	d.flagged = true
-	if d.tell == EventNone && d.step == nil {
-		d.tell, d.part = EventFlagged, part
+	if d.event == EventNone && d.step == nil {
+		d.event, d.part = EventFlagged, part
 	}
 }
 
 // tickDoubt is the part of Tick for a doubt: it returns the event that waits, and runs a step up.
 func (c *Conn) tickDoubt(now time.Time) (Reply, Event) {
 	d := c.doubt
-	ev := Event{Kind: d.tell, Part: d.part}
-	d.tell = EventNone
+	ev := Event{Kind: d.event, Part: d.part}
+	d.event = EventNone
 	if d.step == nil {
 		return Reply{}, ev
 	}

@@ -11,17 +11,17 @@ import (
 const byAddress = 0xffffffff
 
 // steering is the classic BPF program that the kernel asks which of a port's
-// sockets a datagram is for: that of the shard which its hint names. It looks at
+// sockets a datagram is for: that of the shard which its connection id names. It looks at
 // this of the payload, in network order:
 //
 //	offset size
 //	     0    1  content type
 //	     7    4  low 32 bits of the record number
-//	    13    4  hint
+//	    13    4  connection id
 //	    17    4  low 32 bits of the record number
 //
-// A peer without a hint makes explicit nonces as it likes, and some stacks begin
-// them at random: a hint is one only with the record number behind it.
+// A peer without a connection id makes explicit nonces as it likes, and some stacks begin
+// them at random: a connection id is one only with the record number behind it.
 func steering(shards int) []unix.SockFilter {
 	return []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},                                            // the payload's length
@@ -30,9 +30,9 @@ func steering(shards int) []unix.SockFilter {
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(record.ApplicationData), Jf: 9}, // another one: by address
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 7},                                      // the record number,
 		{Code: unix.BPF_MISC | unix.BPF_TAX},                                                       // kept,
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 17},                                     // and what follows a hint
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 17},                                     // and what follows a connection id
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_X, Jf: 5},                                    // something else: by address
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 13},                                     // the hint
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 13},                                     // the connection id
 		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: 0x0001ffff, Jf: 3},                     // none begins with 0 or 1: by address
 		{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: ShardMask},                             // its part that names a shard,
 		{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(shards)},                        // of as many as there are
@@ -41,7 +41,7 @@ func steering(shards int) []unix.SockFilter {
 	}
 }
 
-// Steer has the kernel give what has a hint to the shard that it names, among all
+// Steer has the kernel give what has a connection id to the shard that it names, among all
 // sockets of the port: it numbers them as they were bound, the first one too. With
 // a kernel that refuses, datagrams cross.
 func (s *native) Steer(shards int) {
@@ -59,7 +59,7 @@ func (s *native) Unite() {
 }
 
 // Unsteer has the kernel go by address again, as one does that refuses to look at
-// hints: tests have datagrams cross by it.
+// connection ids: tests have datagrams cross by it.
 func (s *native) Unsteer() error {
 	return unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
 }
