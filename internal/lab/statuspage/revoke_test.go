@@ -47,7 +47,7 @@ func TestRevoke(t *testing.T) {
 		{`{"subject": "alice", "issuer": "other"}`, "subject other alice", `{"revoked":2}`, 200},
 		{`{"subject": "alice"}`, "subject own alice", `{"revoked":2}`, 200},
 		{`{"token_id": "t", "issuer": "other"}`, "token other t", `{"revoked":2}`, 200},
-		{`{"token_id": "full"}`, "token own full", "too many revocations", 503},
+		{`{"token_id": "full"}`, "token own full", "MaxRevocations reached", 503},
 		{`{}`, "", "exactly one", 400},
 		{``, "", "exactly one", 400},
 		{`[]`, "", "exactly one", 400},
