@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/token"
@@ -65,6 +66,7 @@ func TestWithWaitRefused(t *testing.T) {
 			t.Errorf("told %d times, took %v: %v", told, took, err)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait() // the fetch ends at the same instant
 		if told, took, err := w.waits(raw, true); told != 0 || took != 0 || err != nil {
 			t.Errorf("once the fetch is over: told %d times, took %v: %v", told, took, err)
 		}
