@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,21 +74,22 @@ func TestHelloUnanswered(t *testing.T) {
 			virtual(t, func(w *world) {
 				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
 				w.serve()
-				asked, began := 0, time.Now()
+				var asked atomic.Int32
+				began := time.Now()
 				w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
-					lost := asked == 1 && b[0] == byte(record.ApplicationData) && (from == serverAddr || !reached)
+					lost := asked.Load() == 1 && b[0] == byte(record.ApplicationData) && (from == serverAddr || !reached)
 					return !lost
 				})
 				c, err := w.tryFor(20*time.Second, 1, func(c *ClientConfig) {
 					next := c.Token
-					c.Token = func(ctx context.Context) ([]byte, error) { asked++; return next(ctx) }
+					c.Token = func(ctx context.Context) ([]byte, error) { asked.Add(1); return next(ctx) }
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				w.net.Tap(nil)
-				if d := time.Since(began); asked != 2 || d > helloPatience+time.Second {
-					t.Errorf("%d tokens, it took %v", asked, d)
+				if d := time.Since(began); asked.Load() != 2 || d > helloPatience+time.Second {
+					t.Errorf("%d tokens, it took %v", asked.Load(), d)
 				}
 				w.echo(c, "hello")
 			})
