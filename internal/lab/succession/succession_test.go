@@ -85,6 +85,20 @@ func gone(t *testing.T, p *process) {
 	}
 }
 
+// handover reads the audits once the present process has written what it did: it writes in the
+// background.
+func handover(t *testing.T, s *Server) (h Handover, resumed map[uint32]bool) {
+	t.Helper()
+	for began := time.Now(); len(resumed) == 0 && time.Since(began) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
+		var err error
+		if h, err = s.Handover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		resumed = h.Present.Sessions("resume")
+	}
+	return h, resumed
+}
+
 // "A second process on the same port goes on with the players", as often as it is asked to; both audit it, and what they
 // did adds up.
 func TestReplace(t *testing.T) {
@@ -99,11 +113,8 @@ func TestReplace(t *testing.T) {
 		gone(t, former)
 		for receives(t, c).Match == match { // came before
 		}
-		h, err := s.Handover(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		left, resumed := h.Former.Sessions("close handed on to the next process"), h.Present.Sessions("resume")
+		h, resumed := handover(t, s)
+		left := h.Former.Sessions("close handed on to the next process")
 		if len(left) != 1 || len(resumed) != 1 || h.Handshakes.Started != 0 {
 			t.Errorf("%v left, %v resumed, %+v", left, resumed, h.Handshakes)
 		}
