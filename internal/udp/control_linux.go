@@ -27,22 +27,32 @@ type control struct {
 // parseControl reads control messages (cmsg(3)): length, level and type in the
 // host's byte order, then the data. Those that it does not know it skips.
 func parseControl(b []byte) (c control) {
-	for len(b) >= unix.SizeofCmsghdr {
-		length := word(b)
-		if length < unix.SizeofCmsghdr || length > uint64(len(b)) {
-			break
-		}
-		level, typ := binary.NativeEndian.Uint32(b[wordLen:]), binary.NativeEndian.Uint32(b[wordLen+4:])
-		data := b[unix.SizeofCmsghdr:length]
+	for len(b) > 0 {
+		var level, typ uint32
+		var data []byte
+		level, typ, data, b = nextControl(b)
 		switch {
 		case level == unix.SOL_UDP && typ == unix.UDP_GRO && len(data) >= 4:
 			c.segment = int(int32(binary.NativeEndian.Uint32(data)))
 		case level == unix.SOL_SOCKET && typ == unix.SCM_TIMESTAMPNS && len(data) >= 2*wordLen:
 			c.stamp = int64(word(data))*1e9 + int64(word(data[wordLen:]))
 		}
-		b = b[min((length+wordLen-1)&^(wordLen-1), uint64(len(b))):]
 	}
 	return c
+}
+
+// nextControl splits the first control message off b. Of a malformed one, everything is zero, and
+// nothing is left.
+func nextControl(b []byte) (level, typ uint32, data, rest []byte) {
+	if len(b) < unix.SizeofCmsghdr {
+		return 0, 0, nil, nil
+	}
+	length := word(b)
+	if length < unix.SizeofCmsghdr || length > uint64(len(b)) {
+		return 0, 0, nil, nil
+	}
+	level, typ = binary.NativeEndian.Uint32(b[wordLen:]), binary.NativeEndian.Uint32(b[wordLen+4:])
+	return level, typ, b[unix.SizeofCmsghdr:length], b[min((length+wordLen-1)&^(wordLen-1), uint64(len(b))):]
 }
 
 // word reads an unsigned C long.

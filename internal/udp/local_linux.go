@@ -37,20 +37,16 @@ func tellLocal(fd, family int) bool {
 // parseLocal reads the local address from control messages, as parseControl does the rest:
 // a socket that has but one address is spared it.
 func parseLocal(b []byte) (l addrtable.Local, ok bool) {
-	for len(b) >= unix.SizeofCmsghdr {
-		length := word(b)
-		if length < unix.SizeofCmsghdr || length > uint64(len(b)) {
-			break
-		}
-		level, typ := binary.NativeEndian.Uint32(b[wordLen:]), binary.NativeEndian.Uint32(b[wordLen+4:])
-		data := b[unix.SizeofCmsghdr:length]
+	for len(b) > 0 {
+		var level, typ uint32
+		var data []byte
+		level, typ, data, b = nextControl(b)
 		switch {
 		case level == unix.IPPROTO_IP && typ == unix.IP_PKTINFO && len(data) >= pktinfo4Len:
 			return readPktinfo4(data), true
 		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_PKTINFO && len(data) >= pktinfo6Len:
 			return readPktinfo6(data), true
 		}
-		b = b[min((length+wordLen-1)&^(wordLen-1), uint64(len(b))):]
 	}
 	return l, false
 }
