@@ -37,12 +37,10 @@ type hello struct {
 
 // hello handles a part of a HELLO.
 func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
-	body, drop := c.assemble(now, env)
+	body, digest, drop := c.assemble(now, env)
 	if body == nil {
 		return dropped(drop)
 	}
-	c.partial.parts = nil // the body is whole
-	digest := sha256.Sum256(body)
 	switch {
 	case c.state == opening:
 		return c.readHello(now, body, digest)
@@ -54,11 +52,12 @@ func (c *Conn) hello(now time.Time, env *wire.Envelope) (Reply, Event) {
 	return dropped(audit.DropState) // "another HELLO → drop"
 }
 
-// assemble adds a part of a HELLO or RENEW; body is nil until it is complete.
-func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop audit.Drop) {
+// assemble adds a part of a HELLO or RENEW. When the body is complete, assemble returns it with its
+// digest and lets go of the parts; until then body is nil.
+func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, digest [32]byte, drop audit.Drop) {
 	part, err := wire.ParsePart(env.Body)
 	if err != nil {
-		return nil, audit.DropMalformed
+		return nil, digest, audit.DropMalformed
 	}
 	p := &c.partial
 	if p.parts == nil {
@@ -70,12 +69,13 @@ func (c *Conn) assemble(now time.Time, env *wire.Envelope) (body []byte, drop au
 	}
 	body, ok, err := p.parts.Add(now, part)
 	if err != nil {
-		return nil, audit.DropMalformed
+		return nil, digest, audit.DropMalformed
 	}
 	if !ok {
-		return nil, audit.DropNone
+		return nil, digest, audit.DropNone
 	}
-	return body, audit.DropNone
+	p.parts = nil
+	return body, sha256.Sum256(body), audit.DropNone
 }
 
 // readHello parses the first HELLO and asks for the verification of its token.

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"crypto/sha256"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -12,12 +11,10 @@ import (
 
 // renew handles a part of a RENEW, itself a datagram of the session.
 func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
-	body, drop := c.assemble(now, env)
+	body, digest, drop := c.assemble(now, env)
 	if body == nil {
 		return dropped(drop)
 	}
-	c.partial.parts = nil // the body is whole
-	digest := sha256.Sum256(body)
 	switch {
 	case c.answer != nil && c.answer.digest == digest:
 		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
