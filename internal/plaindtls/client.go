@@ -107,27 +107,23 @@ func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort, config han
 			c.negotiate(ctx, addrs[begun], &config, results)
 			begun++
 		}
-		for again := true; again; {
-			again = false
-			select {
-			case r := <-results:
-				if r.err == nil {
-					return c.take(r)
-				}
-				if ctx.Err() != nil {
-					return c.late(wrong)
-				}
-				if wrong == nil {
-					wrong = r.err
-				}
-				if failed++; failed == len(addrs) {
-					return fmt.Errorf("%w: %w", ErrHandshake, wrong)
-				}
-			case <-pause.C:
-				again = begun == len(addrs)
-			case <-ctx.Done():
+		select {
+		case r := <-results:
+			if r.err == nil {
+				return c.take(r)
+			}
+			if ctx.Err() != nil {
 				return c.late(wrong)
 			}
+			if wrong == nil {
+				wrong = r.err
+			}
+			if failed++; failed == len(addrs) {
+				return fmt.Errorf("%w: %w", ErrHandshake, wrong)
+			}
+		case <-pause.C:
+		case <-ctx.Done():
+			return c.late(wrong)
 		}
 	}
 }
