@@ -78,11 +78,7 @@ func playTogether(s *stage) error {
 	g := s.grant()
 	var all []*raw
 	for range session.DefaultMaxPerSubject {
-		identity, err := s.target.Mint(s.ctx, g)
-		if err != nil {
-			return err
-		}
-		p, err := s.enter(nil, honest, identity)
+		p, _, err := s.joinAs(g)
 		if err != nil {
 			return err
 		}

@@ -53,16 +53,13 @@ func (s *stage) hello(f session.Fingerprint, g token.Grant) error {
 // "A RENEW that is refused gets no answer and ends nothing." PROTOCOL.md 5.3
 func (s *stage) renewal(change func(*token.Grant), drop string) error {
 	g := s.grant()
-	identity, err := s.target.Mint(s.ctx, g)
-	if err != nil {
-		return err
-	}
-	p, err := s.enter(nil, honest, identity)
+	p, _, err := s.joinAs(g)
 	if err != nil {
 		return err
 	}
 	change(&g)
-	if identity, err = s.target.Mint(s.ctx, g); err == nil {
+	identity, err := s.target.Mint(s.ctx, g)
+	if err == nil {
 		err = p.renew(identity)
 	}
 	if err != nil {

@@ -58,11 +58,17 @@ func (s *stage) enter(local net.Addr, f session.Fingerprint, identity []byte) (*
 
 // join lets an attacker in with a token of its own.
 func (s *stage) join() (*raw, error) {
-	identity, err := s.target.Mint(s.ctx, s.grant())
-	if err != nil {
-		return nil, err
+	p, _, err := s.joinAs(s.grant())
+	return p, err
+}
+
+// joinAs lets an attacker in with a token for g, and returns the token, too.
+func (s *stage) joinAs(g token.Grant) (p *raw, identity []byte, err error) {
+	if identity, err = s.target.Mint(s.ctx, g); err != nil {
+		return nil, nil, err
 	}
-	return s.enter(nil, honest, identity)
+	p, err = s.enter(nil, honest, identity)
+	return p, identity, err
 }
 
 // saw notes what happened; held is whether that was right.

@@ -24,11 +24,7 @@ func stolenToken() []scene {
 func (s *stage) steal(thief session.Fingerprint) error {
 	g := s.grant()
 	g.Platform, g.Build = "", ""
-	identity, err := s.target.Mint(s.ctx, g)
-	if err != nil {
-		return err
-	}
-	owner, err := s.enter(nil, honest, identity)
+	owner, identity, err := s.joinAs(g)
 	if err != nil {
 		return err
 	}
