@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"errors"
@@ -23,13 +23,22 @@ func loopback(t *testing.T) *net.UDPConn {
 	return c
 }
 
+func impair(t *testing.T, pc net.PacketConn, im Impairment, seed uint64) *Impaired {
+	t.Helper()
+	i, err := Impair(pc, im, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
 func addrOf(c net.PacketConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 // "With a zero im every call goes straight to pc."
 func TestImpairNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	real := loopback(t)
-	i := Impair(loopback(t), Impairment{}, 1)
+	i := impair(t, loopback(t), Impairment{}, 1)
 	real.WriteToUDPAddrPort([]byte("in"), addrOf(i))
 	b := make([]byte, 10)
 	n, from, err := i.ReadFromUDPAddrPort(b)
@@ -64,7 +73,7 @@ func TestImpairIsSeeded(t *testing.T) {
 // survivors sends 200 datagrams in each direction and returns those that arrive, each checked against OnDrop.
 func survivors(t *testing.T, seed uint64) (got []string) {
 	real := loopback(t)
-	i := Impair(loopback(t), Impairment{Latency: time.Millisecond, Loss: 0.2}, seed)
+	i := impair(t, loopback(t), Impairment{Latency: time.Millisecond, Loss: 0.2}, seed)
 	defer i.Close()
 	dropped := make(map[string]int)
 	i.OnDrop = func(outgoing bool, b []byte) { dropped[fmt.Sprint(outgoing, " ", string(b))]++ }
@@ -105,7 +114,7 @@ type hiding struct{ net.PacketConn }
 
 func TestImpairDelaysBothWays(t *testing.T) {
 	real := loopback(t)
-	i := Impair(hiding{loopback(t)}, Impairment{Latency: 20 * time.Millisecond}, 1)
+	i := impair(t, hiding{loopback(t)}, Impairment{Latency: 20 * time.Millisecond}, 1)
 	defer i.Close()
 	start, b := time.Now(), make([]byte, 10)
 	i.WriteTo([]byte("ping"), real.LocalAddr())
@@ -128,13 +137,13 @@ func TestImpairDelaysBothWays(t *testing.T) {
 
 // "discards what is in flight": also what waits to be overtaken by a datagram that then comes too late.
 func TestCloseWhileHeld(t *testing.T) {
-	i := Impair(loopback(t), Impairment{Loss: 0.1, Reorder: 0.9}, 1)
+	i := impair(t, loopback(t), Impairment{Loss: 0.1, Reorder: 0.9}, 1)
 	for range 20 {
 		i.WriteTo([]byte("x"), i.LocalAddr())
 	}
 	i.Close()
 	for range 100 {
-		i.carry(&i.out, i.outLink, i.impair, &datagram{data: []byte("late")})
+		i.carryOut(i.impair, &datagram{data: []byte("late")})
 	}
 	out, _ := i.Stats()
 	balance(t, out)
@@ -143,7 +152,7 @@ func TestCloseWhileHeld(t *testing.T) {
 // "When it returns, no goroutine and no timer is left."
 func TestImpairedClose(t *testing.T) {
 	before := runtime.NumGoroutine()
-	i := Impair(loopback(t), Impairment{Latency: time.Hour}, 1)
+	i := impair(t, loopback(t), Impairment{Latency: time.Hour}, 1)
 	ended := make(chan error)
 	go func() {
 		_, _, err := i.ReadFromUDPAddrPort(make([]byte, 1))

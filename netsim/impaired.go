@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"net"
@@ -12,9 +12,9 @@ import (
 
 // Impaired is a real UDP socket behind a bad network. All methods are safe for concurrent use.
 type Impaired struct {
-	// OnDrop is called for each datagram that Loss, a blackout or a full receive queue takes, possibly for both
-	// directions at once. Set it before the first read or write. It must neither block nor use this socket, nor keep
-	// the bytes.
+	// OnDrop is called for each datagram that Loss, a bottleneck's full queue, a blackout or a full
+	// receive queue takes, possibly for both directions at once. Set it before the first read or
+	// write. It must neither block nor use this socket, nor keep the bytes.
 	OnDrop func(outgoing bool, datagram []byte)
 
 	socket udpSocket  // set by Impair, constant afterwards
@@ -22,7 +22,8 @@ type Impaired struct {
 	dark   atomic.Bool
 
 	out, in         line
-	outLink, inLink *link // guarded by out.mu and in.mu
+	outLink, inLink *link      // guarded by out.mu and in.mu
+	up, down        bottleneck // likewise
 	received        inbox
 	pump            sync.Once
 	pumped          sync.WaitGroup // the goroutine that reads the socket; Close waits
@@ -30,19 +31,25 @@ type Impaired struct {
 
 var _ net.PacketConn = (*Impaired)(nil)
 
-// Impair puts im between pc and its user, for what it sends and, drawn separately, for what it receives. Each direction
-// is one link, whatever the peer's address, so that ephemeral ports do not change the outcome for a seed. With a zero
-// im every call goes straight to pc. The addresses must be *net.UDPAddr otherwise. The result owns pc.
-func Impair(pc net.PacketConn, im Impairment, seed uint64) *Impaired {
+// Impair puts im between pc and its user, for what it sends and, drawn separately, for what it
+// receives. Each direction is one link with one bottleneck, whatever the peer's address, so that
+// ephemeral ports do not change the outcome for a seed. With a zero im every call goes straight to
+// pc. The addresses must be *net.UDPAddr otherwise. The result owns pc. The error matches ErrConfig,
+// and then pc remains the caller's.
+func Impair(pc net.PacketConn, im Impairment, seed uint64) (*Impaired, error) {
+	im, err := im.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
 	i := &Impaired{socket: socketOf(pc), impair: im, outLink: newLink(seed, 0), inLink: newLink(seed, 1)}
 	i.received.init()
 	i.out.arrive = i.leave
 	i.in.arrive = i.enter
-	return i
+	return i, nil
 }
 
-// Blackout begins or ends one: as long as it lasts everything is lost that is written, and everything that the socket
-// receives. What was in flight before still arrives. Reads wait as if nothing came.
+// Blackout begins or ends one: as long as it lasts everything is lost that is written, and everything
+// that the socket receives. What was in flight before still arrives. Reads wait as if nothing came.
 func (i *Impaired) Blackout(on bool) { i.dark.Store(on) }
 
 // WriteToUDPAddrPort sends a copy of b. With an impairment it reports no error but net.ErrClosed.
@@ -54,7 +61,7 @@ func (i *Impaired) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 	if i.received.failed() != nil {
 		return 0, opError("write", i.LocalAddr(), net.ErrClosed)
 	}
-	i.carry(&i.out, i.outLink, im, &datagram{to: to, data: slices.Clone(b)})
+	i.carryOut(im, &datagram{to: to, data: slices.Clone(b)})
 	return len(b), nil
 }
 
@@ -100,7 +107,7 @@ func (i *Impaired) readThrough(b []byte) (int, netip.AddrPort, error) {
 		if err != nil || im == (Impairment{}) {
 			return n, from, err
 		}
-		i.carry(&i.in, i.inLink, im, &datagram{from: from, data: b[:n]})
+		i.carryIn(im, &datagram{from: from, data: b[:n]})
 	}
 }
 
@@ -113,15 +120,23 @@ func (i *Impaired) receive() {
 			i.received.fail(cause(err))
 			return
 		}
-		i.carry(&i.in, i.inLink, i.present(), &datagram{from: from, data: slices.Clone(buf[:n])})
+		i.carryIn(i.present(), &datagram{from: from, data: slices.Clone(buf[:n])})
 	}
 }
 
-func (i *Impaired) carry(l *line, k *link, im Impairment, d *datagram) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.send(k, im, d) {
-		i.dropped(l == &i.out, d.data)
+func (i *Impaired) carryOut(im Impairment, d *datagram) {
+	i.out.mu.Lock()
+	defer i.out.mu.Unlock()
+	if !i.out.send(i.outLink, &i.up, im, d) {
+		i.dropped(true, d.data)
+	}
+}
+
+func (i *Impaired) carryIn(im Impairment, d *datagram) {
+	i.in.mu.Lock()
+	defer i.in.mu.Unlock()
+	if !i.in.send(i.inLink, &i.down, im, d) {
+		i.dropped(false, d.data)
 	}
 }
 
@@ -162,7 +177,8 @@ func (i *Impaired) SetDeadline(t time.Time) error {
 	return i.SetReadDeadline(t)
 }
 
-// SetReadDeadline ends waiting and later reads with os.ErrDeadlineExceeded at t; the zero time removes it.
+// SetReadDeadline ends waiting and later reads with os.ErrDeadlineExceeded at t; the zero time
+// removes it.
 func (i *Impaired) SetReadDeadline(t time.Time) error {
 	if i.transparent() {
 		return i.socket.SetReadDeadline(t)

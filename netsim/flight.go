@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ type datagram struct {
 	due   time.Time
 	order uint64 // among those of one link
 	index int    // in flight, -1 once delivered
+	last  bool   // nothing but the receive queue comes behind
 }
 
 // flight is a heap: earliest first, then by address, then in order of sending.

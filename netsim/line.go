@@ -1,6 +1,7 @@
-package simnet
+package netsim
 
 import (
+	"cmp"
 	"container/heap"
 	"math/rand/v2"
 	"slices"
@@ -20,13 +21,16 @@ func newLink(seed, stream uint64) *link {
 	return &link{rand: rand.New(rand.NewPCG(seed, stream))}
 }
 
-// outcome is what became of a datagram that was due.
+// outcome is what became of a datagram.
 type outcome uint8
 
 const (
 	delivered outcome = iota
 	unreachable
 	overflowed
+	lost
+	tailDropped
+	flying // not due yet
 )
 
 // line keeps datagrams until they are due, then hands each to arrive.
@@ -46,28 +50,41 @@ type line struct {
 	closed bool
 }
 
-// send lets a link decide what happens to d, and reports false if that is its loss.
+// send takes d over a bottleneck and a link, and reports false if one of them drops it.
 //
 // +checklocks:l.mu
-func (l *line) send(k *link, im Impairment, d *datagram) bool {
+func (l *line) send(k *link, b *bottleneck, im Impairment, d *datagram) bool {
 	l.stats.Sent++
 	if l.closed {
 		l.stats.Unreachable++
 		return true
 	}
 	now := time.Now()
+	o := l.take(now, k, b, im, d)
+	l.count(o)
+	l.land(now)
+	return o == flying
+}
+
+// take lets a bottleneck and a link decide what happens to d, which comes to them at now. The fate
+// is drawn first: what the bottleneck drops does not shift the fates of others.
+//
+// +checklocks:l.mu
+func (l *line) take(now time.Time, k *link, b *bottleneck, im Impairment, d *datagram) outcome {
 	f := im.roll(k.rand, len(d.data))
+	behind, ok := b.pass(now, im, packetSize(len(d.data), cmp.Or(d.to, d.from).Addr()))
+	if !ok {
+		return tailDropped
+	}
 	if f.lost {
-		l.stats.Lost++
-		return false
+		return lost
 	}
 	if f.flipped {
 		d.data[f.bit/8] ^= 1 << (f.bit % 8)
 		l.stats.Corrupted++
 	}
-	l.launch(k, f, now.Add(f.delay), d)
-	l.land(now)
-	return true
+	l.launch(k, f, behind.Add(f.delay), d)
+	return flying
 }
 
 // launch puts d, and its copy if there is one, in flight.
@@ -78,7 +95,11 @@ func (l *line) launch(k *link, f fate, due time.Time, d *datagram) {
 		due = k.last
 	}
 	d.due, k.last = due, due
-	if f.held {
+	switch {
+	case f.held && f.late > 0:
+		d.due = due.Add(f.late)
+		l.stats.Reordered++
+	case f.held:
 		d.due = due.Add(maxHold)
 		k.held = append(k.held, d)
 		l.stats.Reordered++
@@ -86,7 +107,7 @@ func (l *line) launch(k *link, f fate, due time.Time, d *datagram) {
 	l.push(k, d)
 	if f.twice {
 		l.stats.Duplicated++
-		l.push(k, &datagram{from: d.from, to: d.to, data: slices.Clone(d.data), due: due})
+		l.push(k, &datagram{from: d.from, to: d.to, data: slices.Clone(d.data), due: due, last: d.last})
 	}
 	if !f.held {
 		l.release(k, due)
@@ -128,14 +149,22 @@ func (l *line) land(now time.Time) {
 }
 
 // +checklocks:l.mu
-func (l *line) deliver(d *datagram) {
-	switch l.arrive(d) {
+func (l *line) deliver(d *datagram) { l.count(l.arrive(d)) }
+
+// +checklocks:l.mu
+func (l *line) count(o outcome) {
+	switch o {
 	case delivered:
 		l.stats.Delivered++
 	case unreachable:
 		l.stats.Unreachable++
 	case overflowed:
 		l.stats.Overflowed++
+	case lost:
+		l.stats.Lost++
+	case tailDropped:
+		l.stats.TailDropped++
+	case flying: // counted later
 	}
 }
 

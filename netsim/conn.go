@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"net"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Conn is a socket: a net.PacketConn whose addresses are *net.UDPAddr, with the AddrPort methods of a *net.UDPConn.
-// Its receive queue holds 4,096 datagrams. All methods are safe for concurrent use.
+// Conn is a socket: a net.PacketConn whose addresses are *net.UDPAddr, with the AddrPort methods of a
+// *net.UDPConn. Its receive queue holds 4,096 datagrams. All methods are safe for concurrent use.
 type Conn struct {
 	network *Network // set by Listen, constant afterwards
 	in      inbox
@@ -18,6 +18,10 @@ type Conn struct {
 	local netip.AddrPort
 	// +checklocks:network.line.mu
 	impair *Impairment // nil means the network's
+	// +checklocks:network.line.mu
+	incoming Impairment
+	// +checklocks:network.line.mu
+	up, down bottleneck // of what the socket sends, and of what it is sent
 }
 
 var _ net.PacketConn = (*Conn)(nil)
@@ -40,8 +44,8 @@ func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteToUDPAddrPort sends a copy of b. It never waits, and like UDP it reports no error for a datagram that will not
-// arrive.
+// WriteToUDPAddrPort sends a copy of b. It never waits, and like UDP it reports no error for a
+// datagram that will not arrive.
 func (c *Conn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	switch {
 	case c.in.failed() != nil:
@@ -71,7 +75,7 @@ func (c *Conn) send(to netip.AddrPort, b []byte) {
 	if c.impair != nil {
 		im = *c.impair
 	}
-	n.line.send(n.link(from, to), im, &datagram{from: from, to: to, data: b})
+	n.line.send(n.link(route{from: from, to: to}), &c.up, im, &datagram{from: from, to: to, data: b})
 }
 
 // WriteTo is WriteToUDPAddrPort for a *net.UDPAddr.
@@ -83,8 +87,9 @@ func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToUDPAddrPort(b, a.AddrPort())
 }
 
-// Rebind gives the socket another address, as a NAT does that forgot its mapping. What is in flight to the old one is
-// lost; what was received stays readable. The error is ErrAddress or net.ErrClosed.
+// Rebind gives the socket another address, as a NAT does that forgot its mapping. What is in flight
+// to the old one is lost; what was received stays readable. The error matches ErrAddress or
+// net.ErrClosed.
 func (c *Conn) Rebind(addr netip.AddrPort) error {
 	n := c.network
 	n.line.mu.Lock()
@@ -101,11 +106,31 @@ func (c *Conn) Rebind(addr netip.AddrPort) error {
 	return nil
 }
 
-// SetImpairment holds for what this socket sends from now on, instead of the network's.
-func (c *Conn) SetImpairment(im Impairment) {
+// SetImpairment holds for what this socket sends from now on, instead of the network's. All that it
+// sends, to whatever addresses, shares one bottleneck. The error matches ErrConfig.
+func (c *Conn) SetImpairment(im Impairment) error {
+	im, err := im.WithDefaults()
+	if err != nil {
+		return err
+	}
 	c.network.line.mu.Lock()
 	defer c.network.line.mu.Unlock()
 	c.impair = &im
+	return nil
+}
+
+// SetIncoming holds for what comes to this socket from now on, after what the sender's impairment
+// does to it. All that comes, from whatever addresses, shares one bottleneck. The error matches
+// ErrConfig.
+func (c *Conn) SetIncoming(im Impairment) error {
+	im, err := im.WithDefaults()
+	if err != nil {
+		return err
+	}
+	c.network.line.mu.Lock()
+	defer c.network.line.mu.Unlock()
+	c.incoming = im
+	return nil
 }
 
 // AddrPort returns the present address.
@@ -121,7 +146,8 @@ func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.AddrPort(
 // SetDeadline sets the read deadline.
 func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// SetReadDeadline ends waiting and later reads with os.ErrDeadlineExceeded at t; the zero time removes it.
+// SetReadDeadline ends waiting and later reads with os.ErrDeadlineExceeded at t; the zero time
+// removes it.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	if err := c.in.setDeadline(t); err != nil {
 		return opError("set", c.LocalAddr(), err)

@@ -1,7 +1,6 @@
-package simnet
+package netsim
 
 import (
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
@@ -10,11 +9,8 @@ import (
 	"sync"
 )
 
-// ErrAddress is returned for an address that cannot be bound: invalid, unspecified or taken.
-var ErrAddress = errors.New("simnet: address cannot be bound")
-
-// Tap sees a datagram when it is written, before the impairment; false drops it. The bytes are the network's: the tap may
-// change but not keep them.
+// Tap sees a datagram when it is written, before the impairment; false drops it. The bytes are the
+// network's: the tap may change but not keep them.
 type Tap func(from, to netip.AddrPort, b []byte) bool
 
 // Network is a set of sockets and what lies between them. All methods are safe for concurrent use.
@@ -30,7 +26,7 @@ type Network struct {
 	// +checklocks:line.mu
 	conns map[netip.AddrPort]*Conn
 	// +checklocks:line.mu
-	links map[[2]netip.AddrPort]*link
+	links map[route]*link
 	// +checklocks:line.mu
 	impair Impairment
 }
@@ -40,14 +36,14 @@ func New(seed uint64) *Network {
 	n := &Network{
 		seed:  seed,
 		conns: make(map[netip.AddrPort]*Conn),
-		links: make(map[[2]netip.AddrPort]*link),
+		links: make(map[route]*link),
 	}
 	n.line.arrive = n.arrive
 	return n
 }
 
-// Listen opens a socket on a concrete address; port 0 takes the lowest free port from 49,152. The error is ErrAddress
-// or, after Close, net.ErrClosed.
+// Listen opens a socket on a concrete address; port 0 takes the lowest free port from 49,152. The
+// error matches ErrAddress or, after Close, net.ErrClosed.
 func (n *Network) Listen(addr netip.AddrPort) (*Conn, error) {
 	n.line.mu.Lock()
 	defer n.line.mu.Unlock()
@@ -87,28 +83,34 @@ func (n *Network) free(addr netip.AddrPort) (netip.AddrPort, error) {
 	return addr, fmt.Errorf("%w: %v has no free port", ErrAddress, addr.Addr())
 }
 
-// SetImpairment holds for what is written from now on by sockets without an impairment of their own.
-func (n *Network) SetImpairment(im Impairment) {
+// SetImpairment holds for what is written from now on by sockets without an impairment of their own,
+// as if each of them had been given im: each has a bottleneck to itself. The error matches ErrConfig.
+func (n *Network) SetImpairment(im Impairment) error {
+	im, err := im.WithDefaults()
+	if err != nil {
+		return err
+	}
 	n.line.mu.Lock()
 	defer n.line.mu.Unlock()
 	n.impair = im
+	return nil
 }
 
-// Tap installs f, or removes the tap with nil. Calls of f are serialised; it may Inject, but must neither block nor
-// write to a socket of this network.
+// Tap installs f, or removes the tap with nil. Calls of f are serialised; it may Inject, but must
+// neither block nor write to a socket of this network.
 func (n *Network) Tap(f Tap) {
 	n.tapMu.Lock()
 	defer n.tapMu.Unlock()
 	n.tap = f
 }
 
-// Inject delivers a copy of b to the socket at to, at once and unharmed, as if from had sent it: a spoofed datagram.
-// Nothing needs to listen at from. The tap does not see it.
+// Inject delivers a copy of b to the socket at to, at once and unharmed, as if from had sent it: a
+// spoofed datagram. Nothing needs to listen at from. The tap does not see it.
 func (n *Network) Inject(from, to netip.AddrPort, b []byte) {
 	n.line.mu.Lock()
 	defer n.line.mu.Unlock()
 	n.line.stats.Sent++
-	n.line.deliver(&datagram{from: unmap(from), to: unmap(to), data: slices.Clone(b)})
+	n.line.deliver(&datagram{from: unmap(from), to: unmap(to), data: slices.Clone(b), last: true})
 }
 
 // Stats returns the counts since New.
@@ -134,22 +136,30 @@ func (n *Network) ask(from, to netip.AddrPort, b []byte) bool {
 	return n.tap == nil || n.tap(from, to, b)
 }
 
-// link returns the link between two addresses.
+// route is what a link's generator is seeded with, beside the network's seed.
+type route struct {
+	from, to netip.AddrPort
+	incoming bool // the receiver's part of the way
+}
+
+// link returns the link of a route.
 //
 // +checklocks:n.line.mu
-func (n *Network) link(from, to netip.AddrPort) *link {
-	pair := [2]netip.AddrPort{from, to}
-	k := n.links[pair]
+func (n *Network) link(r route) *link {
+	k := n.links[r]
 	if k == nil {
 		h := fnv.New64a()
-		fmt.Fprint(h, from, " ", to)
+		fmt.Fprint(h, r.from, " ", r.to)
+		if r.incoming {
+			fmt.Fprint(h, " incoming")
+		}
 		k = newLink(n.seed, h.Sum64())
-		n.links[pair] = k
+		n.links[r] = k
 	}
 	return k
 }
 
-// arrive puts d into its receiver's queue.
+// arrive takes d over the receiver's part of the way, or puts it into the receiver's queue.
 //
 // +checklocksignore: the line calls it with its lock held.
 func (n *Network) arrive(d *datagram) outcome {
@@ -157,7 +167,11 @@ func (n *Network) arrive(d *datagram) outcome {
 	if c == nil {
 		return unreachable
 	}
-	return c.in.put(d)
+	if d.last || c.incoming == (Impairment{}) {
+		return c.in.put(d)
+	}
+	return n.line.take(d.due, n.link(route{d.from, d.to, true}), &c.down, c.incoming,
+		&datagram{from: d.from, to: d.to, data: d.data, last: true})
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"encoding/binary"
@@ -226,4 +226,28 @@ func TestCorrupt(t *testing.T) {
 	}
 	write(t, a, bob, "") // has no bit
 	expect(t, b, alice, "")
+}
+
+// "Late: how late that share is instead, whoever overtakes it"
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(2)
+		defer n.Close()
+		a, b := listen(t, n, alice), listen(t, n, bob)
+		late, pass := Impairment{Latency: 5 * time.Millisecond, Reorder: 1, Late: 20 * time.Millisecond}, Impairment{Latency: 5 * time.Millisecond}
+
+		start := time.Now()
+		a.SetImpairment(late)
+		write(t, a, bob, "1")
+		a.SetImpairment(pass)
+		write(t, a, bob, "2")
+		time.Sleep(10 * time.Millisecond)
+		write(t, a, bob, "3")
+		for _, s := range []string{"2", "3", "1"} {
+			expect(t, b, alice, s)
+		}
+		if d := time.Since(start); d != 25*time.Millisecond {
+			t.Errorf("what is late has taken %v, want 25ms", d)
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"errors"
@@ -48,7 +48,7 @@ func expect(t *testing.T, c *Conn, from netip.AddrPort, s string) {
 // balance fails unless the counts add up as Stats says.
 func balance(t *testing.T, s Stats) {
 	t.Helper()
-	if in, out := s.Sent+s.Duplicated, s.Delivered+s.Refused+s.Lost+s.Unreachable+s.Overflowed; in != out {
+	if in, out := s.Sent+s.Duplicated, s.Delivered+s.Refused+s.Lost+s.TailDropped+s.Unreachable+s.Overflowed; in != out {
 		t.Errorf("%d in, %d out: %+v", in, out, s)
 	}
 }

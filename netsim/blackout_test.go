@@ -1,4 +1,4 @@
-package simnet
+package netsim
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func both(t *testing.T, f func(t *testing.T, im Impairment)) {
 func TestBlackout(t *testing.T) {
 	both(t, func(t *testing.T, im Impairment) {
 		real := loopback(t)
-		i := Impair(loopback(t), im, 1)
+		i := impair(t, loopback(t), im, 1)
 		defer i.Close()
 		dropped := make(chan string, 10)
 		i.OnDrop = func(outgoing bool, b []byte) { dropped <- fmt.Sprint(outgoing, " ", string(b)) }
@@ -77,7 +77,7 @@ func reader(c net.PacketConn) <-chan string {
 func TestBlackoutReads(t *testing.T) {
 	both(t, func(t *testing.T, im Impairment) {
 		real := loopback(t)
-		i := Impair(loopback(t), im, 1)
+		i := impair(t, loopback(t), im, 1)
 		i.Blackout(true)
 		for range 3 {
 			real.WriteTo([]byte("in"), i.LocalAddr())
@@ -99,7 +99,7 @@ func TestBlackoutReads(t *testing.T) {
 // "What was in flight before still arrives."
 func TestBlackoutSparesWhatFlies(t *testing.T) {
 	real := loopback(t)
-	i := Impair(loopback(t), Impairment{Latency: 20 * time.Millisecond}, 1)
+	i := impair(t, loopback(t), Impairment{Latency: 20 * time.Millisecond}, 1)
 	defer i.Close()
 	i.WriteTo([]byte("before"), real.LocalAddr())
 	i.Blackout(true)
@@ -119,7 +119,7 @@ func TestBlackoutSparesWhatFlies(t *testing.T) {
 func TestBlackoutDoesNotShiftLosses(t *testing.T) {
 	const sent, from, to = 200, 50, 100
 	lost := func(blackout bool) (numbers []int) {
-		i := Impair(loopback(t), Impairment{Loss: 0.2}, 3)
+		i := impair(t, loopback(t), Impairment{Loss: 0.2}, 3)
 		defer i.Close()
 		k := 0
 		i.OnDrop = func(bool, []byte) {
