@@ -37,6 +37,7 @@ func BenchmarkVerify(b *testing.B) {
 func BenchmarkRefuse(b *testing.B) {
 	for name, raw := range map[string][]byte{
 		"too-long": make([]byte, 1<<16),
+		"ones":     []byte(game().with("a", make([]int, 1300)).with("exp", now.Unix()).String()),
 		"junk":     make([]byte, 1000),
 		"expired":  []byte(game().with("exp", now.Unix()).String()),
 		"longest":  []byte(ofLength(MaxLen).with("exp", now.Unix()).String()),

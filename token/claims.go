@@ -23,6 +23,16 @@ type Claims struct {
 	Build    string   // of the client it was made for, or empty
 	Audience []string // at least one, except from Nakama
 
+	// Custom has the claims that the profile's Keep names and the token has; nil if there are none.
+	// A value is a string, a float64, a bool or a []string, and nil if what the token has is none
+	// of these or does not fit: then the claim is not absent but unknown. What fits is a text of at
+	// most 256 bytes without control characters, a list of at most 32 of them, and a number between
+	// -2^53 and 2^53; and all texts together, in the order of Keep, have at most 1,024 bytes.
+	Custom map[string]any
+
+	// Kept is the profile's Keep: a claim that it names and Custom has not is absent.
+	Kept []string
+
 	Expires, NotBefore, IssuedAt time.Time
 
 	Thumbprint    [32]byte // SHA-256 of the client certificate that must come with the token (cnf, RFC 8705 3.1)
@@ -48,10 +58,13 @@ func (c *Claims) compact() {
 	}
 }
 
+// groupsClaim has a player's groups in the forms of Amazon Cognito.
+const groupsClaim = "cognito:groups"
+
 // claimNames are the claims that are read in some form of token.
 var claimNames = []string{
 	"iss", "aud", "sub", "jti", "exp", "nbf", "iat", "scope", "platform", "build", "cnf", // FormStandard
-	"client_id", "token_use", "origin_jti", "username", "cognito:username", "cognito:groups", // FormCognito, FormCognitoID
+	"client_id", "token_use", "origin_jti", "username", "cognito:username", groupsClaim, // FormCognito, FormCognitoID
 	"uid", "tid", "usn", // FormNakama
 }
 
@@ -69,25 +82,34 @@ func parseClaims(b []byte) (object, error) {
 func (p *Profile) claims(o object, signed []byte) (*Claims, error) {
 	r := reader{o: o}
 	c := &Claims{
-		Issuer:   p.Name,
-		Scope:    r.scope("scope"),
-		Platform: r.text("platform", maxText), Build: r.text("build", maxText),
+		Issuer:  p.Name,
+		Scope:   r.scope("scope"),
 		Expires: r.date("exp"), NotBefore: r.date("nbf"), IssuedAt: r.date("iat"),
+	}
+	if c.Platform, c.Build = r.optional("platform"), r.optional("build"); p.Form == FormStandard {
+		c.Platform, c.Build = r.text("platform", maxText), r.text("build", maxText)
 	}
 	c.Thumbprint, c.HasThumbprint = r.confirmation("cnf")
 	p.Form.identity(&r, c)
+	c.Custom, c.Kept = p.custom(o), p.Keep
 	if c.ID == "" {
 		sum := sha256.Sum256(signed)
 		c.ID = "sha256:" + hex.EncodeToString(sum[:])
 	}
-	if r.bad || c.Subject == "" || c.Expires.IsZero() {
-		return nil, ErrClaims
+	if c.Subject == "" {
+		r.refuse(p.Form.subject(), "missing")
+	}
+	if c.Expires.IsZero() {
+		r.refuse("exp", "missing")
+	}
+	if r.fault != nil {
+		return nil, r.fault
 	}
 	if p.Form != FormNakama && !slices.ContainsFunc(c.Audience, p.serves) {
-		return nil, ErrAudience
+		return nil, failed(CheckAudience, p.Form.audience())
 	}
 	if len(p.Groups) > 0 && !slices.ContainsFunc(c.Groups, p.admits) {
-		return nil, ErrGroup
+		return nil, failed(CheckGroup, groupsClaim)
 	}
 	return c, nil
 }

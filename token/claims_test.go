@@ -57,4 +57,16 @@ func TestClaims(t *testing.T) {
 	if err != nil || c.Issuer != "nakama" || c.Subject[:8] != "8750a1c4" || c.Username != "ann" || c.SignIn[:8] != "d3ff70a3" || c.ID == c.SignIn {
 		t.Errorf("Nakama: %+v, %v", c, err)
 	}
+	c, err = verify(t, v, nakama().with("uid", strings.ToUpper(aUUID)).String())
+	if err != nil || c.Subject != aUUID {
+		t.Errorf("upper case makes another player of one: %+v, %v", c, err)
+	}
+	for name, f := range map[string]*forgery{"Cognito": cognito(), "Nakama": nakama()} {
+		if c, err = verify(t, v, f.with("platform", 3).with("build", "a\nb").String()); err != nil || c.Platform != "" || c.Build != "" {
+			t.Errorf("%s, other claims of these names: %+v, %v", name, c, err)
+		}
+		if c, err = verify(t, v, f.with("platform", "ios").with("build", "1.2").String()); err != nil || c.Platform != "ios" || c.Build != "1.2" {
+			t.Errorf("%s, with platform and build: %+v, %v", name, c, err)
+		}
+	}
 }

@@ -36,6 +36,7 @@ type CognitoConfig struct {
 	Clients []string // app client ids; a token must be for one of them
 	Use     TokenUse
 	Groups  []string // when not empty, the player must be in one of them
+	Keep    []string // as in Profile
 
 	// MaxLife is the longest accepted lifetime. Zero means DefaultCognitoLife; negative is an error. A token that lives
 	// longer is refused with ErrLife: set it to the lifetime that the app client gives its tokens,
@@ -44,8 +45,9 @@ type CognitoConfig struct {
 	Leeway  time.Duration // as in Profile
 
 	// Endpoint replaces https://cognito-idp.<region>.amazonaws.com for pools elsewhere: in an
-	// emulator, or in a partition of AWS with another domain. The issuer is Endpoint, "/", Pool. It
-	// may be http on this host alone.
+	// emulator, or in a partition of AWS with another domain, such as China's or the sovereign
+	// cloud's of the European Union, for whose pools it is required. The issuer is Endpoint, "/",
+	// Pool. It may be http on this host alone.
 	Endpoint string
 
 	Transport http.RoundTripper // as in RemoteConfig
@@ -65,7 +67,8 @@ type Cognito struct {
 
 // poolID matches the ids of Amazon's user pools. Emulators have other names for regions.
 var (
-	poolID     = regexp.MustCompile(`^([a-z]{2}|eusc-[a-z]{2})-(gov-)?[a-z]+-[0-9]_[a-zA-Z0-9]{1,64}$`)
+	poolID     = regexp.MustCompile(`^[a-z]{2}-(gov-)?[a-z]+-[0-9]_[a-zA-Z0-9]{1,64}$`)
+	elsewhere  = regexp.MustCompile(`^(cn|eusc-[a-z]{2}|[a-z]{2}-iso[a-z]?)-[a-z]+-[0-9]_`) // partitions with domains of their own
 	emulatedID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}_[a-zA-Z0-9]{1,64}$`)
 )
 
@@ -105,6 +108,10 @@ func (c *CognitoConfig) issuers() ([]string, error) {
 		}
 		return []string{strings.TrimSuffix(c.Endpoint, "/") + "/" + c.Pool}, nil
 	}
+	if elsewhere.MatchString(c.Pool) {
+		return nil, withDetail(ErrConfig, "Endpoint is missing: the pool's partition of AWS has a domain of its own, "+
+			"as in https://cognito-idp.cn-north-1.amazonaws.com.cn or https://cognito-idp.eusc-de-east-1.amazonaws.eu")
+	}
 	if !poolID.MatchString(c.Pool) {
 		return nil, withDetail(ErrConfig, "Pool must be like eu-central-1_AbCdEf123")
 	}
@@ -115,7 +122,7 @@ func (c *CognitoConfig) issuers() ([]string, error) {
 
 func (c *CognitoConfig) profile(issuer, name string) Profile {
 	p := Profile{
-		Issuer: issuer, Name: name, Audience: c.Clients, Groups: c.Groups, Algorithm: RS256,
+		Issuer: issuer, Name: name, Audience: c.Clients, Groups: c.Groups, Keep: c.Keep, Algorithm: RS256,
 		MaxLife: c.MaxLife, Leeway: c.Leeway, Form: FormCognito,
 	}
 	if c.Use == CognitoID {

@@ -2,8 +2,10 @@ package token_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +108,12 @@ func TestCognitoClaims(t *testing.T) {
 			p.Errorf("%+v, %v", c, err)
 		}
 	})
+	inPool(t, func(c *token.CognitoConfig) { c.Keep = []string{"custom:rank", "build"} }, func(p *pool) {
+		c, err := p.verify(p.with(claims{"custom:rank": "gold", "build": 42}, nil))
+		if want := (claims{"custom:rank": "gold", "build": 42.0}); err != nil || c.Build != "" || !maps.Equal(c.Custom, want) {
+			p.Errorf("%+v, %v", c, err)
+		}
+	})
 	inPool(t, func(c *token.CognitoConfig) { c.Use = token.CognitoID }, func(p *pool) {
 		c, err := p.verify(p.with(id(claims{"origin_jti": "o", "cognito:groups": nil}), nil))
 		if err != nil || c.Username != "ann" || c.SignIn != "o" || c.Groups != nil || !slices.Equal(c.Audience, []string{testkit.Client}) {
@@ -156,6 +164,23 @@ func TestCognitoEndpoints(t *testing.T) {
 		p.want("replicated", p.with(claims{"iss": replicated}, nil), nil)
 		if want := []string{regional + "/.well-known/jwks.json", replicated + "/.well-known/jwks.json"}; !slices.Equal(asked, want) {
 			p.Errorf("asked %v", asked)
+		}
+	})
+}
+
+// A key id that the pool publishes twice, by mistake or with another key, keeps nobody out.
+func TestCognitoKeyTwice(t *testing.T) {
+	inPool(t, nil, func(p *pool) {
+		name := regexp.MustCompile(`"kid":"[^"]*"`)
+		mine := string(p.idp.JWKS())
+		p.idp.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			twice := name.ReplaceAllString(mine, `"kid":"twice"`)
+			fmt.Fprint(w, strings.Replace(mine, `"keys":[`, `"keys":[`+strings.TrimSuffix(strings.TrimPrefix(twice, `{"keys":[`), `]}`)+",", 1))
+		})
+		p.want("a key of the same set", p.with(nil, nil), nil)
+		p.want("under the name that two keys have", p.with(nil, claims{"kid": "twice"}), nil)
+		if s := p.cognito.Stats(); s.Keys != 3 || s.Failures != 0 {
+			p.Errorf("%+v", s)
 		}
 	})
 }
@@ -239,7 +264,7 @@ func TestCognitoBadInput(t *testing.T) {
 			"jwk":        {p.with(nil, claims{"jwk": claims{"kty": "RSA"}}), token.ErrMalformed},
 			"jku":        {p.with(nil, claims{"jku": "https://evil.example/jwks.json"}), token.ErrMalformed},
 			"x5u":        {p.with(nil, claims{"x5u": "https://evil.example/c.pem"}), token.ErrMalformed},
-			"oversized":  {p.with(claims{"pad": strings.Repeat("p", 4096)}, nil), token.ErrMalformed},
+			"oversized":  {p.with(claims{"pad": strings.Repeat("p", 32<<10)}, nil), token.ErrMalformed},
 			"case":       {p.with(claims{"Cognito:groups": []string{"players"}}, nil), token.ErrMalformed},
 			"no subject": {p.with(claims{"sub": nil}, nil), token.ErrClaims},
 			"no exp":     {p.with(claims{"exp": nil}, nil), token.ErrClaims},
@@ -259,28 +284,40 @@ func TestCognitoConfig(t *testing.T) {
 		change func(*token.CognitoConfig)
 		ok     bool
 	}{
-		"good":                   {func(*token.CognitoConfig) {}, true},
-		"government":             {func(c *token.CognitoConfig) { c.Pool = "us-gov-west-1_AbC" }, true},
-		"sovereign":              {func(c *token.CognitoConfig) { c.Pool = "eusc-de-east-1_AbC" }, true},
-		"emulator":               {func(c *token.CognitoConfig) { c.Pool, c.Endpoint = "local_2HLvdzWM", "http://127.0.0.1:9229/" }, true},
-		"other domain":           {func(c *token.CognitoConfig) { c.Endpoint = "https://cognito-idp.cn-north-1.amazonaws.com.cn" }, true},
-		"emulator elsewhere":     {func(c *token.CognitoConfig) { c.Endpoint = "http://10.0.0.1:9229" }, false},
-		"emulator, bad pool":     {func(c *token.CognitoConfig) { c.Pool, c.Endpoint = "../x_y", "http://127.0.0.1:9229" }, false},
-		"emulator's pool, alone": {func(c *token.CognitoConfig) { c.Pool = "local_2HLvdzWM" }, false},
-		"no pool":                {func(c *token.CognitoConfig) { c.Pool = "" }, false},
-		"no name":                {func(c *token.CognitoConfig) { c.Pool = "eu-west-1_" }, false},
-		"another host":           {func(c *token.CognitoConfig) { c.Pool = "evil.example/eu-west-1_A" }, false},
-		"line break":             {func(c *token.CognitoConfig) { c.Pool += "\n" }, false},
-		"no client":              {func(c *token.CognitoConfig) { c.Clients = nil }, false},
-		"empty client":           {func(c *token.CognitoConfig) { c.Clients = []string{""} }, false},
-		"empty group":            {func(c *token.CognitoConfig) { c.Groups = []string{""} }, false},
-		"use":                    {func(c *token.CognitoConfig) { c.Use = token.CognitoID + 1 }, false},
-		"life":                   {func(c *token.CognitoConfig) { c.MaxLife = token.LongestLife + 1 }, false},
-		"leeway":                 {func(c *token.CognitoConfig) { c.Leeway = token.MaxLeeway + 1 }, false},
+		"good":       {func(*token.CognitoConfig) {}, true},
+		"government": {func(c *token.CognitoConfig) { c.Pool = "us-gov-west-1_AbC" }, true},
+		"another partition": {func(c *token.CognitoConfig) {
+			c.Pool = "eusc-de-east-1_AbC"
+			c.Endpoint = "https://cognito-idp.eusc-de-east-1.amazonaws.eu"
+		}, true},
+		"sovereign, alone": {func(c *token.CognitoConfig) { c.Pool = "eusc-de-east-1_AbC" }, false},
+		"China, alone":     {func(c *token.CognitoConfig) { c.Pool = "cn-north-1_AbC" }, false},
+		"isolated, alone":  {func(c *token.CognitoConfig) { c.Pool = "us-isob-east-1_AbC" }, false},
+		"emulator":         {func(c *token.CognitoConfig) { c.Pool, c.Endpoint = "local_2HLvdzWM", "http://127.0.0.1:9229/" }, true},
+		"China": {func(c *token.CognitoConfig) {
+			c.Pool = "cn-north-1_AbC"
+			c.Endpoint = "https://cognito-idp.cn-north-1.amazonaws.com.cn"
+		}, true},
+		"emulator elsewhere": {func(c *token.CognitoConfig) { c.Endpoint = "http://10.0.0.1:9229" }, false},
+		"emulator, bad pool": {func(c *token.CognitoConfig) { c.Pool, c.Endpoint = "../x_y", "http://127.0.0.1:9229" }, false},
+		"emulator's pool":    {func(c *token.CognitoConfig) { c.Pool = "local_2HLvdzWM" }, false},
+		"no pool":            {func(c *token.CognitoConfig) { c.Pool = "" }, false},
+		"no name":            {func(c *token.CognitoConfig) { c.Pool = "eu-west-1_" }, false},
+		"another host":       {func(c *token.CognitoConfig) { c.Pool = "evil.example/eu-west-1_A" }, false},
+		"line break":         {func(c *token.CognitoConfig) { c.Pool += "\n" }, false},
+		"no client":          {func(c *token.CognitoConfig) { c.Clients = nil }, false},
+		"empty client":       {func(c *token.CognitoConfig) { c.Clients = []string{""} }, false},
+		"empty group":        {func(c *token.CognitoConfig) { c.Groups = []string{""} }, false},
+		"use":                {func(c *token.CognitoConfig) { c.Use = token.CognitoID + 1 }, false},
+		"life":               {func(c *token.CognitoConfig) { c.MaxLife = token.LongestLife + 1 }, false},
+		"leeway":             {func(c *token.CognitoConfig) { c.Leeway = token.MaxLeeway + 1 }, false},
 	} {
 		config := good
 		c.change(&config)
 		p, err := token.NewCognito(config)
+		if strings.HasSuffix(name, ", alone") && (err == nil || !strings.Contains(err.Error(), "Endpoint")) {
+			t.Errorf("%s: %v does not ask for the endpoint", name, err)
+		}
 		if c.ok != (err == nil && p != nil) || !c.ok && !errors.Is(err, token.ErrConfig) {
 			t.Errorf("%s: %v, accepted should be %v", name, err, c.ok)
 		}

@@ -17,10 +17,17 @@ type compact struct {
 	signature []byte
 }
 
+var errSegments = malformed("", "not three segments of base64url with dots between: is it an identity token at all?")
+
+// trim removes what people and their editors put around a token in a file.
+func trim(raw []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff")))
+}
+
 // splitCompact splits and decodes raw. It accepts exactly one spelling of each token.
 func splitCompact(raw []byte) (c compact, err error) {
 	if bytes.Count(raw, []byte{'.'}) != 2 {
-		return c, ErrMalformed
+		return c, errSegments
 	}
 	last := bytes.LastIndexByte(raw, '.')
 	c.signed = raw[:last]
@@ -31,7 +38,7 @@ func splitCompact(raw []byte) (c compact, err error) {
 	c.claims, ok[1] = decodeSegment(claims)
 	c.signature, ok[2] = decodeSegment(raw[last+1:])
 	if ok != [3]bool{true, true, true} {
-		return c, ErrMalformed
+		return c, errSegments
 	}
 	return c, nil
 }

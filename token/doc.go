@@ -4,7 +4,7 @@
 //
 // # What a token looks like
 //
-//	base64url(header) "." base64url(claims) "." base64url(signature)      at most 4096 bytes in all
+//	base64url(header) "." base64url(claims) "." base64url(signature)      at most 4096 bytes in HELLO
 //
 //	header   alg      the one algorithm of the issuer's profile
 //	         typ      "at+jwt", or what the profile asks for
@@ -24,6 +24,9 @@
 // reader of the token can see other claims than we do.
 //
 // # Which rules hold for it
+//
+// Of other issuers than those of [FormStandard], platform and build count as absent unless they are
+// short texts. [Profile.Keep] names claims of the game's own, which [Claims.Custom] then has.
 //
 // A [Profile] is written by the operator for each issuer: one algorithm, one key set, the
 // audiences, the longest life. The token names its issuer; everything else comes from the profile,
@@ -49,17 +52,26 @@
 // go-oidc read an answer of any length, and jwx needs a newer golang.org/x/crypto than a Nakama
 // plugin may link.
 //
+// # Security events
+//
+// Identity providers that take part in Shared Signals send signed events of the same form (RFC 8417),
+// such as that a session was revoked. An EventVerifier judges those; package fleet/signals makes
+// revocations of them.
+//
 // # What is checked, in this order
 //
-//  1. Size, before anything else looks at the bytes.
+//  1. Size, before anything else looks at the bytes: 32 KiB.
 //  2. Verified-token cache: a token that passed before goes on at step 7 with the claims read then.
 //  3. Three segments of strict base64url: no padding, no line break, no stray bits.
-//  4. Header and claims: valid UTF-8, JSON, no duplicate names at any level, bounded depth and width.
+//  4. Header and claims: valid UTF-8, JSON, no half of a surrogate pair, no duplicate names at any level, bounded depth and width.
 //  5. Profile by iss; then alg and typ against the profile.
 //  6. Claims: types, lengths, characters, audience, groups.
 //  7. Times: exp, nbf, iat and the length of the life, against the caller's clock. Each time.
 //  8. Key by kid from this issuer's set, and its algorithm. Each time, so that a withdrawn key takes its tokens along.
 //  9. Signature, by golang-jwt; last, because it costs the most, and step 8 may ask the network.
+//
+// A refusal is an [*Error]: it says which [Check] has failed and what to do about it, for the
+// operator alone. [Label] has a short form for counters and audit lines.
 //
 // Amazon's own verifier for Node.js, aws-jwt-verify, judges the same tokens in a test of
 // internal/cognito, which lists each difference with its reason.

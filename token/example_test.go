@@ -51,6 +51,58 @@ func ExampleNewCognito() {
 	// Output: <nil>
 }
 
+// Claims of the game's own: the issuer mints them, the verifier's profile names those that it keeps.
+func ExampleProfile_keep() {
+	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: "https://game.example", Audience: "arena-7"})
+	if err != nil {
+		panic(err)
+	}
+	now := time.Unix(1_800_000_000, 0)
+	raw, err := issuer.Mint(now, token.Grant{Subject: "ann", Custom: map[string]any{"rank": "gold", "level": 7}})
+	if err != nil {
+		panic(err)
+	}
+	profile := issuer.Profile()
+	profile.Keep = []string{"rank", "level", "clan"}
+	verifier, err := token.NewVerifier(profile)
+	if err != nil {
+		panic(err)
+	}
+	claims, err := verifier.Verify(context.Background(), now, []byte(raw))
+	if err != nil {
+		panic(err)
+	}
+	rank, _ := claims.Custom["rank"].(string)
+	level, _ := claims.Custom["level"].(float64)
+	_, inClan := claims.Custom["clan"]
+	fmt.Println(rank, level, inClan)
+	// Output: gold 7 false
+}
+
+// What an operator reads of a refusal; the client is told less.
+func ExampleError() {
+	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: "https://game.example", Audience: "arena-7"})
+	if err != nil {
+		panic(err)
+	}
+	now := time.Unix(1_800_000_000, 0)
+	raw, err := issuer.Mint(now, token.Grant{Subject: "ann"})
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := token.NewVerifier(issuer.Profile())
+	if err != nil {
+		panic(err)
+	}
+	for _, shown := range []string{raw, raw + "\n"} {
+		_, err = verifier.Verify(context.Background(), now.Add(time.Hour), []byte(shown))
+		fmt.Printf("%s: %v\n", token.Label(err), err)
+	}
+	// Output:
+	// expired: token: expired 45m0s ago: the client must get a new one, or a clock is wrong
+	// white space: token: malformed: white space around the token: trim what is read from a file
+}
+
 // An identity provider whose keys are in a file.
 func ExampleParseKeys() {
 	keys, err := token.ParseKeys([]byte(providerKeys), token.RS256)

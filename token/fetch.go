@@ -74,7 +74,7 @@ func parsePublished(body []byte, alg Algorithm) (*StaticKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewStaticKeys(keys...)
+	return NewStaticKeys(byName(keys)...)
 }
 
 // life returns how long an answer may be cached (RFC 9111 5.2.2), within the bounds.

@@ -143,7 +143,7 @@ func (r *RemoteKeys) arrive(start time.Time, keys *StaticKeys, life time.Duratio
 	r.snapshot.Store(&snapshot{keys, start.Add(r.config.MaxAge)})
 	r.failures, r.retry = 0, time.Time{}
 	r.stats.Fetches++
-	r.stats.Fetched = time.Now()
+	r.stats.Fetched, r.stats.Failing = time.Now(), time.Time{}
 	r.schedule(jitter(life))
 }
 
@@ -156,7 +156,9 @@ func (r *RemoteKeys) fail(f *flight) {
 		r.budget.Return()
 	}
 	wait := jitter(min(minBackoff<<min(r.failures, 16), maxBackoff))
-	r.failures++
+	if r.failures++; r.failures == 1 {
+		r.stats.Failing = time.Now()
+	}
 	r.retry = time.Now().Add(wait)
 	r.stats.Fetches++
 	r.stats.Failures++

@@ -57,7 +57,7 @@ func profiles() []Profile {
 		},
 		{
 			Issuer: "https://secret.example", Audience: []string{"arena-7"}, Algorithm: HS256, Leeway: -1,
-			Keys: keys(NewSecretKey("hs", []byte(secret))),
+			Keys: keys(NewSecretKey("hs", []byte(secret))), Keep: []string{"rank", "list", "id"},
 		},
 		{
 			Issuer: "https://cognito.example/pool", Audience: []string{"client"}, Algorithm: RS256, Form: FormCognito,

@@ -29,13 +29,13 @@ func parseHeader(b []byte) (h header, err error) {
 	}
 	for _, name := range forbidden {
 		if _, present := o[name]; present {
-			return h, ErrMalformed
+			return h, malformed(name, name+": no token may have this field in its header")
 		}
 	}
 	r := reader{o: o}
 	h = header{Algorithm(r.text("alg", maxText)), r.text("kid", maxKeyID), r.text("typ", maxText)}
-	if r.bad {
-		return h, ErrMalformed
+	if r.fault != nil {
+		return h, malformed(r.fault.Claim, "header field "+r.fault.text)
 	}
 	return h, nil
 }
@@ -43,10 +43,10 @@ func parseHeader(b []byte) (h header, err error) {
 // check compares the header with the profile, which alone decides.
 func (h header) check(p *Profile) error {
 	if h.alg != p.Algorithm {
-		return ErrAlgorithm
+		return failed(CheckAlgorithm, "alg")
 	}
 	if !typeMatches(h.typ, p.Type) {
-		return ErrMalformed
+		return failed(CheckType, "typ")
 	}
 	return nil
 }

@@ -3,7 +3,10 @@ package token
 import (
 	"crypto/rand"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // IssuerConfig describes an Issuer.
@@ -30,6 +33,10 @@ type Grant struct {
 
 	Life       time.Duration // zero means the issuer's; at least a second, whole seconds
 	Thumbprint *[32]byte     // SHA-256 of the client certificate that the token is bound to
+
+	// Custom are claims of the game's own, as Claims.Custom has them: Profile.Keep must name them.
+	// Values are strings, numbers, bools and []string.
+	Custom map[string]any
 }
 
 // NewIssuer returns an Issuer. Errors match ErrConfig or ErrKey.
@@ -77,13 +84,20 @@ func (i *Issuer) Mint(now time.Time, g Grant) (string, error) {
 		g.Life = i.config.Life
 	}
 	if g.Life < time.Second {
-		return "", ErrClaims
+		return "", badClaim("exp", "a token lives for a second at least")
+	}
+	if !utf8.ValidString(g.Subject + g.Scope + g.Platform + g.Build) { // would be encoded as something else
+		return "", malformed("", "the grant is no UTF-8")
 	}
 	header := map[string]string{"alg": string(ES256), "typ": i.rules.Type, "kid": i.public.id}
-	signed := encode(header) + "." + encode(i.claims(now, g))
+	claims, err := i.claims(now, g)
+	if err != nil {
+		return "", err
+	}
+	signed := encode(header) + "." + strict.EncodeToString(claims)
 	signature, err := sign(signed, i.config.Key.key())
 	if err != nil {
-		return "", ErrSignature
+		return "", failed(CheckSignature, "")
 	}
 	raw := signed + "." + strict.EncodeToString(signature)
 	if err := i.acceptable(now, []byte(raw)); err != nil {
@@ -107,7 +121,8 @@ type minted struct {
 	Confirm  map[string]string `json:"cnf,omitempty"`
 }
 
-func (i *Issuer) claims(now time.Time, g Grant) minted {
+// claims returns the decoded second segment of a token for g.
+func (i *Issuer) claims(now time.Time, g Grant) ([]byte, error) {
 	m := minted{
 		Issuer: i.config.Issuer, Audience: i.config.Audience, Subject: g.Subject,
 		ID:       rand.Text(), // 128 bits and a little more
@@ -117,7 +132,30 @@ func (i *Issuer) claims(now time.Time, g Grant) minted {
 	if g.Thumbprint != nil {
 		m.Confirm = map[string]string{"x5t#S256": strict.EncodeToString(g.Thumbprint[:])}
 	}
-	return m
+	own, _ := json.Marshal(m)
+	if len(g.Custom) == 0 {
+		return own, nil
+	}
+	further, err := json.Marshal(g.Custom)
+	if err != nil || !fitsCustom(further) {
+		return nil, malformed("", "a further claim of the grant would not be kept")
+	}
+	return slices.Concat(own[:len(own)-1], []byte{','}, further[1:]), nil
+}
+
+// fitsCustom reports whether all members of a JSON object can be values of Claims.Custom.
+func fitsCustom(b []byte) bool {
+	o, err := parseObject(b)
+	p := Profile{Keep: slices.Collect(maps.Keys(o))}
+	if err != nil || badKeep(p.Keep) {
+		return false
+	}
+	for _, v := range p.custom(o) {
+		if v == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // encode makes a segment. Maps and structs of strings and numbers always encode.
@@ -129,7 +167,7 @@ func encode(v any) string {
 // acceptable reads a new token as a Verifier would, all but the signature.
 func (i *Issuer) acceptable(now time.Time, raw []byte) error {
 	if len(raw) > MaxLen {
-		return ErrMalformed
+		return &Error{Check: CheckSize, text: "longer than HELLO carries"}
 	}
 	v := &Verifier{profiles: map[string]*Profile{i.rules.Issuer: i.rules}}
 	t, err := v.parse(raw)

@@ -66,12 +66,19 @@ func TestMintRefuses(t *testing.T) {
 		"long subject":       {Grant{Subject: strings.Repeat("s", 129)}, ErrClaims},
 		"control character":  {Grant{Subject: "a\nb"}, ErrClaims},
 		"not UTF-8":          {Grant{Subject: "a\xff"}, ErrMalformed},
+		"a name of ours":     {Grant{Subject: "a", Custom: map[string]any{"sub": "b"}}, ErrMalformed},
+		"a name like ours":   {Grant{Subject: "a", Custom: map[string]any{"SUB": "b"}}, ErrMalformed},
+		"an object":          {Grant{Subject: "a", Custom: map[string]any{"x": map[string]any{}}}, ErrMalformed},
+		"a long text":        {Grant{Subject: "a", Custom: map[string]any{"x": strings.Repeat("x", 257)}}, ErrMalformed},
+		"no JSON":            {Grant{Subject: "a", Custom: map[string]any{"x": func() {}}}, ErrMalformed},
+		"too much":           {Grant{Subject: "a", Custom: map[string]any{"x": strings.Repeat("x", 256), "y": slices.Repeat([]string{strings.Repeat("y", 200)}, 4)}}, ErrMalformed},
+		"no name":            {Grant{Subject: "a", Custom: map[string]any{"": "x"}}, ErrMalformed},
 		"two spaces":         {Grant{Subject: "a", Scope: "a  b"}, ErrClaims},
 		"life below 1 s":     {Grant{Subject: "a", Life: time.Second - 1}, ErrClaims},
 		"life negative":      {Grant{Subject: "a", Life: -time.Hour}, ErrClaims},
 		"life over issuer's": {Grant{Subject: "a", Life: DefaultLife + time.Second}, ErrClaims},
 		"too long": {
-			Grant{strings.Repeat("<", 128), strings.Repeat("<", 1024), "<", "<", 0, nil}, ErrMalformed,
+			Grant{strings.Repeat("<", 128), strings.Repeat("<", 1024), "<", "<", 0, nil, nil}, ErrMalformed,
 		},
 	} {
 		if raw, err := i.Mint(now, c.grant); !errors.Is(err, c.want) || raw != "" {

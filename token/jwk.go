@@ -51,7 +51,7 @@ func parseJWK(o object, alg Algorithm) (Key, bool) {
 		return Key{}, false
 	}
 	pub := parseMaterial(&r)
-	if r.bad || pub == nil {
+	if r.fault != nil || pub == nil {
 		return Key{}, false
 	}
 	k, err := NewPublicKey(kid, alg, pub)
@@ -83,7 +83,9 @@ func parseMaterial(r *reader) crypto.PublicKey {
 func (r *reader) bytes(name string) []byte {
 	s, _ := r.o[name].(string)
 	b, ok := decodeSegment([]byte(s))
-	r.bad = r.bad || !ok
+	if !ok {
+		r.refuse(name, "not base64url")
+	}
 	return b
 }
 
@@ -115,9 +117,11 @@ func thumbprint(pub crypto.PublicKey) string {
 func marshalJWKSet(keys ...Key) []byte {
 	list := []map[string]string{}
 	for _, k := range keys {
-		if m := members(k.material().key); m != nil {
-			m["kid"], m["alg"], m["use"] = k.id, string(k.alg), "sig"
-			list = append(list, m)
+		for _, key := range k.material().keys {
+			if m := members(key); m != nil {
+				m["kid"], m["alg"], m["use"] = k.id, string(k.alg), "sig"
+				list = append(list, m)
+			}
 		}
 	}
 	b, _ := json.Marshal(map[string]any{"keys": list})

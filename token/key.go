@@ -22,7 +22,8 @@ const (
 	HS256 Algorithm = "HS256" // HMAC, SHA-256: a verifier can also sign
 )
 
-// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). The key itself, which
+// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). It may be several that
+// the issuer publishes under one name: a token is good under any. The key itself, which
 // may be a secret, is out of reach of fmt, log/slog and encoders, and Keys do not compare with ==.
 // A Key never changes.
 type Key struct {
@@ -32,8 +33,8 @@ type Key struct {
 }
 
 // material is the key as golang-jwt takes it: *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey
-// or []byte.
-type material struct{ key any }
+// or []byte. There are 1 to maxOneName.
+type material struct{ keys []any }
 
 // ID returns the key's name, which a token's kid must equal.
 func (k Key) ID() string { return k.id }
@@ -46,17 +47,33 @@ func (k Key) same(o Key) bool {
 	return k.material != nil && o.material != nil && k.material() == o.material()
 }
 
-// equal reports whether k and o are one public key with one id and algorithm.
+// equal reports whether k and o are the same public keys with one id and algorithm.
 func (k Key) equal(o Key) bool {
-	p, ok := k.material().key.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.id == o.id && k.alg == o.alg && p.Equal(o.material().key)
+	return k.id == o.id && k.alg == o.alg && slices.EqualFunc(k.material().keys, o.material().keys, equalKeys)
+}
+
+// equalKeys reports whether a and b are one public key.
+func equalKeys(a, b any) bool {
+	p, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && p.Equal(b)
+}
+
+// and returns k with the key of o, which has the same id and algorithm, as another one.
+func (k Key) and(o Key) Key {
+	keys, another := k.material().keys, o.material().keys[0]
+	known := slices.ContainsFunc(keys, func(key any) bool { return equalKeys(key, another) })
+	if known || len(keys) == maxOneName {
+		return k
+	}
+	m := &material{append(slices.Clip(keys), another)}
+	return Key{k.id, k.alg, func() *material { return m }}
 }
 
 func newKey(id string, alg Algorithm, key any) (Key, error) {
 	if len(id) > maxKeyID {
 		return Key{}, withDetail(ErrKey, "its name is longer than 256 bytes")
 	}
-	m := &material{key}
+	m := &material{[]any{key}}
 	return Key{id, alg, func() *material { return m }}, nil
 }
 

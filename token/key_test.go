@@ -228,8 +228,8 @@ func TestParseJWKSet(t *testing.T) {
 		"HS256 with an EC key": {[]any{ec(nil)}, HS256, 0},
 		"one key twice":        {[]any{ec(fields{"kid": "1"}), ec(fields{"kid": "1"})}, ES256, 1},
 		"one key, two names":   {[]any{ec(fields{"kid": "1"}), ec(fields{"kid": "2"})}, ES256, 2},
-		"two keys, one name":   {[]any{ec(fields{"kid": "1"}), other("1"), ec(fields{"kid": "1"})}, ES256, 0},
-		"and a good one":       {[]any{other("1"), ec(fields{"kid": "1"}), ec(fields{"kid": "2"})}, ES256, 1},
+		"two keys, one name":   {[]any{ec(fields{"kid": "1"}), other("1"), ec(fields{"kid": "1"})}, ES256, 1},
+		"and another name":     {[]any{other("1"), ec(fields{"kid": "1"}), ec(fields{"kid": "2"})}, ES256, 2},
 		"others' key twice":    {[]any{other("1"), ec(fields{"kid": "2"}), other("1")}, ES256, 2},
 		"no set":               {"x", ES256, 0},
 		"no keys":              {[]any{}, ES256, 0},
@@ -247,10 +247,53 @@ func TestParseJWKSet(t *testing.T) {
 	}
 }
 
+// "Different keys with one id count as one Key, under any of which a token that names the id is good": of 8, no more, and
+// no stranger's. What a fetch brings again stays the same Key, so that verified tokens stay verified.
+func TestKeysOfOneName(t *testing.T) {
+	ec, other := must(NewPublicKey("es", ES256, &ecKey().PublicKey)), must(NewPublicKey("es", ES256, &otherKey().PublicKey))
+	byOther := signedByOther().(*forgery)
+	byStranger := game()
+	stranger := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	byStranger.sign = func(s string) []byte { return signES256(stranger, s) }
+	seven := make([]Key, 7)
+	for i := range seven {
+		seven[i] = must(NewPublicKey("es", ES256, &must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).PublicKey))
+	}
+	for name, c := range map[string]struct {
+		set           []Key
+		mine, another error
+	}{
+		"one":               {[]Key{ec}, nil, ErrSignature},
+		"both":              {[]Key{ec, other, ec}, nil, nil},
+		"the other one":     {[]Key{other, ec}, nil, nil},
+		"the eighth counts": {append(slices.Clone(seven), ec, other), nil, ErrSignature},
+	} {
+		p := profiles()[0]
+		set := must(ParseKeys(marshalJWKSet(c.set...), ES256))
+		p.Keys = set
+		v := must(NewVerifier(p))
+		for signer, f := range map[*forgery]error{game(): c.mine, byOther: c.another, byStranger: ErrSignature} {
+			if _, err := verify(t, v, signer.String()); !errors.Is(err, f) {
+				t.Errorf("%s: %v, want %v", name, err, f)
+			}
+		}
+		again := must(ParseKeys(marshalJWKSet(c.set...), ES256))
+		if again.keep(set); !again.find("es").same(set.find("es")) {
+			t.Errorf("%s: another key after the next fetch", name)
+		}
+		if again = must(ParseKeys(marshalJWKSet(ec, seven[0]), ES256)); !again.find("es").equal(must(ParseKeys(marshalJWKSet(ec, seven[0]), ES256)).find("es")) {
+			t.Errorf("%s: not equal to itself", name)
+		}
+		if again.keep(set); again.find("es").same(set.find("es")) {
+			t.Errorf("%s: others are taken for the keys that were there", name)
+		}
+	}
+}
+
 // jwk is a public key as a JWK without kid, alg and use, but with more.
 func jwk(k Key, more fields) fields {
 	out := fields{}
-	for name, value := range members(k.material().key) {
+	for name, value := range members(k.material().keys[0]) {
 		out[name] = value
 	}
 	maps.Copy(out, more)

@@ -79,8 +79,9 @@ func (s *StaticKeys) keep(earlier *StaticKeys) {
 // ParseKeys reads an issuer's public keys: PEM blocks (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE) or
 // a JWK set (RFC 7517), at most 64 KiB. A key without an id gets its RFC 7638 thumbprint as one.
 //
-// A key that is listed more than once counts once; different keys with one id are left out, and the
-// others are used.
+// A key that is listed more than once counts once. Different keys with one id, which RFC 7517 4.5
+// only advises against, count as one Key, under any of which a token that names the id is good: each
+// is the issuer's own. Of more than 8 the first count.
 //
 // Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left
 // out, as RFC 7517 5 asks; a set that contains a private key is refused. Of a certificate only the
@@ -98,26 +99,19 @@ func ParseKeys(data []byte, alg Algorithm) (*StaticKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewStaticKeys(distinct(keys)...)
+	return NewStaticKeys(byName(keys)...)
 }
 
-// distinct corrects an issuer's mistakes: of a key that is listed more than once it keeps the
-// first, and of different keys with one id none, since a token that names the id could mean either.
-func distinct(keys []Key) []Key {
-	differ := make(map[string]bool)
-	first := make(map[string]Key)
+// byName makes keys of one id one Key.
+func byName(keys []Key) (out []Key) {
 	for _, k := range keys {
-		if old, known := first[k.id]; !known {
-			first[k.id] = k
-		} else if !old.equal(k) {
-			differ[k.id] = true
+		if i := slices.IndexFunc(out, func(o Key) bool { return o.id == k.id }); i >= 0 {
+			out[i] = out[i].and(k)
+		} else {
+			out = append(out, k)
 		}
 	}
-	return slices.DeleteFunc(keys, func(k Key) bool {
-		_, unseen := first[k.id]
-		delete(first, k.id)
-		return !unseen || differ[k.id]
-	})
+	return out
 }
 
 func parsePEM(data []byte, alg Algorithm) (keys []Key, err error) {

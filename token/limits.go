@@ -2,9 +2,14 @@ package token
 
 import "time"
 
-// MaxLen is the longest identity token in bytes: what HELLO carries, and about four times a Cognito
-// token.
+// MaxLen is the longest identity token in bytes that HELLO carries, and the longest that an Issuer
+// mints: about four times a Cognito token. A player with a longer one signs in by HTTP: a service
+// of the game verifies it there, and mints a short one for the match server.
 const MaxLen = 4096
+
+// maxVerified is the longest token in bytes that is looked at: by HTTP, players of Amazon Cognito
+// come with 100 groups and claims of their game's own.
+const maxVerified = 32 << 10
 
 const (
 	// DefaultLife is the longest life accepted, and the life minted, by default.
@@ -27,13 +32,15 @@ const (
 
 const (
 	maxDepth   = 8    // nested objects and arrays in JSON; the deepest token seen in practice has 3
-	maxMembers = 64   // names in any one object, so that a token has at most 64 claims
+	maxMembers = 256  // names in any one object: 50 attributes of the pool's own, and what its functions add
 	maxKeyID   = 256  // bytes of kid; two SHA-256 in hexadecimal and an algorithm's name fit
 	maxText    = 128  // bytes of sub, jti, platform, build: as in HELLO
 	maxName    = 256  // bytes of an issuer or audience, often a URL
 	maxNick    = 512  // bytes of a user name or a group: 128 characters in Amazon Cognito
 	maxGroups  = 100  // groups of one player: as many as Amazon Cognito allows
-	maxScope   = 1024 // bytes of scope, which lists several
+	maxKeep    = 16   // claims that a profile keeps
+	maxListed  = 32   // texts in a list that is kept
+	maxCustom  = 1024 // bytes of text in all that is kept of one token: a session may hold it
 
 	// maxDate is the last second of the year 9999: any NumericDate up to it converts exactly to
 	// int64.
@@ -44,7 +51,8 @@ const (
 	maxRSABits = 4096 // a larger key only makes verification slow
 
 	maxKeySetLen = 64 << 10 // bytes of a PEM file or JWK set
-	maxKeys      = 64       // keys of one issuer; providers publish two or three
+	maxKeys      = 64       // names of keys of one issuer; providers publish two or three
+	maxOneName   = 8        // keys of one name: a signature is tried under each
 
 	// The verified-token cache has cacheSets sets of cacheWays tokens: at most 16 MiB of token
 	// bytes. With 1000 players the chance that one of them finds its set full is below 1 in 1000;

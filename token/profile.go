@@ -20,6 +20,10 @@ type Profile struct {
 	MaxLife   time.Duration // longest accepted life; zero means DefaultLife, at most LongestLife
 	Leeway    time.Duration // for clocks that differ; zero means 5 s, negative none, at most MaxLeeway
 	Form      Form          // which claims carry identity and audience
+
+	// Keep names further claims, which Claims.Custom and session.Identity then have: at most 16
+	// names of 1 to 128 bytes, compared exactly. No token is refused for what they hold.
+	Keep []string
 }
 
 // A Form says under which names a token carries identity and audience.
@@ -29,7 +33,7 @@ const (
 	FormStandard  Form = iota // sub, jti, aud (RFC 7519)
 	FormCognito               // Amazon Cognito access token: sub, jti, origin_jti; client_id for aud, token_use "access"
 	FormCognitoID             // Amazon Cognito ID token: sub, jti, origin_jti, aud, token_use "id"
-	// FormNakama is a Nakama session token: uid, tid; no iss and no aud. Give its profile the session key alone: with the
+	// FormNakama is a Nakama session token: uid, a UUID, and tid; no iss and no aud. Give its profile the session key alone: with the
 	// key of refresh tokens, those would pass too.
 	FormNakama
 )
@@ -61,7 +65,7 @@ func (f Form) identity(r *reader, c *Claims) {
 	case FormNakama:
 		// tid stays the same when the session is refreshed, so it names the sign-in and not the
 		// token.
-		c.Subject, c.SignIn = r.text("uid", maxText), r.text("tid", maxText)
+		c.Subject, c.SignIn = r.uuid("uid"), r.text("tid", maxText)
 		c.Username = r.text("usn", maxNick)
 	}
 }
@@ -71,8 +75,26 @@ func (f Form) identity(r *reader, c *Claims) {
 func (r *reader) cognito(c *Claims, use, username string) {
 	c.Subject, c.ID = r.text("sub", maxText), r.text("jti", maxText)
 	c.SignIn = r.text("origin_jti", maxText)
-	c.Username, c.Groups = r.text(username, maxNick), r.groups("cognito:groups")
-	r.bad = r.bad || r.text("token_use", maxText) != use
+	c.Username, c.Groups = r.text(username, maxNick), r.groups(groupsClaim)
+	if got := r.text("token_use", maxText); got != use {
+		r.refuse("token_use", "not "+use+": the client must present the other token of its sign-in")
+	}
+}
+
+// subject returns the name of the claim that carries the player.
+func (f Form) subject() string {
+	if f == FormNakama {
+		return "uid"
+	}
+	return "sub"
+}
+
+// audience returns the name of the claim that carries the audience.
+func (f Form) audience() string {
+	if f == FormCognito {
+		return "client_id"
+	}
+	return "aud"
 }
 
 // ofCognito reports whether tokens of this form have groups.
@@ -88,24 +110,27 @@ func (p *Profile) admits(group string) bool { return slices.Contains(p.Groups, g
 func (p *Profile) times(c *Claims, now time.Time) error {
 	late, early := now.Add(-p.Leeway), now.Add(p.Leeway)
 	if !c.Expires.After(late) { // "on or after which the JWT MUST NOT be accepted", RFC 7519 4.1.4
-		return ErrExpired
+		return failedBy(CheckExpired, "exp", now.Sub(c.Expires))
 	}
-	if c.NotBefore.After(early) || c.IssuedAt.After(early) { // "before which the JWT MUST NOT be accepted", 4.1.5
-		return ErrNotYetValid
+	if c.NotBefore.After(early) { // "before which the JWT MUST NOT be accepted", 4.1.5
+		return failedBy(CheckNotYetValid, "nbf", c.NotBefore.Sub(now))
+	}
+	if c.IssuedAt.After(early) {
+		return failedBy(CheckNotYetValid, "iat", c.IssuedAt.Sub(now))
 	}
 	start := c.IssuedAt
 	if start.IsZero() || p.Form == FormNakama { // Nakama's iat is that of the sign-in
 		start = early
 	}
-	if c.Expires.Sub(start) > p.MaxLife {
-		return ErrLife
+	if life := c.Expires.Sub(start); life > p.MaxLife {
+		return failedBy(CheckLife, "exp", life-p.MaxLife)
 	}
 	return nil
 }
 
 // complete returns a copy of p with its zero values filled in, or the reason why p is invalid.
 func (p Profile) complete() (*Profile, error) {
-	p.Audience, p.Groups = slices.Clone(p.Audience), slices.Clone(p.Groups)
+	p.Audience, p.Groups, p.Keep = slices.Clone(p.Audience), slices.Clone(p.Groups), slices.Clone(p.Keep)
 	if p.Name == "" {
 		p.Name = p.Issuer
 	}
@@ -131,6 +156,8 @@ func (p Profile) complete() (*Profile, error) {
 		return nil, withDetail(ErrConfig, "Audience must have names of 1 to 256 bytes, for Nakama none")
 	case len(p.Groups) > 0 && !p.Form.ofCognito() || slices.Contains(p.Groups, ""):
 		return nil, withDetail(ErrConfig, "Groups are for Amazon Cognito alone, and must have names")
+	case badKeep(p.Keep):
+		return nil, withDetail(ErrConfig, "Keep must have at most 16 different names of 1 to 128 bytes")
 	case p.MaxLife < 0 || p.MaxLife > LongestLife:
 		return nil, withDetail(ErrConfig, "MaxLife must be at most 24 hours, and not negative")
 	case p.Leeway > MaxLeeway:

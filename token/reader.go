@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,11 +11,23 @@ import (
 	"unicode"
 )
 
-// A reader takes typed values out of an object and turns bad if one is invalid. A missing value is
-// zero and not bad; a present one is never empty.
+// A reader takes typed values out of an object and keeps the first fault that it finds. A missing
+// value is zero and no fault; a present one is never empty.
 type reader struct {
-	o   object
-	bad bool
+	o     object
+	fault *Error
+}
+
+// refuse notes a fault of the claim called name.
+func (r *reader) refuse(name, text string) {
+	if r.fault == nil {
+		r.fault = badClaim(name, text)
+	}
+}
+
+// badClaim returns a failure of CheckClaim. Both arguments are fixed texts.
+func badClaim(name, text string) *Error {
+	return &Error{Check: CheckClaim, Claim: name, text: name + ": " + text}
 }
 
 // text reads a string of 1 to limit bytes without control characters.
@@ -23,14 +36,14 @@ func (r *reader) text(name string, limit int) string {
 	if !present {
 		return ""
 	}
-	return r.checkText(v, limit)
+	return r.checkText(name, v, limit)
 }
 
 // checkText is text for a value that is present.
-func (r *reader) checkText(v any, limit int) string {
+func (r *reader) checkText(name string, v any, limit int) string {
 	s, ok := v.(string)
 	if !ok || s == "" || len(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
-		r.bad = true
+		r.refuse(name, "not a text of 1 to "+strconv.Itoa(limit)+" bytes without control characters")
 		return ""
 	}
 	return s
@@ -44,13 +57,15 @@ func (r *reader) texts(name string, limit int) []string {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return []string{r.checkText(v, limit)}
+		return []string{r.checkText(name, v, limit)}
 	}
 	out := make([]string, len(list))
 	for i, v := range list {
-		out[i] = r.checkText(v, limit)
+		out[i] = r.checkText(name, v, limit)
 	}
-	r.bad = r.bad || len(out) == 0
+	if len(out) == 0 {
+		r.refuse(name, "an empty list")
+	}
 	return out
 }
 
@@ -60,7 +75,8 @@ func (r *reader) groups(name string) []string {
 	if _, present := r.o[name]; !present || ok && len(list) == 0 {
 		return nil
 	}
-	if r.bad = r.bad || !ok || len(list) > maxGroups; r.bad {
+	if !ok || len(list) > maxGroups {
+		r.refuse(name, "not a list of at most "+strconv.Itoa(maxGroups)+" groups")
 		return nil
 	}
 	return r.texts(name, maxNick)
@@ -79,15 +95,18 @@ func (r *reader) scope(name string) string {
 		words = strings.Split(v, " ")
 	case []any:
 		for _, word := range v {
-			words = append(words, r.checkText(word, maxScope))
+			words = append(words, r.checkText(name, word, maxVerified))
 		}
 	default:
-		_, present := r.o[name]
-		r.bad = r.bad || present
+		if _, present := r.o[name]; present {
+			r.refuse(name, "neither a text nor a list")
+		}
 		return ""
 	}
 	s := strings.Join(words, " ")
-	r.bad = r.bad || len(s) > maxScope || slices.ContainsFunc(words, badScope)
+	if slices.ContainsFunc(words, badScope) {
+		r.refuse(name, "not words of RFC 6749 with single spaces between")
+	}
 	return s
 }
 
@@ -95,6 +114,25 @@ func (r *reader) scope(name string) string {
 func badScope(word string) bool {
 	return word == "" || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
+
+// optional is text for a claim that other issuers use as they like: what is no such text counts as
+// absent.
+func (r *reader) optional(name string) string {
+	other := reader{o: r.o}
+	return other.text(name, maxText)
+}
+
+// uuid is text for a UUID in hexadecimal (RFC 9562 4), and returns it in lower case: Nakama reads
+// both.
+func (r *reader) uuid(name string) string {
+	s := strings.ToLower(r.text(name, maxText))
+	if s != "" && !uuid.MatchString(s) {
+		r.refuse(name, "not a UUID")
+	}
+	return s
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // date reads a NumericDate (RFC 7519 2): a JSON number of seconds since 1970, with or without a
 // fraction. The range is checked before the conversion to an integer, whose result for huge values
@@ -107,7 +145,7 @@ func (r *reader) date(name string) time.Time {
 	n, _ := v.(json.Number)
 	f, err := strconv.ParseFloat(string(n), 64)
 	if err != nil || f < 0 || f > maxDate {
-		r.bad = true
+		r.refuse(name, "not a number of seconds since 1970")
 		return time.Time{}
 	}
 	sec, frac := math.Modf(f)
@@ -125,7 +163,7 @@ func (r *reader) confirmation(name string) (sum [32]byte, present bool) {
 	text, _ := cnf["x5t#S256"].(string)
 	b, ok := decodeSegment([]byte(text))
 	if !ok || len(b) != len(sum) || cnf.exact("x5t#S256") != nil {
-		r.bad = true
+		r.refuse(name, "not the SHA-256 of a client certificate, x5t#S256")
 		return sum, false
 	}
 	return [32]byte(b), true

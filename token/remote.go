@@ -59,8 +59,9 @@ type RemoteKeys struct {
 
 // RemoteStats counts since NewRemoteKeys.
 type RemoteStats struct {
-	Keys    int       // in the set, now
+	Keys    int       // names of keys in the set, now
 	Fetched time.Time // time of the last successful fetch, or zero
+	Failing time.Time // time of the first failed fetch since then, or zero
 
 	Fetches  uint64 // finished, successful or not
 	Failures uint64 // of them, failed

@@ -94,12 +94,16 @@ func TestRemoteCold(t *testing.T) {
 
 // "500 concurrent sign-ins during a key rotation: one fetch, all succeed."
 func TestRemoteRotation(t *testing.T) {
+	players := 500
+	if testing.Short() {
+		players = 100
+	}
 	inBubble(t, nil, func(w *world) {
 		w.want("before", w.idp.Token(w, "ann"), nil)
 		old := w.idp.Token(w, "bob")
 		w.idp.Latency(100 * time.Millisecond)
 		w.idp.Rotate(w)
-		w.atOnce(500, "rotated")
+		w.atOnce(players, "rotated")
 		w.wantFetches("rotated", 2)
 		w.want("the old key is still published", old, nil)
 		w.wantFetches("old key", 2)

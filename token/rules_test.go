@@ -21,6 +21,8 @@ type refused struct {
 	want  error
 }
 
+const aUUID = "8750a1c4-ef1b-40f0-bed5-12c1a429f1d7"
+
 type text string
 
 func (t text) String() string { return string(t) }
@@ -133,8 +135,8 @@ func rules() []rule {
 			refuse: slices.Concat(
 				no(ErrAlgorithm, game().with("iss", "https://ed.example"), game().with("iss", "https://secret.example"),
 					game().with("iss", "https://cognito.example/pool"), hmacSigned().with("iss", "https://game.example"),
-					cognito().with("iss", "https://game.example"), game().without("iss").with("uid", "u").with("tid", "t")),
-				no(ErrUnknownKey, hmacSigned().without("iss").with("uid", "u").with("tid", "t"))),
+					cognito().with("iss", "https://game.example"), game().without("iss").with("uid", aUUID).with("tid", "t")),
+				no(ErrUnknownKey, hmacSigned().without("iss").with("uid", strings.ToUpper(aUUID)).with("tid", "t"))),
 		},
 		{
 			rule:   `8725bis compact serialization only, in strict base64url: one token, one spelling`,
@@ -159,18 +161,18 @@ func rules() []rule {
 			accept: []fmt.Stringer{game().with("Level", 3), game().with("x", fields{"EXP": 1})},
 		},
 		{
-			rule:   `4096 bytes in all, refused before any decoding`,
-			refuse: no(ErrMalformed, ofLength(4097), ofLength(5000), text(strings.Repeat("A", 1<<20))),
-			accept: []fmt.Stringer{ofLength(4095), ofLength(4096)},
+			rule:   `32 KiB in all, refused before any decoding; HELLO carries 4096`,
+			refuse: no(ErrMalformed, ofLength(maxVerified+1), ofLength(40000), text(strings.Repeat("A", 1<<20))),
+			accept: []fmt.Stringer{ofLength(4096), ofLength(4097), ofLength(maxVerified - 1), ofLength(maxVerified)},
 		},
 		{
-			rule: `at most 64 claims, at most 8 levels`,
-			refuse: no(ErrMalformed, game().text(numbers(`"n%d":0,`, 56)+`"z":0`), game().headText(numbers(`"n%d":0,`, 61)+`"z":0`),
-				game().text(`"x":{`+numbers(`"n%d":0,`, 64)+`"z":0}`), game().text(`"x":`+nested(8)), game().headText(`"x":`+nested(8)),
+			rule: `at most 256 claims, at most 8 levels`,
+			refuse: no(ErrMalformed, game().text(numbers(`"n%d":0,`, 248)+`"z":0`), game().headText(numbers(`"n%d":0,`, 253)+`"z":0`),
+				game().text(`"x":{`+numbers(`"n%d":0,`, 256)+`"z":0}`), game().text(`"x":`+nested(8)), game().headText(`"x":`+nested(8)),
 				game().text(`"x":`+nested(500))),
 			accept: []fmt.Stringer{
-				game().text(numbers(`"n%d":0,`, 55) + `"z":0`), game().text(`"x":` + nested(7)),
-				game().text(`"x":{` + numbers(`"n%d":0,`, 63) + `"z":0}`),
+				game().text(numbers(`"n%d":0,`, 247) + `"z":0`), game().text(`"x":` + nested(7)),
+				game().text(`"x":{` + numbers(`"n%d":0,`, 255) + `"z":0}`),
 			},
 		},
 		{
@@ -179,13 +181,12 @@ func rules() []rule {
 				game().with("scope", "a "), game().with("scope", "a  b"), game().with("scope", " "), game().with("scope", `a"b`),
 				game().with("scope", `a\b`), game().with("scope", "é"), game().with("scope", []string{"a b"}),
 				game().with("scope", []string{""}), game().with("scope", []any{"a", 1}), game().with("scope", nil), game().with("scope", 1),
-				game().with("scope", []string{strings.Repeat("s", 1000), strings.Repeat("s", 24)}),
-				game().with("scope", strings.Repeat("s", 1025))),
+				game().with("scope", []string{"a", "b\x00"})),
 			accept: []fmt.Stringer{
 				game().without("scope"), game().with("scope", "a"), game().with("scope", "a b c"),
 				game().with("scope", ""), game().with("scope", []string{}), game().with("scope", []string{"a", "b"}),
-				game().with("scope", []string{strings.Repeat("s", 1000), strings.Repeat("s", 23)}),
-				game().with("scope", strings.Repeat("s", 1024)),
+				game().with("scope", []string{strings.Repeat("s", 1000), strings.Repeat("s", 2000)}),
+				game().with("scope", strings.Repeat("game/level ", 1000)+"x"),
 			},
 		},
 		{
@@ -203,16 +204,21 @@ func rules() []rule {
 			},
 		},
 		{
-			rule: `jti, platform and build are short strings when present`,
+			rule: `jti, platform and build are short strings when present; other issuers' platform and build count as absent`,
 			refuse: no(ErrClaims, game().with("jti", ""), game().with("jti", 5), game().with("jti", strings.Repeat("j", 129)),
 				game().with("platform", "a\tb"), game().with("build", strings.Repeat("b", 129)), game().with("build", fields{})),
-			accept: []fmt.Stringer{game().without("jti"), game().with("platform", "switch").with("build", "1.2")},
+			accept: []fmt.Stringer{
+				game().without("jti"), game().with("platform", "switch").with("build", "1.2"), cognito().with("platform", 3).with("build", fields{}),
+				cognito().with("platform", nil).with("build", ""), nakama().with("build", []int{1}).with("platform", "a\tb"),
+			},
 		},
 		{
 			rule: `Nakama: uid is the player, tid the sign-in; a refreshed session keeps its old iat`,
-			refuse: slices.Concat(no(ErrClaims, nakama().without("uid"), nakama().without("exp"), nakama().with("exp", now.Unix()+901)),
+			refuse: slices.Concat(no(ErrClaims, nakama().without("uid"), nakama().without("exp"), nakama().with("exp", now.Unix()+901),
+				nakama().with("uid", "ann"), nakama().with("uid", aUUID+"0"), nakama().with("uid", "{"+aUUID+"}"),
+				nakama().with("uid", strings.ReplaceAll(aUUID, "-", ""))),
 				no(ErrExpired, nakama().with("exp", now.Unix())), no(ErrIssuer, nakama().with("iss", "nakama"))),
-			accept: []fmt.Stringer{nakama().without("vrs"), nakama().with("exp", now.Unix()+900)},
+			accept: []fmt.Stringer{nakama().without("vrs"), nakama().with("uid", strings.ToUpper(aUUID)), nakama().with("exp", now.Unix()+900)},
 		},
 	}
 }

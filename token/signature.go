@@ -17,12 +17,15 @@ var methods = map[Algorithm]jwt.SigningMethod{
 
 func (a Algorithm) known() bool { return methods[a] != nil }
 
-// verify reports whether signature over signed was made with k, under k's algorithm.
+// verify returns an error unless signature over signed was made with k, under k's algorithm.
 func (k Key) verify(signed, signature []byte) error {
-	if methods[k.alg].Verify(string(signed), signature, k.material().key) != nil {
-		return ErrSignature
+	text := string(signed)
+	for _, key := range k.material().keys {
+		if methods[k.alg].Verify(text, signature, key) == nil {
+			return nil
+		}
 	}
-	return nil
+	return failed(CheckSignature, "")
 }
 
 // sign makes an ES256 signature.

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -98,6 +99,10 @@ func TestConfig(t *testing.T) {
 		"life 24 h 1 ns":   func(p *Profile) { p.MaxLife = LongestLife + 1 },
 		"life negative":    func(p *Profile) { p.MaxLife = -1 },
 		"form":             func(p *Profile) { p.Form = FormNakama + 1 },
+		"keeps nothing":    func(p *Profile) { p.Keep = []string{""} },
+		"keeps a long one": func(p *Profile) { p.Keep = []string{strings.Repeat("k", 129)} },
+		"keeps one twice":  func(p *Profile) { p.Keep = []string{"a", "b", "a"} },
+		"keeps 17":         func(p *Profile) { p.Keep = strings.Split("a b c d e f g h i j k l m n o p q", " ") },
 		"Nakama audience":  func(p *Profile) { p.Form = FormNakama },
 		"same issuer":      func(p *Profile) { p.Issuer = profiles()[1].Issuer },
 	} {

@@ -31,7 +31,7 @@ func TestUnverified(t *testing.T) {
 			}
 		}
 	}
-	if _, err := v.Unverified(now, make([]byte, MaxLen+1)); !errors.Is(err, ErrMalformed) {
+	if _, err := v.Unverified(now, make([]byte, maxVerified+1)); CheckOf(err) != CheckSize {
 		t.Errorf("too long: %v", err)
 	}
 }

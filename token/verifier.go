@@ -39,12 +39,13 @@ func NewVerifier(profiles ...Profile) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify returns the claims of raw if it is acceptable at now, otherwise one of the errors above.
-// It keeps no reference to raw. It may block as long as the key set does; ctx ends that wait. A
+// Verify returns the claims of raw if it is acceptable at now, otherwise an *Error. It keeps no
+// reference to raw. A token may have 32 KiB, as some of Amazon Cognito have in a request by HTTP;
+// HELLO carries MaxLen. It may block as long as the key set does; ctx ends that wait. A
 // signature costs some tens to hundreds of microseconds, so do not verify new tokens in a tick.
 func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Claims, error) {
-	if len(raw) > MaxLen {
-		return nil, ErrMalformed
+	if len(raw) > maxVerified {
+		return nil, failed(CheckSize, "")
 	}
 	hash := v.cache.hash(raw)
 	if t := v.cache.find(hash, raw); t != nil {
@@ -68,7 +69,9 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 	t.kid = t.key.ID()
 	t.claims.KeyID = t.kid
 	t.claims.compact()
-	v.cache.add(hash, raw, t.verified)
+	if len(raw) <= MaxLen { // longer ones are shown once, by HTTP
+		v.cache.add(hash, raw, t.verified)
+	}
 	return t.claims, nil
 }
 
@@ -77,8 +80,8 @@ func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Clai
 // to decide how long to wait for Verify. Unverified takes some microseconds, queries no key set and
 // keeps nothing. Errors are those of Verify.
 func (v *Verifier) Unverified(now time.Time, raw []byte) (*Claims, error) {
-	if len(raw) > MaxLen {
-		return nil, ErrMalformed
+	if len(raw) > maxVerified {
+		return nil, failed(CheckSize, "")
 	}
 	t, err := v.parse(raw)
 	if err != nil {
@@ -110,6 +113,11 @@ type verified struct {
 func (v *Verifier) parse(raw []byte) (*parsed, error) {
 	c, err := splitCompact(raw)
 	if err != nil {
+		if inner := trim(raw); len(inner) < len(raw) {
+			if _, wrong := splitCompact(inner); wrong == nil {
+				err = failed(CheckSpace, "")
+			}
+		}
 		return nil, err
 	}
 	h, err := parseHeader(c.header)
@@ -140,12 +148,12 @@ func (v *Verifier) profile(o object) (*Profile, error) {
 	if iss, present := o["iss"]; present {
 		name, ok := iss.(string)
 		if !ok {
-			return nil, ErrClaims
+			return nil, badClaim("iss", "not a text")
 		}
 		p = v.profiles[name]
 	}
 	if p == nil {
-		return nil, ErrIssuer
+		return nil, failed(CheckIssuer, "iss")
 	}
 	return p, nil
 }
@@ -156,14 +164,19 @@ func (t *verified) usable(ctx context.Context, now time.Time) (Key, error) {
 	if err := t.profile.times(t.claims, now); err != nil {
 		return Key{}, err
 	}
-	key, err := t.profile.Keys.Key(ctx, t.kid)
+	return t.profile.key(ctx, t.kid)
+}
+
+// key returns the issuer's key of that name, if it is for the profile's algorithm.
+func (p *Profile) key(ctx context.Context, kid string) (Key, error) {
+	key, err := p.Keys.Key(ctx, kid)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		return Key{}, ErrUnknownKey
+		return Key{}, failed(CheckKey, "kid")
 	case err != nil || key.material == nil:
-		return Key{}, ErrUnavailable
-	case key.alg != t.profile.Algorithm: // RFC 8725 3.1: one algorithm per key
-		return Key{}, ErrAlgorithm
+		return Key{}, failed(CheckKeySet, "")
+	case key.alg != p.Algorithm: // RFC 8725 3.1: one algorithm per key
+		return Key{}, &Error{Check: CheckAlgorithm, Claim: "kid", text: "the key named by its kid is for another one"}
 	}
 	return key, nil
 }
