@@ -1,131 +1,102 @@
 package policy
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
 
-// Verdict says how Observe judged a datagram.
-type Verdict uint8
-
-const (
-	VerdictAllow  Verdict = iota
-	VerdictFlag           // allowed; to be recorded: the first above Flag since it was last calm
-	VerdictLimit          // this datagram is dropped
-	VerdictRevoke         // the session ends
+	"github.com/sallyport/sallyport/internal/bucket"
 )
 
-// String returns "allow", "flag", "limit" or "revoke"; "verdict N" for a value that does not exist.
-func (v Verdict) String() string { return name("verdict", int(v), "allow", "flag", "limit", "revoke") }
+const (
+	// defaultDatagrams is twice the fastest tick in use (128 Hz).
+	defaultDatagrams = 256
 
-// Behaviour counts what one session has done lately: it holds two token buckets, the state changes
-// of the last Window, and an estimate of those still in flight. It is a value of 120 bytes, stored
-// in its session, with one owner. Start makes it ready.
-//
-// State changes are counted in sixteen slots, of which the newest is filling and the oldest is
-// dropped whole. The count is never above that of the last Window and never below that of its last
-// 15/16: no session is revoked early, and a sender that keeps a rate above a threshold exceeds it
-// at least once in each slot.
-//
-// Time is when datagrams arrived. A step forward is a silence: it clears the state changes and
-// fills the buckets, that is, allows one burst. A step back by up to one slot goes unnoticed; a
-// longer one clears the state changes and empties the buckets at most. So no step revokes.
-type Behaviour struct {
-	config    *BehaviourConfig // set by Start
-	datagrams int64            // when the bucket is full again, Unix ns
-	bytes     int64            // likewise
+	// defaultDatagramBurst is four seconds at 128 Hz, since a stalled path delivers in clumps.
+	defaultDatagramBurst = 512
 
-	usual  int64 // state changes in a Window as the player sends them, in units; see credit.go
-	credit int64 // state changes that may still be in flight, in units
+	// defaultBytes: 1,145 bytes in each of 128 datagrams are 143 KiB.
+	defaultBytes = 256 << 10
 
-	begin   int64         // of the newest slot, Unix ns
-	counts  [slots]uint32 // a ring; each at most maxChanges + 1, so that the sum stays below 2^29
-	sum     uint32        // of counts
-	newest  uint8         // index into counts
-	flagged bool          // VerdictFlag given, and not calm since
+	// defaultByteBurst is three and a half seconds of those.
+	defaultByteBurst = 512 << 10
+
+	// A player who changes state 128 times a second over a path that stalls for 2 s delivers at
+	// most 128 · (2 s + 1 s) = 384 changes in any second. The usual 60 a second make 180. A bot's
+	// 800 to 2,000 a second stand out.
+
+	// defaultFlag is more than a clump at 60 Hz, and than two seconds at 128 Hz.
+	defaultFlag = 256
+
+	// defaultLimit is more than any clump at 128 Hz.
+	defaultLimit = 400
+
+	// defaultRevoke is a fifth more than such a clump, and nearly twice defaultDatagrams. Datagrams
+	// that the path has delayed for longer than 2 s raise it (internal/behaviour). A bot is out
+	// within 0.61 s at 800 changes a second, and within 0.25 s at 2,000.
+	defaultRevoke = 480
+
+	// defaultWindow is the second that the numbers above are about.
+	defaultWindow = time.Second
+
+	// minWindow keeps a sixteenth of a Window at 1 ms; maxWindow is where a rate is no behaviour any
+	// more.
+	minWindow, maxWindow = 16 * time.Millisecond, time.Minute
+
+	// maxChanges bounds thresholds, so that internal/behaviour counts in 32 bits.
+	maxChanges = 1 << 24
+)
+
+// BehaviourConfig bounds what one session may do. The zero value works. Each field says what zero
+// means; negative values are errors.
+type BehaviourConfig struct {
+	// Datagrams is how many datagrams a session may send per second in the long run, and
+	// DatagramBurst how many at once: 1 to 1,000,000,000 each. Datagrams beyond that are dropped.
+	// Zero means 256 and 512: twice the fastest tick in use, and four seconds of it.
+	Datagrams, DatagramBurst int
+
+	// Bytes and ByteBurst bound the bytes of payload in the same way: 1 to 1,000,000,000 each. A
+	// datagram longer than ByteBurst never passes. Zero means 262,144 and 524,288.
+	Bytes, ByteBurst int
+
+	// More than Flag state changes within a Window are recorded, more than Limit drop the datagram,
+	// and more than Revoke end the session: 1 to 16,777,216 each, and each at least the one before.
+	// Zero means 256, 400 and 480, so set all three if you set one: with a Limit of 100, Flag has
+	// to be at most 100, too.
+	//
+	// Datagrams that the path may have delayed raise Revoke for a while, by up to 10 s of the
+	// stated rate: Datagrams a second with one state change each, or Flag in a Window where that is
+	// more, for games whose payloads cost more than one, but never more than Limit.
+	Flag, Limit, Revoke int
+
+	// Window is the time over which state changes are counted, 16 ms to 1 minute. Zero means 1 s.
+	Window time.Duration
 }
 
-// Start clears b. It keeps c, which WithDefaults has returned and which must not change afterwards;
-// with any other configuration no datagram passes.
-func (b *Behaviour) Start(c *BehaviourConfig, now time.Time) {
-	ns := now.UnixNano()
-	*b = Behaviour{config: c, datagrams: ns, bytes: ns, begin: ns}
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the
+// field.
+func (c BehaviourConfig) WithDefaults() (BehaviourConfig, error) {
+	c.Datagrams = cmp.Or(c.Datagrams, defaultDatagrams)
+	c.DatagramBurst = cmp.Or(c.DatagramBurst, defaultDatagramBurst)
+	c.Bytes = cmp.Or(c.Bytes, defaultBytes)
+	c.ByteBurst = cmp.Or(c.ByteBurst, defaultByteBurst)
+	c.Flag = cmp.Or(c.Flag, defaultFlag)
+	c.Limit = cmp.Or(c.Limit, defaultLimit)
+	c.Revoke = cmp.Or(c.Revoke, defaultRevoke)
+	c.Window = cmp.Or(c.Window, defaultWindow)
+	return c, c.check()
 }
 
-// Observe judges one datagram that has passed tag and replay, from the bytes of its payload and the
-// number of its state changes. A dropped datagram takes nothing from the two buckets, but its state
-// changes count: a bot that keeps pushing is revoked. Negative numbers count as zero, bytes above
-// 65,535 and a cost above any threshold as the largest. Observe does not read the clock and does
-// not allocate.
-func (b *Behaviour) Observe(now time.Time, bytes, cost int) Verdict {
-	c, ns := b.config, now.UnixNano()
-	b.slide(ns)
-	b.count(cost)
-	switch n := int(b.sum); {
-	case n > c.Revoke && int64(n-c.Revoke) > b.credit/unit:
-		return VerdictRevoke
-	case n > c.Limit, !b.afford(ns, bytes):
-		return VerdictLimit
-	case n > c.Flag && !b.flagged:
-		b.flagged = true
-		return VerdictFlag
-	case n <= c.Flag/2:
-		b.flagged = false
+func (c *BehaviourConfig) check() error {
+	switch {
+	case min(c.Datagrams, c.DatagramBurst, c.Bytes, c.ByteBurst) < 1,
+		max(c.Datagrams, c.Bytes) > bucket.MaxRate, max(c.DatagramBurst, c.ByteBurst) > bucket.MaxBurst:
+		return configError("Datagrams, DatagramBurst, Bytes and ByteBurst must be 1 to 1000000000")
+	case c.Flag < 1 || c.Flag > c.Limit || c.Limit > c.Revoke || c.Revoke > maxChanges:
+		return configError(fmt.Sprintf("Flag, Limit and Revoke are %d, %d and %d (zero means %d, %d and %d): set all three, "+
+			"from 1 to %d, each at least the one before", c.Flag, c.Limit, c.Revoke, defaultFlag, defaultLimit, defaultRevoke, maxChanges))
+	case c.Window < minWindow || c.Window > maxWindow:
+		return configError("Window must be 16 ms to 1 minute")
 	}
-	return VerdictAllow
-}
-
-// Calm reports whether the state changes that Observe has counted lately are at most half of Flag,
-// a rate too low to be worth automating.
-func (b *Behaviour) Calm() bool { return int(b.sum) <= b.config.Flag/2 }
-
-// Prefetch reads the memory that the next Observe needs. It changes nothing.
-func (b *Behaviour) Prefetch() byte { return byte(b.begin) ^ byte(b.sum) }
-
-// slide advances the newest slot to now.
-func (b *Behaviour) slide(now int64) {
-	slot := b.config.slot
-	since := now - b.begin
-	if since >= -slot && since < slot {
-		return
-	}
-	if since < 0 || slot == 0 {
-		b.counts, b.sum, b.begin = [slots]uint32{}, 0, now
-		return
-	}
-	passed := since / slot
-	for range min(passed, slots) {
-		b.advance()
-	}
-	b.begin += passed * slot
-	if passed >= slots {
-		b.begin = now
-		b.idle(passed)
-	}
-}
-
-// advance finishes the newest slot and drops the oldest.
-func (b *Behaviour) advance() {
-	b.finish()
-	b.newest = (b.newest + 1) % slots
-	b.spend(b.counts[b.newest])
-	b.sum -= b.counts[b.newest]
-	b.counts[b.newest] = 0
-}
-
-// count adds cost to the newest slot, up to its limit.
-func (b *Behaviour) count(cost int) {
-	s := &b.counts[b.newest]
-	n := min(uint32(min(max(cost, 0), maxChanges+1)), maxChanges+1-*s)
-	*s += n
-	b.sum += n
-}
-
-// afford takes a datagram and its bytes from the buckets, both or neither.
-func (b *Behaviour) afford(now int64, bytes int) bool {
-	c, n := b.config, int64(min(max(bytes, 0), maxPayload))
-	b.datagrams, b.bytes = c.datagrams.Settle(b.datagrams, now), c.bytes.Settle(b.bytes, now)
-	if !c.datagrams.Has(b.datagrams, now, 1) || !c.bytes.Has(b.bytes, now, n) {
-		return false
-	}
-	b.datagrams += c.datagrams.Span(1)
-	b.bytes += c.bytes.Span(n)
-	return true
+	return nil
 }

@@ -9,5 +9,5 @@ import (
 // fields and their bounds.
 var ErrConfig = errors.New("policy: bad configuration")
 
-// configError returns ErrConfig with a fixed detail.
+// configError returns ErrConfig with a detail.
 func configError(detail string) error { return fmt.Errorf("%w: %s", ErrConfig, detail) }

@@ -1,67 +1,60 @@
 package policy
 
 import (
-	"encoding/binary"
-	"fmt"
-	"io"
-	"net/netip"
-
-	"github.com/cespare/xxhash/v2"
+	"cmp"
+	"time"
 )
 
-// Fingerprint describes a client: its own statements, what its DTLS connection proves, and its
-// network. It is a value that two owners may read at once. fmt, slog and encoders see only the
-// type's name, because the exporter is a secret of the connection and the other parts identify
-// players.
-type Fingerprint struct {
-	Platform, Build string // stated by the client
+const (
+	// defaultIPv4Bits is the smallest block that is routed on the Internet; defaultIPv6Bits is what
+	// a household is often given and moves about in (RFC 6177).
+	defaultIPv4Bits, defaultIPv6Bits = 24, 56
 
-	Certificate    [32]byte // SHA-256 of the client's certificate in DER (RFC 8705 section 3)
-	HasCertificate bool     // whether there is one; Certificate is ignored otherwise
+	// defaultStepUpTime is a round trip to the identity provider, a few retransmissions, and a
+	// mobile network that is still waking up.
+	defaultStepUpTime = 10 * time.Second
+)
 
-	Channel [32]byte     // exporter of the DTLS connection (RFC 5705); zero where it is hidden
-	Network netip.Prefix // observed by the server: FingerprintConfig.Prefix of the validated address
+// FingerprintConfig sets the action for each part of a fingerprint. The zero value works. Each field
+// says what zero means; negative values are errors.
+type FingerprintConfig struct {
+	// Platform and Build are stated by the client: a program does not change them while it runs, so
+	// another value comes from another program. Certificate and Channel are proven by DTLS: another
+	// value means another key or another connection. ActionDefault means ActionRequire for all
+	// four.
+	Platform, Build, Certificate, Channel Action
+
+	// Network is the source network of the datagrams. Honest players move from Wi-Fi to a mobile
+	// network and back, so a change does not prove theft; a thief who has only the session has no
+	// fresh identity token. ActionDefault means ActionStepUp.
+	Network Action
+
+	// IPv4Bits and IPv6Bits are how many bits of an address name a network: 1 to 32 and 1 to 128.
+	// Zero means 24 and 56.
+	IPv4Bits, IPv6Bits int
+
+	// StepUpTime is how long a player has to show a fresh identity token. It runs only while the
+	// player could show one and does not (PROTOCOL.md 4.9). Zero means 10 s.
+	StepUpTime time.Duration
 }
 
-// redacted is all that fmt, slog and encoders see.
-const redacted = "policy.Fingerprint{…}"
-
-// Format writes the type's name, for every verb.
-func (Fingerprint) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
-
-// MarshalText returns the type's name. The error is nil.
-func (Fingerprint) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Digest returns XXH64 over all parts, each of a fixed length or preceded by its length, so that
-// different fingerprints are different input. Digests that differ mean that the fingerprints
-// differ; equal digests prove nothing, since anyone who knows the seed can make two collide. It
-// never replaces Judge. The seed is random, one for each process. Digest does not allocate.
-func (f *Fingerprint) Digest(seed uint64) uint64 {
-	var d xxhash.Digest
-	d.ResetWithSeed(seed)
-	var b [8 + 8 + 1 + 32 + 32 + 17 + 1]byte
-	fixed := binary.BigEndian.AppendUint64(b[:0], uint64(len(f.Platform)))
-	fixed = binary.BigEndian.AppendUint64(fixed, uint64(len(f.Build)))
-	fixed = f.appendCertificate(fixed)
-	fixed = append(fixed, f.Channel[:]...)
-	fixed = appendNetwork(fixed, f.Network)
-	_, _ = d.Write(fixed) // none of these fails
-	_, _ = d.WriteString(f.Platform)
-	_, _ = d.WriteString(f.Build)
-	return d.Sum64()
-}
-
-// appendCertificate appends 33 bytes. Without HasCertificate the content of Certificate makes no
-// difference.
-func (f *Fingerprint) appendCertificate(b []byte) []byte {
-	if !f.HasCertificate {
-		return append(b, make([]byte, 1+len(f.Certificate))...)
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the
+// field.
+func (c FingerprintConfig) WithDefaults() (FingerprintConfig, error) {
+	for _, a := range []*Action{&c.Platform, &c.Build, &c.Certificate, &c.Channel} {
+		*a = cmp.Or(*a, ActionRequire)
 	}
-	return append(append(b, 1), f.Certificate[:]...)
-}
-
-// appendNetwork appends 18 bytes: the kind of address, 16 bytes of it, the length of the prefix.
-func appendNetwork(b []byte, p netip.Prefix) []byte {
-	a := p.Addr().As16() // zero for an invalid one, which no length fits
-	return append(append(append(b, byte(p.Addr().BitLen())), a[:]...), byte(p.Bits()))
+	c.Network = cmp.Or(c.Network, ActionStepUp)
+	c.IPv4Bits = cmp.Or(c.IPv4Bits, defaultIPv4Bits)
+	c.IPv6Bits = cmp.Or(c.IPv6Bits, defaultIPv6Bits)
+	c.StepUpTime = cmp.Or(c.StepUpTime, defaultStepUpTime)
+	switch {
+	case max(c.Platform, c.Build, c.Certificate, c.Channel, c.Network) > ActionNote:
+		return c, configError("Platform, Build, Certificate, Channel and Network must be an Action")
+	case c.IPv4Bits < 1 || c.IPv4Bits > 32 || c.IPv6Bits < 1 || c.IPv6Bits > 128:
+		return c, configError("IPv4Bits must be 1 to 32 and IPv6Bits 1 to 128")
+	case c.StepUpTime < 0:
+		return c, configError("StepUpTime must not be negative")
+	}
+	return c, nil
 }

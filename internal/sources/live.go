@@ -1,4 +1,4 @@
-package policy
+package sources
 
 import (
 	"encoding/binary"

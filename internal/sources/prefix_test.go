@@ -1,8 +1,10 @@
-package policy
+package sources
 
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/sallyport/sallyport/policy"
 )
 
 // "the /24 or /64 that a budget is for", "the /24 or /56 that a fingerprint is about"
@@ -31,5 +33,5 @@ func TestPrefixOfInvalid(t *testing.T) {
 	if sourcePrefix(netip.Addr{}) != (netip.Prefix{}) || NetworkPrefix(netip.Addr{}) != (netip.Prefix{}) {
 		t.Error("not zero")
 	}
-	NewSources(SourceConfig{}).Allow(epoch, netip.Addr{}) // shares a budget with ::, and does not panic
+	sourcesWith(policy.SourceConfig{}).Allow(epoch, netip.Addr{}) // shares a budget with ::, and does not panic
 }

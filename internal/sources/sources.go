@@ -1,24 +1,14 @@
-package policy
+package sources
 
 import (
-	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/bucket"
+	"github.com/sallyport/sallyport/policy"
 )
-
-// SourceConfig bounds the handshakes that a source prefix may begin: an IPv4 /24 or an IPv6 /64.
-// The IPv6 /56 around it may begin 4 times as many, and the /48 16 times. Numbers outside 1 to
-// 1,000,000,000 count as the nearest.
-type SourceConfig struct {
-	PerSecond  int // handshakes a second; zero means DefaultSourceRate
-	Burst      int // at once; zero means DefaultSourceBurst
-	Unproven   int // at once that have not returned their cookie; zero means DefaultUnproven
-	MaxSources int // prefixes remembered, rounded up to a multiple of 8; zero means DefaultMaxSources
-}
 
 // Sources holds the handshake budget of each source prefix, and counts the handshakes of each that
 // have not returned their cookie. It is safe for concurrent use, and its numbers are totals,
@@ -38,17 +28,13 @@ type sourceKey struct {
 	bits    int
 }
 
-// NewSources returns the budgets of sources not seen yet.
-func NewSources(c SourceConfig) *Sources {
-	s := &Sources{table: newPlaces(cmp.Or(c.MaxSources, DefaultMaxSources))}
-	perSecond, burst := cmp.Or(c.PerSecond, DefaultSourceRate), cmp.Or(c.Burst, DefaultSourceBurst)
-	unproven := cmp.Or(c.Unproven, DefaultUnproven)
+// New returns the budgets of sources not seen yet. policy.SourceConfig.WithDefaults has returned c.
+func New(c policy.SourceConfig) *Sources {
+	s := &Sources{table: newPlaces(c.MaxSources)}
 	factor := 1
 	for i := range s.tiers {
-		s.tiers[i] = tier{
-			rate: bucket.PerSecond(factor*min(max(perSecond, 1), bucket.MaxRate), factor*min(max(burst, 1), bucket.MaxBurst)),
-			most: int32(factor * min(max(unproven, 1), maxUnproven)),
-		}
+		perSecond, burst := min(c.PerSecond, bucket.MaxRate/factor), min(c.Burst, bucket.MaxBurst/factor)
+		s.tiers[i] = tier{rate: bucket.PerSecond(factor*perSecond, factor*burst), most: int32(factor * c.Unproven)}
 		factor *= tierFactor
 	}
 	return s

@@ -1,11 +1,28 @@
-package policy
+package sources
 
 import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/policy"
 )
+
+// epoch is where synctest's clock starts.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// standard has the defaults.
+var standard, _ = policy.SourceConfig{}.WithDefaults()
+
+// sourcesWith returns Sources for c, which is good.
+func sourcesWith(c policy.SourceConfig) *Sources {
+	c, err := c.WithDefaults()
+	if err != nil {
+		panic(err)
+	}
+	return New(c)
+}
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
@@ -19,16 +36,16 @@ func allow(s *Sources, now time.Time, from netip.Addr, n int) (allowed int) {
 	return allowed
 }
 
-// "zero means DefaultSourceRate", "zero means DefaultSourceBurst"
+// "Zero means 20 and 40", "Zero means 65,536"
 func TestSourceDefaults(t *testing.T) {
-	s := NewSources(SourceConfig{})
-	if got := allow(s, epoch, ip("192.0.2.1"), 100); got != DefaultSourceBurst {
+	s := sourcesWith(policy.SourceConfig{})
+	if got := allow(s, epoch, ip("192.0.2.1"), 100); got != standard.Burst {
 		t.Errorf("%d at once", got)
 	}
-	if got := allow(s, epoch.Add(time.Second), ip("192.0.2.1"), 100); got != DefaultSourceRate {
+	if got := allow(s, epoch.Add(time.Second), ip("192.0.2.1"), 100); got != standard.PerSecond {
 		t.Errorf("%d a second later", got)
 	}
-	if got := len(s.table.sets) * ways; got != DefaultMaxSources {
+	if got := len(s.table.sets) * ways; got != standard.MaxSources {
 		t.Errorf("%d places", got)
 	}
 }
@@ -49,7 +66,7 @@ func TestSourcesShareAPrefix(t *testing.T) {
 		{"0.0.0.0", "::", false},
 		{"192.0.2.1", "::192.0.2.1", false}, // IPv4-compatible form of RFC 4291 2.5.5.1 is IPv6
 	} {
-		s := NewSources(SourceConfig{Burst: 1})
+		s := sourcesWith(policy.SourceConfig{Burst: 1})
 		s.Allow(epoch, ip(c.a))
 		if shared := !s.Allow(epoch, ip(c.b)); shared != c.shared {
 			t.Errorf("%s and %s share a budget: %v, want %v", c.a, c.b, shared, c.shared)
@@ -66,8 +83,8 @@ func nth(i int) netip.Addr {
 
 // "So the memory ... [does] not depend on who sends", and a flood that exceeds it gains bursts, never a crash.
 func TestSourcesAreBounded(t *testing.T) {
-	for _, limit := range []int{-1, 1, ways - 1, ways, ways + 1, 1000} {
-		s := NewSources(SourceConfig{MaxSources: limit})
+	for _, limit := range []int{1, ways - 1, ways, ways + 1, 1000} {
+		s := sourcesWith(policy.SourceConfig{MaxSources: limit})
 		want := max((limit+ways-1)/ways, 1) * ways
 		for i := range 10_000 {
 			if !s.Allow(epoch, nth(i)) {
@@ -88,11 +105,11 @@ func TestSourcesAreBounded(t *testing.T) {
 
 // "a new prefix takes the place whose bucket is closest to full, which is the one that loses least"
 func TestSourcesDisplaceTheQuietest(t *testing.T) {
-	s := NewSources(SourceConfig{Burst: 2, MaxSources: ways})
+	s := sourcesWith(policy.SourceConfig{Burst: 2, MaxSources: ways})
 	for i := range ways {
 		allow(s, epoch, nth(i), 2) // spent
 	}
-	later := epoch.Add(DefaultSourceRate * time.Second)
+	later := epoch.Add(time.Duration(standard.PerSecond) * time.Second)
 	for i := range ways {
 		if i != 3 {
 			allow(s, later, nth(i), 2)
@@ -108,11 +125,11 @@ func TestSourcesDisplaceTheQuietest(t *testing.T) {
 
 // Sources forgets whoever has been quiet for one window and loses nothing by it.
 func TestQuietSourcesLoseNothing(t *testing.T) {
-	s := NewSources(SourceConfig{MaxSources: 8 * ways})
+	s := sourcesWith(policy.SourceConfig{MaxSources: 8 * ways})
 	now := epoch
 	for i := range 10_000 {
-		now = now.Add(DefaultSourceBurst * time.Second / DefaultSourceRate)
-		if got := allow(s, now, nth(i%20), 100); got != DefaultSourceBurst {
+		now = now.Add(time.Duration(standard.Burst) * time.Second / time.Duration(standard.PerSecond))
+		if got := allow(s, now, nth(i%20), 100); got != standard.Burst {
 			t.Fatalf("round %d: %d allowed", i, got)
 		}
 	}
@@ -120,34 +137,29 @@ func TestQuietSourcesLoseNothing(t *testing.T) {
 
 // "A step of the wall clock forward allows one burst, and one back empties the budgets at most."
 func TestSourcesClockSteps(t *testing.T) {
-	s := NewSources(SourceConfig{})
+	s := sourcesWith(policy.SourceConfig{})
 	from := ip("192.0.2.1")
 	s.Allow(epoch, from)
 	back := epoch.Add(-time.Hour)
-	if got := allow(s, back, from, 100); got > DefaultSourceBurst {
+	if got := allow(s, back, from, 100); got > standard.Burst {
 		t.Errorf("%d allowed after a step back", got)
 	}
-	if got := allow(s, back.Add(time.Second), from, 100); got != DefaultSourceRate {
-		t.Errorf("%d allowed a second later, want %d", got, DefaultSourceRate)
+	if got := allow(s, back.Add(time.Second), from, 100); got != standard.PerSecond {
+		t.Errorf("%d allowed a second later, want %d", got, standard.PerSecond)
 	}
-	if got := allow(s, back, ip("198.51.100.1"), 100); got != DefaultSourceBurst {
+	if got := allow(s, back, ip("198.51.100.1"), 100); got != standard.Burst {
 		t.Errorf("%d allowed for a new prefix", got)
 	}
 }
 
 func TestNoAllocs(t *testing.T) {
-	s, now, i := NewSources(SourceConfig{MaxSources: 64}), epoch, 0
-	b, c, f, g := started(behaviour(t, BehaviourConfig{})), withDefaults(t, FingerprintConfig{}), client(), client()
+	s, now, i := sourcesWith(policy.SourceConfig{MaxSources: 64}), epoch, 0
 	for name, f := range map[string]func(){
 		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
 		"Sources.Allow new":   func() { i++; s.Allow(now, nth(i)) },
 		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },
 		"sourcePrefix":        func() { sourcePrefix(linkLocal) },
 		"NetworkPrefix":       func() { NetworkPrefix(linkLocal) },
-		"Behaviour.Observe":   func() { now = now.Add(time.Millisecond); b.Observe(now, 100, 1) },
-		"Fingerprint.Digest":  func() { f.Digest(1) },
-		"Judge":               func() { c.Judge(&f, &g) },
-		"Prefix":              func() { c.Prefix(linkLocal) },
 	} {
 		if n := testing.AllocsPerRun(1000, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
@@ -158,7 +170,7 @@ func TestNoAllocs(t *testing.T) {
 var linkLocal = ip("fe80::1%eth0")
 
 func BenchmarkSourcesKnown(b *testing.B) {
-	s, now, from := NewSources(SourceConfig{}), epoch, nth(1)
+	s, now, from := sourcesWith(policy.SourceConfig{}), epoch, nth(1)
 	for b.Loop() {
 		now = now.Add(time.Millisecond)
 		s.Allow(now, from)
@@ -167,7 +179,7 @@ func BenchmarkSourcesKnown(b *testing.B) {
 
 // BenchmarkSourcesFlood is each question from another prefix, with the table full.
 func BenchmarkSourcesFlood(b *testing.B) {
-	s, i := NewSources(SourceConfig{}), 0
+	s, i := sourcesWith(policy.SourceConfig{}), 0
 	for b.Loop() {
 		i++
 		s.Allow(epoch, nth(i))

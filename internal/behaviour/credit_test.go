@@ -1,10 +1,12 @@
-package policy
+package behaviour
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/policy"
 )
 
 // A path decides when the datagrams arrive that were sent at times: later, and by how much at most.
@@ -98,17 +100,20 @@ func trickles(r *rand.Rand, times []time.Duration) []time.Duration {
 // often they come, and whether the sender is even or sends half a second's worth at once (but not both that and into a line that lasts for half a
 // minute with too little room).
 func TestHonestSenders(t *testing.T) {
-	c := behaviour(t, BehaviourConfig{})
+	c, senders := limits(t, policy.BehaviourConfig{}), 200
+	if testing.Short() {
+		senders = 20
+	}
 	for name, p := range map[string]path{
 		"holds": holds, "drains": drains, "leaks": leaks, "jitters": jitters, "queues": queues, "trickles": trickles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(7, 8))
-			for range 200 {
-				hz := 1 + r.IntN(DefaultDatagrams)
+			for range senders {
+				hz := 1 + r.IntN(standard.Datagrams)
 				if r.IntN(3) == 0 {
-					hz = DefaultDatagrams
+					hz = standard.Datagrams
 				}
 				times := steady(hz, 2*time.Minute)
 				if name != "trickles" && r.IntN(3) == 0 {
@@ -118,7 +123,7 @@ func TestHonestSenders(t *testing.T) {
 				}
 				times = p(r, times)
 				slices.Sort(times)
-				if got, at := play(c, times); got[VerdictRevoke] != 0 {
+				if got, at := play(c, times); got[policy.VerdictRevoke] != 0 {
 					t.Errorf("%d Hz: revoked after %v: %v", hz, at, got)
 				}
 			}
@@ -146,11 +151,11 @@ func TestSilence(t *testing.T) {
 		10*time.Second - time.Second/slots/2: 2544,
 	} {
 		for _, extra := range []int{-1, 0, 1} {
-			b := started(behaviour(t, BehaviourConfig{}))
+			b := started(limits(t, policy.BehaviourConfig{}))
 			b.Observe(epoch, 0, 0)
-			got := b.Observe(epoch.Add(silence), 0, DefaultRevoke+credit+extra)
-			if want := extra > 0; got == VerdictRevoke != want {
-				t.Errorf("%d changes after %v: %v", DefaultRevoke+credit+extra, silence, got)
+			got := b.Observe(epoch.Add(silence), 0, standard.Revoke+credit+extra)
+			if want := extra > 0; got == policy.VerdictRevoke != want {
+				t.Errorf("%d changes after %v: %v", standard.Revoke+credit+extra, silence, got)
 			}
 		}
 	}
@@ -159,19 +164,19 @@ func TestSilence(t *testing.T) {
 // "What exceeds the second line is dropped all the same" PROTOCOL.md 4.10: nothing more is
 // delivered for a silence.
 func TestSilenceDropsAsEver(t *testing.T) {
-	b := started(behaviour(t, lots))
+	b := started(limits(t, lots))
 	got := tally{}
 	for range 2000 {
 		got[b.Observe(epoch.Add(10*time.Second), 0, 1)]++
 	}
-	if got[VerdictAllow]+got[VerdictFlag] != DefaultLimit || got[VerdictLimit] != 2000-DefaultLimit {
+	if got[policy.VerdictAllow]+got[policy.VerdictFlag] != standard.Limit || got[policy.VerdictLimit] != 2000-standard.Limit {
 		t.Errorf("%v", got)
 	}
 }
 
 // "Steady play earns nothing" PROTOCOL.md 4.10: what it does is less than it takes to be out later than in 0.7 s.
 func TestSteadyPlayEarnsNothing(t *testing.T) {
-	c, r := behaviour(t, BehaviourConfig{}), rand.New(rand.NewPCG(9, 10))
+	c, r := limits(t, policy.BehaviourConfig{}), rand.New(rand.NewPCG(9, 10))
 	for _, hz := range []int{10, 20, 30, 60, 64, 128, 180} {
 		for _, jitter := range []time.Duration{1, 5 * time.Millisecond, 20 * time.Millisecond} {
 			b := started(c)
@@ -194,7 +199,7 @@ func TestSteadyPlayEarnsNothing(t *testing.T) {
 // bot pauses or plays at a lower rate to earn credit. "whoever pauses sends less on average than a client that stays just
 // below the line": over its life it has never sent more than that.
 func TestBotsThatPause(t *testing.T) {
-	c, r := behaviour(t, BehaviourConfig{}), rand.New(rand.NewPCG(11, 12))
+	c, r := limits(t, policy.BehaviourConfig{}), rand.New(rand.NewPCG(11, 12))
 	for range 300 {
 		hz, pause, burst := 500+r.IntN(3000), upTo(r, 15*time.Second), 50*time.Millisecond+upTo(r, 5*time.Second)
 		low := r.IntN(3) * r.IntN(130)
@@ -211,16 +216,16 @@ func TestBotsThatPause(t *testing.T) {
 			begin := now
 			revoked := false
 			for n := 0; now < begin+burst && !revoked; now += time.Second / time.Duration(hz) {
-				if b.Observe(epoch.Add(now), 0, 1) == VerdictRevoke {
+				if b.Observe(epoch.Add(now), 0, 1) == policy.VerdictRevoke {
 					revoked = true
 				}
 				n++
 				sent++
-				if most := 3040; n > most+int(now.Seconds()-begin.Seconds()+1)*DefaultDatagrams {
+				if most := 3040; n > most+int(now.Seconds()-begin.Seconds()+1)*standard.Datagrams {
 					t.Fatalf("%d/s after %v: %d sent in one burst of %v", hz, pause, n, now-begin)
 				}
 			}
-			if limit := DefaultRevoke * (now.Seconds() + 2); float64(sent) > limit {
+			if limit := float64(standard.Revoke) * (now.Seconds() + 2); float64(sent) > limit {
 				t.Fatalf("%d/s for %v, pauses of %v at %d/s: %d sent in %v", hz, burst, pause, low, sent, now)
 			}
 			if revoked {

@@ -1,4 +1,4 @@
-package policy
+package sources
 
 import (
 	"math/rand/v2"
@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/bucket"
+	"github.com/sallyport/sallyport/policy"
 )
 
 // slowSources is Sources without a table: exact, of any size, and for one caller.
 type slowSources struct {
-	config SourceConfig
+	config policy.SourceConfig
 	held   map[netip.Prefix]int
 	budget map[netip.Prefix]*bucket.Bucket
 }
@@ -64,8 +65,8 @@ func someAddress(r *rand.Rand) netip.Addr {
 func TestSourcesAgainstSlowTwin(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		config := SourceConfig{PerSecond: 1 + r.IntN(5), Burst: 1 + r.IntN(8), Unproven: 1 + r.IntN(4)}
-		fast := NewSources(config)
+		config := policy.SourceConfig{PerSecond: 1 + r.IntN(5), Burst: 1 + r.IntN(8), Unproven: 1 + r.IntN(4)}
+		fast := sourcesWith(config)
 		slow := &slowSources{config, map[netip.Prefix]int{}, map[netip.Prefix]*bucket.Bucket{}}
 		type holder struct {
 			*Claim
@@ -104,7 +105,7 @@ func TestSourcesAreTotals(t *testing.T) {
 	const shards, each, most, burst = 8, 500, 8, 40
 	for name, from := range map[string]netip.Addr{"IPv4": ip("192.0.2.1"), "IPv6": ip("2001:db8::1")} {
 		for _, unproven := range []int{most - 1, most, most + 1, burst - 1, burst, burst + 1} {
-			s := NewSources(SourceConfig{Burst: burst, Unproven: unproven})
+			s := sourcesWith(policy.SourceConfig{Burst: burst, Unproven: unproven})
 			var claims atomic.Int64
 			var wg sync.WaitGroup
 			for range shards {
@@ -128,7 +129,7 @@ func TestSourcesAreTotals(t *testing.T) {
 // back at once.
 func TestClaimsAddUp(t *testing.T) {
 	const unproven = 3
-	s := NewSources(SourceConfig{PerSecond: bucket.MaxRate, Burst: bucket.MaxBurst, Unproven: unproven, MaxSources: 2 * ways})
+	s := sourcesWith(policy.SourceConfig{PerSecond: bucket.MaxRate, Burst: bucket.MaxBurst, Unproven: unproven, MaxSources: 2 * ways})
 	held := make([]atomic.Int64, 3)
 	var wg sync.WaitGroup
 	for shard := range uint64(8) {
@@ -174,7 +175,7 @@ func (t *places) each(f func(p *place)) {
 
 // It returns nil, and nothing has changed, when there is no budget or the claim has been given back.
 func TestRenewClaim(t *testing.T) {
-	s := NewSources(SourceConfig{Burst: 2, Unproven: 1})
+	s := sourcesWith(policy.SourceConfig{Burst: 2, Unproven: 1})
 	from := ip("2001:db8::1")
 	first := s.Claim(epoch, from)
 	second := first.Renew(epoch)
@@ -210,8 +211,8 @@ func TestSourceTiers(t *testing.T) {
 		"many":    {func(i int) netip.Addr { return netip.AddrFrom16([16]byte{0x20, 5: byte(i)}) }, 256},
 		"IPv4":    {func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, byte(i), 1}) }, 256},
 	} {
-		for _, config := range []SourceConfig{{Burst: burst, Unproven: 1 << 20}, {Burst: 1 << 20, Unproven: burst}} {
-			s, claims := NewSources(config), 0
+		for _, config := range []policy.SourceConfig{{Burst: burst, Unproven: 1 << 20}, {Burst: 1 << 20, Unproven: burst}} {
+			s, claims := sourcesWith(config), 0
 			for i := range 256 {
 				if s.Claim(epoch, c.from(i)) != nil {
 					claims++

@@ -1,15 +1,17 @@
-package policy
+package behaviour
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/policy"
 )
 
 // slowBehaviour remembers every datagram of the last two Windows, and counts tokens as textbooks do.
 type slowBehaviour struct {
-	config BehaviourConfig
+	config policy.BehaviourConfig
 	seen   []change
 	start  time.Time // where slots are counted from
 	slot   int64     // the newest
@@ -41,11 +43,11 @@ func (s *slowTokens) settle(now time.Time) {
 	s.last = now
 }
 
-func newSlow(c BehaviourConfig) *slowBehaviour {
+func newSlow(c policy.BehaviourConfig) *slowBehaviour {
 	return &slowBehaviour{config: c, start: epoch, d: newSlowTokens(c.Datagrams, c.DatagramBurst), y: newSlowTokens(c.Bytes, c.ByteBurst)}
 }
 
-func (s *slowBehaviour) observe(now time.Time, bytes, cost int) Verdict {
+func (s *slowBehaviour) observe(now time.Time, bytes, cost int) policy.Verdict {
 	length := (s.config.Window / slots).Nanoseconds()
 	slot, rest := s.slot, int64(0)
 	if since := now.Sub(s.start.Add(time.Duration(s.slot * length))).Nanoseconds(); since < -length {
@@ -120,29 +122,29 @@ func (s *slowBehaviour) next() {
 	s.earn(-max(s.between(s.slot-1-slots, s.slot-slots)-share, 0))
 }
 
-func (s *slowBehaviour) verdict(now time.Time, bytes, n int) Verdict {
+func (s *slowBehaviour) verdict(now time.Time, bytes, n int) policy.Verdict {
 	if int64(n) > int64(s.config.Revoke)+s.credit/unit {
-		return VerdictRevoke
+		return policy.VerdictRevoke
 	}
 	if n > s.config.Limit {
-		return VerdictLimit
+		return policy.VerdictLimit
 	}
 	s.d.settle(now)
 	s.y.settle(now)
 	need := int64(min(max(bytes, 0), maxPayload)) * s.y.interval
 	if s.d.ns < s.d.interval || s.y.ns < need {
-		return VerdictLimit
+		return policy.VerdictLimit
 	}
 	s.d.ns -= s.d.interval
 	s.y.ns -= need
 	if n > s.config.Flag && !s.flagged {
 		s.flagged = true
-		return VerdictFlag
+		return policy.VerdictFlag
 	}
 	if n <= s.config.Flag/2 {
 		s.flagged = false
 	}
-	return VerdictAllow
+	return policy.VerdictAllow
 }
 
 // within is the true count of the last d.
@@ -157,7 +159,7 @@ func (s *slowBehaviour) within(now time.Time, d time.Duration) (n int) {
 
 // Compare gives one datagram to both and holds them to each other and to the promise of the type's comment: the count
 // is never above what the last Window saw, and never below what the last 15/16 of it saw.
-func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, bytes, cost int, stepped bool) Verdict {
+func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, bytes, cost int, stepped bool) policy.Verdict {
 	t.Helper()
 	got, want := fast.Observe(now, bytes, cost), slow.observe(now, bytes, cost)
 	if got != want {
@@ -171,7 +173,7 @@ func compare(t *testing.T, fast *Behaviour, slow *slowBehaviour, now time.Time, 
 	if n := int(fast.sum); !stepped && (n > most || n < min(least, maxChanges)) {
 		t.Fatalf("%d counted, %d in the window, %d in 15/16 of it", n, most, least)
 	}
-	if int64(least) > int64(slow.config.Revoke)+fast.credit/unit && !stepped && got != VerdictRevoke {
+	if int64(least) > int64(slow.config.Revoke)+fast.credit/unit && !stepped && got != policy.VerdictRevoke {
 		t.Fatalf("%v with %d changes", got, least)
 	}
 	return got
@@ -186,11 +188,11 @@ func TestBehaviourAgainstTwin(t *testing.T) {
 	for range rounds {
 		flag := 1 + r.IntN(100)
 		limit := flag + r.IntN(100)
-		c := behaviour(t, BehaviourConfig{
+		c := limits(t, policy.BehaviourConfig{
 			Datagrams: 1 + r.IntN(500), DatagramBurst: 1 + r.IntN(100), Bytes: 1 + r.IntN(50_000), ByteBurst: 1000 + r.IntN(10_000),
 			Flag: flag, Limit: limit, Revoke: limit + r.IntN(100), Window: minWindow + time.Duration(r.Int64N(int64(2*time.Second))),
 		})
-		fast, slow, now := started(c), newSlow(*c), epoch
+		fast, slow, now := started(c), newSlow(c.BehaviourConfig), epoch
 		pace := 1 + r.Int64N(int64(20*time.Millisecond))
 		for range 600 {
 			switch r.IntN(30) {
@@ -209,7 +211,7 @@ func TestBehaviourAgainstTwin(t *testing.T) {
 	}
 	for v, n := range seen {
 		if n < 2*rounds {
-			t.Errorf("only %d times %v", n, Verdict(v))
+			t.Errorf("only %d times %v", n, policy.Verdict(v))
 		}
 	}
 }
@@ -219,12 +221,12 @@ func TestBehaviourAgainstTwin(t *testing.T) {
 func FuzzBehaviour(f *testing.F) {
 	f.Add([]byte{0, 0, 10, 1, 1, 5, 10, 1, 0x42, 200, 10, 9, 0x81, 3, 1, 1})
 	f.Add([]byte{0x84, 1, 1, 80, 0x44, 1, 1, 80, 0x04, 62, 1, 80, 0x04, 63, 1, 80})
-	c, err := BehaviourConfig{Datagrams: 50, DatagramBurst: 20, Bytes: 4000, ByteBurst: 2000, Flag: 60, Limit: 80, Revoke: 120}.WithDefaults()
+	l, err := NewLimits(policy.BehaviourConfig{Datagrams: 50, DatagramBurst: 20, Bytes: 4000, ByteBurst: 2000, Flag: 60, Limit: 80, Revoke: 120})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		fast, slow, now, stepped := started(&c), newSlow(c), epoch, false
+		fast, slow, now, stepped := started(l), newSlow(l.BehaviourConfig), epoch, false
 		b = b[:min(len(b), 2000)] // the twin looks at all there were, each time
 		for ; len(b) >= 4; b = b[4:] {
 			d := time.Duration(b[1]) * time.Microsecond << (b[0] & 15)

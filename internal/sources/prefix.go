@@ -1,4 +1,4 @@
-package policy
+package sources
 
 import "net/netip"
 
@@ -18,15 +18,18 @@ var sourceTiers6 = [...]int{sourceBits6, networkBits6, siteBits6}
 
 // sourcePrefix returns the /24 or /64 that a budget is for. An IPv4 address in IPv6 form is an IPv4
 // address, and a zone is dropped. An invalid address gives the zero Prefix.
-func sourcePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, sourceBits6) }
+func sourcePrefix(a netip.Addr) netip.Prefix { return Prefix(a, sourceBits4, sourceBits6) }
 
-// NetworkPrefix returns the /24 or /56 that a fingerprint is about, under the same rules.
-func NetworkPrefix(a netip.Addr) netip.Prefix { return prefix(a, networkBits4, networkBits6) }
+// NetworkPrefix returns the /24 or /56 that names a network, under the same rules: by default a
+// fingerprint is about it.
+func NetworkPrefix(a netip.Addr) netip.Prefix { return Prefix(a, networkBits4, networkBits6) }
 
 // SitePrefix returns the /24 or /48 whose hosts may belong to one party, under the same rules.
-func SitePrefix(a netip.Addr) netip.Prefix { return prefix(a, sourceBits4, siteBits6) }
+func SitePrefix(a netip.Addr) netip.Prefix { return Prefix(a, sourceBits4, siteBits6) }
 
-func prefix(a netip.Addr, bits4, bits6 int) netip.Prefix {
+// Prefix returns the first bits4 bits of an IPv4 address or the first bits6 of an IPv6 address, under
+// the same rules.
+func Prefix(a netip.Addr, bits4, bits6 int) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := bits6
 	if a.Is4() {
