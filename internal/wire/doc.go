@@ -17,7 +17,7 @@
 //	WELCOME 2  [Welcome]             CLOSE   8  [CloseBody]
 //	DATA    3  the payload itself    BEARER  9  [BearerBody]
 //	RENEW   4  [Renew], in parts     NOTICE 10  [NoticeBody]
-//	RENEWED 5  [Renewed]
+//	RENEWED 5  [Renewed]             FRAMES 11  [Frame], one or more
 //	PING    6  [Ping]
 //
 // The body of HELLO and of RENEW may be longer than a datagram. It is sent in parts, each a [Part],

@@ -40,8 +40,8 @@ func TestDocumentHasMaps(t *testing.T) {
 			}
 		}
 	}
-	if maps != 14 {
-		t.Errorf("found %d maps, want 14", maps)
+	if maps != 17 {
+		t.Errorf("found %d maps, want 17", maps)
 	}
 }
 
@@ -53,14 +53,16 @@ func TestDocumentOffsets(t *testing.T) {
 		Nonce: sampleNonce, Binding: 1, NextSend: 0x0102, NextReceive: 0x0304, Features: 0x0506,
 		Ticket: []byte("ticket"), Proof: counting(9, ProofLen),
 	}
+	hl, wl, spec := sampleHelloLanes, sampleWelcomeLanes, sampleWelcomeLanes.Lanes[1]
 	w := Welcome{
 		sampleNonce, 0x01020304, 9, sampleSecret, 0x1112, 0x1314, 0x1516, 0x1718, 0x191a, 0x1b1c,
 		Limits{1, 2, 3},
 		[]byte("ticket"),
+		WelcomeLanes{},
 	}
 	l := Limits{MaxPayload: 0x0102, Rate: 0x03040506, Idle: 0x0708090a}
 	limits := l.bytes()
-	r := Renewed{Epoch: 2, Secret: sampleSecret, Expiry: 0x1112}
+	r := Renewed{Epoch: 2, Secret: sampleSecret, Expiry: 0x1112, Ticket: []byte("ticket"), ServerTime: 0x1314}
 	var block [16]byte
 	TagInput(&block, KindData, 3, 0x01020304, 0x05060708090a0b0c, 0x0d0e)
 
@@ -87,12 +89,17 @@ func TestDocumentOffsets(t *testing.T) {
 		}},
 		{"3.2", 1, limits[:], [][]byte{u16(nil, l.MaxPayload), u32(nil, l.Rate), u32(nil, l.Idle)}},
 		{"3.4", 0, Renew{[]byte("x")}.AppendTo(nil), [][]byte{[]byte("x")}},
-		{"3.5", 0, r.AppendTo(nil), [][]byte{u32(nil, 2), r.Secret[:], u64(nil, uint64(r.Expiry)), {}}},
+		{"3.5", 0, r.AppendTo(nil), [][]byte{
+			u32(nil, 2), r.Secret[:], u64(nil, uint64(r.Expiry)), appendField(appendField(nil, 2, r.Ticket), 9, u64(nil, uint64(r.ServerTime))),
+		}},
 		{"3.6", 0, Ping{[8]byte{1, 2}}.AppendTo(nil), [][]byte{{1, 2, 0, 0, 0, 0, 0, 0}}},
-		{"3.7", 0, Pong{[8]byte{1, 2}, true, 3}.AppendTo(nil), [][]byte{{1, 2, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 3}}},
+		{"3.7", 0, Pong{[8]byte{1, 2}, true, true, 3, 4, 5}.AppendTo(nil), [][]byte{{1, 2, 0, 0, 0, 0, 0, 0}, u64(u64(u32(nil, 3), 4), 5)}},
 		{"3.8", 0, CloseBody{3, 4, []byte("x")}.AppendTo(nil), [][]byte{{3}, u32(nil, 4), []byte("x")}},
 		{"3.9", 0, BearerBody{[]byte("xy"), []byte("z")}.AppendTo(nil), [][]byte{{0, 2}, []byte("xyz")}},
 		{"3.10", 0, NoticeBody{3, 4, []byte("x")}.AppendTo(nil), [][]byte{{3}, u32(nil, 4), []byte("x")}},
+		{"16.2", 0, hl.appendTo(nil), [][]byte{u32(nil, 0x0a0b0c0d), {16}, u32(u32(nil, 0), 32768)}},
+		{"16.2", 1, wl.AppendTo(nil), [][]byte{u32(nil, 0x0a0b0c0d), {16}, u32(nil, 262144), wl.AppendTo(nil)[9:]}},
+		{"16.2", 2, spec.appendTo(nil), [][]byte{{3}, {1}, {2}, {0x30}, {0, 4, 0x40}, {1, 0, 0}, u32(nil, 2500)}},
 		{"6.4", 0, block[:], [][]byte{{0x13}, {3}, block[2:6], u64(nil, 0x05060708090a0b0c), {0x0d, 0x0e}}},
 	} {
 		maps := strings.Split(testkit.Section(t, test.section), "offset size\n")
@@ -180,7 +187,7 @@ func TestDocumentCodes(t *testing.T) {
 }
 
 func TestDocumentKindHeadings(t *testing.T) {
-	for k := KindHello; k <= KindNotice; k++ {
+	for k := KindHello; k <= KindFrames; k++ {
 		if want := "\n### 3." + strconv.Itoa(int(k)) + " " + k.String() + "\n"; !strings.Contains(testkit.Protocol(t), want) {
 			t.Errorf("PROTOCOL.md lacks the heading %q", want)
 		}
@@ -191,7 +198,7 @@ func TestDocumentFields(t *testing.T) {
 	rows := codes(t, "2.5", 0, 1)
 	want := map[int]string{
 		int(fieldToken): "token", int(fieldTicket): "ticket", int(fieldPlatform): "platform", int(fieldBuild): "build",
-		int(fieldScope): "scope", int(fieldLimits): "limits", int(fieldProof): "proof",
+		int(fieldScope): "scope", int(fieldLimits): "limits", int(fieldMetadata): "metadata", int(fieldLanes): "lanes", int(fieldTime): "time", int(fieldProof): "proof",
 	}
 	for n, name := range want {
 		if rows[n] != name {
@@ -211,7 +218,7 @@ func TestDocumentLimits(t *testing.T) {
 	for name, n := range map[string]int{
 		"UDP payload": MaxDatagram, "record overhead": record.Overhead, "header": HeaderLen, "body": MaxBody,
 		"part": MaxPart, "whole body in parts": MaxHelloBody, "identity token": MaxToken, "ticket": MaxTicket,
-		"platform, build, scope": MaxText, "detail": MaxDetail,
+		"platform, build, scope": MaxText, "metadata": MaxMetadata, "detail": MaxDetail,
 	} {
 		if want := strconv.Itoa(n) + " bytes"; rows[name] != want {
 			t.Errorf("%s is %q, want %q", name, rows[name], want)
@@ -225,7 +232,7 @@ func TestDocumentLimits(t *testing.T) {
 // The vectors of PROTOCOL.md are those of the file: name in bold, then lines of hex and what it is.
 func TestDocumentVectors(t *testing.T) {
 	file := readVectors(t)
-	blocks := regexp.MustCompile("(?s)\n\\*\\*([a-z ]+)\\*\\*\n\n```text\n(.*?)```").FindAllStringSubmatch(testkit.Section(t, "15"), -1)
+	blocks := regexp.MustCompile("(?s)\n\\*\\*([a-z ]+)\\*\\*\n\n```text\n(.*?)```").FindAllStringSubmatch(testkit.Section(t, "15.1")+testkit.Section(t, "15.2"), -1)
 	for _, block := range blocks {
 		var digits strings.Builder
 		for line := range strings.Lines(block[2]) {

@@ -35,11 +35,12 @@ func TestParseEnvelope(t *testing.T) {
 		{"version 0", header(0x03, 0), ErrVersion},
 		{"version 2", header(0x23, 0), ErrVersion},
 		{"version 15", header(0xf3, 0xff), ErrVersion},
-		// "Codes 0 and 11 to 15 are malformed." PROTOCOL.md 3
+		// "Codes 0 and 12 to 15 are malformed." PROTOCOL.md 3
 		{"kind 0", header(0x10, 0), ErrMalformed},
 		{"kind 1", header(0x11, 0), nil},
 		{"kind 10", header(0x1a, 0), nil},
-		{"kind 11", header(0x1b, 0), ErrMalformed},
+		{"kind 11", header(0x1b, 0), nil},
+		{"kind 12", header(0x1c, 0), ErrMalformed},
 		{"kind 15", header(0x1f, 0), ErrMalformed},
 		{"epoch 3", header(0x13, 3), nil},
 		// "A flag bit that is set makes the envelope malformed." PROTOCOL.md 2.3
@@ -121,7 +122,8 @@ func TestTagEqual(t *testing.T) {
 func TestUnknownNames(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{Kind(0).String(), "kind 0"},
-		{Kind(11).String(), "kind 11"},
+		{Kind(12).String(), "kind 12"},
+		{FrameLatest.String() + FrameType(0).String(), "LATESTframe 0"},
 		{Reason(0).String(), "reason 0"},
 		{Reason(20).String(), "reason 20"},
 		{Reason(127).String(), "reason 127"},

@@ -22,6 +22,9 @@ const (
 	fieldBuild    fieldType = 4
 	fieldScope    fieldType = 5
 	fieldLimits   fieldType = 6
+	fieldMetadata fieldType = 7
+	fieldLanes    fieldType = 8
+	fieldTime     fieldType = 9
 	fieldProof    fieldType = 255
 )
 

@@ -8,9 +8,11 @@ const (
 	BindingExporter = 1 // the exporter of the DTLS connection
 )
 
-// FeatureReports is the feature bit of a client that wants PONGs to report how many of its
-// datagrams were lost.
-const FeatureReports = 1 << 0
+// Feature bits, which a client offers and a server takes up.
+const (
+	FeatureReports = 1 << 0 // PONGs report how many of the client's datagrams were lost
+	FeatureLanes   = 1 << 1 // messages on lanes, by FRAMES
+)
 
 // Hello is the body of HELLO, once its parts are together: the client's identity and offers.
 //
@@ -20,10 +22,11 @@ const FeatureReports = 1 << 0
 //	    17    8  next to send: the client's next sequence
 //	    25    8  next to receive: the server's next sequence
 //	    33    4  features: bits the client offers
-//	    37       fields: token 1 or ticket 2, platform 3, build 4, scope 5, proof 255
+//	    37       fields: token 1 or ticket 2, platform 3, build 4, scope 5, metadata 7, lanes 8, proof 255
 //
-// A HELLO has either a token or a ticket. With a token both sequences are 1; with a ticket there is
-// a proof.
+// A HELLO has either a token or a ticket. With a token both sequences are 1 and no lanes are held;
+// with a ticket there is a proof, and no metadata. It has the field lanes if it offers FeatureLanes,
+// and only then.
 type Hello struct {
 	Nonce       [16]byte // random, new for each HELLO that is not a retransmission
 	Binding     uint8    // any value parses, because an unknown mode is answered
@@ -35,6 +38,8 @@ type Hello struct {
 	Platform    []byte   // to MaxText bytes of UTF-8 without control characters, as are Build and Scope
 	Build       []byte
 	Scope       []byte
+	Metadata    []byte // the game's own, any bytes, to MaxMetadata of them
+	Lanes       HelloLanes
 	Proof       []byte // ProofLen bytes, over everything before the proof field
 }
 
@@ -70,6 +75,10 @@ func (h *Hello) set(c *parser, typ fieldType, value []byte) {
 		h.Build = c.text(value)
 	case fieldScope:
 		h.Scope = c.text(value)
+	case fieldMetadata:
+		h.Metadata = c.fits(value, MaxMetadata)
+	case fieldLanes:
+		h.Lanes = c.helloLanes(value)
 	case fieldProof:
 		h.Proof = value
 	}
@@ -77,10 +86,13 @@ func (h *Hello) set(c *parser, typ fieldType, value []byte) {
 
 // coherent reports whether the fields go together.
 func (h *Hello) coherent() bool {
-	if h.Ticket != nil {
-		return h.Token == nil && len(h.Proof) == ProofLen
+	if (h.Features&FeatureLanes != 0) != h.Lanes.Present() {
+		return false
 	}
-	return h.Token != nil && h.Proof == nil && h.NextSend == 1 && h.NextReceive == 1
+	if h.Ticket != nil {
+		return h.Token == nil && h.Metadata == nil && len(h.Proof) == ProofLen
+	}
+	return h.Token != nil && h.Proof == nil && h.NextSend == 1 && h.NextReceive == 1 && h.Lanes.Generation == 0
 }
 
 // AppendTo appends the whole body, which Parts cuts for sending.
@@ -95,5 +107,10 @@ func (h Hello) AppendTo(dst []byte) []byte {
 	dst = appendField(dst, fieldPlatform, h.Platform)
 	dst = appendField(dst, fieldBuild, h.Build)
 	dst = appendField(dst, fieldScope, h.Scope)
+	dst = appendField(dst, fieldMetadata, h.Metadata)
+	if h.Lanes.Present() {
+		var b [maxHelloLanes]byte
+		dst = appendField(dst, fieldLanes, h.Lanes.appendTo(b[:0]))
+	}
 	return appendField(dst, fieldProof, h.Proof)
 }

@@ -17,6 +17,7 @@ const (
 	KindClose   Kind = 8
 	KindBearer  Kind = 9
 	KindNotice  Kind = 10
+	KindFrames  Kind = 11
 )
 
 var kindNames = [...]string{
@@ -30,6 +31,7 @@ var kindNames = [...]string{
 	KindClose:   "CLOSE",
 	KindBearer:  "BEARER",
 	KindNotice:  "NOTICE",
+	KindFrames:  "FRAMES",
 }
 
 // String returns the name PROTOCOL.md uses, or "kind N".
@@ -40,4 +42,4 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-func (k Kind) known() bool { return KindHello <= k && k <= KindNotice }
+func (k Kind) known() bool { return KindHello <= k && k <= KindFrames }

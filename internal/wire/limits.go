@@ -35,7 +35,7 @@ const (
 	MaxPart = 1024
 
 	// MaxHelloBody is the longest body that is sent in parts: the longest HELLO of this version has
-	// 4,529 bytes, and the rest is reserved for future fields.
+	// 4,860 bytes, and the rest is reserved for future fields.
 	MaxHelloBody = 5 * MaxPart
 
 	// PartialLife is how long the parts of one body may take to arrive, from the first to the last.
@@ -53,6 +53,10 @@ const (
 
 	// MaxText is the longest platform, build or scope.
 	MaxText = 128
+
+	// MaxMetadata is the longest metadata in HELLO: with it, HELLO still fits the five parts that
+	// its longest token takes.
+	MaxMetadata = 256
 
 	// MaxDetail is the longest detail of CLOSE and NOTICE: a CLOSE stays shorter than any HELLO it
 	// answers.

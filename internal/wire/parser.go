@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 
@@ -37,16 +39,26 @@ func (c *parser) positive64() uint64 {
 	return n
 }
 
+// time returns the Unix milliseconds in b and turns c bad unless b has 8 bytes.
+func (c *parser) time(b []byte) int64 {
+	if len(b) != 8 {
+		c.Require(false)
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
+}
+
 // text returns b and turns c bad unless b is short UTF-8 without control characters.
 func (c *parser) text(b []byte) []byte {
-	if len(b) > MaxText || !utf8.Valid(b) {
+	if !IsText(b) {
 		c.Require(false)
 		return nil
 	}
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		c.Require(!unicode.IsControl(r))
-		i += n
-	}
 	return b
+}
+
+// IsText reports whether b is valid as a platform, build or scope: at most MaxText bytes of UTF-8
+// without control characters.
+func IsText(b []byte) bool {
+	return len(b) <= MaxText && utf8.Valid(b) && bytes.IndexFunc(b, unicode.IsControl) < 0
 }

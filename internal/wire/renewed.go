@@ -8,12 +8,13 @@ import "encoding/binary"
 //	     0    4  epoch: the next token epoch
 //	     4   32  secret: random, new for each epoch
 //	    36    8  expiry of that epoch, Unix milliseconds
-//	    44       fields: ticket 2
+//	    44       fields: ticket 2, time 9
 type Renewed struct {
-	Epoch  uint32 // from 1
-	Secret [32]byte
-	Expiry int64
-	Ticket []byte // to MaxTicket bytes, opaque to the client
+	Epoch      uint32 // from 1
+	Secret     [32]byte
+	Expiry     int64
+	Ticket     []byte // to MaxTicket bytes, opaque to the client
+	ServerTime int64  // Unix milliseconds, 0 if it is not stated
 }
 
 // ParseRenewed reads a body. Ticket is part of it. The error is ErrMalformed.
@@ -24,8 +25,11 @@ func ParseRenewed(body []byte) (Renewed, error) {
 	c.Fill(r.Secret[:])
 	r.Expiry = int64(c.Uint64())
 	for typ, value, ok := c.field(); ok; typ, value, ok = c.field() {
-		if typ == fieldTicket {
+		switch typ {
+		case fieldTicket:
 			r.Ticket = c.fits(value, MaxTicket)
+		case fieldTime:
+			r.ServerTime = c.time(value)
 		}
 	}
 	if !c.Done() {
@@ -39,5 +43,11 @@ func (r Renewed) AppendTo(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, r.Epoch)
 	dst = append(dst, r.Secret[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Expiry))
-	return appendField(dst, fieldTicket, r.Ticket)
+	dst = appendField(dst, fieldTicket, r.Ticket)
+	if r.ServerTime == 0 {
+		return dst
+	}
+	var at [8]byte
+	binary.BigEndian.PutUint64(at[:], uint64(r.ServerTime))
+	return appendField(dst, fieldTime, at[:])
 }

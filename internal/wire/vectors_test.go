@@ -24,6 +24,19 @@ var (
 	sampleNonce  = [16]byte(counting(0x00, 16))
 	sampleSecret = [32]byte(counting(0x20, 32))
 	sampleTag    = Tag(counting(0xa0, 8))
+
+	sampleHelloLanes = HelloLanes{
+		Generation: 0x0a0b0c0d, Delay: 16, Stated: 2, Credits: [MaxLanes]uint32{0, 32768},
+	}
+
+	// A lane of each mode: snapshots, chat, and so on.
+	sampleWelcomeLanes = WelcomeLanes{Generation: 0x0a0b0c0d, Delay: 16, Rate: 262144, Number: 5, Lanes: [MaxLanes]LaneSpec{
+		{Mode: 2, Priority: 0, Weight: 1, Parity: 1, MaxMessage: 8192},
+		{Mode: 3, Priority: 1, Weight: 2, Flags: LaneInput | LaneInsure, MaxMessage: 1088, Credit: 65536, MaxAge: 2500},
+		{Mode: 4, Priority: 1, Weight: 1, Flags: LaneReceipts, MaxMessage: 1 << 20, Credit: 4 << 20},
+		{Mode: 1, Priority: 1, Weight: 1, MaxMessage: 1088, MaxAge: 200},
+		{Mode: 5, Priority: 2, Weight: 1, MaxMessage: 256},
+	}}
 )
 
 // The values that the vectors of PROTOCOL.md 15 are made of. Tags are placeholders: real ones need keys.
@@ -32,9 +45,17 @@ var vectors = []vector{
 		Nonce: sampleNonce, Binding: BindingExporter, NextSend: 1, NextReceive: 1, Token: []byte("identity-token"),
 		Platform: []byte("linux"), Build: []byte("1.4.2"), Scope: []byte("match-7"),
 	}, nil},
+	{"hello with metadata", Envelope{Kind: KindHello}, Hello{
+		Nonce: sampleNonce, Binding: BindingExporter, NextSend: 1, NextReceive: 1, Token: []byte("identity-token"),
+		Metadata: []byte("skin=7"),
+	}, nil},
 	{"hello with ticket", Envelope{Kind: KindHello}, Hello{
 		Nonce: sampleNonce, Binding: BindingExporter, NextSend: 1 << 32, NextReceive: 77, Ticket: []byte("ticket"),
 		Proof: counting(0x40, ProofLen),
+	}, nil},
+	{"hello with lanes", Envelope{Kind: KindHello}, Hello{
+		Nonce: sampleNonce, Binding: BindingExporter, NextSend: 1 << 32, NextReceive: 77, Features: FeatureReports | FeatureLanes,
+		Ticket: []byte("ticket"), Lanes: sampleHelloLanes, Proof: counting(0x40, ProofLen),
 	}, nil},
 	{"welcome", Envelope{Kind: KindWelcome}, Welcome{
 		Nonce: sampleNonce, Session: 0x01020304, Epoch: 1, Secret: sampleSecret, ClientNext: 1, ServerNext: 1,
@@ -45,16 +66,27 @@ var vectors = []vector{
 		Features: 1, ConnectionID: 0xcafe0001, Expiry: 1800000900000, ServerTime: 1800000000000,
 		Limits: Limits{MaxPayload: MaxBody, Rate: 256, Idle: 30000}, Ticket: []byte("ticket"),
 	}, nil},
+	{"welcome with lanes", Envelope{Kind: KindWelcome}, Welcome{
+		Nonce: sampleNonce, Session: 0x01020304, Epoch: 1, Secret: sampleSecret, ClientNext: 1 << 32, ServerNext: 78,
+		Features: FeatureReports | FeatureLanes, ConnectionID: 0xcafe0001, Expiry: 1800000900000, ServerTime: 1800000000000,
+		Limits: Limits{MaxPayload: MaxBody, Rate: 256, Idle: 30000}, Lanes: sampleWelcomeLanes,
+	}, nil},
 	{"data", inSession(KindData), nil, []byte("input")},
 	{"renew", inSession(KindRenew), Renew{Token: []byte("fresh-token")}, nil},
-	{"renewed", inSession(KindRenewed), Renewed{Epoch: 2, Secret: sampleSecret, Expiry: 1800001800000}, nil},
+	{"renewed", inSession(KindRenewed), Renewed{
+		Epoch: 2, Secret: sampleSecret, Expiry: 1800001800000, Ticket: []byte("ticket"), ServerTime: 1800000900000,
+	}, nil},
 	{"ping", inSession(KindPing), Ping{Data: [8]byte(counting(0x60, 8))}, nil},
 	{"pong", inSession(KindPong), Pong{Data: [8]byte(counting(0x60, 8))}, nil},
-	{"pong with report", inSession(KindPong), Pong{[8]byte(counting(0x60, 8)), true, 9}, nil},
+	{"pong with report", inSession(KindPong), Pong{Data: [8]byte(counting(0x60, 8)), Report: true, Lost: 9}, nil},
+	{"pong with times", inSession(KindPong), Pong{
+		Data: [8]byte(counting(0x60, 8)), Report: true, Times: true, Lost: 9, Received: 1800000000000250, Sent: 1800000000000410,
+	}, nil},
 	{"close", inSession(KindClose), CloseBody{Reason: ReasonShutdown, RetryAfter: 5000, Detail: []byte("bye")}, nil},
 	{"close before welcome", Envelope{Kind: KindClose}, CloseBody{Reason: ReasonVersion, Detail: []byte{1}}, nil},
 	{"bearer", untagged(inSession(KindBearer)), BearerBody{Token: []byte("identity-token"), Payload: []byte("input")}, nil},
 	{"notice", inSession(KindNotice), NoticeBody{Code: NoticeStepUp, Within: 10000}, nil},
+	{"frames", inSession(KindFrames), nil, []byte("\x23\x07\x02hi")},
 }
 
 func inSession(k Kind) Envelope {

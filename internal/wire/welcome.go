@@ -15,7 +15,7 @@ import "encoding/binary"
 //	    76    4  connection id, 0 if there is none
 //	    80    8  expiry of the epoch, Unix milliseconds
 //	    88    8  server time, Unix milliseconds
-//	    96       fields: ticket 2, limits 6 (always there)
+//	    96       fields: ticket 2, limits 6 (always there), lanes 8
 type Welcome struct {
 	Nonce        [16]byte
 	Session      uint32 // from 1
@@ -29,6 +29,7 @@ type Welcome struct {
 	ServerTime   int64 // the server's clock: Expiry minus ServerTime is the time left, independent of the client's clock
 	Limits       Limits
 	Ticket       []byte // to MaxTicket bytes, opaque to the client
+	Lanes        WelcomeLanes
 }
 
 // Limits is the value of WELCOME's limits field, which the client keeps to.
@@ -64,9 +65,11 @@ func ParseWelcome(body []byte) (Welcome, error) {
 			w.Ticket = c.fits(value, MaxTicket)
 		case fieldLimits:
 			w.Limits, limits = parseLimits(value)
+		case fieldLanes:
+			w.Lanes = c.welcomeLanes(value)
 		}
 	}
-	if !c.Done() || !limits {
+	if !c.Done() || !limits || (w.Features&FeatureLanes != 0) != w.Lanes.Present() {
 		return Welcome{}, ErrMalformed
 	}
 	return w, nil
@@ -86,7 +89,12 @@ func (w Welcome) AppendTo(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(w.ServerTime))
 	dst = appendField(dst, fieldTicket, w.Ticket)
 	limits := w.Limits.bytes()
-	return appendField(dst, fieldLimits, limits[:])
+	dst = appendField(dst, fieldLimits, limits[:])
+	if w.Lanes.Present() {
+		var b [maxWelcomeLanes]byte
+		dst = appendField(dst, fieldLanes, w.Lanes.AppendTo(b[:0]))
+	}
+	return dst
 }
 
 const limitsLen = 10
