@@ -1,0 +1,229 @@
+package lanes
+
+import "time"
+
+// A pace says how much may be under way, and how fast it leaves. It follows the queueing delay: the
+// RTT above its smallest value is to be at most max(10 ms, RTT/4). The window grows by a datagram a
+// round trip, by more while no queue shows, and shrinks to what arrives and half of that delay; at
+// the beginning it doubles. Loss alone slows it down only where it lasts above 5 %, and then to a
+// quarter more than what arrives.
+type pace struct {
+	floor, ceiling float64       // bytes a second
+	datagrams      float64       // a second, at most; zero: any number
+	slots          float64       // datagrams that may leave now
+	window         float64       // bytes under way
+	tokens         float64       // bytes that may leave now
+	at             time.Duration // when tokens was right
+	starved        time.Duration // when something was last seen to wait for tokens; zero if nothing does
+	low            time.Duration // smallest RTT of the last round trip
+	best           float64       // bytes a second that have arrived, the most of late
+	slowed         float64       // the window to return to after a slow round trip, zero outside of one
+	slowAt         time.Duration // when the next slow one is due
+
+	// This round trip.
+	round   uint64 // the sequence whose acknowledgement ends it
+	roundAt time.Duration
+	lowest  time.Duration    // its smallest RTT
+	last    [3]time.Duration // its last RTTs
+	bytes   int              // acknowledged
+	acks    int              // that acknowledged something new
+	got     int              // datagrams that arrived
+	lost    int              // datagrams that did not
+
+	quiet   uint8 // round trips in a row without a queue
+	lossy   uint8 // round trips in a row with much loss
+	startup bool
+	rest    bool // the window has just shrunk; what it does shows after another round trip
+	blocked bool // something waited for the rate in this round trip
+}
+
+const (
+	minWindow     = 2 * maxSize
+	initialWindow = 10 * maxSize // RFC 9002, 7.2
+	minTarget     = 10 * time.Millisecond
+	maxGap        = 25 * time.Millisecond
+	muchLoss      = 0.05
+	lossyRounds   = 3
+	bestFades     = 0.98 // each round trip
+	lossySample   = 10   // datagrams of a round trip that say something about loss
+)
+
+func (p *pace) begin() {
+	*p = pace{
+		floor: p.floor, ceiling: p.ceiling, datagrams: p.datagrams, window: initialWindow,
+		tokens: initialWindow, slots: p.burst(), startup: true,
+	}
+	p.restart(0, 0)
+}
+
+func (p *pace) restart(now time.Duration, round uint64) {
+	p.round, p.roundAt, p.lowest, p.last = round, now, never, [3]time.Duration{}
+	p.bytes, p.acks, p.got, p.lost, p.blocked = 0, 0, 0, 0, false
+}
+
+// rate returns bytes a second: a quarter more than the window makes of them, so that the window is
+// what binds a bulk transfer, and the rate what spreads it.
+func (p *pace) rate(rtt time.Duration) float64 {
+	if p.low != 0 {
+		rtt = p.low
+	}
+	return min(max(1.25*p.window/rtt.Seconds(), p.floor), p.ceiling)
+}
+
+// burst returns how many datagrams may leave at once: a tick's worth, since it is the peer that counts
+// them, and no queue on the way.
+func (p *pace) burst() float64 { return max(2, p.datagrams*maxTick.Seconds()) }
+
+// refill adds what has become free since the last call, up to a burst; the first burst is larger and
+// is not refilled.
+func (p *pace) refill(now, rtt time.Duration) {
+	rate := p.rate(rtt)
+	span := burst
+	if p.starved != 0 && !p.startup {
+		span = max(span, min(now-p.starved, maxTick))
+	}
+	if full := max(2*maxSize, rate*span.Seconds()); p.tokens < full {
+		p.tokens = min(full, p.tokens+rate*(now-p.at).Seconds())
+	}
+	p.slots = min(p.burst(), p.slots+p.datagrams*(now-p.at).Seconds())
+	p.at = now
+}
+
+func (p *pace) spend(now, rtt time.Duration, n int) {
+	p.refill(now, rtt)
+	p.tokens -= float64(n)
+	p.slots--
+}
+
+// may reports whether a datagram may leave with so many bytes under way.
+func (p *pace) may(now, rtt time.Duration, bytes int, urgent bool) bool {
+	return p.ready(now, rtt, bytes, urgent) <= now
+}
+
+// limit returns how many bytes may be under way.
+func (p *pace) limit(rtt time.Duration) float64 {
+	return max(p.window, p.floor*rtt.Seconds(), minWindow)
+}
+
+// ready returns when the next datagram may leave, and never if only an acknowledgement helps. An
+// urgent one does not wait for the bulk before it, up to half a window.
+func (p *pace) ready(now, rtt time.Duration, bytes int, urgent bool) time.Duration {
+	limit, debt := p.limit(rtt), 0.0
+	if urgent {
+		limit, debt = 1.5*limit, 2*maxSize
+	}
+	if float64(bytes) >= limit {
+		return never
+	}
+	p.refill(now, rtt)
+	wait := 0.0
+	if p.tokens <= -debt {
+		wait = (1 - debt - p.tokens) / p.rate(rtt)
+	}
+	if p.datagrams > 0 && p.slots < 1 {
+		wait = max(wait, (1-p.slots)/p.datagrams)
+	}
+	if wait <= 0 {
+		return now
+	}
+	return now + time.Duration(wait*1e9) + 1
+}
+
+// sample takes an RTT without the peer's delay.
+func (p *pace) sample(rtt time.Duration) {
+	p.lowest = min(p.lowest, rtt)
+	p.last[0], p.last[1], p.last[2] = p.last[1], p.last[2], rtt
+}
+
+// acked takes that n bytes up to seq have been acknowledged and reports whether that ends a round
+// trip.
+func (p *pace) acked(now time.Duration, f *flight, r *rtt, seq uint64, n int) bool {
+	p.bytes += n
+	p.acks++
+	queue := min(p.last[0], p.last[1], p.last[2]) - r.base()
+	if p.startup && p.blocked && p.last[0] != 0 && queue > target(r)/2 {
+		p.startup, p.rest = false, true
+		p.window = min(p.window, p.arriving(now)*(r.base()+target(r)/2+p.gap(now)).Seconds())
+		p.slowAt = now
+	}
+	if seq < p.round {
+		return false
+	}
+	if p.round != 0 && p.lowest != never {
+		p.update(now, r)
+		p.low = p.lowest
+	}
+	p.restart(now, f.next)
+	return true
+}
+
+// target returns the queueing delay to aim at.
+func target(r *rtt) time.Duration { return max(minTarget, r.base()/4) }
+
+// arriving returns how many bytes a second have arrived in this round trip.
+func (p *pace) arriving(now time.Duration) float64 {
+	return float64(p.bytes) / max(now-p.roundAt, time.Millisecond).Seconds()
+}
+
+// gap returns the time between acknowledgements: what has arrived waits so long for its own, and counts
+// as under way.
+func (p *pace) gap(now time.Duration) time.Duration {
+	return min((now-p.roundAt)/time.Duration(max(p.acks, 1)), maxGap)
+}
+
+// update adapts the window at the end of a round trip.
+func (p *pace) update(now time.Duration, r *rtt) {
+	base, target := r.base(), target(r)
+	queue := p.lowest - base
+	if p.got+p.lost >= lossySample && float64(p.lost) > muchLoss*float64(p.got+p.lost) {
+		p.lossy = min(p.lossy+1, lossyRounds)
+	} else {
+		p.lossy = 0
+	}
+	if queue < target/2 {
+		p.quiet = min(p.quiet+1, 100)
+	} else {
+		p.quiet = 0
+	}
+	arriving, gap := p.arriving(now), p.gap(now)
+	p.best = max(arriving, p.best*bestFades)
+	step := maxSize * float64(1+p.quiet/4)
+	switch {
+	case p.slowed != 0:
+		p.window, p.slowed, p.rest = p.slowed, 0, true
+	case p.rest:
+		p.rest = false
+	case p.startup:
+		if p.blocked {
+			p.window *= 2
+		}
+	case queue > target:
+		p.window = min(p.window, max(p.window/2, arriving*(base+target/2+gap).Seconds(), p.window*(base+target/2+gap).Seconds()/(p.lowest+gap).Seconds()))
+		p.rest = true
+	case p.blocked && p.lossy == lossyRounds:
+		p.window = min(p.window+step, max(initialWindow, 1.25*p.best*(base+target+gap).Seconds()))
+	case p.blocked:
+		p.window += step
+	}
+	if p.blocked && !p.startup && !p.rest && now >= p.slowAt {
+		p.slowed, p.slowAt = p.window, now+baseLife
+		p.window /= 2
+	}
+	p.window = min(max(p.window, minWindow, p.floor*base.Seconds()), p.ceiling*(base+target+gap).Seconds())
+}
+
+// Rate returns at how many bytes a second messages leave at most, link bytes included.
+func (e *Endpoint) Rate() int { return int(e.pace.rate(e.rtt.smoothed())) }
+
+// Budget returns how many bytes would leave now without waiting for the rate.
+func (e *Endpoint) Budget(now time.Duration) int {
+	rtt := e.rtt.smoothed()
+	e.pace.refill(now, rtt)
+	room := min(e.pace.tokens, e.pace.limit(rtt)-float64(e.flight.bytes))
+	for _, s := range e.senders {
+		if s != nil {
+			room -= float64(s.queued - s.messages*messageCost)
+		}
+	}
+	return max(0, int(room))
+}

@@ -1,0 +1,143 @@
+package lanes
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// A message counts as input once: with its last missing part, whatever repeats it, and also if the
+// rate has dropped it.
+//
+// "It MUST count once, when the last part that it lacked arrives for the first time" PROTOCOL.md
+// 16.5
+// "a message of mode 3 or 4 MUST NOT count again for that" PROTOCOL.md 16.5
+func TestInputs(t *testing.T) {
+	for _, mode := range []Mode{Unreliable, Sequenced, Reliable, Ordered} {
+		l := newLab(t, Lane{Mode: mode, MaxMessage: 4000, Input: true})
+		count := func(f wire.Frame) int {
+			f.Total = max(f.Total, uint32(len(f.Data)))
+			return l.Inputs(f.AppendTo(nil))
+		}
+		if got := count(whole(1, "x")); got != 1 {
+			t.Errorf("%v: %d", mode, got)
+		}
+		want := 1 // it was dropped, and comes again
+		if mode.repeats() {
+			want = 0
+		}
+		if got := count(whole(1, "x")); got != want {
+			t.Errorf("%v, again: %d, want %d", mode, got, want)
+		}
+		l.frame(whole(1, "x"))
+		if got := count(whole(1, "x")); got != 0 {
+			t.Errorf("%v, delivered: %d", mode, got)
+		}
+		total := 0
+		for i := range 2 {
+			f := fragment(2, i, 2000)
+			total += count(f)
+			l.frame(f)
+			total += count(f)
+		}
+		if total != 1 {
+			t.Errorf("%v, fragments: %d", mode, total)
+		}
+	}
+	l := newLab(t, Lane{Mode: Latest, Input: true}, Lane{Mode: Ordered})
+	v := wire.Frame{Type: wire.FrameLatest, ID: 3, Data: []byte("v")}
+	if l.Inputs(v.AppendTo(nil)) != 1 || l.frame(v) != Accepted || l.Inputs(v.AppendTo(nil)) != 0 {
+		t.Error("a value")
+	}
+	f := wire.Frame{Type: wire.FrameWhole, Lane: 1, ID: 1}
+	if l.Inputs(f.AppendTo(nil)) != 0 {
+		t.Error("a lane without Input")
+	}
+}
+
+// A game that takes nothing stalls its lane alone: credit stops the sender, nothing is lost, and the
+// lane goes on when the game does.
+//
+// "A sender MUST NOT begin a message beyond the credit." PROTOCOL.md 16.6
+// "So a game that takes nothing stalls the lane, and nothing else." PROTOCOL.md 16.6
+func TestReceiverStalls(t *testing.T) {
+	w := newWorld(t, 6)
+	p := path{latency: 20 * time.Millisecond, loss: 0.05, reorder: 0.1, reorderBy: 10 * time.Millisecond}
+	a, b := w.pair(table(t, Lane{Mode: Ordered, MaxMessage: 4000, Credit: 16_000, Queue: 64 << 10}, Lane{Mode: Ordered}), p, p)
+	var came [2]uint64
+	waiting, stalled := 0, true
+	full := false
+	b.hold = func(lane int, _ []byte) bool { return lane == 0 && stalled }
+	b.message = func(lane int, id uint64, m []byte) {
+		if came[lane]++; id != came[lane] {
+			t.Fatalf("lane %d: %d after %d", lane, id, came[lane]-1)
+		}
+		if lane == 0 && stalled {
+			if waiting += len(m); waiting > 16_000 {
+				t.Fatalf("%d bytes wait for the game", waiting)
+			}
+		}
+	}
+	a.tick(16*time.Millisecond, 10*time.Second, func() {
+		if _, err := a.Send(w.now, 0, msg(0, 1, 1500), a); err != nil {
+			full = full || errors.Is(err, ErrFull)
+		}
+		if _, err := a.Send(w.now, 1, msg(0, 1, 20), a); err != nil {
+			t.Fatal(err)
+		}
+	})
+	b.tick(16*time.Millisecond, 10*time.Second, func() {})
+	w.at(6*time.Second, func() {
+		if came[1] < 300 || !full {
+			t.Errorf("%d on the other lane, full %v", came[1], full)
+		}
+		stalled = false
+		b.Taken(0, waiting)
+	})
+	w.run(20 * time.Second)
+	if came[0] < 200 || !a.Idle() {
+		t.Errorf("%d came, idle %v", came[0], a.Idle())
+	}
+}
+
+// Bulk in the background gives way to what has priority, and lanes of one priority share by weight.
+//
+// "then messages by priority, and by weight among lanes of one priority" PROTOCOL.md 16.9
+func TestPriorityAndWeight(t *testing.T) {
+	w := newWorld(t, 8)
+	p := path{latency: 20 * time.Millisecond, rate: 100_000, queue: 200 * time.Millisecond}
+	big := Lane{Mode: Ordered, MaxMessage: 4000, Credit: 1 << 20, Queue: 1 << 20}
+	first, half, whole, last := big, big, big, big
+	first.Priority, half.Priority, whole.Priority, last.Priority = 0, 1, 1, 2
+	whole.Weight, half.Weight = 2, 1
+	a, b := w.pair(table(t, first, half, whole, last), p, p)
+	var bytes [4]float64
+	b.message = func(lane int, _ uint64, m []byte) { bytes[lane] += float64(len(m)) }
+	tick := 0
+	a.tick(16*time.Millisecond, 10*time.Second, func() {
+		if tick++; tick%10 == 0 {
+			if _, err := a.Send(w.now, 0, msg(0, 1, 4000), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for lane := 1; lane < 4; lane++ {
+			for range 3 {
+				_, _ = a.Send(w.now, lane, msg(0, 1, 4000), a)
+			}
+		}
+	})
+	b.tick(16*time.Millisecond, 10*time.Second, func() {})
+	w.run(10 * time.Second)
+	t.Logf("%.0f", bytes)
+	if bytes[0] < 0.9*4000*60 {
+		t.Errorf("the first lane got %.0f bytes", bytes[0])
+	}
+	if ratio := bytes[2] / bytes[1]; ratio < 1.8 || ratio > 2.2 {
+		t.Errorf("2 to 1 became %.2f", ratio)
+	}
+	if bytes[3] > 0.05*bytes[1] {
+		t.Errorf("the last lane got %.0f bytes", bytes[3])
+	}
+}
