@@ -4,8 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 )
 
 // admission is what handshakes may take, of all shards together: only datagrams
@@ -19,8 +19,8 @@ import (
 // its prefix nothing.
 type admission struct {
 	most     int64 // constant
-	sources  *policy.Sources
-	live     *policy.LiveAddresses
+	sources  *sources.Sources
+	live     *sources.LiveAddresses
 	underway atomic.Int64 // handshakes of all shards
 }
 
@@ -42,7 +42,7 @@ func (a *admission) give() { a.underway.Add(-1) }
 
 // admit finds room for a handshake from an address. It returns nil if there is none,
 // and reports whether the room is the address's own.
-func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *policy.Claim, own bool) {
+func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, own bool) {
 	a := h.shard.Endpoint.admission
 	if claim = a.live.Claim(now, addr.Addr()); claim != nil {
 		if h.room(now, true) {
@@ -60,7 +60,7 @@ func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *policy.Claim, o
 }
 
 // readmit is admit for a handshake that takes the place of another one at its address.
-func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *policy.Claim, own bool) {
+func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, own bool) {
 	if !o.conn.Proven() {
 		return o.claim.Renew(now), o.own
 	}

@@ -86,10 +86,6 @@ func (c *Conn) address() *udp.Flow { return &c.Addr }
 // Listed reports whether the connection has been confirmed and not been removed.
 func (c *Conn) Listed() bool { return c.place >= 0 }
 
-// Traces reports, for tests, whether the connection comes from another shard, which forwards to
-// this one, and whether another address of its peer is being looked at.
-func (c *Conn) Traces() (moved, roaming bool) { return c.stray != nil, c.path != nil }
-
 // takeOver has the keys of a handshake's result, which it wipes.
 func (c *Conn) takeOver(now time.Time, s *Shard, addr udp.Flow, r *handshake.Result) error {
 	c.Shard, c.Addr, c.flight = s, addr, &lastFlight{Flight: r.Flight, since: now}

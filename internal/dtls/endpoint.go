@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
 )
@@ -52,7 +53,7 @@ type Config struct {
 
 func New(sock udp.Socket, config Config) *Endpoint {
 	e := &Endpoint{config: config, admission: &admission{
-		most: int64(config.MaxHandshakes), sources: policy.NewSources(config.Sources), live: policy.NewLiveAddresses(config.Live),
+		most: int64(config.MaxHandshakes), sources: sources.New(config.Sources), live: sources.NewLiveAddresses(config.Live),
 	}}
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -89,10 +90,10 @@ func (e *Endpoint) Home(id uint32) *Shard {
 func (e *Endpoint) Inherit() { e.inherits = true }
 
 // Live is where peers live who are no strangers.
-func (e *Endpoint) Live() *policy.LiveAddresses { return e.admission.live }
+func (e *Endpoint) Live() *sources.LiveAddresses { return e.admission.live }
 
 // Sources is what strangers may begin.
-func (e *Endpoint) Sources() *policy.Sources { return e.admission.sources }
+func (e *Endpoint) Sources() *sources.Sources { return e.admission.sources }
 
 // Underway is how many handshakes are, on all shards.
 func (e *Endpoint) Underway() int64 { return e.admission.underway.Load() }
@@ -110,9 +111,6 @@ func (e *Endpoint) Stop() {
 
 // Wait returns when no engine runs any more.
 func (e *Endpoint) Wait() { e.engines.Wait() }
-
-// Use has the endpoint work other shards than its own, as tests do.
-func (e *Endpoint) Use(shards ...*Shard) { e.shards.Store(&shards) }
 
 // random draws 32 bits that nobody can guess.
 func random() uint32 {

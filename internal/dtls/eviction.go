@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/sources"
 )
 
 // dispensable is the handshake that makes room for a newcomer, nil if none does:
@@ -42,7 +43,7 @@ func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
 	clear(h.sites)
 	for _, o := range h.Open {
 		if o.dispensable(now) {
-			h.sites[policy.SitePrefix(o.addr.Addr())]++
+			h.sites[sources.SitePrefix(o.addr.Addr())]++
 		}
 	}
 	most := 0
@@ -50,7 +51,7 @@ func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
 		if !o.dispensable(now) {
 			continue
 		}
-		n := h.sites[policy.SitePrefix(o.addr.Addr())]
+		n := h.sites[sources.SitePrefix(o.addr.Addr())]
 		if n > most || n == most && o.heard.Before(silent.heard) {
 			most, silent = n, o
 		}
@@ -65,7 +66,7 @@ func (o *HalfOpen) dispensable(now time.Time) bool {
 
 // evict ends a handshake whose place another one takes.
 func (o *HalfOpen) evict() {
-	o.shard.Handshakes.failed.Add(1)
+	o.shard.Handshakes.failed[handshake.KindEvicted].Add(1)
 	o.shard.Drop(audit.DropHandshake)
 	o.discard()
 	o.claim.Release()

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 )
 
 // from is an address of a site.
@@ -27,7 +27,7 @@ func slowDispensable(now time.Time, all []*HalfOpen, own bool) map[*HalfOpen]boo
 		switch {
 		case o.conn.Proven() && (!o.own || now.Sub(o.heard) >= HalfOpenSilence):
 			silent = append(silent, o)
-			sites[policy.SitePrefix(o.addr.Addr())]++
+			sites[sources.SitePrefix(o.addr.Addr())]++
 		case !o.conn.Proven() && !o.own:
 			unproven = append(unproven, o)
 		}
@@ -39,7 +39,7 @@ func slowDispensable(now time.Time, all []*HalfOpen, own bool) map[*HalfOpen]boo
 			most = max(most, n)
 		}
 		for _, o := range silent {
-			if sites[policy.SitePrefix(o.addr.Addr())] == most {
+			if sites[sources.SitePrefix(o.addr.Addr())] == most {
 				candidates = append(candidates, o)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 )
 
 // Handshakes is a shard's half-open handshakes, by address. But for the counters it belongs to
@@ -26,8 +26,9 @@ type Handshakes struct {
 	askedAt  time.Time            // when another shard was last asked to make room
 	refusing bool                 // no newcomers any more
 
-	underway                   atomic.Int64 // len(open), for other shards to see
-	started, completed, failed atomic.Uint64
+	underway           atomic.Int64 // len(open), for other shards to see
+	started, completed atomic.Uint64
+	failed             [handshake.NumKinds]atomic.Uint64 // by the kind of their causes
 }
 
 // HalfOpen is a handshake under way, and then its keys until the first record opens under
@@ -37,9 +38,9 @@ type HalfOpen struct {
 	addr    udp.Flow
 	conn    *handshake.Conn
 	cancel  context.CancelFunc
-	random  [32]byte      // of the ClientHello it began with
-	claim   *policy.Claim // what it holds until its address is proven
-	own     bool          // by what a live peer's address has of its own
+	random  [32]byte       // of the ClientHello it began with
+	claim   *sources.Claim // what it holds until its address is proven
+	own     bool           // by what a live peer's address has of its own
 	began   time.Time
 	heard   time.Time // when something last came that it could use
 	backlog [][]byte  // came while the engine was done and the keys not here
@@ -61,7 +62,7 @@ func (h *Handshakes) greet(now time.Time, addr udp.Flow, hello []byte) {
 }
 
 // begin starts a handshake for which there is room.
-func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *policy.Claim, own bool) {
+func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *sources.Claim, own bool) {
 	s := h.shard
 	o := &HalfOpen{shard: s, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, own: own}
 	o.conn = handshake.NewConn(true, s.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
@@ -81,28 +82,6 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *po
 	s.Endpoint.engines.Add(1)
 	go o.negotiate(ctx)
 	o.deliver(now, hello)
-}
-
-// Offer begins a handshake without an engine, nil if there is no room. The keys that it ends with
-// are handed to what it returns. For tests.
-func (h *Handshakes) Offer(now time.Time, addr udp.Flow) func(now time.Time, r *handshake.Result) error {
-	o := &HalfOpen{shard: h.shard, addr: addr, cancel: func() {}, began: now, heard: now}
-	o.conn = handshake.NewConn(true, h.shard.local, net.UDPAddrFromAddrPort(addr.AddrPort), func([]byte) {})
-	if o.claim, o.own = h.admit(now, addr); o.claim == nil {
-		return nil
-	}
-	h.add(o)
-	return func(now time.Time, r *handshake.Result) (err error) {
-		o.ready, err = h.shard.NewConn(now, addr, r)
-		return err
-	}
-}
-
-// ForgetAll ends all handshakes, as when they make room. For tests.
-func (h *Handshakes) ForgetAll() {
-	for _, o := range h.Open {
-		o.forget()
-	}
 }
 
 func (h *Handshakes) add(o *HalfOpen) {
@@ -134,7 +113,7 @@ func (h *Handshakes) NoteDue(now time.Time) bool { return now.Sub(h.notedAt) < n
 func (h *Handshakes) sweep(now time.Time) {
 	for _, o := range h.Open {
 		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
-			h.failed.Add(1)
+			h.failed[handshake.KindUnconfirmed].Add(1)
 			h.shard.Drop(audit.DropHandshake)
 			o.forget()
 		}
@@ -170,13 +149,13 @@ func (m negotiated) Deliver(now time.Time) {
 		return // evicted meanwhile
 	}
 	if err == nil {
-		o.ready, err = s.NewConn(now, o.addr, m.result)
+		o.ready, err = s.NewConn(o.began, now, o.addr, m.result)
 	}
 	if err != nil {
-		s.Handshakes.failed.Add(1)
+		s.Handshakes.failed[handshake.KindOf(err)].Add(1)
 		s.Drop(audit.DropHandshake)
 		if o.conn.Proven() { // what strangers begin under other people's addresses is counted alone
-			s.User.Failed(now, o.addr, err)
+			s.User.Failed(o.began, now, o.addr, err)
 		}
 		o.forget()
 		return
@@ -229,7 +208,7 @@ func (o *HalfOpen) restart(now time.Time, hello []byte) {
 		s.Drop(audit.DropBudget)
 		return
 	}
-	s.Handshakes.failed.Add(1)
+	s.Handshakes.failed[handshake.KindAnew].Add(1)
 	o.discard()
 	s.Handshakes.begin(now, o.addr, hello, claim, own)
 }

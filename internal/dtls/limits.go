@@ -46,7 +46,7 @@ const (
 	askInterval = 10 * time.Millisecond
 
 	// noteTime is how long a shard notes its players' addresses, once in a
-	// policy.LiveInterval: each of them is looked at twice in it.
+	// sources.LiveInterval: each of them is looked at twice in it.
 	noteTime = 2 * SweepInterval
 
 	// resendInterval and resendTime bound the answer to a repeat of the peer's

@@ -16,6 +16,10 @@ import (
 type Outbox struct {
 	socket udp.Socket // constant
 
+	// Fill, if set, adds what is due as the content is about to leave. It is called with the lock held
+	// and must not flush. It is set before the first use.
+	Fill func()
+
 	Mu sync.Mutex
 	// +checklocks:Mu
 	batch []udp.Packet
@@ -55,9 +59,24 @@ func (o *Outbox) Commit(b []byte) {
 //
 // +checklocks:o.Mu
 func (o *Outbox) FlushUnlessHeld() {
-	if !o.held && o.holds == 0 {
-		o.flushLocked()
+	if !o.Held() {
+		o.send()
 	}
+}
+
+// Held reports whether somebody will flush soon.
+//
+// +checklocks:o.Mu
+func (o *Outbox) Held() bool { return o.held || o.holds > 0 }
+
+// send sends what is due and what has been collected.
+//
+// +checklocks:o.Mu
+func (o *Outbox) send() {
+	if o.Fill != nil && !o.closed {
+		o.Fill()
+	}
+	o.flushLocked()
 }
 
 // Alert seals a DTLS alert of a connection.
@@ -111,14 +130,14 @@ func (o *Outbox) Release() {
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
 	o.holds = max(0, o.holds-1) // a shard that has been opened since knows of none
-	o.flushLocked()
+	o.send()
 }
 
 // Close is the last flush.
 func (o *Outbox) Close() {
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
-	o.flushLocked()
+	o.send()
 	o.closed = true
 }
 
@@ -133,7 +152,7 @@ func (o *Outbox) Reopen() {
 func (o *Outbox) Flush() {
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
-	o.flushLocked()
+	o.send()
 }
 
 // +checklocks:o.Mu

@@ -44,6 +44,9 @@ func (w *waiting) begin(now, wall time.Time) {
 	w.ahead = ahead
 }
 
+// Waited is how long the datagram that the shard handles has waited for its turn, 0 outside one.
+func (s *Shard) Waited() time.Duration { return s.waiting.waited() }
+
 // waited is how long the datagram that is being handled has waited, 0 or more.
 func (w *waiting) waited() time.Duration {
 	if w.stamp == 0 || w.wall == 0 {

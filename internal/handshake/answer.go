@@ -7,7 +7,7 @@ import (
 )
 
 // answer records what a client's Conn has seen of the server's flight.
-type answer struct{ otherSuite, noMasterSecret, wantsCertificate bool }
+type answer struct{ otherVersion, otherSuite, noMasterSecret, wantsCertificate bool }
 
 // note records a message of the flight.
 func (a *answer) note(m message) {
@@ -26,6 +26,7 @@ func (a *answer) hello(body []byte) {
 	if !in.skip(2 + 32) {
 		return
 	}
+	a.otherVersion = binary.BigEndian.Uint16(body) != record.Version
 	if _, ok := in.vector8(); !ok || len(in) < 3 {
 		return
 	}
@@ -52,6 +53,8 @@ func (a *answer) hello(body []byte) {
 // cause returns why a client gives up after such a flight, nil if it does not.
 func (a *answer) cause() error {
 	switch {
+	case a.otherVersion:
+		return ErrVersion
 	case a.otherSuite:
 		return ErrSuite
 	case a.noMasterSecret:

@@ -38,6 +38,7 @@ type Conn struct {
 	alert    AlertError  // the peer's last, 0 without
 	patience *time.Timer // fires when nothing has come since an alert; nil without
 	cause    error       // why the Conn has closed itself
+	unlike   bool        // a server's client has named signature algorithms, and none of ours
 	over     bool        // the engine has had its part: everything is for the record layer
 	closed   bool
 	deadline time.Time

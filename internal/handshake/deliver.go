@@ -94,6 +94,7 @@ func (c *Conn) greet(datagram []byte) (v Verdict, failed error) {
 			}
 			if whole != nil || failed != nil {
 				now, _ := c.filter.sift(whole)
+				c.unlike = c.greeting.unlike
 				c.proven.Store(true)
 				c.greeting = greeting{}
 				c.pass(now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 )
 
 var (
@@ -27,6 +28,10 @@ var (
 	ErrSuite = errors.New("handshake: no common cipher suite")
 	// ErrGroup means that the peer supports none of the groups for the key agreement.
 	ErrGroup = errors.New("handshake: no common group")
+	// ErrSignature means that the peer takes none of the signature algorithms.
+	ErrSignature = errors.New("handshake: no common signature algorithm")
+	// ErrVersion means that the peer does not speak DTLS 1.2.
+	ErrVersion = errors.New("handshake: peer does not speak DTLS 1.2")
 	// ErrMasterSecret means that the peer does not support the extended master secret of RFC 7627.
 	ErrMasterSecret = errors.New("handshake: no extended master secret")
 	// ErrNoCertificate means that the server asks for a client certificate, and none was given.
@@ -36,6 +41,10 @@ var (
 	// ErrKey means that the key of the peer's certificate is of a kind that is not accepted, or
 	// does not fit the suite.
 	ErrKey = errors.New("handshake: peer's key is neither ECDSA P-256 nor RSA of 2048 bits")
+	// ErrProof means that a signature or a Finished of the peer's does not verify.
+	ErrProof = errors.New("handshake: peer's signature or Finished does not verify")
+	// ErrMessage means that a message of the peer's is malformed or out of place.
+	ErrMessage = errors.New("handshake: peer's message is malformed or out of place")
 )
 
 // failure is ErrFailed with its causes, the most telling first. Its text is the fixed one of the
@@ -56,20 +65,49 @@ func (f failure) Error() string {
 
 func (f failure) Unwrap() []error { return append([]error{ErrFailed}, f.causes...) }
 
+// timeoutError says which flight of RFC 6347 4.2.4 did not come in time.
+type timeoutError int
+
+func (e timeoutError) Error() string {
+	return "handshake: no answer in time: flight " + strconv.Itoa(int(e)) + " is missing"
+}
+
 // Failure is the function Failure with the causes that the Conn knows besides the engine's err.
 func (c *Conn) Failure(err error) error {
 	c.out.Lock()
 	defer c.out.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var missing, hint error
+	late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	var missing, unlike, hint, flight error
 	if !c.server && c.alert != 0 && c.filter.answer.wantsCertificate && !c.shown {
 		missing = ErrNoCertificate // whichever alert that server has for it
 	}
-	if c.alert != 0 && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+	if c.unlike && c.cause == nil {
+		unlike = ErrSignature // as far as anybody can tell
+	}
+	if c.alert != 0 && late {
 		hint = c.alert
 	}
-	return Failure(missing, c.cause, c.filter.answer.cause(), hint, err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		flight = timeoutError(c.missing())
+	}
+	return Failure(missing, unlike, c.cause, c.filter.answer.cause(), hint, flight, err)
+}
+
+// missing returns the flight that the peer has not completed. The caller holds mu.
+func (c *Conn) missing() int {
+	switch f := &c.filter; {
+	case c.server && !c.Proven():
+		return 3
+	case c.server:
+		return 5
+	case f.cookie:
+		return 2
+	case f.keyed:
+		return 6
+	}
+	return 4
 }
 
 // NoCertificate reports whether a server's client has answered that it has no certificate.

@@ -36,6 +36,7 @@ type greeting struct {
 	message0 []byte
 	cookie   []byte // the engine's; nil before it has asked for it
 	assembly assembly
+	unlike   bool // the ClientHello with the cookie names signature algorithms, and none of ours
 }
 
 // Accept waits for the ClientHello of a server's handshake and returns the suite, of suites in
@@ -158,6 +159,7 @@ func (g *greeting) second(header []byte, m message) (rec []byte, used bool, fail
 // judge looks at the ClientHello with the cookie, all of it.
 func (g *greeting) judge(header, body []byte) (rec []byte, used bool, failed error) {
 	o, ok := readOffer(body, len(body))
+	g.unlike = ok && o.signatures != nil && !offers(o.signatures, ecdsaSHA256) && !offers(o.signatures, rsaSHA256)
 	switch {
 	case !ok || !sameHello(o, *g.first):
 		return nil, true, ErrHello

@@ -18,6 +18,9 @@ const (
 	extRenegotiation  = 0xff01 // RFC 5746 3.2
 	nullCompression   = 0
 	uncompressedPoint = 0
+
+	ecdsaSHA256 = 0x0403 // SignatureAndHashAlgorithm, RFC 5246 7.4.1.4.1
+	rsaSHA256   = 0x0401
 )
 
 // offer is a ClientHello, or as much of one as a fragment holds: at least all before the
@@ -31,6 +34,7 @@ type offer struct {
 	head, cookie, choices []byte
 	suites                []byte // two bytes each
 	groups                []byte // two bytes each
+	signatures            []byte // two bytes each; nil without the extension
 	named                 bool   // groups are there
 	masterSecret          bool   // the extended one is offered
 }
@@ -111,6 +115,8 @@ func (o *offer) readExtension(typ uint16, body reader) bool {
 		}
 		if typ == extGroups {
 			o.groups, o.named = list, true
+		} else {
+			o.signatures = list
 		}
 	case extPointFormats:
 		formats, ok := body.vector8()

@@ -136,10 +136,9 @@ func (c *Client) late(wrong error) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	over := handshake.Cause(context.DeadlineExceeded)
 	for _, a := range c.attempts {
 		err := a.conn.Failure(context.DeadlineExceeded)
-		if cause := handshake.Cause(err); cause != "" && cause != over {
+		if handshake.KindOf(err) != handshake.KindTimeout {
 			return fmt.Errorf("%w: %w", ErrHandshake, err)
 		}
 	}

@@ -118,7 +118,17 @@ func (c *Config) checkServer() error {
 	if err := handshake.CheckCertificate(&c.Certificate, time.Now(), dtls.Signers); err != nil {
 		return fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
 	}
+	if _, err := c.sources().WithDefaults(); err != nil {
+		return fmt.Errorf("%w: MaxUnproven and Sources: %w", ErrConfig, err)
+	}
 	return c.checkMTU()
+}
+
+// sources is what each source may begin.
+func (c *Config) sources() policy.SourceConfig {
+	s := c.Sources
+	s.Unproven = c.MaxUnproven
+	return s
 }
 
 func (c *Config) checkMTU() error {
@@ -141,8 +151,7 @@ func (c *Config) handshake() handshake.Config {
 
 // endpoint is what a server wants of package dtls.
 func (c *Config) endpoint() dtls.Config {
-	sources := c.Sources
-	sources.Unproven = c.MaxUnproven
+	sources, _ := c.sources().WithDefaults() // checkServer has looked at the error
 	return dtls.Config{
 		Handshake: c.handshake(), HandshakeTimeout: handshakeTimeout, ConfirmTimeout: cmp.Or(c.Idle, DefaultIdle),
 		MaxHandshakes: DefaultMaxHandshakes, Sources: sources,

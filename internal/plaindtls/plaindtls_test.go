@@ -16,15 +16,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/policy"
 )
 
 // plain is a server that echoes, on a simulated network in virtual time or on the loopback
 // interface.
 type plain struct {
 	*testing.T
-	net       *simnet.Network // nil on loopback
+	net       *netsim.Network // nil on loopback
 	authority *testkit.Authority
 	server    *Server
 	serving   sync.WaitGroup
@@ -61,7 +62,7 @@ func (p *plain) tap(n int) (toServer, toClient *tape) {
 	return toServer, toClient
 }
 
-func (p *plain) socket(addr netip.AddrPort) *simnet.Conn {
+func (p *plain) socket(addr netip.AddrPort) *netsim.Conn {
 	p.Helper()
 	conn, err := p.net.Listen(addr)
 	if err != nil {
@@ -74,7 +75,7 @@ func (p *plain) socket(addr netip.AddrPort) *simnet.Conn {
 func plainly(t *testing.T, config Config, f func(p *plain)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &plain{T: t, net: simnet.New(1), authority: testkit.NewAuthority(t), got: make(map[string]int)}
+		p := &plain{T: t, net: netsim.New(1), authority: testkit.NewAuthority(t), got: make(map[string]int)}
 		config.Certificate, config.Conn = *p.authority.Server(t), p.socket(serverAddr)
 		var err error
 		if p.server, err = Listen("", config); err != nil {
@@ -328,7 +329,7 @@ func TestForgeries(t *testing.T) {
 // at all.
 func TestImpaired(t *testing.T) {
 	plainly(t, Config{}, func(p *plain) {
-		p.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.1, Duplicate: 0.2, Reorder: 0.2})
+		p.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.1, Duplicate: 0.2, Reorder: 0.2})
 		for n := range 10 {
 			c := p.connect(n)
 			for i := range 100 {
@@ -439,6 +440,7 @@ func TestListenErrors(t *testing.T) {
 		"idle":           {Config{Certificate: good, Idle: -1}, "Idle"},
 		"connections":    {Config{Certificate: good, MaxConns: -1}, "MaxConns"},
 		"unproven":       {Config{Certificate: good, MaxUnproven: -1}, "MaxUnproven"},
+		"sources":        {Config{Certificate: good, Sources: policy.SourceConfig{Burst: -1}}, "Burst"},
 	} {
 		if _, err := Listen("127.0.0.1:0", test.config); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.names) {
 			t.Errorf("%s: %v, want one that names %s", name, err, test.names)

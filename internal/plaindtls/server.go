@@ -170,14 +170,14 @@ func (s *Server) Close() error {
 }
 
 // Accept implements dtls.User.
-func (s *Server) Accept(now time.Time, _ udp.Flow, r *handshake.Result) *dtls.Conn {
+func (s *Server) Accept(_, now time.Time, _ udp.Flow, r *handshake.Result) *dtls.Conn {
 	c := &Conn{identity: identityOf(r), server: s, heard: now}
 	c.conn.Init((*carried)(c), 0)
 	return &c.conn
 }
 
 // Failed implements dtls.User.
-func (s *Server) Failed(time.Time, udp.Flow, error) {}
+func (s *Server) Failed(_, _ time.Time, _ udp.Flow, _ error) {}
 
 // Turned implements dtls.User.
 func (s *Server) Turned(time.Time) {}

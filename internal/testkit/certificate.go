@@ -49,6 +49,9 @@ func (a *Authority) Pool() *x509.CertPool {
 	return p
 }
 
+// Certificate is the authority's own.
+func (a *Authority) Certificate() *x509.Certificate { return a.certificate }
+
 // Server returns a server certificate with an ECDSA P-256 key.
 func (a *Authority) Server(t testing.TB) *tls.Certificate {
 	t.Helper()

@@ -23,7 +23,7 @@ func Install(packages ...string) error {
 	if err := apt("update"); err != nil {
 		return err
 	}
-	return apt(append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
+	return apt(append([]string{"install", "-o", "DPkg::Lock::Timeout=120", "-y", "--no-install-recommends"}, packages...)...)
 }
 
 func apt(args ...string) error {

@@ -7,27 +7,53 @@ import (
 	"testing"
 )
 
-// FreePort returns a port on which nobody listens on 127.0.0.1, by UDP or TCP, nor on the one below, which some programs
-// take too. It is none of those that systems give to who calls out, so that nobody takes it before the program does that
-// it is for.
+// A program takes the port that it is given and some below: Nakama the one below --socket.port and the third below
+// --console.port. So ports come in blocks of eight, which begin at multiples of eight: the program's and the four below,
+// and the last one, on which FreePort listens for as long as the test runs, so that no other call, of this process or of
+// another, returns the same block.
+const (
+	blockSize  = 8
+	blockGiven = 4
+	blockGuard = 7
+
+	// Neither Linux (32768 and above) nor gVisor (16000 and above) gives these ports to programs that ask for any port.
+	firstPort, endPort = 10_000, 16_000
+)
+
+// FreePort returns a port for a program that a test starts: on 127.0.0.1 nobody listens there, by UDP or TCP, nor on the
+// four ports below. No other call returns one that is less than eight away before the test has ended.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		port := 20_000 + rand.IntN(10_000)
-		if free(port) && free(port-1) {
-			return strconv.Itoa(port)
+	for _, i := range rand.Perm((endPort - firstPort) / blockSize) {
+		block := firstPort + i*blockSize
+		guard, err := net.Listen("tcp", loopback(block+blockGuard))
+		if err != nil {
+			continue
 		}
+		if !free(block, block+blockGiven) {
+			guard.Close() //nolint:errcheck // it has never served
+			continue
+		}
+		t.Cleanup(func() { guard.Close() }) //nolint:errcheck // it has never served
+		return strconv.Itoa(block + blockGiven)
 	}
-	t.Fatal("no two free ports in a row")
+	t.Fatal("all ports are taken")
 	return ""
 }
 
-func free(port int) bool {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	l, err := net.Listen("tcp", address)
-	if err != nil || l.Close() != nil {
-		return false
+// free reports whether nobody listens on the ports from first to last.
+func free(first, last int) bool {
+	for port := first; port <= last; port++ {
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil || l.Close() != nil {
+			return false
+		}
+		conn, err := net.ListenPacket("udp", loopback(port))
+		if err != nil || conn.Close() != nil {
+			return false
+		}
 	}
-	conn, err := net.ListenPacket("udp", address)
-	return err == nil && conn.Close() == nil
+	return true
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -27,6 +27,10 @@ const (
 	FailuresInRow = 256
 	FailurePause  = time.Millisecond
 
+	// tryTime is how long TryRead waits where it has to: a read whose deadline has passed does not
+	// look for a datagram, and one that finds a datagram does not wait.
+	tryTime = 100 * time.Microsecond
+
 	// kernelBuffer is what is asked of the kernel for receiving and for sending,
 	// in bytes: it doubles it, and accounts about 768 bytes for a small datagram,
 	// so some 10,000 fit.

@@ -3,6 +3,7 @@ package udp
 import (
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Conn is a client's socket: it reads and writes a net.PacketConn, without allocating where
@@ -10,6 +11,7 @@ import (
 type Conn struct {
 	net.PacketConn
 	fast addrPortConn   // nil where it cannot
+	poll *poller        // nil where the system cannot be asked for a datagram
 	peer netip.AddrPort // of a socket that is connected, which refuses to be told where to send
 }
 
@@ -20,7 +22,7 @@ type addrPortConn interface {
 
 // NewConn makes a Conn of conn.
 func NewConn(conn net.PacketConn) Conn {
-	c := Conn{PacketConn: conn}
+	c := Conn{PacketConn: conn, poll: newPoller(conn)}
 	c.fast, _ = conn.(addrPortConn)
 	if connected, ok := conn.(net.Conn); ok {
 		c.peer = addrPort(connected.RemoteAddr())
@@ -42,6 +44,19 @@ func (c Conn) Read(b []byte) (n int, from netip.AddrPort, err error) {
 		from = c.peer
 	}
 	return n, from, err
+}
+
+// TryRead is Read that returns os.ErrDeadlineExceeded when there is no datagram: at once where the
+// system can be asked, which is on Linux for a *net.UDPConn; elsewhere after tryTime, and it sets the
+// read deadline. One goroutine at a time may call it.
+func (c Conn) TryRead(b []byte) (n int, from netip.AddrPort, err error) {
+	if c.poll != nil {
+		return c.poll.read(b)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(tryTime)); err != nil {
+		return 0, from, err
+	}
+	return c.Read(b)
 }
 
 // Write sends a datagram. The error is the socket's.

@@ -21,11 +21,15 @@ type Place struct {
 func Locate(ctx context.Context, address string) (Place, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return Place{}, fmt.Errorf("transport: the server's address must be host:port: %w", err)
+		return Place{}, fmt.Errorf("transport: the server's address must be host:port, such as play.example.com:7777: %w", err)
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Place{}, fmt.Errorf("transport: the server's port is not known: %w", err)
+	case port == 0:
+		return Place{}, fmt.Errorf("transport: the server's address has port 0: give the port that the server listens on: %w",
+			&net.AddrError{Err: "port 0", Addr: address})
 	}
 	p := Place{Host: PlainHost(host), port: uint16(port)}
 	ip, err := netip.ParseAddr(host)
@@ -70,7 +74,7 @@ func (p Place) Look(ctx context.Context, most int) ([]netip.AddrPort, error) {
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.Name)
 	if err != nil {
-		return nil, fmt.Errorf("transport: the server's name leads nowhere: %w", err)
+		return nil, fmt.Errorf("transport: no address is found for the server's name: %w", err)
 	}
 	addrs := alternate(p.all(ips...))
 	return addrs[:min(len(addrs), most)], nil

@@ -36,7 +36,7 @@ type native struct {
 func Listen(address string) (Socket, error) {
 	addr, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("transport: listen udp %s: %w", address, err)
 	}
 	s, err := openNative(addr.AddrPort(), false)
 	if err != nil {
@@ -115,9 +115,9 @@ func (s *native) tune(addr netip.AddrPort) {
 		s.in.every = tellLocal(s.fd, s.family)
 	}
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-	s.in.gro = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+	s.in.gro = offload && unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	_, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
-	s.out.gso = err == nil
+	s.out.gso = offload && err == nil
 	// An ICMP message by which a router asks for smaller datagrams is easily forged: IPv4
 	// is sent without DF, and fragmented by us only where our own device asks for it.
 	// Over IPv6 no router may ask for less than 1,280 bytes, which maxDatagram fits into.

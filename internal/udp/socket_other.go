@@ -2,7 +2,10 @@
 
 package udp
 
-import "net"
+import (
+	"fmt"
+	"net"
+)
 
 // flowsOf returns nil: nothing here can tell to which address a datagram has come.
 func flowsOf(net.PacketConn) flowConn { return nil }
@@ -11,7 +14,7 @@ func flowsOf(net.PacketConn) flowConn { return nil }
 func Listen(address string) (Socket, error) {
 	conn, err := net.ListenPacket("udp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("transport: %w", err)
 	}
 	return NewPortable(conn), nil
 }

@@ -28,16 +28,16 @@ func group(t *testing.T, address string) (g [3]*native) {
 	return g
 }
 
-// sealed is a datagram of n bytes of a client's that has a hint, or none yet if it
+// sealed is a datagram of n bytes of a client's that has a connection id, or none yet if it
 // is 0.
-func sealed(t *testing.T, hint uint32, n int) []byte {
+func sealed(t *testing.T, id uint32, n int) []byte {
 	t.Helper()
 	c, err := record.New(&record.Secrets{Suite: record.ECDSAWithAES128}, true, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hint > 0 && !c.SetConnectionID(hint) {
-		t.Fatalf("%08x is no hint", hint)
+	if id > 0 && !c.SetConnectionID(id) {
+		t.Fatalf("%08x is no connection id", id)
 	}
 	b, err := c.Seal(nil, record.ApplicationData, make([]byte, n-record.Overhead))
 	if err != nil {
@@ -63,7 +63,7 @@ func arrival(t *testing.T, c net.Conn, g [3]*native, b []byte) int {
 	return 0
 }
 
-// "A hint's low bits name the shard": its socket gets the datagram, from whichever
+// A connection id's low bits name the shard: its socket gets the datagram, from whichever
 // address it comes. Everything else goes by address, and so to all sockets.
 func TestSteer(t *testing.T) {
 	for _, test := range [][2]string{{"127.0.0.1:0", "127.0.0.1"}, {"[::1]:0", "::1"}, {":0", "127.0.0.1"}, {":0", "::1"}} {
@@ -78,7 +78,7 @@ func TestSteer(t *testing.T) {
 				for _, b := range withHint(t) {
 					shard := int(b[record.HeaderLen+3]) % len(g)
 					if got := arrival(t, c, g, b); got != shard {
-						t.Fatalf("hint % x of shard %d reaches %d", b[record.HeaderLen:][:4], shard, got)
+						t.Fatalf("connection id % x of shard %d reaches %d", b[record.HeaderLen:][:4], shard, got)
 					}
 				}
 				home := arrival(t, c, g, []byte("no record"))
@@ -98,9 +98,9 @@ func TestSteer(t *testing.T) {
 }
 
 func withHint(t *testing.T) (datagrams [][]byte) {
-	for _, hint := range []uint32{0x00020000, 0x12345600, 0xffffff00} {
+	for _, id := range []uint32{0x00020000, 0x12345600, 0xffffff00} {
 		for _, shard := range []uint32{0, 1, 2, 3, ShardMask - 1, ShardMask} {
-			datagrams = append(datagrams, sealed(t, hint|shard, record.Overhead), sealed(t, hint|shard, 1200))
+			datagrams = append(datagrams, sealed(t, id|shard, record.Overhead), sealed(t, id|shard, 1200))
 		}
 	}
 	return datagrams
@@ -113,13 +113,13 @@ func withoutHint(t *testing.T) map[string][]byte {
 		return b
 	}
 	return map[string][]byte{
-		"a client without a hint":    sealed(t, 0, record.Overhead),
-		"the last that is no hint":   edited(func(b []byte) { binary.BigEndian.PutUint32(b[record.HeaderLen:], 0x0001ffff) }),
-		"a nonce at random":          edited(func(b []byte) { b[record.Prefix-1]++ }),
-		"another nonce at random":    edited(func(b []byte) { b[record.Prefix-4]++ }),
-		"an alert":                   edited(func(b []byte) { b[0] = byte(record.Alert) }),
-		"a handshake":                edited(func(b []byte) { b[0] = byte(record.Handshake) }),
-		"what is one byte too short": sealed(t, 0x12345601, record.Overhead)[:record.Overhead-1],
-		"a single byte":              {byte(record.ApplicationData)},
+		"a client without a connection id":  sealed(t, 0, record.Overhead),
+		"the last that is no connection id": edited(func(b []byte) { binary.BigEndian.PutUint32(b[record.HeaderLen:], 0x0001ffff) }),
+		"a nonce at random":                 edited(func(b []byte) { b[record.Prefix-1]++ }),
+		"another nonce at random":           edited(func(b []byte) { b[record.Prefix-4]++ }),
+		"an alert":                          edited(func(b []byte) { b[0] = byte(record.Alert) }),
+		"a handshake":                       edited(func(b []byte) { b[0] = byte(record.Handshake) }),
+		"what is one byte too short":        sealed(t, 0x12345601, record.Overhead)[:record.Overhead-1],
+		"a single byte":                     {byte(record.ApplicationData)},
 	}
 }

@@ -1,21 +1,25 @@
 // Package pion2 is the handshake engine on github.com/pion/dtls/v2 v2.2.12, and the only package
-// that imports it. That version is the last v2 and has known weaknesses; each is closed here or by
-// the seam:
+// that imports it. That version is the last of v2 and has known weaknesses. The configuration here
+// and the Conn of package handshake close each of them:
 //
-//	a signature scheme may be named that does not fit the key    engine.Schemes, never the default
-//	CBC suites                                                   four AES-GCM suites, on both ends
-//	the client's Finished is not compared                        extended master secret required: keys depend on
-//	                                                             the handshake; nothing is believed before a record opens
-//	an IP address as ServerName switches the name check off      engine.VerifyPeer checks it
-//	sessions resumed without cookie and client certificate       no SessionStore
-//	buffers without bounds before the cookie, shared buffers     handshake.Conn: few ClientHellos, bytes, order
-//	the first ClientHello decides, and the client's order        handshake.Conn writes the one and chooses for the other
-//	plaintext records after the handshake                        handshake.Conn: the engine is gone by then
-//	random GCM nonces                                            package record counts; Conn.Result looks at the Finished
-//	ECDHE_PSK messages panic                                     no PSK
+//	v2 names signature schemes that do not fit the key           engine.Schemes replaces its default
+//	it has CBC suites                                            both ends offer four AES-GCM suites only
+//	it does not compare the client's Finished                    extended master secret is required, so the keys
+//	                                                             depend on the whole handshake; nothing is
+//	                                                             believed before a record opens under them
+//	it checks no name if ServerName is an IP address             engine.VerifyPeer checks it
+//	it resumes sessions without cookie and client certificate    there is no SessionStore
+//	it buffers without bounds before the cookie, and shares      handshake.Conn passes few ClientHellos and a
+//	its buffers                                                  bounded number of bytes, in order
+//	it goes by the first ClientHello, without the cookie,        handshake.Conn writes the first ClientHello
+//	and by the client's order of suites                          itself, and chooses the suite
+//	it reads plaintext records after the handshake               handshake.Conn has no engine by then
+//	its GCM nonces are random                                    package record counts them; Conn.Result
+//	                                                             looks at that of the Finished
+//	it panics at ECDHE_PSK messages                              there is no PSK
 //
-// It always sends renegotiation_info, which wolfSSL 5.5 refuses, and an RSA certificate must be
-// signed with RSA.
+// It always sends renegotiation_info, which wolfSSL 5.5 refuses, and it needs an RSA certificate to
+// be signed with RSA.
 package pion2
 
 import (

@@ -1,16 +1,18 @@
 // Package pion3 is the handshake engine on github.com/pion/dtls/v3 v3.1.15, and the only package
-// that imports it: for programs whose scanners refuse v2, and for peers like wolfSSL that v2 cannot
-// talk to. It negotiates exactly what package pion2 does, and is closed in the same places:
+// that imports it. It is for programs whose scanners refuse v2, and for peers that v2 cannot talk
+// to, such as wolfSSL. It negotiates exactly what package pion2 does. The configuration here and the
+// Conn of package handshake close the weaknesses of v2 that v3 still has, and these:
 //
-//	CBC and ChaCha20 suites, Ed25519                          four AES-GCM suites, engine.Schemes
-//	no time limit by default                                  the context of the caller
-//	an empty datagram, or data of epoch 0, ends a session     handshake.Conn lets neither through
-//	"Close can send close_notify using a record counter       handshake.Conn is muted before the snapshot is taken;
-//	that the restored connection reuses" (v3, resume.go)      nothing is sent under a number taken after it
+//	v3 has CBC and ChaCha20 suites, and Ed25519             both ends offer four AES-GCM suites and
+//	                                                        engine.Schemes only
+//	it has no time limit by default                         the caller's context ends the handshake
+//	an empty datagram, or data of epoch 0, ends a session   handshake.Conn passes neither
+//	"Close can send close_notify using a record counter     handshake.Conn is muted before the state is
+//	that the restored connection reuses" (resume.go)        exported; nothing is sent under a later number
 //
-// v3 derives the nonce of its Finished from epoch and record number as package record does, so the
-// record numbers are the nonces, and Conn.Result holds both to what was on the wire. Its
-// retransmissions back off, doubling from Retransmit.
+// v3 derives the nonce of its Finished from epoch and record number, as package record does, so
+// Conn.Result checks both against what was sent. Its retransmissions back off: the interval doubles,
+// from Retransmit on.
 package pion3
 
 import (

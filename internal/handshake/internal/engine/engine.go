@@ -11,7 +11,6 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
@@ -92,16 +91,6 @@ func Accept(ctx context.Context, c *handshake.Conn, cfg *handshake.Config, signe
 	}
 	l.Suites, l.Groups = []record.Suite{suite}, []uint16{group}
 	return l, nil
-}
-
-// Failed closes the Conn of a handshake that has failed, and returns why it has.
-func Failed(c *handshake.Conn, cfg *handshake.Config, isClient bool, err error) error {
-	if !isClient && cfg.ClientAuth >= tls.RequireAnyClientCert && c.NoCertificate() {
-		err = errors.Join(handshake.ErrNoCertificate, err)
-	}
-	err = c.Failure(err)
-	_ = c.Close()
-	return err
 }
 
 // Client checks the configuration of a client; for signers see Server.

@@ -37,7 +37,7 @@ func testClientCertificates(t *testing.T, se, ce handshake.Engine) {
 		{tls.RequestClientCert, "none", true, ""},
 		{tls.RequestClientCert, "ec", true, ""},
 		{tls.RequestClientCert, "stranger", true, ""},
-		{tls.RequestClientCert, "not his", false, ""},
+		{tls.RequestClientCert, "not his", false, "peer's signature or Finished does not verify"},
 		{tls.RequireAnyClientCert, "none", false, "client certificate asked for and not given"},
 		{tls.RequireAnyClientCert, "stranger", true, ""},
 		{tls.RequireAnyClientCert, "rsa", true, ""},
@@ -47,7 +47,7 @@ func testClientCertificates(t *testing.T, se, ce handshake.Engine) {
 		{tls.RequireAndVerifyClientCert, "ec", true, ""},
 		{tls.RequireAndVerifyClientCert, "rsa", true, ""},
 		{tls.RequireAndVerifyClientCert, "stranger", false, "certificate is signed by an unknown authority"},
-		{tls.RequireAndVerifyClientCert, "not his", false, ""},
+		{tls.RequireAndVerifyClientCert, "not his", false, "peer's signature or Finished does not verify"},
 	} {
 		sc := &handshake.Config{Certificate: Fixed(ca.Issue(ServerName, ec)), ClientAuth: c.auth, ClientCAs: ca.Pool}
 		cc := &handshake.Config{Certificate: Fixed(certs[c.cert]), RootCAs: ca.Pool, ServerName: ServerName}
@@ -100,7 +100,7 @@ func testRefusals(t *testing.T, se, ce handshake.Engine) {
 		"wrong address":      {good, ca.Pool, "127.0.0.2", nil, new(x509.HostnameError), "certificate is for another name"},
 		"name not even once": {ca.Issue("", ec), ca.Pool, ServerName, nil, new(x509.HostnameError), "certificate is for another name"},
 		"expired":            {ca.IssueUntil(ServerName, ec, time.Unix(0, 0)), ca.Pool, ServerName, nil, new(x509.CertificateInvalidError), "certificate has expired or is not valid yet"},
-		"not its key":        {swapped, ca.Pool, ServerName, nil, nil, ""},
+		"not its key":        {swapped, ca.Pool, ServerName, nil, nil, "peer's signature or Finished does not verify"},
 		"not the one pinned": {good, ca.Pool, ServerName, new([32]byte), nil, "certificate is not the pinned one"},
 	} {
 		sc := &handshake.Config{Certificate: Fixed(c.cert)}

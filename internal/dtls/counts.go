@@ -1,0 +1,51 @@
+package dtls
+
+import (
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// counts are a shard's, for everybody to read.
+type counts struct {
+	drops     audit.Counters
+	received  atomic.Uint64
+	forwarded atomic.Uint64
+}
+
+// Drop counts a datagram that has been dropped.
+func (s *Shard) Drop(d audit.Drop) { s.counts.drops.Add(d) }
+
+// Dropped is how many datagrams have been dropped for a reason.
+func (s *Shard) Dropped(d audit.Drop) uint64 { return s.counts.drops[d].Load() }
+
+// Stats is what a shard has done. It is safe for concurrent use.
+type Stats struct {
+	Received, Sent, Forwarded  uint64 // datagrams
+	Drops                      map[string]uint64
+	Started, Completed, Failed uint64            // handshakes
+	FailedBy                   map[string]uint64 // the same by the label of their handshake.Kind
+	Underway                   int               // handshakes at present
+	Socket                     udp.Stats
+}
+
+// Stats returns what s has done.
+func (s *Shard) Stats() Stats {
+	h := &s.Handshakes
+	s.Out.Mu.Lock()
+	sent := s.Out.sent
+	s.Out.Mu.Unlock()
+	failed, by := uint64(0), make(map[string]uint64)
+	for k := range handshake.NumKinds {
+		if n := h.failed[k].Load(); n > 0 {
+			failed, by[k.String()] = failed+n, n
+		}
+	}
+	return Stats{
+		Received: s.counts.received.Load(), Sent: sent, Forwarded: s.counts.forwarded.Load(), Drops: s.counts.drops.Snapshot(),
+		Started: h.started.Load(), Completed: h.completed.Load(), Failed: failed, FailedBy: by,
+		Underway: int(h.underway.Load()), Socket: s.Socket.Stats(),
+	}
+}

@@ -1,0 +1,59 @@
+package dtls
+
+import (
+	"net"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// What is in this file is called by tests of package transport only. A method of a Shard, a
+// Handshakes or a Conn belongs to the shard's turn.
+
+// Holdings is how much a shard remembers.
+type Holdings struct {
+	Conns, Addresses, IDs  int // connections, by what they are found
+	Occupants              int // addresses that several connections have
+	HalfOpen, Arrivals     int
+	Messages, ForwardQueue int
+}
+
+// Holdings returns how much s remembers at present.
+func (s *Shard) Holdings() Holdings {
+	t := &s.Table
+	return Holdings{
+		Conns: len(t.order), Addresses: t.byAddr.Len(), IDs: len(t.byID), Occupants: len(t.occupants),
+		HalfOpen: len(s.Handshakes.Open), Arrivals: len(s.Handshakes.arrivals),
+		Messages: s.mail.len(), ForwardQueue: len(s.forwarding.queue),
+	}
+}
+
+// Traces reports whether the connection comes from another shard, which forwards to this one, and
+// whether another address of its peer is being validated.
+func (c *Conn) Traces() (moved, roaming bool) { return c.stray != nil, c.path != nil }
+
+// Offer begins a handshake without an engine, nil if there is no room. The keys that it ends with
+// are handed to what it returns.
+func (h *Handshakes) Offer(now time.Time, addr udp.Flow) func(now time.Time, r *handshake.Result) error {
+	o := &HalfOpen{shard: h.shard, addr: addr, cancel: func() {}, began: now, heard: now}
+	o.conn = handshake.NewConn(true, h.shard.local, net.UDPAddrFromAddrPort(addr.AddrPort), func([]byte) {})
+	if o.claim, o.own = h.admit(now, addr); o.claim == nil {
+		return nil
+	}
+	h.add(o)
+	return func(now time.Time, r *handshake.Result) (err error) {
+		o.ready, err = h.shard.NewConn(o.began, now, addr, r)
+		return err
+	}
+}
+
+// ForgetAll ends all handshakes, as when they make room.
+func (h *Handshakes) ForgetAll() {
+	for _, o := range h.Open {
+		o.forget()
+	}
+}
+
+// Use replaces the shards of the endpoint.
+func (e *Endpoint) Use(shards ...*Shard) { e.shards.Store(&shards) }

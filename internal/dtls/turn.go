@@ -1,0 +1,81 @@
+package dtls
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// Turns is full while somebody runs the shard.
+type Turns chan struct{}
+
+// Begin waits for the turn. It reports false if done is closed before.
+func (t Turns) Begin(done <-chan struct{}) bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+// Try reports whether nobody else has the turn.
+func (t Turns) Try() bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// End lets the next one run the shard.
+func (t Turns) End() { <-t }
+
+// Turn handles everything that has arrived, once. It reads no clock but, if
+// something has, the system's once.
+func (s *Shard) Turn(now time.Time) (n int) {
+	s.waiting.note(now)
+	s.Delivered(now)
+	packets, others := s.Socket.Receive(), len(s.forwarding.queue)
+	if len(packets)+others > 0 {
+		s.waiting.begin(now, s.Endpoint.config.Wall())
+	}
+	s.takeForwarded(now, others)
+	for {
+		for some := range slices.Chunk(packets, PrefetchLen) {
+			s.datagrams(now, some)
+		}
+		n += len(packets)
+		if len(packets) < udp.BatchLen {
+			s.waiting.turned = now
+			break
+		}
+		if n >= maxPerTurn {
+			break
+		}
+		packets = s.Socket.Receive()
+	}
+	s.waiting.stamp = 0
+	s.counts.received.Add(uint64(n))
+	s.User.Turned(now)
+	s.Sweep(now)
+	return n
+}
+
+// datagrams handles a few packets, whose memory is fetched beforehand when there
+// are so many connections that it will not be at hand.
+func (s *Shard) datagrams(now time.Time, packets []udp.Packet) {
+	crowded := len(s.Table.order) >= PrefetchFrom
+	if crowded {
+		s.Table.prefetch(packets, s.User)
+	}
+	for i := range packets {
+		if crowded {
+			s.Table.last = s.Table.ahead.found[i]
+		}
+		s.waiting.stamp = packets[i].Stamp
+		s.Datagram(now, packets[i].Addr, packets[i].Buf)
+	}
+}
