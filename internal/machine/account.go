@@ -67,15 +67,15 @@ func (g *Gate) newAccount() *account {
 // are compared.
 //
 // +checklocks:g.mu
-func (g *Gate) playerHash(s *Session) uint64 {
-	return binary.BigEndian.Uint64(g.memory.digest(s.issuer, s.subject))
+func (g *Gate) playerHash(issuer, subject string) uint64 {
+	return binary.BigEndian.Uint64(g.memory.digest(issuer, subject))
 }
 
 // addToPlayer links s into the list of its player's sessions.
 //
 // +checklocks:g.mu
 func (g *Gate) addToPlayer(s *Session) {
-	key := g.playerHash(s)
+	key := g.playerHash(s.issuer, s.subject)
 	s.sibling, g.players[key] = g.players[key], s
 	g.updateAccount(s)
 }
@@ -84,7 +84,7 @@ func (g *Gate) addToPlayer(s *Session) {
 //
 // +checklocks:g.mu
 func (g *Gate) removeFromPlayer(s *Session) {
-	key := g.playerHash(s)
+	key := g.playerHash(s.issuer, s.subject)
 	if first := g.players[key]; first == s {
 		if g.players[key] = s.sibling; s.sibling == nil {
 			delete(g.players, key)
@@ -106,11 +106,16 @@ func (g *Gate) removeFromPlayer(s *Session) {
 //
 // +checklocks:g.mu
 func (g *Gate) eachSibling(s *Session, f func(*Session)) {
-	for o := g.players[g.playerHash(s)]; o != nil; o = o.sibling {
-		if o.subject == s.subject && o.issuer == s.issuer {
+	for o := g.players[g.playerHash(s.issuer, s.subject)]; o != nil; o = o.sibling {
+		if o.isOf(s.issuer, s.subject) {
 			f(o)
 		}
 	}
+}
+
+// isOf reports whether the session is a player's.
+func (s *Session) isOf(issuer, subject string) bool {
+	return s.subject == subject && s.issuer == issuer
 }
 
 // updateAccount gives the sessions of the player of s a shared account if there are several, and
@@ -136,13 +141,13 @@ func (g *Gate) updateAccount(s *Session) {
 }
 
 // chooseReplaced returns the session that s replaces if it is let in, nil if there is room for
-// both, and DropFull if none may be replaced.
+// both, and CauseFullPlayer if none may be replaced.
 //
 // +checklocks:g.mu
-func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, audit.Drop) {
+func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, Cause) {
 	most := g.config.MaxPerSubject
 	if most < 0 {
-		return nil, audit.DropNone
+		return nil, CauseNone
 	}
 	var silent, oldest *Session
 	n := 0
@@ -165,13 +170,13 @@ func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, audit.Drop) 
 	})
 	switch {
 	case n < most:
-		return nil, audit.DropNone
+		return nil, CauseNone
 	case silent != nil:
-		return silent, audit.DropNone
+		return silent, CauseNone
 	case oldest != nil && g.config.Replace:
-		return oldest, audit.DropNone
+		return oldest, CauseNone
 	}
-	return nil, audit.DropFull
+	return nil, CauseFullPlayer
 }
 
 // replace ends old, unless it is nil, in favour of s, and refuses its tickets. If old replaced
@@ -186,7 +191,7 @@ func (g *Gate) replace(now time.Time, old, s *Session) {
 	if old.replacements > 0 && now.Sub(time.Unix(int64(old.began), 0)) < 2*old.protection() {
 		s.replacements = min(old.replacements+1, maxReplacements)
 	}
-	g.terminate(old, wire.ReasonReplaced, audit.DropTicket)
+	g.terminate(old, wire.ReasonReplaced, audit.DropTicket, CauseNone)
 	g.remove(old)
 }
 

@@ -44,6 +44,12 @@ func TestNoAllocs(t *testing.T) {
 	resumed.dialogue = playWithTicket(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{}).resumesHere()
 	restored := *x
 	restored.dialogue = playWithTicket(t, session.Config{Behaviour: unlimitedBehaviour}, session.ClientConfig{}).restarts()
+	laned := *x
+	laned.dialogue = playLanes(t)
+	laned.server.gate.limits = x.server.gate.limits
+	laned.server.behaviour = x.server.behaviour
+	laned.client.Ask()
+	laned.payload = []byte(laned.pings(1)[0])[wire.HeaderLen:]
 	old := x.clientSends(wire.KindData, "old")
 	x.toServer(old).delivers("old")
 	wrong := mistag(x.clientSends(wire.KindData, "input"))
@@ -65,6 +71,20 @@ func TestNoAllocs(t *testing.T) {
 			b, err := x.server.Append(x.buffer, r.Kind, r.Body)
 			_, ev := x.client.Handle(x.now, b)
 			return r.Kind == wire.KindPong && err == nil && ev.Drop == audit.DropState
+		},
+		"PING, lanes": func() bool {
+			r, _ := laned.up(wire.KindPing)
+			b, err := laned.server.Append(laned.buffer, r.Kind, r.Body)
+			_, ev := laned.client.Handle(laned.now, b)
+			return len(r.Body) == 8+4+16 && err == nil && ev.Kind == EventPong && laned.client.ServerTime(laned.now).Clock == 1
+		},
+		"PING down, lanes": func() bool {
+			r, _ := laned.down(wire.KindPing)
+			p := laned.server.ensureProbe()
+			p.awaiting, p.ping.Data = true, [8]byte(laned.payload)
+			b, err := laned.client.Append(laned.buffer, r.Kind, r.Body)
+			_, ev := laned.server.Handle(laned.now, b)
+			return len(r.Body) == 8+4 && err == nil && ev.Kind == EventPong
 		},
 		"PING down": func() bool {
 			r, _ := x.down(wire.KindPing)

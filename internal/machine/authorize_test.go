@@ -155,7 +155,7 @@ func TestAuthorizeChangesItsMindElsewhere(t *testing.T) {
 	r.takesWelcome(r.showsTicket().resumes())
 	again.homes = r.homes
 	a.err = errors.New("no")
-	again.showsTicket().refuses(audit.DropScope, wire.ReasonScope)
+	again.showsTicket().refuses(audit.DropMatch, wire.ReasonScope)
 	r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
 	if g.Len() != 0 {
 		t.Errorf("%d sessions", g.Len())

@@ -18,27 +18,58 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if b.Reason == 0 {
 		b.Reason = wire.ReasonRevoked
 	}
-	if b.Issuer == "" || b.Subject == "" || !stopsReconnecting(b.Reason) {
+	if b.Issuer == "" || b.Subject == "" || !stopsReconnecting(b.Reason) || len(b.Note) > maxNote {
 		return 0, session.ErrBan
 	}
-	until := int64(never)
-	if !b.Until.IsZero() && b.Until.Before(time.Unix(0, never)) {
-		until = b.Until.UnixNano()
-	}
+	until := endOf(b.Until)
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	if until <= g.latest {
 		return 0, nil
 	}
-	if !g.bans.add(revocationKey(session.RevokeSubject, b.Issuer, b.Subject), ban{until, b.Reason}, g.latest) {
+	key := revocationKey(session.RevokeSubject, b.Issuer, b.Subject)
+	if old, banned := g.bans.lookup(key, g.latest); banned && old.covers(&b, until) {
+		return 0, nil // and nobody has come in since
+	}
+	if !g.bans.add(key, ban{until, b.Reason, &banned{b.Issuer, b.Subject, b.Note}}, g.latest) {
 		err = session.ErrBansFull
 	}
-	for _, s := range g.sessions {
-		if s.issuer == b.Issuer && s.subject == b.Subject && g.terminate(s, b.Reason, audit.DropTicket) {
+	noted := len(g.reports)
+	for s := g.players[g.playerHash(b.Issuer, b.Subject)]; s != nil; s = s.sibling {
+		if s.isOf(b.Issuer, b.Subject) && g.terminate(s, b.Reason, audit.DropTicket, CauseBanned) {
 			ended++
 		}
 	}
-	return ended + g.refuseAbsent(playerKey(b.Issuer, b.Subject), never, audit.DropTicket), err
+	ended += g.refuseAbsent(playerKey(b.Issuer, b.Subject), never, audit.DropTicket, b.Reason)
+	if b.Everywhere {
+		g.reports = g.reports[:noted]
+	}
+	return ended, err
+}
+
+// Banned reports whether b would change nothing: it has expired, or a ban of the player lasts as
+// long.
+func (g *Gate) Banned(b session.Ban) bool {
+	until := endOf(b.Until)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	old, ok := g.bans.lookup(revocationKey(session.RevokeSubject, b.Issuer, b.Subject), g.latest)
+	return until <= g.latest || ok && old.until >= until
+}
+
+// Bans returns at most so many of the bans in force, in no order.
+func (g *Gate) Bans(now time.Time, most int) (list []session.Ban) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range g.bans.entries {
+		if len(list) >= most {
+			break
+		}
+		if e.until > max(g.latest, now.UnixNano()) {
+			list = append(list, e.public())
+		}
+	}
+	return list
 }
 
 // Lift ends a ban early and reports whether the player was banned. The player may join again with
@@ -65,16 +96,48 @@ func stopsReconnecting(r wire.Reason) bool {
 type ban struct {
 	until  int64 // Unix ns
 	reason wire.Reason
+	of     *banned // nil if it came with a snapshot, which has no names
+}
+
+// banned is whom a ban keeps out, and why.
+type banned struct{ issuer, subject, note string }
+
+// endOf returns when a ban is over, in Unix ns.
+func endOf(until time.Time) int64 {
+	if until.IsZero() || !until.Before(time.Unix(0, never)) {
+		return never
+	}
+	return until.UnixNano()
+}
+
+// public returns the ban as it was given.
+func (b ban) public() session.Ban {
+	p := session.Ban{Reason: b.reason}
+	if b.until != never {
+		p.Until = time.Unix(0, b.until)
+	}
+	if b.of != nil {
+		p.Issuer, p.Subject, p.Note = b.of.issuer, b.of.subject, b.of.note
+	}
+	return p
+}
+
+// covers reports whether a further ban of the same player would change nothing.
+func (b ban) covers(other *session.Ban, until int64) bool {
+	return b.of != nil && (b.until > until || b.until == until && b.reason == other.Reason && b.of.note == other.Note)
 }
 
 func (b ban) expiry() int64 { return b.until }
 
-// merge returns the ban that lasts longer.
+// merge returns the ban that lasts longer, with the player's name if either has it.
 func (b ban) merge(old ban) ban {
-	if b.until >= old.until {
-		return b
+	if b.until < old.until {
+		b, old = old, b
 	}
-	return old
+	if b.of == nil {
+		b.of = old.of
+	}
+	return b
 }
 
 // banReason returns the reason of a player's ban, and reports whether the player is banned.

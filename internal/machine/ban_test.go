@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,6 +192,7 @@ func TestBanRefused(t *testing.T) {
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonFull},
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonTicket},
 		{Issuer: "issuer", Subject: "player", Reason: wire.ReasonGame - 1},
+		{Issuer: "issuer", Subject: "player", Note: strings.Repeat("n", maxNote+1)},
 	} {
 		if n, err := d.gate.Ban(b); n != 0 || !errors.Is(err, session.ErrBan) {
 			t.Errorf("%+v: %d, %v", b, n, err)
@@ -260,7 +262,7 @@ func TestBanBounds(t *testing.T) {
 		if forGood {
 			until = never
 		}
-		bs.restore(key, ban{until, wire.ReasonKicked})
+		bs.restore(key, ban{until: until, reason: wire.ReasonKicked})
 		for _, at := range []int64{-1, 0, 1} {
 			if b, banned := bs.lookup(key, begin.UnixNano()+at); banned != (forGood || at < 0) || banned && b.reason != wire.ReasonKicked {
 				t.Errorf("for good %v, %+d ns: %v, %v", forGood, at, b.reason, banned)

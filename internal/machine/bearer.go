@@ -53,35 +53,36 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 
 // bearerVerified replaces the token of the current epoch by a newer one. A refused token counts
 // like a wrong tag.
-func (c *Conn) bearerVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
-	t := c.pending.token
-	c.pending = nil
+func (c *Conn) bearerVerified(claims *token.Claims, v verdict, now time.Time) (Reply, Event) {
+	p := c.pending
 	switch {
-	case drop != audit.DropNone:
+	case v.cause != CauseNone:
 	case c.renewedLately(now):
-		drop = audit.DropRate
+		v.drop = audit.DropRate
 	default:
-		drop = c.succeeds(now, claims)
+		v = c.succeeds(now, claims)
 	}
-	if drop == audit.DropNone {
-		drop = c.gate.adopt(c.gate.wall(now), c.session, claims)
+	if v.drop == audit.DropNone {
+		v = because(c.gate.adopt(c.gate.wall(now), c.session, claims, identityOf(claims)))
 	}
 	c.retryAt = now.Add(retryAfter).UnixNano()
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
 	}
+	c.pending = nil
 	switch {
-	case drop == audit.DropNone:
-		c.current.token = t
+	case v.drop == audit.DropNone:
+		c.current.token = p.token
 		c.pace(now, claims)
 		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
-	case isTemporary(drop), drop == audit.DropRate:
-		return dropped(drop)
+	case isTemporary(v.drop), v.drop == audit.DropRate:
+		return dropped(v.drop)
 	}
-	reply, ev := c.countBadTag(drop)
+	reply, ev := c.countBadTag(v.drop, v.cause)
 	if ev.Kind == EventNone {
-		ev.Kind, ev.Claims = EventRefused, claims
+		ev.Kind, ev.Claims, ev.Cause = EventRefused, claims, v.cause
 	}
+	ev.Payload = []byte(p.detail)
 	return reply, ev
 }

@@ -30,6 +30,9 @@ func playBearer(t testing.TB) *dialogue {
 // "A server accepts it only if it is configured to" PROTOCOL.md 3.9
 func TestBearerAllowed(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{Bearer: true})
+	if h := d.toServer(d.clientSends(wire.KindData, "input")).is(EventNoted, audit.DropState, 0); h.Cause != CauseBearer {
+		t.Error(h.Cause)
+	}
 	d.toServer(d.clientSends(wire.KindData, "input")).drops(audit.DropState)
 
 	d = playBearer(t)
@@ -156,7 +159,7 @@ func TestBearerVerifierBusy(t *testing.T) {
 	for range 2 * serverDefaults.BadTags {
 		for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
 			d.toServer(d.bearer("fresh", "input")).is(EventVerify, audit.DropToken, 0)
-			d.verifiedAs(nil, err).drops(dropOf(err))
+			d.verifiedAs(nil, err).drops(causeOf(err).Drop())
 			d.waits(time.Second)
 		}
 	}

@@ -23,7 +23,9 @@ type Client struct {
 	hello       []byte // body of the HELLO, until WELCOME
 	nonce       [16]byte
 	former      *Client // the former connection of the session, until WELCOME
+	lanes       *Lanes  // agreed on by WELCOME, nil without; during a resumption the former connection's
 	nextReceive uint64  // the server's next number, as stated in HELLO
+	leftOut     uint64  // numbers of the session left out before HELLO
 	renew       []byte  // the token of a RENEW that waits for its RENEWED
 	repeat      retransmission
 	watch       watch
@@ -74,7 +76,7 @@ func NewClient(now time.Time, config session.ClientConfig, ch Channel, identity 
 		return nil, err
 	}
 	m := c.newHello()
-	m.NextSend, m.NextReceive, m.Token = 1, 1, identity
+	m.NextSend, m.NextReceive, m.Token, m.Metadata = 1, 1, identity, config.Metadata
 	c.hello = m.AppendTo(nil)
 	if _, err := wire.ParseHello(c.hello); err != nil {
 		return nil, session.ErrHello
@@ -104,8 +106,9 @@ func (c *Client) init(now time.Time, config session.ClientConfig, ch Channel) er
 // newHello returns the fields that every HELLO has.
 func (c *Client) newHello() wire.Hello {
 	return wire.Hello{
-		Nonce: c.nonce, Binding: c.binding, Features: features,
+		Nonce: c.nonce, Binding: c.binding, Features: c.features(),
 		Platform: []byte(c.config.Fingerprint.Platform), Build: []byte(c.config.Fingerprint.Build), Scope: []byte(c.config.Scope),
+		Lanes: c.heldLanes(),
 	}
 }
 
@@ -192,7 +195,7 @@ func earlier(a, b time.Time) time.Time {
 // Append appends the envelope for kind and body to dst. It is the sending half: one goroutine at a
 // time, which may be another than the receiving one.
 func (c *Client) Append(dst []byte, kind wire.Kind, body []byte) ([]byte, error) {
-	if kind == wire.KindData && !c.sentPayload.Load() {
+	if (kind == wire.KindData || kind == wire.KindFrames) && !c.sentPayload.Load() {
 		c.sentPayload.Store(true)
 	}
 	if kind == wire.KindData && c.config.Bearer {
@@ -222,5 +225,5 @@ func (c *Client) Close() Reply {
 	}
 	c.state = closed
 	c.end()
-	return closeReply(wire.ReasonLeft, 0)
+	return closeReply(wire.ReasonLeft)
 }

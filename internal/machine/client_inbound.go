@@ -46,7 +46,7 @@ func (c *Client) handleBeforeWelcome(now time.Time, env *wire.Envelope) (Reply, 
 
 func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParseWelcome(body)
-	if err != nil || m.Nonce != c.nonce || !c.adoptNumbers(&m) {
+	if err != nil || m.Nonce != c.nonce || !c.adoptNumbers(&m) || !c.adoptLanes(&m) {
 		return dropped(audit.DropMalformed)
 	}
 	defer clear(m.Secret[:])
@@ -59,6 +59,10 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	c.watch.lastAccepted = now
 	c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
 	c.expires = c.localTime(m.Expiry)
+	c.counts.current = c
+	if l := c.lanes; l != nil {
+		c.counts.clock.follow(l.Kept)
+	}
 	ev := Event{Kind: EventJoined, ConnectionID: m.ConnectionID}
 	if c.former != nil {
 		ev.Kind, c.former = EventResumed, nil
@@ -79,6 +83,9 @@ func (c *Client) judge(now time.Time, env *wire.Envelope) audit.Drop {
 		return drop
 	}
 	c.window.Accept(seq)
+	if c.lanes != nil {
+		c.lanes.arrived = seq
+	}
 	c.counts.accepted++
 	c.watch.accept(now)
 	if e == c.next {
@@ -96,7 +103,7 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if _, err := wire.ParsePing(env.Body); err != nil {
 			return dropped(audit.DropMalformed)
 		}
-		return Reply{Kind: wire.KindPong, Body: env.Body}, Event{}
+		return c.pongOf(env.Body), Event{}
 	case wire.KindPong:
 		return c.pong(now, env.Body)
 	case wire.KindRenewed:
@@ -112,6 +119,8 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return Reply{}, Event{Kind: EventNotice, Notice: Notice{m.Code, m.Within}}
 	case wire.KindClose:
 		return c.handleClose(env.Body)
+	case wire.KindFrames:
+		return c.frames(now, env.Body)
 	}
 	return dropped(audit.DropState)
 }
@@ -136,6 +145,9 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	c.next = next
 	c.sending.Store(next)
 	c.watch.lastPing = time.Time{} // the next Tick sends a PING: the expiry holds once a datagram of the new epoch arrives
+	if m.ServerTime != 0 {         // the server's clock may have been set since WELCOME
+		c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
+	}
 	c.expires = c.localTime(m.Expiry)
 	return Reply{}, Event{Kind: EventRenewed}
 }

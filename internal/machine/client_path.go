@@ -2,6 +2,7 @@ package machine
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -16,7 +17,8 @@ type watch struct {
 	firstUnanswered time.Time // the first PING since lastAccepted; zero if there is none
 	pings           [4]struct {
 		wire.Ping
-		at time.Time
+		at      time.Time
+		leftOut uint64 // numbers of the session left out before
 	}
 	sent int // PINGs
 	rtt  time.Duration
@@ -28,8 +30,9 @@ func (w *watch) accept(now time.Time) { w.lastAccepted, w.firstUnanswered = now,
 type ClientStats struct {
 	RTT    time.Duration // the last one measured; 0 before
 	Jitter time.Duration // mean difference between successive RTTs, smoothed as in RFC 3550 6.4.1
-	// LostIn counts the server's datagrams that have not arrived, or arrived too late. LostOut
-	// counts the client's own, as the server reported with the last PONG.
+	// LostIn counts the server's datagrams that have not arrived, or arrived too late, and numbers
+	// that a server with lanes has left out. LostOut counts the client's own, without those left
+	// out, as the server reported with the last PONG.
 	LostIn, LostOut uint64
 }
 
@@ -38,9 +41,21 @@ type counts struct {
 	accepted uint64
 	rtt      time.Duration
 	jitter   time.Duration
-	lostOut  uint64 // reported by former servers
-	reported uint64 // by the current server
-	fresh    bool   // no report has arrived on this connection
+	clock    clock
+	current  *Client // the newest connection, on which PONG counts
+
+	leftOut  atomic.Uint64 // numbers left out; the sending half's
+	base     uint64        // leftOut before the first number that the current server counts
+	next     uint64        // the same, if the server of this connection turns out to begin anew
+	lostOut  uint64        // reported by former servers
+	missing  uint64        // the last report of the current server
+	reported uint64        // missing, less numbers left out
+	fresh    bool          // no report has arrived on this connection
+}
+
+// lostIn returns how many of the server's numbers are missing.
+func (c *Client) lostIn() uint64 {
+	return c.window.Highest() - min(c.counts.accepted, c.window.Highest())
 }
 
 // Stats returns the counts. It belongs to the receiving half.
@@ -48,7 +63,7 @@ func (c *Client) Stats() ClientStats {
 	n := c.counts
 	return ClientStats{
 		RTT: n.rtt, Jitter: n.jitter,
-		LostIn: c.window.Highest() - min(n.accepted, c.window.Highest()), LostOut: n.lostOut + n.reported,
+		LostIn: c.lostIn(), LostOut: n.lostOut + n.reported,
 	}
 }
 
@@ -85,7 +100,7 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 	}
 	ping := &w.pings[w.sent%len(w.pings)]
 	w.sent++
-	ping.at = now
+	ping.at, ping.leftOut = now, c.counts.leftOut.Load()
 	binary.BigEndian.PutUint64(ping.Data[:], uint64(now.UnixNano()))
 	var buf [8]byte
 	send(wire.KindPing, ping.AppendTo(buf[:0]))
@@ -111,40 +126,58 @@ func (c *Client) pingDue(now time.Time) time.Time {
 	return due
 }
 
-// pong measures the round trip and takes over the report.
+// pong measures the round trip and takes over the report and the times.
 func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	w, n := &c.watch, c.counts
-	sent, known := w.sentAt(m.Data)
-	if err != nil || !known {
+	ping := w.find(m.Data)
+	if err != nil || ping < 0 {
 		return dropped(audit.DropState)
 	}
+	sent := w.pings[ping].at
 	rtt := now.Sub(sent)
 	if n.rtt > 0 {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16
 	}
 	n.rtt, w.rtt = rtt, rtt
+	if n.current != c { // a late one of the former connection's
+		return Reply{}, Event{Kind: EventPong, RTT: rtt}
+	}
 	if m.Report {
-		n.report(uint64(m.Lost))
+		n.report(uint64(m.Lost), w.pings[ping].leftOut)
+	}
+	if m.Times && c.lanes != nil {
+		n.clock.add(sent, now, m.Received, m.Sent)
 	}
 	return Reply{}, Event{Kind: EventPong, RTT: rtt}
 }
 
-// sentAt returns when the recent PING with these data was sent, if there is one.
-func (w *watch) sentAt(data [8]byte) (at time.Time, ok bool) {
+// find returns which of the recent PINGs has these data, -1 for none.
+func (w *watch) find(data [8]byte) int {
 	for i := range min(w.sent, len(w.pings)) {
 		if w.pings[i].Data == data {
-			return w.pings[i].at, true
+			return i
 		}
 	}
-	return at, false
+	return -1
 }
 
-// report takes over the server's count of lost datagrams. A server that did not know the session
-// before starts at 0.
-func (n *counts) report(lost uint64) {
-	if n.fresh && lost < n.reported {
-		n.lostOut += n.reported
+// pongOf returns the answer to a PING, with the report if the session has lanes.
+func (c *Client) pongOf(ping []byte) Reply {
+	if c.lanes == nil {
+		return Reply{Kind: wire.KindPong, Body: ping}
 	}
-	n.reported, n.fresh = lost, false
+	m := wire.Pong{Data: [8]byte(ping), Report: true, Lost: saturate(c.lostIn())}
+	return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.lanes.pong.body[:0])}
+}
+
+// report takes over how many numbers the server misses, in answer to a PING before which leftOut
+// numbers had been left out. A server that did not know the session before starts at 0.
+func (n *counts) report(missing, leftOut uint64) {
+	if n.fresh && missing < n.missing {
+		n.lostOut += n.reported
+		n.base = n.next
+	}
+	n.missing, n.fresh = missing, false
+	n.reported = missing - min(missing, leftOut-min(leftOut, n.base))
 }

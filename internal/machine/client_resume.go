@@ -31,7 +31,7 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	if !c.Resumable() {
 		return nil, ErrNoTicket
 	}
-	r := &Client{counts: c.counts, former: c, ticket: c.ticket, resumption: c.resumption, ticketShown: true}
+	r := &Client{counts: c.counts, former: c, lanes: c.lanes, ticket: c.ticket, resumption: c.resumption, ticketShown: true}
 	if err := r.init(now, c.config, ch); err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	m := r.newHello()
 	r.nextReceive = c.window.Highest() + 1
 	m.NextSend, m.NextReceive = c.sequence+1, r.nextReceive
+	r.leftOut = c.counts.leftOut.Load()
 	m.Ticket, m.Proof = c.ticket, make([]byte, wire.ProofLen)
 	r.hello = m.AppendTo(nil)
 	resume.Prove(&c.resumption, r.binding, &ch.Exporter, r.hello)
@@ -57,7 +58,7 @@ func (c *Client) adoptNumbers(m *wire.Welcome) bool {
 	}
 	c.sequence = max(m.ClientNext-1, f.sequence)
 	c.window.Skip(m.ServerNext - 1)
-	c.counts.fresh = true
+	c.counts.fresh, c.counts.next = true, c.leftOut
 	return true
 }
 

@@ -5,8 +5,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/behaviour"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/replay"
 )
 
@@ -45,7 +46,8 @@ type Conn struct {
 	excess      bool       // behaviour has exceeded the revocation limit
 	confined    bool       // a step up has lapsed: the network may not change
 	renewedLost bool       // RENEWED seems to be lost, because the client presents another token
-	badTags     int
+	laned       bool       // lanes is set
+	badTags     int16
 	session     *Session  // nil before EventJoined
 	answer      *answer   // for copies of HELLO or RENEW
 	since       time.Time // start of this state, or the last accepted datagram
@@ -53,32 +55,33 @@ type Conn struct {
 	boundDigest uint64    // of the fingerprint that the session is bound to
 	accepted    uint64    // datagrams
 	gate        *Gate     // constant
-	behaviour   policy.Behaviour
+	behaviour   behaviour.Behaviour
 	own         Session
 
 	link
 
-	channel      Channel      // constant
-	path         netip.Prefix // the network that datagrams come from
-	partial      partial
-	pending      *pending // decided by Verified
-	retryAt      int64    // after a refused token no other is verified before, Unix ns
-	doubt        *doubt   // nil without a change of fingerprint or behaviour
-	probe        *probe   // nil before the first measurement or challenge
-	connectionID uint32
-	renewAt      uint32 // no RENEW is accepted before, unless a step up is owed, Unix s
+	channel  Channel      // constant
+	ticketed bool         // the client has a ticket
+	reports  bool         // the client asks for reports of lost datagrams
+	bearer   bool         // the client sends the identity token in datagrams
+	noted    bool         // see note
+	path     netip.Prefix // the network that datagrams come from
+	partial  *partial     // nil but between the first and the last part of a message
+	pending  *pending     // decided by Verified
+	retryAt  int64        // after a refused token no other is verified before, Unix ns
+	doubt    *doubt       // nil without a change of fingerprint or behaviour
+	probe    *probe       // nil before the first measurement or challenge
+	renewAt  uint32       // no RENEW is accepted before, unless a step up is owed, Unix s
+	report   [8 + 4]byte  // the last PONG
 
 	resuming *resumption // nil unless the session is resumed here and no datagram has been accepted
-	ticketed bool        // the client has a ticket
-	reports  bool        // the client asks for reports of lost datagrams
-	bearer   bool        // the client sends the identity token in datagrams
-	report   [8 + 4]byte // the last PONG
+	lanes    *Lanes      // nil unless both ends use lanes
 }
 
 // partial is a HELLO or RENEW of which some parts have arrived.
 type partial struct {
 	kind  wire.Kind
-	parts *wire.Assembler // nil before the first
+	parts wire.Assembler
 }
 
 // answer is kept while copies of the message it answers may arrive: WELCOME until the client's
@@ -98,7 +101,7 @@ func (g *Gate) NewConn(now time.Time, ch Channel, addr netip.Addr) *Conn {
 // Init initializes a zero Conn for a new connection from addr. The Conn must not be copied
 // afterwards.
 func (c *Conn) Init(g *Gate, now time.Time, ch Channel, addr netip.Addr) {
-	c.gate, c.channel, c.since, c.path = g, ch, now, g.config.Fingerprint.Prefix(addr)
+	c.gate, c.channel, c.since, c.path = g, ch, now, fingerprint.Prefix(&g.config.Fingerprint, addr)
 	c.overlap = g.config.Overlap
 	c.window = replay.Make(g.config.Window)
 }
@@ -136,11 +139,13 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	switch c.state {
 	case opening:
 		if idle >= helloTimeout {
-			return c.close(audit.DropIdle, wire.ReasonIdle)
+			reply, ev := c.close(audit.DropIdle, wire.ReasonIdle)
+			ev.Cause = CauseNoHello
+			return reply, ev
 		}
 	case verifying:
 		if idle >= helloTimeout {
-			return c.refuse(audit.DropBusy)
+			return c.refuse(CauseBusyVerdict)
 		}
 	case welcomed:
 		return c.tickWelcomed(now, idle)
@@ -219,45 +224,72 @@ func (c *Conn) Disconnected() (Reply, Event) {
 
 // expire closes a session that has ended; if a renewal was refused before, the reason names that.
 func (c *Conn) expire(drop audit.Drop) (Reply, Event) {
+	if drop == audit.DropRevoked && c.session.cause() == CauseElsewhere {
+		return c.leaveElsewhere()
+	}
 	reason := reasons[drop]
 	if r := c.session.reason(); drop == audit.DropRevoked && r != 0 {
 		reason = r
 	}
-	if p := c.pending; drop == audit.DropExpired && p != nil && p.refused != audit.DropNone {
-		reason = reasons[p.refused]
+	cause, detail := c.session.cause(), ""
+	if p := c.pending; p != nil {
+		switch {
+		case drop == audit.DropExpired && p.refused != CauseNone:
+			reason, cause, detail = reasons[p.refused.Drop()], p.refused, p.detail
+		case cause == CauseMatch && p.refused == CauseNone:
+			detail = p.detail // of reauthorized
+		}
 	}
-	return c.close(drop, reason)
+	reply, ev := c.close(drop, reason)
+	ev.Cause, ev.Payload = cause, []byte(detail)
+	return reply, ev
+}
+
+// leaveElsewhere closes a connection whose session was resumed on another server, without a CLOSE: as
+// the former connection on one server ends. Whoever still sends here comes back by a ticket, if there
+// is a later one.
+func (c *Conn) leaveElsewhere() (Reply, Event) {
+	_, ev := c.close(audit.DropState, wire.ReasonReplaced)
+	ev.Drop, ev.Cause = audit.DropNone, CauseElsewhere
+	return Reply{}, ev
 }
 
 // close enters the state closed; later datagrams are counted as drop.
 func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
+	left := uint32(0) // tickets up to this epoch are of no more use to a player who leaves
+	if reason == wire.ReasonLeft && c.state == live && c.ticketed {
+		left = c.current.number
+	}
 	c.enter(closed)
 	c.why = drop
 	c.end()
-	c.partial.parts = nil
+	c.partial = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil
 	if c.session != nil && !c.livesOnFormer() {
 		final := ticketsDrop(reason)
 		switch {
 		case drop == audit.DropRevoked: // terminate has handled its tickets, which may stay valid
 			final = audit.DropNone
-		case drop == audit.DropFingerprint, c.resuming != nil && c.resuming.why != audit.DropNone:
+		case drop == audit.DropFingerprint, c.resuming != nil && c.resuming.why.drop != audit.DropNone:
 			final = audit.DropNone // it continues elsewhere, or still may
 		}
 		c.gate.forget(c.session, final, reason != wire.ReasonLeft)
+		if left > 0 {
+			c.gate.noteLeft(c.session.name, left)
+		}
 	}
 	ev := Event{Kind: EventClosed, Drop: drop, Reason: reason}
 	if c.resuming != nil {
 		return Reply{}, ev // another connection uses the session's numbers
 	}
-	return closeReply(reason, 0), ev
+	return closeReply(reason), ev
 }
 
 // terminate ends the session for good after its connection has ended. ReasonLeft does not: it may
 // be the client's word about the connection only.
 func (c *Conn) terminate(reason wire.Reason) {
 	if final := ticketsDrop(reason); c.session != nil && final != audit.DropNone && reason != wire.ReasonLeft {
-		c.session.terminate(reason, final)
+		c.session.terminate(reason, final, CauseNone)
 	}
 }
 
@@ -273,7 +305,10 @@ func ticketsDrop(reason wire.Reason) audit.Drop {
 	return audit.DropTicket
 }
 
-func closeReply(reason wire.Reason, retryAfter time.Duration) Reply {
-	body := wire.CloseBody{Reason: reason, RetryAfter: uint32(retryAfter.Milliseconds())}
+func closeReply(reason wire.Reason) Reply { return closeWith(reason, 0, "") }
+
+// closeWith returns the CLOSE with a detail, of which it sends as much as fits.
+func closeWith(reason wire.Reason, retryAfter time.Duration, detail string) Reply {
+	body := wire.CloseBody{Reason: reason, RetryAfter: uint32(retryAfter.Milliseconds()), Detail: closeDetail(detail)}
 	return Reply{Kind: wire.KindClose, Body: body.AppendTo(nil)}
 }

@@ -26,7 +26,6 @@ func TestDeliverServer(t *testing.T) {
 	}{
 		{wire.KindRenewed, "", audit.DropState},
 		{wire.KindNotice, closeBody, audit.DropState},
-		{wire.KindBearer, "\x00\x08identityinput", audit.DropState}, // not configured
 		{wire.KindPing, "1234567", audit.DropMalformed},
 		{wire.KindRenew, "", audit.DropMalformed},
 		{wire.KindClose, "", audit.DropMalformed},

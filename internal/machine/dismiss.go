@@ -13,6 +13,11 @@ import (
 // A reason that is 0 or not defined is sent as wire.ReasonKicked, and detail is cut to
 // wire.MaxDetail bytes. The reply is the CLOSE to send.
 func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
+	return c.dismiss(reason, detail, (*Session).terminate)
+}
+
+// dismiss is Dismiss, by a way to terminate the session.
+func (c *Conn) dismiss(reason wire.Reason, detail string, terminate func(*Session, wire.Reason, audit.Drop, Cause) bool) (Reply, Event) {
 	if !reason.Defined() {
 		reason = wire.ReasonKicked
 	}
@@ -21,21 +26,21 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 		if why == audit.DropNone {
 			why = audit.DropTicket
 		}
-		c.session.terminate(reason, why)
+		terminate(c.session, reason, why, CauseMatch)
 	}
 	if c.state == closed {
 		return Reply{}, Event{}
 	}
 	reply, ev := c.close(audit.DropState, reason)
-	ev.Drop = audit.DropNone
+	ev.Drop, ev.Cause, ev.Payload = audit.DropNone, CauseMatch, []byte(detail)
 	if reply.Kind != 0 {
-		reply.Body = wire.CloseBody{Reason: reason, Detail: detailOf(detail)}.AppendTo(nil)
+		reply = closeWith(reason, 0, detail)
 	}
 	return reply, ev
 }
 
-// detailOf returns as much of a text as a CLOSE holds, in whole characters.
-func detailOf(text string) []byte {
+// closeDetail returns as much of a text as a CLOSE holds, in whole characters.
+func closeDetail(text string) []byte {
 	text = strings.ToValidUTF8(text, "?")
 	n := min(len(text), wire.MaxDetail)
 	for n < len(text) && !utf8.RuneStart(text[n]) {

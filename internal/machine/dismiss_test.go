@@ -2,6 +2,7 @@ package machine
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -66,8 +67,26 @@ func TestDetail(t *testing.T) {
 		strings.Repeat("😀", 17):       strings.Repeat("😀", 16),
 		"\xff\xfe":                    "?",
 	} {
-		if got := string(detailOf(text)); got != want || !utf8.ValidString(got) {
+		if got := string(closeDetail(text)); got != want || !utf8.ValidString(got) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// "as soon as the session is ended by the server, before its next datagram: at once if it has been"
+func TestOnEnd(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		s := play(t, session.Config{}, session.ClientConfig{}).server.Session()
+		var flag atomic.Bool
+		if before {
+			s.Revoke()
+		}
+		s.OnEnd(&flag)
+		if flag.Load() != before {
+			t.Errorf("ended before: %v, flag %v", before, flag.Load())
+		}
+		if s.Revoke(); !flag.Load() {
+			t.Error("revoked, and the flag is not set")
 		}
 	}
 }

@@ -107,7 +107,7 @@ func TestDocumentClientStates(t *testing.T) {
 				t.Errorf("leads to %q, want %q", got, next)
 			}
 			named := false
-			for kind := wire.KindHello; kind <= wire.KindNotice; kind++ {
+			for kind := wire.KindHello; kind <= wire.KindFrames; kind++ {
 				named = named || strings.Contains(sends, kind.String())
 			}
 			if named != (sent != 0) || named && !strings.Contains(sends, sent.String()) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/testkit"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -25,12 +24,12 @@ func TestDocumentDefaults(t *testing.T) {
 		"| window | 1,024 numbers (64 to 8,192) |",
 		"| overlap of epochs | " + strconv.Itoa(int(serverDefaults.Overlap.Seconds())) + " s |",
 		"| idle | " + strconv.Itoa(int(session.DefaultIdle.Seconds())) + " s |",
-		"| rate | " + strconv.Itoa(policy.DefaultDatagrams) + " datagrams a second, " + strconv.Itoa(policy.DefaultDatagramBurst) + " at once |",
-		"| payload | " + strconv.Itoa(policy.DefaultBytes>>10) + " KiB a second, " + strconv.Itoa(policy.DefaultByteBurst>>10) + " KiB at once |",
-		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(policy.DefaultFlag) + ", " +
-			strconv.Itoa(policy.DefaultLimit) + ", " + strconv.Itoa(policy.DefaultRevoke) + " |",
-		"| what a silence, or less than usual, raises the last of these by | " + strconv.Itoa(policy.DefaultDatagrams) + " a second, 2,560 in all |",
-		"| step up | " + strconv.Itoa(int(policy.DefaultStepUpTime.Seconds())) + " s |",
+		"| rate | " + strconv.Itoa(defaultBehaviour.Datagrams) + " datagrams a second, " + strconv.Itoa(defaultBehaviour.DatagramBurst) + " at once |",
+		"| payload and bodies of FRAMES | " + strconv.Itoa(defaultBehaviour.Bytes>>10) + " KiB a second, " + strconv.Itoa(defaultBehaviour.ByteBurst>>10) + " KiB at once |",
+		"| state changes in a second: recorded, dropped, revoked | more than " + strconv.Itoa(defaultBehaviour.Flag) + ", " +
+			strconv.Itoa(defaultBehaviour.Limit) + ", " + strconv.Itoa(defaultBehaviour.Revoke) + " |",
+		"| what a silence, or less than usual, raises the last of these by | " + strconv.Itoa(defaultBehaviour.Datagrams) + " a second, 2,560 in all |",
+		"| step up | " + strconv.Itoa(int(defaultStepUpTime.Seconds())) + " s |",
 		"| more for tokens that wait for their verification | " + strconv.Itoa(int(maxTokenWait.Seconds())) + " s |",
 		"| at home until a step up is settled | " + strconv.Itoa(int(homeTime.Seconds())) + " s |",
 		"| sessions of one player | " + strconv.Itoa(session.DefaultMaxPerSubject) + " |",

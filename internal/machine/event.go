@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -20,8 +20,8 @@ const (
 	EventJoined               // the session is live
 	EventData                 // Payload is the game's
 	EventRenewed              // a newer identity token replaces the old one
-	EventRefused              // HELLO or RENEW was refused for Drop
-	EventPong                 // RTT is a measured round trip (client only)
+	EventRefused              // HELLO or RENEW was refused for Drop and Cause
+	EventPong                 // RTT is a measured round trip (client; server with lanes: the client has reported what it has lost)
 	EventNotice               // Notice is the server's warning (client only)
 	EventClosed               // the session, or the attempt to open one, has ended for Reason
 	EventAnswered             // a Challenge was answered (server only)
@@ -31,6 +31,8 @@ const (
 	EventResumed              // like EventJoined, for a session that has lived elsewhere
 	EventTakeover             // the session has moved here from the former connection; see Event.Enters (server only)
 	EventMoved                // the server has moved the connection to the address that the client sends from now (client only)
+	EventNoted                // something was refused for Drop and Cause, once a connection, which ends nothing (server only)
+	EventFrames               // Payload is the body of FRAMES: hand it to Charge and to the session's lanes (server), or to the lanes (client)
 	EventCloseAgain           // the peer has sent CLOSE for a session that has ended already: it has not received ours
 )
 
@@ -38,7 +40,7 @@ var eventNames = [...]string{
 	EventNone: "none", EventVerify: "verify", EventJoined: "joined", EventData: "data", EventRenewed: "renewed",
 	EventRefused: "refused", EventPong: "pong", EventNotice: "notice", EventClosed: "closed", EventAnswered: "answered",
 	EventStepUp: "step up", EventFlagged: "flagged", EventResume: "resume", EventResumed: "resumed",
-	EventTakeover: "takeover", EventMoved: "moved", EventCloseAgain: "close again",
+	EventTakeover: "takeover", EventMoved: "moved", EventNoted: "noted", EventFrames: "frames", EventCloseAgain: "close again",
 }
 
 // String returns the kind in words, or "event N".
@@ -55,9 +57,9 @@ type Event struct {
 	Kind         EventKind
 	Drop         audit.Drop // why the message was dropped, or the session ended
 	Reason       wire.Reason
-	Part         policy.Part // EventStepUp, EventFlagged
-	ConnectionID uint32      // EventJoined, EventResumed, client only: starts explicit nonces, 0 for none. EventResume, Replaced: the session's connection
-	Payload      []byte      // EventData; EventClosed, client only: the detail of the server's CLOSE
+	Part         fingerprint.Part // EventStepUp, EventFlagged
+	ConnectionID uint32           // EventJoined, EventResumed, client only: starts explicit nonces, 0 for none. EventResume, Replaced: the session's connection
+	Payload      []byte           // EventData; EventJoined, server: what HELLO carried for the game; EventClosed, client: the detail of the server's CLOSE; EventClosed, EventRefused, EventNoted, server: more about Cause, for the operator
 	Token        []byte
 	Claims       *token.Claims // EventRefused, EventRenewed: of the token, if it was valid
 	RTT          time.Duration
@@ -68,6 +70,8 @@ type Event struct {
 	// else that datagram leads to: EventJoined if the session lived nowhere on this server,
 	// EventTakeover if it moves here from the former connection. Server only.
 	Enters    EventKind
+	Cause     Cause    // EventRefused, EventNoted, EventClosed, server only: why, more exactly than Drop
+	Ticket    bool     // EventRefused, server only: HELLO has shown a ticket
 	Displaces bool     // the connection given to Resume has ended, which waited for its first datagram
 	Replaced  *Session // EventJoined, EventResumed, server only: the player's session that is replaced, to be ended on ConnectionID; or nil
 }
@@ -106,4 +110,6 @@ var reasons = map[audit.Drop]wire.Reason{
 	audit.DropUnavailable: wire.ReasonUnavailable,
 	audit.DropIdle:        wire.ReasonIdle,
 	audit.DropRate:        wire.ReasonRate,
+	audit.DropLanes:       wire.ReasonRevoked,
+	audit.DropMatch:       wire.ReasonScope, // unless the match gives another one
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -12,21 +13,21 @@ import (
 
 // doubt records a change of fingerprint or behaviour that has not ended the session.
 type doubt struct {
-	event   EventKind    // EventStepUp or EventFlagged, returned by the next Tick; EventNone once returned
-	part    policy.Part  // of the fingerprint
-	flagged bool         // anything has been flagged
-	step    *stepUp      // nil unless a token is owed
-	home    netip.Prefix // the network that the session is bound to, while the client is in another one
+	event   EventKind        // EventStepUp or EventFlagged, returned by the next Tick; EventNone once returned
+	part    fingerprint.Part // of the fingerprint
+	flagged bool             // anything has been flagged
+	step    *stepUp          // nil unless a token is owed
+	home    netip.Prefix     // the network that the session is bound to, while the client is in another one
 }
 
 // fingerprintAt returns the session's fingerprint for datagrams from network.
-func (c *Conn) fingerprintAt(network netip.Prefix) policy.Fingerprint {
+func (c *Conn) fingerprintAt(network netip.Prefix) fingerprint.Fingerprint {
 	return c.fingerprintOf(c.session, network)
 }
 
 // fingerprintOf returns the fingerprint of s on this connection for datagrams from network.
-func (c *Conn) fingerprintOf(s *Session, network netip.Prefix) policy.Fingerprint {
-	return policy.Fingerprint{
+func (c *Conn) fingerprintOf(s *Session, network netip.Prefix) fingerprint.Fingerprint {
+	return fingerprint.Fingerprint{
 		Platform: s.fingerprint.Platform, Build: s.fingerprint.Build,
 		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
 		Channel: c.channel.Exporter, Network: network,
@@ -68,13 +69,13 @@ func (c *Conn) Away() bool { return c.session != nil && c.seenDigest != c.boundD
 // half.
 func (c *Conn) Follows(addr netip.Addr) bool {
 	config := &c.gate.config.Fingerprint
-	return !c.confined && config.Network != policy.ActionRequire || config.Prefix(addr) == c.boundNetwork()
+	return !c.confined && config.Network != policy.ActionRequire || fingerprint.Prefix(config, addr) == c.boundNetwork()
 }
 
 // SetPath sets the validated address that datagrams come from.
 func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
 	away, previous := c.seenDigest != c.boundDigest, c.path
-	c.path = c.gate.config.Fingerprint.Prefix(addr)
+	c.path = fingerprint.Prefix(&c.gate.config.Fingerprint, addr)
 	c.seenDigest = c.digest(c.path)
 	switch {
 	case away && c.seenDigest == c.boundDigest:
@@ -103,7 +104,7 @@ func (c *Conn) owes() bool { return c.doubt != nil && c.doubt.step != nil }
 
 // owedForNetwork returns the step up that a change of network has caused, or nil.
 func (c *Conn) owedForNetwork() *stepUp {
-	if c.doubt == nil || c.doubt.part != policy.PartNetwork {
+	if c.doubt == nil || c.doubt.part != fingerprint.PartNetwork {
 		return nil
 	}
 	return c.doubt.step
@@ -119,7 +120,7 @@ func (c *Conn) checkFingerprint(now time.Time) audit.Drop {
 		return audit.DropFingerprint
 	}
 	bound, seen := c.fingerprintAt(netip.Prefix{}), c.fingerprintAt(c.path) // on one connection nothing else changes
-	action, part := c.gate.config.Fingerprint.Judge(&bound, &seen)
+	action, part := fingerprint.Judge(&c.gate.config.Fingerprint, &bound, &seen)
 	if action == policy.ActionRequire || c.confined {
 		return audit.DropFingerprint
 	}
@@ -128,7 +129,7 @@ func (c *Conn) checkFingerprint(now time.Time) audit.Drop {
 }
 
 // startDoubt applies an action that does not end the session at once.
-func (c *Conn) startDoubt(now time.Time, action policy.Action, part policy.Part) {
+func (c *Conn) startDoubt(now time.Time, action policy.Action, part fingerprint.Part) {
 	switch action {
 	case policy.ActionStepUp:
 		if c.doubt == nil {
@@ -143,7 +144,7 @@ func (c *Conn) startDoubt(now time.Time, action policy.Action, part policy.Part)
 }
 
 // flag has the next Tick return EventFlagged, unless another event waits.
-func (c *Conn) flag(part policy.Part) {
+func (c *Conn) flag(part fingerprint.Part) {
 	if c.doubt == nil {
 		c.doubt = new(doubt)
 	}
@@ -167,8 +168,8 @@ func (c *Conn) tickDoubt(now time.Time) (Reply, Event) {
 
 // compareClaims compares the claims of a token with what the client stated and presented. A token
 // may leave any of it open.
-func (c *Conn) compareClaims(claims *token.Claims, f session.Fingerprint) (policy.Action, policy.Part) {
-	stated := policy.Fingerprint{
+func (c *Conn) compareClaims(claims *token.Claims, f session.Fingerprint) (policy.Action, fingerprint.Part) {
+	stated := fingerprint.Fingerprint{
 		Platform: f.Platform, Build: f.Build,
 		Certificate: c.channel.Thumbprint, HasCertificate: c.channel.HasCertificate,
 	}
@@ -182,5 +183,5 @@ func (c *Conn) compareClaims(claims *token.Claims, f session.Fingerprint) (polic
 	if claims.HasThumbprint {
 		claimed.Certificate, claimed.HasCertificate = claims.Thumbprint, true
 	}
-	return c.gate.config.Fingerprint.Judge(&claimed, &stated)
+	return fingerprint.Judge(&c.gate.config.Fingerprint, &claimed, &stated)
 }

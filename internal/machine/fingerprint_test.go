@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -34,16 +35,16 @@ func (d *dialogue) playsFor(t time.Duration) {
 func TestStepUp(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	h := d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)
-	if h.Part != policy.PartNetwork || d.server.Stats().Doubt != EventStepUp {
+	if h.Part != fingerprint.PartNetwork || d.server.Stats().Doubt != EventStepUp {
 		t.Errorf("%v, %+v", h.Part, d.server.Stats())
 	}
 	n := d.toClient(h.envelope).is(EventNotice, audit.DropNone, 0)
-	if n.Notice.Code != wire.NoticeStepUp || n.Notice.Within != uint32(policy.DefaultStepUpTime.Milliseconds()) {
+	if n.Notice.Code != wire.NoticeStepUp || n.Notice.Within != uint32(defaultStepUpTime.Milliseconds()) {
 		t.Errorf("notice %+v", n.Notice)
 	}
 	d.renewsWith("fresh")
 	d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
-	d.waits(policy.DefaultStepUpTime + time.Second)
+	d.waits(defaultStepUpTime + time.Second)
 	d.tickServer().is(EventNone, audit.DropNone, 0)
 	d.toServer(d.clientSends(wire.KindData, "and on")).delivers("and on")
 	if s := d.server.Stats(); s.Doubt != EventNone {
@@ -75,7 +76,7 @@ func TestStepUpMissed(t *testing.T) {
 // "**note** records it."
 func TestNote(t *testing.T) {
 	d := play(t, session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionNote}}, session.ClientConfig{})
-	if h := d.changesNetwork().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
+	if h := d.changesNetwork().is(EventFlagged, audit.DropNone, 0); h.Part != fingerprint.PartNetwork {
 		t.Errorf("%v", h.Part)
 	}
 	d.waits(time.Minute / 3)
@@ -86,10 +87,10 @@ func TestNote(t *testing.T) {
 // A token that claims another platform, build or certificate than its client has is refused, or by
 // policy let in for as long as a step up takes.
 func TestClaimsContradict(t *testing.T) {
-	for part, change := range map[policy.Part]func(*token.Claims){
-		policy.PartPlatform:    func(c *token.Claims) { c.Platform = "windows" },
-		policy.PartBuild:       func(c *token.Claims) { c.Build = "1.4.3" },
-		policy.PartCertificate: func(c *token.Claims) { c.HasThumbprint, c.Thumbprint = true, [32]byte{1} },
+	for part, change := range map[fingerprint.Part]func(*token.Claims){
+		fingerprint.PartPlatform:    func(c *token.Claims) { c.Platform = "windows" },
+		fingerprint.PartBuild:       func(c *token.Claims) { c.Build = "1.4.3" },
+		fingerprint.PartCertificate: func(c *token.Claims) { c.HasThumbprint, c.Thumbprint = true, [32]byte{1} },
 	} {
 		d := connectOnly(t, session.Config{}, session.ClientConfig{Fingerprint: phone})
 		change(d.claims["identity"])

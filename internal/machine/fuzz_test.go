@@ -70,7 +70,7 @@ func seeds(f *testing.F) {
 	}
 	lines = fuzzDialogues(f, true)
 	d, all := lines[0], hello
-	for kind := wire.KindHello; kind <= wire.KindNotice; kind++ {
+	for kind := wire.KindHello; kind <= wire.KindFrames; kind++ {
 		for _, body := range []string{"", closeBody, pingBody, "\x00\x05\x00\x00token", "\x00\x05tokeninput"} {
 			b := d.clientSends(kind, body)
 			f.Add(true, message(8, b))

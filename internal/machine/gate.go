@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/behaviour"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/token"
 )
 
 // Gate admits the sessions of a server and holds the live ones. It is safe for concurrent use; no
 // datagram of a live session touches it.
 type Gate struct {
 	config session.Config
-	seed   uint64       // of the digests of fingerprints
-	ahead  atomic.Int64 // see StepClock
+	limits *behaviour.Limits // those of config.Behaviour
+	seed   uint64            // of the digests of fingerprints
+	ahead  atomic.Int64      // see StepClock
+	lanes  *offer            // nil without lanes; set before the first connection
 
 	mu sync.Mutex // held for a few map operations, never during a callback
 	// +checklocks:mu
@@ -35,6 +37,14 @@ type Gate struct {
 	// +checklocks:mu
 	absent absent
 	// +checklocks:mu
+	stays map[[16]byte]stay // the live sessions by name
+	// +checklocks:mu
+	named namedBy
+	// +checklocks:mu
+	elsewhere elsewhere
+	// +checklocks:mu
+	reports []session.Used // see unlock
+	// +checklocks:mu
 	latest int64 // wall clock of the last check for revocation, Unix ns
 }
 
@@ -44,10 +54,15 @@ func NewGate(config session.Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := behaviour.NewLimits(config.Behaviour)
+	if err != nil {
+		return nil, err
+	}
 	g := &Gate{
-		config: config, sessions: make(map[uint32]*Session), players: make(map[uint64]*Session), memory: newMemory(),
+		config: config, limits: limits, sessions: make(map[uint32]*Session), players: make(map[uint64]*Session), memory: newMemory(),
 		revoked: revocations{expiring[revocation]{most: config.MaxRevocations}},
 		bans:    expiring[ban]{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
+		stays: make(map[[16]byte]stay), named: newNamedBy(), elsewhere: newElsewhere(),
 	}
 	var seed [8]byte
 	g.random(seed[:])
@@ -82,153 +97,34 @@ func (g *Gate) Session(id uint32) (*Session, bool) {
 func (g *Gate) sessionOf(t *resume.Ticket) *Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.findByName(t.Session, t.Name)
+	return g.findByName(t.Name)
 }
 
-// findByName returns the live session with this name, most likely under id. If id belongs to
-// another session it scans all of them, which is rare and costs less than the memory of a second
-// map.
+// stay is a live session, and the epoch of the latest ticket of it that this server has answered.
+type stay struct {
+	session *Session
+	epoch   uint32
+}
+
+// findByName returns the live session with this name.
 //
 // +checklocks:g.mu
-func (g *Gate) findByName(id uint32, name [16]byte) *Session {
-	if s := g.sessions[id]; s != nil && s.name == name {
-		return s
-	}
-	for _, s := range g.sessions {
-		if s.name == name {
-			return s
-		}
-	}
-	return nil
-}
-
-// checkTicket returns why a ticket does not resume its session, or DropNone.
-func (g *Gate) checkTicket(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.checkTicketLocked(now, t, claims)
-}
-
-// +checklocks:g.mu
-func (g *Gate) checkTicketLocked(now time.Time, t *resume.Ticket, claims *token.Claims) audit.Drop {
-	if drop := g.checkRevoked(now, claims, claims.Build); drop != audit.DropNone {
-		return drop
-	}
-	if drop := g.ticketsRefused(now, t.Name); drop != audit.DropNone {
-		return drop
-	}
-	e, known := g.memory.lookup(sessionKey(t.Name))
-	switch {
-	case t.Epoch <= e.spent:
-		return audit.DropTicket
-	case !known && !g.memory.fitsToken(g.config.MaxSessions):
-		return audit.DropFull // forgetting another entry could admit a stolen ticket
-	}
-	return audit.DropNone
-}
-
-// readmit admits s, a session that does not live on this server, or only on a connection that waits
-// for its first datagram: waiting, which s then replaces; nil if there is none. It repeats the
-// checks of checkTicket. It returns the session of the same player that s replaces, if any.
-func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) (*Session, audit.Drop) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if drop := g.checkTicketLocked(now, t, claims); drop != audit.DropNone {
-		return nil, drop
-	}
-	live := g.findByName(s.id, s.name)
-	if live != nil && live != waiting {
-		return nil, audit.DropBusy // resumed in the meantime: the client tries again
-	}
-	if live != nil {
-		g.remove(live)
-		s.began, s.replacements = live.began, live.replacements
-		g.insert(s)
-		return nil, audit.DropNone
-	}
-	former, drop := g.chooseReplaced(now, s)
-	switch {
-	case drop != audit.DropNone:
-		return nil, drop
-	case former == nil && len(g.sessions) >= g.seats():
-		return nil, audit.DropFull
-	}
-	g.replace(now, former, s)
-	g.insert(s)
-	return former, audit.DropNone
-}
-
-// spendTicket uses up a ticket, with which s continues here, and all earlier ones; if the client
-// keeps the ticket, only the earlier ones. s takes over a newer identity token from the ticket.
-func (g *Gate) spendTicket(now time.Time, t *resume.Ticket, s *Session, kept bool) audit.Drop {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	claims := claimsOf(t)
-	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
-		return drop
-	}
-	if drop := g.ticketsRefused(now, t.Name); drop != audit.DropNone {
-		return drop
-	}
-	e := g.memory.sessionEntry(t.Name, t.Issuer, t.Subject)
-	if t.Epoch <= e.spent {
-		return audit.DropTicket
-	}
-	if e.spent = t.Epoch; kept {
-		e.spent--
-	}
-	g.memory.put(sessionKey(t.Name), claims.Expires, e)
-	if claims.Expires.UnixNano() > s.expires.Load() {
-		s.adopt(claims)
-	}
-	return audit.DropNone
-}
-
-// admit admits s, a new session, and gives it an id and a name, unless its token has been used or
-// there is no room. It returns the session of the same player that s replaces, if any.
-func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session, audit.Drop) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
-		return nil, drop
-	}
-	g.memory.advance(now)
-	key := g.memory.tokenKey(claims)
-	if _, used := g.memory.lookup(key); used {
-		return nil, audit.DropUsed
-	}
-	former, drop := g.chooseReplaced(now, s)
-	switch {
-	case drop != audit.DropNone:
-		return nil, drop
-	case former == nil && len(g.sessions) >= g.config.MaxSessions:
-		return nil, audit.DropFull
-	}
-	room := g.memory.fitsSession(g.config.MaxSessions, len(g.sessions))
-	if drop := g.memory.use(key, claims, room, 1); drop != audit.DropNone {
-		return nil, drop
-	}
-	g.random(s.name[:])
-	binary.BigEndian.PutUint64(s.name[8:], key) // one entry covers token and session
-	g.replace(now, former, s)
-	g.insert(s)
-	return former, audit.DropNone
-}
+func (g *Gate) findByName(name [16]byte) *Session { return g.stays[name].session }
 
 // insert adds s to the live sessions. s keeps its id unless another session has it.
 //
 // +checklocks:g.mu
 func (g *Gate) insert(s *Session) {
 	for s.id == 0 || g.sessions[s.id] != nil {
-		var b [4]byte
-		g.random(b[:])
-		s.id = binary.BigEndian.Uint32(b[:])
+		s.id = g.random32()
 	}
 	if s.gate == nil {
 		s.gate = g
 	}
 	g.absent.remove(s.name)
 	g.sessions[s.id] = s
+	g.stays[s.name] = stay{session: s}
+	g.named.add(s.issuer, s.names.Load(), 1)
 	g.addToPlayer(s)
 }
 
@@ -238,24 +134,12 @@ func (g *Gate) insert(s *Session) {
 func (g *Gate) remove(s *Session) {
 	if g.sessions[s.id] == s {
 		delete(g.sessions, s.id)
+		if g.stays[s.name].session == s {
+			delete(g.stays, s.name)
+		}
+		g.named.add(s.issuer, s.names.Load(), -1)
 		g.removeFromPlayer(s)
 	}
-}
-
-// useToken records the token of a renewal as used. It extends the session's entry to the new
-// expiry, so that the end of the session takes no room.
-func (g *Gate) useToken(now time.Time, claims *token.Claims, s *Session) audit.Drop {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
-		return drop
-	}
-	g.memory.advance(now)
-	if drop := g.memory.use(g.memory.tokenKey(claims), claims, g.memory.fitsToken(g.config.MaxSessions), 2); drop != audit.DropNone {
-		return drop
-	}
-	g.remember(s, claims.Expires)
-	return audit.DropNone
 }
 
 // remember keeps the entry of a session until expires, the latest time at which the session may be
@@ -271,7 +155,7 @@ func (g *Gate) remember(s *Session, expires time.Time) {
 // if it was ended by the server, as refuseTickets describes.
 func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	g.remove(s)
 	e := g.memory.sessionEntry(s.name, s.issuer, s.subject)
 	switch {
@@ -281,11 +165,18 @@ func (g *Gate) forget(s *Session, why audit.Drop, putOut bool) {
 			g.absent.add(s)
 		}
 	case putOut:
-		g.refuseTickets(s.name, s.Expires(), why)
+		g.putOut(s.name, s.Expires(), why, reasonOfTickets(why))
 	default:
 		e.why = why
 		g.memory.put(sessionKey(s.name), s.Expires(), e)
 	}
+}
+
+// random32 returns 32 random bits.
+func (g *Gate) random32() uint32 {
+	var b [4]byte
+	g.random(b[:])
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // random fills b. It panics if the source of randomness fails, as crypto/rand ends the process.

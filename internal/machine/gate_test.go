@@ -34,11 +34,12 @@ func TestGateConfig(t *testing.T) {
 		t.Error("a client's window: no error")
 	}
 	for name, cc := range map[string]session.ClientConfig{
-		"platform": {Fingerprint: session.Fingerprint{Platform: strings.Repeat("x", 129)}},
-		"build":    {Fingerprint: session.Fingerprint{Build: "a\nb"}},
-		"scope":    {Scope: "\xff"},
+		"Platform": {Fingerprint: session.Fingerprint{Platform: strings.Repeat("x", 129)}},
+		"Build":    {Fingerprint: session.Fingerprint{Build: "a\nb"}},
+		"Scope":    {Scope: "\xff"},
+		"Metadata": {Metadata: make([]byte, wire.MaxMetadata+1)},
 	} {
-		if _, err := NewClient(begin, cc, channel, []byte("identity")); !errors.Is(err, session.ErrHello) {
+		if _, err := NewClient(begin, cc, channel, []byte("identity")); !errors.Is(err, session.ErrConfig) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -65,9 +66,9 @@ func TestGateIDs(t *testing.T) {
 	for i, want := range []uint32{7, 8, 9} {
 		c := &token.Claims{Subject: fmt.Sprint("player ", i), ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
 		s := new(Session)
-		s.init(c, phone)
-		if _, drop := g.admit(begin, c, s); drop != audit.DropNone || s.ID() != want {
-			t.Fatalf("id %d, drop %v; want %d", s.ID(), drop, want)
+		s.init(c, identityOf(c), phone)
+		if _, cause := g.admit(begin, c, s); cause != CauseNone || s.ID() != want {
+			t.Fatalf("id %d, cause %v; want %d", s.ID(), cause, want)
 		}
 		live = append(live, s)
 	}

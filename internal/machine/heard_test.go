@@ -61,9 +61,12 @@ func (h heard) ends(drop audit.Drop, reason wire.Reason) heard {
 // reply.
 func (h heard) closesSilently(drop audit.Drop) { h.Helper(); h.is(EventClosed, drop, 0) }
 
-// refuses is CLOSE in answer to a HELLO.
+// refuses is CLOSE in answer to a HELLO. Each refusal has a cause.
 func (h heard) refuses(drop audit.Drop, reason wire.Reason) heard {
 	h.Helper()
+	if h.Cause == CauseNone || h.Cause.Drop() != drop && h.Cause != CauseMatch {
+		h.Errorf("cause %q, want one of drop %v", h.Cause, drop)
+	}
 	return h.is(EventRefused, drop, wire.KindClose).because(reason)
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -34,7 +33,7 @@ func TestHello(t *testing.T) {
 		s.TokenID() != "id of identity" || s.Fingerprint() != phone || !s.Expires().Equal(begin.Add(tokenLife)) {
 		t.Errorf("%+v", s)
 	}
-	if l := d.client.Limits(); l != (wire.Limits{MaxPayload: wire.MaxBody, Rate: policy.DefaultDatagrams, Idle: 30_000}) {
+	if l := d.client.Limits(); l != (wire.Limits{MaxPayload: wire.MaxBody, Rate: uint32(defaultBehaviour.Datagrams), Idle: 30_000}) {
 		t.Errorf("limits %+v", l)
 	}
 	if found, ok := d.gate.Session(s.ID()); !ok || found != s || d.gate.Len() != 1 {
@@ -136,7 +135,7 @@ func TestHelloPartLost(t *testing.T) {
 	for _, p := range again {
 		d.toServer(p)
 	}
-	if d.server.partial.parts != nil {
+	if d.server.partial != nil {
 		t.Error("the buffer is kept")
 	}
 }

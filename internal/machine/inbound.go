@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -33,7 +34,7 @@ func (c *Conn) HandleLate(now time.Time, waited time.Duration, msg []byte) (Repl
 	if env.Kind == wire.KindData { // not in deliver, because another call copies the event again
 		return Reply{}, Event{Kind: EventData, Payload: env.Body}
 	}
-	return c.deliver(now, &env)
+	return c.deliver(now, waited, &env)
 }
 
 // handleFirst is HandleLate in the state welcomed. The first accepted datagram moves the session to
@@ -51,7 +52,7 @@ func (c *Conn) handleFirst(now time.Time, waited time.Duration, env *wire.Envelo
 	case env.Kind == wire.KindData:
 		ev = Event{Kind: EventData, Payload: env.Body}
 	default:
-		reply, ev = c.deliver(now, env)
+		reply, ev = c.deliver(now, waited, env)
 	}
 	if entered {
 		ev.Enters = enters
@@ -101,6 +102,9 @@ func (c *Conn) verifyKind(now time.Time, env *wire.Envelope) (*epoch, uint64, au
 // accept is the first change of state: "from here on a copy never counts twice".
 func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	c.window.Accept(seq)
+	if c.laned {
+		c.lanes.arrived = seq
+	}
 	c.accepted++
 	c.since = now
 	c.badTags = 0
@@ -112,7 +116,8 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 		drop = c.completeResumption(now)
 	}
 	if e == c.next {
-		drop = c.gate.adopt(c.gate.wall(now), c.session, c.takeRenewal(now))
+		claims, id := c.takeRenewal(now)
+		drop = c.gate.adopt(c.gate.wall(now), c.session, claims, id).Drop()
 		c.promote(now)
 	}
 	return drop
@@ -123,42 +128,46 @@ func (c *Conn) handleDropped(now time.Time, drop audit.Drop, env *wire.Envelope)
 	if !c.begun() {
 		return c.afterEnd(drop, env)
 	}
-	if r := c.resuming; r != nil && r.why != audit.DropNone {
+	if r := c.resuming; r != nil && r.why.drop != audit.DropNone {
 		return c.failResumption(r.why)
 	}
 	switch drop {
 	case audit.DropRevoked, audit.DropExpired:
 		return c.expire(drop)
 	case audit.DropTag:
-		return c.countBadTag(drop)
+		return c.countBadTag(drop, CauseTags)
 	case audit.DropFingerprint:
 		return c.lapseStepUp(now)
 	case audit.DropRate:
 		if c.excess {
-			return c.revoke(drop)
+			return c.revoke(drop, CauseRate)
 		}
 	case audit.DropToken:
 		return c.unknownBearer(now, env)
+	case audit.DropState:
+		if env.Kind == wire.KindBearer { // without AllowBearer
+			return c.note(CauseBearer)
+		}
 	}
 	return dropped(drop)
 }
 
 // countBadTag counts a wrong tag: Config.BadTags in a row revoke the session.
-func (c *Conn) countBadTag(drop audit.Drop) (Reply, Event) {
-	if c.badTags++; c.badTags < c.gate.config.BadTags {
+func (c *Conn) countBadTag(drop audit.Drop, cause Cause) (Reply, Event) {
+	if c.badTags++; int(c.badTags) < min(c.gate.config.BadTags, math.MaxInt16) {
 		return dropped(drop)
 	}
-	return c.revoke(drop)
+	return c.revoke(drop, cause)
 }
 
 // revoke revokes the session and closes this connection.
-func (c *Conn) revoke(drop audit.Drop) (Reply, Event) {
-	c.session.terminate(reasons[drop], audit.DropRevoked)
+func (c *Conn) revoke(drop audit.Drop, cause Cause) (Reply, Event) {
+	c.session.terminate(reasons[drop], audit.DropRevoked, cause)
 	return c.expire(drop)
 }
 
 // deliver is step 11 for every kind but DATA.
-func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
+func (c *Conn) deliver(now time.Time, waited time.Duration, env *wire.Envelope) (Reply, Event) {
 	switch env.Kind {
 	case wire.KindBearer:
 		b, err := wire.ParseBearerBody(env.Body)
@@ -171,7 +180,7 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if _, err := wire.ParsePing(env.Body); err != nil {
 			return dropped(audit.DropMalformed)
 		}
-		return c.pongOf(env.Body), Event{}
+		return c.pongOf(waited, env.Body), Event{}
 	case wire.KindRenew:
 		return c.renew(now, env)
 	case wire.KindClose:
@@ -182,6 +191,8 @@ func (c *Conn) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return Reply{}, ev
 	case wire.KindPong:
 		return c.pong(now, env.Body)
+	case wire.KindFrames:
+		return Reply{}, Event{Kind: EventFrames, Payload: env.Body}
 	}
 	return dropped(audit.DropState) // a kind that only servers send
 }
@@ -196,5 +207,15 @@ func (c *Conn) handleUnparsed(env *wire.Envelope, err error) (Reply, Event) {
 		return dropped(audit.DropVersion)
 	}
 	body := wire.CloseBody{Reason: wire.ReasonVersion, Detail: []byte{wire.Version}}
-	return Reply{Kind: wire.KindClose, Body: body.AppendTo(nil)}, Event{Drop: audit.DropVersion}
+	_, ev := c.note(CauseVersion)
+	return Reply{Kind: wire.KindClose, Body: body.AppendTo(nil)}, ev
+}
+
+// note returns what drops a message and, the first time on this connection, tells the operator.
+func (c *Conn) note(cause Cause) (Reply, Event) {
+	if c.noted {
+		return dropped(cause.Drop())
+	}
+	c.noted = true
+	return Reply{}, Event{Kind: EventNoted, Drop: cause.Drop(), Cause: cause}
 }

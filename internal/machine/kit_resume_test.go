@@ -52,9 +52,9 @@ func playWithTicketOn(t testing.TB, gc session.Config, cc session.ClientConfig, 
 
 // getsConnectionID gives the connection the id by which it is found.
 func (d *dialogue) getsConnectionID() {
-	hint := uint32(len(d.homes) + 1)
-	d.server.SetConnectionID(hint)
-	d.homes[hint] = d.server
+	id := uint32(len(d.homes) + 1)
+	d.server.SetConnectionID(id)
+	d.homes[id] = d.server
 }
 
 // anotherServer returns another server of the fleet.
@@ -168,7 +168,7 @@ func (d *dialogue) takesWelcome(h heard) wire.Welcome {
 		d.Fatalf("%v, drop %v, reason %v, %v", h.kind, h.Drop, h.Reason, err)
 	}
 	if ev := d.toClient(h.envelope).is(EventResumed, audit.DropNone, 0); ev.ConnectionID != m.ConnectionID || m.ConnectionID != d.server.connectionID {
-		d.Errorf("hints %d, %d, %d", ev.ConnectionID, m.ConnectionID, d.server.connectionID)
+		d.Errorf("connection ids %d, %d, %d", ev.ConnectionID, m.ConnectionID, d.server.connectionID)
 	}
 	return m
 }

@@ -51,7 +51,7 @@ func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) 
 func (d *dialogue) restores(g *Gate, s *resume.Session) (*dialogue, audit.Drop) {
 	next := *d
 	next.gate, next.server, next.former = g, new(Conn), nil
-	drop := next.server.Restore(g, next.now, s)
+	drop := next.server.Restore(g, next.now, s).Drop()
 	if drop == audit.DropNone {
 		next.homes[s.ConnectionID] = next.server
 	}

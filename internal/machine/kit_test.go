@@ -28,7 +28,7 @@ type dialogue struct {
 	server *Conn
 	client *Client
 	claims map[string]*token.Claims // what identity tokens claim; others do not verify
-	homes  map[uint32]*Conn         // by hint: where sessions live that can be resumed, on all servers
+	homes  map[uint32]*Conn         // by connection id: where sessions live that can be resumed, on all servers
 	former *Conn                    // where on the same server the session lives until it moves here
 }
 
@@ -43,7 +43,14 @@ var (
 	channel = Channel{Exporter: [32]byte(counting(0x80, 32))}
 )
 
-// anything is behaviour that is not looked at.
+// What a zero configuration means.
+var (
+	defaultBehaviour, _   = policy.BehaviourConfig{}.WithDefaults()
+	defaultFingerprint, _ = policy.FingerprintConfig{}.WithDefaults()
+	defaultStepUpTime     = defaultFingerprint.StepUpTime
+)
+
+// unlimitedBehaviour is behaviour that is not looked at.
 var unlimitedBehaviour = policy.BehaviourConfig{
 	Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
 }

@@ -56,6 +56,16 @@ const (
 	// that long.
 	memorySlot = 8
 
+	// maxUsedElsewhere bounds what is remembered of the tokens and tickets that other servers of the
+	// fleet have used up, and maxPutOutElsewhere of the sessions that they have put out: 60 to 95 bytes
+	// each, 120 MB at most.
+	maxUsedElsewhere   = 1 << 20
+	maxPutOutElsewhere = 1 << 18
+
+	// longestUse is for how long anything of another server is remembered: as long as the
+	// longest-lived token, by a clock that is a minute ahead.
+	longestUse = token.LongestLife + token.MaxLeeway + time.Minute
+
 	// shareEvery and minShare bound the entries of one player: one per 15 s of the longest life of
 	// a token, four times what one seat may take. shareCells is the length of each of the two rows
 	// in which they are counted.
@@ -66,6 +76,10 @@ const (
 	// renewalsOfLife is how often a session may be renewed within the life of a token: a client
 	// needs one or two, and each takes memory.
 	renewalsOfLife = 4
+
+	// maxNote is the longest note of a ban in bytes: with reason and end it fits the message of a line
+	// of the audit.
+	maxNote = 64
 
 	// revocationLife is how long a revocation of a player or of a token is kept: until the
 	// longest-lived token that it covers has expired.

@@ -32,9 +32,10 @@ type link struct {
 	ended    atomic.Bool           // only CLOSE is sent from here on
 	sequence uint64                // the last one sent
 
-	isClient bool
-	binding  byte // constant once the session has begun
-	overlap  time.Duration
+	isClient     bool
+	binding      byte   // constant once the session has begun
+	connectionID uint32 // 0 for none; the server's only
+	overlap      time.Duration
 }
 
 // begin starts the first epoch on this connection. Window and sequence are set already.

@@ -32,19 +32,26 @@ func (m *memory) fitsSession(seats, live int) bool {
 // that is resumed from another server.
 func (m *memory) fitsToken(seats int) bool { return len(m.entries) < m.capacity(seats) }
 
-// use records the token that opens or renews a session. It returns DropUsed if the token is known,
-// and DropFull if there is no room or the player has this many shares already. key is the token's.
-func (m *memory) use(key uint64, claims *token.Claims, room bool, shares int) audit.Drop {
+// mayUse returns why a token may not open or renew a session, or CauseNone: the token is known,
+// there is no room, or the player has this many shares already. key is the token's.
+func (m *memory) mayUse(key uint64, claims *token.Claims, room bool, shares int) Cause {
 	m.noteLife(claims.Expires)
 	if _, known := m.lookup(key); known {
-		return audit.DropUsed
+		return CauseUsed
 	}
-	player := m.ownerOf(claims.Issuer, claims.Subject)
-	if !room || m.shares.count(player) >= shares*m.share() {
-		return audit.DropFull
+	switch {
+	case !room:
+		return CauseFullMemory
+	case m.shares.count(m.ownerOf(claims.Issuer, claims.Subject)) >= shares*m.share():
+		return CauseFullShare
 	}
-	m.put(key, claims.Expires, remembered{owner: player, why: audit.DropUsed})
-	return audit.DropNone
+	return CauseNone
+}
+
+// use records the token that opens or renews a session, for which mayUse has just returned
+// CauseNone.
+func (m *memory) use(key uint64, claims *token.Claims) {
+	m.put(key, claims.Expires, remembered{owner: m.ownerOf(claims.Issuer, claims.Subject), why: audit.DropUsed})
 }
 
 // share returns how many entries one player may have before new sessions of the player are refused,
@@ -61,6 +68,9 @@ type shares struct{ first, second []uint32 }
 func newShares() shares { return shares{make([]uint32, shareCells), make([]uint32, shareCells)} }
 
 func (s *shares) add(player owner, n int32) {
+	if s.first == nil { // of entries that are nobody's
+		return
+	}
 	s.first[player%shareCells] += uint32(n)
 	s.second[player/shareCells%shareCells] += uint32(n)
 }
@@ -95,7 +105,12 @@ func (m *memory) alarmLevel(seats, live int) (level int) {
 func (g *Gate) Sweep(now time.Time) (alarm string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.latest = now.UnixNano()
 	g.memory.advance(now)
+	g.elsewhere.advance(now)
+	if alarm := g.elsewhere.alarm(); alarm != "" {
+		return alarm
+	}
 	return alarms[g.memory.alarmLevel(g.config.MaxSessions, len(g.sessions))]
 }
 

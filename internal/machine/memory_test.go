@@ -20,9 +20,9 @@ func minted(subject, id any, ends time.Time) *token.Claims {
 // enter opens a session.
 func enter(g *Gate, now time.Time, c *token.Claims) (*Session, audit.Drop) {
 	s := new(Session)
-	s.init(c, phone)
-	_, drop := g.admit(now, c, s)
-	return s, drop
+	s.init(c, identityOf(c), phone)
+	_, cause := g.admit(now, c, s)
+	return s, cause.Drop()
 }
 
 func newGate(t testing.TB, config session.Config) *Gate {

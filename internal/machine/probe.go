@@ -13,6 +13,7 @@ type probe struct {
 	ping     wire.Ping
 	awaiting bool // the PONG has not arrived
 	rtt      time.Duration
+	jitter   time.Duration
 
 	challenge  wire.Ping
 	challenged bool // the challenge has not been answered
@@ -29,6 +30,9 @@ func (c *Conn) ping(now time.Time) Reply {
 	}
 	c.gate.random(p.ping.Data[:])
 	p.sent, p.awaiting = now, true
+	if c.laned {
+		c.lanes.pong.asked()
+	}
 	return Reply{Kind: wire.KindPing, Body: p.ping.AppendTo(nil)}
 }
 
@@ -52,14 +56,23 @@ func (c *Conn) Challenge(fresh bool) Reply {
 	return Reply{Kind: wire.KindPing, Body: p.challenge.AppendTo(nil)}
 }
 
-// pongOf returns the answer to a PING, with the report if the client has asked for it.
-func (c *Conn) pongOf(ping []byte) Reply {
+// pongOf returns the answer to a PING that has waited: with the report if the client has asked for it,
+// and with the times if the session has lanes.
+func (c *Conn) pongOf(waited time.Duration, ping []byte) Reply {
 	m := wire.Pong{Data: [8]byte(ping), Report: c.reports}
 	if c.reports {
-		m.Lost = uint32(min(c.lost(), math.MaxUint32))
+		m.Lost = saturate(c.lost())
 	}
-	return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.report[:0])}
+	if !c.laned {
+		return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.report[:0])}
+	}
+	sent := c.gate.lanes.clock()
+	m.Times, m.Received, m.Sent = true, sent.Add(-waited).UnixMicro(), sent.UnixMicro()
+	return Reply{Kind: wire.KindPong, Body: m.AppendTo(c.lanes.pong.body[:0])}
 }
+
+// saturate returns n as far as 32 bits can.
+func saturate(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // lost returns how many of the client's datagrams have not arrived, or arrived too late.
 func (c *Conn) lost() uint64 {
@@ -68,13 +81,21 @@ func (c *Conn) lost() uint64 {
 
 // pong handles a PONG, which answers a PING or a challenge.
 func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
-	m, err := wire.ParsePing(body)
+	m, err := wire.ParsePong(body)
 	p := c.probe
 	switch {
 	case err != nil || p == nil:
-	case p.awaiting && m == p.ping:
-		p.awaiting, p.rtt = false, now.Sub(p.sent)
-	case p.challenged && m == p.challenge:
+	case p.awaiting && m.Data == p.ping.Data:
+		rtt := now.Sub(p.sent)
+		if p.rtt > 0 {
+			p.jitter += ((rtt - p.rtt).Abs() - p.jitter) / 16
+		}
+		p.awaiting, p.rtt = false, rtt
+		if c.laned && m.Report {
+			c.lanes.pong.report(uint64(m.Lost))
+			return Reply{}, Event{Kind: EventPong, RTT: rtt}
+		}
+	case p.challenged && m.Data == p.challenge.Data:
 		p.challenged = false
 		return Reply{}, Event{Kind: EventAnswered}
 	}
@@ -85,8 +106,10 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 type Stats struct {
 	Accepted uint64        // the client's datagrams that have passed the tag and updated the window
 	Lost     uint64        // the client's datagrams that have not arrived, or arrived too late
-	Sent     uint64        // datagrams to the client
+	Sent     uint64        // datagrams to the client, among them numbers left out
+	LostOut  uint64        // datagrams to the client that have not arrived, as of its last report; 0 without lanes
 	RTT      time.Duration // the last one measured; 0 before, and without Config.Ping
+	Jitter   time.Duration // mean difference between successive RTTs, smoothed as in RFC 3550 6.4.1
 	Doubt    EventKind     // EventStepUp while a step up is owed, EventFlagged once anything was flagged, else EventNone
 }
 
@@ -95,7 +118,10 @@ type Stats struct {
 func (c *Conn) Stats() Stats {
 	s := Stats{Accepted: c.accepted, Lost: c.lost(), Sent: c.sequence}
 	if c.probe != nil {
-		s.RTT = c.probe.rtt
+		s.RTT, s.Jitter = c.probe.rtt, c.probe.jitter
+	}
+	if c.laned {
+		s.LostOut = c.lanes.pong.lost
 	}
 	if d := c.doubt; d != nil {
 		switch {

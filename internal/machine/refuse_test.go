@@ -45,7 +45,7 @@ var refusals = []refusal{
 	{name: "expired since", drop: audit.DropExpired, reason: wire.ReasonExpired, claims: func(c *token.Claims) { c.Expires = begin }},
 	{name: "scope of the server", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{Scope: "match-8"}},
 	{name: "scope asked for", drop: audit.DropScope, reason: wire.ReasonScope, client: session.ClientConfig{Scope: "match-8"}},
-	{name: "not authorized", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{
+	{name: "not authorized", drop: audit.DropMatch, reason: wire.ReasonScope, gate: session.Config{
 		Authorize: func(*session.Admission) error { return errors.New("banned") },
 	}},
 	{name: "platform", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, claims: func(c *token.Claims) { c.Platform = "ios" }},
@@ -149,8 +149,8 @@ func TestRefusedVersion(t *testing.T) {
 	d := connectOnly(t, session.Config{}, session.ClientConfig{})
 	hello := d.clientTick(wire.KindHello)[0]
 	foreign := append([]byte{hello[0] + 0x10}, hello[1:]...)
-	for range 2 {
-		h := d.toServer(foreign).is(EventNone, audit.DropVersion, wire.KindClose)
+	for _, event := range []EventKind{EventNoted, EventNone} {
+		h := d.toServer(foreign).is(event, audit.DropVersion, wire.KindClose)
 		if m, err := wire.ParseCloseBody(h.body); err != nil || m.Reason != wire.ReasonVersion || !bytes.Equal(m.Detail, []byte{1}) {
 			t.Errorf("%+v, %v", m, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
@@ -41,74 +42,79 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 
 // renewVerified derives the next epoch. A refused token ends nothing: the session lives as long as
 // the token it has, and its end then names the refusal.
-func (c *Conn) renewVerified(claims *token.Claims, drop audit.Drop, now time.Time) (Reply, Event) {
+func (c *Conn) renewVerified(claims *token.Claims, v verdict, now time.Time) (Reply, Event) {
 	p := c.pending
-	if drop == audit.DropNone {
-		drop = c.succeeds(now, claims)
+	if v.cause == CauseNone {
+		v = c.succeeds(now, claims)
 	}
 	bearer := p.token
 	p.token = nil
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
 	}
-	if c.owes() && !isTemporary(drop) {
+	if c.owes() && !isTemporary(v.drop) {
 		c.doubt.step.wait(now, false)
 	}
-	if drop != audit.DropNone {
+	if v.cause != CauseNone {
 		c.retryAt = now.Add(retryAfter).UnixNano()
-		if p.refused = drop; isTemporary(drop) {
+		if p.refused = v.cause; isTemporary(v.drop) {
 			c.pending = nil // the client repeats it, and it is verified again
 		}
-		return Reply{}, Event{Kind: EventRefused, Drop: drop, Claims: claims}
+		return Reply{}, Event{Kind: EventRefused, Drop: v.drop, Cause: v.cause, Payload: []byte(p.detail), Claims: claims}
 	}
-	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli()}
+	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli()}
 	c.gate.random(m.Secret[:])
 	next, err := c.keyContext().newEpoch(&m.Secret, m.Epoch, false)
 	if err != nil {
-		return Reply{}, Event{Kind: EventRefused, Drop: audit.DropUnavailable}
+		return Reply{}, Event{Kind: EventRefused, Drop: CauseSecret.Drop(), Cause: CauseSecret}
 	}
 	if c.gate.config.AllowBearer {
 		next.token = bearer
 	}
-	c.next, p.claims, c.renewedLost = next, claims, false
+	c.next, p.claims, p.identity, c.renewedLost = next, claims, identityOf(claims), false
 	c.bind() // a fresh token is what a step up asks for
 	c.confined = false
-	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), c.path)
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims, p.identity), claims.Expires.UnixNano(), c.path)
 	c.answer = &answer{p.digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
 	return c.answer.reply, Event{Kind: EventRenewed, Claims: claims}
 }
 
-// succeeds returns why claims may not replace the session's own, or DropNone: "not used before, of
-// the same issuer, subject and scope".
-func (c *Conn) succeeds(now time.Time, claims *token.Claims) audit.Drop {
-	if drop := c.follows(claims); drop != audit.DropNone {
-		return drop
+// succeeds returns why claims may not replace the session's own, or zero: "not used before, of the
+// same issuer, subject and scope".
+func (c *Conn) succeeds(now time.Time, claims *token.Claims) verdict {
+	if cause := c.follows(claims); cause != CauseNone {
+		return because(cause)
 	}
-	if drop := c.reauthorized(claims); drop != audit.DropNone {
-		return drop
+	if cause := c.gate.mayUseToken(c.gate.wall(now), claims, c.session); cause != CauseNone {
+		return because(cause)
 	}
-	return c.gate.useToken(c.gate.wall(now), claims, c.session)
+	if v := c.reauthorized(claims); v.cause != CauseNone {
+		return v
+	}
+	return because(c.gate.useToken(c.gate.wall(now), claims, c.session)) // which looks at it again
 }
 
 // follows returns why a token with these claims could not succeed the session's own, whether or not
-// it has been used, or DropNone. A step up does not take a token that is no newer than the
+// it has been used, or CauseNone. A step up does not take a token that is no newer than the
 // session's: it may have been used on another server of the fleet.
-func (c *Conn) follows(claims *token.Claims) audit.Drop {
+func (c *Conn) follows(claims *token.Claims) Cause {
 	s := c.session
 	own := s.names.Load()
 	switch {
 	case claims.Issuer != s.issuer || claims.Subject != s.subject:
-		return audit.DropToken
+		return CausePlayer
 	case claims.Scope != s.scope:
-		return audit.DropScope
-	case claims.ID == own.token, c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
-		return audit.DropUsed
+		return CauseScopeOwn
+	case claims.ID == own.token:
+		return CauseUsedOwn
+	case c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
+		return CauseUsedOlder
 	}
-	if action, _ := c.compareClaims(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
-		return audit.DropFingerprint
+	if action, part := c.compareClaims(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
+		return causeOfPart(part)
 	}
-	return audit.DropNone
+	return CauseNone
 }
 
 // renewedLately reports whether it is too soon for another token, because each takes memory. The
@@ -121,9 +127,9 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 }
 
 // takeRenewal returns the claims of the token of the next epoch, which begins now.
-func (c *Conn) takeRenewal(now time.Time) *token.Claims {
-	claims := c.pending.claims
+func (c *Conn) takeRenewal(now time.Time) (*token.Claims, identity.Identity) {
+	claims, id := c.pending.claims, c.pending.identity
 	c.pending = nil
 	c.pace(now, claims)
-	return claims
+	return claims, id
 }

@@ -55,6 +55,21 @@ func TestRenewNotVerified(t *testing.T) {
 	d.verifiedAs(d.mints(string(asked.Token)), nil).nothing()
 }
 
+// A Verifier of a game's own that returns neither claims nor an error has verified nothing.
+func TestVerifiedNothing(t *testing.T) {
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	d.toServer(d.clientTick(wire.KindHello)[0]).verifies()
+	if h := d.verifiedAs(nil, nil).refuses(audit.DropToken, wire.ReasonToken); h.Cause != CauseOther {
+		t.Errorf("HELLO: %q", h.Cause)
+	}
+	d = play(t, session.Config{}, session.ClientConfig{})
+	d.toServer(d.renew("second")[0]).verifies()
+	if h := d.verifiedAs(nil, nil).is(EventRefused, audit.DropToken, 0); h.Cause != CauseOther {
+		t.Errorf("RENEW: %q", h.Cause)
+	}
+	d.exchangesData()
+}
+
 // "After a refusal the server looks at no other token for 1 s." PROTOCOL.md 5.3
 func TestRenewTooOften(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
@@ -74,7 +89,7 @@ func TestRenewLater(t *testing.T) {
 		d := play(t, session.Config{}, session.ClientConfig{})
 		d.mints("second")
 		d.toServer(d.renew("second")[0]).verifies()
-		d.verifiedAs(nil, err).is(EventRefused, dropOf(err), 0)
+		d.verifiedAs(nil, err).is(EventRefused, causeOf(err).Drop(), 0)
 		d.waits(200 * time.Millisecond)
 		d.toServer(d.clientTick(wire.KindRenew)[0]).drops(audit.DropRate)
 		d.waits(time.Second)
@@ -125,7 +140,7 @@ func TestRenewAfterPartialHello(t *testing.T) {
 		d.toServer(p).nothing()
 	}
 	d.verifiesToken(d.toServer(renew[len(renew)-1]).verifies()).renews()
-	if d.server.partial.parts != nil {
+	if d.server.partial != nil {
 		t.Error("the buffer is kept")
 	}
 }

@@ -339,3 +339,17 @@ func TestRenewWithAnotherToken(t *testing.T) {
 	d.renewsWith("third") // which has not been used up
 	d.exchangesData()
 }
+
+// "A server MUST send it" PROTOCOL.md 3.5. "Expiry less time is the life that the next epoch has left" PROTOCOL.md 3.5. A client that went on
+// with the clock of WELCOME would renew ten minutes late once the server's clock has been set back.
+func TestRenewedTellsTheTime(t *testing.T) {
+	d := play(t, session.Config{}, session.ClientConfig{})
+	d.gate.StepClock(-10 * time.Minute)
+	d.waits(time.Minute)
+	fresh := d.mints("fresh")
+	fresh.Expires = d.gate.wall(d.now).Add(tokenLife)
+	d.toClient(d.present(d.renew("fresh")...).envelope)
+	if got, want := d.client.Expires(), d.now.Add(tokenLife); !got.Equal(want) {
+		t.Errorf("the client expires at %v, want %v", got, want)
+	}
+}

@@ -2,10 +2,13 @@ package machine
 
 import (
 	"crypto/subtle"
+	"errors"
 	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -16,9 +19,10 @@ import (
 // WELCOME.
 type resumption struct {
 	ticket      *resume.Ticket
-	keepsTicket bool       // WELCOME had no new ticket, because a step up is owed: the presented one stays valid
-	former      *Conn      // the former connection, on which the session lives until then; nil if on none of this server
-	why         audit.Drop // why the session is not resumed here after all
+	identity    identity.Identity // of the ticket's identity token
+	keepsTicket bool              // WELCOME had no new ticket, because a step up is owed: the presented one stays valid
+	former      *Conn             // the former connection, on which the session lives until then; nil if on none of this server
+	why         verdict           // why the session is not resumed here after all
 }
 
 // checkHelloTicket checks the ticket of a HELLO, as far as only this connection matters.
@@ -26,24 +30,36 @@ func (c *Conn) checkHelloTicket(now time.Time, m *wire.Hello, body []byte) (Repl
 	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.wall(now), m.Ticket)
 	p := c.pending
 	switch {
-	case err != nil, t.Binding != m.Binding, !resume.Proven(&t.Key, m.Binding, &c.channel.Exporter, body),
-		m.NextSend > maxSequence, m.NextReceive > maxSequence:
-		clear(t.Key[:])
-		return c.refuse(audit.DropTicket)
+	case errors.Is(err, resume.ErrTicketKey):
+		return c.refuse(CauseTicketKey)
+	case errors.Is(err, resume.ErrTicketExpired):
+		return c.refuse(CauseTicketExpired)
+	case err != nil:
+		return c.refuse(CauseTicket)
 	}
+	proven := resume.Proven(&t.Key, m.Binding, &c.channel.Exporter, body)
 	clear(t.Key[:])
+	switch {
+	case t.Binding != m.Binding:
+		return c.refuse(CauseTicketBinding)
+	case !proven:
+		return c.refuse(CauseTicketProof)
+	case m.NextSend > maxSequence, m.NextReceive > maxSequence:
+		return c.refuse(CauseTicketNumbers)
+	}
 	p.ticket, p.claims = &t, claimsOf(&t)
+	p.identity, _ = identity.Parse(t.Identity)
 	p.claims.Platform, p.claims.Build = p.hello.fingerprint.Platform, p.hello.fingerprint.Build
 	digest := digestOf(p.hello.fingerprint, &c.channel)
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], t.Digest[:]) != 1:
-		reply, ev := c.refuse(audit.DropFingerprint)
+		part := fingerprint.PartNone
 		if t.Certificate != c.channel.HasCertificate {
-			ev.Part = policy.PartCertificate
+			part = fingerprint.PartCertificate
 		}
-		return reply, ev
+		return c.refusePart(part)
 	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
-		return c.refuse(audit.DropScope)
+		return c.refuse(CauseScopeAsked)
 	}
 	return Reply{}, Event{Kind: EventResume, ConnectionID: c.Former()}
 }
@@ -69,43 +85,49 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if former != nil && former.state == welcomed {
 		waiting, former = former, nil
 	}
-	if drop := c.gate.checkTicket(c.gate.wall(now), t, p.claims); drop != audit.DropNone {
-		return c.refuse(drop)
+	if cause := c.gate.checkTicket(c.gate.wall(now), t, p.claims); cause != CauseNone {
+		return c.refuse(cause)
 	}
-	s, drop := c.sessionFor(now, t, former)
-	if drop != audit.DropNone {
-		return c.refuse(drop)
-	}
-	ask := session.Admission{Why: session.ResumingElsewhere, Claims: p.claims, Scope: p.hello.scope, Session: s}
-	if former != nil {
-		ask.Why = session.Resuming
-	}
-	if drop, reason := c.authorized(&ask); drop != audit.DropNone {
-		switch {
-		case isTemporary(drop):
-		case former != nil:
-			s.terminate(reason, ticketsDrop(reason))
-		case waiting != nil:
-			waiting.session.terminate(reason, audit.DropNone) // its ticket may be presented where it is accepted
-		}
-		return c.refuseFor(drop, reason)
+	s, cause := c.sessionFor(now, t, former)
+	if cause != CauseNone {
+		return c.refuse(cause)
 	}
 	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
 	network := c.networkOf(t, former)
 	action, part := c.judgeNetwork(network, s)
-	if action == policy.ActionRequire || c.confined && part == policy.PartNetwork {
-		reply, ev := c.refuse(audit.DropFingerprint)
-		ev.Part = part
-		return reply, ev
+	if action == policy.ActionRequire || c.confined && part == fingerprint.PartNetwork {
+		return c.refusePart(part)
 	}
-	var replaced *Session
+	var displaced, replaced *Session
+	if waiting != nil {
+		displaced = waiting.session
+	}
+	p.newest = former.renewsBy(t)
+	p.identity = c.resumedIdentity(former)
+	ask := session.Admission{Why: session.Resuming, Claims: p.claims, Identity: p.identity, Scope: p.hello.scope, Session: s}
 	if former == nil {
-		var displaced *Session
-		if waiting != nil {
-			displaced = waiting.session
+		ask.Why = session.ResumingElsewhere
+		if cause := c.gate.mayReadmit(c.gate.wall(now), t, p.claims, s, displaced); cause != CauseNone {
+			return c.refuse(cause)
 		}
-		if replaced, drop = c.gate.readmit(c.gate.wall(now), t, p.claims, s, displaced); drop != audit.DropNone {
-			return c.refuse(drop)
+	}
+	if v := c.authorized(&ask); v.cause != CauseNone {
+		switch {
+		case isTemporary(v.drop):
+		case former != nil:
+			s.terminate(v.reason, ticketsDrop(v.reason), v.cause)
+		case waiting != nil:
+			displaced.terminate(v.reason, audit.DropNone, v.cause) // its ticket may be presented where it is accepted
+		}
+		return c.refuseFor(v)
+	}
+	if former != nil {
+		if cause := c.gate.answerTicket(c.gate.wall(now), t, p.claims, s); cause != CauseNone {
+			return c.refuse(cause)
+		}
+	} else {
+		if replaced, cause = c.gate.readmit(c.gate.wall(now), t, p.claims, s, displaced); cause != CauseNone {
+			return c.refuse(cause)
 		}
 		if waiting != nil {
 			waiting.closeSilently()
@@ -114,17 +136,18 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	displaces := waiting != nil
 	c.session = s
 	c.takeNumbers(p, former, sent)
+	p.keepLanes(former)
 	away := action == policy.ActionStepUp
 	if !c.welcome(now, t.Epoch+1, !away, network) {
 		if former == nil {
 			c.gate.forget(s, audit.DropNone, false)
 		}
 		c.session = nil
-		reply, ev := c.refuse(audit.DropUnavailable)
+		reply, ev := c.refuse(CauseSecret)
 		ev.Displaces = displaces
 		return reply, ev
 	}
-	c.resuming = &resumption{ticket: t, keepsTicket: away, former: former}
+	c.resuming = &resumption{ticket: t, identity: p.identity, keepsTicket: away, former: former}
 	c.ticketed = true                                                 // a new ticket, or the one presented
 	c.boundDigest, c.seenDigest = c.digest(network), c.digest(c.path) // checked with the first datagram
 	if c.Away() {
@@ -138,19 +161,50 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 }
 
 // sessionFor returns the session of the former connection, or a new one made from the ticket.
-func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Session, audit.Drop) {
+func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Session, Cause) {
 	if former != nil {
-		drop := former.session.checkLife(c.gate.wall(now), 0)
-		if drop == audit.DropExpired { // the ticket has not expired: it is accepted once the former connection has ended
-			drop = audit.DropBusy
+		if former.session.cause() == CauseElsewhere {
+			return former.session, CauseBusyMoved // what is left here is about to go: the client tries again
 		}
-		return former.session, drop
+		switch former.session.checkLife(c.gate.wall(now), 0) {
+		case audit.DropNone:
+			return former.session, CauseNone
+		case audit.DropExpired: // the ticket has not expired: it is accepted once the former connection has ended
+			return former.session, CauseBusyFormer
+		}
+		return former.session, CauseRevoked
 	}
 	s := &c.own
-	s.init(c.pending.claims, c.pending.hello.fingerprint)
+	s.init(c.pending.claims, c.pending.identity, c.pending.hello.fingerprint)
 	s.gate, s.id, s.name = c.gate, t.Session, t.Name
 	s.bound, s.began = t.Bound, uint32(c.gate.wall(now).Unix())
-	return s, audit.DropNone
+	return s, CauseNone
+}
+
+// resumedIdentity returns what is known of the player whose ticket was presented: on the server where
+// the session lives all that its token says, and elsewhere what the ticket has of it.
+func (c *Conn) resumedIdentity(former *Conn) identity.Identity {
+	t, sealed := c.pending.ticket, c.pending.identity
+	if former == nil {
+		return sealed
+	}
+	if former.renewsBy(t) {
+		return former.pending.identity
+	}
+	if time.UnixMilli(t.Expires).UnixNano() > former.session.expires.Load() {
+		return sealed
+	}
+	return former.session.Identity()
+}
+
+// renewsBy reports whether the ticket stands on the token that c, which may be nil, has accepted for
+// its next epoch: RENEWED has reached the client, and nothing of that epoch the server.
+func (c *Conn) renewsBy(t *resume.Ticket) bool {
+	if c == nil || c.pending == nil {
+		return false
+	}
+	p := c.pending
+	return p.kind == wire.KindRenew && p.claims != nil && p.claims.ID == t.TokenID
 }
 
 // networkOf returns the network that a resumed session is bound to: the ticket's, or the current
@@ -164,9 +218,9 @@ func (c *Conn) networkOf(t *resume.Ticket, former *Conn) netip.Prefix {
 }
 
 // judgeNetwork compares the current network with the one that the session is bound to.
-func (c *Conn) judgeNetwork(network netip.Prefix, s *Session) (policy.Action, policy.Part) {
+func (c *Conn) judgeNetwork(network netip.Prefix, s *Session) (policy.Action, fingerprint.Part) {
 	bound, seen := c.fingerprintOf(s, network), c.fingerprintOf(s, c.path)
-	return c.gate.config.Fingerprint.Judge(&bound, &seen)
+	return fingerprint.Judge(&c.gate.config.Fingerprint, &bound, &seen)
 }
 
 // takeNumbers continues the numbers of both directions: "for each direction the larger of stated
@@ -211,12 +265,12 @@ func (c *Conn) completeResumption(now time.Time) audit.Drop {
 		return audit.DropNone
 	}
 	if f := r.former; f != nil && f.state != live {
-		r.why = f.why // it has ended in the meantime
+		r.why = verdict{drop: f.why} // it has ended in the meantime
 	} else {
-		r.why = c.gate.spendTicket(c.gate.wall(now), r.ticket, c.session, r.keepsTicket)
+		r.why = because(c.gate.spendTicket(c.gate.wall(now), r, c.session))
 	}
-	if r.why != audit.DropNone {
-		return r.why
+	if r.why.drop != audit.DropNone {
+		return r.why.drop
 	}
 	c.resuming = nil
 	c.enter(live)
@@ -231,11 +285,14 @@ func (c *Conn) completeResumption(now time.Time) audit.Drop {
 }
 
 // failResumption closes a connection to which its session has not moved.
-func (c *Conn) failResumption(why audit.Drop) (Reply, Event) {
-	if reason, ok := reasons[why]; ok {
-		return c.close(why, reason)
+func (c *Conn) failResumption(why verdict) (Reply, Event) {
+	reason, ok := reasons[why.drop]
+	if !ok {
+		reason = wire.ReasonTicket
 	}
-	return c.close(why, wire.ReasonTicket)
+	reply, ev := c.close(why.drop, reason)
+	ev.Cause = why.cause
+	return reply, ev
 }
 
 // takeOver takes over the state of the session from the former connection f, and closes it
@@ -243,6 +300,9 @@ func (c *Conn) failResumption(why audit.Drop) (Reply, Event) {
 func (c *Conn) takeOver(now time.Time, f *Conn) {
 	c.accepted += f.accepted
 	c.behaviour, c.retryAt, c.confined = f.behaviour, f.retryAt, f.confined
+	if c.laned && f.laned {
+		c.lanes.pong.follow(&f.lanes.pong)
+	}
 	if f.next != nil && c.Away() && f.boundNetwork() == c.path { // a token has been accepted since WELCOME
 		c.bind()
 	}
@@ -280,7 +340,7 @@ func (c *Conn) closeSilently() {
 	c.enter(closed)
 	c.why = audit.DropState
 	c.end()
-	c.partial.parts = nil
+	c.partial = nil
 	c.pending, c.answer, c.doubt = nil, nil, nil
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -34,7 +33,7 @@ func TestResumeWithoutRenewed(t *testing.T) {
 	if r.tickServer().nothing(); r.server.owes() {
 		t.Error("owes again what it has shown")
 	}
-	r.playsFor(2 * policy.DefaultStepUpTime)
+	r.playsFor(2 * defaultStepUpTime)
 }
 
 // The token may be accepted after the WELCOME of the next connection.
@@ -46,7 +45,7 @@ func TestAcceptedAfterWelcome(t *testing.T) {
 	d.mints("fresh")
 	d.renewsButLosesRenewed("fresh")
 	r.sendsFirstDatagram()
-	r.playsFor(2 * policy.DefaultStepUpTime)
+	r.playsFor(2 * defaultStepUpTime)
 	r.renewsWith("another")
 	r.exchangesData()
 	if r.client.Shown() {
@@ -81,7 +80,7 @@ func TestResumeWithoutRenewedFromElsewhere(t *testing.T) {
 func TestResumeWhileATokenWaits(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
-	d.playsFor(policy.DefaultStepUpTime - time.Second)
+	d.playsFor(defaultStepUpTime - time.Second)
 	d.mints("fresh")
 	for _, p := range d.renew("fresh") {
 		d.toServer(p)
@@ -103,7 +102,7 @@ func TestResumeWhileATokenWaits(t *testing.T) {
 	r.takesWelcome(r.showsTicket())
 	r.sendsFirstDatagram()
 	r.playsFor(maxTokenWait)
-	r.lapses(policy.DefaultStepUpTime)
+	r.lapses(defaultStepUpTime)
 }
 
 // "What the session owes goes with it: rate and behaviour, if they are known, and a step up with
@@ -134,7 +133,7 @@ func TestResumingGainsNoTime(t *testing.T) {
 func TestConfinedUntilAccepted(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
-	d.lapses(policy.DefaultStepUpTime)
+	d.lapses(defaultStepUpTime)
 	r := d.reconnects(d.gate, home)
 	r.takesWelcome(r.showsTicket().resumes())
 	r.sendsFirstDatagram()

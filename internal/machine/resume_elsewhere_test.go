@@ -20,7 +20,7 @@ func TestResumeElsewhere(t *testing.T) {
 	r := d.reconnects(g, home)
 	asked := r.sendsTicket().is(EventResume, audit.DropNone, 0)
 	if asked.ConnectionID != 0 || g.Len() != 0 {
-		t.Errorf("hint %d, %d sessions, but it lives nowhere here", asked.ConnectionID, g.Len())
+		t.Errorf("connection id %d, %d sessions, but it lives nowhere here", asked.ConnectionID, g.Len())
 	}
 	m := r.takesWelcome(r.findsFormer(asked).resumes())
 	was, s := d.server.Session(), r.server.Session()
@@ -42,8 +42,8 @@ func TestResumeElsewhere(t *testing.T) {
 	r.resumesHere().exchangesData()
 }
 
-// "On another server of the fleet the session lives beside the former one, which ends by silence:
-// the newest connection wins." PROTOCOL.md 8.3. The player may come back to where the session
+// "On another server of the fleet the session lives beside the former one: the newest connection
+// wins." PROTOCOL.md 8.3. The player may come back to where the session
 // still lives.
 func TestResumeThereAndBack(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
@@ -56,7 +56,7 @@ func TestResumeThereAndBack(t *testing.T) {
 	back := there.reconnects(d.gate, home)
 	asked := back.sendsTicket().is(EventResume, audit.DropNone, 0)
 	if back.homes[asked.ConnectionID] != d.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
+		t.Errorf("connection id %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
 	}
 	if m := back.takesWelcome(back.findsFormer(asked).says(wire.KindWelcome)); m.ClientNext != up+1 || m.ServerNext != down+1 {
 		t.Errorf("numbers %d and %d, want %d and %d", m.ClientNext, m.ServerNext, up+1, down+1)
@@ -115,7 +115,7 @@ func TestResumeWithoutKeys(t *testing.T) {
 
 // "It issues no ticket if the names are too long for 512 bytes." docs/fleet.md 8.1
 func TestTicketNamesTooLong(t *testing.T) {
-	const room = 512 - 32 - 115 - 7*2 - 5 // for names beside a network prefix of IPv4
+	const room = 512 - 32 - 115 - 8*2 - 5 // for names beside a network prefix of IPv4
 	for n, want := range map[int]bool{room - 1: true, room: true, room + 1: false} {
 		d := connectOnly(t, session.Config{FleetKeys: fleet(t)}, session.ClientConfig{})
 		c := d.claims["identity"]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -19,7 +20,7 @@ type refusedResumption struct {
 	name   string
 	drop   audit.Drop
 	reason wire.Reason
-	part   policy.Part
+	part   fingerprint.Part
 	gate   session.Config
 	client session.ClientConfig
 	ch     func(*Channel)    // what is wrong with the new connection
@@ -78,13 +79,13 @@ var unresumables = []refusedResumption{
 		ch: func(ch *Channel) { ch.Thumbprint[0] ^= 1 },
 	},
 	{
-		name: "no certificate", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, part: policy.PartCertificate,
+		name: "no certificate", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, part: fingerprint.PartCertificate,
 		ch: func(ch *Channel) { ch.HasCertificate = false },
 	},
 	{name: "scope", drop: audit.DropScope, reason: wire.ReasonScope, hello: func(m *wire.Hello) { m.Scope = []byte("match-8") }},
 	{name: "the token's own scope", good: true, hello: func(m *wire.Hello) { m.Scope = []byte("match-7") }},
 	{
-		name: "network required", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, part: policy.PartNetwork,
+		name: "network required", drop: audit.DropFingerprint, reason: wire.ReasonFingerprint, part: fingerprint.PartNetwork,
 		gate: session.Config{Fingerprint: policy.FingerprintConfig{Network: policy.ActionRequire}}, from: far,
 	},
 	{
@@ -113,7 +114,7 @@ var unresumablesHere = []refusedResumption{
 	{name: "left", over: true, before: func(d *dialogue) { d.toServer(d.clientSends(wire.KindClose, closeBody)) }},
 	{name: "kicked", over: true, before: func(d *dialogue) { d.server.Close(wire.ReasonKicked) }},
 	{name: "used", before: func(d *dialogue) { *d = *d.resumesHere() }},
-	{name: "not authorized, where it lives", drop: audit.DropScope, reason: wire.ReasonScope, over: true, before: func(d *dialogue) {
+	{name: "not authorized, where it lives", drop: audit.DropMatch, reason: wire.ReasonScope, over: true, before: func(d *dialogue) {
 		d.gate.config.Authorize = func(*session.Admission) error { return errors.New("banned") }
 	}},
 	{name: "not authorized for the moment, where it lives", drop: audit.DropBusy, reason: wire.ReasonBusy, stuck: true, before: func(d *dialogue) {
@@ -126,7 +127,7 @@ var unresumablesHere = []refusedResumption{
 var unresumablesElsewhere = []refusedResumption{
 	{name: "match not hosted", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{Scope: "match-8"}},
 	{name: "match hosted", good: true, gate: session.Config{Scope: "match-7"}},
-	{name: "not authorized", drop: audit.DropScope, reason: wire.ReasonScope, gate: session.Config{
+	{name: "not authorized", drop: audit.DropMatch, reason: wire.ReasonScope, gate: session.Config{
 		Authorize: func(*session.Admission) error { return errors.New("banned") },
 	}},
 	{name: "authorized by what the ticket knows of the token", good: true, gate: session.Config{
@@ -234,7 +235,7 @@ func (c *refusedResumption) refused(r *dialogue, hello []byte, h heard) {
 	if isTemporary(c.drop) {
 		retry = retryAfter
 	}
-	if c.part != policy.PartNone && h.Part != c.part || h.RetryAfter != retry {
+	if c.part != fingerprint.PartNone && h.Part != c.part || h.RetryAfter != retry {
 		r.Errorf("part %v, retry after %v", h.Part, h.RetryAfter)
 	}
 	if again := r.toServer(hello).says(wire.KindClose); !bytes.Equal(again.envelope, h.envelope) {

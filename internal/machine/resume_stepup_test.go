@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
-// "Another network than the one that the ticket is bound to is judged as after a change of address
-// (section 4.9). As long as a step up is owed, WELCOME has no ticket: the client keeps the one that
-// it has shown". PROTOCOL.md 8.3
+// "The server judges a network other than the one that the ticket is bound to as after a change of
+// address (section 4.9)." PROTOCOL.md 8.3
 func TestResumeFromAnotherNetwork(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		for _, obeys := range []bool{true, false} {
@@ -31,7 +31,7 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 			r.tickServer().nothing() // the first datagram is judged
 			r.waits(time.Second)
 			r.sendsFirstDatagram()
-			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); h.Part != policy.PartNetwork || within(h) != policy.DefaultStepUpTime {
+			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); h.Part != fingerprint.PartNetwork || within(h) != defaultStepUpTime {
 				t.Errorf("%v within %v", h.Part, within(h))
 			}
 			if s := r.server.Stats(); s.Doubt != EventStepUp {
@@ -41,7 +41,7 @@ func TestResumeFromAnotherNetwork(t *testing.T) {
 				r.completesStepUp()
 				continue
 			}
-			r.playsFor(policy.DefaultStepUpTime - 1)
+			r.playsFor(defaultStepUpTime - 1)
 			r.waits(1)
 			r.toServer(r.clientSends(wire.KindData, "late")).ends(audit.DropFingerprint, wire.ReasonFingerprint)
 		}
@@ -90,7 +90,7 @@ func (d *dialogue) completesStepUp() {
 	d.Helper()
 	d.renewsWith("fresh")
 	d.exchangesData()
-	d.waits(policy.DefaultStepUpTime + time.Second)
+	d.waits(defaultStepUpTime + time.Second)
 	d.exchangesData()
 	if d.client.Shown() || !d.server.Resumable() {
 		d.Error("no ticket after the step up")
@@ -130,7 +130,7 @@ func TestResumeOwesStepUp(t *testing.T) {
 		}
 		r.waits(time.Second)
 		r.sendsFirstDatagram()
-		if h := r.tickServer().says(wire.KindNotice); within(h) != policy.DefaultStepUpTime-5*time.Second {
+		if h := r.tickServer().says(wire.KindNotice); within(h) != defaultStepUpTime-5*time.Second {
 			t.Errorf("within %v", within(h))
 		}
 		d.staysSilent()
@@ -157,11 +157,11 @@ func TestResumeFromHome(t *testing.T) {
 	r.sendsFirstDatagram()
 	r.playsFor(20 * time.Second)
 	r.changesNetwork()
-	if left := r.staysQuiet(1); left != policy.DefaultStepUpTime-5*time.Second {
+	if left := r.staysQuiet(1); left != defaultStepUpTime-5*time.Second {
 		t.Errorf("within %v", left)
 	}
 	r.renewsWith("fresh")
-	r.playsFor(2 * policy.DefaultStepUpTime)
+	r.playsFor(2 * defaultStepUpTime)
 	if s := r.server.Stats(); s.Doubt != EventNone || r.client.Shown() {
 		t.Errorf("%+v", s)
 	}
@@ -175,7 +175,7 @@ func TestResumeNetworkNoted(t *testing.T) {
 		t.Error("no ticket")
 	}
 	r.sendsFirstDatagram()
-	if h := r.tickServer().is(EventFlagged, audit.DropNone, 0); h.Part != policy.PartNetwork {
+	if h := r.tickServer().is(EventFlagged, audit.DropNone, 0); h.Part != fingerprint.PartNetwork {
 		t.Errorf("%v", h.Part)
 	}
 	r.exchangesData()
@@ -223,11 +223,11 @@ func TestRestartOwesStepUp(t *testing.T) {
 				r.tickServer().nothing()
 				return
 			}
-			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != policy.DefaultStepUpTime {
+			if h := r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice); within(h) != defaultStepUpTime {
 				t.Errorf("within %v", within(h))
 			}
-			if r.playsFor(policy.DefaultStepUpTime - 1); name == "strayed and back" {
-				r.playsFor(homeTime - policy.DefaultStepUpTime)
+			if r.playsFor(defaultStepUpTime - 1); name == "strayed and back" {
+				r.playsFor(homeTime - defaultStepUpTime)
 				if r.playsFor(1); r.server.owes() {
 					t.Error("owes at home")
 				}

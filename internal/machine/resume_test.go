@@ -21,7 +21,7 @@ func TestResume(t *testing.T) {
 	r := d.reconnects(d.gate, home)
 	asked := r.sendsTicket().is(EventResume, audit.DropNone, 0)
 	if r.homes[asked.ConnectionID] != d.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
+		t.Errorf("connection id %d, but the session lives at %d", asked.ConnectionID, d.server.connectionID)
 	}
 	d.exchangesData()
 	welcome := r.findsFormer(asked).says(wire.KindWelcome)

@@ -85,10 +85,10 @@ func TestRevokeSubjectUntil(t *testing.T) {
 	} {
 		rs := revocations{expiring[revocation]{most: 1}}
 		claims := &token.Claims{Issuer: "issuer", Subject: "alice", ID: "id", IssuedAt: issued}
-		if err := rs.revoke(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}); err != nil {
+		if _, err := rs.revoke(&session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "alice", Time: at}, 0); err != nil {
 			t.Fatal(err)
 		}
-		if got := rs.covers(at.Add(time.Hour), claims, ""); got != want {
+		if got := rs.covers(at.Add(time.Hour), claims, "") == CauseRevokedPlayer; got != want {
 			t.Errorf("issued at %v: concerned %v", issued, got)
 		}
 	}
@@ -103,16 +103,16 @@ func TestRevocationLife(t *testing.T) {
 		if kind == session.RevokeBuild {
 			r.Issuer = ""
 		}
-		if err := rs.revoke(r); err != nil {
+		if _, err := rs.revoke(r, 0); err != nil {
 			t.Fatal(err)
 		}
 		claims := &token.Claims{Issuer: "issuer", Subject: "name", ID: "name", SignIn: "name", KeyID: "name"}
 		after := begin.Add(token.LongestLife + token.MaxLeeway)
-		if !rs.covers(after.Add(-1), claims, "name") {
+		if rs.covers(after.Add(-1), claims, "name") != revocationCauses[kind] {
 			t.Errorf("%v is forgotten too early", kind)
 		}
 		forGood := kind == session.RevokeKey || kind == session.RevokeBuild
-		if rs.covers(after, claims, "name") != forGood {
+		if (rs.covers(after, claims, "name") != CauseNone) != forGood {
 			t.Errorf("%v: after its life, for good %v", kind, forGood)
 		}
 	}

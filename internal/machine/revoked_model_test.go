@@ -458,8 +458,12 @@ func (m *match) pass() {
 // told, and nobody is told of a revocation that is none: whatever happens in whatever order, on one
 // server and on two.
 func TestRevokedModel(t *testing.T) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 3
+	}
 	for servers := 1; servers <= 2; servers++ {
-		for seed := range uint64(12) {
+		for seed := range seeds {
 			t.Run(fmt.Sprintf("%d servers, seed %d", servers, seed), func(t *testing.T) {
 				m := newMatch(t, seed, servers)
 				steps := []func(){

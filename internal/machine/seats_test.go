@@ -22,19 +22,19 @@ func TestSeatsForTickets(t *testing.T) {
 			made++
 			claims := &token.Claims{Issuer: "issuer", Subject: fmt.Sprint(made), ID: fmt.Sprint(made), Expires: begin.Add(tokenLife)}
 			s := new(Session)
-			s.init(claims, session.Fingerprint{})
+			s.init(claims, identityOf(claims), session.Fingerprint{})
 			return s, claims
 		}
 		newcomer := func() audit.Drop {
 			s, claims := session()
-			_, drop := g.admit(begin, claims, s)
-			return drop
+			_, cause := g.admit(begin, claims, s)
+			return cause.Drop()
 		}
 		returner := func() audit.Drop {
 			s, claims := session()
 			binary.BigEndian.PutUint64(s.name[:], uint64(made))
-			_, drop := g.readmit(begin, &resume.Ticket{Name: s.name, Epoch: 1}, claims, s, nil)
-			return drop
+			_, cause := g.readmit(begin, &resume.Ticket{Name: s.name, Epoch: 1}, claims, s, nil)
+			return cause.Drop()
 		}
 		count := func(what string, f func() audit.Drop, want int) {
 			t.Helper()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -13,8 +14,9 @@ import (
 // Session is one player's stay in one match. Its methods are safe for concurrent use, and stay
 // valid after the session has ended.
 type Session struct {
-	// out is the wire.Reason for which the session was ended, 0 if it was not. Every datagram reads
-	// it. Only Gate.terminate sets it.
+	// terminated is the wire.Reason for which the session was ended, the Cause in bits 8 to 15, and
+	// cancelled; 0 if it was not ended. Every datagram reads it. Only Gate.terminate and Gate.cancel
+	// set it.
 	terminated   atomic.Uint32
 	connectionID atomic.Uint32           // of the connection that it lives on
 	quiet        atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
@@ -34,23 +36,40 @@ type Session struct {
 	issuer, subject string
 	scope           string
 	fingerprint     session.Fingerprint
+
+	ended atomic.Pointer[atomic.Bool] // see OnEnd; nil before
 }
 
-func (s *Session) init(claims *token.Claims, f session.Fingerprint) {
+// cancelled marks a session whose token counts as unused. Its entry in the memory, which its name ends
+// in, may be another session's by now.
+const cancelled = 1 << 16
+
+// OnEnd has flag set as soon as the session is ended by the server, before its next datagram: at
+// once if it has been. It is called once.
+func (s *Session) OnEnd(flag *atomic.Bool) {
+	s.ended.Store(flag)
+	if s.Revoked() {
+		flag.Store(true)
+	}
+}
+
+func (s *Session) init(claims *token.Claims, id identity.Identity, f session.Fingerprint) {
 	s.issuer, s.subject, s.scope = claims.Issuer, claims.Subject, claims.Scope
 	both := f.Platform + f.Build // one piece of memory in place of two
 	s.fingerprint = session.Fingerprint{Platform: both[:len(f.Platform)], Build: both[len(f.Platform):]}
-	s.adopt(claims)
+	s.adopt(claims, id)
 }
 
-// names are what a token can be revoked by, and when it was issued: Unix ms, 0 if unknown.
+// names are what a token can be revoked by, when it was issued (Unix ms, 0 if unknown), and what it
+// says about the player.
 type names struct {
 	token, signIn, key string
 	issued             int64
+	identity           *identity.Identity // nil if nothing is known
 }
 
-func namesOf(claims *token.Claims) *names {
-	n := &names{token: claims.ID, signIn: claims.SignIn, key: claims.KeyID}
+func namesOf(claims *token.Claims, id identity.Identity) *names {
+	n := &names{token: claims.ID, signIn: claims.SignIn, key: claims.KeyID, identity: keep(id)}
 	if !claims.IssuedAt.IsZero() {
 		n.issued = claims.IssuedAt.UnixMilli()
 	}
@@ -58,8 +77,8 @@ func namesOf(claims *token.Claims) *names {
 }
 
 // adopt binds the session to a newer identity token.
-func (s *Session) adopt(claims *token.Claims) {
-	s.names.Store(namesOf(claims))
+func (s *Session) adopt(claims *token.Claims, id identity.Identity) {
+	s.names.Store(namesOf(claims, id))
 	s.expires.Store(claims.Expires.UnixNano())
 }
 
@@ -82,6 +101,9 @@ func (s *Session) Scope() string { return s.scope }
 // Fingerprint returns what the client stated about itself.
 func (s *Session) Fingerprint() session.Fingerprint { return s.fingerprint }
 
+// Identity returns what the newest identity token says about the player.
+func (s *Session) Identity() session.Identity { return s.names.Load().about() }
+
 // TokenID returns the id (jti) of the newest identity token.
 func (s *Session) TokenID() string { return s.names.Load().token }
 
@@ -91,14 +113,28 @@ func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
 // Revoke ends the session with its next datagram: that is dropped, and the player is told once. The
 // session's tickets are refused from now on, even if it has ended meanwhile or lives on another
 // connection of this server. Revoke reports whether the session had not ended for good before.
-func (s *Session) Revoke() bool { return s.terminate(wire.ReasonRevoked, audit.DropRevoked) }
+func (s *Session) Revoke() bool {
+	return s.terminate(wire.ReasonRevoked, audit.DropRevoked, CauseRevoked)
+}
 
-// terminate is Revoke with a reason for the player, and the drop for which its tickets are refused.
-func (s *Session) terminate(reason wire.Reason, why audit.Drop) bool {
+// terminate is Revoke with a reason for the player, the drop for which its tickets are refused, and
+// the cause for the operator.
+func (s *Session) terminate(reason wire.Reason, why audit.Drop, cause Cause) bool {
 	g := s.gate
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.terminate(s, reason, why)
+	defer g.unlock()
+	return g.terminate(s, reason, why, cause)
+}
+
+// terminateHere is terminate without a report to the other servers of the fleet.
+func (s *Session) terminateHere(reason wire.Reason, why audit.Drop, cause Cause) bool {
+	g := s.gate
+	g.mu.Lock()
+	defer g.unlock()
+	noted := len(g.reports)
+	first := g.terminate(s, reason, why, cause)
+	g.reports = g.reports[:noted]
+	return first
 }
 
 // Revoked reports whether the session has been revoked or ended by the server otherwise. If the
@@ -107,6 +143,9 @@ func (s *Session) Revoked() bool { return s.terminated.Load() != 0 }
 
 // reason returns the reason for which the session was ended, 0 if it was not.
 func (s *Session) reason() wire.Reason { return wire.Reason(s.terminated.Load()) }
+
+// cause returns why the session was ended, CauseNone if it was not.
+func (s *Session) cause() Cause { return Cause(s.terminated.Load() >> 8) }
 
 // checkLife is step 5 of the receive list: it returns why the session has ended, or DropNone.
 func (s *Session) checkLife(now time.Time, leeway time.Duration) audit.Drop {

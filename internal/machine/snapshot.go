@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
@@ -14,7 +16,8 @@ import (
 // Save writes the session into r, so that another process can continue it. It reports false for a
 // session that is not handed over: one that is revoked, whose client has not answered WELCOME yet,
 // or that carries the identity token in every datagram. The caller owns both halves, and must not
-// send or receive afterwards. The windows in r are the Conn's own.
+// send or receive afterwards. The windows in r are the Conn's own. The state of its lanes, if r.Lanes
+// is not nil, is the caller's to add.
 func (c *Conn) Save(r *resume.Session) bool {
 	if c.state != live || c.session.Revoked() || c.bearer || c.answer != nil && c.answer.reply.Kind == wire.KindWelcome {
 		return false
@@ -35,6 +38,7 @@ func (c *Conn) Save(r *resume.Session) bool {
 	r.Sequence, r.Accepted, r.Window = c.sequence, c.accepted, &c.window
 	r.Standing = standing(s.names.Load(), s.Expires())
 	r.Epoch, r.In, r.Out = c.current.number, c.current.in.key, c.current.out.key
+	r.Lanes = c.saveLanes()
 	return c.next == nil || c.saveNext(r)
 }
 
@@ -42,68 +46,80 @@ func (c *Conn) Save(r *resume.Session) bool {
 func (c *Conn) saveNext(r *resume.Session) bool {
 	m, err := wire.ParseRenewed(c.answer.reply.Body)
 	claims := c.pending.claims
-	r.Next = &resume.NextEpoch{Digest: c.answer.digest, Secret: m.Secret, Standing: standing(namesOf(claims), claims.Expires)}
+	r.Next = &resume.NextEpoch{Digest: c.answer.digest, Secret: m.Secret, Standing: standing(namesOf(claims, c.pending.identity), claims.Expires)}
 	return err == nil
 }
 
 func standing(n *names, expires time.Time) resume.Standing {
-	return resume.Standing{Expires: expires.UnixMilli(), Issued: n.issued, TokenID: n.token, SignIn: n.signIn, KeyID: n.key}
+	return resume.Standing{Expires: expires.UnixMilli(), Issued: n.issued, TokenID: n.token, SignIn: n.signIn, KeyID: n.key, Identity: identity.Bytes(identity.Part(n.about(), resume.MaxIdentity))}
+}
+
+// savedIdentity returns what a snapshot holds of an identity.
+func savedIdentity(of *resume.Standing) identity.Identity {
+	id, _ := identity.Parse(of.Identity)
+	return id
 }
 
 // Restore initializes a zero Conn with a session that another process has saved, or returns why it
 // does not. It does not keep r. The Conn must not be copied afterwards.
-func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) audit.Drop {
+func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	ch := Channel{Exporter: r.Exporter, Thumbprint: r.Thumbprint, HasCertificate: r.HasCertificate}
 	c.Init(g, now, ch, r.Addr.Addr())
 	s := &c.own
 	claims := savedClaims(r, &r.Standing)
-	s.init(claims, session.Fingerprint{Platform: r.Platform, Build: r.Build})
+	s.init(claims, savedIdentity(&r.Standing), session.Fingerprint{Platform: r.Platform, Build: r.Build})
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
 	s.connectionID.Store(r.ConnectionID)
 	if drop := s.checkLife(g.wall(now), g.config.Leeway); drop != audit.DropNone {
-		return drop
+		return CauseExpired
 	}
-	if drop := g.restore(g.wall(now), claims, s); drop != audit.DropNone {
-		return drop
+	agreed, ok := g.SavedLanes(r)
+	if !ok {
+		return CauseSessionLanes
+	}
+	if cause := g.restore(g.wall(now), claims, s, r.Epoch); cause != CauseNone {
+		return cause
 	}
 	c.enter(live)
 	c.session, c.connectionID, c.ticketed = s, r.ConnectionID, g.config.FleetKeys.Enabled()
 	c.id, c.binding, c.reports = r.ID, r.Binding, r.Reports
 	c.window, c.sequence, c.accepted = r.Window.Clone(), r.Sequence, r.Accepted
+	c.lanes, c.laned = agreed, agreed != nil
 	c.first.number = r.Epoch
 	c.first.in.init(r.In[:])
 	c.first.out.init(r.Out[:])
 	c.current = &c.first
 	c.sending.Store(c.current)
-	c.behaviour.Start(&g.config.Behaviour, now.Add(-restoreTime)) // datagrams of the meantime are not read yet
+	c.behaviour.Start(g.limits, now.Add(-restoreTime)) // datagrams of the meantime are not read yet
 	c.confined = r.Confined
 	c.boundDigest, c.seenDigest = c.digest(r.Network), c.digest(c.path)
 	if c.Away() {
 		c.setHome(r.Network)
 	}
 	if r.StepUp != 0 {
-		c.startDoubt(now, policy.ActionStepUp, policy.Part(r.StepUp))
+		c.startDoubt(now, policy.ActionStepUp, fingerprint.Part(r.StepUp))
 		if s := c.owedForNetwork(); s != nil && !c.Away() {
 			s.enterHome(now)
 		}
 	}
 	if r.Next != nil {
-		c.restoreNext(r)
+		c.restoreNext(now, r)
 	}
-	return audit.DropNone
+	return CauseNone
 }
 
-// restoreNext derives the next epoch again, and the same RENEWED except for its ticket.
-func (c *Conn) restoreNext(r *resume.Session) {
+// restoreNext derives the next epoch again, and the same RENEWED except for its ticket and its time.
+func (c *Conn) restoreNext(now time.Time, r *resume.Session) {
 	claims := savedClaims(r, &r.Next.Standing)
-	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires}
+	m := wire.Renewed{Epoch: r.Epoch + 1, Secret: r.Next.Secret, Expiry: r.Next.Standing.Expires, ServerTime: c.gate.wall(now).UnixMilli()}
 	next, err := c.keyContext().newEpoch(&m.Secret, m.Epoch, false)
 	if err != nil {
 		return
 	}
-	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims), claims.Expires.UnixNano(), r.Network)
-	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims}
+	id := savedIdentity(&r.Next.Standing)
+	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims, id), claims.Expires.UnixNano(), r.Network)
+	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims, identity: id}
 	c.answer = &answer{r.Next.Digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
 }
@@ -116,23 +132,26 @@ func savedClaims(r *resume.Session, of *resume.Standing) *token.Claims {
 	})
 }
 
-// restore admits a session from another process, under the id that its client knows.
-func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session) audit.Drop {
+// restore admits a session from another process, under the id that its client knows. It stands in an
+// epoch: if that one's ticket has been used, its player is on another server.
+func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session, epoch uint32) Cause {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if drop := g.checkRevoked(now, claims, s.fingerprint.Build); drop != audit.DropNone {
-		return drop
+	if cause := g.checkRevoked(now, claims, s.fingerprint.Build); cause != CauseNone {
+		return cause
 	}
-	if drop := g.ticketsRefused(now, s.name); drop != audit.DropNone {
-		return drop // it ended after it was saved
+	if cause := g.ticketsRefused(now, s.name); cause != CauseNone {
+		return cause // it ended after it was saved
 	}
 	switch {
+	case epoch <= g.spent(s.name):
+		return CauseElsewhere
 	case len(g.sessions) >= g.seats():
-		return audit.DropFull
+		return CauseFull
 	case g.sessions[s.id] != nil:
-		return audit.DropSession
+		return CauseSession
 	}
 	g.insert(s)
 	g.remember(s, s.Expires())
-	return audit.DropNone
+	return CauseNone
 }

@@ -14,6 +14,8 @@ const (
 	savedUsed    = 1 // an identity token and the session that it opened
 	savedEnded   = 2 // a session
 	savedRevoked = 3 // a session
+
+	savedElsewhere = 3 // is added for what other servers of the fleet have told
 )
 
 var savedWhy = map[uint8]audit.Drop{savedUsed: audit.DropUsed, savedEnded: audit.DropTicket, savedRevoked: audit.DropRevoked}
@@ -26,17 +28,14 @@ func (g *Gate) Save(w *resume.Writer) error {
 	if err := w.Digests(&g.memory.key); err != nil {
 		return err
 	}
-	codes := map[audit.Drop]uint8{}
-	for code, why := range savedWhy {
-		codes[why] = code
+	if err := g.memory.save(w, 0); err != nil {
+		return err
 	}
-	for key, e := range g.memory.entries {
-		err := w.Remember(resume.Remembered{
-			Key: key, Owner: uint32(e.owner), Why: codes[e.why], Spent: e.spent, Home: e.confined, Expires: int64(e.ends) * 1000,
-		})
-		if err != nil {
-			return err
-		}
+	if err := g.elsewhere.used.save(w, savedElsewhere); err != nil {
+		return err
+	}
+	if err := g.elsewhere.putOut.save(w, savedElsewhere); err != nil {
+		return err
 	}
 	for key, r := range g.revoked.entries {
 		if err := w.Revoke(resume.Revoked{Key: key, At: r.at, Ends: r.ends}); err != nil {
@@ -59,16 +58,54 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 		g.memory.key = s.Digests
 	}
 	for _, r := range s.Remembered {
-		e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, confined: r.Home}
-		if e.why == audit.DropNone {
-			e.why = audit.DropTicket // of a later version; an unknown cause refuses, too
-		}
-		g.memory.put(r.Key, time.UnixMilli(r.Expires).Add(-token.MaxLeeway), e)
+		g.restoreRemembered(&r)
 	}
 	for _, e := range s.Revoked {
 		g.revoked.restore(e.Key, revocation{e.At, e.Ends})
 	}
 	for _, e := range s.Banned {
-		g.bans.restore(e.Key, ban{e.Until, wire.Reason(e.Reason)})
+		g.bans.restore(e.Key, ban{until: e.Until, reason: wire.Reason(e.Reason)})
 	}
+}
+
+// save writes the entries; code is added to the kind of each.
+func (m *memory) save(w *resume.Writer, code uint8) error {
+	for key, e := range m.entries {
+		why := uint8(savedUsed)
+		switch e.why {
+		case audit.DropTicket:
+			why = savedEnded
+		case audit.DropRevoked:
+			why = savedRevoked
+		}
+		err := w.Remember(resume.Remembered{
+			Key: key, Owner: uint32(e.owner), Why: code + why, Spent: e.spent, Home: e.confined, Expires: int64(e.ends) * 1000,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreRemembered adds one entry to the table that it is from.
+//
+// +checklocks:g.mu
+func (g *Gate) restoreRemembered(r *resume.Remembered) {
+	e := remembered{owner: owner(r.Owner), why: savedWhy[r.Why], spent: r.Spent, confined: r.Home}
+	until := time.UnixMilli(r.Expires)
+	switch r.Why {
+	case savedUsed, savedEnded, savedRevoked:
+	case savedElsewhere + savedUsed:
+		e.owner, e.why = 0, audit.DropUsed
+		g.elsewhere.used.keep(r.Key, until, e, g.elsewhere.mostUsed)
+		return
+	case savedElsewhere + savedEnded, savedElsewhere + savedRevoked:
+		e.owner, e.why = 0, savedWhy[r.Why-savedElsewhere]
+		g.elsewhere.putOut.keep(r.Key, until, e, g.elsewhere.mostOut)
+		return
+	default:
+		e.why = audit.DropTicket // of a later version; an unknown cause refuses, too
+	}
+	g.memory.put(r.Key, until.Add(-token.MaxLeeway), e)
 }

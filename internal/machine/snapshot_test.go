@@ -84,7 +84,7 @@ func TestRestartThenResume(t *testing.T) {
 	next := r.reconnects(r.gate, home)
 	asked := next.sendsTicket().is(EventResume, audit.DropNone, 0)
 	if next.homes[asked.ConnectionID] != r.server {
-		t.Errorf("hint %d, but the session lives at %d", asked.ConnectionID, r.server.connectionID)
+		t.Errorf("connection id %d, but the session lives at %d", asked.ConnectionID, r.server.connectionID)
 	}
 	next.takesWelcome(next.findsFormer(asked).says(wire.KindWelcome))
 	next.sendsFirstDatagram()

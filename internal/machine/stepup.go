@@ -4,8 +4,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
 )
 
 // stepUp is a fresh identity token that the client owes, and the time left to present it. The time
@@ -108,7 +109,7 @@ func (c *Conn) stepUpTick(now time.Time, ev Event) (Reply, Event) {
 func (c *Conn) lapseStepUp(now time.Time) (Reply, Event) {
 	c.confine(now)
 	reply, ev := c.close(audit.DropFingerprint, wire.ReasonFingerprint)
-	ev.Part = policy.PartNetwork
+	ev.Part, ev.Cause = fingerprint.PartNetwork, CauseNetwork
 	return reply, ev
 }
 
@@ -130,24 +131,26 @@ func (c *Conn) plausible(now time.Time, raw []byte) bool {
 		return true
 	}
 	claims, err := unverified(c.gate.wall(now), raw)
-	return err == nil && c.follows(claims) == audit.DropNone
+	return err == nil && claims != nil && c.follows(claims) == CauseNone
 }
 
 // confine restricts the tickets of a session, up to an epoch, to the network that they are bound
 // to.
 func (g *Gate) confine(now time.Time, name [16]byte, epoch uint32, expires time.Time) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	g.memory.advance(now)
 	e := g.memory.sessionEntry(name, "", "")
 	e.confined = max(e.confined, epoch)
 	g.memory.put(sessionKey(name), expires, e)
+	g.noteTickets(session.UsedNetwork, name, e.confined)
 }
 
 // confines reports whether the ticket of an epoch resumes its session at home only.
 func (g *Gate) confines(name [16]byte, epoch uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	e, _ := g.memory.lookup(sessionKey(name))
-	return epoch <= e.confined
+	key := sessionKey(name)
+	e, _ := g.memory.lookup(key)
+	return epoch <= max(e.confined, g.find(&g.elsewhere.used, key).confined)
 }

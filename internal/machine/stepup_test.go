@@ -7,7 +7,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -41,11 +40,11 @@ func TestStepUpFirstSilence(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
 	d.playsFor(time.Second / 2)
-	if left := d.staysQuiet(20); left != policy.DefaultStepUpTime-time.Second/2 {
+	if left := d.staysQuiet(20); left != defaultStepUpTime-time.Second/2 {
 		t.Errorf("%v left in the silence", left)
 	}
 	d.toServer(d.clientSends(wire.KindData, "back")).delivers("back")
-	d.lapses(policy.DefaultStepUpTime - time.Second/2)
+	d.lapses(defaultStepUpTime - time.Second/2)
 
 	d = play(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
@@ -67,7 +66,7 @@ func TestStepUpServerHangs(t *testing.T) {
 	for range 100 {
 		d.toServer(d.clientSends(wire.KindData, "on")).delivers("on")
 	}
-	if left := within(d.tickServer().says(wire.KindNotice)); left < policy.DefaultStepUpTime-2*time.Second-hangTime {
+	if left := within(d.tickServer().says(wire.KindNotice)); left < defaultStepUpTime-2*time.Second-hangTime {
 		t.Errorf("%v left after the server has hung", left)
 	}
 }
@@ -82,7 +81,7 @@ func TestStepUpSilent(t *testing.T) {
 		if back {
 			d.server.SetPath(d.now, home)
 		}
-		if left := d.staysQuiet(int(session.DefaultIdle/time.Second) - 1); left != policy.DefaultStepUpTime {
+		if left := d.staysQuiet(int(session.DefaultIdle/time.Second) - 1); left != defaultStepUpTime {
 			t.Errorf("%v left: the time does not stand still", left)
 		}
 		d.waits(time.Second)
@@ -91,7 +90,7 @@ func TestStepUpSilent(t *testing.T) {
 			r := d.reconnects(d.gate, far)
 			r.takesWelcome(r.showsTicket().resumes())
 			r.sendsFirstDatagram()
-			if left := within(r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
+			if left := within(r.tickServer().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != defaultStepUpTime {
 				t.Errorf("%v left", left)
 			}
 			r = d.reconnects(d.gate, home)
@@ -130,10 +129,10 @@ func TestStepUpWhileATokenWaits(t *testing.T) {
 				d.playsFor(time.Second)
 				again()
 			}
-			if left := d.server.doubt.step.left; left != policy.DefaultStepUpTime-time.Second {
+			if left := d.server.doubt.step.left; left != defaultStepUpTime-time.Second {
 				t.Errorf("%v left after %v of our own time", left, maxTokenWait)
 			}
-			d.lapses(policy.DefaultStepUpTime - time.Second)
+			d.lapses(defaultStepUpTime - time.Second)
 		})
 	}
 }
@@ -168,6 +167,7 @@ func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 		fits   bool
 	}{
 		"form":    {nil, false},
+		"nothing": {func(*dialogue) *token.Claims { return nil }, false},
 		"fits":    {claims(func(*token.Claims) {}), true},
 		"issuer":  {claims(func(c *token.Claims) { c.Issuer = "another" }), false},
 		"subject": {claims(func(c *token.Claims) { c.Subject = "another" }), false},
@@ -188,7 +188,7 @@ func TestStepUpTokenThatDoesNotFit(t *testing.T) {
 				h = d.toServer(p)
 			}
 			h.verifies()
-			if d.playsFor(4 * time.Second); d.server.doubt.step.left == policy.DefaultStepUpTime != c.fits {
+			if d.playsFor(4 * time.Second); d.server.doubt.step.left == defaultStepUpTime != c.fits {
 				t.Errorf("%v left", d.server.doubt.step.left)
 			}
 			d.verifiedAs(nil, token.ErrSignature)
@@ -233,7 +233,7 @@ func TestStepUpSettled(t *testing.T) {
 	if d.playsFor(1); d.server.owes() || d.server.Stats().Doubt != EventNone {
 		t.Error("not settled")
 	}
-	if left := within(d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != policy.DefaultStepUpTime {
+	if left := within(d.changesNetwork().is(EventStepUp, audit.DropNone, wire.KindNotice)); left != defaultStepUpTime {
 		t.Errorf("%v left for another step up", left)
 	}
 }
@@ -244,7 +244,7 @@ func TestStepUpLapsed(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	thief, other := d.reconnects(d.gate, far), d.reconnects(d.gate, far) // with all that the player has
 	d.changesNetwork()
-	d.lapses(policy.DefaultStepUpTime)
+	d.lapses(defaultStepUpTime)
 	thief.showsTicket().refuses(audit.DropFingerprint, wire.ReasonFingerprint)
 	for range 2 { // with the ticket of the first WELCOME, then with that of the second
 		r := d.reconnects(d.gate, home)
@@ -281,7 +281,7 @@ func TestStepUpLapsedIsRemembered(t *testing.T) {
 			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			expires := d.server.Session().Expires()
 			d.changesNetwork()
-			d.lapses(policy.DefaultStepUpTime)
+			d.lapses(defaultStepUpTime)
 			g := d.gate
 			if restart {
 				g, _ = d.savesAndRestores()
@@ -298,7 +298,7 @@ func TestStepUpLapsedIsRemembered(t *testing.T) {
 func TestConfinedAfterRestart(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 	d.changesNetwork()
-	d.lapses(policy.DefaultStepUpTime)
+	d.lapses(defaultStepUpTime)
 	r := d.reconnects(d.gate, home)
 	r.takesWelcome(r.showsTicket().resumes())
 	r.sendsFirstDatagram()
@@ -377,8 +377,8 @@ func TestStepUpTwin(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		now := begin
-		s := newStepUp(now, policy.DefaultStepUpTime)
-		left, patience, atHome, waits := policy.DefaultStepUpTime, maxTokenWait, false, false
+		s := newStepUp(now, defaultStepUpTime)
+		left, patience, atHome, waits := defaultStepUpTime, maxTokenWait, false, false
 		for step := 0; left > 0 && step < 5000; step++ {
 			switch r.IntN(40) {
 			case 0:

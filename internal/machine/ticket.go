@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
@@ -26,7 +27,7 @@ func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, 
 	s := c.session
 	t := resume.Ticket{
 		Name: s.name, Key: key, Issuer: s.issuer, Subject: s.subject, Scope: s.scope,
-		TokenID: n.token, SignIn: n.signIn, KeyID: n.key, Issued: n.issued,
+		TokenID: n.token, Identity: identity.Bytes(identity.Part(n.about(), resume.MaxIdentity)), SignIn: n.signIn, KeyID: n.key, Issued: n.issued,
 		Binding: c.binding, Certificate: c.channel.HasCertificate, Bound: s.bound, Digest: digestOf(s.fingerprint, &c.channel),
 		Network: network, Epoch: number, Session: s.id,
 		Expires: time.Unix(0, expires).UnixMilli(), ClientNext: c.window.Highest() + 1,

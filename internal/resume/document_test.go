@@ -35,8 +35,8 @@ func TestDocumentHasMaps(t *testing.T) {
 			}
 		}
 	}
-	if maps != 10 {
-		t.Errorf("found %d maps, want 10", maps)
+	if maps != 12 {
+		t.Errorf("found %d maps, want 12", maps)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestVectorsOfDocument(t *testing.T) {
 			v["fleet key id"], v["fleet key"], v["nonce"], v["flags"] == "01", v["binding mode"], v["epoch"],
 			v["session id"], v["expiry"], v["client next"], v["issued"], v["session name"], v["resumption key"], v["digest"],
 			b.name(t, "network prefix"), b.name(t, "issuer"), b.name(t, "subject"), b.name(t, "token id"),
-			b.name(t, "sign-in id"), b.name(t, "key id"), b.name(t, "scope"), b.paragraphs[1], v["ticket"],
+			b.name(t, "sign-in id"), b.name(t, "key id"), b.name(t, "scope"), v["identity"][4:], b.paragraphs[1], v["ticket"],
 		})
 	}
 	for i, b := range proofs {

@@ -7,7 +7,11 @@ import (
 )
 
 const (
-	// maxTicketContent leaves 351 bytes for names and network prefix: those of
+	// MaxIdentity is how many bytes of a player's identity a ticket and a snapshot have: a user name,
+	// a few groups and claims. In a ticket it gives way to names that leave less room.
+	MaxIdentity = 160
+
+	// maxTicketContent leaves 349 bytes for names, network prefix and identity: those of
 	// Amazon Cognito take 260 to 300.
 	maxTicketContent = wire.MaxTicket - ticketOverhead
 
@@ -21,9 +25,9 @@ const (
 	// maxChunks bounds a snapshot to 256 MiB, half a million sessions.
 	maxChunks = 4096
 
-	// maxText is the longest text of a session in bytes, the same as the longest
-	// scope that a token may have: an entry always fits a chunk.
-	maxText = 1024
+	// maxText is the longest text of a session in bytes: base64url leaves no more for a scope in a
+	// token that HELLO carries. An entry always fits a chunk.
+	maxText = wire.MaxToken / 4 * 3
 
 	// newestSeen is how many of a window's newest numbers a snapshot records one by one, 2 s at 128
 	// Hz; older ones count as seen.

@@ -49,6 +49,7 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 type parser struct {
 	snapshot *Snapshot
 	names    shared
+	lanes    pieces
 }
 
 // read reads all chunks and makes sure that nothing follows the last.
@@ -75,7 +76,7 @@ func (p *parser) read(r io.Reader, c *chunkCipher) bool {
 		}
 	}
 	_, err := io.ReadFull(r, make([]byte, 1))
-	return err == io.EOF
+	return err == io.EOF && p.endPieces()
 }
 
 // parse reads the entries of one chunk.
@@ -90,11 +91,19 @@ func (p *parser) parse(chunk []byte) bool {
 }
 
 func (p *parser) entry(kind byte, content []byte) bool {
+	if kind != entryLanes && !p.endPieces() {
+		return false
+	}
 	switch kind {
+	case entryLanes:
+		return p.piece(content)
 	case entrySession:
 		e, ok := parseSession(content, &p.names)
 		p.snapshot.Sessions = append(p.snapshot.Sessions, e)
 		return ok
+	case entryFormer:
+		p.snapshot.LeftOut++
+		return true
 	case entryRemembered:
 		e, ok := parseRemembered(content)
 		p.snapshot.Remembered = append(p.snapshot.Remembered, e)

@@ -58,6 +58,8 @@ type Session struct {
 	In, Out        [16]byte       // its datagram keys
 
 	Next *NextEpoch // RENEWED has been sent, and nothing has come in its epoch; or nil
+
+	Lanes *Lanes // entries of their own; nil without lanes
 }
 
 // Standing is the part of an epoch that comes from its identity token.
@@ -67,6 +69,9 @@ type Standing struct {
 	TokenID string // never empty
 	SignIn  string // id that all tokens of one sign-in share, or empty
 	KeyID   string // of the issuer's key that signed the token, or empty
+
+	// Identity is that of package identity, at most MaxIdentity bytes.
+	Identity string
 }
 
 // NextEpoch is the state for answering a repeated RENEW and accepting the first datagram of the
@@ -77,13 +82,16 @@ type NextEpoch struct {
 	Standing Standing
 }
 
-// Wipe erases the keys, once the connection and the session have them.
+// Wipe erases the keys and the messages, once the connection and the session have them.
 func (s *Session) Wipe() {
 	clear(s.InKey)
 	clear(s.OutKey)
 	s.Exporter, s.In, s.Out = [32]byte{}, [16]byte{}, [16]byte{}
 	if s.Next != nil {
 		s.Next.Secret = [32]byte{}
+	}
+	if s.Lanes != nil {
+		clear(s.Lanes.State)
 	}
 }
 
@@ -103,9 +111,9 @@ func (s *Session) coherent() bool {
 	return keys && s.Records != nil && s.Window != nil && s.Addr.IsValid() && s.Addr.Addr().Zone() == "" && s.Local.Zone() == "" &&
 		s.ID > 0 && s.Epoch > 0 && (s.HasCertificate || !s.Bound) && s.Binding <= wire.BindingExporter && s.Issuer != "" &&
 		s.Subject != "" && len(s.Subject) <= maxText &&
-		s.Standing.coherent() && (s.Next == nil || s.Next.Standing.coherent())
+		s.Standing.coherent() && (s.Next == nil || s.Next.Standing.coherent()) && (s.Lanes == nil || s.Lanes.coherent())
 }
 
 func (s *Standing) coherent() bool {
-	return s.Expires > 0 && s.Issued >= 0 && s.TokenID != "" && max(len(s.TokenID), len(s.SignIn), len(s.KeyID)) <= maxText
+	return s.Expires > 0 && s.Issued >= 0 && s.TokenID != "" && max(len(s.TokenID), len(s.SignIn), len(s.KeyID)) <= maxText && sealable(s.Identity)
 }

@@ -37,8 +37,8 @@ import (
 //	  32  secret of the next epoch, with one only
 //	      standing of the next epoch, with one only
 //
-// A standing is expiry (8), issued (8), token id, sign-in id (texts) and key id
-// (shared).
+// A standing is expiry (8), issued (8), token id, sign-in id (texts), key id
+// (shared) and identity (length 2 and value).
 func (s *Session) appendTo(dst []byte, names *shared) []byte {
 	bound := s.Binding == wire.BindingExporter
 	dst = append(dst, bits(s.HasCertificate, bound, s.Next != nil, len(s.InKey) == 32, s.Reports, s.Bound, s.StepUp != 0, s.Confined))
@@ -136,11 +136,12 @@ func (s *Standing) appendTo(dst []byte, names *shared) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Issued))
 	dst = appendText(dst, s.TokenID)
 	dst = appendText(dst, s.SignIn)
-	return names.append(dst, s.KeyID)
+	return appendItem(names.append(dst, s.KeyID), s.Identity)
 }
 
 func (s *Standing) parse(u *unpacker, names *shared) {
 	s.Expires, s.Issued = int64(u.Uint64()), int64(u.Uint64())
 	s.TokenID, s.SignIn = u.text(), u.text()
 	s.KeyID = names.parse(u)
+	s.Identity = string(u.item())
 }

@@ -66,7 +66,7 @@ func sampleSessions(n int) (list []*Session) {
 func uuid(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-1a2b3c4d5e6f", n) }
 
 func sampleStanding(n int) Standing {
-	return Standing{begin.Add(tokenLife).UnixMilli(), begin.UnixMilli(), uuid(n + 1<<20), uuid(n + 1<<21), strings.Repeat("k", 44)}
+	return Standing{begin.Add(tokenLife).UnixMilli(), begin.UnixMilli(), uuid(n + 1<<20), uuid(n + 1<<21), strings.Repeat("k", 44), "\x01\x01\x00\x05alice\x02\x00"}
 }
 
 // written is what a reader has of s: of the windows, the newest numbers.

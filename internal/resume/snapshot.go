@@ -32,7 +32,8 @@ import (
 // entry never crosses from one chunk to the next:
 //
 //	offset size
-//	     0    1  kind: 1 session, 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key, 8 address
+//	     0    1  kind: 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key, 8 address, 9 session,
+//	             10 lanes
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -40,13 +41,15 @@ const (
 	snapshotHeader = len(snapshotMagic) + keyIDLen + 8 + 16
 	lastChunk      = 1 << 31
 
-	entrySession    = 1
+	entryFormer     = 1 // a session without identity, as earlier versions wrote it
 	entryRemembered = 2
 	entryRevoked    = 3
 	entryBanned     = 4
 	entryLive       = 5
 	entryDigests    = 7
 	entryAddress    = 8
+	entrySession    = 9
+	entryLanes      = 10
 )
 
 // ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off, of
@@ -61,7 +64,7 @@ type Snapshot struct {
 	Address    netip.AddrPort // of the server that made it; zero if it has none
 	Digests    [32]byte       // the caller's key for the keys of Remembered; zero if there is none
 	Sessions   []*Session
-	LeftOut    int // sessions that were in it: see LeaveOut, and Read, which leaves them out of a late one
+	LeftOut    int // sessions that were in it: see LeaveOut, and Read, which leaves them out of a late one and those of an earlier version
 	Remembered []Remembered
 	Revoked    []Revoked
 	Banned     []Banned

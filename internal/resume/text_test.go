@@ -47,7 +47,7 @@ func TestText(t *testing.T) {
 		id[:35] + "g":                   "\x00\x24" + id[:35] + "g",
 		id[:35] + "-":                   "\x00\x24" + id[:35] + "-",
 		strings.Repeat("k", 36):         "\x00\x24" + strings.Repeat("k", 36),
-		strings.Repeat("k", maxText):    "\x04\x00" + strings.Repeat("k", maxText),
+		strings.Repeat("k", maxText):    "\x0c\x00" + strings.Repeat("k", maxText),
 		"":                              "\x00\x00",
 		"\xff" + strings.Repeat("é", 8): "\x00\x11\xff" + strings.Repeat("é", 8),
 	} {

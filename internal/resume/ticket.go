@@ -3,6 +3,7 @@ package resume
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"time"
@@ -26,8 +27,14 @@ const (
 )
 
 var (
-	// ErrTicket is the only error for a ticket that is refused, whatever the reason.
+	// ErrTicket is matched by every error for a ticket that is refused. The client is told no more.
 	ErrTicket = errors.New("resume: ticket refused")
+
+	// ErrTicketKey means that no key of the ring has the id of the one that sealed the ticket.
+	ErrTicketKey = fmt.Errorf("%w: unknown fleet key", ErrTicket)
+
+	// ErrTicketExpired means that the ticket has expired, and nothing else is wrong with it.
+	ErrTicketExpired = fmt.Errorf("%w: expired", ErrTicket)
 
 	// ErrNoTicket means that none can be issued, and that the player goes on
 	// without: no fleet key, one that has sealed 2^32 tickets or was wiped, or
@@ -47,6 +54,7 @@ type Ticket struct {
 	SignIn      string // id that all tokens of one sign-in share, or empty
 	KeyID       string // of the issuer's key that signed the identity token, or empty
 	Scope       string
+	Identity    string // of package identity, at most MaxIdentity bytes
 	Binding     byte
 	Bound       bool     // an identity token of the session was bound to the client's certificate (cnf)
 	Certificate bool     // identifies the part of a fingerprint that differs; Digest decides
@@ -60,10 +68,10 @@ type Ticket struct {
 }
 
 // Seal appends the sealed ticket, at most wire.MaxTicket bytes, to dst; 12 bytes
-// of random are its nonce. The error is ErrNoTicket, or that of random, and dst
+// of random are its nonce. It leaves out what does not fit of Identity. The error is ErrNoTicket, or that of random, and dst
 // is as it was.
 func (t *Ticket) Seal(dst []byte, keys *fleetkey.Ring, random io.Reader) ([]byte, error) {
-	b := t.appendTo(make([]byte, 0, wire.MaxTicket))
+	b := t.fitting().appendTo(make([]byte, 0, wire.MaxTicket))
 	defer clear(b)
 	key, ok := keys.First()
 	if !ok || len(b) > maxTicketContent || !t.coherent() {
@@ -82,14 +90,14 @@ func (t *Ticket) Seal(dst []byte, keys *fleetkey.Ring, random io.Reader) ([]byte
 }
 
 // OpenTicket opens a ticket that Seal has written, if a key of the ring has sealed it and it has
-// not expired. Nothing in the result is part of b. The error is ErrTicket.
+// not expired. Nothing in the result is part of b. The error matches ErrTicket.
 func OpenTicket(keys *fleetkey.Ring, now time.Time, b []byte) (Ticket, error) {
 	if len(b) < ticketOverhead || len(b) > wire.MaxTicket {
 		return Ticket{}, ErrTicket
 	}
 	key, ok := keys.Find(binary.BigEndian.Uint32(b))
 	if !ok {
-		return Ticket{}, ErrTicket
+		return Ticket{}, ErrTicketKey
 	}
 	var buf [maxTicketContent]byte
 	defer clear(buf[:])
@@ -98,8 +106,11 @@ func OpenTicket(keys *fleetkey.Ring, now time.Time, b []byte) (Ticket, error) {
 		return Ticket{}, ErrTicket
 	}
 	t, ok := parseTicket(content)
-	if !ok || now.UnixMilli() >= t.Expires {
+	switch {
+	case !ok:
 		return Ticket{}, ErrTicket
+	case now.UnixMilli() >= t.Expires:
+		return Ticket{}, ErrTicketExpired
 	}
 	return t, nil
 }

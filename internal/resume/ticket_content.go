@@ -3,15 +3,19 @@ package resume
 import (
 	"encoding/binary"
 
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-const ticketVersion = 1
+const (
+	ticketVersion = 2
+	ticketFixed   = 115 // bytes before the network prefix
+)
 
 // appendTo appends a ticket's content:
 //
 //	offset size
-//	     0    1  version, 1
+//	     0    1  version, 2
 //	     1    1  flags: 1 client certificate, 2 identity token bound to it
 //	     2    1  binding mode
 //	     3    4  epoch, from 1
@@ -22,7 +26,7 @@ const ticketVersion = 1
 //	    35   16  session name: random, the same on all of the session's connections
 //	    51   32  resumption key (section 8.2)
 //	    83   32  fingerprint digest (section 6.2)
-//	   115       network prefix, issuer, subject, token id, sign-in id, key id, scope: length 2 and value each
+//	   115       network prefix, issuer, subject, token id, sign-in id, key id, scope, identity: length 2 and value each
 func (t *Ticket) appendTo(dst []byte) []byte {
 	dst = append(dst, ticketVersion, bits(t.Certificate, t.Bound), t.Binding)
 	dst = binary.BigEndian.AppendUint32(dst, t.Epoch)
@@ -66,12 +70,33 @@ func parseTicket(b []byte) (t Ticket, ok bool) {
 }
 
 // texts returns the ticket's texts, in the order in which they are written.
-func (t *Ticket) texts() [6]*string {
-	return [6]*string{&t.Issuer, &t.Subject, &t.TokenID, &t.SignIn, &t.KeyID, &t.Scope}
+func (t *Ticket) texts() [7]*string {
+	return [7]*string{&t.Issuer, &t.Subject, &t.TokenID, &t.SignIn, &t.KeyID, &t.Scope, &t.Identity}
+}
+
+// fitting returns the ticket with as much of its identity as there is room for.
+func (t *Ticket) fitting() *Ticket {
+	id, ok := identity.Parse(t.Identity)
+	length := ticketFixed + len(appendNetwork(nil, t.Network))
+	for _, s := range t.texts() {
+		length += 2 + len(*s)
+	}
+	if length <= maxTicketContent || !ok {
+		return t
+	}
+	fit := *t
+	fit.Identity = identity.Bytes(identity.Part(id, max(0, len(t.Identity)-(length-maxTicketContent))))
+	return &fit
 }
 
 // coherent reports whether a live session can have these values.
 func (t *Ticket) coherent() bool {
 	return t.Binding <= wire.BindingExporter && t.Epoch > 0 && t.Session > 0 && t.Expires > 0 && t.Issued >= 0 &&
-		t.ClientNext > 0 && (t.Certificate || !t.Bound) && t.Issuer != "" && t.Subject != "" && t.TokenID != ""
+		t.ClientNext > 0 && (t.Certificate || !t.Bound) && t.Issuer != "" && t.Subject != "" && t.TokenID != "" && sealable(t.Identity)
+}
+
+// sealable reports whether b is an identity that a ticket or a snapshot may have.
+func sealable(b string) bool {
+	_, ok := identity.Parse(b)
+	return ok && len(b) <= MaxIdentity
 }

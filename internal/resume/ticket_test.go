@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
 func sampleTicket() *Ticket {
 	return &Ticket{
 		Name: [16]byte(counting(0x70, 16)), Key: [32]byte(counting(0x10, 32)), Digest: [32]byte(counting(0x30, 32)),
-		Issuer: "issuer", Subject: "player", TokenID: "token", SignIn: "sign-in", KeyID: "key-1", Scope: "match-7",
+		Issuer: "issuer", Subject: "player", TokenID: "token", SignIn: "sign-in", KeyID: "key-1", Scope: "match-7", Identity: "\x01\x00\x02\x00",
 		Binding: wire.BindingExporter, Certificate: true, Bound: true, Network: netip.MustParsePrefix("192.0.2.0/24"), Epoch: 2,
 		Expires: begin.Add(tokenLife).UnixMilli(), ClientNext: 1 << 32, Issued: begin.UnixMilli(), Session: 77,
 	}
@@ -64,6 +65,7 @@ type ticketVector struct {
 	SignIn        string `json:"sign_in"`
 	KeyID         string `json:"key_id"`
 	Scope         string `json:"scope"`
+	Identity      string `json:"identity"`
 	Content       string `json:"content"`
 	Ticket        string `json:"ticket"`
 }
@@ -88,7 +90,7 @@ func number(hex string) uint64 {
 func (v *ticketVector) ticket() *Ticket {
 	k := &Ticket{
 		Name: [16]byte(unhex(v.Name)), Key: [32]byte(unhex(v.ResumptionKey)), Digest: [32]byte(unhex(v.Digest)),
-		Issuer: v.Issuer, Subject: v.Subject, TokenID: v.TokenID, SignIn: v.SignIn, KeyID: v.KeyID, Scope: v.Scope,
+		Issuer: v.Issuer, Subject: v.Subject, TokenID: v.TokenID, SignIn: v.SignIn, KeyID: v.KeyID, Scope: v.Scope, Identity: string(unhex(v.Identity)),
 		Binding: unhex(v.Binding)[0], Certificate: v.Certificate, Epoch: uint32(number(v.Epoch)),
 		Expires: int64(number(v.Expiry)), ClientNext: number(v.ClientNext), Issued: int64(number(v.Issued)), Session: uint32(number(v.Session)),
 	}
@@ -169,7 +171,9 @@ func TestTicketContent(t *testing.T) {
 	}
 	for name, change := range map[string]func([]byte) []byte{
 		"left over":               func(b []byte) []byte { return append(b, 0) },
-		"other version":           func(b []byte) []byte { b[0] = 2; return b },
+		"former version":          func(b []byte) []byte { b[0] = 1; return b },
+		"later version":           func(b []byte) []byte { b[0] = 3; return b },
+		"identity of nothing":     func(b []byte) []byte { b[len(b)-1] = 6; return b },
 		"unknown flag":            func(b []byte) []byte { b[1] |= 4; return b },
 		"bound to no certificate": func(b []byte) []byte { b[1] = 2; return b },
 		"unknown binding":         func(b []byte) []byte { b[2] = 2; return b },
@@ -207,6 +211,7 @@ func TestTicketLength(t *testing.T) {
 	ring := newRing(t, newTestKey(t, 1))
 	for extra := -1; extra <= 1; extra++ {
 		k := sampleTicket()
+		k.Identity = ""
 		k.Scope = strings.Repeat("s", len(k.Scope)+maxTicketContent-len(k.appendTo(nil))+extra)
 		b, err := k.Seal([]byte("dst"), ring, bytes.NewReader(counting(0, 12)))
 		if extra <= 0 {
@@ -215,6 +220,24 @@ func TestTicketLength(t *testing.T) {
 			}
 		} else if !errors.Is(err, ErrNoTicket) || string(b) != "dst" {
 			t.Errorf("%d: %d bytes, %v", extra, len(b), err)
+		}
+	}
+	full := sampleTicket()
+	full.Identity = identity.Bytes(identity.Of(strings.Repeat("u", 100), nil, map[string]any{"rank": "gold"}, []string{"rank"}))
+	full.Scope = strings.Repeat("s", len(full.Scope)+maxTicketContent-len(full.appendTo(nil))+1)
+	b, err := full.Seal(nil, ring, bytes.NewReader(counting(0, 12))) // the last item gives way
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := OpenTicket(ring, begin, b)
+	if id, _ := identity.Parse(got.Identity); err != nil || id.UserName().State() != identity.Present || id.Claim("rank").State() != identity.Unknown {
+		t.Errorf("%v, %q", err, got.Identity)
+	}
+	for n, want := range map[int]error{MaxIdentity: nil, MaxIdentity + 1: ErrNoTicket} {
+		k := sampleTicket()
+		k.Identity = identity.Bytes(identity.Of(strings.Repeat("u", n-6), nil, nil, nil))
+		if _, err := k.Seal(nil, ring, bytes.NewReader(counting(0, 12))); !errors.Is(err, want) || len(k.Identity) != n {
+			t.Errorf("an identity of %d bytes: %v, want %v", len(k.Identity), err, want)
 		}
 	}
 	long := sampleTicket()

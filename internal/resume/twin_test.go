@@ -35,7 +35,7 @@ func (w *twin) number(n int) (v uint64) {
 
 func (w *twin) item() []byte { return w.take(int(w.number(2))) }
 
-// "A text is its length (2) and up to 1,024 bytes" docs/fleet.md 8.4
+// "A text is its length (2) and up to 3,072 bytes" docs/fleet.md 8.4
 func (w *twin) text() string {
 	n := int(w.number(2))
 	if n != 65535 {
@@ -75,7 +75,7 @@ func (w *twin) window(t *testing.T, of *replay.Window) *replay.Window {
 }
 
 func (w *twin) standing() Standing {
-	return Standing{int64(w.number(8)), int64(w.number(8)), w.text(), w.text(), w.shared()}
+	return Standing{int64(w.number(8)), int64(w.number(8)), w.text(), w.text(), w.shared(), string(w.item())}
 }
 
 // session reads what was written of one.
@@ -156,7 +156,7 @@ func TestSnapshotTwin(t *testing.T) {
 	for len(w.left) > 0 {
 		kind, length, after := w.number(1), int(w.number(2)), len(w.left)
 		switch kind {
-		case 1:
+		case 9:
 			got.Sessions = append(got.Sessions, w.session(t, list[len(got.Sessions)]))
 		case 2:
 			got.Remembered = append(got.Remembered, Remembered{

@@ -18,6 +18,8 @@ type Writer struct {
 	names  shared
 	chunk  []byte // entries to come
 	entry  []byte
+	lanes  []byte
+	laned  int // bytes of the file that are lanes
 	sealed []byte
 	err    error // of w; every later call returns it
 }
@@ -44,14 +46,17 @@ func NewWriter(w io.Writer, keys *fleetkey.Ring, now time.Time, random io.Reader
 }
 
 // Add writes one session and keeps nothing of its keys after Close. For a session that no reader
-// would accept it returns ErrSnapshot, and the snapshot continues without it. Any other error is
-// that of the underlying writer, and ends the snapshot.
+// would accept, or whose lanes exceed RoomForLanes, it returns ErrSnapshot, and the snapshot
+// continues without it. Any other error is that of the underlying writer, and ends the snapshot.
 func (w *Writer) Add(s *Session) error {
-	if !s.coherent() {
+	if !s.coherent() || s.Lanes != nil && w.RoomForLanes(s.Lanes) < len(s.Lanes.State) {
 		return ErrSnapshot
 	}
 	w.entry = s.appendTo(w.entry[:0], &w.names)
-	return w.put(entrySession)
+	if err := w.put(entrySession); err != nil || s.Lanes == nil {
+		return err
+	}
+	return w.putLanes(s)
 }
 
 // Remember writes one single-use entry. An error ends the snapshot.
@@ -101,6 +106,7 @@ func (w *Writer) Close() error {
 	w.flush(true)
 	clear(w.entry[:cap(w.entry)])
 	clear(w.chunk[:cap(w.chunk)])
+	clear(w.lanes[:cap(w.lanes)])
 	return w.err
 }
 
