@@ -17,15 +17,20 @@ const (
 	Migrate                         // session goes on from another address
 	Replace                         // session ended by a new one from the same address
 	Close                           // session ended by its player, by the match or by time
+	Ban                             // player kept out, present or absent
+	Lift                            // ban ended before its time
+	Withdraw                        // trust withdrawn from a player, sign-in, token, key, build or session
 	KeyRotation                     // the server's certificate changed; other keys are the program's to record
 	Flood                           // far more is refused than usual; one event for all of it
 	Alarm                           // something an operator should look at
+	Operate                         // a service of the fleet has called the server's API, and it was done
+	Deny                            // such a call was refused or failed, or such a service was not let in
 	numDecisions
 )
 
 // OCSF numbers, as of version 1.8.0.
 const (
-	classAuthentication, classNetwork = 3002, 4001
+	classAuthentication, classNetwork, classAPI = 3002, 4001, 6003
 
 	activityLogon, activityLogoff = 1, 2 // of Authentication
 	activityRefuse                = 5    // of Network Activity
@@ -57,9 +62,14 @@ var decisions = [numDecisions]mapping{
 	{"migrate", classAuthentication, activityOther, informational, success, allowed},
 	{"replace", classAuthentication, activityOther, informational, success, logged},
 	{"close", classAuthentication, activityLogoff, informational, success, logged},
+	{"ban", classAuthentication, activityOther, medium, success, revoked},
+	{"lift", classAuthentication, activityOther, informational, success, allowed},
+	{"withdraw", classAuthentication, activityOther, medium, success, revoked},
 	{"key rotation", classNetwork, activityOther, informational, success, logged},
 	{"flood", classNetwork, activityRefuse, medium, failure, blocked},
 	{"alarm", classNetwork, activityOther, high, unknown, alert},
+	{"operate", classAPI, activityOther, informational, success, allowed},
+	{"deny", classAPI, activityOther, medium, failure, unauthorized},
 }
 
 // String returns the decision in lower-case words; "decision N" for a value that does not exist.

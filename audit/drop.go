@@ -15,7 +15,7 @@ const (
 	DropSize                    // UDP datagram outside the limits
 	DropSource                  // unknown address, no acceptable first handshake datagram
 	DropBudget                  // handshake budget of the source or of the server spent
-	DropHandshake               // handshake failed, timed out or broke its byte limit
+	DropHandshake               // handshake failed, or a datagram that is no part of the one under way
 	DropRecord                  // record did not open, or was seen before
 	DropMalformed               // not an envelope or body of this protocol
 	DropSession                 // not this connection's session id
@@ -38,6 +38,8 @@ const (
 	DropTicket                  // resumption ticket or its proof refused
 	DropQueue                   // receive queue full, oldest datagram dropped
 	DropIdle                    // no datagram for the idle time
+	DropMatch                   // refused by the match
+	DropLanes                   // lanes used as no honest peer does
 	numDrops                    // how many there are
 )
 
@@ -46,7 +48,7 @@ var drops = [numDrops]struct{ label, sentence string }{
 	DropSize:        {"size", "The UDP datagram is shorter or longer than the limits allow."},
 	DropSource:      {"source", "An unknown address sent something other than an acceptable first handshake datagram."},
 	DropBudget:      {"budget", "The handshake budget of the source prefix or of the whole server is spent."},
-	DropHandshake:   {"handshake", "The handshake failed, timed out or exceeded its byte limit."},
+	DropHandshake:   {"handshake", "The handshake failed, or a datagram from its address was no part of it or began another one."},
 	DropRecord:      {"record", "The DTLS record did not open under the connection's key, or was seen before."},
 	DropMalformed:   {"malformed", "The record opened, but holds no envelope or body of this protocol."},
 	DropSession:     {"session", "The session id is not the one of this connection."},
@@ -69,6 +71,8 @@ var drops = [numDrops]struct{ label, sentence string }{
 	DropTicket:      {"ticket", "The resumption ticket or its proof was refused."},
 	DropQueue:       {"queue", "The receive queue was full and its oldest datagram was dropped."},
 	DropIdle:        {"idle", "No datagram arrived for the idle time."},
+	DropMatch:       {"match", "The match refused the player."},
+	DropLanes:       {"lanes", "A lane was used beyond its credit or its window, or a datagram acknowledged that was never sent."},
 }
 
 // String returns the label, one lower-case word; "drop N" for a value that does not exist.

@@ -21,7 +21,7 @@ func TestEveryDropIsDescribed(t *testing.T) {
 			t.Errorf("%v: %q is not one sentence", d, sentence)
 		}
 	}
-	if numDrops.String() != "drop 27" || numDrops.Describe() != "" || Drop(255).String() != "drop 255" {
+	if numDrops.String() != "drop 29" || numDrops.Describe() != "" || Drop(255).String() != "drop 255" {
 		t.Error("values that do not exist")
 	}
 }

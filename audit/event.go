@@ -12,11 +12,19 @@ type Event struct {
 	Decision Decision
 	Reason   Drop // DropNone where nothing was refused
 
+	// Cause is which check has refused, or what has ended a session: a label of docs/fleet.md 11.2,
+	// more exact than Reason. For Deny it is a label of the API's. Empty where there is none.
+	Cause string
+
 	Issuer, Subject, TokenID string // of the identity token
 	Session                  uint32 // zero outside a session
 
 	Prefix   netip.Prefix // network of the peer
 	Previous netip.Prefix // Migrate: the former network; Replace: the network of the session that replaces it, if known
+
+	// Actor is the SPIFFE id of the service that has called, and Operation what it has asked for; for
+	// Operate and Deny alone. The lines have both in clear, so Actor should name a service or a role.
+	Actor, Operation string
 
 	Part    string // part of the fingerprint that differs, for StepUp, Flag, Revoke and Reject
 	Version string // of the library and its protocol; optional

@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/auditchain"
 )
 
 // ErrConfig is returned by NewJSON for a configuration that cannot work.
@@ -20,26 +22,34 @@ type JSONConfig struct {
 	Key []byte
 
 	// Queue is how many events may wait for the writer. Zero means 4,096; negative is an error.
-	// Revocations have room for 16,384 more; alarms, floods and key changes for 256 beyond that.
+	// Revocations, bans, their lifting, withdrawals and calls of services have room for 16,384 more;
+	// alarms, floods and key changes for 256 beyond that.
 	Queue int
 
 	// PerSecond is how many lines are written in one second of the clock; further events are only
-	// counted. Rejections, which strangers can cause, take at most half of them. The sessions of
-	// one player write 20 lines at once, and then one each 2 s. Revocations do not count among
-	// them, nor do alarms, floods and key changes: each of these two groups has a share of its own,
-	// PerSecond in the long run and 16,384 or 256 at once, so that no flood hides them. Zero means
-	// 100, negative means no limit.
+	// counted. Rejections and denials, which strangers can cause, take at most half of them. The
+	// sessions of one player write 20 lines at once, and then one each 2 s. Revocations, bans and calls
+	// of services do not count among them, nor do alarms, floods and key changes: each of these two
+	// groups has a share of its own, PerSecond in the long run and 16,384 or 256 at once, so that no
+	// flood hides them. Zero means 100, negative means no limit.
 	PerSecond int
+
+	// Chain makes a chain of the lines; nil means none.
+	Chain *ChainConfig
 }
 
 // JSON is a Sink that writes one JSON object a line. Each line is one call of the writer, so no
-// buffer keeps anything.
+// buffer keeps anything. With a chain it writes lines of its own besides: at the start, once in a
+// while, and at the end.
 type JSON struct {
 	w         io.Writer     // set by NewJSON, constant afterwards; used by the goroutine only
 	pseudonym pseudonymizer // likewise constant
 
 	wg   sync.WaitGroup // the writing goroutine; Close waits
 	torn bool           // owned by the goroutine: the last line written may lack its end
+
+	chain *auditchain.Chain // owned by the goroutine; nil without one
+	every time.Duration     // between two heads of the chain; constant
 
 	queue chan *line // sent to and closed with mu held; the goroutine receives
 	room  int        // in the queue, for events without a reserved share; constant
@@ -54,7 +64,7 @@ type JSON struct {
 	// +checklocks:mu
 	lost uint64 // since NewJSON
 	// +checklocks:mu
-	failure error // first of the writer
+	failure error // first of the writer, or of what signs its chain
 }
 
 var _ Sink = (*JSON)(nil)
@@ -74,6 +84,9 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 	case c.Queue < 0:
 		return nil, fmt.Errorf("%w: Queue of %d events", ErrConfig, c.Queue)
 	}
+	if err := c.Chain.check(); err != nil {
+		return nil, err
+	}
 	j := &JSON{
 		w:         w,
 		pseudonym: newPseudonymizer(key),
@@ -81,6 +94,7 @@ func NewJSON(w io.Writer, c JSONConfig) (*JSON, error) {
 		room:      cmp.Or(c.Queue, defaultQueue),
 	}
 	j.queue = make(chan *line, Alarm.room(j.room))
+	j.link(c.Chain)
 	j.wg.Go(j.run)
 	return j, nil
 }

@@ -2,6 +2,10 @@ package audit
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -44,10 +48,15 @@ func sum(t *testing.T, output string) (lines, suppressed, lost int) {
 }
 
 func TestConfig(t *testing.T) {
+	_, key, _ := ed25519.GenerateKey(nil)
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	for name, c := range map[string]JSONConfig{
 		"key of 15 bytes": {Key: testKey[:minKey-1]},
 		"empty key":       {Key: []byte{}},
 		"negative queue":  {Queue: -1},
+		"no signer":       {Chain: &ChainConfig{}},
+		"another key":     {Chain: &ChainConfig{Signer: p256}},
+		"negative time":   {Chain: &ChainConfig{Signer: key, Every: -1}},
 	} {
 		if _, err := NewJSON(io.Discard, c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: %v", name, err)
@@ -336,6 +345,26 @@ func BenchmarkRecord(b *testing.B) {
 			defer j.Close()
 			for b.Loop() {
 				j.Record(e)
+			}
+		})
+	}
+}
+
+// BenchmarkWrite is what a line costs the goroutine that writes.
+func BenchmarkWrite(b *testing.B) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := Event{Decision: Accept, Issuer: "https://issuer.example", Subject: "player", TokenID: "id", Session: 7, Scope: "match"}
+	for name, c := range map[string]*ChainConfig{"plain": nil, "chained": {Signer: key}} {
+		b.Run(name, func(b *testing.B) {
+			j := &JSON{w: io.Discard, pseudonym: newPseudonymizer(testKey)}
+			j.link(c)
+			l := newLine(e, j.pseudonym, tally{})
+			b.ReportAllocs()
+			for b.Loop() {
+				j.write(l)
 			}
 		})
 	}

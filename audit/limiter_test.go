@@ -11,7 +11,7 @@ import (
 )
 
 // noise is what sessions and strangers may lead to, other than a share of its own.
-var noise = []Decision{Accept, Reject, StepUp, Flag, Resume, Renew, Migrate, Replace, Close}
+var noise = []Decision{Accept, Reject, StepUp, Flag, Resume, Renew, Migrate, Replace, Close, Deny}
 
 // begun is when the tests of limiters begin, and aSession an event of player n.
 var begun = time.Unix(1_800_000_000, 0)
@@ -23,8 +23,12 @@ func aSession(d Decision, n int) *Event {
 // Nobody can hide them behind a flood: whatever ten thousand sessions do, and however long, a revocation is written, and
 // so is what the server has to say; and all of the sessions may be revoked at once.
 func TestRevocationIsWritten(t *testing.T) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
 	for _, perSecond := range []int{1, 10, defaultPerSecond, 10_000} {
-		for seed := range uint64(3) {
+		for seed := range seeds {
 			rnd := rand.New(rand.NewPCG(seed, uint64(perSecond)))
 			l := newLimiter(perSecond)
 			now := begun
@@ -37,7 +41,7 @@ func TestRevocationIsWritten(t *testing.T) {
 					}
 					l.admit(e, now)
 				}
-				for _, d := range []Decision{Revoke, Alarm, Flood, KeyRotation} {
+				for _, d := range []Decision{Revoke, Ban, Lift, Withdraw, Operate, Alarm, Flood, KeyRotation} {
 					if !l.admit(aSession(d, rnd.IntN(10_000)), now) {
 						t.Fatalf("%d a second, seed %d: no line for %v", perSecond, seed, d)
 					}
@@ -122,7 +126,11 @@ func TestOnePlayersLines(t *testing.T) {
 // do, as much as people do, is written.
 func TestPlayersDoNotTakeEachOthersLines(t *testing.T) {
 	const cheats, people = 5, 100
-	for seed := range uint64(2) {
+	seeds := uint64(2)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		l := newLimiter(defaultPerSecond)
 		missed, lines := 0, 0

@@ -12,8 +12,14 @@ const (
 	// and not more. A server that admits more than 50 players a second wants a higher one.
 	defaultPerSecond = 100
 
+	// logPerSecond is how many lines a Log writes in one second of the clock: as many as a person
+	// can follow. logQueue is how many wait for a logger that hangs.
+	logPerSecond = 20
+	logQueue     = 256
+
 	// revokeBurst is how many revocations may be written at once, whatever else is written: every
-	// session of a server with 10,000, revoked in one second. serverBurst is the same for alarms,
+	// session of a server with 10,000, revoked in one second. Bans, their lifting and withdrawals of
+	// trust are among them. serverBurst is the same for alarms,
 	// floods and key changes. The queue has as much room reserved for them.
 	revokeBurst = 1 << 14
 	serverBurst = 1 << 8
@@ -27,6 +33,9 @@ const (
 	// playerCells is the length of each of the two rows of cells that count the lines of players:
 	// 128 KB.
 	playerCells = 1 << 13
+
+	// defaultEvery is how often the head of a chain is signed: 1,440 lines a day, 1 MB.
+	defaultEvery = time.Minute
 
 	// maxText is the longest text of a line in bytes, before JSON escapes it.
 	maxText = 128

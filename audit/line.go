@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -33,11 +34,15 @@ func newLine(e Event, p pseudonymizer, t tally) line {
 		Metadata: newMetadata(e),
 		Unmapped: unmapped{
 			Scope: text(e.Scope), Platform: text(e.Platform), Build: text(e.Build),
-			Part: text(e.Part), Previous: network(e.Previous), tally: t,
+			Part: text(e.Part), Cause: text(e.Cause), Previous: network(e.Previous), tally: t,
 		},
 	}
 	l.classify(m.class, m.activity, m.activityName())
-	l.place(newWho(e, p))
+	if m.class == classAPI {
+		l.call(e)
+	} else {
+		l.place(newWho(e, p))
+	}
 	if m.dispositionID == dispositionOther {
 		l.DispositionName = m.label
 	}
@@ -47,9 +52,12 @@ func newLine(e Event, p pseudonymizer, t tally) line {
 	return l
 }
 
-// newTally returns a line without an event: OCSF's Base Event.
-func newTally(now time.Time, t tally) line {
-	l := line{Time: now.UnixMilli(), Severity: informational, Message: "tally", Metadata: newMetadata(Event{}), Unmapped: unmapped{tally: t}}
+// newTally returns a line without an event that has counts only.
+func newTally(now time.Time, t tally) line { return newBase(now, "tally", t) }
+
+// newBase returns a line without an event: OCSF's Base Event.
+func newBase(now time.Time, message string, t tally) line {
+	l := line{Time: now.UnixMilli(), Severity: informational, Message: message, Metadata: newMetadata(Event{}), Unmapped: unmapped{tally: t}}
 	l.classify(0, 0, "Unknown")
 	return l
 }
@@ -72,8 +80,14 @@ func (l *line) place(w who) {
 	case authentication:
 		l.who = w
 	case w != who{}:
-		l.Actor, l.Metadata.Profiles = w, []string{"security_control", "host"}
+		l.Actor, l.Metadata.Profiles = actor{who: w}, []string{"security_control", "host"}
 	}
+}
+
+// call fills in what OCSF requires of an API Activity line.
+func (l *line) call(e Event) {
+	l.Actor.App, l.API.Operation = cmp.Or(text(e.Actor), "unknown"), cmp.Or(text(e.Operation), "unknown")
+	l.Src.Name = cmp.Or(l.Src.Name, "unknown")
 }
 
 func newWho(e Event, p pseudonymizer) who {
@@ -97,11 +111,11 @@ func newMetadata(e Event) metadata {
 	}
 }
 
-// encode returns the line with its line feed.
+// encode returns the line without a line feed.
 func (l line) encode() []byte {
 	b, err := json.Marshal(l)
 	if err != nil {
 		panic(err) // strings and numbers only
 	}
-	return append(b, '\n')
+	return b
 }

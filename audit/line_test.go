@@ -53,8 +53,11 @@ func TestLine(t *testing.T) {
 		Issuer: "https://issuer.example", Subject: "player-7", TokenID: "jti-7", Session: 99,
 		Prefix: netip.MustParsePrefix("192.0.2.0/24"), Previous: netip.MustParsePrefix("198.51.100.0/24"),
 		Part: "network", Version: "1.2.3", Trace: "4bf92f3577b34da6a3ce929d0e0e4736",
-		Platform: "linux", Build: "1.2", Scope: "match-3", Detail: "signature",
-	}, Event{Time: time.Unix(0, 0), Decision: Alarm, Detail: "wall clock stepped"})
+		Platform: "linux", Build: "1.2", Scope: "match-3", Detail: "signature", Cause: "token-signature",
+	}, Event{Time: time.Unix(0, 0), Decision: Alarm, Detail: "wall clock stepped"}, Event{
+		Time: time.Unix(0, 0), Decision: Deny, Actor: "spiffe://fleet.test/role/analytics", Operation: "kick", Cause: "forbidden",
+		Prefix: netip.MustParsePrefix("192.0.2.0/24"),
+	})
 	want := []string{
 		`{"decision":"reject","reason":"token","time":946684800123,"class_uid":3002,"category_uid":3,"activity_id":1,` +
 			`"activity_name":"Logon","type_uid":300201,"severity_id":2,"status_id":2,"status_code":"token",` +
@@ -65,11 +68,17 @@ func TestLine(t *testing.T) {
 			`"src_endpoint":{"name":"192.0.2.0/24"},"dst_endpoint":{"svc_name":"Sallyport"},` +
 			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport","version":"1.2.3"},` +
 			`"profiles":["security_control"],"correlation_uid":"4bf92f3577b34da6a3ce929d0e0e4736"},` +
-			`"unmapped":{"scope":"match-3","platform":"linux","build":"1.2","part":"network","previous":"198.51.100.0/24"}}` + "\n",
+			`"unmapped":{"scope":"match-3","platform":"linux","build":"1.2","cause":"token-signature","part":"network","previous":"198.51.100.0/24"}}` + "\n",
 		`{"decision":"alarm","time":0,"class_uid":4001,"category_uid":4,"activity_id":99,"activity_name":"alarm",` +
 			`"type_uid":400199,"severity_id":4,"status_id":0,"disposition_id":19,"message":"wall clock stepped",` +
 			`"dst_endpoint":{"svc_name":"Sallyport"},` +
-			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport"},"profiles":["security_control"]}}`,
+			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport"},"profiles":["security_control"]}}` + "\n",
+		`{"decision":"deny","time":0,"class_uid":6003,"category_uid":6,"activity_id":99,"activity_name":"deny",` +
+			`"type_uid":600399,"severity_id":3,"status_id":2,"disposition_id":26,` +
+			`"actor":{"app_uid":"spiffe://fleet.test/role/analytics"},"api":{"operation":"kick"},` +
+			`"src_endpoint":{"name":"192.0.2.0/24"},"dst_endpoint":{"svc_name":"Sallyport"},` +
+			`"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport"},"profiles":["security_control"]},` +
+			`"unmapped":{"cause":"forbidden"}}`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -131,7 +140,7 @@ func TestHostileText(t *testing.T) {
 	} {
 		lines := record(t, Event{
 			Decision: Reject, Issuer: s, Subject: s, TokenID: s,
-			Platform: s, Build: s, Scope: s, Detail: s, Part: s, Version: s, Trace: s,
+			Platform: s, Build: s, Scope: s, Detail: s, Cause: s, Part: s, Version: s, Trace: s,
 		}, Event{Decision: Alarm})
 		if len(lines) != 2 {
 			t.Fatalf("%s: %d lines", name, len(lines))
@@ -263,9 +272,9 @@ func FuzzLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		l := string(newLine(Event{
 			Decision: Reject, Issuer: a, Subject: b, TokenID: c, Session: 1,
-			Part: a, Version: b, Trace: c, Platform: a, Build: b, Scope: c, Detail: a,
+			Part: a, Version: b, Trace: c, Platform: a, Build: b, Scope: c, Detail: a, Cause: b,
 		}, p, tally{}).encode())
-		if strings.Count(l, "\n") != 1 || !strings.HasSuffix(l, "}\n") || len(l) > longest || !utf8.ValidString(l) {
+		if strings.Contains(l, "\n") || !strings.HasSuffix(l, "}") || len(l) > longest || !utf8.ValidString(l) {
 			t.Fatalf("%q", l)
 		}
 		m := fields(t, l)

@@ -1,5 +1,7 @@
 package audit
 
+import "github.com/sallyport/sallyport/internal/auditchain"
+
 // line is the JSON of one event: OCSF's attributes by their names, preceded by decision and reason.
 // All of its strings are short and safe to display.
 type line struct {
@@ -22,18 +24,29 @@ type line struct {
 	Message         string `json:"message,omitempty"`
 
 	who
-	Actor    who      `json:"actor,omitzero"`
+	Actor    actor    `json:"actor,omitzero"`
+	API      api      `json:"api,omitzero"`
 	Src      endpoint `json:"src_endpoint,omitzero"`
 	Dst      endpoint `json:"dst_endpoint,omitzero"`
 	Metadata metadata `json:"metadata"`
 	Unmapped unmapped `json:"unmapped,omitzero"`
 }
 
-// who identifies the player: it is part of an Authentication line itself, and the actor of a
-// Network Activity line.
+// who identifies the player: it is part of an Authentication line itself, and the actor of a Network
+// Activity line. An API Activity line has none: its actor is a service.
 type who struct {
 	User    user    `json:"user,omitzero"`
 	Session session `json:"session,omitzero"`
+}
+
+// actor is who has caused a line: a player, or a service.
+type actor struct {
+	who
+	App string `json:"app_uid,omitempty"`
+}
+
+type api struct {
+	Operation string `json:"operation"`
 }
 
 type user struct {
@@ -57,6 +70,7 @@ type metadata struct {
 	Product     product  `json:"product"`
 	Profiles    []string `json:"profiles"`
 	Correlation string   `json:"correlation_uid,omitempty"`
+	Sequence    uint64   `json:"sequence,omitempty"` // of a chain
 }
 
 type product struct {
@@ -69,7 +83,9 @@ type unmapped struct {
 	Scope    string `json:"scope,omitempty"`
 	Platform string `json:"platform,omitempty"`
 	Build    string `json:"build,omitempty"`
+	Cause    string `json:"cause,omitempty"`
 	Part     string `json:"part,omitempty"`
 	Previous string `json:"previous,omitempty"`
 	tally
+	Chain *auditchain.Link `json:"chain,omitempty"` // last, as the signature of a head has to be
 }

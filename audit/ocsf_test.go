@@ -1,12 +1,15 @@
 package audit
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // everything is an event with a value in every field.
@@ -15,7 +18,7 @@ func everything(d Decision, r Drop) Event {
 		Decision: d, Reason: r, Issuer: "issuer", Subject: "subject", TokenID: "id", Session: 1,
 		Prefix: netip.MustParsePrefix("192.0.2.0/24"), Previous: netip.MustParsePrefix("198.51.100.0/24"),
 		Part: "network", Version: "1", Trace: "4bf92f3577b34da6a3ce929d0e0e4736",
-		Platform: "p", Build: "b", Scope: "s", Detail: "d",
+		Platform: "p", Build: "b", Scope: "s", Detail: "d", Cause: "c", Actor: "spiffe://fleet.test/role/operator", Operation: "kick",
 	}
 }
 
@@ -35,7 +38,7 @@ func TestDecisionsAreDocumented(t *testing.T) {
 			t.Errorf("the package comment lacks %q", row)
 		}
 	}
-	if numDecisions.String() != "decision 14" || Decision(0).String() != "none" || Decision(255).mapping() != decisions[0] {
+	if numDecisions.String() != "decision 19" || Decision(0).String() != "none" || Decision(255).mapping() != decisions[0] {
 		t.Error("values that do not exist")
 	}
 }
@@ -44,6 +47,7 @@ func TestDecisionsAreDocumented(t *testing.T) {
 var required = map[float64][]string{
 	3002: {"user", "dst_endpoint"},
 	4001: {"dst_endpoint"},
+	6003: {"actor", "api", "src_endpoint"},
 }
 
 // permitted are attributes of OCSF 1.8.0, of those that a line may have, by path; and our two.
@@ -53,9 +57,10 @@ var permitted = strings.Fields(`
 	status_id status_code status_detail disposition_id disposition message metadata unmapped
 	user session actor actor.user actor.session src_endpoint dst_endpoint
 	user.name user.uid user.domain user.credential_uid actor.user.name actor.user.uid actor.user.domain actor.user.credential_uid
+	actor.app_uid api api.operation
 	session.uid actor.session.uid src_endpoint.name dst_endpoint.svc_name
 	metadata.version metadata.product metadata.product.name metadata.product.vendor_name metadata.product.version
-	metadata.profiles metadata.correlation_uid`)
+	metadata.profiles metadata.correlation_uid metadata.sequence`)
 
 // paths returns the path of every attribute, but not those of unmapped, which are ours.
 func paths(prefix string, m map[string]any) (found []string) {
@@ -93,6 +98,7 @@ func TestLinesAreOCSF(t *testing.T) {
 				t.Errorf("%v: disposition: %s", d, l)
 			}
 			_, actor := m["actor"]
+			actor = actor && class != 6003 // of which it is an attribute without a profile
 			if profiles := fmt.Sprint(m["metadata"].(map[string]any)["profiles"]); actor != strings.Contains(profiles, "host") || actor && class != 4001 {
 				t.Errorf("%v: actor without its profile, or the other way round: %s", d, l)
 			}
@@ -100,9 +106,44 @@ func TestLinesAreOCSF(t *testing.T) {
 	}
 }
 
+// A line of a chain has OCSF's metadata.sequence besides, and the rest in unmapped; its heads are Base Events.
+func TestChainedLinesAreOCSF(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	j := start(t, &b, JSONConfig{PerSecond: -1, Chain: &ChainConfig{Signer: key, Every: time.Hour}})
+	j.Record(everything(Accept, DropNone))
+	j.Record(everything(Alarm, DropRate))
+	j.Close()
+	n, message := 0, []string{"chain begin", "d", "d", "chain end"}
+	for l := range strings.Lines(b.String()) {
+		m := fields(t, l)
+		for _, p := range paths("", m) {
+			if !slices.Contains(permitted, p) {
+				t.Errorf("%s is no attribute", p)
+			}
+		}
+		head := m["class_uid"] == 0.0
+		if head == (m["decision"] != nil) || m["message"] != message[n] || head && (m["type_uid"] != 0.0 || m["severity_id"] != 1.0) {
+			t.Errorf("line %d: %s", n+1, l)
+		}
+		if n++; m["metadata"].(map[string]any)["sequence"] != float64(n) || m["unmapped"].(map[string]any)["chain"] == nil {
+			t.Errorf("line %d: %s", n, l)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 // "user.name: 'unknown' where there is no subject": OCSF wants a user to have a name or a uid.
 func TestUserIsNamed(t *testing.T) {
 	for d := range numDecisions {
+		if d == Operate || d == Deny {
+			continue // of a service
+		}
 		for i, l := range record(t, Event{Decision: d}, Event{Decision: d, TokenID: "id"}, Event{Decision: d, Subject: "s"}) {
 			m := fields(t, l)
 			u, _ := m["user"].(map[string]any)

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"sync"
 	"time"
 )
@@ -53,9 +52,13 @@ func (r *Recent) Record(e Event) {
 		r.pending.Suppressed++
 		return
 	}
-	r.ring[r.next%uint64(len(r.ring))] = bytes.TrimSuffix(newLine(e, r.pseudonym, r.pending).encode(), []byte{'\n'})
+	r.ring[r.next%uint64(len(r.ring))] = newLine(e, r.pseudonym, r.pending).encode()
 	r.next, r.pending = r.next+1, tally{}
 }
+
+// Pseudonym returns the name by which the lines call the player with this subject, empty for an
+// empty one.
+func (r *Recent) Pseudonym(subject string) string { return r.pseudonym.pseudonym("subject", subject) }
 
 // Since returns the lines from number seq on that are still kept, oldest first, and the number of
 // the next line, to ask for next time. Lines are numbered from 0, so a reader has missed next − seq
