@@ -63,6 +63,14 @@ func (r *Ring) First() (Key, bool) {
 	return Key{}, false
 }
 
+// IDs returns the ids of the keys, that of the sealing key first.
+func (r *Ring) IDs() (ids []uint32) {
+	for _, k := range r.all() {
+		ids = append(ids, k.ID())
+	}
+	return ids
+}
+
 // Find returns the key with the given id, and whether there is one.
 func (r *Ring) Find(id uint32) (Key, bool) {
 	for _, k := range r.all() {

@@ -2,6 +2,7 @@ package fleetkey
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -37,13 +38,17 @@ func TestRingSet(t *testing.T) {
 	for _, off := range []*Ring{nil, {}, newRing(t)} {
 		_, first := off.First()
 		_, found := off.Find(a.ID())
-		if off.Enabled() || first || found {
+		if off.Enabled() || first || found || off.IDs() != nil {
 			t.Error("a ring without keys has one")
 		}
 	}
 	fresh := new(Ring)
 	if err := fresh.Rotate(a); err != nil || !fresh.Enabled() {
 		t.Errorf("the first key: %v", err)
+	}
+	b = newTestKey(t, 2)
+	if err := fresh.Rotate(b); err != nil || !slices.Equal(fresh.IDs(), []uint32{b.ID(), a.ID()}) {
+		t.Errorf("ids %v, want those of b, which seals, and a: %v", fresh.IDs(), err)
 	}
 }
 

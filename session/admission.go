@@ -24,22 +24,45 @@ func (p Purpose) String() string {
 }
 
 // Admission is the subject of a decision of Config.Authorize. It is valid until Authorize returns;
-// only Claims and Session may be kept.
+// only Claims, Identity and Session may be kept.
 type Admission struct {
 	Why Purpose
 
 	// Claims are those of the verified identity token. A ticket holds only issuer, subject, ids,
-	// scope, times of issue and expiry, platform and build.
+	// scope, times of issue and expiry, platform and build: do not look for user name, groups and
+	// claims of the game's own here, but in Identity.
 	Claims *token.Claims
+
+	// Identity is what the identity token says about the player besides. For a session that is
+	// resumed some of it may be unknown.
+	Identity Identity
 
 	// Scope is the match that the client asks for in HELLO: empty if it asks for none, and for
 	// Renewing.
 	Scope string
 
+	// Hosted is Config.Scope: the match that the server hosts, empty if any.
+	Hosted string
+
+	// Metadata is what the client's HELLO carries for the game, at most 256 bytes that the player may
+	// have chosen freely; nil if it carries none, and unless Why is Opening. It must not be changed.
+	Metadata []byte
+
 	// Session is the session that continues, nil for Opening. Its seat in the match is its own: do
 	// not count it against the player. For ResumingElsewhere this server knows of no seat, unless
 	// the match has kept one under the session's Name.
 	Session Session
+}
+
+// ScopeAgrees reports whether the scopes agree as a server without Authorize requires: the token is
+// for the match that the server hosts and that the client asks for, where either is given. A session
+// that is renewed, or resumed where it lives, keeps its scope.
+func (a *Admission) ScopeAgrees() bool {
+	if a.Why == Renewing || a.Why == Resuming {
+		return true
+	}
+	hosted, asked := a.Hosted == "" || a.Hosted == a.Claims.Scope, a.Scope == "" || a.Scope == a.Claims.Scope
+	return hosted && asked
 }
 
 // Refusal is an error of Config.Authorize that gives the reason for the player. ReasonFull,

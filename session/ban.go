@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// ErrBan means that a Ban names no player, or has a Reason after which a client would reconnect.
-var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason of kicked, wrong scope, fingerprint changed, revoked, too many datagrams, or ReasonGame and above")
+// ErrBan means that a Ban names no player, has a Reason after which a client would reconnect, or a
+// Note that is too long.
+var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason of kicked, wrong scope, fingerprint changed, revoked, too many datagrams, or ReasonGame and above; its note has at most 64 bytes")
 
 // ErrBansFull means that MaxBans are kept already and none of them has expired. The player's
 // sessions have ended, but the player can join again. Refuse newcomers, or raise MaxBans.
@@ -24,4 +25,12 @@ type Ban struct {
 
 	// Reason is sent to the player; zero means ReasonRevoked.
 	Reason Reason
+
+	// Note says why, for the audit and for transport.Server.Bans; the player does not get it. At most
+	// 64 bytes. It should name neither a person nor an address, because the audit does not.
+	Note string
+
+	// Everywhere says that every server of the fleet is told the same, so that Config.OnUsed is not
+	// called for the sessions that end of it: set it for what a feed brings.
+	Everywhere bool
 }

@@ -5,17 +5,27 @@ import (
 	"crypto/rand"
 	"io"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // ClientConfig configures a client. The zero value works.
 type ClientConfig struct {
-	// Fingerprint is what the client states about itself, in fields of at most 128 bytes.
+	// Fingerprint is what the client states about itself. Platform and Build hold at most 128 bytes
+	// of UTF-8 without control characters.
 	Fingerprint Fingerprint
-	// Scope is the match asked for; empty means the token's own.
+	// Scope is the match asked for, with the same limits; empty means the token's own.
 	Scope string
+	// Metadata is the game's own, at most 256 bytes: sent in HELLO with the identity token, it is what
+	// transport.Player.Metadata returns in Handler.Join. It is not sent when the session is resumed.
+	// Nothing proves it: the player may have written anything. Do not change the bytes afterwards.
+	Metadata []byte
 	// Bearer sends the identity token in every datagram instead of a tag. The server must set
 	// Config.AllowBearer, else it drops every datagram silently.
 	Bearer bool
+	// Lanes has the session use the server's lanes for messages, if it has any. Without it, and in
+	// bearer mode, a session has DATA alone.
+	Lanes bool
 	// Unbound asks for binding mode none.
 	Unbound bool
 	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs; while
@@ -36,6 +46,16 @@ type ClientConfig struct {
 func (c ClientConfig) WithDefaults() (ClientConfig, error) {
 	if err := notNegative(field{"Overlap", int64(c.Overlap)}, field{"KeepAlive", int64(c.KeepAlive)}); err != nil {
 		return c, err
+	}
+	for _, f := range [...]struct{ name, text string }{
+		{"Fingerprint.Platform", c.Fingerprint.Platform}, {"Fingerprint.Build", c.Fingerprint.Build}, {"Scope", c.Scope},
+	} {
+		if !wire.IsText([]byte(f.text)) {
+			return c, badConfig(f.name + " must be at most 128 bytes of UTF-8 without control characters")
+		}
+	}
+	if len(c.Metadata) > wire.MaxMetadata {
+		return c, badConfig("Metadata must have at most 256 bytes")
 	}
 	c.Window = cmp.Or(c.Window, defaultWindow)
 	c.Overlap = cmp.Or(c.Overlap, defaultOverlap)

@@ -21,13 +21,21 @@ type Config struct {
 	// exactly that one. Where tokens list several scopes, use Authorize and token.Claims.HasScope.
 	Scope string
 
-	// Authorize, if set, replaces the comparison of scopes: it has to compare Admission.Scope with
-	// that of the claims itself, and Scope above is not looked at. That it agrees does not mean that
-	// the session begins: bans, used tokens and seats are looked at afterwards, so take a seat of
-	// the game's in Handler.Join. It is called when a session is opened,
-	// renewed or resumed by a ticket; Admission.Why tells which. An error refuses. A Refusal gives
-	// the reason that the player receives; otherwise that is ReasonScope. A session that lives here
-	// ends at once with that reason, unless the reason means "not now". Authorize runs on the
+	// Authorize, if set, decides whether a session is opened, renewed or resumed by a ticket;
+	// Admission.Why tells which. It replaces the comparison of scopes: begin it with
+	//
+	//	if !a.ScopeAgrees() {
+	//		return session.Refusal(session.ReasonScope)
+	//	}
+	//
+	// unless tokens for other matches than Scope are to get in, too. It is asked last: bans, used
+	// tokens and seats have been looked at, and are looked at once more afterwards, because they may
+	// change meanwhile. So take a seat of the game's in Handler.Join.
+	//
+	// An error refuses. A Refusal gives the reason that the player receives; otherwise that is
+	// ReasonScope. The player never receives the text of an error: it goes to the audit and the log,
+	// cut at 128 bytes, and must not name a person or quote the player. A session that lives here
+	// ends at once with the reason, unless the reason means "not now". Authorize runs on the
 	// goroutine of the connection, several at a time, so it must not block; it may call the server
 	// and its Sessions.
 	Authorize func(*Admission) error
@@ -85,10 +93,13 @@ type Config struct {
 	// of the connection, so it must not block. transport.Listen sets it.
 	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
 
-	// MaxRevocations is how many revocations are kept. Zero means 65,536; negative is an error.
+	// MaxRevocations is how many revocations are kept, at less than 100 bytes each. Zero means
+	// 1,048,576; negative is an error. Whoever runs a feed should have room for all that it may hold:
+	// a revocation that finds none ends the sessions that are here, and keeps nobody out.
 	MaxRevocations int
 
-	// MaxBans is how many bans are kept. Zero means 65,536; negative is an error.
+	// MaxBans is how many bans are kept, at about 200 bytes each and those of the names. Zero means
+	// 1,048,576; negative is an error.
 	MaxBans int
 
 	// Ping is how often the round trip to a client is measured. Zero means never; negative is an
@@ -110,6 +121,15 @@ type Config struct {
 	// FleetKeys seal the tickets with which sessions are resumed on other connections, and on other
 	// servers with the same keys. Nil means no tickets.
 	FleetKeys *fleetkey.Ring
+
+	// OnUsed, if set, is told once what must not be used on another server of the fleet either, after
+	// it has been used up here: an identity token that has opened or renewed a session, a ticket that
+	// has resumed one, a session that was put out. Hand it to transport.Server.Use of every other
+	// server. A session that ends because of its network, its silence, its expiry or a shutdown is not
+	// reported, nor is one that gives way to another of its player. OnUsed runs on the goroutine of the
+	// connection or of the caller of Kick, Ban or Revoke, several at a time, so it must not block, and
+	// it must not call the server. Nil costs nothing.
+	OnUsed func(Used)
 
 	// Random is the source of ids and secrets; nil means crypto/rand. It must be safe for
 	// concurrent use.

@@ -25,12 +25,12 @@ const (
 	// DefaultIdle is how long nothing may be accepted from a client until its session ends.
 	DefaultIdle = 30 * time.Second
 
-	// defaultMaxRevocations is how many revocations a server keeps, at about 100 bytes each: every
-	// account of a large fleet on its worst day.
-	defaultMaxRevocations = 1 << 16
+	// defaultMaxRevocations is how many revocations a server keeps, at less than 100 bytes each: a
+	// million accounts of a fleet on its worst day. Only an operator or a feed can add one.
+	defaultMaxRevocations = 1 << 20
 
-	// defaultMaxBans is how many bans a server keeps, at about 100 bytes each.
-	defaultMaxBans = 1 << 16
+	// defaultMaxBans is how many bans a server keeps, at about 200 bytes each and those of the names.
+	defaultMaxBans = 1 << 20
 
 	// defaultBadTags is how many wrong tags in a row revoke a session. Only the client itself can
 	// send one, because the record has been authenticated.

@@ -12,25 +12,27 @@ import (
 var ErrRevocationsFull = errors.New("session: MaxRevocations reached; live sessions are revoked, but newcomers are not refused")
 
 // ErrRevocation means that a Revocation lacks its kind, value or issuer.
-var ErrRevocation = errors.New("session: a revocation needs a kind and a value, and an issuer unless it is by build")
+var ErrRevocation = errors.New("session: a revocation needs a kind and a value, and an issuer unless it is by build or session; a session is 32 lower-case hexadecimal digits")
 
 // RevocationKind is the kind of thing that is revoked.
 type RevocationKind uint8
 
-// The kinds of revocations. For a session by its id see transport.Server.RevokeSession.
+// The kinds of revocations. For a session by its id on one server see
+// transport.Server.RevokeSession.
 const (
 	RevokeSubject RevocationKind = iota + 1 // a player of an issuer
 	RevokeToken                             // one identity token, by its id (jti)
 	RevokeSignIn                            // all tokens of one sign-in (origin_jti of Cognito, tid of Nakama)
 	RevokeKey                               // all tokens that a key of the issuer has signed, by its id (kid)
 	RevokeBuild                             // all clients that state a build
+	RevokeSession                           // one session, by its Name in hexadecimal, wherever it lives or comes by ticket
 )
 
-var revocationNames = [...]string{RevokeSubject: "subject", RevokeToken: "token", RevokeSignIn: "sign-in", RevokeKey: "key", RevokeBuild: "build"}
+var revocationNames = [...]string{RevokeSubject: "subject", RevokeToken: "token", RevokeSignIn: "sign-in", RevokeKey: "key", RevokeBuild: "build", RevokeSession: "session"}
 
 // String returns the kind as a word, or "revocation N".
 func (k RevocationKind) String() string {
-	if k >= RevokeSubject && k <= RevokeBuild {
+	if k >= RevokeSubject && k <= RevokeSession {
 		return revocationNames[k]
 	}
 	return "revocation " + strconv.Itoa(int(k))
@@ -39,11 +41,15 @@ func (k RevocationKind) String() string {
 // Revocation withdraws trust.
 type Revocation struct {
 	Kind   RevocationKind
-	Issuer string // of the subject, token, sign-in or key; empty for a build
+	Issuer string // of the subject, token, sign-in or key; empty for a build or session
 	Value  string
 
 	// Time is when trust was withdrawn; zero means now. A subject's tokens that were issued later
 	// are valid again, because their issuer has decided so. A token without a time of issue never
 	// is.
 	Time time.Time
+
+	// Everywhere says that every server of the fleet is told the same, so that Config.OnUsed is not
+	// called for the sessions that end of it: set it for what a feed brings.
+	Everywhere bool
 }

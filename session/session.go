@@ -27,6 +27,10 @@ type Session interface {
 	// Fingerprint returns what the client stated about itself.
 	Fingerprint() Fingerprint
 
+	// Identity returns what the newest identity token says about the player: user name, groups and
+	// claims of the game's own. Some of it may be unknown after the session has been resumed.
+	Identity() Identity
+
 	// TokenID returns the id (jti) of the newest identity token.
 	TokenID() string
 
