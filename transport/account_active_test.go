@@ -11,6 +11,7 @@ import (
 // An account that plays is not put out by another who has its tokens, however often that one tries, and however long the
 // server's turns are.
 func TestActiveStays(t *testing.T) {
+	t.Parallel()
 	for _, turn := range []time.Duration{time.Second / 60, 3 * time.Second} {
 		virtual(t, func(w *world) {
 			s := w.listen(func(c *Config) { c.Session.MaxPerSubject = 1 })

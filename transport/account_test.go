@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -20,8 +20,9 @@ func (w *world) mallory(c *ClientConfig) {
 // "By default at most 2 sessions of one player (issuer and subject) are live at once." PROTOCOL.md 5.6. Others find their
 // seats.
 func TestOneAccountDoesNotTakeEverySeat(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 5 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 5 * time.Millisecond})
 		const seats = 10
 		r := w.run(func(c *Config) { c.Session.MaxSessions = seats })
 		var got []*stayer
@@ -49,8 +50,9 @@ func TestOneAccountDoesNotTakeEverySeat(t *testing.T) {
 // "A session that gives way ends with CLOSE reason 18, and its tickets MUST be refused. The audit names the network
 // prefixes of both." PROTOCOL.md 5.6. On whatever shard it lives.
 func TestSilentSessionGivesWay(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 5 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 5 * time.Millisecond})
 		r := w.run()
 		silent, plays := w.dial(1, w.mallory, quietClient), w.stay(2, w.mallory)
 		time.Sleep(3500 * time.Millisecond)

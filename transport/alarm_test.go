@@ -12,6 +12,7 @@ import (
 
 // "tells the operator when three quarters are in use" PROTOCOL.md 5.2. Players do not notice.
 func TestMemoryAlarm(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.serve()
 		c := w.dial(1)

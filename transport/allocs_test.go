@@ -20,18 +20,32 @@ import (
 )
 
 // memory is a socket without a network: tests hand datagrams to the shard, and
-// what it sends is counted.
-type memory struct{ sent int }
+// what it sends is counted, and handed to take.
+type memory struct {
+	sent int
+	take func(b []byte) // may be nil
+}
 
-func (*memory) Receive() []udp.Packet       { return nil }
-func (*memory) Wait(time.Duration, bool)    {}
-func (*memory) Wake()                       {}
-func (m *memory) Send(packets []udp.Packet) { m.sent += len(packets) }
-func (m *memory) SendOne(udp.Packet)        { m.sent++ }
-func (*memory) LocalAddr() netip.AddrPort   { return serverAddr }
-func (*memory) Multihomed() bool            { return false }
-func (*memory) Stats() udp.Stats            { return udp.Stats{} }
-func (*memory) Close() error                { return nil }
+func (*memory) Receive() []udp.Packet     { return nil }
+func (*memory) Wait(time.Duration, bool)  {}
+func (*memory) Wake()                     {}
+func (*memory) LocalAddr() netip.AddrPort { return serverAddr }
+func (*memory) Multihomed() bool          { return false }
+func (*memory) Stats() udp.Stats          { return udp.Stats{} }
+func (*memory) Close() error              { return nil }
+
+func (m *memory) Send(packets []udp.Packet) {
+	for _, p := range packets {
+		m.SendOne(p)
+	}
+}
+
+func (m *memory) SendOne(p udp.Packet) {
+	m.sent++
+	if m.take != nil {
+		m.take(p.Buf)
+	}
+}
 
 // ends is a shard with one player, and the player's keys.
 type ends struct {
@@ -45,7 +59,7 @@ type ends struct {
 }
 
 // newEnds joins a player to a shard on a socket in memory.
-func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
+func newEnds(t testing.TB, addr netip.AddrPort, h Handler, lanes ...Lane) *ends {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -55,15 +69,15 @@ func newEnds(t *testing.T, addr netip.AddrPort, h Handler) *ends {
 		e.shard = s.newShard(e.out, 0)
 		e.shard.handler = h.withDefaults()
 		return e
-	})
+	}, lanes...)
 }
 
 // joinEnds joins a player to a server by hand, without a handshake. place says
 // to which shard, and from where.
-func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *Server) *ends) *ends {
+func joinEnds(t testing.TB, address string, conn net.PacketConn, place func(s *Server) *ends, lanes ...Lane) *ends {
 	issuer := testkit.NewIssuer(t)
 	s, err := Listen(address, Config{
-		Conn: conn, Shards: 1, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
+		Conn: conn, Shards: 1, Lanes: lanes, Certificate: *testkit.NewAuthority(t).Server(t), Verifier: issuer.Verifier(t),
 		Session: session.Config{BadTags: 1 << 30, Behaviour: policy.BehaviourConfig{
 			Datagrams: 1e9, DatagramBurst: 1e9, Bytes: 1e9, ByteBurst: 1e9, Flag: 1 << 24, Limit: 1 << 24, Revoke: 1 << 24,
 		}},
@@ -73,22 +87,29 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	}
 	t.Cleanup(func() { s.Close() })
 	e := place(s)
+	e.join(t, issuer, "alice", lanes != nil)
+	return e
+}
+
+// join joins a player to the shard by hand.
+func (e *ends) join(t testing.TB, issuer *testkit.Issuer, subject string, lanes bool) {
 	e.buf, e.now = make([]byte, 0, udp.BufferLen), time.Now()
 	secrets := record.Secrets{Suite: record.ECDSAWithAES128}
 	rand.Read(secrets.Master[:])
+	var err error
 	if e.record, err = record.New(&secrets, true, 1, 0); err != nil {
 		t.Fatal(err)
 	}
 	result := &handshake.Result{Secrets: secrets, Next: 1}
 	ch := channel(result)
-	c, err := e.shard.NewConn(e.now, e.addr, result)
+	c, err := e.shard.NewConn(e.now, e.now, e.addr, result)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.shard.Table.Adopt(e.now, c)
 	a := connOf(c)
-	raw := []byte(issuer.Token(t, token.Grant{Subject: "alice"}))
-	if e.client, err = machine.NewClient(e.now, session.ClientConfig{}, ch, raw); err != nil {
+	raw := []byte(issuer.Token(t, token.Grant{Subject: subject}))
+	if e.client, err = machine.NewClient(e.now, session.ClientConfig{Lanes: lanes}, ch, raw); err != nil {
 		t.Fatal(err)
 	}
 	e.client.Tick(e.now, func(kind wire.Kind, body []byte) { a.session.HandleLate(e.now, 0, e.envelope(kind, body)) })
@@ -105,7 +126,6 @@ func joinEnds(t *testing.T, address string, conn net.PacketConn, place func(s *S
 	if _, ev := e.client.Handle(e.now, b); ev.Kind != machine.EventJoined {
 		t.Fatalf("not joined: %+v", ev)
 	}
-	return e
 }
 
 // connection is the server's end.

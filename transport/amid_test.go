@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // fate says whether a datagram goes on as it is.
@@ -38,6 +38,7 @@ var fates = map[string]fate{
 // Whatever becomes of any one datagram of an end, both ends know of it within a second, nobody says
 // more for it, and what is remembered of it goes.
 func TestEndWhateverBecomesOfADatagram(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	for name, ending := range waysToEnd {
 		for _, tickets := range []bool{false, true} {
@@ -45,7 +46,7 @@ func TestEndWhateverBecomesOfADatagram(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, tickets %v, %s", name, tickets, fate), func(t *testing.T) {
 					for at := range 4 {
 						virtual(t, func(w *world) {
-							w.net.SetImpairment(simnet.Impairment{Latency: latency})
+							w.net.SetImpairment(netsim.Impairment{Latency: latency})
 							share, _ := w.keyed()
 							if !tickets {
 								share = func(*Config) {}
@@ -120,7 +121,7 @@ var amid = map[string]struct {
 			return r
 		},
 		func(w *world, r *running, s *stayer) {
-			if err := s.progress.over(); err != net.ErrClosed {
+			if err := s.progress.over(); !errors.Is(err, net.ErrClosed) {
 				w.Errorf("the client: %v", err)
 			}
 			w.isOut(r, wire.ReasonLeft)
@@ -162,12 +163,13 @@ func (w *world) isOut(r *running, reason wire.Reason) {
 
 // Whatever happens after any datagram of a resumption, and although that datagram is lost.
 func TestAmidResumption(t *testing.T) {
+	t.Parallel()
 	for _, elsewhere := range []bool{false, true} {
 		for what, event := range amid {
 			t.Run(fmt.Sprintf("%s, elsewhere %v", what, elsewhere), func(t *testing.T) {
 				for at := range 10 {
 					virtual(t, func(w *world) {
-						w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+						w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 						fleet := w.fleet(t)
 						r := w.run(fleet)
 						s := w.stay(1)

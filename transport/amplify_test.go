@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "Before the cookie has come back the server MUST NOT send more bytes to an address than it got
 // from it." PROTOCOL.md 9.1
 func TestNoAmplification(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		toServer, _ := w.tap(2)
@@ -80,9 +81,10 @@ func shortest(hello []byte) []byte {
 
 // The same while an honest handshake is on its way, lossy as may be.
 func TestNoAmplificationBeforeCookie(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
-		w.net.SetImpairment(simnet.Impairment{Latency: 100 * time.Millisecond, Duplicate: 0.5, Reorder: 0.2})
+		w.net.SetImpairment(netsim.Impairment{Latency: 100 * time.Millisecond, Duplicate: 0.5, Reorder: 0.2})
 		for n := range 20 {
 			in, out, proven := 0, 0, false
 			w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // evict has a server forget its handshakes, as when it makes room.
@@ -30,11 +30,12 @@ func (w *world) evict() {
 // PROTOCOL.md 5.1: however often the server drops the handshake, and after whatever datagram of it,
 // Dial is through as soon as it is left alone.
 func TestEvictedDialBeginsAnew(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	for after := range 7 {
 		for times := 1; times <= 4; times++ {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: latency})
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
 				w.serve()
 				seen, evicted := 0, 0
 				w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool {
@@ -69,10 +70,11 @@ func TestEvictedDialBeginsAnew(t *testing.T) {
 // PROTOCOL.md 5.1. The server may have accepted it, and the WELCOME be lost with the connection:
 // Dial asks for another one, and is let in with that.
 func TestHelloUnanswered(t *testing.T) {
+	t.Parallel()
 	for name, reached := range map[string]bool{"HELLO lost": false, "WELCOME lost": true} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				w.serve()
 				var asked atomic.Int32
 				began := time.Now()
@@ -99,8 +101,9 @@ func TestHelloUnanswered(t *testing.T) {
 
 // "and SHOULD NOT give the connection up before it has that." PROTOCOL.md 5.1
 func TestHelloAnsweredLate(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		w.serve()
 		began := time.Now()
 		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
@@ -120,8 +123,9 @@ func TestHelloAnsweredLate(t *testing.T) {
 
 // "After HELLO it MUST wait longer than the server may take for its verdict" PROTOCOL.md 5.1
 func TestVerdictIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		w.serve(func(c *Config) { c.Verifier = stalled{} })
 		asked := 0
 		_, err := w.try(1, func(c *ClientConfig) {
@@ -137,6 +141,7 @@ func TestVerdictIsWaitedFor(t *testing.T) {
 // A server that goes in the middle of it costs Dial no more than ctx, and no processor: nothing is due while a handshake
 // is under way.
 func TestHelloInVain(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		gone := false

@@ -12,6 +12,7 @@ import (
 // With the defaults a bot is out within a second; who plays at 60/s beside it
 // lives.
 func TestBot(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []int{800, 2000} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			virtual(t, func(w *world) {
@@ -48,6 +49,7 @@ func TestBot(t *testing.T) {
 // inputs of the fastest game come at once, on top of those that follow, again
 // and again. Nobody is put out for that, and nothing of it is dropped.
 func TestStalledPath(t *testing.T) {
+	t.Parallel()
 	const tick, stall = 128, 2
 	virtual(t, func(w *world) {
 		w.serve()

@@ -42,6 +42,7 @@ func askForCertificate(c *Config) { c.ClientAuth = tls.RequireAnyClientCert }
 // "platform, build and client certificate are those that the token names where it
 // names them" PROTOCOL.md 5.1
 func TestFlippedHello(t *testing.T) {
+	t.Parallel()
 	for _, flip := range flips {
 		if flip.drop != "fingerprint" {
 			continue
@@ -67,6 +68,7 @@ func TestFlippedHello(t *testing.T) {
 // "A RENEW that is refused gets no answer and ends nothing. The session goes on
 // until its expiry." PROTOCOL.md 5.3
 func TestFlippedRenewal(t *testing.T) {
+	t.Parallel()
 	for _, flip := range flips {
 		t.Run(flip.name, func(t *testing.T) {
 			virtual(t, func(w *world) {

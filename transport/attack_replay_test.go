@@ -30,8 +30,9 @@ func (w *world) captured(n, inputs int) (c *Client, datagrams tape, envelopes []
 
 // "a copy never counts twice" PROTOCOL.md 4.9. A captured datagram is worth
 // nothing: from its own address the record window knows it, from another one
-// its hint leads to the same window, and on a new connection there are other keys.
+// its connection id leads to the same window, and on a new connection there are other keys.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	const inputs = 32
 	for _, test := range []struct {
 		name, reason string
@@ -91,6 +92,7 @@ func TestReplay(t *testing.T) {
 // "nobody can have a player revoked by sending in their name" PROTOCOL.md 4.10:
 // copies and forgeries at a bot's rate use up nothing of the player's own.
 func TestReplayFlood(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c, datagrams, _ := w.captured(1, 32)

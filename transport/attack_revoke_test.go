@@ -8,15 +8,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "Expiry, revocation, scope, fingerprint and rate are looked at with every
 // datagram." ARCHITECTURE.md: those that were on their way when the session was
 // revoked are dropped, all of them, and the player is told once.
 func TestRevokeInFlight(t *testing.T) {
+	t.Parallel()
 	const inputs, latency = 100, 50 * time.Millisecond
 	for _, arrived := range []int{0, 1, 50, 99, 100} {
 		t.Run(fmt.Sprint(arrived), func(t *testing.T) {
@@ -26,7 +27,7 @@ func TestRevokeInFlight(t *testing.T) {
 				stop := w.crowd(2)
 				c := w.dial(1, quietClient)
 				synctest.Wait()
-				w.net.SetImpairment(simnet.Impairment{Latency: latency})
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
 				for i := range inputs { // a millisecond apart
 					time.AfterFunc(time.Duration(i)*time.Millisecond, func() { _ = c.Send(fmt.Append(nil, "input ", i)) })
 				}
@@ -54,6 +55,7 @@ func TestRevokeInFlight(t *testing.T) {
 
 // The match itself revokes, in the middle of a batch: the rest is not delivered.
 func TestRevokeWithinTick(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.listen()
 		got := 0
@@ -86,6 +88,7 @@ func TestRevokeWithinTick(t *testing.T) {
 // returned, no other datagram is let in. The one that was being judged at that
 // moment may still come through, and no second.
 func TestRevokeRace(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.listen()
 		var revoked sync.Map // of *Player: *atomic.Int64, deliveries since

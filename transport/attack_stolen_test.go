@@ -14,6 +14,7 @@ import (
 // PROTOCOL.md 5.2. What the thief states of itself makes no difference, and the owner notices
 // nothing.
 func TestStolenToken(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		stop := w.crowd(3)
@@ -44,6 +45,7 @@ func TestStolenToken(t *testing.T) {
 // tag is the one that the epoch's datagram key gives." PROTOCOL.md 4.8: an envelope is
 // worth nothing on another connection, and its owner can still send it.
 func TestStolenEnvelope(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		owner, thief := w.dial(1), w.dial(2)

@@ -21,6 +21,7 @@ func (w *world) forgeTags(c *Client, n int) {
 // "8 in a row revoke the session." PROTOCOL.md 4.8: 7 do not, as often as a
 // right one stands between them.
 func TestForgedTags(t *testing.T) {
+	t.Parallel()
 	const limit = 8 // wrong tags in a row: session.Config.BadTags
 	virtual(t, func(w *world) {
 		w.serve()
@@ -49,6 +50,7 @@ func TestForgedTags(t *testing.T) {
 // PROTOCOL.md 4.8: thousands of forged datagrams with a player's address change
 // nothing, in its session and in that of others.
 func TestForgedFromOutside(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		stop := w.crowd(2)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // giveUp has a client end its present attempt at another connection as most DTLS libraries do, by close_notify, some
@@ -36,10 +36,11 @@ func (s *stayer) giveUp(after time.Duration) bool {
 // "A DTLS close_notify, and silence, end only the connection." PROTOCOL.md 5.5: that of an attempt whose WELCOME has not
 // come does no harm to the session that it is for, nor to its ticket, whether the session lives beside it or nowhere.
 func TestCloseNotifyOfAnAttempt(t *testing.T) {
+	t.Parallel()
 	for name, restart := range map[string]bool{"beside the old connection": false, "after a restart": true} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				share, _ := w.keyed()
 				r := w.run(share)
 				s := w.stay(1)

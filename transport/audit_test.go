@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 )
 
 // "Audit takes a record of every trust decision": exactly one for each, with who,
 // where and why. Refusals are in TestRefusals, alarms in TestServerClockStep.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	for end, test := range map[string]struct {
 		act  func(w *world, c *Client)
 		want string
@@ -46,7 +47,7 @@ func TestAudit(t *testing.T) {
 					}
 					got = append(got, fmt.Sprint(e.Decision, " ", e.Reason))
 					tokens[e.TokenID] = true
-					if e.Subject != "player 1" || e.Prefix != policy.NetworkPrefix(playerAddr(1).Addr()) || e.Scope != "match" ||
+					if e.Subject != "player 1" || e.Prefix != sources.NetworkPrefix(playerAddr(1).Addr()) || e.Scope != "match" ||
 						e.Session != w.match.player(0).Session().ID() || e.Time.IsZero() || e.Issuer == "" {
 						w.Errorf("%+v", e)
 					}
@@ -62,6 +63,7 @@ func TestAudit(t *testing.T) {
 // A refused renewal is one record however often RENEW is repeated, and so is that of
 // the next token ten seconds later; the end names it: "the CLOSE at its end gives the reason of the refusal".
 func TestAuditRefusedRenewal(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		g, first := token.Grant{Subject: "player 1", Scope: "match", Life: time.Minute}, true
@@ -88,6 +90,7 @@ func TestAuditRefusedRenewal(t *testing.T) {
 
 // A Sink sees each event before the match does: who is in Join has been audited.
 func TestAuditComesFirst(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		n := 0
 		w.match.onJoin = func() { n = len(w.audit.all()) }

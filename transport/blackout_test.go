@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -24,6 +24,7 @@ const within = time.Second
 // path returns. Whatever it is, the player goes on with the same session within a
 // second.
 func TestBlackout(t *testing.T) {
+	t.Parallel()
 	const latency = 50 * time.Millisecond
 	for name, test := range map[string]struct {
 		meanwhile func(w *world, r *running, s *stayer, fleet func(*Config)) *running
@@ -49,21 +50,21 @@ func TestBlackout(t *testing.T) {
 		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: latency})
+			both(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
 				fleet := w.fleet(t)
 				r := w.run(fleet)
 				s := w.stay(1)
 				time.Sleep(2 * time.Second)
 				sessionName := w.match.player(0).Session().Name()
-				w.net.SetImpairment(simnet.Impairment{Latency: latency, Loss: 1})
+				w.net.SetImpairment(netsim.Impairment{Latency: latency, Loss: 1})
 				time.Sleep(5 * time.Second)
 				r = test.meanwhile(w, r, s, fleet)
 				time.Sleep(5 * time.Second)
 				if s.told(EventLost) != 1 {
 					t.Errorf("the client noticed nothing: %+v", s.events)
 				}
-				w.net.SetImpairment(simnet.Impairment{Latency: latency})
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
 				before := s.got.Load()
 				time.Sleep(within)
 				if n := s.got.Load() - before; n == 0 || s.since() > 2*frame {
@@ -98,9 +99,10 @@ func TestBlackout(t *testing.T) {
 // "Resume on a new connection: ≤ 4 round trips, the DTLS cookie's included, and no
 // identity provider."
 func TestResumeRoundTrips(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		const rtt = 100 * time.Millisecond
-		w.net.SetImpairment(simnet.Impairment{Latency: rtt / 2})
+		w.net.SetImpairment(netsim.Impairment{Latency: rtt / 2})
 		fleet := w.fleet(t)
 		first := w.serve(fleet)
 		asked := 0
@@ -136,8 +138,9 @@ func (w *world) disconnect(c *Client) {
 // A session outlives its connection again and again, on the same port: its player
 // stays the same player, and nobody joins or leaves.
 func TestResumeAgainAndAgain(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1)
 		time.Sleep(time.Second)
@@ -158,7 +161,7 @@ func TestResumeAgainAndAgain(t *testing.T) {
 		}
 		st := r.Stats()
 		if st.Sessions != 1 || len(st.Drops) != 0 || r.first().Holdings().Conns != 1 || r.first().Holdings().IDs != 1 {
-			t.Errorf("%+v, %d connections, %d hints", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
+			t.Errorf("%+v, %d connections, %d connection ids", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
 		}
 		w.quit(r, s)
 	})
@@ -167,8 +170,9 @@ func TestResumeAgainAndAgain(t *testing.T) {
 // "An end MUST NOT protect more than 2^24 records with one key; before that the client MUST open a
 // new connection." PROTOCOL.md 9.5. Nobody notices: nothing is lost on either side.
 func TestKeysUsedUp(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1)
 		s.Client.mu.Lock()
@@ -191,7 +195,8 @@ func TestKeysUsedUp(t *testing.T) {
 
 // "A DTLS close_notify, and silence, end only the connection." PROTOCOL.md 5.5
 func TestCloseNotifyEndsTheConnection(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient)
 		w.net.Tap(func(_, _ netip.AddrPort, b []byte) bool { return b[0] != byte(record.Handshake) }) // not yet
@@ -217,12 +222,13 @@ func TestCloseNotifyEndsTheConnection(t *testing.T) {
 // Without tickets everything is as if there were none: the server says so by giving
 // none, and a lost path ends the session by silence.
 func TestWithoutTickets(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		w.serve(func(c *Config) { c.Session.FleetKeys = new(fleetkey.Ring) })
 		var last atomic.Pointer[ClientEvent]
 		c := w.dial(1, func(c *ClientConfig) { c.OnEvent = func(e ClientEvent) { last.Store(&e) } })
 		w.echo(c, "hello")
-		w.net.SetImpairment(simnet.Impairment{Loss: 1})
+		w.net.SetImpairment(netsim.Impairment{Loss: 1})
 		start := time.Now()
 		if err := w.ending(c); err != ErrTimeout || time.Since(start) < session.DefaultIdle {
 			t.Errorf("%v after %v", err, time.Since(start))

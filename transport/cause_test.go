@@ -19,6 +19,7 @@ import (
 // "notes the cause in its audit" PROTOCOL.md 9.1, and the caller is told: at once, or a second
 // after the alert that the other end has sent. Neither text quotes the peer.
 func TestHandshakeCauses(t *testing.T) {
+	t.Parallel()
 	other := [32]byte{1}
 	for name, test := range map[string]struct {
 		server func(w *world, c *Config)
@@ -30,22 +31,22 @@ func TestHandshakeCauses(t *testing.T) {
 	}{
 		"authority": {
 			client: func(_ *world, c *ClientConfig) { c.RootCAs = x509.NewCertPool() },
-			text:   "certificate is signed by an unknown authority", detail: "the peer says bad_certificate",
+			text:   "certificate is signed by an unknown authority: it is not in ClientConfig.RootCAs; add the authority that has signed it, or set Pin", detail: "the peer says bad_certificate",
 			as: new(x509.UnknownAuthorityError),
 		},
 		"name": {
 			client: func(_ *world, c *ClientConfig) { c.ServerName = "example.com" },
-			text:   "certificate is for another name", detail: "the peer says bad_certificate",
+			text:   `certificate is for another name: want "example.com", it has "localhost", 127.0.0.1, ::1; set ClientConfig.ServerName to one of them, or set Pin`, detail: "the peer says bad_certificate",
 			as: new(x509.HostnameError),
 		},
 		"pin": {
 			client: func(_ *world, c *ClientConfig) { c.Pin = &other },
-			text:   "certificate is not the pinned one", detail: "the peer says bad_certificate",
+			text:   "certificate is not the pinned one: the server has another certificate by now, or is another server; get the new pin where ClientConfig.Pin came from", detail: "the peer says bad_certificate",
 			is: handshake.ErrPin,
 		},
 		"no client certificate": {
 			server: func(_ *world, c *Config) { c.ClientAuth = tls.RequireAnyClientCert },
-			text:   "client certificate asked for and not given", detail: "client certificate asked for and not given",
+			text:   "client certificate asked for and not given: set ClientConfig.Certificate", detail: "client certificate asked for and not given",
 			is: handshake.ErrNoCertificate,
 		},
 		"client certificate of nobody's": {
@@ -53,7 +54,7 @@ func TestHandshakeCauses(t *testing.T) {
 				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 			},
 			client: func(w *world, c *ClientConfig) { c.Certificate = w.authority.Client(w, "alice") },
-			text:   "the peer says bad_certificate", detail: "certificate is signed by an unknown authority",
+			text:   "the peer says bad_certificate: the server does not accept ClientConfig.Certificate", detail: "certificate is signed by an unknown authority",
 			as: new(handshake.AlertError),
 		},
 	} {
@@ -73,7 +74,7 @@ func TestHandshakeCauses(t *testing.T) {
 				if !errors.Is(err, ErrHandshake) || test.is != nil && !errors.Is(err, test.is) || test.as != nil && !errors.As(err, test.as) {
 					w.Fatalf("Dial: %v", err)
 				}
-				if want := "transport: handshake failed: handshake: failed: " + test.text; err.Error() != want || time.Since(start) > 1500*time.Millisecond {
+				if want := "transport: handshake failed: " + test.text; err.Error() != want || time.Since(start) > 1500*time.Millisecond {
 					w.Errorf("after %v: %q, want %q", time.Since(start), err, want)
 				}
 				time.Sleep(2 * time.Second)
@@ -99,6 +100,7 @@ func (w *world) explained(detail string) {
 
 // Who has returned no cookie is counted alone, whatever is wrong; who has is told by an alert, and stands in the audit.
 func TestHelloCauses(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		suites     []uint16
 		extensions [][]byte
@@ -130,6 +132,7 @@ func TestHelloCauses(t *testing.T) {
 // A stranger's alert in the server's name does not end a handshake that goes on, and where nothing goes on, the time
 // limit of a caller who is in a hurry still brings it to light.
 func TestForgedAlert(t *testing.T) {
+	t.Parallel()
 	alert := []byte{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40}
 	virtual(t, func(w *world) {
 		w.serve()
@@ -156,6 +159,7 @@ func TestForgedAlert(t *testing.T) {
 
 // A client that cannot come back because the server shows another certificate says so in the end.
 func TestResumeCause(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1)

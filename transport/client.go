@@ -9,8 +9,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Client is a player's end of one session with one server, made by Dial. Its methods are safe
-// for concurrent use.
+// Client is a player's end of one session with one server, made by Dial. It runs by itself, in a
+// goroutine that it has until it is closed, or in Poll, which a game with a frame loop calls. Its
+// methods are safe for concurrent use.
 type Client struct {
 	config     ClientConfig // constant
 	socket     clientSocket
@@ -18,6 +19,7 @@ type Client struct {
 	progress   progress
 	candidates candidates
 	background background
+	polling    polling
 	closing    sync.Once
 
 	mu sync.Mutex
@@ -27,16 +29,20 @@ type Client struct {
 
 // Send sends a copy of payload, which has at most MaxPayload bytes. It does not report whether
 // the datagram arrives. A longer payload is session.ErrTooLarge or session.ErrBearerTooLarge.
-// After the end of the session Send returns a *CloseError, ErrTimeout, ErrDisconnected or
-// net.ErrClosed.
+// ErrNotConnected means that the session has to be resumed on another connection first, which the
+// client does by itself. After the end of the session Send returns a *CloseError, ErrTimeout,
+// ErrDisconnected or, after Close, an error that matches net.ErrClosed.
 func (c *Client) Send(payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.progress.over(); err != nil {
 		return err
 	}
+	if m := c.state.messages; m != nil {
+		m.advance(time.Now())
+	}
 	if err := c.state.conns.current.send(wire.KindData, payload); err != nil {
-		return err
+		return sendError(err)
 	}
 	c.state.stats.Sent++
 	return nil
@@ -44,7 +50,8 @@ func (c *Client) Send(payload []byte) error {
 
 // Receive waits for the next payload and copies it to b. It returns
 // io.ErrShortBuffer when b is too short for it, ctx's error, and after the end of
-// the session a *CloseError, ErrTimeout, ErrDisconnected or net.ErrClosed.
+// the session a *CloseError, ErrTimeout, ErrDisconnected or, after Close, an error that
+// matches net.ErrClosed.
 func (c *Client) Receive(ctx context.Context, b []byte) (int, error) {
 	for {
 		over := c.progress.over() // first: payloads that came before the end are still received
@@ -87,6 +94,10 @@ func (c *Client) Stats() ClientStats {
 	defer c.mu.Unlock()
 	s := c.state.stats
 	s.BytesSent = c.socket.sent.Load()
+	s.Overrun += c.state.letters.lost
+	if m := c.state.messages; m != nil {
+		s.Rate, s.Queued = m.endpoint.Rate(), queued(m.endpoint)
+	}
 	if m := c.state.conns.current.machine; m != nil {
 		of := m.Stats()
 		s.RTT, s.Jitter, s.LostIn, s.LostOut = of.RTT, of.Jitter, of.LostIn, of.LostOut

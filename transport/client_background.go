@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// background is the client's goroutines: the receive loop, handshakes, lookups, and calls of
+// background is the client's goroutines: the loop, handshakes, lookups, and calls of
 // ClientConfig.Token.
 type background struct {
 	sync.WaitGroup

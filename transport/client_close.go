@@ -11,7 +11,7 @@ import (
 // Close tells the server that the player leaves, ends the client, and returns when nothing of it
 // runs any more. It repeats its CLOSE until the server has answered, for a second at most: it
 // takes that long when the server is gone. After the end of the session it returns at once. Send
-// and Receive do not wait for it.
+// and Receive do not wait for it. A second call returns nil once the first has returned.
 func (c *Client) Close() (err error) {
 	c.closing.Do(func() { err = c.close() })
 	return err
@@ -27,14 +27,15 @@ func (c *Client) close() error {
 			c.state.linger = time.Now().Add(closeTime)
 		}
 	}
-	c.state.finish(net.ErrClosed) // and Dial, if it is at work
+	c.state.finish(errClientClosed) // and Dial, if it is at work
+	c.runByItself()                 // nobody may call Poll any more, and the client is to hear the answer
 	c.mu.Unlock()
 	c.background.cancel()
 	if live {
 		c.sayGoodbye(goodbye)
 	}
 	c.mu.Lock()
-	c.state.linger = time.Time{} // the receive loop ends with whatever the socket says next
+	c.state.linger = time.Time{} // the loop ends with whatever the socket says next
 	c.mu.Unlock()
 	err := c.socket.conn.Load().Close()
 	c.background.Wait()
@@ -45,6 +46,17 @@ func (c *Client) close() error {
 		return nil
 	}
 	return err
+}
+
+// runByItself has the background read the socket again, if it was Poll's. Close has not waited for
+// the background yet.
+//
+// +checklocks:c.mu
+func (c *Client) runByItself() {
+	if c.socket.polled {
+		c.socket.polled = false
+		c.background.Go(c.loop)
+	}
 }
 
 // sayGoodbye repeats CLOSE, if there is one, until it is answered or closeTime is over, and ends
@@ -72,6 +84,7 @@ func (s *clientState) finish(err error) {
 		return
 	}
 	s.progress.end(err)
+	s.endMessages()
 	if s.conns.next != nil {
 		s.conns.abandonNext()
 	}
@@ -92,7 +105,7 @@ func (s *clientState) conclude(err error) {
 
 // socketClosed ends the session because its socket was closed. Nothing can come any more.
 func (s *clientState) socketClosed() {
-	s.finish(net.ErrClosed)
+	s.finish(errSocketClosed)
 	s.linger = time.Time{}
 	s.progress.acknowledge()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"time"
 
@@ -39,15 +40,23 @@ type ClientConfig struct {
 	// address families. It may be connected to the server.
 	Conn net.PacketConn
 
+	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
+	// that this client and its server say to each other, identity tokens included, in captures of
+	// the past as well. It takes the master secret of each of the client's handshakes in NSS key log
+	// format, one line a call and one call at a time for each client, with which Wireshark decrypts
+	// the client's traffic. Nil, the default, means that no secret leaves the process. Errors are
+	// ignored, and a writer that panics is not called again.
+	KeyLog io.Writer
+
 	// OnEvent, when set, is called when something happens to the session. It is called by one
 	// goroutine at a time, which may be that of Dial or Rebind, and must neither block nor call
-	// the client.
+	// the client. From the first Poll on only Poll calls it, at its end, and it may call the client.
 	OnEvent func(ClientEvent)
 }
 
 // handshake returns the configuration of the DTLS handshake.
 func (c *ClientConfig) handshake() handshake.Config {
-	config := handshake.Config{RootCAs: c.RootCAs, ServerName: udp.PlainHost(c.ServerName), Pin: c.Pin}
+	config := handshake.Config{RootCAs: c.RootCAs, ServerName: udp.PlainHost(c.ServerName), Pin: c.Pin, KeyLog: c.KeyLog}
 	if cert := c.Certificate; cert != nil {
 		config.Certificate = func() *tls.Certificate { return cert }
 	}
@@ -72,15 +81,20 @@ type ClientStats struct {
 	Sent                     uint64 // DATA and BEARER
 	Received                 uint64 // payloads accepted
 	Dropped                  uint64 // datagrams that failed a check: not ours, copies, or damaged
-	Overrun                  uint64 // payloads that Receive did not take in time
+	Overrun                  uint64 // payloads, and messages of mode Unreliable and Sequenced, that were not taken in time
 	BytesSent, BytesReceived uint64 // UDP payloads, handshakes included
 
 	RTT    time.Duration // the last one measured, 0 before
 	Jitter time.Duration // mean difference between one RTT and the next
 
-	// LostIn counts datagrams of the server that have not come, or came too late; LostOut those
-	// of the client, as of the server's last report a few seconds ago.
+	// LostIn counts datagrams of the server that have not come, or came too late; with lanes also the
+	// numbers that the server has left out, one in about 256. LostOut counts those of the client,
+	// without numbers left out, as of the server's last report a few seconds ago.
 	LostIn, LostOut uint64
+	// Rate is how many bytes a second the lanes may send at most, as the path and the server's limits
+	// are now, headers of IP and UDP included. Queued is how many bytes of messages on all lanes have
+	// neither arrived nor been given up. Both are 0 without lanes.
+	Rate, Queued int
 	// Moved counts the notices that the server has followed to another address, Resumed how
 	// often the session has gone on on another connection.
 	Moved, Resumed uint64

@@ -23,10 +23,11 @@ type clientConn struct {
 	sent        atomic.Bool     // the network has taken a datagram
 	refused     atomic.Bool     // the network has refused one
 
-	record  *record.Conn                      // nil during the handshake
-	machine *machine.Client                   // nil as long as record is
-	emit    func(kind wire.Kind, body []byte) // send for the machine's Tick, made once
-	backlog [][]byte                          // datagrams that came before the keys
+	record   *record.Conn                      // nil during the handshake
+	machine  *machine.Client                   // nil as long as record is
+	emit     func(kind wire.Kind, body []byte) // send for the machine's Tick, made once
+	backlog  [][]byte                          // datagrams that came before the keys
+	messages *clientMessages                   // nil without lanes, and unless the session lives here
 
 	// Of the handshake.
 	cancel    context.CancelFunc
@@ -49,8 +50,11 @@ func (c *clientConn) unsent() bool { return c.refused.Load() && !c.sent.Load() }
 // deliver hands a datagram to the handshake, or keeps it until there are keys.
 func (c *clientConn) deliver(now time.Time, b []byte) {
 	switch c.negotiating.Deliver(b) {
+	case handshake.Refused:
+		c.socket.answeredBy(handshake.Foreign(b))
 	case handshake.Taken:
 		c.heard = now
+		c.socket.progressed()
 	case handshake.Divert:
 		c.heard = now
 		if len(c.backlog) < dtls.MaxBacklog {
@@ -81,6 +85,9 @@ func (c *clientConn) send(kind wire.Kind, body []byte) error {
 	b, err := sealEnvelope(c.socket.buffer, c.record, c.machine, kind, body)
 	if err == nil {
 		c.write(b)
+		if c.messages != nil {
+			c.messages.sent(kind, len(body))
+		}
 	}
 	return err
 }

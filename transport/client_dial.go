@@ -1,11 +1,14 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/dtls"
+	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
@@ -14,7 +17,8 @@ import (
 // Dial connects to the server at address, presents an identity token, and returns when the
 // session is live. ctx bounds only that; give it a deadline, since Dial tries until ctx is done. A
 // port on which nobody listens looks like silence, because anybody could forge the message that
-// says otherwise.
+// says otherwise: Dial goes on, and its error says in the end that nothing listens there, where the
+// system reports it (Linux), or that something answers that is no Sallyport server.
 //
 // Where a name has several addresses Dial goes on to the next when one does not answer for a
 // quarter of a second, and keeps the first with which a handshake is complete. The client looks
@@ -26,9 +30,10 @@ import (
 // may have been used, and begins anew with that.
 //
 // The error is a *CloseError when the server refuses, ErrTimeout when it does not answer,
-// ErrHandshake when DTLS fails, or what ClientConfig.Token returned. With ErrTimeout it wraps the
-// socket's last error, if there is one; when the socket sends nothing at all, it comes within a
-// second.
+// ErrHandshake when DTLS fails, ErrConfig, or what ClientConfig.Token returned. An ErrTimeout
+// matches the error of ctx, too, once ctx is done, and the socket's last error, if there is one;
+// when the socket sends nothing at all, it comes within a second. A port, a name or a token that no
+// server can have is an error before anything is sent.
 //
 // A server admits at most eight clients of one /24 that have not yet returned its cookie. A
 // program that starts many clients must not exceed that number.
@@ -56,65 +61,84 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if _, err := config.Session.WithDefaults(); err != nil {
 		return nil, nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, &unanswered{causes: []error{err}}
+	}
+	if cert := config.Certificate; cert != nil {
+		if err := handshake.CheckKey(cert, dtls.Signers); err != nil {
+			return nil, nil, fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
+		}
+	}
 	at, err := udp.Locate(ctx, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := at.Look(ctx, maxAddresses)
 	if err != nil {
 		return nil, nil, err
 	}
 	if config.ServerName == "" {
 		config.ServerName = at.Host
 	}
-	identity, err := config.Token(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("transport: no identity token: %w", err)
+	if config.ServerName == "" && config.Pin == nil {
+		return nil, nil, badConfig("ServerName is missing: the address names no host for which the server's certificate must be")
 	}
-	c, err := newClient(ctx, config, at)
+	identity, err := config.identityToken(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := newClient(config, address, addresses{place: at, known: known})
 	return c, identity, err
 }
 
 // newClient returns a client that reads its socket, and has no connection yet.
-func newClient(ctx context.Context, config ClientConfig, at udp.Place) (*Client, error) {
-	known, err := at.Look(ctx, maxAddresses)
-	if err != nil {
-		return nil, err
-	}
+func newClient(config ClientConfig, address string, at addresses) (*Client, error) {
 	socket := config.Conn
 	if socket == nil {
+		var err error
 		if socket, err = net.ListenUDP("udp", nil); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("transport: no socket: %w", err)
 		}
 	}
+	config.KeyLog = newKeyLog(config.KeyLog, func() {})
 	c := &Client{config: config}
-	c.socket.init(socket)
-	c.inbox.arrived = make(chan struct{}, 1)
+	c.socket.init(socket, address, config.Conn == nil)
+	c.inbox.arrived, c.inbox.letters = make(chan struct{}, 1), make(chan struct{}, 1)
+	c.polling.turns = make(dtls.Turns, 1)
 	c.progress.init()
 	c.background.init()
 	c.state = clientState{
 		config: &c.config, socket: &c.socket, inbox: &c.inbox, progress: &c.progress, candidates: &c.candidates,
 		conns:      connections{current: new(clientConn)},
-		addresses:  addresses{place: at, known: known},
+		addresses:  at,
 		resumption: resumption{rekeyAt: record.MaxRecords - rekeyMargin},
 	}
-	c.background.Go(c.receive)
+	c.polling.looped = make(chan struct{})
+	c.background.Go(c.loopUntilPoll)
 	return c, nil
 }
 
 // connect negotiates keys, then says HELLO until it is answered. If it is not, the server has
 // lost the connection: then connect does both again, with another identity token.
 func (c *Client) connect(ctx context.Context, identity []byte) error {
+	c.socket.reportRefusals(true)
+	defer c.socket.reportRefusals(false)
 	for {
 		if err := c.join(ctx, identity); err != nil {
 			return err
 		}
 		err := c.progress.awaitWelcome(ctx, helloPatience)
 		if err == errUnanswered && ctx.Err() == nil {
-			identity = unusedToken(ctx, c.config.Token, &c.progress)
+			identity = c.unusedToken(ctx)
 			if identity != nil && c.giveUp() {
 				continue
 			}
 			err = c.progress.awaitWelcome(ctx, 0)
 		}
 		if err == errUnanswered {
-			return c.socket.silence()
+			e := c.socket.unanswered(ctx.Err())
+			e.text = cmp.Or(e.text, "the handshake is complete, and HELLO is not answered")
+			return e
 		}
 		return err
 	}
@@ -126,7 +150,7 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 	known := c.state.addresses.known
 	c.mu.Unlock()
 	s := search{
-		config: c.config.handshake(), socket: &c.socket, candidates: &c.candidates, progress: &c.progress,
+		client: &c.config, config: c.config.handshake(), socket: &c.socket, candidates: &c.candidates, progress: &c.progress,
 		background: &c.background, results: make(chan searchResult),
 	}
 	conn, keys, err := s.run(ctx, known)
@@ -136,7 +160,7 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 	defer keys.Secrets.Wipe()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.conns.current = conn
+	c.state.conns.current, c.state.identity = conn, identity
 	c.candidates.clear()
 	rc, err := record.New(&keys.Secrets, true, keys.Next, 0)
 	if err != nil {
@@ -153,13 +177,13 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 
 // unusedToken fetches an identity token that has not been shown yet. While there is none the
 // connection is not given up: nil means that HELLO has been answered, or that ctx has ended.
-func unusedToken(ctx context.Context, fetch func(context.Context) ([]byte, error), p *progress) []byte {
+func (c *Client) unusedToken(ctx context.Context) []byte {
 	for {
-		identity, err := fetch(ctx)
+		identity, err := c.config.identityToken(ctx)
 		if err == nil {
 			return identity
 		}
-		if p.awaitWelcome(ctx, renewRetry) != errUnanswered || ctx.Err() != nil {
+		if c.progress.awaitWelcome(ctx, renewRetry) != errUnanswered || ctx.Err() != nil {
 			return nil
 		}
 	}

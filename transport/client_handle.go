@@ -3,6 +3,7 @@ package transport
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -11,9 +12,13 @@ import (
 func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) {
 	reply, ev := conn.machine.Handle(now, plaintext)
 	former := conn == s.conns.former
+	if seq := conn.machine.Arrived(); seq != 0 && conn.messages != nil {
+		s.arrived(now, conn, seq, ev)
+	}
 	if reply.Kind != 0 && !former {
 		conn.send(reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 	}
+	lanesLost := false
 	switch ev.Kind {
 	case machine.EventNone:
 		if ev.Drop != 0 {
@@ -25,15 +30,17 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.stats.Overrun += s.inbox.push(ev.Payload)
 		s.inbox.announce()
 		return
-	case machine.EventPong:
+	case machine.EventPong, machine.EventFrames:
 		return
 	case machine.EventJoined:
 		setConnectionID(conn, ev.ConnectionID)
+		s.agree(now, conn)
 		s.progress.join()
 		s.renewal.schedule(now, conn.machine.Expires())
 	case machine.EventResumed:
 		setConnectionID(conn, ev.ConnectionID)
 		s.resumed(now)
+		lanesLost = s.agree(now, conn)
 	case machine.EventRenewed:
 		if former {
 			return
@@ -41,6 +48,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.renewed(now)
 	case machine.EventMoved:
 		s.stats.Moved++
+		s.moved()
 	case machine.EventNotice:
 		if ev.Notice.Code == wire.NoticeStepUp {
 			s.renewSoon(now)
@@ -53,7 +61,19 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.progress.acknowledge() // the server ends the session, too
 		return
 	}
-	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code})
+	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost})
+}
+
+// arrived tells the lanes of a datagram that has been accepted.
+func (s *clientState) arrived(now time.Time, conn *clientConn, seq uint64, ev machine.Event) {
+	switch m := conn.messages; {
+	case ev.Drop != audit.DropNone: // it may be FRAMES, which are acknowledged only where they took effect
+	case ev.Kind != machine.EventFrames:
+		m.advance(now)
+		m.endpoint.Note(m.now, seq)
+	case !m.take(now, seq, ev.Payload):
+		s.stats.Dropped++
+	}
 }
 
 // setConnectionID has the server's connection id in all records from now on, if there is one.
@@ -74,6 +94,10 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 		s.resumption.disconnected, s.resumption.refusal = true, closeErrorOf(ev)
 	default:
 		s.linger = now.Add(closeTime)
-		s.conclude(closeErrorOf(ev))
+		refusal := closeErrorOf(ev)
+		if refusal.Hint == "" {
+			refusal.Hint = s.config.tokenHint(now, refusal.Reason, s.identity)
+		}
+		s.conclude(refusal)
 	}
 }

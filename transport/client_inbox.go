@@ -8,6 +8,7 @@ import (
 // inbox is a ring of payloads that wait for Receive.
 type inbox struct {
 	arrived chan struct{} // capacity 1: the inbox is not empty
+	letters chan struct{} // capacity 1: something has come on lanes
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -51,6 +52,19 @@ func (in *inbox) pop(b []byte) (n int, ok bool, err error) {
 		return 0, true, io.ErrShortBuffer
 	}
 	return copy(b, payload), true, nil
+}
+
+// swap returns the oldest payload and keeps the spare buffer for another; ok is false when there is
+// none, and spare is not kept then.
+func (in *inbox) swap(spare []byte) (payload []byte, ok bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.count == 0 {
+		return nil, false
+	}
+	payload, in.ring[in.first] = in.ring[in.first], spare
+	in.first, in.count = (in.first+1)%len(in.ring), in.count-1
+	return payload, true
 }
 
 // announce wakes one Receive.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -12,38 +13,101 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// receive is the loop of the goroutine that reads the socket, and wakes for what is due.
-func (c *Client) receive() {
-	b := make([]byte, udp.BufferLen)
+// loopUntilPoll is the goroutine that Dial starts.
+func (c *Client) loopUntilPoll() {
+	defer close(c.polling.looped)
+	c.loop()
+}
+
+// loop runs turns in the background: until the first Poll, or the end of the session.
+func (c *Client) loop() {
+	t := newClientTurn(true)
 	var failures udp.Failures
 	for {
-		conn := c.socket.conn.Load()
-		n, from, err := conn.Read(b)
-		now := time.Now()
-		c.mu.Lock()
+		_, over, err := c.turn(t, nil)
 		switch {
-		case errors.Is(err, net.ErrClosed):
-			if c.socket.conn.Load() == conn { // else Rebind has replaced it
-				c.state.socketClosed()
-			}
-		case err == nil:
-			c.state.arrive(now, from, b[:n])
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			c.socket.blame(err)
-		}
-		c.tick(now)
-		over := c.progress.over() != nil && !now.Before(c.state.linger)
-		c.mu.Unlock()
-		if over {
+		case over:
 			return
-		}
-		switch {
 		case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
 			failures.End()
 		case !errors.Is(err, net.ErrClosed):
 			failures.Pause() // a socket's errors prove nothing
 		}
 	}
+}
+
+// clientTurn is the memory of the goroutine that runs turns.
+type clientTurn struct {
+	wait    bool          // for a datagram, or until something is due; constant
+	buffer  []byte        // for the datagram that is read
+	payload []byte        // lent to the handler
+	events  []ClientEvent // for OnEvent
+}
+
+func newClientTurn(wait bool) *clientTurn {
+	return &clientTurn{wait: wait, buffer: make([]byte, udp.BufferLen)}
+}
+
+// turn handles the datagrams that have come, and does what is due. One that waits handles one
+// datagram at most, and is the background's; one that does not is Poll's. It returns how many
+// datagrams came, whether the socket is no longer this goroutine's to read, and the last read's
+// error.
+func (c *Client) turn(t *clientTurn, h *ClientHandler) (n int, over bool, err error) {
+	now := time.Now()
+	for reads := 1; ; reads++ {
+		conn := c.socket.conn.Load()
+		var size int
+		var from netip.AddrPort
+		if t.wait {
+			size, from, err = conn.Read(t.buffer)
+			now = time.Now()
+		} else {
+			size, from, err = conn.TryRead(t.buffer)
+		}
+		last := t.wait || errors.Is(err, os.ErrDeadlineExceeded) || reads == maxTurn
+		if err == nil {
+			n++
+		}
+		over = c.handleRead(t, now, received{conn, t.buffer[:size], from, err}, last)
+		if !t.wait {
+			c.handOver(t, h)
+		}
+		if last || over {
+			return n, over, err
+		}
+	}
+}
+
+// received is what a read of a socket has returned.
+type received struct {
+	conn *udp.Conn
+	b    []byte
+	from netip.AddrPort
+	err  error
+}
+
+// handleRead handles what a read has returned, and with tick what is due. It reports whether the
+// socket is no longer this goroutine's to read.
+func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool) (over bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !t.wait && !c.socket.polled && c.state.finished(now) { // Close has ended meanwhile, and the keys are gone
+		return true
+	}
+	switch {
+	case errors.Is(r.err, net.ErrClosed):
+		if c.socket.conn.Load() == r.conn { // else Rebind has replaced it
+			c.state.socketClosed()
+		}
+	case r.err == nil:
+		c.state.arrive(now, r.from, r.b)
+	case !errors.Is(r.err, os.ErrDeadlineExceeded):
+		c.socket.blame(r.err)
+	}
+	if tick {
+		c.tick(now)
+	}
+	return c.state.finished(now) || t.wait == c.socket.polled
 }
 
 // begin starts the record layer and the machine of a connection, and handles what came before

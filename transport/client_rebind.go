@@ -17,8 +17,10 @@ func (c *Client) Rebind(conn net.PacketConn) error {
 		return errors.Join(err, conn.Close())
 	}
 	old := c.socket.replace(conn)
+	c.socket.interrupt()
 	if m := c.state.conns.current.machine; m != nil {
 		m.Ask()
+		c.state.moved()
 		c.tick(time.Now())
 	}
 	c.mu.Unlock()

@@ -53,17 +53,21 @@ func (s *clientState) renewed(now time.Time) {
 // renew fetches a fresh identity token and has it presented. One that is not answered is
 // followed by another: it may have been refused.
 func (c *Client) renew() {
-	identity, err := c.config.Token(c.background.ctx)
+	identity, err := c.config.identityToken(c.background.ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.progress.over() != nil {
+		return
+	}
 	now := time.Now()
 	c.state.renewal.fetched(now.Add(renewPatience))
 	if err == nil {
 		err = c.state.conns.current.machine.Renew(now, identity)
+		c.state.identity = identity
 	}
 	if err != nil {
 		c.state.renewal.at = now.Add(renewRetry)
-		c.state.notify(ClientEvent{Kind: EventRefused, Err: err})
+		c.state.notify(ClientEvent{Kind: EventNoToken, Err: err})
 	}
 	c.tick(now)
 }

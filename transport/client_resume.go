@@ -124,7 +124,7 @@ func (c *Client) resume(ctx context.Context, next *clientConn) {
 	case ctx.Err() != nil && !explained(err):
 		err = ErrTimeout
 	default:
-		err = fmt.Errorf("%w: %w", ErrHandshake, err)
+		err = c.config.handshakeFailed(err)
 	}
 	next.negotiating.Wait()
 	if err == nil {

@@ -1,8 +1,8 @@
 package transport
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 // server, and the other handshakes end (RFC 8305). Only that server is shown the identity token.
 type search struct {
 	// Constant.
+	client     *ClientConfig
 	config     handshake.Config
 	socket     *clientSocket
 	candidates *candidates
@@ -62,7 +63,7 @@ func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, 
 		case <-s.progress.ended:
 			return nil, nil, s.progress.over()
 		case <-ctx.Done():
-			return nil, nil, s.outOfTime()
+			return nil, nil, s.outOfTime(ctx.Err())
 		}
 		now := time.Now()
 		s.restart(ctx, now)
@@ -192,30 +193,35 @@ func (s *search) hopeless(now time.Time) error {
 	if err := s.firstFailure(); err != nil {
 		return err
 	}
-	return s.socket.silence()
+	return s.socket.silence(nil)
 }
 
 // outOfTime returns what is known of the handshakes when there is no time for them any more.
-func (s *search) outOfTime() error {
+func (s *search) outOfTime(ctx error) error {
 	if err := s.firstFailure(); err != nil {
 		return err
 	}
+	e := s.socket.unanswered(ctx)
 	for _, a := range s.attempts {
 		if a.conn == nil {
 			continue
 		}
-		if err := a.conn.negotiating.Failure(context.DeadlineExceeded); explained(err) { // by an alert
-			return fmt.Errorf("%w: %w", ErrHandshake, err)
+		err := a.conn.negotiating.Failure(context.DeadlineExceeded)
+		if explained(err) { // by an alert
+			return s.client.handshakeFailed(err)
+		}
+		if s.candidates.lastHeard(a.conn).After(a.began) {
+			e.text = cmp.Or(e.text, "the handshake has begun; "+handshake.Cause(err))
 		}
 	}
-	return s.socket.silence()
+	return e
 }
 
 // firstFailure returns what went wrong at the first address at which a handshake has failed.
 func (s *search) firstFailure() error {
 	for _, a := range s.attempts {
 		if a.err != nil {
-			return fmt.Errorf("%w: %w", ErrHandshake, a.err)
+			return s.client.handshakeFailed(a.err)
 		}
 	}
 	return nil
@@ -223,6 +229,6 @@ func (s *search) firstFailure() error {
 
 // explained reports whether a handshake is known to have failed for more than want of time.
 func explained(err error) bool {
-	cause := handshake.Cause(err)
-	return cause != "" && cause != handshake.Cause(context.DeadlineExceeded)
+	kind := handshake.KindOf(err)
+	return kind != handshake.KindOther && kind != handshake.KindTimeout
 }

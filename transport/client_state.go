@@ -18,8 +18,16 @@ type clientState struct {
 	addresses  addresses
 	resumption resumption
 	renewal    renewal
+	messages   *clientMessages // nil without lanes
+	letters    letters
+	holds      int       // by Hold, not yet released
+	due        time.Time // when the next tick is due
+	identity   []byte    // the identity token shown last
 	stats      ClientStats
-	linger     time.Time // until when the receive loop goes on after the end, for the last answers
+	linger     time.Time     // until when turns go on after the end, for the last answers
+	parting    bool          // CloseAfter has been called
+	queue      bool          // Poll has been called, which calls OnEvent
+	events     []ClientEvent // for it
 }
 
 // work is what the client has to start goroutines for.
@@ -29,7 +37,7 @@ type work struct {
 	renew   bool        // fetch an identity token
 }
 
-// tick sends what is due, sets the time at which the receive loop wakes next, and returns what
+// tick sends what is due, sets the time at which a turn that waits ends, and returns what
 // to start.
 func (s *clientState) tick(now time.Time) (w work) {
 	current := s.conns.current
@@ -42,18 +50,32 @@ func (s *clientState) tick(now time.Time) (w work) {
 	}
 	due := current.machine.Tick(now, current.emit)
 	if current.machine.Silent(now) {
-		s.conclude(s.resumption.reason(s.socket.silence()))
+		s.conclude(s.resumption.reason(s.socket.silence(nil)))
 		return w
 	}
 	due = s.reconnect(now, due, &w)
 	due, w.renew = s.renewal.check(now, due)
+	if m := s.messages; m != nil {
+		m.pump(now)
+		due = m.wait(due)
+	}
+	s.due = due
 	s.socket.wakeAt(due)
 	return w
 }
 
-// notify tells the user's OnEvent.
+// finished reports whether nothing is to be done any more.
+func (s *clientState) finished(now time.Time) bool {
+	return s.progress.over() != nil && !now.Before(s.linger)
+}
+
+// notify tells the user's OnEvent, or has Poll tell it.
 func (s *clientState) notify(ev ClientEvent) {
-	if s.config.OnEvent != nil {
+	switch {
+	case s.config.OnEvent == nil:
+	case s.queue:
+		s.events = append(s.events, ev)
+	default:
 		s.config.OnEvent(ev)
 	}
 }

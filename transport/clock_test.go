@@ -25,6 +25,7 @@ func fakeClock() (c *clock, wall *time.Time, elapsed *time.Duration) {
 // clock stepping back revives nothing and one stepping forward kicks nobody at
 // once."
 func TestClockStep(t *testing.T) {
+	t.Parallel()
 	for _, step := range []time.Duration{time.Hour, -time.Hour, clockJump + 1, -clockJump - 1} {
 		c, wall, elapsed := fakeClock()
 		start := c.now()
@@ -61,6 +62,7 @@ func TestClockStep(t *testing.T) {
 
 // What comes back within 60 s was nothing; up to 30 s is drift.
 func TestClockStray(t *testing.T) {
+	t.Parallel()
 	c, wall, elapsed := fakeClock()
 	pass := func(d time.Duration) bool {
 		*wall, *elapsed = wall.Add(d), *elapsed+d
@@ -96,6 +98,7 @@ func (w *world) serveWithClock() (s *Server, off *atomic.Int64) {
 // The alarm reaches the audit once, players stay through a step that goes away,
 // and limits are kept by elapsed time.
 func TestServerClockStep(t *testing.T) {
+	t.Parallel()
 	for _, step := range []time.Duration{time.Hour, -time.Hour} {
 		virtual(t, func(w *world) {
 			_, off := w.serveWithClock()
@@ -120,6 +123,7 @@ func TestServerClockStep(t *testing.T) {
 // A step that is adopted ends no session that is not past its token's expiry:
 // what lasts is measured by elapsed time, whichever way the clock went.
 func TestAdoptedStep(t *testing.T) {
+	t.Parallel()
 	for _, step := range []time.Duration{5 * time.Minute, -time.Hour} {
 		virtual(t, func(w *world) {
 			s, off := w.serveWithClock()

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // ticketless configures a server that gives no tickets.
@@ -27,11 +27,12 @@ func (w *world) ticketless() func(*Config) {
 // 5.5: a player whose translator gives it another address while its session ends, from 200 ms
 // before to 200 ms after, knows why within a second.
 func TestCloseAcrossChangeOfAddress(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	for _, name := range []string{"Kick", "Shutdown"} {
 		for ms := -200; ms <= 200; ms += 20 {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: latency})
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
 				r := w.run(w.ticketless())
 				s := w.stay(1)
 				time.Sleep(time.Second)
@@ -65,10 +66,11 @@ func TestCloseAcrossChangeOfAddress(t *testing.T) {
 // Whoever copies what a player sends gets no CLOSE for it, unless the copy comes first: then no
 // more bytes than it has sent, ten times a second, and the player gets its own.
 func TestCloseGoesNowhereElse(t *testing.T) {
+	t.Parallel()
 	for _, first := range []bool{false, true} {
 		t.Run(fmt.Sprint("copies come first: ", first), func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				r := w.run(w.ticketless())
 				s := w.stay(1)
 				time.Sleep(time.Second)

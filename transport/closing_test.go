@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // isClose reports whether a datagram is a CLOSE, by its length.
@@ -45,7 +44,7 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 	if left := w.match.left(); len(left) != 1 || left[0] != reason {
 		w.Errorf("the match was told %v, want %v", left, reason)
 	}
-	if err := c.progress.over(); reason == wire.ReasonLeft && err != net.ErrClosed {
+	if err := c.progress.over(); reason == wire.ReasonLeft && err != errClientClosed {
 		w.Errorf("the client: %v", err)
 	} else if reason != wire.ReasonLeft {
 		w.closed(err, reason)
@@ -55,14 +54,15 @@ func (w *world) knows(c *Client, reason wire.Reason) {
 // "The sender of a CLOSE MUST repeat it" PROTOCOL.md 5.5: of the copies any one is enough, on
 // either side, and whoever waits for the answer waits no longer than that takes.
 func TestEveryCopyLostButOne(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	at := [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond}
 	for name, ending := range waysToEnd {
 		for survivor := range at {
 			for serving, start := range map[string]func(*world, ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
 				t.Run(fmt.Sprint(name, " of ", serving, ", only copy ", survivor), func(t *testing.T) {
-					virtual(t, func(w *world) {
-						w.net.SetImpairment(simnet.Impairment{Latency: latency})
+					both(t, func(w *world) {
+						w.net.SetImpairment(netsim.Impairment{Latency: latency})
 						start(w)
 						c := w.dial(1)
 						time.Sleep(time.Second)
@@ -99,6 +99,7 @@ func TestEveryCopyLostButOne(t *testing.T) {
 // "until a close_notify comes or 1 s has passed" PROTOCOL.md 5.5. Who is not answered at all is done by then, be the other
 // end gone or only its answers.
 func TestNobodyAnswersClose(t *testing.T) {
+	t.Parallel()
 	for name, ending := range waysToEnd {
 		for what, lost := range map[string]func(from netip.AddrPort, b []byte) bool{
 			"answers":    func(from netip.AddrPort, b []byte) bool { return from.Addr() != ending.by && isAlert(b) },
@@ -147,21 +148,22 @@ func TestNobodyAnswersClose(t *testing.T) {
 // On a path that loses one datagram in twenty everybody is told within a second, by whatever end, and nobody finds out by
 // silence.
 func TestCloseUnderLoss(t *testing.T) {
+	t.Parallel()
 	const n = 20
 	for name, ending := range waysToEnd {
 		for seed := range uint64(5) {
 			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
 				virtual(t, func(w *world) {
 					w.net.Close()
-					w.net = simnet.New(seed)
-					w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+					w.net = netsim.New(seed)
+					w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 					s := w.serve()
 					var clients []*Client
 					for i := range n {
 						clients = append(clients, w.dial(i, quietClient))
 					}
 					time.Sleep(time.Second)
-					w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond, Loss: 0.05})
+					w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond, Loss: 0.05})
 					begun := time.Now()
 					switch name {
 					case "Kick":
@@ -200,8 +202,9 @@ func TestCloseUnderLoss(t *testing.T) {
 
 // Shutdown sees everybody off although the game has stopped calling Poll: on every path it takes no longer than the answers.
 func TestShutdownWithoutPoll(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		s := w.listen()
 		polling, stop := make(chan struct{}), make(chan struct{})
 		w.serving.Go(func() {
@@ -246,6 +249,7 @@ func TestShutdownWithoutPoll(t *testing.T) {
 
 // "When ctx ends later, it returns ctx's error too."
 func TestShutdownCutShort(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.serve()
 		w.dial(1)
@@ -263,8 +267,9 @@ func TestShutdownCutShort(t *testing.T) {
 // Two ends that say CLOSE at once, and copies of all that they say, come to rest: nothing is answered for ever, and what is
 // remembered of them goes.
 func TestClosesCross(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond, Duplicate: 0.5})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond, Duplicate: 0.5})
 		s := w.serve()
 		c := w.dial(1)
 		time.Sleep(time.Second)
@@ -293,8 +298,9 @@ func TestClosesCross(t *testing.T) {
 // "What does not authenticate has no effect" PROTOCOL.md 5.5: neither an altered close_notify nor one in the clear nor a
 // copy of an old one ends the repetition of a CLOSE.
 func TestForgedAnswers(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		w.serve()
 		c := w.dial(1)
 		time.Sleep(time.Second)
@@ -327,9 +333,10 @@ func TestForgedAnswers(t *testing.T) {
 
 // Whom a server refuses hears why, not that the connection is over, even if the first copies get lost.
 func TestRefusalIsRepeated(t *testing.T) {
+	t.Parallel()
 	for survivor := range 4 {
 		virtual(t, func(w *world) {
-			w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 			w.serve(func(c *Config) { c.Session.Scope = "another match" })
 			copies := 0
 			w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"time"
 
@@ -42,6 +44,11 @@ type Config struct {
 	// nil the server makes a key of its own: players resume here and nowhere else.
 	Session session.Config
 
+	// Lanes are those on which messages travel, at most 16, in both directions. A client learns of them
+	// when it joins, and uses them if its session.ClientConfig.Lanes says so. Without Lanes there are
+	// payloads alone, and a session costs nothing for them.
+	Lanes []Lane
+
 	// ClientAuth asks clients for a certificate: NoClientCert,
 	// RequestClientCert, RequireAnyClientCert or, with ClientCAs,
 	// RequireAndVerifyClientCert.
@@ -51,6 +58,11 @@ type Config struct {
 	// Snapshot is a file by which sessions outlive the process: Shutdown writes the
 	// live ones there, sealed with Session.FleetKeys, and a Listen within 30 s on
 	// the same address goes on with them. Their players notice nothing but the pause.
+	// Messages of Lanes go on, too: up to 64 KiB a session, and up to 128 MiB in all,
+	// not counting Unreliable and Sequenced, which are stale by then. A session with
+	// more unfinished ones comes back by ticket, as all do if Lanes or
+	// Session.Behaviour.Bytes have changed: its lanes begin anew, and both ends report
+	// what was unfinished as lost.
 	// Used tokens, ended sessions, revocations and bans go with them, and are taken
 	// over by a later Listen, too. Beside it a file with the suffix .taken keeps
 	// anybody from taking it twice. Both must be regular files in a directory that
@@ -75,9 +87,35 @@ type Config struct {
 	// Audit takes a record of every trust decision; nil means none is kept.
 	Audit audit.Sink
 
+	// Logger takes the same decisions as lines for a person: joins and ends, refusals with their
+	// cause, bans, alarms. See audit.Log for attributes, levels and bounds. A line holds no secret,
+	// no name of a player, no whole address and no text of a client's. Lines are written by one
+	// goroutine, never while a datagram is handled; a Logger that hangs holds up Close. Whether its
+	// level is enabled is asked at the decision itself: Enabled of its Handler must not wait. Nil
+	// means none.
+	Logger *slog.Logger
+
+	// OnExchange is told of each handshake, sign-in, resumption and renewal when it is over: how long
+	// its steps took, their outcome, and the trace id that the audit's lines about it have. Handshakes
+	// of addresses that have not returned the cookie are counted alone. It is called in the turn of
+	// the player's shard, at the same time by several shards in Serve, and never for a datagram of a
+	// live session that asks for nothing. It must not block: it holds up the match. Nil means
+	// nobody asks, and costs nothing.
+	OnExchange func(Exchange)
+
+	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
+	// that the server and its players say to each other, identity tokens included, in captures of
+	// the past as well. It takes the master secret of each handshake in NSS key log format, one line
+	// a call and one call at a time, with which Wireshark decrypts the server's traffic. Nil, the
+	// default, means that no secret leaves the process. Listen puts an alarm in the audit when it is
+	// set. A handshake waits for its line to be written, and no datagram of a session does; errors
+	// are ignored, and a writer that panics is not called again, which is an alarm, too.
+	KeyLog io.Writer
+
 	// MaxHandshakes, MaxUnproven and HandshakeTimeout bound handshakes that are
 	// under way, on all shards together. Zero means 1,024 handshakes, 8 of them within
-	// one /24 or /64 that have not returned their cookie, and 5 s; negative is an error.
+	// one /24 or /64 that have not returned their cookie, and 5 s; negative is an error,
+	// and so is a MaxUnproven above 16,777,216.
 	// Sources bounds how many each source may begin; MaxUnproven stands for its Unproven.
 	MaxHandshakes    int
 	MaxUnproven      int
@@ -140,6 +178,14 @@ func (c *Config) check() error {
 	}
 	if c.MaxUnproven == 0 {
 		c.MaxUnproven = defaultMaxUnproven
+	}
+	var err error
+	if c.Sources, err = c.Sources.WithDefaults(); err != nil {
+		return fmt.Errorf("%w: Sources: %w", ErrConfig, err)
+	}
+	c.Sources.Unproven = c.MaxUnproven
+	if _, err = c.Sources.WithDefaults(); err != nil {
+		return fmt.Errorf("%w: MaxUnproven: %w", ErrConfig, err)
 	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = defaultHandshakeTimeout

@@ -15,6 +15,7 @@ import (
 // Every error of a configuration matches ErrConfig and names the field. A negative number means
 // nothing in a Config.
 func TestConfigRefused(t *testing.T) {
+	t.Parallel()
 	certificate, issuer := *testkit.NewAuthority(t).Server(t), testkit.NewIssuer(t)
 	for field, change := range map[string]func(*Config){
 		"Certificate":      func(c *Config) { c.Certificate.Certificate = nil },
@@ -27,6 +28,9 @@ func TestConfigRefused(t *testing.T) {
 		"Verifications":    func(c *Config) { c.Verifications = -1 },
 		"Shards":           func(c *Config) { c.Shards = -1 },
 		"Idle":             func(c *Config) { c.Session.Idle = -1 },
+		"MaxUnproven: ":    func(c *Config) { c.MaxUnproven = 1<<24 + 1 },
+		"Sources: ":        func(c *Config) { c.Sources.Unproven = -1 },
+		"PerSecond":        func(c *Config) { c.Sources.PerSecond = -1 },
 	} {
 		c := Config{Certificate: certificate, Verifier: issuer.Verifier(t)}
 		change(&c)
@@ -38,6 +42,7 @@ func TestConfigRefused(t *testing.T) {
 
 // The same for a ClientConfig.
 func TestClientConfigRefused(t *testing.T) {
+	t.Parallel()
 	for field, change := range map[string]func(*ClientConfig){
 		"Token":     func(c *ClientConfig) { c.Token = nil },
 		"Window":    func(c *ClientConfig) { c.Session.Window = -64 },
@@ -58,6 +63,7 @@ func TestClientConfigRefused(t *testing.T) {
 
 // Errors of package net's kind: "It matches net.ErrClosed", "It is a net.Error whose Timeout reports true".
 func TestErrorsOfNet(t *testing.T) {
+	t.Parallel()
 	for _, err := range []error{ErrServerClosed, ErrDisconnected, &CloseError{Reason: session.ReasonFull}} {
 		if !errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v does not match net.ErrClosed alone", err)
@@ -74,6 +80,7 @@ func TestErrorsOfNet(t *testing.T) {
 
 // Enums have names, and a number that means nothing says so.
 func TestEventNames(t *testing.T) {
+	t.Parallel()
 	for got, want := range map[string]string{
 		EventJoined.String():         "joined",
 		EventClosed.String():         "closed",

@@ -22,8 +22,8 @@ type conn struct {
 	session machine.Conn // Handle is the shard's, Append the outbox's
 	self    Player       // its shard is the connection's, from the beginning
 
-	left   *udp.Flow // proven before the player left its network, nil at home: a step up's NOTICE goes there too
-	ending *ending   // nil while its session may live
+	aside  *aside  // nil where nobody reads trace ids and the player is at home
+	ending *ending // nil while its session may live
 }
 
 // channel is what the session machine has to know of the handshake's result.
@@ -64,8 +64,8 @@ func (c *conn) Tick(now time.Time) {
 	c.ReprobePath(now) // which may have had to wait
 	reply, ev := c.session.Tick(now)
 	c.Shard.Drop(ev.Drop)
-	if reply.Kind == wire.KindNotice && c.left != nil {
-		c.send(*c.left, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
+	if reply.Kind == wire.KindNotice && c.aside != nil && c.aside.left != nil {
+		c.send(*c.aside.left, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 	}
 	c.act(now, reply, ev)
 }
@@ -109,6 +109,21 @@ func (c *conn) Challenge(to udp.Flow, first bool) {
 	c.send(to, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 }
 
+// leaves notes where the player was before it left its network.
+func (c *conn) leaves(away bool, former udp.Flow) {
+	switch {
+	case c.session.Away() && away:
+		return
+	case c.session.Away():
+		if c.aside == nil {
+			c.aside = &aside{}
+		}
+		c.aside.left = &former
+	case c.aside != nil:
+		c.aside.left = nil
+	}
+}
+
 // challengeLen is the length in bytes of the datagram with a challenge.
 const challengeLen = record.Overhead + wire.HeaderLen + 8
 
@@ -120,12 +135,10 @@ func (c *conn) move(now time.Time) {
 		return
 	}
 	c.session.SetPath(now, c.Addr.Addr())
-	switch {
-	case !c.session.Away():
-		c.left = nil
-	case !away:
-		c.left = &former
+	if c.player != nil {
+		c.player.moved()
 	}
+	c.leaves(away, former)
 	c.Shard.Handshakes.Note(now, c.Addr)
 	e := c.self.shard.decision(now, c, audit.Migrate)
 	e.Previous = prefixOf(former)

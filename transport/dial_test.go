@@ -10,6 +10,7 @@ import (
 // A player that the match puts out as it joins was let in: Dial returns the
 // client, and Receive says why it is over again. However late Dial looks.
 func TestDialPutOut(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.listen()
 		w.serving.Go(func() { w.served = s.Serve(Handler{Join: func(p *Player) { p.Kick(wire.ReasonKicked) }}) })

@@ -21,6 +21,19 @@
 //	in   Server.Poll → dtls.Shard.Turn → conn.Handle → machine.Conn.HandleLate → Handler.Receive
 //	out  Player.Send → conn.put → machine.Conn.Append → record.Conn.Seal → dtls.Outbox → udp.Socket
 //
+// # Messages
+//
+// Besides payloads, each of one datagram, there are messages on lanes, for a server with
+// [Config.Lanes]: reliable, in order, large, or the newest of a kind. The same machine works for both
+// ends, package internal/lanes; nothing runs for it between turns but what is due.
+//
+//	in   conn.Handle → machine.Conn.HandleLate, Charge → lanes.Endpoint.Receive → Handler.Message
+//	out  Player.SendMessage → lanes.Endpoint.Send … dtls.Outbox.Fill → shard.pump → Endpoint.Append → put
+//
+// The lock of the shard's outbox guards a player's lanes. While a handler runs for a message the lock
+// is free, so that the handler may send, and nothing but queueing touches these lanes. The schedule of
+// a shard knows which lanes something has happened to, and when the others are due.
+//
 // # Which loop
 //
 // A match server that simulates in ticks calls [Server.Poll] at the beginning
@@ -31,6 +44,9 @@
 // A server without ticks, or one that must answer at once, calls
 // [Server.Serve]: each datagram is handled as it comes. What a Handler sends
 // goes out together when the datagrams at hand are done.
+//
+// A [Client] runs by itself, in one goroutine, and [Client.Serve] hands over what comes; or in
+// [Client.Poll], without a goroutine: a game with a frame loop calls it once a frame.
 //
 // # Connections come and go
 //

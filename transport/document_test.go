@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
 )
 
 // "100 ms after the first, and again 200 ms and 400 ms after that" PROTOCOL.md 5.5
 func TestDocumentCloseWaits(t *testing.T) {
+	t.Parallel()
 	sum := time.Duration(0)
 	for i, wait := range closeWaits {
 		if sum += wait; i < 3 && wait != 100*time.Millisecond<<i {
@@ -26,16 +28,21 @@ func TestDocumentCloseWaits(t *testing.T) {
 
 // The bounds in PROTOCOL.md 12 are those of the code.
 func TestDocumentLimits(t *testing.T) {
+	t.Parallel()
 	text := testkit.Section(t, "12")
+	begun, err := policy.SourceConfig{}.WithDefaults()
+	if err != nil || begun.Unproven != defaultMaxUnproven {
+		t.Errorf("%d half-open handshakes in package policy, %d here: %v", begun.Unproven, defaultMaxUnproven, err)
+	}
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 	for _, row := range []string{
 		"| handshakes under way | " + thousands(defaultMaxHandshakes) + " in all |",
 		fmt.Sprintf("| half-open handshakes | %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48 |",
 			defaultMaxUnproven, 4*defaultMaxUnproven, 16*defaultMaxUnproven),
 		fmt.Sprintf("| handshakes begun | %d a second, %d at once for each IPv4 /24 or IPv6 /64; 4 times for a /56, 16 times for a /48 |",
-			policy.DefaultSourceRate, policy.DefaultSourceBurst),
+			begun.PerSecond, begun.Burst),
 		fmt.Sprintf("| those of an address at which a session lives, or has in the last %.f min | besides: 1 a second, 1 half-open |",
-			policy.LatelyLive.Minutes()),
+			sources.LatelyLive.Minutes()),
 		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", defaultHandshakeTimeout.Seconds()),
 		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, for %.f s |", maxParked, parkTime.Seconds()),
 		fmt.Sprintf("| those of a prefix | %d for each IPv4 /24 or IPv6 /64, %d for each /56, %d for each /48 |",

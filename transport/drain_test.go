@@ -9,6 +9,7 @@ import (
 // "A server that shuts down without handing its sessions on sends NOTICE of drain once, with the
 // time 0, before the CLOSE." PROTOCOL.md 3.10
 func TestShutdownAnnouncesItself(t *testing.T) {
+	t.Parallel()
 	for name, handedOn := range map[string]bool{"ended": false, "handed on": true} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {

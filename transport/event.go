@@ -13,7 +13,12 @@ type ClientEvent struct {
 	Kind   ClientEventKind
 	Reason session.Reason // EventClosed, if the server has given one
 	Notice NoticeCode     // EventNotice
-	Err    error          // EventRefused: no fresh token could be had; EventClosed: what Receive returns
+
+	// LanesLost says with EventResumed that the lanes begin anew, as they do on another server: what
+	// was unfinished is lost, and ids begin at 1.
+	LanesLost bool
+
+	Err error // EventNoToken: why there is no fresh token; EventClosed: what Receive returns, with its cause
 }
 
 // ClientEventKind is the kind of a ClientEvent.
@@ -23,7 +28,7 @@ type ClientEventKind uint8
 const (
 	EventJoined  ClientEventKind = iota + 1 // the session is live
 	EventRenewed                            // a newer identity token has replaced the one in use
-	EventRefused                            // no fresh identity token could be had
+	EventNoToken                            // ClientConfig.Token has returned an error or no usable token; it is asked again in a second
 	EventNotice                             // the server warns of something
 	EventMoved                              // the server sends to the client's new address from now on
 	EventLost                               // the path is lost, and another connection is being made
@@ -32,7 +37,7 @@ const (
 )
 
 var clientEventNames = [...]string{
-	EventJoined: "joined", EventRenewed: "renewed", EventRefused: "refused", EventNotice: "notice",
+	EventJoined: "joined", EventRenewed: "renewed", EventNoToken: "no token", EventNotice: "notice",
 	EventMoved: "moved", EventLost: "lost", EventResumed: "resumed", EventClosed: "closed",
 }
 
@@ -58,9 +63,9 @@ type NoticeCode = wire.NoticeCode
 
 // The notices of version 1. A client ignores one that it does not know.
 const (
-	NoticeStepUp NoticeCode = wire.NoticeStepUp // show a fresh identity token; a Client asks its Token for one
-	NoticeDrain  NoticeCode = wire.NoticeDrain  // the server shuts down
-	NoticeMoved  NoticeCode = wire.NoticeMoved  // the server sends to the client's new address from now on
+	NoticeStepUp NoticeCode = 1 // show a fresh identity token; a Client asks its Token for one
+	NoticeDrain  NoticeCode = 2 // the server shuts down
+	NoticeMoved  NoticeCode = 3 // the server sends to the client's new address from now on
 )
 
 // Doubt is what a server has recorded of a player who plays on.

@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // fallSilent returns the cookie from an address, and then says nothing more.
@@ -49,10 +49,11 @@ func (w *world) fallSilent(addr netip.AddrPort) {
 // is half-open, it takes the place of the longest silent within the site (IPv4 /24, IPv6 /48) that
 // holds most of them." PROTOCOL.md 9.1: it does not wait for their time to be over.
 func TestSilentHandshakesGiveWay(t *testing.T) {
+	t.Parallel()
 	const most, latency = 30, 20 * time.Millisecond
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxHandshakes = most })
-		w.net.SetImpairment(simnet.Impairment{Latency: latency})
+		w.net.SetImpairment(netsim.Impairment{Latency: latency})
 		others := []netip.AddrPort{stranger(200), stranger(400), stranger(600)}
 		for _, addr := range others {
 			w.fallSilent(addr)
@@ -104,6 +105,7 @@ func (w *world) begun(datagrams int) Stats {
 // "for the whole server and however many sockets it has" PROTOCOL.md 9.1: the bounds hold exactly on real sockets, eight to
 // a port.
 func TestTotalsOfShards(t *testing.T) {
+	t.Parallel()
 	var hello []byte
 	virtual(t, func(w *world) {
 		w.serve()
@@ -169,6 +171,7 @@ func TestFloodOfAllShards(t *testing.T) {
 
 // "most at once", of all shards together: who comes again to another shard was not there twice.
 func TestPeakOfAllShards(t *testing.T) {
+	t.Parallel()
 	const players = 8
 	w := newWorld(t)
 	defer w.close()

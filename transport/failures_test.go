@@ -12,14 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // faulty is a socket on which a read fails in place of returning a datagram that is
 // longer than maxUDP, and after its Close.
 type faulty struct {
-	*simnet.Conn
+	*netsim.Conn
 	err    error        // in place of such a datagram
 	ended  error        // after Close; nil means net.ErrClosed
 	broken atomic.Bool  // every read fails, and at once
@@ -27,7 +27,7 @@ type faulty struct {
 }
 
 func failing(conn net.PacketConn, err, ended error) *faulty {
-	return &faulty{Conn: conn.(*simnet.Conn), err: err, ended: ended}
+	return &faulty{Conn: conn.(*netsim.Conn), err: err, ended: ended}
 }
 
 // ReadFromUDPAddrPort implements addrPortConn.
@@ -61,6 +61,7 @@ var refusals = map[string]error{
 // Reads that fail, as often as anybody likes, cost the players of a server nothing,
 // and a client neither.
 func TestReadsThatFail(t *testing.T) {
+	t.Parallel()
 	for name, refusal := range refusals {
 		for _, at := range []string{"server", "client"} {
 			t.Run(at+", "+name, func(t *testing.T) {
@@ -103,6 +104,7 @@ func TestReadsThatFail(t *testing.T) {
 // A socket that does nothing but fail does not keep a processor busy, however long, and
 // is heard as soon as it works again.
 func TestBrokenSocket(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		var conn *faulty
 		w.serve(func(c *Config) {
@@ -133,6 +135,7 @@ func TestBrokenSocket(t *testing.T) {
 // "Once close has begun, any error ends the reader": sockets of user-space stacks answer
 // with errors of their own.
 func TestCloseOfForeignSocket(t *testing.T) {
+	t.Parallel()
 	for _, ended := range []error{io.EOF, io.ErrClosedPipe, errors.New("stack destroyed")} {
 		for name, end := range map[string]func(w *world) error{
 			"Close":    func(w *world) error { return w.server.Close() },

@@ -8,18 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // Whichever datagram of the handshake is lost, or comes twice, the connection
 // comes up; "If the server's last flight is lost, it answers the client's authenticated Finished
 // again." PROTOCOL.md 9.1
 func TestEachFlightLostOnce(t *testing.T) {
+	t.Parallel()
 	for i := range 12 {
 		for name, fate := range map[string]int{"lost": 0, "twice": 2} {
 			t.Run(fmt.Sprint(i, " ", name), func(t *testing.T) {
 				virtual(t, func(w *world) {
-					w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+					w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 					w.serve()
 					n, hit := 0, false
 					var mu sync.Mutex
@@ -58,11 +59,12 @@ func TestEachFlightLostOnce(t *testing.T) {
 
 // Both directions lose one in two for a while, again and again.
 func TestDialThroughOutages(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		for i := range 50 {
-			w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond, Loss: 0.5})
-			time.AfterFunc(600*time.Millisecond, func() { w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond}) })
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond, Loss: 0.5})
+			time.AfterFunc(600*time.Millisecond, func() { w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond}) })
 			start := time.Now()
 			c := w.dial(i)
 			if d := time.Since(start); d > 3*time.Second {

@@ -9,7 +9,7 @@ import (
 )
 
 // heap is what is in use after a collection.
-func heap() uint64 {
+func heapBytes() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -33,7 +33,7 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 			clients = append(clients, w.dial(i, quietClient))
 		}
 		synctest.Wait()
-		before, routines, most := heap(), runtime.NumGoroutine(), 0
+		before, routines, most := heapBytes(), runtime.NumGoroutine(), 0
 		for step := range each {
 			for i := step * flood / each; i < (step+1)*flood/each; i++ {
 				from := stranger(i)
@@ -51,7 +51,7 @@ func TestFloodOfFirstDatagrams(t *testing.T) {
 			synctest.Wait()
 			most = max(most, w.server.first().Holdings().HalfOpen)
 		}
-		during := heap()
+		during := heapBytes()
 		if got := len(w.match.got); got != players*each {
 			w.Errorf("%d of %d inputs arrived during the flood", got, players*each)
 		}

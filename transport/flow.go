@@ -38,8 +38,8 @@ func warnOfAddresses(s *Server) {
 	if !sock.LocalAddr().Addr().IsUnspecified() || sock.Multihomed() {
 		return
 	}
-	s.config.Audit.Record(audit.Event{
-		Time: s.clock.at(s.clock.now()), Decision: audit.Alarm, Version: version,
-		Detail: "the socket listens on all addresses and cannot tell them apart: on a host with several, listen on the one that players dial",
+	auditNow(s, audit.Event{
+		Decision: audit.Alarm,
+		Detail:   "the socket listens on all addresses and cannot tell them apart: on a host with several, listen on the one that players dial",
 	})
 }

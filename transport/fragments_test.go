@@ -100,6 +100,7 @@ func (g *greeter) ask(datagrams ...[]byte) []byte {
 // from it." PROTOCOL.md 9.1, also for a ClientHello in fragments, which is then served: the
 // server's flight comes.
 func TestFragmentedHello(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{60, 203, 1000} {
 		virtual(t, func(w *world) {
 			w.serve()
@@ -130,6 +131,7 @@ func TestFragmentedHello(t *testing.T) {
 // brought the cookie, one at a time for each address, at most 4,096 bytes, within the limits of
 // half-open handshakes." PROTOCOL.md 9.1
 func TestFragmentsAreUnproven(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxUnproven = 3 })
 		var greeters []*greeter

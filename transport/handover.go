@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/resume"
 )
@@ -11,6 +12,7 @@ import (
 type handover struct {
 	server   *Server           // constant
 	restored []*resume.Session // until the first turn
+	made     time.Time         // when they were saved
 	settled  sync.Once         // they have been given to their shards
 }
 
@@ -19,6 +21,10 @@ func (h *handover) depart(shards []*shard) (err error) {
 	s := h.server
 	if s.lifetime.closed.Load() {
 		return nil
+	}
+	for _, sh := range shards {
+		sh.handler = sh.handler.withDefaults()
+		sh.closeNow(s.clock.now())
 	}
 	if s.config.Snapshot != "" {
 		if err = h.handOver(shards); err == nil {
@@ -42,7 +48,7 @@ func (h *handover) settle() {
 		}
 		h.restored = nil
 		for sh, list := range lists {
-			sh.Post(restored{sh, list})
+			sh.Post(restored{sh, list, h.made})
 		}
 	})
 }

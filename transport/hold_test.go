@@ -9,6 +9,7 @@ import (
 // "Hold collects what is sent from now on, until Release": also over a
 // turn of the shard's in the middle.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})
 	s := e.shard.server
 	s.use(e.shard)

@@ -14,7 +14,18 @@ import (
 func (c *conn) Handle(now time.Time, waited time.Duration, plaintext []byte) {
 	reply, ev := c.session.HandleLate(now, waited, plaintext)
 	if ev.Enters != machine.EventNone {
-		c.enter(now, ev.Enters)
+		if c.enter(now, ev.Enters); c.player == nil {
+			return // refused
+		}
+	}
+	if seq := c.session.Arrived(); seq != 0 && c.player != nil {
+		if ev.Kind == machine.EventFrames {
+			c.frames(now, waited, seq, ev.Payload)
+			return
+		}
+		if ev.Drop == audit.DropNone { // else it may be FRAMES, which are acknowledged only where they took effect
+			c.note(now, waited, seq, ev.Kind == machine.EventPong)
+		}
 	}
 	if ev.Kind == machine.EventData && reply.Kind == 0 { // the usual case
 		c.self.shard.handler.Receive(c.player, ev.Payload)
@@ -26,7 +37,7 @@ func (c *conn) Handle(now time.Time, waited time.Duration, plaintext []byte) {
 
 // act sends a machine's reply and acts on its event.
 func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
-	if reply.Kind != 0 {
+	if reply.Kind != 0 && ev.Kind != machine.EventJoined { // WELCOME waits for Join
 		c.send(c.Addr, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram: the client repeats what it answers
 	}
 	if reply.Kind == wire.KindClose && (ev.Kind == machine.EventClosed || ev.Kind == machine.EventRefused) {
@@ -37,21 +48,27 @@ func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 	}
 	switch ev.Kind {
 	case machine.EventVerify:
+		c.presents(now)
 		c.self.shard.verify(now, c, ev.Token)
 	case machine.EventResume:
+		c.begin(now, StepResume)
 		c.resume(now, ev.ConnectionID)
 	case machine.EventJoined:
-		c.join(now, ev)
+		c.join(now, reply, ev)
 	case machine.EventRenewed:
 		c.self.shard.audit(now, c, audit.Renew, ev)
+		c.finish(OutcomeOK, "")
 	case machine.EventAnswered:
 		c.move(now)
 	case machine.EventStepUp:
 		c.self.shard.audit(now, c, audit.StepUp, ev)
 	case machine.EventFlagged:
 		c.self.shard.audit(now, c, audit.Flag, ev)
+	case machine.EventNoted:
+		c.self.shard.audit(now, c, audit.Reject, ev)
 	case machine.EventRefused:
 		c.self.shard.audit(now, c, audit.Reject, ev)
+		c.refused(now, ev)
 		if c.player == nil {
 			c.linger(now)
 		}

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "Reasons from wire.ReasonGame on are the game's own; 0, and one that the protocol does not define, is
 // wire.ReasonKicked. A detail is text for the player's log, of which the first 64 bytes are sent."
 func TestKickSaysWhy(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		reason, told wire.Reason
 		detail       []string
@@ -47,17 +48,18 @@ func TestKickSaysWhy(t *testing.T) {
 
 // "The player does not come back by ticket, whatever the reason": not one who was put out while its path was dark, either.
 func TestKickedWhileAway(t *testing.T) {
+	t.Parallel()
 	for _, reason := range []wire.Reason{wire.ReasonKicked, wire.ReasonShutdown, wire.ReasonIdle, wire.ReasonReplaced, wire.ReasonExpired, wire.ReasonGame} {
 		t.Run(reason.String(), func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				r := w.run()
 				s := w.stay(1)
 				time.Sleep(time.Second)
-				w.net.SetImpairment(simnet.Impairment{Loss: 1})
+				w.net.SetImpairment(netsim.Impairment{Loss: 1})
 				w.match.player(0).Kick(reason, "not you")
 				time.Sleep(3 * time.Second)
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				w.closed(w.ending(s.Client), wire.ReasonTicket)
 				if r.gate.Len() != 0 || len(w.match.players) != 1 {
 					t.Errorf("%d sessions, %d joined", r.gate.Len(), len(w.match.players))

@@ -11,8 +11,9 @@ import (
 
 // match is the game: it sends everything back, and remembers.
 type match struct {
-	mute   bool   // send nothing back; set before Serve
-	onJoin func() // may be nil; set before Serve
+	mute   bool    // send nothing back; set before Serve
+	onJoin func()  // may be nil; set before Serve
+	lanes  *ledger // of what comes on lanes; may be nil, set before Serve
 
 	mu      sync.Mutex
 	players []*Player
@@ -22,7 +23,13 @@ type match struct {
 }
 
 func (m *match) handler() Handler {
-	return Handler{Join: m.join, Receive: m.receive, Leave: m.leave}
+	h := Handler{Join: m.join, Receive: m.receive, Leave: m.leave}
+	if l := m.lanes; l != nil {
+		h.Message = func(_ *Player, lane int, id uint64, b []byte) { l.message(lane, id, b) }
+		h.Latest = func(_ *Player, lane int, key uint32, b []byte) { l.value(lane, key, b) }
+		h.Receipt = func(_ *Player, lane int, id uint64, arrived bool) { l.receipt(lane, id, arrived) }
+	}
+	return h
 }
 
 func (m *match) join(p *Player) {

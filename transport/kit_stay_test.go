@@ -13,8 +13,8 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // frame is how often a player of these tests sends, and the server to each.
@@ -242,7 +242,7 @@ func (w *world) keyed() (share func(*Config), retire func()) {
 // outdated is a player in a match whose ticket is of a key that is no more.
 func (w *world) outdated() (r *running, s *stayer, share func(*Config)) {
 	w.Helper()
-	w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 	share, retire := w.keyed()
 	r, s = w.run(share), w.stay(1)
 	time.Sleep(time.Second)

@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -22,15 +22,19 @@ import (
 // time, or on the loopback interface. What its functions start, they end.
 type world struct {
 	*testing.T
-	net       *simnet.Network // nil on loopback
+	net       *netsim.Network // nil on loopback
 	authority *testkit.Authority
 	issuer    *testkit.Issuer
-	address   string // to listen on, on loopback
+	address   string         // to listen on, on loopback
+	place     netip.AddrPort // to listen on, on the simulated network
 	server    *Server
 	match     *match
+	player    *stayer // by underWay
 	audit     *sink
 	dialled   sync.Mutex // clients, for tests that dial at once
 	clients   []*Client
+	framed    bool           // clients run Poll, once a frame
+	frames    sync.WaitGroup // those loops
 	serving   sync.WaitGroup
 	served    error // what Serve returned
 }
@@ -52,16 +56,28 @@ func playerAddr(n int) netip.AddrPort {
 // virtual runs f in a bubble, which fails if a goroutine outlives f.
 func virtual(t *testing.T, f func(w *world)) {
 	t.Helper()
+	inBubble(t, false, f)
+}
+
+// both is virtual, once with clients that run by themselves, and once with those of a frame loop.
+func both(t *testing.T, f func(w *world)) {
+	t.Helper()
+	t.Run("by itself", func(t *testing.T) { inBubble(t, false, f) })
+	t.Run("Poll", func(t *testing.T) { inBubble(t, true, f) })
+}
+
+func inBubble(t *testing.T, framed bool, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.net = simnet.New(1)
+		w.net, w.framed = netsim.New(1), framed
 		defer w.close()
 		f(w)
 	})
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{T: t, address: "127.0.0.1:0", authority: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), match: &match{}, audit: &sink{}}
+	return &world{T: t, address: "127.0.0.1:0", place: serverAddr, authority: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), match: &match{}, audit: &sink{}}
 }
 
 // close ends players, server and network, whatever the test has left of them.
@@ -69,6 +85,7 @@ func (w *world) close() {
 	for _, c := range w.clients {
 		c.Close()
 	}
+	w.frames.Wait()
 	if w.server != nil {
 		if err := w.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			w.Errorf("Close: %v", err)
@@ -85,7 +102,7 @@ func (w *world) listen(configure ...func(*Config)) *Server {
 	w.Helper()
 	config := Config{Certificate: *w.authority.Server(w), Verifier: w.issuer.Verifier(w), Audit: w.audit}
 	if w.net != nil {
-		config.Conn = w.socket(serverAddr)
+		config.Conn = w.socket(w.place)
 	}
 	for _, f := range configure {
 		f(&config)
@@ -121,7 +138,7 @@ func (w *world) tick(configure ...func(*Config)) *Server {
 	return s
 }
 
-func (w *world) socket(addr netip.AddrPort) *simnet.Conn {
+func (w *world) socket(addr netip.AddrPort) *netsim.Conn {
 	w.Helper()
 	conn, err := w.net.Listen(addr)
 	if err != nil {
@@ -178,8 +195,21 @@ func (w *world) tryFor(limit time.Duration, n int, configure ...func(*ClientConf
 		w.dialled.Lock()
 		defer w.dialled.Unlock()
 		w.clients = append(w.clients, c)
+		if w.framed {
+			w.frames.Go(func() { frames(c, ClientHandler{}) })
+		}
 	}
 	return c, err
+}
+
+// frames is a game's frame loop. It ends when Poll has answered for the last time.
+func frames(c *Client, h ClientHandler) {
+	for {
+		if _, err := c.Poll(h); err != nil && !c.polled() {
+			return
+		}
+		time.Sleep(time.Second / 60)
+	}
 }
 
 func grantFor(n int) token.Grant {

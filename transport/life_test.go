@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -23,8 +23,9 @@ const noticed = dtls.SweepInterval + dtls.SweepInterval/4
 // "With the first accepted datagram of the new epoch the server sends in it."
 // Renewals lose nothing, however often epochs change, on a path that reorders.
 func TestRenewalsLoseNothing(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 80 * time.Millisecond, Jitter: 40 * time.Millisecond, Reorder: 0.2})
+		w.net.SetImpairment(netsim.Impairment{Latency: 80 * time.Millisecond, Jitter: 40 * time.Millisecond, Reorder: 0.2})
 		w.serve()
 		n := 18_000 // five hours
 		if testing.Short() {
@@ -65,12 +66,13 @@ func TestRenewalsLoseNothing(t *testing.T) {
 
 // A RENEW is repeated until it is answered, and a lost RENEWED sent again.
 func TestRenewalOverBadPath(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Session.Idle = time.Hour })
 		c := w.dial(1)
-		w.net.SetImpairment(simnet.Impairment{Latency: 50 * time.Millisecond, Loss: 0.3, Duplicate: 0.2, Reorder: 0.2})
+		w.net.SetImpairment(netsim.Impairment{Latency: 50 * time.Millisecond, Loss: 0.3, Duplicate: 0.2, Reorder: 0.2})
 		time.Sleep(4 * time.Hour)
-		w.net.SetImpairment(simnet.Impairment{})
+		w.net.SetImpairment(netsim.Impairment{})
 		time.Sleep(time.Second)
 		for range c.inbox.count {
 			w.receive(c)
@@ -83,6 +85,7 @@ func TestRenewalOverBadPath(t *testing.T) {
 // "The session is live: ... not past its expiry": a session expires with its
 // token, to the instant, while datagrams come.
 func TestExpiryWithTraffic(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Session.Idle = time.Hour })
 		ends := time.Now().Add(time.Minute)
@@ -115,6 +118,7 @@ func TestExpiryWithTraffic(t *testing.T) {
 
 // The leeway is the server's to grant.
 func TestExpiryWithoutTraffic(t *testing.T) {
+	t.Parallel()
 	for _, leeway := range []time.Duration{0, 10 * time.Second} {
 		virtual(t, func(w *world) {
 			w.serve(func(c *Config) { c.Session.Leeway, c.Session.Idle = leeway, time.Hour })
@@ -135,7 +139,8 @@ func TestExpiryWithoutTraffic(t *testing.T) {
 // "A client should renew when a third of the epoch's life is left, or earlier",
 // and goes on asking when no token could be had: each refusal is told.
 func TestRenewalWithoutToken(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		var refused atomic.Int64
 		var outage atomic.Bool
 		w.serve()
@@ -148,7 +153,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 				return mint(ctx)
 			}
 			c.OnEvent = func(ev ClientEvent) {
-				if ev.Kind == EventRefused {
+				if ev.Kind == EventNoToken {
 					refused.Add(1)
 				}
 			}
@@ -167,6 +172,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 // "A session from which nothing has been accepted for the idle time ends with
 // CLOSE reason 17."
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient)
@@ -184,10 +190,11 @@ func TestIdle(t *testing.T) {
 
 // "silence [ends] only the connection": a client whose server has gone says so.
 func TestServerFallsSilent(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		w.serve()
 		c := w.dial(1)
-		w.net.SetImpairment(simnet.Impairment{Loss: 1})
+		w.net.SetImpairment(netsim.Impairment{Loss: 1})
 		start := time.Now()
 		if err := w.ending(c); err != ErrTimeout {
 			w.Error(err)

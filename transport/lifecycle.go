@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -22,13 +22,26 @@ import (
 // from one goroutine for each shard: for one player one at a time, for players
 // of different shards at the same time.
 type Handler struct {
-	// Join is called when a player's session has begun. To refuse a player, use
-	// session.Config.Authorize; Kick works here too, and Leave is called then.
+	// Join is called when a player's session has begun, before the client hears of it: what is sent
+	// to the player goes out when Join has returned. Player.Origin says whether the session is new,
+	// Player.Metadata returns what the client has sent along, and Player.Refuse refuses the player.
 	Join func(p *Player)
 	// Receive is called for each accepted datagram. payload is borrowed: it is
 	// valid until Receive returns.
 	Receive func(p *Player, payload []byte)
-	// Leave is called once for each Join, when the session is over.
+	// Message is called for each message of a lane of any mode but Latest, in the order of its mode,
+	// with the id that the client's SendMessage has returned. b is borrowed: it is valid until Message
+	// returns. session.Config.Cost and Inspect do not see messages.
+	Message func(p *Player, lane int, id uint64, b []byte)
+	// Latest is called with the newest value of a key of a lane of mode Latest, borrowed as in
+	// Message. No bytes mean that the key was removed.
+	Latest func(p *Player, lane int, key uint32, b []byte)
+	// Receipt is called once for each message to the player on a lane with Receipts: arrived says
+	// that the player's machine has it, not that its game has looked at it; false means not known to
+	// have arrived. What is unfinished when the player leaves is reported before Leave, but for what
+	// Config.Snapshot hands on: the next process reports that, with the same id.
+	Receipt func(p *Player, lane int, id uint64, arrived bool)
+	// Leave is called once for each Join that has not refused the player, when the session is over.
 	Leave func(p *Player, reason session.Reason)
 }
 
@@ -40,6 +53,15 @@ func (h Handler) withDefaults() Handler {
 	if h.Receive == nil {
 		h.Receive = func(*Player, []byte) {}
 	}
+	if h.Message == nil {
+		h.Message = func(*Player, int, uint64, []byte) {}
+	}
+	if h.Latest == nil {
+		h.Latest = func(*Player, int, uint32, []byte) {}
+	}
+	if h.Receipt == nil {
+		h.Receipt = func(*Player, int, uint64, bool) {}
+	}
 	if h.Leave == nil {
 		h.Leave = func(*Player, wire.Reason) {}
 	}
@@ -49,30 +71,43 @@ func (h Handler) withDefaults() Handler {
 // verify has an identity token looked at by one of the workers.
 func (s *shard) verify(now time.Time, c *conn, raw []byte) {
 	v := verified{conn: c}
-	j := job{raw: slices.Clone(raw), now: s.server.clock.at(now), from: c.Addr.Addr(), done: func(claims *token.Claims, err error) {
+	clock := s.server.clock
+	if s.server.traced {
+		v.began = clock.now()
+	}
+	j := job{raw: slices.Clone(raw), now: clock.at(now), from: c.Addr.Addr(), done: func(claims *token.Claims, err error) {
 		v.claims, v.err = claims, err
+		if !v.began.IsZero() {
+			v.ended = clock.now()
+		}
 		c.Shard.Post(v)
 	}}
 	if !s.server.verifications.submit(j) {
-		verified{c, nil, session.ErrBusy}.Deliver(now)
+		verified{conn: c, err: session.ErrBusy}.Deliver(now)
 	}
 }
 
 // verified is the outcome.
 type verified struct {
-	conn   *conn
-	claims *token.Claims
-	err    error
+	conn         *conn
+	claims       *token.Claims
+	err          error
+	began, ended time.Time // zero where nobody asks
 }
 
 func (m verified) Deliver(now time.Time) {
-	reply, ev := m.conn.session.Verified(now, m.claims, m.err)
-	m.conn.Shard.Drop(ev.Drop)
-	m.conn.act(now, reply, ev)
+	c := m.conn
+	c.verifiedStep(m.began, m.ended, m.err)
+	reply, ev := c.session.Verified(now, m.claims, m.err)
+	c.Shard.Drop(ev.Drop)
+	c.act(now, reply, ev)
+	c.cut(ev) // what nothing else was said of: a token of BEARER that may come again
 }
 
-// join begins a player's stay.
-func (c *conn) join(now time.Time, ev machine.Event) {
+// join begins a player's stay, unless Handler.Join refuses the player. welcome is as for admit.
+func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
+	metadata := ev.Payload
+	ev.Payload = nil                         // else the audit would have what a player may have chosen freely
 	if old := connOf(c.Former); old != nil { // somebody else's, or the same player's who begins anew
 		c.Former = nil
 		if old.Listed() && old.Addr == c.Addr { // else it has moved away meanwhile
@@ -83,22 +118,27 @@ func (c *conn) join(now time.Time, ev machine.Event) {
 	s := c.self.shard
 	c.player = &c.self
 	c.player.conn, c.player.session = c, c.session.Session()
+	c.player.session.OnEnd(&c.player.ended)
 	s.server.sessions.add()
-	decision := audit.Accept
+	decision, origin := audit.Accept, OriginOpened
 	if ev.Kind == machine.EventResumed {
-		decision = audit.Resume
+		decision, origin = audit.Resume, OriginResumed
 	}
+	c.player.origin = max(c.player.origin, origin) // restore has said so before
 	c.self.shard.audit(now, c, decision, ev)
 	c.Shard.Handshakes.Note(now, c.Addr)
-	s.players.add(c.player)
-	s.handler.Join(c.player)
+	c.admit(now, welcome, metadata)
 }
 
 // leave ends a player's stay, if it had begun, and the connection some time
 // later.
 func (c *conn) leave(now time.Time, ev machine.Event) {
+	defer c.cut(ev)
 	c.linger(now)
-	if c.player == nil || ev.Kind != machine.EventClosed || !c.player.gone.CompareAndSwap(false, true) {
+	if c.player == nil && ev.Cause == machine.CauseNoHello {
+		c.self.shard.audit(now, c, audit.Reject, ev)
+	}
+	if c.player == nil || ev.Kind != machine.EventClosed || c.player.stay.Swap(gone) == gone {
 		return
 	}
 	decision := audit.Close
@@ -108,6 +148,11 @@ func (c *conn) leave(now time.Time, ev machine.Event) {
 	case ev.Drop == audit.DropRevoked, ev.Reason == wire.ReasonRevoked, ev.Reason == wire.ReasonRate:
 		decision = audit.Revoke
 	}
+	detail := ev.Reason.String()
+	if len(ev.Payload) > 0 {
+		detail += ": " + string(ev.Payload)
+	}
+	ev.Payload = []byte(detail)
 	c.self.shard.audit(now, c, decision, ev)
 	c.Shard.Handshakes.Note(now, c.Addr)
 	c.player.farewell(ev.Reason)
@@ -117,6 +162,8 @@ func (c *conn) leave(now time.Time, ev machine.Event) {
 func (p *Player) farewell(reason wire.Reason) {
 	p.shard.server.sessions.live.Add(-1)
 	p.shard.players.remove(p)
+	p.endMessages()
+	p.shard.deliverReceipts()
 	p.shard.handler.Leave(p, reason)
 }
 
@@ -186,11 +233,14 @@ var version = fmt.Sprint("sallyport protocol ", wire.Version)
 // audit records a trust decision about a connection's player.
 func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event) {
 	e := s.decision(now, a, d)
-	e.Reason = ev.Drop
+	e.Reason, e.Cause, e.Detail = ev.Drop, ev.Cause.String(), string(ev.Payload)
+	if d == audit.Reject {
+		s.server.refusals.add(ev.Cause)
+	}
 	if d == audit.Replace {
 		e.Previous = s.successor
 	}
-	if ev.Part != policy.PartNone {
+	if ev.Part != fingerprint.PartNone {
 		e.Part = ev.Part.String()
 	}
 	if c := ev.Claims; c != nil { // of the token that the decision is about
@@ -201,7 +251,7 @@ func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event
 
 // decision is what every record about a connection's player says.
 func (s *shard) decision(now time.Time, c *conn, d audit.Decision) audit.Event {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version}
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version, Trace: c.traceID()}
 	if sess := c.session.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +16,7 @@ import (
 // "Shutdown admits nobody any more, tells every player that the server shuts
 // down, calls Leave for each, and closes it." Serve returns ErrServerClosed.
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*world, ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
@@ -51,7 +51,7 @@ func TestShutdown(t *testing.T) {
 				if _, err := w.server.Poll(Handler{}); err != ErrServerClosed {
 					w.Errorf("a later Poll returns %v", err)
 				}
-				if err := w.server.Close(); err != net.ErrClosed {
+				if err := w.server.Close(); err != ErrServerClosed {
 					w.Errorf("a later Close returns %v", err)
 				}
 				if n := w.audited("close"); n != 10 {
@@ -68,6 +68,7 @@ func TestShutdown(t *testing.T) {
 // "Close ends everything at once and returns when nothing runs any more. It says
 // nothing to players": with handshakes, verifications and players under way.
 func TestClose(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Sources.Burst = 1000 })
 		hello := w.firstHello()
@@ -86,7 +87,7 @@ func TestClose(t *testing.T) {
 		if left := w.match.left(); len(left) != 1 { // the one of firstHello
 			w.Errorf("Leave was called: %v", left)
 		}
-		if err := w.ending(c); err != ErrTimeout {
+		if err := w.ending(c); !errors.Is(err, ErrTimeout) {
 			w.Errorf("the player was told: %v", err)
 		}
 	})
@@ -94,6 +95,7 @@ func TestClose(t *testing.T) {
 
 // Close ends a Verify that waits, through its context.
 func TestCloseDuringVerification(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Verifier = stalled{} })
 		time.AfterFunc(time.Second, func() { w.server.Close() })
@@ -103,7 +105,7 @@ func TestCloseDuringVerification(t *testing.T) {
 			token := c.Token
 			c.Token = func(context.Context) ([]byte, error) { return token(ctx) }
 		})
-		if err != ErrTimeout {
+		if !errors.Is(err, ErrTimeout) {
 			w.Error(err)
 		}
 	})
@@ -112,6 +114,7 @@ func TestCloseDuringVerification(t *testing.T) {
 // "ErrServing is returned by Serve and Poll while another goroutine is in one of
 // them."
 func TestServing(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s := w.serve()
 		synctest.Wait()
@@ -136,6 +139,7 @@ func TestServing(t *testing.T) {
 // "Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn", once, whoever else ends it.
 func TestKick(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1)
@@ -167,6 +171,7 @@ func TestKick(t *testing.T) {
 // "Revoke makes the session's next datagram the last: it is dropped, and the
 // player is told once."
 func TestRevoke(t *testing.T) {
+	t.Parallel()
 	for name, revoke := range map[string]func(w *world) int{
 		"session": func(w *world) int {
 			s, ok := w.server.Session(w.match.player(0).Session().ID())
@@ -223,6 +228,7 @@ func TestRevoke(t *testing.T) {
 // "SetCertificate shows cert in every handshake that begins from now on", and
 // who is here stays.
 func TestSetCertificate(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		before, old, next := w.dial(1), w.authority, testkit.NewAuthority(w)

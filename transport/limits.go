@@ -1,20 +1,23 @@
 package transport
 
 import (
+	"math"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/token"
 )
 
 // MaxPayload is the largest payload in bytes that fits a datagram. A client in bearer mode has less
 // room: see Client.MaxPayload.
-const MaxPayload = wire.MaxBody
+const MaxPayload = 1145
 
 // Packages dtls and wire agree on the largest datagram.
 var _ = [1]struct{}{}[dtls.MaxDatagram-wire.MaxDatagram]
+
+// never is later than any time of a schedule.
+const never = time.Duration(math.MaxInt64)
 
 // Limits and defaults. Each says its unit and its reason.
 const (
@@ -25,15 +28,29 @@ const (
 	// defaultMaxUnproven is how many of them, within one /24 or /64, may come
 	// from addresses that have not yet returned their cookie; within a /56 and a
 	// /48 it is 4 and 16 times as many.
-	defaultMaxUnproven = policy.DefaultUnproven
+	defaultMaxUnproven = 8
 
 	// defaultHandshakeTimeout ends a handshake that takes longer: six
 	// retransmissions at 200 ms and a round trip of a second fit.
 	defaultHandshakeTimeout = 5 * time.Second
 
+	// maxPump is how many datagrams leave for one player at once: more than 8 ms at the highest rate.
+	maxPump = 128
+
+	// minPause is the shortest time until a player's lanes are looked at again, if nothing happens to
+	// them: a bulk transfer needs no finer one.
+	minPause = 500 * time.Microsecond
+
+	// closeAfterStep is how often CloseAfter of a client looks whether everything has arrived.
+	closeAfterStep = 2 * time.Millisecond
+
 	// recordSkip is what is added to a record number that another process has left:
 	// no nonce of its last moments is ever used again, whatever it did in them.
 	recordSkip = 4096
+
+	// outagePatience is how long the fetch of an issuer's keys has to fail before the audit is told,
+	// while keys of before are trusted: three attempts, so that one lost answer is no alarm.
+	outagePatience = 10 * time.Second
 
 	// proofTimeout is how long finished keys wait for the first record that
 	// opens under them.
@@ -71,8 +88,25 @@ const (
 	verifyPatience = 20 * time.Millisecond
 
 	// receiveQueue is how many payloads wait for a client's Receive; then the
-	// oldest goes. Two seconds at 128 Hz.
+	// oldest goes. Two seconds at 128 Hz. As many messages of mode Unreliable and Sequenced wait for
+	// its handler.
 	receiveQueue = 256
+
+	// maxTurn is how many datagrams one Poll of a client handles: more than the queue of a socket
+	// usually holds, so that a flood does not stop the game's frame.
+	maxTurn = 1024
+
+	// maxReceipts is how many receipts wait for a client's handler: more than messages of 16 lanes
+	// with the default queue, so that only a game that takes none loses the oldest.
+	maxReceipts = 1 << 15
+
+	// maxLetters is how many reliable messages and values wait for a client's handler: what a busy
+	// match sends in half a minute. The last datagram may exceed it.
+	maxLetters = 1 << 15
+
+	// maxLetterKept is how many bytes of a message that has been handed over are kept for the next:
+	// a snapshot fits, a map does not.
+	maxLetterKept = 16 << 10
 
 	// renewRetry is how long a client waits after no fresh token could be had.
 	renewRetry = time.Second
@@ -112,6 +146,11 @@ const (
 
 	// lookInterval is how soon a client that has lost its server looks its name up again.
 	lookInterval = 5 * time.Second
+
+	// maxQuoted is how many characters of a name an error's text quotes, of a certificate or a
+	// token, and maxNames how many names: enough to recognize them.
+	maxQuoted = 100
+	maxNames  = 6
 
 	// clockError is by how much two statements of one time may differ that took
 	// different ways.

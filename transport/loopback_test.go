@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/pprof"
@@ -75,6 +76,7 @@ func (w *world) dialAt(address string, n int, configure ...func(*ClientConfig)) 
 // IPv4 and IPv6, over a socket of either family and one of both, with Serve and
 // with Poll.
 func TestLoopback(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*world, ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
 		for listen, hosts := range map[string][]string{"127.0.0.1:0": {"127.0.0.1"}, "[::1]:0": {"::1"}, ":0": {"127.0.0.1", "::1", "localhost"}} {
 			t.Run(name+listen, func(t *testing.T) {
@@ -100,6 +102,7 @@ func TestLoopback(t *testing.T) {
 
 // "Conn is a socket made elsewhere, which the Server then owns."
 func TestConfigConn(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
@@ -123,6 +126,7 @@ func TestConfigConn(t *testing.T) {
 // sent to him. It says nothing that can be believed: the server goes on, for him
 // and for others.
 func TestPortUnreachable(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1), w.dial(2)
@@ -145,17 +149,13 @@ func TestPortUnreachable(t *testing.T) {
 
 // Nobody answers at the address: "ErrTimeout when it does not answer".
 func TestServerAbsent(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
-		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			w.Fatal(err)
-		}
-		address := conn.LocalAddr().String()
-		conn.Close()
+		address := "127.0.0.1:" + testkit.FreePort(w)
 		ctx, cancel := context.WithTimeout(w.Context(), 300*time.Millisecond)
 		defer cancel()
-		_, err = Dial(ctx, address, ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Token: w.tokens(grantFor(1))})
-		if err != ErrTimeout {
+		_, err := Dial(ctx, address, ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Token: w.tokens(grantFor(1))})
+		if !errors.Is(err, ErrTimeout) {
 			w.Error(err)
 		}
 	})
@@ -164,6 +164,7 @@ func TestServerAbsent(t *testing.T) {
 // Fifty players at once, with everything else that may happen meanwhile. It is
 // the race detector's.
 func TestFiftyPlayers(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		w.serve(func(c *Config) { c.Sources.Burst = 1000 })
 		end := time.Now().Add(1500 * time.Millisecond)

@@ -63,6 +63,7 @@ func udp4(t *testing.T) net.PacketConn {
 // In each way in which it sends: handshake, single datagrams, batches, CLOSE to a player
 // and to one who is refused. "a client MUST take datagrams from no other" PROTOCOL.md 9.4
 func TestAskedAddress(t *testing.T) {
+	t.Parallel()
 	for name, start := range everywhere(t) {
 		t.Run(name, func(t *testing.T) {
 			loopback(t, func(w *world) {
@@ -141,6 +142,7 @@ func (c *bend) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 // "The same address of the client's with another one of the server's is another address"
 // PROTOCOL.md 9.4: the connection moves there once it is proven, and no sooner.
 func TestServersAddressChanges(t *testing.T) {
+	t.Parallel()
 	for name, start := range everywhere(t) {
 		t.Run(name, func(t *testing.T) {
 			loopback(t, func(w *world) {
@@ -244,6 +246,7 @@ func (x *tine) WriteTo(b []byte, to net.Addr) (int, error) { return x.fork.Write
 // One address of the client's, with a connection at each of two addresses of the
 // server's: both live.
 func TestOneClientAddressTwoOfServer(t *testing.T) {
+	t.Parallel()
 	for name, start := range everywhere(t) {
 		t.Run(name, func(t *testing.T) {
 			loopback(t, func(w *world) {
@@ -280,6 +283,7 @@ func TestOneClientAddressTwoOfServer(t *testing.T) {
 // The next process answers from the address that was asked of the one before: nobody
 // changes their address for it.
 func TestSnapshotKeepsAskedAddress(t *testing.T) {
+	t.Parallel()
 	for name, conn := range map[string]bool{"its own": false, "Config.Conn": true} {
 		t.Run(name, func(t *testing.T) {
 			loopback(t, func(w *world) {
@@ -344,6 +348,7 @@ func TestSnapshotKeepsAskedAddress(t *testing.T) {
 // A socket that listens on all addresses and does not know them is on record: on such a
 // host answers may come from the wrong one.
 func TestWarningOfAddresses(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		listen string
 		Conn   func(conn net.PacketConn) net.PacketConn
@@ -375,6 +380,7 @@ func TestWarningOfAddresses(t *testing.T) {
 // Two hosts, of which the server's has several addresses of each family, none of which is
 // on the loopback interface; over both kinds of socket.
 func TestAskedAddressFromAnotherHost(t *testing.T) {
+	t.Parallel()
 	alone(t, func(n *ownNet) {
 		n.neighbour()
 		hosts := []string{"10.99.0.1", "10.99.0.7", "fd99::1", "fd99::7"}

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // besiege sends ClientHellos from forged addresses, perSecond of them, until the
@@ -64,6 +64,7 @@ func (w *world) resumes(s *stayer, port uint16) {
 // affected" PROTOCOL.md 13: whatever comes from the other addresses of its prefix, and however
 // much, a live player resumes.
 func TestNeighboursOfALivePlayer(t *testing.T) {
+	t.Parallel()
 	floods := []int{30, 300, 3000}
 	if testing.Short() {
 		floods = floods[1:2]
@@ -75,8 +76,9 @@ func TestNeighboursOfALivePlayer(t *testing.T) {
 			"the /24s of many players": func(i int) netip.AddrPort { return netip.AddrPortFrom(playerAddr(i%250).Addr().Next(), 9) },
 		} {
 			t.Run(fmt.Sprintf("%d a second from %s", flood, name), func(t *testing.T) {
+				t.Parallel()
 				virtual(t, func(w *world) {
-					w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+					w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
 					r := w.run()
 					s := w.stay(1)
 					defer w.quit(r, s)
@@ -96,12 +98,13 @@ func TestNeighboursOfALivePlayer(t *testing.T) {
 
 // The same for an address at which nobody lives any more, for ten minutes.
 func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		away time.Duration
 		in   bool
 	}{{time.Minute, true}, {9 * time.Minute, true}, {13 * time.Minute, false}} {
 		virtual(t, func(w *world) {
-			w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+			w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
 			w.serve()
 			w.dial(1).Close()
 			time.Sleep(c.away)
@@ -121,8 +124,9 @@ func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
 // handshake" docs/fleet.md 8.4: a restart with a snapshot in the middle of a flood keeps neither
 // those who play from resuming nor those who are away.
 func TestNeighboursAfterARestart(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
 		fleet := w.fleet(t)
 		r := w.run(fleet)
 		s := w.stay(1)
@@ -152,8 +156,9 @@ func TestNeighboursAfterARestart(t *testing.T) {
 
 // Players of one household, whose addresses differ by the port alone, lose their path at once, and come back one by one.
 func TestHouseholdResumes(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
 		r := w.run()
 		var players []*stayer
 		for i := range 4 {
@@ -185,6 +190,7 @@ func TestHouseholdResumes(t *testing.T) {
 // "A server MUST NOT end such a handshake for a stranger's" PROTOCOL.md 9.1, nor for a ClientHello from the same address with
 // another port.
 func TestOwnHandshakeStays(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxHandshakes = 10 })
 		hello := w.firstHello()

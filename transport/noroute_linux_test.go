@@ -11,6 +11,7 @@ import (
 // Without a network Dial says so, within a second: with a socket of its own, to an address
 // of either family.
 func TestNoNetwork(t *testing.T) {
+	t.Parallel()
 	alone(t, func(*ownNet) {
 		loopback(t, func(w *world) {
 			for _, at := range []string{"192.0.2.1:7777", "[2001:db8::1]:7777"} {

@@ -23,9 +23,10 @@ import (
 
 // "A record without a connection id belongs to the newest connection of the address that it comes
 // from. When that connection ends it belongs to the newest of those that are left."
-// PROTOCOL.md 9.6. Whatever players do, with hints or without, on however many shards. The slow
+// PROTOCOL.md 9.6. Whatever players do, with connection ids or without, on however many shards. The slow
 // twin looks at all connections of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 3
@@ -61,11 +62,11 @@ type floor struct {
 	lost    func(from *shard, b []byte) bool // may be nil
 }
 
-// visitor is a player, some without a hint: "A client that chooses its nonces otherwise cannot change its address."
+// visitor is a player, some without a connection id: "A client that chooses its nonces otherwise cannot change its address."
 type visitor struct {
-	name   int
-	hinted bool
-	visit  *visit // on which the session lives, nil without
+	name  int
+	hasID bool
+	visit *visit // on which the session lives, nil without
 }
 
 // visit is a connection as its client knows it.
@@ -121,7 +122,7 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 		f.addrs = append(f.addrs, at)
 	}
 	for i := range 5 {
-		f.players = append(f.players, &visitor{name: i, hinted: i%2 == 0})
+		f.players = append(f.players, &visitor{name: i, hasID: i%2 == 0})
 	}
 	return f
 }
@@ -129,15 +130,15 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 // kernel is the shard that an address belongs to.
 func (f *floor) kernel(addr udp.Flow) *shard { return f.shards[int(addr.Port())%len(f.shards)] }
 
-// say has a datagram come from an address. Half of those with a hint are steered to its shard.
+// say has a datagram come from an address. Half of those with a connection id are steered to its shard.
 func (f *floor) say(v *visit, addr udp.Flow, kind wire.Kind, body []byte) {
 	b, err := sealEnvelope(make([]byte, 0, udp.BufferLen), v.record, v.client, kind, body)
 	if err != nil {
 		f.Fatal(err)
 	}
 	to := f.kernel(addr)
-	if hint, ok := dtls.IDOf(b); ok && f.IntN(2) == 0 {
-		to = f.shards[int(hint&udp.ShardMask)%len(f.shards)]
+	if id, ok := dtls.IDOf(b); ok && f.IntN(2) == 0 {
+		to = f.shards[int(id&udp.ShardMask)%len(f.shards)]
 	}
 	to.Socket.(*radio).in = append(to.Socket.(*radio).in, udp.Packet{Addr: addr, Buf: b})
 }
@@ -197,7 +198,7 @@ func (f *floor) deliver(addr udp.Flow, b []byte) {
 		reply, ev := v.client.Handle(time.Now(), plaintext)
 		switch ev.Kind {
 		case machine.EventJoined, machine.EventResumed:
-			if v.of.hinted {
+			if v.of.hasID {
 				v.record.SetConnectionID(ev.ConnectionID)
 			}
 			v.of.visit = v
@@ -254,7 +255,7 @@ func (f *floor) step() {
 	if p.visit == nil || !p.visit.client.Live() {
 		what = 0
 	}
-	f.log = append(f.log, fmt.Sprintf("player %d (hint %v), %v on %d: %d", p.name, p.hinted, addr, f.kernel(addr).Index, what))
+	f.log = append(f.log, fmt.Sprintf("player %d (connection id %v), %v on %d: %d", p.name, p.hasID, addr, f.kernel(addr).Index, what))
 	switch what {
 	case 0: // comes anew
 		p.visit = nil
@@ -290,7 +291,7 @@ func (f *floor) step() {
 		f.pass(helloTime + lingerTime + 2*dtls.SweepInterval) // the attempt is over, and forgotten
 	case 7: // changes its address, if it can
 		for range 4 {
-			if p.hinted && p.visit != nil {
+			if p.hasID && p.visit != nil {
 				f.say(p.visit, addr, wire.KindData, make([]byte, 100))
 				f.settle()
 				f.pass(dtls.ChallengeInterval)

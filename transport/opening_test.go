@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/policy"
 )
 
@@ -36,11 +36,12 @@ func stranger(i int) netip.AddrPort {
 // "A slow or dead handshake delays nobody else": 1,000 of them add less than
 // 200 ms to a newcomer's, in virtual time nothing at all.
 func TestStalledHandshakesDelayNobody(t *testing.T) {
+	t.Parallel()
 	for _, stalled := range []int{0, 1, 1000} {
 		virtual(t, func(w *world) {
 			w.serve()
 			hello := w.firstHello()
-			w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 			for i := range stalled {
 				w.net.Inject(stranger(i*200), serverAddr, hello)
 				time.Sleep(time.Millisecond)
@@ -67,6 +68,7 @@ func TestStalledHandshakesDelayNobody(t *testing.T) {
 
 // "1,024 in all, oldest first to go": the newest is always let in.
 func TestMaxHandshakes(t *testing.T) {
+	t.Parallel()
 	const most = 10
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxHandshakes = most })
@@ -98,6 +100,7 @@ func TestMaxHandshakes(t *testing.T) {
 // /24 or /64, or one that spoofs it, can therefore keep newcomers of that prefix out" PROTOCOL.md 13.
 // It keeps out nobody else.
 func TestMaxUnproven(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.Sources.Burst = 1000 })
 		hello := w.firstHello()
@@ -135,6 +138,7 @@ func TestMaxUnproven(t *testing.T) {
 
 // Who has returned the cookie is not in the way of others of the prefix.
 func TestProvenDoNotCount(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) { c.MaxUnproven = 1 })
 		for i := range 20 {
@@ -149,6 +153,7 @@ func TestProvenDoNotCount(t *testing.T) {
 
 // "20 a second, 40 at once" for each prefix.
 func TestSourceBudget(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve(func(c *Config) {
 			c.Sources = policy.SourceConfig{PerSecond: 2, Burst: 5}
@@ -182,6 +187,7 @@ func TestSourceBudget(t *testing.T) {
 // What is remembered of handshakes that are over does not grow, even if there
 // is never a moment without one.
 func TestHandshakesLeaveNothing(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		hello := w.firstHello()

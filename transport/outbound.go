@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/sallyport/sallyport/internal/dtls"
@@ -34,6 +35,7 @@ func put(o *dtls.Outbox, c *conn, to udp.Flow, kind wire.Kind, body []byte) erro
 		return err
 	}
 	o.Commit(b)
+	c.sent(kind, len(body))
 	return nil
 }
 
@@ -59,10 +61,12 @@ func (p *Player) sendPayload(payload []byte) error {
 	switch {
 	case err == nil:
 		o.FlushUnlessHeld()
-	case errors.Is(err, machine.ErrNotLive) && !p.gone.Load():
+	case errors.Is(err, machine.ErrNotLive) && p.stay.Load() != gone:
 		return nil // its session is just moving to another connection: a lost datagram
+	case errors.Is(err, machine.ErrNotLive):
+		return ErrGone
 	}
-	return err
+	return sendError(err)
 }
 
 // broadcast seals a payload for every player of a shard.
@@ -77,9 +81,12 @@ func (s *shard) broadcast(payload []byte) {
 		if i%dtls.PrefetchLen == 0 && len(list) >= dtls.PrefetchFrom {
 			s.players.prefetch(list[i:min(i+dtls.PrefetchLen, len(list))])
 		}
-		if !p.gone.Load() {
+		if p.stay.Load() == present && !p.ended.Load() {
 			_ = put(o, p.conn, p.conn.Addr, wire.KindData, payload) // a lost datagram
 		}
+	}
+	if j := s.joining; j != nil {
+		j.early = append(j.early, bytes.Clone(payload))
 	}
 	o.FlushUnlessHeld()
 }

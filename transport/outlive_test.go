@@ -12,17 +12,18 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/token"
 )
 
 // Ten token lifetimes, at 30 Hz both ways, on a path that reorders: ten renewals and
 // more, and not one datagram is lost on either side.
 func TestTenTokenLifetimes(t *testing.T) {
+	t.Parallel()
 	const life = 30 * time.Second
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 40 * time.Millisecond, Jitter: 20 * time.Millisecond, Reorder: 0.1})
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond, Jitter: 20 * time.Millisecond, Reorder: 0.1})
 		r := w.run()
 		g := grantFor(1)
 		g.Life = life
@@ -46,10 +47,11 @@ func TestTenTokenLifetimes(t *testing.T) {
 // PROTOCOL.md 9.4. From an address to which nothing comes back the player's inputs count all the
 // same; once something does, the server moves.
 func TestAddressChangeWithoutAnswers(t *testing.T) {
+	t.Parallel()
 	for name, answers := range map[string]bool{"an answering path": true, "one that answers after 3 s": false} {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+			both(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				r := w.run()
 				s := w.stay(1)
 				time.Sleep(time.Second)
@@ -83,8 +85,9 @@ func TestAddressChangeWithoutAnswers(t *testing.T) {
 // is kept until everything that it has sealed has expired" docs/fleet.md 8.1: nobody is kicked,
 // before, in the midst of it, or after, and whoever comes back by ticket comes back.
 func TestFleetKeysRotate(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		keys := []fleetkey.Key{newKey(t), newKey(t), newKey(t), newKey(t)}
 		ring, err := fleetkey.NewRing(keys[0])
 		if err != nil {
@@ -166,8 +169,9 @@ func (i *issuers) mint(g token.Grant) func(context.Context) ([]byte, error) {
 // The issuer's keys change in the middle of the match, again and again: who has a
 // token of an old key goes on, and renews with one of the new.
 func TestIssuerKeysRotate(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		provider := new(issuers)
 		provider.rotate(t)
 		profile := provider.all[0].Profile()
@@ -198,6 +202,7 @@ func TestIssuerKeysRotate(t *testing.T) {
 // exchange does not arrive, the player goes on with the same session, and nothing of
 // the match is lost that was not dropped here. A restart exchanges nothing: see TestRestart.
 func TestEveryFlightLostOnce(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	for name, exchange := range map[string]func(w *world, r *running, s *stayer, fleet func(*Config)) *running{
 		"renewal": func(_ *world, r *running, s *stayer, _ func(*Config)) *running {
@@ -222,7 +227,7 @@ func TestEveryFlightLostOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for lost := range 14 {
 				virtual(t, func(w *world) {
-					w.net.SetImpairment(simnet.Impairment{Latency: latency})
+					w.net.SetImpairment(netsim.Impairment{Latency: latency})
 					fleet := w.fleet(t)
 					r := w.run(fleet)
 					s := w.stay(1, quietClient)
@@ -270,6 +275,7 @@ func (s *stayer) ordinary(b []byte) bool {
 // A ticket that is refused costs its owner nothing: the connection that stands goes on,
 // at the same address.
 func TestRefusedTicketCostsNothing(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		r, s, _ := w.outdated()
 		s.replaceLine()

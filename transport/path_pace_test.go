@@ -11,7 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/dtls"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // file is what an audit log is written to.
@@ -52,8 +52,9 @@ func (w *world) flap(length time.Duration, clients map[int]*Client) {
 // "A server SHOULD move a connection 4 times at once and then once in 2 s" PROTOCOL.md 9.4. Whoever flaps stays in play,
 // and what becomes of others is in the audit log, all of it.
 func TestFlappingIsPaced(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 200 * time.Microsecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 200 * time.Microsecond})
 		var log file
 		j, err := audit.NewJSON(&log, audit.JSONConfig{})
 		if err != nil {
@@ -93,8 +94,9 @@ func TestFlappingIsPaced(t *testing.T) {
 // if the player is still at the candidate's address" PROTOCOL.md 9.4. Who says a single word from
 // a new address is followed there, and until then answers go to the old one.
 func TestPacedMoveIsMade(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 5 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 5 * time.Millisecond})
 		w.match.mute = true
 		w.serve(func(c *Config) { c.Session.Idle = time.Hour })
 		c := w.dial(1, quietClient)
@@ -137,8 +139,9 @@ func TestPacedMoveIsMade(t *testing.T) {
 
 // A new connection buys a player no more moves.
 func TestResumeBuysNoMoves(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 200 * time.Microsecond}) // each challenge is answered in time
+		w.net.SetImpairment(netsim.Impairment{Latency: 200 * time.Microsecond}) // each challenge is answered in time
 		w.match.mute = true
 		w.serve()
 		c := w.dial(1, quietClient)

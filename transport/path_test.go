@@ -11,14 +11,14 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // rebind moves a client to another address, as a NAT or a change of network does.
 func (w *world) rebind(c *Client, to netip.AddrPort) {
 	w.Helper()
-	if err := c.config.Conn.(*simnet.Conn).Rebind(to); err != nil {
+	if err := c.config.Conn.(*netsim.Conn).Rebind(to); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -39,9 +39,10 @@ func neighbour(n int) netip.AddrPort { return netip.AddrPortFrom(playerAddr(n).A
 // port changes in the middle of the match loses what was on its way, and one
 // answer at most beyond that.
 func TestMigration(t *testing.T) {
+	t.Parallel()
 	const latency = 20 * time.Millisecond
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: latency})
+		w.net.SetImpairment(netsim.Impairment{Latency: latency})
 		w.serve()
 		c := w.dial(1, quietClient)
 		p := w.match.player(0)
@@ -98,7 +99,8 @@ func (w *world) echoes(c *Client, text string) {
 // "The network part is judged again": another network asks for a fresh token,
 // which the client brings by itself, or the session ends.
 func TestMigrationToAnotherNetwork(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		w.serve()
 		g := grantFor(1)
 		noticed := 0
@@ -125,6 +127,7 @@ func TestMigrationToAnotherNetwork(t *testing.T) {
 
 // Who has only stolen the connection has no fresh token, and is out in time.
 func TestMigrationWithoutToken(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient, func(config *ClientConfig) { config.Token = w.once(grantFor(1)) })
@@ -155,6 +158,7 @@ func (w *world) listener(addr netip.AddrPort) *int {
 // sender gets no more bytes than it sent, and at most three challenges that it
 // cannot answer; the owner loses no more than the datagrams that were overtaken.
 func TestSpoofedMigration(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		w.serve()
@@ -196,6 +200,7 @@ func TestSpoofedMigration(t *testing.T) {
 // "and only when as many bytes have come from there" PROTOCOL.md 9.4: where copies are
 // shorter than a challenge the first one does not earn it.
 func TestChallengeIsEarned(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		w.serve()
@@ -228,6 +233,7 @@ func TestChallengeIsEarned(t *testing.T) {
 // "until the PONG comes from the candidate" PROTOCOL.md 9.4: a challenge that somebody
 // passes on to the player is answered from where the player is, and nobody moves.
 func TestChallengeAnsweredElsewhere(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		w.serve()
@@ -258,9 +264,10 @@ func TestChallengeAnsweredElsewhere(t *testing.T) {
 	})
 }
 
-// A hint is no key: guessed, copied or worn by somebody else's record, it changes
+// A connection id is no key: guessed, copied or worn by somebody else's record, it changes
 // nothing, and nobody hears anything.
-func TestHintsOfOthers(t *testing.T) {
+func TestConnectionIDsOfOthers(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient)
@@ -268,9 +275,9 @@ func TestHintsOfOthers(t *testing.T) {
 		w.echo(c, "genuine")
 		genuine := (*toServer)[len(*toServer)-1]
 		heard := w.listener(thief)
-		hint, ok := dtls.IDOf(genuine)
-		if a := w.server.first().Table.Find(hint); !ok || a == nil || connOf(a).player != w.match.player(0) {
-			w.Fatalf("hint %08x finds nobody", hint)
+		id, ok := dtls.IDOf(genuine)
+		if a := w.server.first().Table.Find(id); !ok || a == nil || connOf(a).player != w.match.player(0) {
+			w.Fatalf("connection id %08x finds nobody", id)
 		}
 		before := w.server.Stats()
 		w.net.Inject(thief, serverAddr, genuine) // a copy
@@ -284,7 +291,7 @@ func TestHintsOfOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		after := w.server.Stats()
-		if _, roaming := w.server.first().Table.Find(hint).Traces(); *heard != 0 || roaming {
+		if _, roaming := w.server.first().Table.Find(id).Traces(); *heard != 0 || roaming {
 			w.Errorf("the thief heard %d bytes", *heard)
 		}
 		if n := after.Drops["record"] - before.Drops["record"]; n != 201 || after.Drops["source"]-before.Drops["source"] != 200 {
@@ -297,6 +304,7 @@ func TestHintsOfOthers(t *testing.T) {
 
 // An old datagram that comes late from elsewhere is delivered, and moves nobody.
 func TestLateFromElsewhere(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1, quietClient)
@@ -323,6 +331,7 @@ func TestLateFromElsewhere(t *testing.T) {
 
 // Nobody is moved onto an address where somebody is.
 func TestMigrationOntoAnother(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1, quietClient), w.dial(2, quietClient)

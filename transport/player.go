@@ -5,11 +5,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
-	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -22,12 +21,16 @@ type Player struct {
 
 	shard   *shard           // constant once there is a session: it stays on its shard
 	session *machine.Session // constant
-	gone    atomic.Bool
-	place   int // in players.list
+	stay    atomic.Uint32    // present, joining or gone
+	ended   atomic.Bool      // the session has been ended, and the player is about to leave
+	origin  Origin           // constant
+	place   int32            // in players.list
 
 	// The connection on which the session lives. Changed by the shard's turn, under
 	// the outbox's lock; so the turn reads it without.
 	conn *conn
+
+	messages *messages // nil without lanes; under the outbox's lock, changed by the shard's turn
 }
 
 // Session says who the player is and until when.
@@ -44,37 +47,20 @@ func (p *Player) Addr() netip.AddrPort {
 // with the end of the turn or the next Flush; Send never waits for the network,
 // and never says whether the datagram arrives.
 //
-// It returns ErrGone when the player has left, session.ErrTooLarge, or
-// record.ErrExhausted when the player's connection has ended, or has carried 2^24
-// datagrams, and the player has not come back by another.
+// It returns ErrGone when the player has left, or has been banned, revoked or put out by
+// Authorize, although Leave is called later; session.ErrTooLarge; or ErrNotConnected when the
+// player's connection has ended, or has carried 2^24 datagrams, and the player has not come back
+// by another.
 func (p *Player) Send(payload []byte) error {
-	if p.gone.Load() {
+	if p.ended.Load() {
 		return ErrGone
 	}
+	if p.stay.Load() != present {
+		if waits, err := p.sendEarly(payload); waits {
+			return err
+		}
+	}
 	return p.sendPayload(payload)
-}
-
-// PlayerStats is what is known of a player's traffic.
-type PlayerStats struct {
-	Received uint64        // datagrams that passed every check
-	Lost     uint64        // datagrams that the player has sent and that have not come, or too late
-	Sent     uint64        // datagrams to the player
-	RTT      time.Duration // the last one measured; 0 before, and without session.Config.Ping
-
-	// Prefix is the network that the player's datagrams come from.
-	Prefix netip.Prefix
-	// Doubt is what was recorded of the player's fingerprint or behaviour.
-	Doubt Doubt
-}
-
-// Stats counts. Unlike the other methods it belongs to the goroutine that calls
-// the Handler for this player.
-func (p *Player) Stats() PlayerStats {
-	p.shard.Out.Mu.Lock() // Sent is the sending half's
-	defer p.shard.Out.Mu.Unlock()
-	c := p.conn
-	s := c.session.Stats()
-	return PlayerStats{s.Accepted, s.Lost, s.Sent, s.RTT, prefixOf(c.Addr), doubtOf(s.Doubt)}
 }
 
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
@@ -82,7 +68,8 @@ func (p *Player) Stats() PlayerStats {
 // reason, nor after it has left: to keep the player's identity out too, see
 // Server.Ban. Reasons from session.ReasonGame on are the game's own; 0, and one that
 // the protocol does not define, is session.ReasonKicked. A detail is text for the player's
-// log, of which the first 64 bytes are sent.
+// log, of which the first 64 bytes are sent. The audit and the log have it, too: it should
+// name nobody.
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.Post(kicked{p, reason, text})
@@ -100,7 +87,7 @@ type players struct {
 func (ps *players) add(p *Player) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p.place = len(ps.list)
+	p.place = int32(len(ps.list))
 	ps.list = append(ps.list, p)
 }
 
@@ -115,4 +102,4 @@ func (ps *players) remove(p *Player) {
 }
 
 // prefixOf is what the audit keeps of an address.
-func prefixOf(a udp.Flow) netip.Prefix { return policy.NetworkPrefix(a.Addr()) }
+func prefixOf(a udp.Flow) netip.Prefix { return sources.NetworkPrefix(a.Addr()) }

@@ -43,6 +43,7 @@ func (w *world) polled(n int) (s *Server, clients []*Client) {
 // goroutine and without waiting, and says how many datagrams that were." "Nothing
 // runs between ticks."
 func TestPoll(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		s, clients := w.polled(3)
@@ -77,6 +78,7 @@ func TestPoll(t *testing.T) {
 // "What the Handler sends, and what is sent after, goes out with the next Flush
 // or Poll": nothing before, and then in order.
 func TestFlush(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s, clients := w.polled(2)
 		c, p := clients[0], w.match.player(0)
@@ -111,6 +113,7 @@ func TestFlush(t *testing.T) {
 
 // More goes out than one batch holds, and each in its order.
 func TestManyBatches(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		s, clients := w.polled(1)
 		for i := range 3*udp.BatchLen + 1 {
@@ -129,6 +132,7 @@ func TestManyBatches(t *testing.T) {
 
 // "Broadcast sends payload to every player, as Player.Send does to one."
 func TestBroadcast(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		var clients []*Client
@@ -153,6 +157,7 @@ func TestBroadcast(t *testing.T) {
 
 // "ErrTooLarge": nothing is sent and nothing used up.
 func TestTooLarge(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1)
@@ -183,6 +188,7 @@ func TestTooLarge(t *testing.T) {
 // "Drops the oldest and counts": a burst that the queue cannot hold between two
 // ticks.
 func TestQueueOverflow(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		s, _ := w.polled(1)

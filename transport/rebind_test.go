@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "Rebind has the client go on from another socket": the server follows, the player is
 // told, and at most what was on its way is lost.
 func TestRebind(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1)
 		time.Sleep(time.Second)
@@ -55,8 +56,9 @@ func TestRebind(t *testing.T) {
 
 // A new socket while another connection is being made: that goes on from it, too.
 func TestRebindWhileResuming(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		fleet := w.fleet(t)
 		r := w.run(fleet)
 		s := w.stay(1)
@@ -77,9 +79,10 @@ func TestRebindWhileResuming(t *testing.T) {
 
 // Close ends an attempt, in whatever stage it is: the bubble would tell of what runs on.
 func TestCloseWhileResuming(t *testing.T) {
+	t.Parallel()
 	for stage := range 12 {
-		virtual(t, func(w *world) {
-			w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		both(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 			r := w.run()
 			s := w.stay(1)
 			time.Sleep(time.Second)

@@ -32,6 +32,7 @@ func (stalled) Verify(ctx context.Context, _ time.Time, _ []byte) (*token.Claims
 // "Else the server answers CLOSE": each reason reaches the caller of Dial as a
 // *CloseError, the operator as a counter, and the audit as one record.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	alice := token.Grant{Subject: "alice", Scope: "match"}
 	client := func(f func(w *world, c *ClientConfig)) func(w *world, c *ClientConfig) { return f }
 	grant := func(g token.Grant) func(w *world, c *ClientConfig) {
@@ -59,7 +60,7 @@ func TestRefusals(t *testing.T) {
 		{"scope of client", nil, func(_ *world, c *ClientConfig) { c.Session.Scope = "another" }, wire.ReasonScope, audit.DropScope, false},
 		{"authorize", func(_ *world, c *Config) {
 			c.Session.Authorize = func(*session.Admission) error { return errors.New("no") }
-		}, nil, wire.ReasonScope, audit.DropScope, false},
+		}, nil, wire.ReasonScope, audit.DropMatch, false},
 		{"used", nil, func(w *world, c *ClientConfig) {
 			raw, _ := c.Token(w.Context())
 			c.Token = func(context.Context) ([]byte, error) { return raw, nil }
@@ -113,6 +114,7 @@ func TestRefusals(t *testing.T) {
 // "only a token with `cnf` (a client certificate) is safe from a server it was
 // shown to": it opens a session for the holder of that certificate alone.
 func TestClientCertificate(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		auth        tls.ClientAuthType
 		own, bound  bool // the client shows its certificate; the token names one

@@ -48,6 +48,7 @@ var odd = map[string]func(t *testing.T, path string){
 
 // What is no regular file is not opened: it keeps nobody waiting, and is there afterwards as it was.
 func TestOpenRegular(t *testing.T) {
+	t.Parallel()
 	for name, make := range odd {
 		path := filepath.Join(t.TempDir(), "odd")
 		make(t, path)
@@ -74,6 +75,7 @@ func TestOpenRegular(t *testing.T) {
 // Whatever stands at the name of a snapshot, or of the list of those that were taken, Listen comes back at once, follows
 // nothing, and says on record what is wrong. Nothing that is not the server's is changed.
 func TestListenOddFiles(t *testing.T) {
+	t.Parallel()
 	for name, make := range odd {
 		for _, suffix := range []string{"", ".taken", ".taking"} {
 			t.Run(name+" as snapshot"+suffix, func(t *testing.T) {

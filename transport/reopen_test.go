@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -9,19 +10,20 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // A client that crashes in the middle of its handshake and returns from the same
 // port is served: at once while its cookie has not come back, else when the old
 // handshake's time is over.
 func TestReturnDuringHandshake(t *testing.T) {
+	t.Parallel()
 	for _, crash := range []int{1, 3} { // after the second, the old handshake's last flight misleads the new client: Dial again
 		t.Run(fmt.Sprint("after datagram ", crash), func(t *testing.T) {
 			virtual(t, func(w *world) {
 				w.serve()
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				sent := 0
 				ctx, cancel := context.WithCancel(w.Context())
 				w.net.Tap(func(from, _ netip.AddrPort, _ []byte) bool {
@@ -37,7 +39,7 @@ func TestReturnDuringHandshake(t *testing.T) {
 					Conn: w.socket(playerAddr(1)), Token: w.tokens(grantFor(1)),
 					RootCAs: w.authority.Pool(), ServerName: testkit.ServerName,
 				})
-				if err != ErrTimeout {
+				if !errors.Is(err, ErrTimeout) {
 					w.Fatal("it has not crashed:", err)
 				}
 				w.net.Tap(nil)
@@ -54,6 +56,7 @@ func TestReturnDuringHandshake(t *testing.T) {
 // A forged ClientHello in the name of somebody who comes then does not keep him
 // out.
 func TestForgedHelloFirst(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		hello := w.firstHello()

@@ -5,21 +5,26 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // A server that shuts down in order hands its sessions on: 200 players go on in a
 // second process on the same port, without a handshake, and miss what was sent while
 // there was none.
 func TestRestart(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	all := 200
+	if testing.Short() {
+		all = 40 // the race detector slows down with the number of goroutines
+	}
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		fleet := w.fleet(t)
 		first := w.run(fleet)
-		players := w.stayAll(200)
+		players := w.stayAll(all)
 		time.Sleep(2 * time.Second)
 		names := make(map[[16]byte]bool)
-		for n := range 200 {
+		for n := range all {
 			names[w.match.player(n).Session().Name()] = true
 		}
 		w.end(first, first.shutdown)
@@ -27,8 +32,8 @@ func TestRestart(t *testing.T) {
 		time.Sleep(pause)
 		second := w.run(fleet)
 		time.Sleep(3 * time.Second)
-		for n := range 200 {
-			if p := w.match.player(200 + n); !names[p.Session().Name()] {
+		for n := range all {
+			if p := w.match.player(all + n); !names[p.Session().Name()] {
 				t.Fatalf("player %d has another name", n)
 			}
 		}
@@ -48,10 +53,10 @@ func TestRestart(t *testing.T) {
 				t.Errorf("player %d was told %+v", s.number, s.events)
 			}
 		}
-		if st := second.Stats(); st.Handshakes.Started != 0 || st.Sessions != 200 {
+		if st := second.Stats(); st.Handshakes.Started != 0 || st.Sessions != all {
 			t.Errorf("%+v", st)
 		}
-		if n := w.audits(audit.Resume); n != 200 {
+		if n := w.audits(audit.Resume); n != all {
 			t.Errorf("%d resumptions are on record", n)
 		}
 		w.quit(second, players...)
@@ -61,8 +66,9 @@ func TestRestart(t *testing.T) {
 // A player whose WELCOME is not answered yet is not handed on, as the record says, and
 // comes back by ticket.
 func TestRestartBeforeTheFirstDatagram(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		fleet := w.fleet(t)
 		first := w.run(fleet)
 		s := w.stay(1)

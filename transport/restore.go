@@ -14,36 +14,51 @@ import (
 type restored struct {
 	shard *shard
 	list  []*resume.Session
+	made  time.Time // when they were saved
 }
 
 func (m restored) Deliver(now time.Time) {
 	for _, r := range m.list {
-		m.shard.restore(now, r)
+		m.shard.restore(now, r, m.made)
 	}
 }
 
-// restore goes on with one session.
-func (s *shard) restore(now time.Time, r *resume.Session) {
+// restore goes on with one session, which was saved at made.
+func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
 	defer r.Wipe()
 	c := &conn{}
 	c.self.shard = s
 	c.Init(c, r.ConnectionID)
-	drop := audit.DropTicket
-	if c.Restore(s.Shard, s.flowOf(r), &record.State{
+	cause := machine.CauseTicket
+	endpoint, ok := s.restoreLanes(now, r, made)
+	if !ok {
+		cause = machine.CauseSessionLanes
+	} else if c.Restore(s.Shard, s.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,
 		Next: r.RecordNext + recordSkip, Failed: r.RecordFailed, Window: r.Records,
 	}) == nil {
-		drop = c.session.Restore(s.server.gate, now, r)
+		cause = c.session.Restore(s.server.gate, now, r)
 	}
-	if drop != audit.DropNone {
-		s.Drop(drop)
+	if cause != machine.CauseNone {
+		if endpoint != nil {
+			endpoint.Close(nil)
+		}
+		s.Drop(cause.Drop())
+		s.server.refusals.add(cause)
 		s.server.config.Audit.Record(audit.Event{
-			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: drop, Version: version,
+			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: cause.Drop(), Cause: cause.String(), Version: version,
 			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(udp.Flow{AddrPort: r.Addr}),
 			Scope: r.Scope, Platform: r.Platform, Build: r.Build, Detail: "of a snapshot",
 		})
 		return
 	}
+	c.self.origin = OriginRestored
+	if s.server.traced {
+		c.aside = &aside{trace: newTraceID()}
+	}
+	if endpoint != nil {
+		c.self.restoreMessages(endpoint)
+	}
 	c.Shard.Table.Adopt(now, &c.Conn)
-	c.join(now, machine.Event{Kind: machine.EventResumed})
+	c.join(now, machine.Reply{}, machine.Event{Kind: machine.EventResumed})
 }

@@ -83,18 +83,20 @@ func (c *conn) resumeHere(now time.Time, id uint32) {
 func (c *conn) enter(now time.Time, how machine.EventKind) {
 	old := connOf(c.Former)
 	if how != machine.EventTakeover || old == nil || old.player == nil {
-		c.join(now, machine.Event{Kind: machine.EventResumed})
+		c.join(now, machine.Reply{}, machine.Event{Kind: machine.EventResumed})
 		return
 	}
 	c.Former = nil
 	p := old.player
-	c.player, old.player = p, nil
 	c.Follow(&old.Conn)
 	c.Shard.Out.Mu.Lock()
+	c.player, old.player = p, nil // whoever sends looks at the connection's player
 	c.session.Follow(&old.session)
 	p.conn = c
+	c.agree()
 	c.Shard.Out.Mu.Unlock()
 	c.self.shard.audit(now, c, audit.Resume, machine.Event{})
+	c.finish(OutcomeOK, "")
 	c.Shard.Handshakes.Note(now, c.Addr)
 	old.Shard.Table.Remove(&old.Conn)
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -38,10 +38,11 @@ func isRefusal(b []byte) bool {
 // from the same address and come to nothing, because their WELCOME is lost or because
 // the ticket is refused.
 func TestOldConnectionGoesOn(t *testing.T) {
+	t.Parallel()
 	for name, refuse := range map[string]bool{"WELCOMEs lost": false, "then refused": true} {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+			both(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				share, retire := w.keyed()
 				r := w.run(share)
 				s := w.stay(1)
@@ -71,8 +72,9 @@ func TestOldConnectionGoesOn(t *testing.T) {
 // A connection that waits for its first datagram is nobody's in the match: who has
 // stolen a ticket hears nothing by showing it.
 func TestWaitingHearsNothing(t *testing.T) {
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		fleet := w.fleet(t)
 		r := w.run(fleet)
 		s := w.stay(1, quietClient)
@@ -107,6 +109,7 @@ const helloTime = 5 * time.Second
 
 // Authorize may ask the server, whoever comes by whatever way.
 func TestAuthorizeAsksTheServer(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		fleet, server, asked := w.fleet(t), atomic.Pointer[Server]{}, atomic.Int64{}
 		curious := func(c *Config) {
@@ -149,6 +152,7 @@ func (v *slow) Verify(ctx context.Context, now time.Time, raw []byte) (*token.Cl
 // A newcomer at the address that a player has left does not put out the player, who has
 // moved while the newcomer's token was being looked at.
 func TestNewcomerAtTheOldAddress(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		v := &slow{Verifier: w.issuer.Verifier(w), hold: make(chan struct{})}
 		w.serve(func(c *Config) { c.Verifier = v })
@@ -174,10 +178,11 @@ func TestNewcomerAtTheOldAddress(t *testing.T) {
 // A path that goes in the middle of a handshake, whatever datagram comes last: the player
 // is back soon after its return.
 func TestPathGoesInMidHandshake(t *testing.T) {
+	t.Parallel()
 	for last := range 7 {
 		t.Run(fmt.Sprint("after datagram ", last), func(t *testing.T) {
-			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 50 * time.Millisecond})
+			both(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 50 * time.Millisecond})
 				fleet := w.fleet(t)
 				r := w.run(fleet)
 				s := w.stay(1)
@@ -210,7 +215,8 @@ func TestPathGoesInMidHandshake(t *testing.T) {
 // A server whose refusals get lost, and not the end of their connections, is asked at
 // leisure.
 func TestRefusalsLost(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		r, s, _ := w.outdated()
 		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != serverAddr || !isRefusal(b) })
 		s.replaceLine()
@@ -229,7 +235,8 @@ func TestRefusalsLost(t *testing.T) {
 
 // A ticket that was refused is not the last word: RENEWED brings another.
 func TestRefusedThenRenewed(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		r, s, share := w.outdated()
 		s.replaceLine()
 		time.Sleep(2 * time.Second)
@@ -250,6 +257,7 @@ func TestRefusedThenRenewed(t *testing.T) {
 
 // A process that is replaced before its first turn hands on what it has been handed.
 func TestRestartBeforeTheFirstTurn(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		fleet := w.fleet(t)
 		r := w.run(fleet)

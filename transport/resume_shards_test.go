@@ -110,6 +110,7 @@ func (w *world) migrates(c *Client) {
 
 // A connection that ends in the turn that its ticket came in does not move any more.
 func TestGoneBeforeItMoves(t *testing.T) {
+	t.Parallel()
 	e := newEnds(t, playerAddr(1), Handler{})
 	s := e.shard
 	a := s.Table.At(e.addr)

@@ -9,14 +9,15 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "the one that was shown is not used up: it can be shown again, here or on another server."
 // PROTOCOL.md 8.3. The server goes before the player has brought the token that is asked for.
 func TestServerGoesInStepUp(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		share, _ := w.keyed()
 		r := w.run(share)
 		s := w.comeFromElsewhere()
@@ -35,8 +36,9 @@ func TestServerGoesInStepUp(t *testing.T) {
 // "the one that was shown is not used up: it can be shown again, here or on another server." PROTOCOL.md 8.3. The path is
 // lost once more, before the player has brought the token that is asked for.
 func TestTicketShownToTheSameServer(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.comeFromElsewhere()
 		w.disconnect(s.Client)
@@ -56,8 +58,9 @@ func TestTicketShownToTheSameServer(t *testing.T) {
 // A refusal of the ticket from before is no word on the one that RENEWED has brought
 // meanwhile.
 func TestRefusalOvertaken(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		share, retire := w.keyed()
 		r := w.run(share)
 		s := w.comeFromElsewhere()
@@ -86,8 +89,9 @@ func TestRefusalOvertaken(t *testing.T) {
 // A ticket that one server has refused, whose connection went on, is good for another
 // server.
 func TestRefusedThenTakenElsewhere(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		key := newKey(t)
 		var ring, other fleetkey.Ring
 		if err := errors.Join(ring.Set(key), other.Set(key)); err != nil {
@@ -129,8 +133,9 @@ func (w *world) comeFromElsewhere() *stayer {
 
 // "The server MUST pause the time during the client's first silence of at least 2 s" PROTOCOL.md 4.9
 func TestPathGoesWithTheNetwork(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1)
 		time.Sleep(time.Second)
@@ -139,9 +144,9 @@ func TestPathGoesWithTheNetwork(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(2 * frame) // what comes from there is judged
-		w.net.SetImpairment(simnet.Impairment{Loss: 1})
+		w.net.SetImpairment(netsim.Impairment{Loss: 1})
 		time.Sleep(15 * time.Second)
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		time.Sleep(15 * time.Second)
 		s.rest()
 		if s.progress.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || len(w.match.players) != 1 {

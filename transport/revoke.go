@@ -1,6 +1,14 @@
 package transport
 
-import "github.com/sallyport/sallyport/session"
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
 
 // Session returns the live session with an id on this server. It reports false if there is none.
 func (s *Server) Session(id uint32) (session.Session, bool) {
@@ -15,30 +23,126 @@ func (s *Server) Session(id uint32) (session.Session, bool) {
 // were. From now on it refuses the identity tokens that r concerns and the tickets issued for
 // them: for a key or a build as long as this process runs, and those that take over its sessions;
 // for anything else until the longest-lived token has expired. Memory is bounded by
-// session.Config.MaxRevocations, and repeating a revocation takes none. The error is
-// session.ErrRevocation or session.ErrRevocationsFull.
+// session.Config.MaxRevocations, and repeating a revocation takes none. The audit has a line
+// "withdraw", unless r only repeats what is kept. The error is session.ErrRevocation or
+// session.ErrRevocationsFull.
 //
-// Revoke is meant for a feed that serves a whole fleet. It looks at every session once.
-func (s *Server) Revoke(r session.Revocation) (ended int, err error) { return s.gate.Revoke(r) }
-
-// RevokeSubject revokes every session of a player that lives here, or whose connection has ended
-// and that could still be resumed, and returns how many there were. The player may come again with
-// another identity token. See Revoke and Ban.
-func (s *Server) RevokeSubject(issuer, subject string) int {
-	return s.gate.RevokeSubject(issuer, subject)
+// Revoke may be called at any time after Listen, and is meant for a feed that serves a whole fleet:
+// repeated as often as the feed likes, it takes about a microsecond, as it does for whoever is not
+// here. A revocation by key or by build, and a token or sign-in that is here, is looked for among all
+// sessions. Of what a feed brings (Revocation.Everywhere, Ban.Everywhere) and what ends nobody here the
+// audit has 1,024 lines at once and ten a second; the rest is counted in one line a second.
+func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
+	known := s.gate.Revoked(r)
+	ended, err = s.gate.Revoke(r)
+	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.feedLines.leavesOut(s.clock.now(), r.Everywhere, ended) {
+		return ended, err
+	}
+	e := audit.Event{Decision: audit.Withdraw, Issuer: r.Issuer}
+	what := r.Kind.String()
+	switch r.Kind {
+	case session.RevokeSubject:
+		e.Subject = r.Value
+	case session.RevokeToken:
+		e.TokenID = r.Value
+	case session.RevokeKey:
+		what += " " + r.Value
+	case session.RevokeBuild:
+		e.Build = r.Value
+	case session.RevokeSession:
+		what += " " + r.Value
+	}
+	if err != nil {
+		e.Reason = audit.DropFull // of revocations
+	}
+	auditOperator(s, e, what, ended)
+	return ended, err
 }
 
-// RevokeSession ends a session with its next datagram. It reports false if no session has this id,
-// neither live nor resumable, or if it is revoked already.
-func (s *Server) RevokeSession(id uint32) bool { return s.gate.RevokeSession(id) }
+// RevokeSubject revokes every session of a player that lives here, or whose connection has ended
+// and that could still be resumed, and returns how many there were; the audit has a line "withdraw"
+// if there were any. The player may come again with another identity token. See Revoke and Ban.
+func (s *Server) RevokeSubject(issuer, subject string) int {
+	n := s.gate.RevokeSubject(issuer, subject)
+	if n > 0 {
+		auditOperator(s, audit.Event{Decision: audit.Withdraw, Issuer: issuer, Subject: subject}, "sessions", n)
+	}
+	return n
+}
+
+// RevokeSession ends a session with its next datagram; the audit has a line "withdraw". It reports
+// false if no session has this id, neither live nor resumable, or if it is revoked already.
+func (s *Server) RevokeSession(id uint32) bool {
+	e := audit.Event{Decision: audit.Withdraw, Session: id}
+	if live, ok := s.gate.Session(id); ok {
+		e.Issuer, e.Subject, e.TokenID, e.Scope = live.Issuer(), live.Subject(), live.TokenID(), live.Scope()
+	}
+	if !s.gate.RevokeSession(id) {
+		return false
+	}
+	auditOperator(s, e, "session", 1)
+	return true
+}
 
 // Ban ends every session of a player with its next datagram, returns how many there were, and
 // refuses the player's identity tokens, old and new, and tickets until the ban is over or lifted.
 // Processes that take over this one's sessions keep the ban. Of several bans of a player the one
 // that lasts longest holds; one that is over already does nothing. Memory is bounded by
-// session.Config.MaxBans. The error is session.ErrBan or session.ErrBansFull.
-func (s *Server) Ban(b session.Ban) (ended int, err error) { return s.gate.Ban(b) }
+// session.Config.MaxBans. The audit has a line "ban", unless b changes nothing. The error is
+// session.ErrBan or session.ErrBansFull. What Revoke says of a feed holds for Ban, too.
+func (s *Server) Ban(b session.Ban) (ended int, err error) {
+	known := s.gate.Banned(b)
+	ended, err = s.gate.Ban(b)
+	if ended == 0 && known || errors.Is(err, session.ErrBan) || s.feedLines.leavesOut(s.clock.now(), b.Everywhere, ended) {
+		return ended, err
+	}
+	e := audit.Event{Decision: audit.Ban, Issuer: b.Issuer, Subject: b.Subject}
+	if err != nil {
+		e.Reason = audit.DropFull // of bans
+	}
+	if b.Reason == 0 {
+		b.Reason = wire.ReasonRevoked
+	}
+	what := b.Reason.String()
+	if !b.Until.IsZero() {
+		what += ", until " + b.Until.UTC().Format(time.RFC3339)
+	}
+	auditOperator(s, e, what, ended, b.Note)
+	return ended, err
+}
 
-// Lift ends a ban before its time and reports whether the player was banned. The player may come
-// again with an identity token; sessions that the ban has ended stay ended.
-func (s *Server) Lift(issuer, subject string) bool { return s.gate.Lift(issuer, subject) }
+// Bans returns at most so many of the bans in force, in no order: as many as asked for mean that
+// there may be more. Issuer, Subject and Note are empty in a ban that another process has left: a
+// snapshot has no names.
+func (s *Server) Bans(most int) []session.Ban {
+	return s.gate.Bans(s.clock.at(s.clock.now()), most)
+}
+
+// Lift ends a ban before its time and reports whether the player was banned; if so, the audit has a
+// line "lift". The player may come again with an identity token; sessions that the ban has ended
+// stay ended.
+func (s *Server) Lift(issuer, subject string) bool {
+	lifted := s.gate.Lift(issuer, subject)
+	if lifted {
+		auditNow(s, audit.Event{Decision: audit.Lift, Issuer: issuer, Subject: subject})
+	}
+	return lifted
+}
+
+// auditOperator records a decision of the operator or the match: what it is about, how many
+// sessions it has ended, and a note.
+func auditOperator(s *Server, e audit.Event, what string, ended int, note ...string) {
+	e.Detail = fmt.Sprintf("%s, ended %d", what, ended)
+	for _, n := range note {
+		if n != "" {
+			e.Detail += ": " + n
+		}
+	}
+	auditNow(s, e)
+}
+
+// auditNow records what is no matter of one connection, as of now.
+func auditNow(s *Server, e audit.Event) {
+	e.Time, e.Version = s.clock.at(s.clock.now()), version
+	s.config.Audit.Record(e)
+}

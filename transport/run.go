@@ -131,8 +131,10 @@ func (s *Server) Flush() {
 // of one for each. A full batch goes out earlier, and so does everything when
 // somebody else releases. Call Release once for each Hold, soon.
 func (s *Server) Hold() {
+	now := s.clock.now()
 	for sh := range s.shards {
 		sh.Out.Acquire()
+		sh.begin(now)
 	}
 }
 
@@ -152,10 +154,12 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	now := s.server.clock.now()
 	s.handler = h.withDefaults()
 	s.Out.Hold(true)
+	s.begin(now)
 	n := s.Turn(now)
+	s.deliverReceipts()
 	if !hold {
 		s.Out.Hold(false)
-		s.pause = s.endings.idle(now)
+		s.pause = s.sleep(now, s.endings.idle(now))
 	}
 	if s.Shard == s.Endpoint.First() {
 		s.checkClock(now)
@@ -175,6 +179,8 @@ func (s *shard) checkClock(now time.Time) {
 	if alarm {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
+	server.outages.check(server, server.clock.at(now))
+	server.feedLines.summarize(server)
 	if detail := server.gate.Sweep(server.clock.at(now)); detail != "" {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
 	}

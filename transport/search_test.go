@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -10,9 +11,9 @@ import (
 
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // nowhere are addresses at which nobody listens.
@@ -24,7 +25,8 @@ var nowhere = []netip.AddrPort{
 func (w *world) dialAny(n int, limit time.Duration, addrs ...netip.AddrPort) (*Client, error) {
 	ctx, cancel := context.WithTimeout(w.Context(), limit)
 	defer cancel()
-	c, err := newClient(ctx, ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Conn: w.socket(playerAddr(n))}, udp.Place{Addr: addrs})
+	config := ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Conn: w.socket(playerAddr(n))}
+	c, err := newClient(config, "", addresses{place: udp.Place{Addr: addrs}, known: addrs})
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +52,10 @@ func (w *world) asked(n int, addr netip.AddrPort) *atomic.Int64 {
 
 // Addresses that do not answer cost addressPause each, and one that does is the only one.
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	for silent := range 3 {
 		virtual(t, func(w *world) {
-			w.net.SetImpairment(simnet.Impairment{Latency: 10 * time.Millisecond})
+			w.net.SetImpairment(netsim.Impairment{Latency: 10 * time.Millisecond})
 			w.serve()
 			began := time.Now()
 			c, err := w.dialAny(1, 10*time.Second, append(nowhere[:silent:silent], serverAddr)...)
@@ -70,8 +73,9 @@ func TestSearch(t *testing.T) {
 
 // While an address answers, the next one is left alone.
 func TestSearchIsPatient(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 100 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 100 * time.Millisecond})
 		w.serve()
 		asked := w.asked(1, nowhere[0])
 		if _, err := w.dialAny(1, 10*time.Second, serverAddr, nowhere[0]); err != nil {
@@ -86,8 +90,9 @@ func TestSearchIsPatient(t *testing.T) {
 // A handshake that hears nothing begins anew: the server may have made room for somebody
 // else, or have come back in the meantime. One that is only slow goes on.
 func TestSearchBeginsAnew(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 10 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 10 * time.Millisecond})
 		time.AfterFunc(3*time.Second, func() { w.serve() })
 		began := time.Now()
 		c, err := w.dialAny(1, 10*time.Second, serverAddr)
@@ -101,7 +106,7 @@ func TestSearchBeginsAnew(t *testing.T) {
 		w.echo(c, "hello")
 	})
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: attemptTime * 2 / 5})
+		w.net.SetImpairment(netsim.Impairment{Latency: attemptTime * 2 / 5})
 		w.serve(func(c *Config) { c.HandshakeTimeout = time.Minute })
 		if _, err := w.dialAny(1, time.Minute, serverAddr); err != nil {
 			t.Errorf("with a round trip of %v: %v", attemptTime*4/5, err)
@@ -113,10 +118,11 @@ func TestSearchBeginsAnew(t *testing.T) {
 // than attemptTime, however often it has begun anew before: the cookie in it is wrong, and whoever
 // shows a wrong one is not answered.
 func TestSearchIsMisled(t *testing.T) {
+	t.Parallel()
 	for anew := range 5 {
 		virtual(t, func(w *world) {
 			const latency = 10 * time.Millisecond
-			w.net.SetImpairment(simnet.Impairment{Latency: latency})
+			w.net.SetImpairment(netsim.Impairment{Latency: latency})
 			w.serve()
 			var seen map[[32]byte]bool
 			misled, up := time.Time{}, false
@@ -151,9 +157,10 @@ func TestSearchIsMisled(t *testing.T) {
 
 // Nobody answers anywhere: ErrTimeout, at the end of ctx.
 func TestSearchInVain(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		began := time.Now()
-		if _, err := w.dialAny(1, 5*time.Second, nowhere...); err != ErrTimeout || time.Since(began) != 5*time.Second {
+		if _, err := w.dialAny(1, 5*time.Second, nowhere...); !errors.Is(err, ErrTimeout) || time.Since(began) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
@@ -161,13 +168,11 @@ func TestSearchInVain(t *testing.T) {
 
 // One server's certificate is another's, the next address is right.
 func TestSearchPassesImpostor(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		at := netip.MustParseAddrPort("10.0.0.2:7777")
-		other := &world{T: t, net: w.net, authority: testkit.NewAuthority(t), issuer: w.issuer, match: &match{}, audit: &sink{}}
-		other.serve(func(c *Config) {
-			c.Conn.Close()
-			c.Conn = w.socket(at)
-		})
+		other := &world{T: t, net: w.net, place: at, authority: testkit.NewAuthority(t), issuer: w.issuer, match: &match{}, audit: &sink{}}
+		other.serve()
 		defer func() {
 			other.server.Close()
 			other.serving.Wait()
@@ -178,7 +183,7 @@ func TestSearchPassesImpostor(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.echo(c, "hello")
-		if _, err := w.dialAny(2, 10*time.Second, at); err == nil || err == ErrTimeout {
+		if _, err := w.dialAny(2, 10*time.Second, at); err == nil || errors.Is(err, ErrTimeout) {
 			t.Errorf("an impostor alone: %v", err)
 		}
 	})
@@ -187,6 +192,7 @@ func TestSearchPassesImpostor(t *testing.T) {
 // "The first goes to where the server was, the others there and to the addresses that the
 // server's name has by then, in turn." PROTOCOL.md 8.3
 func TestTarget(t *testing.T) {
+	t.Parallel()
 	here := netip.MustParseAddrPort("192.0.2.1:1")
 	for _, known := range [][]netip.AddrPort{nil, {here}, {nowhere[0]}, {nowhere[0], here, nowhere[1]}} {
 		addrs := addresses{known: known}

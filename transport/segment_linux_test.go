@@ -69,6 +69,7 @@ func (w *world) allArrive(s segmenting, c *Client) {
 // Where the way to a player takes a full datagram only in fragments, several in one flush
 // arrive as one does, and other players' still go out as one message.
 func TestSmallPath(t *testing.T) {
+	t.Parallel()
 	alone(t, func(n *ownNet) {
 		n.ip("link set lo mtu 1150")
 		loopback(t, func(w *world) {
@@ -81,6 +82,7 @@ func TestSmallPath(t *testing.T) {
 // A forged ICMP message changes nothing for anybody: its sender knows the server's port
 // and the player's address, and is not on the path.
 func TestForgedPathMTU(t *testing.T) {
+	t.Parallel()
 	alone(t, func(n *ownNet) {
 		n.neighbour()
 		n.address("10.99.0.1/24", "10.99.0.2/24")

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/lanes"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
@@ -24,12 +25,18 @@ import (
 type Server struct {
 	config Config        // constant
 	gate   *machine.Gate // constant
+	traced bool          // somebody reads trace ids; constant
+	lanes  *lanes.Table  // nil without Config.Lanes; constant
 	clock  *clock        // constant; checked in the first shard's turn
 
 	endpoint      *dtls.Endpoint // constant
 	certificate   atomic.Pointer[tls.Certificate]
 	sessions      population
 	verifications *verifications
+	refusals      causeCounts
+	feedLines     *feedLines // constant
+	outages       outages
+	log           *audit.Log // nil without Config.Logger; constant
 	handover      handover
 	lifetime      lifetime
 }
@@ -48,15 +55,29 @@ func Listen(address string, config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
 	}
+	table, err := tableOf(config.Lanes)
+	if err != nil {
+		return nil, err
+	}
 	sock, err := listen(address, config.Conn)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, gate: gate, clock: newClock()}
+	s := &Server{config: config, gate: gate, lanes: table, clock: newClock(), feedLines: newFeedLines()}
+	if table != nil {
+		gate.UseLanes(table, s.clock.now)
+	}
+	if config.Logger != nil {
+		s.log = audit.NewLog(config.Logger)
+		s.config.Audit = audit.Tee(config.Audit, s.log)
+	}
+	_, unread := config.Audit.(discard)
+	s.traced = !unread || config.OnExchange != nil
 	s.certificate.Store(&config.Certificate)
 	s.endpoint = dtls.New(sock, endpointConfig(s))
 	s.verifications = newVerifications(s.endpoint.Context(), config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
 	warnOfAddresses(s)
+	warnOfKeyLog(s)
 	s.handover.server = s
 	if config.Snapshot != "" {
 		s.handover.takeOver()
@@ -67,17 +88,18 @@ func Listen(address string, config Config) (*Server, error) {
 // endpointConfig is what the server wants of what is below it.
 func endpointConfig(s *Server) dtls.Config {
 	c := &s.config
-	sources := c.Sources
-	sources.Unproven = c.MaxUnproven
 	return dtls.Config{
 		Handshake: handshake.Config{
 			Certificate: s.certificate.Load, ClientAuth: c.ClientAuth, ClientCAs: c.ClientCAs,
+			KeyLog: newKeyLog(c.KeyLog, func() {
+				auditNow(s, audit.Event{Decision: audit.Alarm, Detail: "the key log's writer has panicked, and gets no more lines"})
+			}),
 		},
 		HandshakeTimeout: c.HandshakeTimeout, ConfirmTimeout: proofTimeout, MaxHandshakes: c.MaxHandshakes,
-		Sources: sources, Live: max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0),
+		Sources: c.Sources, Live: max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0),
 		ChallengeLen: challengeLen, Window: c.Session.Window, Shards: c.Shards,
 		Now: s.clock.now, Wall: func() time.Time { return s.clock.wall() },
-		NewUser: func(l *dtls.Shard) dtls.User { return &shard{Shard: l, server: s} }, Flooded: func(now time.Time, begins bool) { auditFlood(s, now, begins) },
+		NewUser: func(l *dtls.Shard) dtls.User { return newShard(s, l) }, Flooded: func(now time.Time, begins bool) { auditFlood(s, now, begins) },
 	}
 }
 
@@ -103,6 +125,9 @@ func listen(address string, conn net.PacketConn) (udp.Socket, error) {
 	if conn != nil {
 		return udp.NewPortable(conn), nil
 	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("transport: the address to listen on must be host:port or :port, such as \":7777\": %w", err)
+	}
 	return udp.Listen(address)
 }
 
@@ -126,9 +151,7 @@ func (s *Server) SetCertificate(cert tls.Certificate) error {
 		return err
 	}
 	s.certificate.Store(&cert)
-	s.config.Audit.Record(audit.Event{
-		Time: s.clock.at(s.clock.now()), Decision: audit.KeyRotation, Version: version, Detail: "the server's certificate",
-	})
+	auditNow(s, audit.Event{Decision: audit.KeyRotation, Detail: "the server's certificate"})
 	return nil
 }
 

@@ -26,12 +26,21 @@ type shard struct {
 	successor netip.Prefix // while a session ends that gives way: from where the one comes that takes its place
 	endings   endings      // of connections that are to go
 	players   players
+	schedule  schedule       // of the players' lanes
+	joining   *joiningPlayer // nil unless a Join is under way; under Out.Mu, written by the turn
+}
+
+func newShard(s *Server, l *dtls.Shard) *shard {
+	sh := &shard{Shard: l, server: s}
+	l.Out.Fill = sh.fill
+	return sh
 }
 
 // Accept makes the session of a connection whose keys are there.
-func (s *shard) Accept(now time.Time, addr udp.Flow, r *handshake.Result) *dtls.Conn {
+func (s *shard) Accept(began, now time.Time, addr udp.Flow, r *handshake.Result) *dtls.Conn {
 	c := &conn{}
 	c.self.shard = s
+	c.shake(began, now)
 	c.session.Init(s.server.gate, now, channel(r), addr.Addr())
 	c.Init(c, s.NewID())
 	c.session.SetConnectionID(c.ID)
@@ -39,10 +48,10 @@ func (s *shard) Accept(now time.Time, addr udp.Flow, r *handshake.Result) *dtls.
 }
 
 // Failed tells the audit why a handshake has failed, of an address that has returned the cookie.
-func (s *shard) Failed(now time.Time, addr udp.Flow, err error) {
+func (s *shard) Failed(began, now time.Time, addr udp.Flow, err error) {
 	s.server.config.Audit.Record(audit.Event{
 		Time: s.server.clock.at(now), Decision: audit.Reject, Reason: audit.DropHandshake, Prefix: prefixOf(addr),
-		Version: version, Detail: handshake.Cause(err),
+		Version: version, Detail: handshake.Cause(err), Trace: s.server.shakeFailed(began, now, handshake.KindOf(err).String()),
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 // the first Poll, is answered without having been sent again, whichever socket the kernel
 // has given it to, and whole connections come of it.
 func TestFirstDatagramsAreKept(t *testing.T) {
+	t.Parallel()
 	const players, rounds = 6, 3
 	for name, poll := range map[string]bool{"Serve": false, "Poll": true} {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +59,7 @@ func TestFirstDatagramsAreKept(t *testing.T) {
 
 // A player who has been dialling since before Serve began is let in by its first datagrams.
 func TestDialBeforeServe(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		s := w.listen(func(c *Config) { c.Shards = 8 })
 		time.AfterFunc(20*time.Millisecond, func() { w.start(s, false) })
@@ -82,6 +84,7 @@ func (w *world) start(s *Server, poll bool) {
 
 // Closing is possible in any state that Listen, Poll and Serve leave.
 func TestCloseBesideSharing(t *testing.T) {
+	t.Parallel()
 	for name, act := range map[string]func(w *world, s *Server){
 		"at once":    func(*world, *Server) {},
 		"after Poll": func(_ *world, s *Server) { _, _ = s.Poll(Handler{}) },

@@ -20,7 +20,6 @@ func (h *handover) handOver(shards []*shard) error {
 	s := h.server
 	h.settle() // what was taken over and has had no turn goes on, too
 	for _, sh := range shards {
-		sh.handler = sh.handler.withDefaults()
 		sh.Delivered(s.clock.now())
 		sh.Out.Close()
 	}
@@ -91,7 +90,7 @@ func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
 		err := resume.ErrSnapshot
-		if a.session.Save(&r) {
+		if a.session.Save(&r) && s.saveLanes(w, a.player.messages, r.Lanes) {
 			err = w.Add(&r)
 		}
 		r.Wipe()
@@ -109,13 +108,14 @@ func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 	s.endings = endings{} // nothing is sent any more
 	for _, c := range s.Table.All() {
 		a := connOf(c)
-		if a.player == nil || !a.player.gone.CompareAndSwap(false, true) {
+		if a.player == nil || a.player.stay.Swap(gone) == gone {
 			continue
 		}
 		e := a.self.shard.decision(now, a, audit.Close)
 		e.Detail = "left to come back by ticket"
 		if saved[a] {
 			e.Detail = "handed on to the next process"
+			a.player.leaveMessages()
 		}
 		s.server.config.Audit.Record(e)
 		a.player.farewell(wire.ReasonShutdown)

@@ -23,6 +23,7 @@ var otherPort = netip.AddrPortFrom(serverAddr.Addr(), serverAddr.Port()+1)
 // to be, whatever the age of the snapshot" docs/fleet.md 8.4. So no restart lets in who was put
 // out, however long it takes, and a file that was read does not read as new.
 func TestSnapshotOutlived(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		pause    time.Duration
 		at       netip.AddrPort
@@ -121,6 +122,7 @@ func folder(t *testing.T, path string) {
 
 // A server gets the datagrams of one that has listened on the same address, written in whatever way.
 func TestSameAddress(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		a, b string
 		same bool
@@ -147,6 +149,7 @@ func TestSameAddress(t *testing.T) {
 
 // The list of ids is bounded, the newest first, and each stays in it for takenLife.
 func TestTakenList(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "taken")
 	begin := time.Now().Truncate(time.Millisecond)
 	id := func(n int) *resume.Snapshot {

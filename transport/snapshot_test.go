@@ -13,12 +13,13 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // What is wrong with a snapshot is on record, the file is gone, and its players come
 // back by ticket: nothing is lost for them but the pause.
 func TestSnapshotRefused(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		edit  func(t *testing.T, path string)
 		pause time.Duration
@@ -43,7 +44,7 @@ func TestSnapshotRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				fleet, path := w.fleet(t), ""
 				note := func(c *Config) { fleet(c); path = c.Snapshot }
 				first := w.run(note)
@@ -98,6 +99,7 @@ func write(t *testing.T, path string, b []byte) {
 // "a snapshot is deleted on restore and refused a second time": a copy that somebody
 // puts back brings no session to life beside, or after, the process that took it.
 func TestSnapshotTwice(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		fleet, path := w.fleet(t), ""
 		note := func(c *Config) { fleet(c); path = c.Snapshot }
@@ -133,6 +135,7 @@ func TestSnapshotTwice(t *testing.T) {
 // Without the keys that sealed it there is no snapshot to read, and without keys of
 // its own a server cannot be told to write one.
 func TestSnapshotKeys(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		fleet, path := w.fleet(t), ""
 		first := w.run(func(c *Config) { fleet(c); path = c.Snapshot })
@@ -160,12 +163,13 @@ func TestSnapshotKeys(t *testing.T) {
 // A snapshot that cannot be written costs nothing but itself: players are told that
 // the server shuts down, as without it.
 func TestSnapshotNotWritten(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		fleet := w.fleet(t)
 		r := w.run(fleet, func(c *Config) { c.Snapshot = filepath.Join(t.TempDir(), "no such folder", "snapshot") })
 		s := w.stay(1, quietClient)
 		time.Sleep(time.Second)
-		w.net.SetImpairment(simnet.Impairment{Latency: time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: time.Millisecond})
 		close(r.stop)
 		r.wg.Wait()
 		if err := r.shutdown(); !os.IsNotExist(err) && (err == nil || !strings.Contains(err.Error(), "no such file")) {
@@ -183,8 +187,9 @@ func TestSnapshotNotWritten(t *testing.T) {
 // player under one key no explicit nonce and no record number comes twice, with
 // restarts in the middle of a match whose game goes on sending meanwhile.
 func TestNoncesAcrossRestarts(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		fleet := w.fleet(t)
 		r := w.run(fleet)
 		s := w.stay(1)

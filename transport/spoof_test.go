@@ -40,6 +40,7 @@ func rec(typ record.ContentType, epoch uint16, seq uint64, body ...byte) []byte 
 // "Nothing that is not authenticated ends a connection." PROTOCOL.md 9.2: the
 // player whose address is forged, and the server's, notice nothing.
 func TestForgeries(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		toServer, toClient := w.tap(1)
@@ -80,6 +81,7 @@ func (w *world) inject(c *Client, name string, from, to netip.AddrPort, datagram
 // "The record window is updated here, once the record has opened" PROTOCOL.md 4.2: a damaged copy
 // ahead of each genuine datagram uses up nothing that the original needs.
 func TestDamagedCopiesFirst(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		c := w.dial(1)
@@ -101,6 +103,7 @@ func TestDamagedCopiesFirst(t *testing.T) {
 
 // A datagram of one player is worth nothing from another's address.
 func TestForeignAddress(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1), w.dial(2)
@@ -127,6 +130,7 @@ func TestForeignAddress(t *testing.T) {
 // "The former connection ends only when the new handshake is complete." PROTOCOL.md 9.6: a
 // ClientHello in a player's name ends nothing.
 func TestForgedHello(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		hellos, _ := w.tap(2)
@@ -153,6 +157,7 @@ func TestForgedHello(t *testing.T) {
 // "A player who comes again from the same address is served" (RFC 6347 4.2.8),
 // while his old session still seems to live, and the old one ends then.
 func TestReturnFromSamePort(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		first := w.dial(1)
@@ -185,6 +190,7 @@ func TestReturnFromSamePort(t *testing.T) {
 // types 21 and 23 to the old keys first": what does not open under the old ones,
 // for which it is new as well, is whole for the new ones.
 func TestReturnUnderNewKeys(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		var dropped atomic.Bool

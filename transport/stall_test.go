@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -82,6 +82,7 @@ func (w *world) unhurt() {
 // PROTOCOL.md 4.10. So a stall of the server puts nobody out and has nothing dropped,
 // at any rate that WELCOME allows.
 func TestServerStalls(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		hz, players int
 		stalls      []time.Duration
@@ -129,6 +130,7 @@ func (u unstamped) Receive() []udp.Packet {
 // "If the system does not tell the time of arrival, a stall of the server looks like a silence of
 // all players." PROTOCOL.md 4.10
 func TestServerStallsUnstamped(t *testing.T) {
+	t.Parallel()
 	for _, hz := range []int{60, 128, 250} {
 		virtual(t, func(w *world) {
 			s := w.listen()
@@ -152,6 +154,7 @@ func TestServerStallsUnstamped(t *testing.T) {
 // A step of the system's clock while the server stalls makes the stamps worthless,
 // and revokes nobody.
 func TestClockStepsInStall(t *testing.T) {
+	t.Parallel()
 	for _, step := range []time.Duration{-time.Hour, -5 * time.Second, -time.Second, time.Second, 5 * time.Second, time.Hour} {
 		virtual(t, func(w *world) {
 			var off atomic.Int64
@@ -176,6 +179,7 @@ func TestClockStepsInStall(t *testing.T) {
 // A level is loaded between Listen and the first Poll, and the players of the process
 // before go on all the while.
 func TestSlowStartAfterSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, load := range []time.Duration{3 * time.Second, 9 * time.Second, 20 * time.Second} {
 		virtual(t, func(w *world) {
 			fleet := w.fleet(t)
@@ -201,6 +205,7 @@ func TestSlowStartAfterSnapshot(t *testing.T) {
 // "After a stall a server MUST read what has queued before it judges any silence."
 // PROTOCOL.md 4.10. Nor is it judged before a player could be heard again.
 func TestNoTimeLimitAfterStall(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		_, hang := w.hanging()
 		c := w.join(1, quietClient)
@@ -226,6 +231,7 @@ func TestNoTimeLimitAfterStall(t *testing.T) {
 
 // One who stalls all the time has time limits still.
 func TestSlowPolls(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		_, hang := w.hanging()
 		w.join(1)
@@ -268,10 +274,11 @@ func (w *world) hold(addr netip.AddrPort) (release func()) {
 // states, whatever delays, stalls and bursts of up to 10 s there are on the way."
 // PROTOCOL.md 4.10
 func TestPathHoldsBack(t *testing.T) {
+	t.Parallel()
 	for _, hz := range []int{30, 60, 128, 250} {
 		t.Run(fmt.Sprintf("%d Hz", hz), func(t *testing.T) {
 			virtual(t, func(w *world) {
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				r := w.run()
 				stop := w.play(hz, w.join(1))
 				times := rand.New(rand.NewPCG(2, uint64(hz)))
@@ -298,6 +305,7 @@ func TestPathHoldsBack(t *testing.T) {
 // within 0.3 s, whatever it has sent steadily before" PROTOCOL.md 4.10, and within bounds
 // when it has been silent.
 func TestBotAfterPlay(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		before int // inputs a second
 		pause  time.Duration

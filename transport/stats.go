@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
 )
 
 // Stats is what a server has done since it began.
@@ -13,8 +14,16 @@ type Stats struct {
 	Received     uint64            `json:"datagrams_in"`
 	Sent         uint64            `json:"datagrams_out"`
 	Drops        map[string]uint64 `json:"drops"` // by reason; what never happened is left out
-	Handshakes   HandshakeStats    `json:"handshakes"`
-	Socket       SocketStats       `json:"socket"`
+
+	// Refusals counts what Drops counts for a HELLO, a RENEW or a session of a snapshot that was
+	// refused, by cause: the labels of docs/fleet.md 11.2. What never happened is left out.
+	Refusals map[string]uint64 `json:"refusals"`
+
+	// Outages has the issuers whose keys cannot be fetched now, as far as Config.Verifier knows.
+	Outages []token.Outage `json:"outages,omitempty"`
+
+	Handshakes HandshakeStats `json:"handshakes"`
+	Socket     SocketStats    `json:"socket"`
 }
 
 // HandshakeStats counts DTLS handshakes.
@@ -22,6 +31,20 @@ type HandshakeStats struct {
 	Started   uint64 `json:"started"`
 	Completed uint64 `json:"completed"` // and proven by a first record
 	Failed    uint64 `json:"failed"`
+
+	// FailedBy is Failed by the kind of cause; what never happened is left out. The labels:
+	//
+	//	version, suite, group, signature, master_secret   what the two ends have not in common
+	//	no_certificate, certificate                       a client certificate is missing, or refused
+	//	proof       a signature or a Finished of the client does not verify
+	//	malformed   a message is malformed or out of place
+	//	alert       the client has ended it by an alert: it refuses the server's certificate, for one
+	//	timeout     a flight did not come in time: a client that is gone, or a stranger's ClientHello
+	//	unconfirmed no record came under the new keys
+	//	anew        the client has begun another one in its place
+	//	evicted     it has made room for another one
+	//	other       anything else
+	FailedBy map[string]uint64 `json:"failed_by,omitempty"`
 }
 
 // SocketStats is what is known of a server's UDP sockets, all together.
@@ -40,6 +63,8 @@ type SocketStats struct {
 func (s *Server) Stats() Stats {
 	st := Stats{
 		Sessions: int(s.sessions.live.Load()), SessionsPeak: int(s.sessions.peak.Load()), Drops: make(map[string]uint64),
+		Handshakes: HandshakeStats{FailedBy: make(map[string]uint64)},
+		Refusals:   s.refusals.snapshot(), Outages: outagesOf(s.config.Verifier),
 	}
 	for sh := range s.shards {
 		sh.addTo(&st)
@@ -60,6 +85,9 @@ func (s *shard) addTo(st *Stats) {
 	st.Handshakes.Started += of.Started
 	st.Handshakes.Completed += of.Completed
 	st.Handshakes.Failed += of.Failed
+	for kind, n := range of.FailedBy {
+		st.Handshakes.FailedBy[kind] += n
+	}
 	st.Socket.Shards++
 	st.Socket.ReceiveBuffer += of.Socket.ReceiveBuffer
 	st.Socket.SendBuffer += of.Socket.SendBuffer

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -18,7 +18,7 @@ import (
 // address, once, unread, unchanged and in order. It carries answers back as long as down is set; what the server sends
 // to the player's own address arrives either way.
 type relay struct {
-	net      *simnet.Network
+	net      *netsim.Network
 	own      netip.AddrPort
 	on, down atomic.Bool
 }
@@ -51,7 +51,7 @@ func (m *relay) carries(t time.Duration) {
 // relayed is a match with a player whose identity provider is down, and somebody on its path.
 func relayed(t *testing.T, f func(w *world, r *running, s *stayer, m *relay)) {
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1, func(c *ClientConfig) { c.Token = w.once(grantFor(1)) })
 		m := w.relay(playerAddr(1))
@@ -72,6 +72,7 @@ func (w *world) unharmed(s *stayer) {
 
 // "at home, in the network that the session is bound to, once it has answered a challenge from there" PROTOCOL.md 4.9
 func TestRelayedForAMoment(t *testing.T) {
+	t.Parallel()
 	relayed(t, func(w *world, _ *running, s *stayer, m *relay) {
 		for range 10 { // 300 ms each time, and as much again until the player is followed home
 			m.carries(300 * time.Millisecond)
@@ -88,6 +89,7 @@ func TestRelayedForAMoment(t *testing.T) {
 // network that they are bound to, and from no other" PROTOCOL.md 4.9. A player is relayed until then, and is at home
 // before the idle time is over.
 func TestRelayedUntilLapse(t *testing.T) {
+	t.Parallel()
 	relayed(t, func(w *world, _ *running, s *stayer, m *relay) {
 		m.carries(20 * time.Second)
 		time.Sleep(5 * time.Second)
@@ -106,6 +108,7 @@ func TestRelayedUntilLapse(t *testing.T) {
 
 // A player who is relayed for longer than the idle time is told why it is over.
 func TestRelayedForLong(t *testing.T) {
+	t.Parallel()
 	relayed(t, func(w *world, _ *running, s *stayer, m *relay) {
 		m.carries(time.Minute)
 		var closed *CloseError
@@ -121,8 +124,9 @@ func TestRelayedForLong(t *testing.T) {
 // "While the client is away from home, the server also sends NOTICE to the address that was
 // validated before it left." PROTOCOL.md 4.9
 func TestNoticeGoesHome(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		r := w.run()
 		s := w.stay(1)
 		m := w.relay(playerAddr(1))
@@ -160,8 +164,9 @@ func (v away) Verify(ctx context.Context, now time.Time, raw []byte) (*token.Cla
 // "while a token that the client has shown in time waits for the server or for its issuer, for 30 s
 // in all" PROTOCOL.md 4.9
 func TestStepUpWhileTheIssuerIsAway(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		var down atomic.Bool
 		r := w.run(func(c *Config) { c.Verifier = away{c.Verifier.(*token.Verifier), &down} })
 		s := w.stay(1)

@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -18,7 +17,10 @@ import (
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
 // the snapshot cannot be written it says so, and ends the sessions. Leave is called
-// for each either way, with session.ReasonShutdown.
+// for each either way, with session.ReasonShutdown. Once it has begun no message is
+// delivered or acknowledged any more; those of lanes go on in the next process, where
+// Handler.Receipt is called for them. What is more than Config.Snapshot has room for is
+// reported as lost, before Leave. A CloseAfter that waits ends its session at once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var shards []*shard
 	for len(shards) < len(s.endpoint.All()) { // Serve may be about to add some
@@ -44,7 +46,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		sh.Turns.End()
 	}
 	if !first {
-		return net.ErrClosed
+		return ErrServerClosed
 	}
 	return errors.Join(err, s.finish())
 }
@@ -53,7 +55,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // new one in.
 func (s *shard) shutdown(now time.Time) {
 	s.Handshakes.Refuse()
-	s.handler = s.handler.withDefaults()
 	drain := wire.NoticeBody{Code: wire.NoticeDrain, Detail: []byte("shutting down")}.AppendTo(nil)
 	for _, c := range s.Table.All() {
 		if a := connOf(c); a.ending == nil {
@@ -68,10 +69,10 @@ func (s *shard) shutdown(now time.Time) {
 
 // Close ends everything at once and returns when nothing runs any more. It says
 // nothing to players, and does not call Leave. It must not be called from a
-// Handler. A second call returns net.ErrClosed.
+// Handler. A second call returns ErrServerClosed.
 func (s *Server) Close() error {
 	if !s.stop() {
-		return net.ErrClosed
+		return ErrServerClosed
 	}
 	return s.finish()
 }
@@ -97,6 +98,9 @@ func (s *Server) finish() error {
 	var errs []error
 	for sh := range s.shards {
 		errs = append(errs, sh.Close())
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
 	}
 	return errors.Join(errs...)
 }

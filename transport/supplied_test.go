@@ -9,10 +9,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // A connected socket will do, for either end.
 func TestConnectedSocket(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		w.serve()
 		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(w.server.Addr()))
@@ -69,6 +72,7 @@ func (c unplugged) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 // "With ErrTimeout it wraps the socket's last error, if there is one; when the socket sends
 // nothing at all, it comes within a second."
 func TestSocketThatRefuses(t *testing.T) {
+	t.Parallel()
 	udp := func(t *testing.T, network, address string) *net.UDPConn {
 		conn, err := net.ListenPacket(network, address)
 		if err != nil {
@@ -125,6 +129,7 @@ func TestSocketThatRefuses(t *testing.T) {
 
 // A network that is there after a moment is soon enough.
 func TestNetworkComesUp(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		w.serve()
 		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -138,20 +143,16 @@ func TestNetworkComesUp(t *testing.T) {
 // What the system says about a port that nobody has is worth telling, though it cannot be
 // believed: Dial waits on.
 func TestPortThatNobodyHas(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
-		nobody, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := nobody.LocalAddr().(*net.UDPAddr)
-		nobody.Close()
-		conn, err := net.DialUDP("udp", nil, to)
+		to := "127.0.0.1:" + testkit.FreePort(t)
+		conn, err := net.Dial("udp", to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = Dial(ctx, to.String(), ClientConfig{RootCAs: w.authority.Pool(), Conn: conn, Token: w.tokens(grantFor(1))})
+		_, err = Dial(ctx, to, ClientConfig{RootCAs: w.authority.Pool(), Conn: conn.(*net.UDPConn), Token: w.tokens(grantFor(1))})
 		if !errors.Is(err, ErrTimeout) || !errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() == nil {
 			t.Error(err, ctx.Err())
 		}
@@ -160,6 +161,7 @@ func TestPortThatNobodyHas(t *testing.T) {
 
 // A socket that somebody else has closed: Dial says so at once.
 func TestClosedSocket(t *testing.T) {
+	t.Parallel()
 	loopback(t, func(w *world) {
 		w.serve()
 		conn, err := net.ListenUDP("udp", nil)

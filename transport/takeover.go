@@ -26,14 +26,12 @@ func (h *handover) takeOver() {
 		if snap != nil {
 			what = "the sessions of a snapshot were refused: "
 		}
-		s.config.Audit.Record(audit.Event{
-			Time: s.clock.at(s.clock.now()), Decision: audit.Reject, Reason: audit.DropTicket, Version: version, Detail: what + reasonOf(err),
-		})
+		auditNow(s, audit.Event{Decision: audit.Reject, Reason: audit.DropTicket, Detail: what + reasonOf(err)})
 	}
 	if snap != nil {
 		s.gate.Restore(snap)
 		h.restoreAddresses(snap.Live)
-		if h.restored = snap.Sessions; len(h.restored) > 0 {
+		if h.restored, h.made = snap.Sessions, snap.Made; len(h.restored) > 0 {
 			s.endpoint.Inherit()
 		}
 	}

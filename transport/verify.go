@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -36,12 +38,12 @@ type verifications struct {
 	verifier Verifier // constant
 	queue    chan job
 	parked   atomic.Int64
-	sources  *policy.Sources // of those parked
-	wg       sync.WaitGroup  // workers and parked; close waits
+	sources  *sources.Sources // of those parked
+	wg       sync.WaitGroup   // workers and parked; close waits
 }
 
 func newVerifications(ctx context.Context, v Verifier, workers int) *verifications {
-	p := &verifications{verifier: v, queue: make(chan job, verifyQueue), sources: policy.NewSources(policy.SourceConfig{
+	p := &verifications{verifier: v, queue: make(chan job, verifyQueue), sources: sources.New(policy.SourceConfig{
 		PerSecond: maxParkings, Burst: maxParkings, Unproven: maxParkedEach, MaxSources: 16 * maxParked,
 	})}
 	for range workers {
@@ -86,7 +88,7 @@ func (p *verifications) verify(all context.Context, j job) bool {
 	timer.Stop()
 	parked, refused := w.end()
 	if err != nil && (refused || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
-		err = session.ErrBusy // cut short: the token may be good
+		err = machine.ErrKeysWait // cut short: the token may be good
 	}
 	j.done(claims, err)
 	return !parked
@@ -102,7 +104,7 @@ type parking struct {
 	// +checklocks:mu
 	over, parked, refused bool
 	// +checklocks:mu
-	claim *policy.Claim
+	claim *sources.Claim
 }
 
 // begin parks the verification. Without room it returns session.ErrBusy; when it has been

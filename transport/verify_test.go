@@ -17,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -95,6 +95,7 @@ func (v silent) Verify(ctx context.Context, now time.Time, raw []byte) (*token.C
 // "those with known keys never queue behind them" PROTOCOL.md 12: while strangers show tokens with invented names of keys, all day
 // long and in any number, players whose key is known come in as if there were nobody else.
 func TestInventedKeysDelayNobody(t *testing.T) {
+	t.Parallel()
 	for name, wrap := range map[string]func(Verifier) Verifier{
 		"token.Verifier": func(v Verifier) Verifier { return v },
 		"one around it":  func(v Verifier) Verifier { return wrapped{v} },
@@ -105,9 +106,10 @@ func TestInventedKeysDelayNobody(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, %d strangers", name, strangers), func(t *testing.T) {
+				t.Parallel()
 				virtual(t, func(w *world) {
 					const latency = 10 * time.Millisecond
-					w.net.SetImpairment(simnet.Impairment{Latency: latency})
+					w.net.SetImpairment(netsim.Impairment{Latency: latency})
 					configure, end := w.remote(4 * time.Second)
 					defer end()
 					r := w.run(configure, func(c *Config) { c.Verifier = wrap(c.Verifier) })
@@ -209,6 +211,7 @@ func (o *outcomes) count(want error) (n int) {
 // each /48" PROTOCOL.md 12. "A client whose token finds no room to wait gets CLOSE with reason 12."
 // PROTOCOL.md 12: at once, and the others when the time is over.
 func TestParkingIsBounded(t *testing.T) {
+	t.Parallel()
 	const workers = 32
 	address := func(i int) netip.Addr { return stranger(200 * i).Addr() }
 	for name, c := range map[string]struct {

@@ -8,14 +8,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // "each datagram is handled as it comes. What a Handler sends goes out together
 // when the datagrams at hand are done."
 func TestEcho(t *testing.T) {
-	virtual(t, func(w *world) {
+	t.Parallel()
+	both(t, func(w *world) {
 		w.serve()
 		a, b := w.dial(1), w.dial(2)
 		for i := range 100 {
@@ -32,6 +33,7 @@ func TestEcho(t *testing.T) {
 
 // "The UDP payload has 1 to 1,200 bytes; else drop `size`." PROTOCOL.md 4.1
 func TestSizes(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
 		w.echo(w.dial(1), string(make([]byte, wire.MaxBody))) // 1,200 bytes with everything around it
@@ -49,8 +51,9 @@ func TestSizes(t *testing.T) {
 // Nothing on the way waits: an echo takes the network's time and no more. With
 // Poll it waits for the tick.
 func TestRoundTrip(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
-		w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		w.serve()
 		start := time.Now()
 		c := w.dial(1)
@@ -74,12 +77,13 @@ func TestRoundTrip(t *testing.T) {
 
 // "Delivery is neither reliable nor ordered. A payload is delivered at most once." PROTOCOL.md 3.3
 func TestImpairedToServer(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.match.mute = true
 		w.serve()
 		c := w.dial(1, quietClient)
 		const n = 3000
-		sent, lost := impaired(w, c.socket.conn.Load().PacketConn.(*simnet.Conn), n, func(b []byte) error { return c.Send(b) })
+		sent, lost := impaired(w, c.socket.conn.Load().PacketConn.(*netsim.Conn), n, func(b []byte) error { return c.Send(b) })
 		exactlyOnce(w, w.match.got, sent, lost)
 		if d := w.server.Stats().Drops["replay"]; d != 0 {
 			w.Errorf("%d copies came as far as the session: the record window is before it", d)
@@ -88,9 +92,10 @@ func TestImpairedToServer(t *testing.T) {
 }
 
 func TestImpairedToClient(t *testing.T) {
-	virtual(t, func(w *world) {
-		var conn *simnet.Conn
-		w.serve(func(c *Config) { conn = c.Conn.(*simnet.Conn) })
+	t.Parallel()
+	both(t, func(w *world) {
+		var conn *netsim.Conn
+		w.serve(func(c *Config) { conn = c.Conn.(*netsim.Conn) })
 		c := w.dial(1, quietClient)
 		synctest.Wait()
 		p, got := w.match.player(0), make(map[string]int)
@@ -118,10 +123,10 @@ func quietClient(c *ClientConfig) { c.Session.KeepAlive, c.Session.Probe = time.
 
 // impaired sends n numbered payloads from a socket whose network is as bad as it
 // gets, and says how many of them cannot have arrived.
-func impaired(w *world, from *simnet.Conn, n int, send func([]byte) error) (sent, lost int) {
+func impaired(w *world, from *netsim.Conn, n int, send func([]byte) error) (sent, lost int) {
 	synctest.Wait() // the first PING
 	before := w.net.Stats()
-	from.SetImpairment(simnet.Impairment{
+	from.SetImpairment(netsim.Impairment{
 		Latency: 30 * time.Millisecond, Jitter: 20 * time.Millisecond,
 		Loss: 0.2, Duplicate: 0.1, Reorder: 0.1, Corrupt: 0.05,
 	})
@@ -133,7 +138,7 @@ func impaired(w *world, from *simnet.Conn, n int, send func([]byte) error) (sent
 	}
 	time.Sleep(time.Second)
 	synctest.Wait()
-	from.SetImpairment(simnet.Impairment{})
+	from.SetImpairment(netsim.Impairment{})
 	s := w.net.Stats()
 	lost = int(s.Lost - before.Lost + s.Corrupted - before.Corrupted)
 	if s.Sent-before.Sent != uint64(n) || lost < n/6 || s.Duplicated == before.Duplicated || s.Reordered == before.Reordered {
@@ -157,9 +162,10 @@ func exactlyOnce(w *world, got map[string]int, sent, lost int) {
 
 // A connection comes up through the same network, in both directions.
 func TestImpairedDial(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(w *world) {
 		w.serve()
-		w.net.SetImpairment(simnet.Impairment{
+		w.net.SetImpairment(netsim.Impairment{
 			Latency: 30 * time.Millisecond, Jitter: 20 * time.Millisecond,
 			Loss: 0.1, Duplicate: 0.1, Reorder: 0.1, Corrupt: 0.02,
 		})

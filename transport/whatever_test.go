@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 var seeds = flag.Uint64("seeds", 8, "how many matches TestWhateverHappens plays")
@@ -23,15 +23,17 @@ var seeds = flag.Uint64("seeds", 8, "how many matches TestWhateverHappens plays"
 // than the thief has sent. What fails is played again by its name, such as
 // TestWhateverHappens/23.
 func TestWhateverHappens(t *testing.T) {
+	t.Parallel()
 	for seed := range *seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			virtual(t, func(w *world) {
 				f := w.fated(rand.New(rand.NewPCG(seed, 0)))
 				for range 40 {
 					f.step()
 					time.Sleep(f.upTo(1500))
 				}
-				w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				time.Sleep(15 * time.Second)
 				f.judge()
 				w.quit(f.running, f.players...)
@@ -48,7 +50,7 @@ type fated struct {
 	fleet   func(*Config)
 	running *running
 	players []*stayer
-	sockets []*simnet.Conn // the players'
+	sockets []*netsim.Conn // the players'
 	names   [][16]byte     // of their sessions
 	ports   uint16         // used
 	log     []string
@@ -68,14 +70,14 @@ type captured struct {
 
 func (w *world) fated(chance *rand.Rand) *fated {
 	f := &fated{world: w, Rand: chance, fleet: w.fleet(w.T), ports: 3000, dark: make(map[netip.Addr]time.Time), raced: make(map[netip.Addr]time.Time)}
-	w.net.SetImpairment(simnet.Impairment{Latency: 20 * time.Millisecond})
+	w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 	f.running = w.run(f.fleet)
 	for n := range 4 {
 		g := grantFor(n)
 		g.Life = 40 * time.Second
 		f.players = append(f.players, w.stay(n, func(c *ClientConfig) {
 			c.Token = w.tokens(g)
-			f.sockets = append(f.sockets, c.Conn.(*simnet.Conn))
+			f.sockets = append(f.sockets, c.Conn.(*netsim.Conn))
 		}))
 		f.names = append(f.names, w.match.player(n).Session().Name())
 	}
@@ -204,7 +206,7 @@ func (f *fated) restart(end func() error) {
 }
 
 func (f *fated) impair() {
-	f.net.SetImpairment(simnet.Impairment{
+	f.net.SetImpairment(netsim.Impairment{
 		Latency: f.upTo(60), Jitter: f.upTo(30), Loss: f.Float64() / 10, Duplicate: f.Float64() / 10,
 		Reorder: f.Float64() / 10, Corrupt: f.Float64() / 50,
 	})

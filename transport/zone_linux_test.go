@@ -9,6 +9,7 @@ import (
 // A server at a link-local address is reached by the name of the interface, by its number,
 // and at what it says of itself; over both kinds of socket.
 func TestLinkLocal(t *testing.T) {
+	t.Parallel()
 	alone(t, func(n *ownNet) {
 		n.neighbour()
 		n.address("fe80::1/64", "fe80::2/64")

@@ -1,0 +1,104 @@
+package transport
+
+import "time"
+
+// ClientHandler is what a game does with what comes for its client. Each function may be nil, and
+// must not block. Poll and Serve call them from their caller's goroutine, one at a time; they may
+// call the client's methods except Poll and Serve. Bytes are borrowed: they are valid until the
+// function returns.
+type ClientHandler struct {
+	// Receive is called for each payload. Without it payloads wait for Client.Receive.
+	Receive func(payload []byte)
+	// Message is called for each message of a lane of any mode but Latest, in the order of its mode,
+	// with the id that the server's SendMessage has returned. Without it messages are discarded.
+	Message func(lane int, id uint64, b []byte)
+	// Latest is called with the newest value of a key of a lane of mode Latest. No bytes mean that the
+	// key was removed.
+	Latest func(lane int, key uint32, b []byte)
+	// Receipt is called once for each message to the server on a lane with Receipts: arrived says
+	// that the server has it; false means not known to have arrived.
+	Receipt func(lane int, id uint64, arrived bool)
+}
+
+// handOver gives the handler what has come: payloads first.
+func (c *Client) handOver(t *clientTurn, h *ClientHandler) {
+	for h.Receive != nil {
+		payload, ok := c.inbox.swap(t.payload)
+		if !ok {
+			break
+		}
+		t.payload = payload
+		h.Receive(payload)
+	}
+	var l *letter
+	defer func() {
+		if l != nil { // the handler has panicked: its message is credit all the same
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.state.dealtWith(l)
+		}
+	}()
+	for l = c.nextLetter(nil); l != nil; l = c.nextLetter(l) {
+		h.take(l)
+	}
+}
+
+// take calls the function that a letter is for.
+func (h *ClientHandler) take(l *letter) {
+	switch {
+	case l.kind == letterMessage && h.Message != nil:
+		h.Message(int(l.lane), l.id, l.b)
+	case l.kind == letterLatest && h.Latest != nil:
+		h.Latest(int(l.lane), uint32(l.id), l.b)
+	case l.kind == letterReceipt && h.Receipt != nil:
+		h.Receipt(int(l.lane), l.id, l.arrived)
+	}
+}
+
+// nextLetter returns the oldest letter, nil if there is none, and takes the one before it back.
+func (c *Client) nextLetter(done *letter) *letter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if done != nil {
+		c.state.dealtWith(done)
+	}
+	return c.state.letters.pop()
+}
+
+// dealtWith takes a letter back that the handler has seen.
+func (s *clientState) dealtWith(l *letter) {
+	if m := s.messages; m != nil && l.kind == letterMessage && l.endpoint == m.endpoint {
+		m.endpoint.Taken(int(l.lane), len(l.b))
+		s.released(time.Now())
+	}
+	s.letters.recycle(l)
+}
+
+// Serve hands everything that comes to h, on the caller's goroutine, until the session is over; then
+// it returns the error of Receive. It is for a game without a frame loop: Poll is its twin. The error
+// is ErrServing while Poll or another Serve runs, or once Poll has been called.
+func (c *Client) Serve(h ClientHandler) error {
+	if !c.polling.turns.Try() {
+		return ErrServing
+	}
+	defer c.polling.turns.End()
+	if c.polling.turn != nil {
+		return ErrServing
+	}
+	t := new(clientTurn)
+	payloads := c.inbox.arrived
+	if h.Receive == nil {
+		payloads = nil // they are for Receive
+	}
+	for {
+		over := c.progress.over() // first: what came before the end is still handed over
+		if c.handOver(t, &h); over != nil {
+			return over
+		}
+		select {
+		case <-payloads:
+		case <-c.inbox.letters:
+		case <-c.progress.ended:
+		}
+	}
+}

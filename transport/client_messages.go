@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lanes"
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// clientMessages are the lanes of a client whose server has some. Client.mu guards them.
+type clientMessages struct {
+	endpoint *lanes.Endpoint
+	letters  *letters    // constant; what has come and waits for the handler
+	conn     *clientConn // on which the session lives
+	now      time.Duration
+	due      time.Duration // when the lanes are to be looked at, never if they need not be
+	numbers  numbers
+	body     [wire.MaxBody]byte
+}
+
+// agree begins, goes on with or ends the lanes of a session that lives on conn from now on. It
+// reports whether lanes of before do not go on.
+func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
+	agreed, next := conn.machine.Lanes(), conn.machine.Sequence()+1
+	m := s.messages
+	switch {
+	case agreed == nil && m != nil:
+		s.endMessages()
+		return true
+	case agreed == nil:
+		return false
+	case m == nil:
+		s.letters.arrived = s.inbox.letters
+		m = &clientMessages{letters: &s.letters}
+		m.endpoint = m.newEndpoint(conn.machine, agreed, next)
+		s.messages = m
+	case agreed.Kept:
+		m.endpoint.Resume(agreed.Base, next, m.letters)
+	default:
+		m.endpoint.Close(m.letters)
+		m.endpoint = m.newEndpoint(conn.machine, agreed, next)
+		ended = true
+	}
+	if m.conn != nil {
+		m.conn.messages = nil
+	}
+	m.conn, conn.messages = conn, m
+	m.pump(now)
+	return ended
+}
+
+// newEndpoint begins with lanes that have been agreed on. The client sends at most nine tenths of what
+// the server takes, so that a burst that the path has made drops nothing.
+func (m *clientMessages) newEndpoint(of *machine.Client, l *machine.Lanes, next uint64) *lanes.Endpoint {
+	config := lanesConfig(l, next, m.numbers.next)
+	config.Ceiling, config.Datagrams = max(l.Rate/10*9, 1), int(max(of.Limits().Rate/10*9, 1))
+	e := lanes.New(config)
+	m.letters.table, m.letters.endpoint = l.Table, e
+	return e
+}
+
+// advance sets the time.
+func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(epoch)) }
+
+// take hands the body of FRAMES to the lanes. What no honest server does is dropped, and so is
+// everything while too much waits for the handler: it is not acknowledged, and comes again.
+func (m *clientMessages) take(now time.Time, seq uint64, body []byte) (accepted bool) {
+	m.advance(now)
+	return !m.letters.full() && m.endpoint.Receive(m.now, seq, m.conn.machine.Sequence(), body, m.letters) <= lanes.Refused
+}
+
+// pump sends what is due.
+func (m *clientMessages) pump(now time.Time) {
+	m.advance(now)
+	m.endpoint.Tick(m.now, m.letters)
+	for range maxPump {
+		if m.due = m.endpoint.Deadline(m.now); m.due > m.now || !m.sendFrames() {
+			break
+		}
+	}
+	m.due = max(m.due, m.now+minPause)
+}
+
+// sendFrames sends one datagram, and reports false if none is due.
+func (m *clientMessages) sendFrames() bool {
+	of := m.conn.machine
+	body, ok := nextFrames(m.body[:0], m.endpoint, m.now, of)
+	if !ok {
+		return false
+	}
+	if m.conn.send(wire.KindFrames, body) != nil { // a lost datagram: its connection has ended
+		of.LeaveOut()
+		return false
+	}
+	return true
+}
+
+// sent tells the lanes that a datagram of another kind has left under the last sequence.
+func (m *clientMessages) sent(kind wire.Kind, length int) {
+	if kind != wire.KindFrames {
+		m.endpoint.Sent(m.now, m.conn.machine.Sequence(), length)
+	}
+}
+
+// moved tells the lanes that the path has changed on the same connection.
+func (s *clientState) moved() {
+	if m := s.messages; m != nil {
+		m.endpoint.Moved()
+	}
+}
+
+// endMessages ends the lanes with the session: what is unfinished is reported as lost.
+func (s *clientState) endMessages() {
+	if m := s.messages; m != nil {
+		m.endpoint.Close(m.letters)
+		s.messages, m.conn.messages = nil, nil
+	}
+}
+
+// released has the lanes send what has been queued.
+func (s *clientState) released(now time.Time) {
+	if s.socket.polled || s.holds > 0 {
+		return
+	}
+	s.messages.pump(now)
+	s.wakeFor(s.messages)
+}
+
+// wakeFor has the turn that waits end when the lanes are due.
+func (s *clientState) wakeFor(m *clientMessages) {
+	if due := m.wait(s.due); due.Before(s.due) {
+		s.due = due
+		s.socket.wakeAt(due)
+	}
+}
+
+// wait returns when to look again, at the latest at due.
+func (m *clientMessages) wait(due time.Time) time.Time {
+	if m == nil || m.due == never {
+		return due
+	}
+	return earlier(due, epoch.Add(m.due))
+}

@@ -1,0 +1,82 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/dtls"
+)
+
+// polling is how Poll takes turns.
+type polling struct {
+	looped chan struct{} // closed when the loop that Dial has started no longer reads the socket
+
+	turns dtls.Turns  // full while Poll or Serve runs
+	turn  *clientTurn // whose turn it is; nil before the first Poll
+}
+
+// Poll is for a game with a frame loop, which calls it once a frame: it handles everything that has
+// come since the last Poll, on the caller's goroutine and without waiting, does what is due, and
+// says how many datagrams came. What a client does by itself it does in Poll: it keeps the session
+// alive, renews it, and resumes it. A client that is not polled for the server's idle time, 30 s by
+// default, is taken for gone.
+//
+// The first Poll ends the goroutine that Dial has started, and from then on the client has none of
+// its own, except while it negotiates keys for another connection, looks up the server's name,
+// waits for ClientConfig.Token, or is closed. OnEvent is then called by Poll, too. On systems other
+// than Linux, and on a ClientConfig.Conn that is no *net.UDPConn, Poll waits a tenth of a
+// millisecond for a datagram, by the socket's read deadline.
+//
+// The error is ErrServing while another Poll runs. After the end of the session, once everything
+// that came before has been handed over, it is that of Receive.
+//
+// What the handler sends on lanes, and what is sent there after, leaves with the next Flush or Poll;
+// Send does not wait for them.
+func (c *Client) Poll(h ClientHandler) (int, error) {
+	if !c.polling.turns.Try() {
+		return 0, ErrServing
+	}
+	defer c.polling.turns.End()
+	if c.polling.turn == nil {
+		c.endLoop()
+		c.polling.turn = newClientTurn(false)
+	}
+	t := c.polling.turn
+	n := 0
+	if c.polled() {
+		n, _, _ = c.turn(t, &h)
+	}
+	over := c.progress.over() // first: payloads that came before the end are still handed over
+	c.handOver(t, &h)
+	for _, ev := range c.takeEvents(t) {
+		c.config.OnEvent(ev)
+	}
+	return n, over
+}
+
+// endLoop has the background leave the socket to Poll, unless the client is about to close.
+func (c *Client) endLoop() {
+	c.mu.Lock()
+	if c.state.queue = true; c.state.parting || c.progress.over() == errClientClosed {
+		c.mu.Unlock()
+		return
+	}
+	c.socket.polled = true
+	c.socket.interrupt()
+	c.mu.Unlock()
+	<-c.polling.looped
+}
+
+// polled reports whether Poll has a socket to read.
+func (c *Client) polled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.socket.polled && !c.state.finished(time.Now())
+}
+
+// takeEvents returns what OnEvent has not been told yet.
+func (c *Client) takeEvents(t *clientTurn) []ClientEvent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.events, c.state.events = c.state.events, t.events[:0]
+	return t.events
+}

@@ -1,0 +1,234 @@
+package transport
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
+)
+
+// A message's age counts from when it was queued: in Join, in a handler after a silence, and in a Hold.
+func TestMaxAgeCountsFromSending(t *testing.T) {
+	for _, name := range []string{"Serve", "Poll"} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				var receipts []bool
+				p := make(chan *Player, 1)
+				s := w.listen(func(c *Config) {
+					c.Lanes = []Lane{{Mode: Reliable, MaxAge: 50 * time.Millisecond, Receipts: true}}
+				})
+				say := func(p *Player) {
+					if _, err := p.SendMessage(0, []byte("x")); err != nil {
+						w.Error(err)
+					}
+				}
+				h := Handler{
+					Join:    func(q *Player) { say(q); p <- q },
+					Message: func(q *Player, _ int, _ uint64, _ []byte) { say(q) },
+					Receipt: func(_ *Player, _ int, _ uint64, arrived bool) { receipts = append(receipts, arrived) },
+				}
+				w.serving.Go(func() {
+					if name == "Serve" {
+						w.served = s.Serve(h)
+						return
+					}
+					for ; w.served == nil; time.Sleep(time.Second / 60) {
+						_, w.served = s.Poll(h)
+						s.Flush()
+					}
+				})
+				c := w.dial(1, withLanes)
+				q := <-p
+				for range 5 {
+					time.Sleep(5*time.Second + 100*time.Millisecond)
+					if _, err := c.SendMessage(0, []byte("y")); err != nil {
+						w.Error(err)
+					}
+					c.Flush()
+					time.Sleep(5*time.Second + 130*time.Millisecond)
+					s.Hold()
+					say(q)
+					if missed, err := s.BroadcastMessage(0, []byte("z")); err != nil || missed != nil {
+						w.Error(missed, err)
+					}
+					s.Release()
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if len(receipts) != 16 || slices.Contains(receipts, false) {
+					w.Errorf("receipts %v", receipts)
+				}
+			})
+		})
+	}
+}
+
+// A player who is to be closed does not get around it by resuming the session without lanes.
+func TestCloseAfterOutlivesTheLanes(t *testing.T) {
+	var left []wire.Reason
+	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
+	if _, err := p.SendMessage(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.CloseAfter(time.Hour, 200)
+	l.tick(func() {})
+	without := &conn{player: p} // where the client has offered no lanes
+	without.self.shard = l.shard
+	l.shard.Out.Mu.Lock()
+	without.agree()
+	l.shard.Out.Mu.Unlock()
+	l.shard.Delivered(l.now)
+	if want := []wire.Reason{200}; !slices.Equal(left, want) {
+		t.Errorf("left for %v, want %v", left, want)
+	}
+}
+
+// A handler that panics, to the recovery of Poll's caller, holds up nothing: neither a lane nor the receipts of others.
+func TestHandlerPanics(t *testing.T) {
+	var ids []uint64
+	var receipts []uint64
+	angry := true
+	boom := func() {
+		if angry {
+			angry = false
+			panic("handler")
+		}
+	}
+	l, _, p := hostileEnds(t, Handler{
+		Message: func(_ *Player, _ int, id uint64, _ []byte) { ids = append(ids, id); boom() },
+		Receipt: func(_ *Player, _ int, id uint64, _ bool) { receipts = append(receipts, id); boom() },
+	}, Lane{Mode: Ordered, MaxMessage: 1000, Credit: 1000, Receipts: true})
+	recovered := func(f func()) {
+		defer func() { recover() }() //nolint:errcheck // it is the panic
+		f()
+	}
+	for id := uint64(5); id > 1; id-- {
+		l.frame(whole(0, id, 200))
+	}
+	recovered(func() { l.frame(whole(0, 1, 200)) })
+	if l.shard.Out.Mu.TryLock() {
+		l.shard.Out.Mu.Unlock()
+	} else {
+		t.Fatal("the outbox is locked")
+	}
+	l.frame(whole(0, 1, 200)) // not acknowledged, so it comes again
+	if want := []uint64{1, 2, 3, 4, 5}; !slices.Equal(ids, want) {
+		t.Errorf("messages %v, want %v", ids, want)
+	}
+	l.frame(whole(0, 6, 1000)) // what the handler has not dealt with has become credit, too
+	if p.ended.Load() || !slices.Contains(ids, 6) {
+		t.Errorf("messages %v, ended %v", ids, p.ended.Load())
+	}
+	for range 4 {
+		if _, err := p.SendMessage(0, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	angry = true
+	recovered(func() { l.conn().player.endMessages(); l.shard.deliverReceipts() })
+	l.shard.deliverReceipts()
+	if want := []uint64{1, 2, 3, 4}; !slices.Equal(receipts, want) {
+		t.Errorf("receipts %v, want %v", receipts, want)
+	}
+}
+
+// What a message has become is told soon, also if another goroutine's sending has decided it while Serve sleeps.
+func TestReceiptsWakeServe(t *testing.T) {
+	virtual(t, func(w *world) {
+		var told time.Time
+		s := w.listen(func(c *Config) {
+			c.Lanes = []Lane{{Mode: Unreliable, MaxMessage: 1000, Queue: 1128, Receipts: true}}
+		})
+		w.serving.Go(func() {
+			w.served = s.Serve(Handler{
+				Join: w.match.join, Receipt: func(*Player, int, uint64, bool) {
+					if told.IsZero() {
+						told = time.Now()
+					}
+				},
+			})
+		})
+		w.dial(1, withLanes)
+		p := w.match.player(0)
+		time.Sleep(10*time.Second + 20*time.Millisecond)
+		w.net.SetImpairment(netsim.Impairment{Loss: 1})
+		synctest.Wait()
+		at := time.Now()
+		for range 2 { // the second one takes the place of the first
+			if _, err := p.SendMessage(0, make([]byte, 1000)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if late := told.Sub(at); told.IsZero() || late > time.Millisecond {
+			w.Errorf("told after %v", late)
+		}
+	})
+}
+
+// "where nobody takes them, FRAMES are not received, and the server sends again what it wants to arrive": memory is bounded
+// also for messages that cost no credit, and nothing is lost.
+func TestLettersAreBounded(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve(func(c *Config) { c.Lanes = []Lane{{Mode: Reliable, Queue: 64 << 20}, {Mode: Latest}} })
+		c := w.dial(1, withLanes)
+		p := w.match.player(0)
+		const n = maxLetters + 5000
+		for id := uint64(1); id <= n; id++ {
+			if _, err := p.SendMessage(0, nil); err != nil {
+				w.Fatal(id, err)
+			}
+			if id%100 == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		time.Sleep(3 * time.Second)
+		c.mu.Lock()
+		if kept := c.state.letters.kept; kept < maxLetters || kept > maxLetters+wire.MaxBody {
+			w.Errorf("%d letters wait", kept)
+		}
+		c.mu.Unlock()
+		got := 0
+		w.serving.Go(func() { c.Serve(ClientHandler{Message: func(int, uint64, []byte) { got++ }}) }) //nolint:errcheck // the end of the session
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if messages, _ := p.Pending(0); got != n || messages != 0 {
+			w.Errorf("%d messages of %d, %d pending", got, n, messages)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if q := &c.state.letters; q.kept != 0 || q.first != nil {
+			w.Errorf("%d letters are left", q.kept)
+		}
+	})
+}
+
+// What a client's handler has panicked at is credit for the server all the same.
+func TestClientHandlerPanics(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.serve(func(c *Config) { c.Lanes = []Lane{{Mode: Ordered, MaxMessage: 1000, Credit: 1000}} })
+		c := w.dial(1, withLanes)
+		p := w.match.player(0)
+		got := 0
+		for range 5 {
+			if _, err := p.SendMessage(0, make([]byte, 1000)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		for range 100 {
+			func() {
+				defer func() { recover() }() //nolint:errcheck // it is the handler's
+				_, _ = c.Poll(ClientHandler{Message: func(int, uint64, []byte) { got++; panic("handler") }})
+			}()
+			c.Flush()
+			time.Sleep(time.Second / 60)
+		}
+		if got != 5 {
+			w.Errorf("%d messages, want 5", got)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package transport
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/lanes"
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// messages are the lanes of a player who has some. The outbox's lock guards them.
+type messages struct {
+	player   *Player // constant
+	endpoint *lanes.Endpoint
+	closing  *closing       // nil unless CloseAfter has been called
+	busy     bool           // Receive is under way, and a handler may be running without the lock
+	late     []sentDatagram // what has left meanwhile
+	reported uint64         // endpoint's lost datagrams when the client last reported what it misses
+
+	// Of the shard's schedule.
+	dirty bool          // in its list
+	place int           // in its heap, from 1; 0: it is not there
+	due   time.Duration // while it is there
+}
+
+// sentDatagram is a datagram of another kind than FRAMES.
+type sentDatagram struct {
+	seq    uint64
+	length int
+}
+
+// agree begins, goes on with or ends the lanes of a player whose session lives on c from now on. The
+// caller holds the outbox's lock.
+func (c *conn) agree() {
+	s, p, agreed := c.self.shard, c.player, c.session.Lanes()
+	next := c.session.Sequence() + 1
+	switch m := p.messages; {
+	case agreed == nil && m != nil:
+		s.schedule.forget(m)
+		m.endpoint.Close(m)
+		p.messages = nil
+		if m.closing != nil { // what it has waited for is lost
+			m.closing.end(m)
+		}
+	case agreed == nil:
+	case m == nil:
+		p.messages = &messages{player: p, endpoint: s.schedule.newEndpoint(agreed, next)}
+		s.schedule.players++
+	case agreed.Kept:
+		m.endpoint.Resume(agreed.Base, next, m)
+		s.schedule.touch(m)
+	default:
+		m.endpoint.Close(m)
+		m.endpoint, m.reported = s.schedule.newEndpoint(agreed, next), 0
+	}
+}
+
+// endMessages ends the lanes of a player who leaves: what is unfinished is reported as lost.
+func (p *Player) endMessages() {
+	s := p.shard
+	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
+	if m := p.messages; m != nil {
+		s.schedule.forget(m)
+		m.endpoint.Close(m)
+		p.messages = nil
+	}
+}
+
+// frames hands the body of FRAMES to the player's lanes.
+func (c *conn) frames(now time.Time, waited time.Duration, seq uint64, body []byte) {
+	reply, ev := c.takeFrames(now, waited, seq, body)
+	c.Shard.Drop(ev.Drop)
+	c.act(now, reply, ev)
+}
+
+func (c *conn) takeFrames(now time.Time, waited time.Duration, seq uint64, body []byte) (machine.Reply, machine.Event) {
+	s, m := c.self.shard, c.player.messages
+	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
+	reply, ev := c.session.Charge(now, waited, body, m.endpoint.Inputs(body))
+	if ev.Drop != 0 {
+		return reply, ev
+	}
+	m.busy = true
+	defer m.rest()
+	at := s.schedule.arrival(now, waited)
+	return c.session.Settle(m.endpoint.Receive(at, seq, c.session.Sequence(), body, m))
+}
+
+// rest is the end of Receive.
+func (m *messages) rest() {
+	m.busy = false
+	q := &m.player.shard.schedule
+	for _, d := range m.late {
+		m.endpoint.Sent(q.now, d.seq, d.length)
+	}
+	m.late = m.late[:0]
+	q.touch(m)
+}
+
+// note tells the lanes of a player that a datagram of another kind has come. It may be a PONG that has
+// reported what the client misses.
+func (c *conn) note(now time.Time, waited time.Duration, seq uint64, reported bool) {
+	s, m := c.self.shard, c.player.messages
+	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
+	m.endpoint.Note(s.schedule.arrival(now, waited), seq)
+	if reported {
+		m.reported, _ = m.endpoint.Lost()
+	}
+}
+
+// sent tells the lanes of a player that a datagram of another kind has left under the last sequence.
+// The caller holds the outbox's lock.
+func (c *conn) sent(kind wire.Kind, length int) {
+	p := c.player
+	if p == nil || p.messages == nil || kind == wire.KindFrames {
+		return
+	}
+	m, seq := p.messages, c.session.Sequence()
+	if m.busy {
+		m.late = append(m.late, sentDatagram{seq, length})
+		return
+	}
+	m.endpoint.Sent(c.self.shard.schedule.now, seq, length)
+}
+
+// Message implements lanes.Sink: the handler runs without the lock, so that it may send.
+func (m *messages) Message(lane int, id uint64, b []byte) {
+	defer m.endpoint.Taken(lane, len(b)) // also where the handler panics
+	m.deliver(func(h *Handler) { h.Message(m.player, lane, id, b) })
+}
+
+// Latest implements lanes.Sink.
+func (m *messages) Latest(lane int, key uint32, b []byte) {
+	m.deliver(func(h *Handler) { h.Latest(m.player, lane, key, b) })
+}
+
+// deliver calls f without the lock, which the caller holds.
+//
+// +checklocksignore
+func (m *messages) deliver(f func(h *Handler)) {
+	if m.player.ended.Load() { // put out by an earlier message of the same datagram, perhaps
+		return
+	}
+	s := m.player.shard
+	s.Out.Mu.Unlock()
+	defer s.Out.Mu.Lock()
+	f(&s.handler)
+}
+
+// Receipt implements lanes.Sink. It may be called by whoever sends, so the handler runs in the next
+// turn.
+func (m *messages) Receipt(lane int, id uint64, arrived bool) {
+	q := &m.player.shard.schedule
+	q.receipts = append(q.receipts, receipt{m.player, id, uint8(lane), arrived})
+}
+
+// errorOfLanes maps an error of an endpoint to one that callers can match.
+func errorOfLanes(err error) error {
+	switch {
+	case errors.Is(err, lanes.ErrTooLarge):
+		return session.ErrTooLarge
+	case errors.Is(err, lanes.ErrFull):
+		return ErrFull
+	case errors.Is(err, lanes.ErrLane):
+		return ErrLane
+	}
+	return err
+}
+
+// moved tells a player's lanes that its address has changed on the same connection.
+func (p *Player) moved() {
+	p.shard.Out.Mu.Lock()
+	defer p.shard.Out.Mu.Unlock()
+	if m := p.messages; m != nil {
+		m.endpoint.Moved()
+	}
+}
