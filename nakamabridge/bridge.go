@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/aging"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -40,7 +41,7 @@ type Bridge struct {
 	revoked   *aging.Map[time.Time] // user id → when
 	newcomers chan string           // user ids for patrol
 
-	counts struct{ inputs, overflow, malformed, orphaned atomic.Uint64 }
+	counts struct{ inputs, overflow, malformed, orphaned, oversized, undelivered, behind atomic.Uint64 }
 
 	wg sync.WaitGroup // Serve, patrol, shutdown, and one watch for each match; Close waits
 
@@ -98,6 +99,7 @@ func (b *Bridge) listen() error {
 	stay.Authorize = b.admission
 	b.server, err = transport.Listen(b.config.Address, transport.Config{
 		Certificate: cert, Verifier: verifier, Session: stay, Conn: b.config.Conn, Audit: b.config.Audit,
+		Lanes: lanes,
 	})
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func (b *Bridge) host() string {
 }
 
 func (b *Bridge) serve() {
-	err := b.server.Serve(transport.Handler{Join: b.join, Receive: b.receive, Leave: b.leave})
+	err := b.server.Serve(transport.Handler{Join: b.join, Receive: b.receive, Message: b.message, Leave: b.leave})
 	if !errors.Is(err, transport.ErrServerClosed) {
 		b.config.Logger.Error("nakamabridge: the UDP server stopped: %v", err)
 	}
@@ -153,10 +155,14 @@ func (b *Bridge) Addr() netip.AddrPort { return b.server.Addr() }
 // Stats counts the events of a Bridge since New.
 type Stats struct {
 	Transport transport.Stats `json:"transport"`
-	Inputs    uint64          `json:"inputs"`    // datagrams put into a match's queue
+	Inputs    uint64          `json:"inputs"`    // inputs put into a match's queue
 	Overflow  uint64          `json:"overflow"`  // refused, because the queue was full or the match is over
 	Malformed uint64          `json:"malformed"` // refused, because the op code did not parse
 	Orphaned  uint64          `json:"orphaned"`  // refused in the tick: their sender is not, or not any more, in the match
+
+	Oversized   uint64 `json:"oversized"`   // broadcasts too large for the UDP of a player who was to get them so: sockets got them
+	Undelivered uint64 `json:"undelivered"` // and those of them that a player without a socket did not get
+	Behind      uint64 `json:"behind"`      // sessions ended because too many reliable broadcasts waited for the player
 }
 
 // Stats counts.
@@ -164,6 +170,7 @@ func (b *Bridge) Stats() Stats {
 	return Stats{
 		Transport: b.server.Stats(), Inputs: b.counts.inputs.Load(), Overflow: b.counts.overflow.Load(),
 		Malformed: b.counts.malformed.Load(), Orphaned: b.counts.orphaned.Load(),
+		Oversized: b.counts.oversized.Load(), Undelivered: b.counts.undelivered.Load(), Behind: b.counts.behind.Load(),
 	}
 }
 
@@ -181,18 +188,38 @@ func (b *Bridge) open(ctx context.Context, m *match) {
 		case <-ctx.Done():
 		case <-b.closing.Done():
 		}
-		b.end(m)
+		b.retire(m)
+		m.inbox.disband(b.stopped())
 	})
 }
 
-// end takes a match out of the table and sends its UDP players away.
-func (b *Bridge) end(m *match) {
+// stopped returns the reason and the detail for the players of a match that Nakama has stopped. If
+// it does so because the server stops, the context of the Bridge ends next.
+func (b *Bridge) stopped() (session.Reason, string) {
+	settle := time.NewTimer(stopSettle)
+	defer settle.Stop()
+	select {
+	case <-b.closing.Done():
+		return session.ReasonShutdown, ""
+	case <-settle.C:
+		return session.ReasonLeft, matchOver
+	}
+}
+
+// retire takes a match out of the table, and admits nobody to it any more.
+func (b *Bridge) retire(m *match) {
 	b.mu.Lock()
 	if b.matches[m.id] == m {
 		delete(b.matches, m.id)
 	}
 	b.mu.Unlock()
 	m.inbox.close()
+	m.seats.finish()
+}
+
+// unreliable reports whether reliable broadcasts with this op code may be lost.
+func (b *Bridge) unreliable(op int64) bool {
+	return b.config.Unreliable != nil && b.config.Unreliable(op)
 }
 
 func (b *Bridge) match(id string) *match {

@@ -97,7 +97,7 @@ func TestBypassPreclaim(t *testing.T) {
 		err = w.nakama.linkCustom(w.ctx, eve, claim)
 		if closed {
 			code(t, err, 16)
-			w.audited("reject token identity token refused", claim, "victim")
+			w.audited("reject token identity token refused: form", claim, "victim")
 		} else if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func TestBypassRawCustomID(t *testing.T) {
 		}
 		if closed {
 			code(t, err, 16)
-			w.audited("reject token identity token refused", id)
+			w.audited("reject token identity token refused: form", id)
 		}
 	})
 }

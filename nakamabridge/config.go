@@ -47,8 +47,13 @@ type Config struct {
 	// VirtualPlayers is how many UDP-only players a match takes. Zero means none; negative is an
 	// error.
 	VirtualPlayers int
-	// Queue is how many inputs wait for a match's tick, from all its players together. Zero means
-	// 4,096; negative is an error.
+	// Unreliable, when set, reports whether broadcasts with this op code may be lost although the
+	// game sends them as reliable: they go by UDP to every player who has it. It is for op codes
+	// that a later broadcast replaces, as one with the state of the world does. It is called by
+	// several goroutines at once, for each reliable broadcast, and must be fast.
+	Unreliable func(op int64) bool
+	// Queue is how many inputs wait for a match's tick, from all its players together, with at most
+	// 1,145 bytes each on the average. Zero means 4,096; negative is an error.
 	Queue int
 
 	// TokenLife is the life of the RPC's tokens, whole seconds from five to token.DefaultLife. Zero

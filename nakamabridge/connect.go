@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -16,11 +17,12 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// The words of a token's scope: the match, and the Nakama session of the socket that the player
-// has, if there is one.
+// The words of a token's scope: the match, the Nakama session of the socket that the player has, if
+// there is one, and whether the client wants the senders of broadcasts.
 const (
 	matchWord   = "match:"
 	sessionWord = "sid:"
+	senderWord  = "sender"
 )
 
 // profile is the information about a UDP-only player that a match handler may ask for, as of the
@@ -29,11 +31,26 @@ type profile struct {
 	username string
 	vars     map[string]string
 	expires  int64 // of the Nakama session, Unix seconds
+
+	matchID  string // the match that metadata is for
+	metadata map[string]string
+}
+
+// metadataFor returns the metadata for MatchJoinAttempt.
+func (p *profile) metadataFor(matchID string) map[string]string {
+	metadata := make(map[string]string, len(p.metadata)+1)
+	if p.matchID == matchID {
+		maps.Copy(metadata, p.metadata)
+	}
+	metadata["transport"] = "udp"
+	return metadata
 }
 
 // request and reply are the RPC's JSON; the package comment explains the fields.
 type request struct {
-	MatchID string `json:"match_id"`
+	MatchID  string            `json:"match_id"`
+	Metadata map[string]string `json:"metadata"`
+	Sender   bool              `json:"sender"`
 }
 
 type reply struct {
@@ -48,7 +65,7 @@ type reply struct {
 // Connect is the RPC that gives a signed-in player what it needs to connect by UDP or to renew; see
 // the package comment. It refuses with 3, 5, 7, 14 and 16.
 func (b *Bridge) Connect(
-	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, payload string,
+	ctx context.Context, _ runtime.Logger, _ *sql.DB, nk runtime.NakamaModule, payload string,
 ) (_ string, err error) {
 	defer b.guard("Connect", &err)
 	userID := text(ctx, runtime.RUNTIME_CTX_USER_ID)
@@ -56,15 +73,15 @@ func (b *Bridge) Connect(
 		b.reject(ctx, audit.DropToken, nil, "a call without a player was denied")
 		return "", errSession
 	}
-	id, err := parseRequest(payload)
+	r, err := parseRequest(payload)
 	if err != nil {
 		return "", err
 	}
-	if b.match(id) == nil {
-		return "", errNoMatch
+	if b.match(r.MatchID) == nil {
+		return "", absent(ctx, nk, r.MatchID)
 	}
 	now := time.Now()
-	grant, err := b.grant(ctx, now, userID, id)
+	grant, err := b.grant(ctx, now, userID, r)
 	if err != nil {
 		return "", err
 	}
@@ -76,30 +93,51 @@ func (b *Bridge) Connect(
 	b.record(ctx, audit.Accept, audit.DropNone, nil, "a token for UDP was given")
 	answer, err := json.Marshal(reply{
 		Address: b.contact.address, Pin: b.contact.pin, Certificate: b.contact.certificate,
-		Token: raw, Expires: now.Truncate(time.Second).Add(grant.Life).Unix(), MatchID: id,
+		Token: raw, Expires: now.Truncate(time.Second).Add(grant.Life).Unix(), MatchID: r.MatchID,
 	})
 	return string(answer), err
 }
 
 // parseRequest reads the RPC's payload.
-func parseRequest(payload string) (matchID string, err error) {
-	var r request
+func parseRequest(payload string) (r request, err error) {
 	if len(payload) > maxPayload || json.Unmarshal([]byte(payload), &r) != nil {
-		return "", errRequest
+		return r, errRequest
 	}
 	if r.MatchID == "" || len(r.MatchID) > maxMatchID || strings.ContainsFunc(r.MatchID, unprintable) {
-		return "", errRequest
+		return r, errRequest
 	}
-	return r.MatchID, nil
+	size := 0
+	for key, value := range r.Metadata {
+		size += len(key) + len(value)
+	}
+	if size > maxMetadata {
+		return r, errMetadata
+	}
+	return r, nil
+}
+
+// absent returns why a match has no UDP: there is none of this id, or its handler is in Lua or
+// TypeScript, or was registered without Match.
+func absent(ctx context.Context, nk runtime.NakamaModule, matchID string) error {
+	if nk == nil {
+		return errNoMatch
+	}
+	if m, err := nk.MatchGet(ctx, matchID); err != nil || m == nil {
+		return errNoMatch
+	}
+	return errNoBridge
 }
 
 // grant returns the grant for the caller's token, bound to the socket for a call over one,
 // otherwise for a UDP-only player.
-func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID string) (token.Grant, error) {
-	g := token.Grant{Subject: userID, Scope: matchWord + matchID, Life: b.config.TokenLife}
+func (b *Bridge) grant(ctx context.Context, now time.Time, userID string, r request) (token.Grant, error) {
+	g := token.Grant{Subject: userID, Scope: matchWord + r.MatchID, Life: b.config.TokenLife}
 	account, err := b.account(ctx, userID)
 	if err != nil {
 		return g, err
+	}
+	if r.Sender {
+		g.Scope += " " + senderWord
 	}
 	if sid := text(ctx, runtime.RUNTIME_CTX_SESSION_ID); sid != "" {
 		g.Scope += " " + sessionWord + sid
@@ -109,7 +147,7 @@ func (b *Bridge) grant(ctx context.Context, now time.Time, userID, matchID strin
 		b.reject(ctx, audit.DropState, nil, "a player without a socket was denied")
 		return g, errDenied
 	}
-	p := profile{username: account.GetUser().GetUsername()}
+	p := profile{username: account.GetUser().GetUsername(), matchID: r.MatchID, metadata: r.Metadata}
 	p.vars, _ = ctx.Value(runtime.RUNTIME_CTX_VARS).(map[string]string)
 	p.expires, _ = ctx.Value(runtime.RUNTIME_CTX_USER_SESSION_EXP).(int64)
 	g.Life = min(g.Life, time.Unix(p.expires, 0).Sub(now).Truncate(time.Second))
@@ -143,6 +181,8 @@ func (b *Bridge) admission(a *session.Admission) error {
 	switch err := b.authorize(a); {
 	case errors.Is(err, errDenied):
 		return session.Refusal(session.ReasonRevoked)
+	case errors.Is(err, errNoMatch):
+		return session.Refusal(session.ReasonLeft)
 	case errors.Is(err, errInternal):
 		return session.Refusal(session.ReasonBusy)
 	default:
@@ -156,12 +196,15 @@ func (b *Bridge) admission(a *session.Admission) error {
 // authorize runs on the connection's goroutine.
 func (b *Bridge) authorize(a *session.Admission) (err error) {
 	defer b.guard("Authorize", &err)
-	id, _ := scopeWords(a.Claims.Scope)
-	if a.Scope != "" && a.Scope != matchWord+id || b.match(id) == nil {
-		return errNoMatch
-	}
 	if b.revokedSince(a.Claims.Subject, a.Claims.IssuedAt) {
 		return errDenied
+	}
+	id, _, _ := scopeWords(a.Claims.Scope)
+	switch {
+	case a.Scope != "" && a.Scope != matchWord+id:
+		return errScope
+	case b.match(id) == nil:
+		return errNoMatch
 	}
 	if also := b.config.Session.Authorize; also != nil {
 		return also(a)
@@ -170,7 +213,13 @@ func (b *Bridge) authorize(a *session.Admission) (err error) {
 }
 
 // scopeWords reads the scope of a token made here.
-func scopeWords(scope string) (matchID, sessionID string) {
-	match, sid, _ := strings.Cut(scope, " ")
-	return strings.TrimPrefix(match, matchWord), strings.TrimPrefix(sid, sessionWord)
+func scopeWords(scope string) (matchID, sessionID string, sender bool) {
+	match, rest, _ := strings.Cut(scope, " ")
+	for word := range strings.FieldsSeq(rest) {
+		if sid, ok := strings.CutPrefix(word, sessionWord); ok {
+			sessionID = sid
+		}
+		sender = sender || word == senderWord
+	}
+	return strings.TrimPrefix(match, matchWord), sessionID, sender
 }

@@ -54,7 +54,7 @@ func TestAppendDatagram(t *testing.T) {
 		{128, transport.MaxPayload - 1, false},
 		{-1, 0, false},
 	} {
-		if _, ok := appendDatagram([]byte("before"), c.op, make([]byte, c.len)); ok != c.ok {
+		if _, ok := appendDatagram([]byte("before"), transport.MaxPayload, c.op, nil, make([]byte, c.len)); ok != c.ok {
 			t.Errorf("op code %d with %d bytes fits: %v", c.op, c.len, ok)
 		}
 	}
@@ -72,7 +72,7 @@ func FuzzDatagram(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, ok := appendDatagram(nil, op, data)
+		again, ok := appendDatagram(nil, transport.MaxPayload, op, nil, data)
 		if ok && !bytes.Equal(again, b) || ok != (len(b) <= transport.MaxPayload) || op < 0 {
 			t.Errorf("%x is read as %d, %x and written as %x, %v", b, op, data, again, ok)
 		}

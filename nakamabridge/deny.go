@@ -10,34 +10,10 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// otherSignIns are Nakama's ways in beside authenticate/custom.
-type otherSignIns interface {
-	RegisterBeforeAuthenticateApple(before[*api.AuthenticateAppleRequest]) error
-	RegisterBeforeAuthenticateDevice(before[*api.AuthenticateDeviceRequest]) error
-	RegisterBeforeAuthenticateEmail(before[*api.AuthenticateEmailRequest]) error
-	RegisterBeforeAuthenticateFacebook(before[*api.AuthenticateFacebookRequest]) error
-	RegisterBeforeAuthenticateFacebookInstantGame(before[*api.AuthenticateFacebookInstantGameRequest]) error
-	RegisterBeforeAuthenticateGameCenter(before[*api.AuthenticateGameCenterRequest]) error
-	RegisterBeforeAuthenticateGoogle(before[*api.AuthenticateGoogleRequest]) error
-	RegisterBeforeAuthenticateSteam(before[*api.AuthenticateSteamRequest]) error
-}
-
-// otherLinks are the hooks of the calls that add another way to sign in to an account.
-type otherLinks interface {
-	RegisterBeforeLinkApple(before[*api.AccountApple]) error
-	RegisterBeforeLinkDevice(before[*api.AccountDevice]) error
-	RegisterBeforeLinkEmail(before[*api.AccountEmail]) error
-	RegisterBeforeLinkFacebook(before[*api.LinkFacebookRequest]) error
-	RegisterBeforeLinkFacebookInstantGame(before[*api.AccountFacebookInstantGame]) error
-	RegisterBeforeLinkGameCenter(before[*api.AccountGameCenter]) error
-	RegisterBeforeLinkGoogle(before[*api.AccountGoogle]) error
-	RegisterBeforeLinkSteam(before[*api.LinkSteamRequest]) error
-}
-
 // DenyOthers is an Option that leaves the identity token as the only way in: every other
 // authenticate method, and every other link that would make one, is refused with code 7. It does
 // not reach console users and calls with the server's http_key.
-func DenyOthers(b *Bridge, in Initializer) error {
+func DenyOthers(b *Bridge, in runtime.Initializer) error {
 	return first(
 		in.RegisterBeforeAuthenticateApple(deny[*api.AuthenticateAppleRequest](b)),
 		in.RegisterBeforeAuthenticateDevice(deny[*api.AuthenticateDeviceRequest](b)),

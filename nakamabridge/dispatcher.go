@@ -1,157 +1,153 @@
 package nakamabridge
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/transport"
 )
 
-// dispatcher is the game's: Nakama's own, with UDP beside it. It belongs to the match's goroutine.
+// dispatcher is the game's: Nakama's own, with UDP beside it. Like Nakama's, it may be used by any
+// goroutine. Its fields are under the lock of the match's seats.
 type dispatcher struct {
-	runtime.MatchDispatcher // of the call under way
+	nakama runtime.MatchDispatcher // of the call under way
 
 	match    *match
-	datagram []byte
+	forms    [2]form            // of the broadcast under way: without and with its sender
 	rest     []runtime.Presence // recipients by socket
 	deferred []deferred
-	data     []byte // of the deferred messages
+	data     []byte  // of the deferred messages
+	kicked   []*seat // UDP-only players for whom MatchLeave has to be called
+	reported []int64 // op codes of broadcasts that did not fit, as logged
 }
 
-// deferred is a datagram that waits for the end of the call.
+// deferred is a broadcast to one player that waits for the end of the call.
 type deferred struct {
 	to         *member
+	reliable   bool
 	start, end int
 }
 
-// broadcast is Nakama's BroadcastMessage or BroadcastMessageDeferred.
-type broadcast = func(op int64, data []byte, presences []runtime.Presence, sender runtime.Presence, reliable bool) error
+// use sets Nakama's dispatcher for the call that begins.
+func (d *dispatcher) use(nakama runtime.MatchDispatcher) {
+	d.match.seats.mu.Lock()
+	defer d.match.seats.mu.Unlock()
+	d.nakama = nakama
+}
 
-// BroadcastMessage implements runtime.MatchDispatcher. It may also return ErrTooLarge.
+// BroadcastMessage implements runtime.MatchDispatcher.
 func (d *dispatcher) BroadcastMessage(
 	op int64, data []byte, presences []runtime.Presence, sender runtime.Presence, reliable bool,
 ) error {
-	if d.match.seats.udp == 0 {
-		return d.MatchDispatcher.BroadcastMessage(op, data, presences, sender, reliable)
-	}
-	return d.broadcast(d.MatchDispatcher.BroadcastMessage, false, op, data, presences, sender, reliable)
+	return d.broadcast(message{op, data, presences, sender, reliable, false})
 }
 
-// BroadcastMessageDeferred implements runtime.MatchDispatcher. It may also return ErrTooLarge.
+// BroadcastMessageDeferred implements runtime.MatchDispatcher.
 func (d *dispatcher) BroadcastMessageDeferred(
 	op int64, data []byte, presences []runtime.Presence, sender runtime.Presence, reliable bool,
 ) error {
-	if d.match.seats.udp == 0 {
-		return d.MatchDispatcher.BroadcastMessageDeferred(op, data, presences, sender, reliable)
-	}
-	return d.broadcast(d.MatchDispatcher.BroadcastMessageDeferred, true, op, data, presences, sender, reliable)
+	return d.broadcast(message{op, data, presences, sender, reliable, true})
 }
 
-// broadcast sends by UDP where it can, and has Nakama send to the rest.
-func (d *dispatcher) broadcast(
-	bySocket broadcast, later bool, op int64, data []byte, presences []runtime.Presence, sender runtime.Presence,
-	reliable bool,
-) error {
-	var fits bool
-	d.datagram, fits = appendDatagram(d.datagram[:0], op, data)
-	d.rest = d.rest[:0]
-	r := round{later: later, fits: fits, reliable: reliable}
-	if presences == nil {
-		for _, at := range d.match.seats.bySession {
-			d.route(&r, at, at.presence)
-		}
-	}
-	for _, p := range presences {
-		if p == nil {
-			return bySocket(op, data, presences, sender, reliable) // Nakama's own error
-		}
-		d.route(&r, d.match.seats.bySession[p.GetSessionId()], p)
-	}
-	err := d.remaining(&r, bySocket, op, data, presences, sender, reliable)
-	clear(d.rest)
-	if err == nil && r.missed {
-		return ErrTooLarge
+func (d *dispatcher) broadcast(b message) error {
+	large, err := d.distribute(&b)
+	if large {
+		d.report(b.op, len(b.data))
 	}
 	return err
 }
 
-// round is one broadcast.
-type round struct {
-	later, fits, reliable bool
-
-	reached bool // a socket's player, by UDP
-	missed  bool // a UDP-only player
+// report counts a broadcast that did not fit, and logs the first with its op code in this match.
+func (d *dispatcher) report(op int64, size int) {
+	b := d.match.bridge
+	b.counts.oversized.Add(1)
+	d.match.seats.mu.Lock()
+	first := len(d.reported) < maxReported && !slices.Contains(d.reported, op)
+	if first {
+		d.reported = append(d.reported, op)
+	}
+	d.match.seats.mu.Unlock()
+	if first {
+		b.config.Logger.Warn("nakamabridge: match %s: a broadcast with op code %d and %d bytes is too large for UDP, which takes %d if it is "+
+			"reliable, %d if not, %d of a client without lanes, and no negative op code: sockets get such broadcasts, players without a socket do not",
+			d.match.id, op, size, maxReliable, maxUnreliable, transport.MaxPayload)
+	}
 }
 
-// route sends to one player by UDP, or adds it to the rest. at is nil for an unknown player.
-func (d *dispatcher) route(r *round, at *seat, p runtime.Presence) {
-	only := at != nil && at.virtual != nil
-	if m := at.reachable(); m != nil && r.fits && (only || !r.reliable) && d.send(m, r.later) {
-		r.reached = r.reached || !only
-		return
-	}
-	if only {
-		r.missed = r.missed || !r.fits
-		return
-	}
-	d.rest = append(d.rest, p)
-}
-
-// remaining sends by socket. Nakama takes nil for all presences: it is passed if all with a socket
-// are meant, and never if none is left.
-func (d *dispatcher) remaining(
-	r *round, bySocket broadcast, op int64, data []byte, presences []runtime.Presence, sender runtime.Presence,
-	reliable bool,
-) error {
-	switch {
-	case presences == nil && !r.reached:
-		return bySocket(op, data, nil, sender, reliable)
-	case len(d.rest) == 0:
-		return nil
-	}
-	return bySocket(op, data, d.rest, sender, reliable)
-}
-
-// send sends the datagram, or keeps it until flush. It reports false when the player has just gone.
-func (d *dispatcher) send(m *member, later bool) bool {
+// send sends the broadcast to one player, or keeps it until flush. The error is that of deliver.
+func (d *dispatcher) send(m *member, datagram []byte, reliable, later bool) error {
 	if !later {
-		return m.player.Send(d.datagram) == nil
+		return m.deliver(datagram, reliable)
+	}
+	if !m.takes(len(datagram), reliable) {
+		return session.ErrTooLarge
 	}
 	start := len(d.data)
-	d.data = append(d.data, d.datagram...)
-	d.deferred = append(d.deferred, deferred{m, start, len(d.data)})
-	return true
+	d.data = append(d.data, datagram...)
+	d.deferred = append(d.deferred, deferred{m, reliable, start, len(d.data)})
+	return nil
 }
 
 // flush sends the deferred messages.
 func (d *dispatcher) flush() {
+	d.match.seats.mu.Lock()
+	defer d.match.seats.mu.Unlock()
 	for _, f := range d.deferred {
-		_ = f.to.player.Send(d.data[f.start:f.end]) // the player may have left: a lost datagram
+		if err := f.to.deliver(d.data[f.start:f.end], f.reliable); errors.Is(err, session.ErrTooLarge) {
+			d.match.bridge.counts.undelivered.Add(1) // the client has given up its lanes since; else the player has left
+		}
 	}
 	clear(d.deferred)
 	d.deferred, d.data = d.deferred[:0], d.data[:0]
 }
 
-// MatchKick implements runtime.MatchDispatcher. UDP ends at once; MatchLeave follows.
+// MatchKick implements runtime.MatchDispatcher. The UDP session of a player who has a socket ends at
+// once. UDP-only players get what the game still sends in this tick, as sockets do; then their
+// session ends, and MatchLeave follows.
 func (d *dispatcher) MatchKick(presences []runtime.Presence) error {
-	if d.match.seats.udp == 0 {
-		return d.MatchDispatcher.MatchKick(presences)
+	seats := &d.match.seats
+	seats.mu.Lock()
+	defer seats.mu.Unlock()
+	if seats.udp == 0 || seats.over {
+		return d.nakama.MatchKick(presences)
 	}
 	d.rest = d.rest[:0]
 	for _, p := range presences {
 		if p == nil {
 			continue
 		}
-		at := d.match.seats.bySession[p.GetSessionId()]
-		if m := at.reachable(); m != nil {
-			m.kick(session.ReasonKicked)
+		switch at := seats.bySession[p.GetSessionId()]; {
+		case at != nil && at.virtual != nil:
+			d.kicked = append(d.kicked, at)
+			continue
+		case at.reachable() != nil:
+			at.udp.part(runtime.PresenceReasonLeave)
 		}
-		if at == nil || at.virtual == nil {
-			d.rest = append(d.rest, p)
-		}
+		d.rest = append(d.rest, p)
 	}
 	defer clear(d.rest)
 	if len(d.rest) == 0 {
 		return nil
 	}
-	return d.MatchDispatcher.MatchKick(d.rest)
+	return d.nakama.MatchKick(d.rest)
+}
+
+// expelled returns the UDP-only players who have been kicked since the last call.
+func (d *dispatcher) expelled() []*seat {
+	d.match.seats.mu.Lock()
+	defer d.match.seats.mu.Unlock()
+	kicked := d.kicked
+	d.kicked = nil
+	return kicked
+}
+
+// MatchLabelUpdate implements runtime.MatchDispatcher.
+func (d *dispatcher) MatchLabelUpdate(label string) error {
+	d.match.seats.mu.Lock()
+	nakama := d.nakama
+	d.match.seats.mu.Unlock()
+	return nakama.MatchLabelUpdate(label)
 }

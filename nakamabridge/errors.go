@@ -18,14 +18,14 @@ var (
 	ErrIdentity = errors.New("nakamabridge: identity refused")
 	// ErrUnknown means that no such player has signed in here by an identity token.
 	ErrUnknown = errors.New("nakamabridge: unknown player")
-	// ErrTooLarge is returned by a broadcast that could not reach a player who has only UDP.
-	ErrTooLarge = errors.New("nakamabridge: op code and data do not fit one datagram")
 )
 
 // Errors of the hooks and the RPC: gRPC codes, and texts that clients receive as they are.
 var (
 	errRequest     = runtime.NewError("nakamabridge: bad request", 3)
+	errMetadata    = runtime.NewError("nakamabridge: too much metadata", 3)
 	errNoMatch     = runtime.NewError("nakamabridge: no such match", 5)
+	errNoBridge    = runtime.NewError("nakamabridge: this match is not behind a bridge", 9)
 	errDenied      = runtime.NewError("nakamabridge: not allowed", 7)
 	errInternal    = runtime.NewError("nakamabridge: internal error", 13)
 	errUnavailable = runtime.NewError("nakamabridge: try again later", 14)
@@ -33,21 +33,36 @@ var (
 	errSession     = runtime.NewError("nakamabridge: session required", 16)
 )
 
+// errScope refuses a scope that is not the token's match.
+var errScope = errors.New("nakamabridge: another scope")
+
 // refusals are the causes that may be logged: fixed texts, none of which quotes the token.
 var refusals = []error{
-	token.ErrMalformed, token.ErrIssuer, token.ErrAlgorithm, token.ErrClaims, token.ErrAudience, token.ErrExpired,
+	token.ErrMalformed, token.ErrIssuer, token.ErrAlgorithm, token.ErrLife, token.ErrGroup, // these two match ErrClaims
+	token.ErrClaims, token.ErrAudience, token.ErrExpired,
 	token.ErrNotYetValid, token.ErrUnknownKey, token.ErrUnavailable, token.ErrSignature,
 	context.DeadlineExceeded, context.Canceled, ErrIdentity,
 }
 
 // cause is the part of a verifier's error that is known to be harmless.
 func cause(err error) error {
+	if e, ok := errors.AsType[*token.Error](err); ok {
+		return e
+	}
 	for _, known := range refusals {
 		if errors.Is(err, known) {
 			return known
 		}
 	}
 	return errors.New("refused by the verifier")
+}
+
+// detail is what the audit says of a verifier's error: the label of the check that has failed.
+func detail(err error) string {
+	if token.CheckOf(err) == token.CheckOther {
+		return "identity token refused"
+	}
+	return "identity token refused: " + token.Label(err)
 }
 
 // answerTo maps a verifier's error to the client's answer and the operator's reason.

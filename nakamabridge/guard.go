@@ -35,6 +35,11 @@ func (b *Bridge) record(ctx context.Context, d audit.Decision, reason audit.Drop
 	b.config.Audit.Record(e)
 }
 
+// audit records what the game has decided about a user.
+func (b *Bridge) audit(d audit.Decision, userID, detail string) {
+	b.config.Audit.Record(audit.Event{Decision: d, Issuer: issuerName, Subject: userID, Detail: detail})
+}
+
 // clientPrefix returns the address of the caller as a prefix; the audit sink shortens it.
 func clientPrefix(ctx context.Context) netip.Prefix {
 	addr, err := netip.ParseAddr(text(ctx, runtime.RUNTIME_CTX_CLIENT_IP))

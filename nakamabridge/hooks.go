@@ -8,6 +8,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/token"
 )
 
 // BeforeAuthenticateCustom accepts a valid identity token as id, and replaces it by the custom id
@@ -40,16 +41,6 @@ func (b *Bridge) AfterAuthenticateCustom(
 		}
 	}
 	return nil
-}
-
-// BeforeSessionRefresh keeps the variables that the session has: without it a client writes any it
-// likes into a token that the server signs.
-func (b *Bridge) BeforeSessionRefresh(
-	ctx context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, in *api.SessionRefreshRequest,
-) (_ *api.SessionRefreshRequest, err error) {
-	defer b.guard("BeforeSessionRefresh", &err)
-	b.dropVars(ctx, &in.Vars)
-	return in, nil
 }
 
 // BeforeLinkCustom links an identity, proven by its token, to an account that has none: otherwise
@@ -111,18 +102,23 @@ func (b *Bridge) AfterSessionLogout(
 func (b *Bridge) admit(ctx context.Context, account *api.AccountCustom, done string) error {
 	claims, id, err := b.identify(ctx, account.Id)
 	if err != nil {
-		answer, reason := answerTo(err)
-		b.config.Logger.Info("nakamabridge: identity token refused: %v", cause(err))
-		if answer == errUnavailable {
-			b.config.Logger.Warn("nakamabridge: the issuer's keys cannot be reached")
-		}
-		b.reject(ctx, reason, claims, "identity token refused")
-		return answer
+		return b.refuse(ctx, claims, err)
 	}
 	b.dropVars(ctx, &account.Vars)
 	account.Id = id
 	b.record(ctx, audit.Accept, audit.DropNone, claims, done)
 	return nil
+}
+
+// refuse logs and audits that an identity token was refused, and returns the client's answer.
+func (b *Bridge) refuse(ctx context.Context, claims *token.Claims, err error) error {
+	answer, reason := answerTo(err)
+	b.config.Logger.Info("nakamabridge: identity token refused: %v", cause(err))
+	if answer == errUnavailable {
+		b.config.Logger.Warn("nakamabridge: the issuer's keys cannot be reached")
+	}
+	b.reject(ctx, reason, claims, detail(err))
+	return answer
 }
 
 // dropVars takes away the session variables that a client sent.

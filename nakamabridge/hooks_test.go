@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,10 +35,12 @@ func TestSignInRefused(t *testing.T) {
 		code  int
 		audit string
 	}{
-		{"malformed", token.ErrMalformed, 16, "reject token identity token refused"},
-		{"forged", fmt.Errorf("%w: %s", token.ErrSignature, raw), 16, "reject token identity token refused"},
-		{"expired", token.ErrExpired, 16, "reject expired identity token refused"},
-		{"no keys", token.ErrUnavailable, 14, "reject unavailable identity token refused"},
+		{"malformed", token.ErrMalformed, 16, "reject token identity token refused: form"},
+		{"forged", fmt.Errorf("%w: %s", token.ErrSignature, raw), 16, "reject token identity token refused: signature"},
+		{"lives too long", token.ErrLife, 16, "reject token identity token refused: life"},
+		{"claim", &token.Error{Check: token.CheckClaim, Claim: "sub"}, 16, "reject token identity token refused: claim sub"},
+		{"expired", token.ErrExpired, 16, "reject expired identity token refused: expired"},
+		{"no keys", token.ErrUnavailable, 14, "reject unavailable identity token refused: key set"},
 		{"too slow", context.DeadlineExceeded, 14, "reject unavailable identity token refused"},
 		{"unknown", errors.New("bad token " + raw), 16, "reject token identity token refused"},
 	} {
@@ -54,6 +57,42 @@ func TestSignInRefused(t *testing.T) {
 			}
 			w.audited(c.audit, "secret")
 		})
+	}
+}
+
+// "Honest tokens are not refused": a player of Amazon Cognito with 20 groups of long names, whose token is longer than
+// HELLO carries, signs in, and the log names the group that another one lacks.
+func TestSignInWithManyGroups(t *testing.T) {
+	t.Parallel()
+	idp := testkit.NewIDP(t)
+	config := idp.Cognito()
+	config.Groups = []string{"players"}
+	pool, err := token.NewCognito(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close() //nolint:errcheck // always nil
+	w := newWorld(t, nil, func(c *Config) {
+		if c.Verifier, err = token.NewVerifier(pool.Profiles()...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	claims := idp.Claims("ann")
+	claims["cognito:groups"] = append(slices.Repeat([]string{strings.Repeat("g", 128)}, 20), "players")
+	raw := idp.Sign(t, claims, nil)
+	if len(raw) <= token.MaxLen {
+		t.Fatalf("the token has only %d bytes", len(raw))
+	}
+	if _, err := w.nakama.authenticateCustom(w.ctx, &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: raw}}); err != nil {
+		t.Error(err)
+	}
+	claims["cognito:groups"] = []string{"spectators"}
+	in := &api.AuthenticateCustomRequest{Account: &api.AccountCustom{Id: idp.Sign(t, claims, nil)}}
+	_, err = w.nakama.authenticateCustom(w.ctx, in)
+	code(t, err, 16)
+	w.audited("reject token identity token refused: group", "spectators")
+	if log := w.log.String(); !strings.Contains(log, "no group that the profile admits") || strings.Contains(log, "spectators") {
+		t.Errorf("logged was %s", log)
 	}
 }
 

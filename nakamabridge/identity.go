@@ -14,7 +14,7 @@ import (
 
 // cognitoIssuer matches both issuer names of a user pool; the pool's id repeats the region.
 var cognitoIssuer = regexp.MustCompile(
-	`^https://(?:issuer-)?cognito-idp\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(([a-z0-9-]+)_[0-9A-Za-z]+)$`)
+	`^https://(?:issuer-)?cognito-idp\.([a-z0-9-]+)\.amazonaws\.(?:com|com\.cn|eu)/(([a-z0-9-]+)_[0-9A-Za-z]+)$`)
 
 // CustomID is Nakama's custom id for an issuer's subject, in the form that the package comment
 // shows. The error is ErrIdentity.

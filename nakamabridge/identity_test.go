@@ -15,6 +15,7 @@ func TestCustomID(t *testing.T) {
 		{"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
 		{"https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
 		{"https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_x", sub, "cognito:cn-north-1_x:" + sub},
+		{"https://cognito-idp.eusc-de-east-1.amazonaws.eu/eusc-de-east-1_x", sub, "cognito:eusc-de-east-1_x:" + sub},
 		{"https://cognito-idp.us-east-1.amazonaws.com/us-west-2_AbC9", sub, "jwt:"},
 		{"https://cognito-idp.us-east-1.amazonaws.com.evil.test/us-east-1_AbC9", sub, "jwt:"},
 		{"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9/x", sub, "jwt:"},

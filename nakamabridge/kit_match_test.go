@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"github.com/heroiclabs/nakama-common/runtime"
-
-	"github.com/sallyport/sallyport/session"
 )
 
 // arena is a match handler as a game developer writes it: it knows nothing of UDP.
@@ -17,10 +15,13 @@ type arena struct {
 	log     []string // what it saw
 	players map[string]runtime.Presence
 	refuse  string // the username that may not join
+	reason  string // what it is told
 	over    string // the call, as in log, that ends the match by returning no state
 
-	asked context.Context // of the last MatchJoinAttempt
+	asked    context.Context // of the last MatchJoinAttempt, as metadata
+	metadata map[string]string
 
+	nk   runtime.NakamaModule                                          // of the last tick
 	loop func(d runtime.MatchDispatcher, messages []runtime.MatchData) // may be nil
 }
 
@@ -42,7 +43,8 @@ func (a *arena) MatchJoinAttempt(ctx context.Context, _ runtime.Logger, _ *sql.D
 	a.asked = ctx
 	same := ctx.Value(runtime.RUNTIME_CTX_USER_ID) == p.GetUserId() && ctx.Value(runtime.RUNTIME_CTX_USERNAME) == p.GetUsername() &&
 		ctx.Value(runtime.RUNTIME_CTX_SESSION_ID) == p.GetSessionId()
-	return a.saw("attempt %s %v %s", p.GetUsername(), same, metadata["transport"]), p.GetUsername() != a.refuse, ""
+	a.metadata = metadata
+	return a.saw("attempt %s %v %s", p.GetUsername(), same, metadata["transport"]), p.GetUsername() != a.refuse, a.reason
 }
 
 func (a *arena) MatchJoin(_ context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, _ runtime.MatchDispatcher, _ int64, _ any, presences []runtime.Presence) (state any) {
@@ -61,8 +63,9 @@ func (a *arena) MatchLeave(_ context.Context, _ runtime.Logger, _ *sql.DB, _ run
 	return state
 }
 
-func (a *arena) MatchLoop(_ context.Context, _ runtime.Logger, _ *sql.DB, _ runtime.NakamaModule, d runtime.MatchDispatcher, _ int64, _ any, messages []runtime.MatchData) any {
+func (a *arena) MatchLoop(_ context.Context, _ runtime.Logger, _ *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher, _ int64, _ any, messages []runtime.MatchData) any {
 	var state any = a
+	a.nk = nk
 	for _, m := range messages {
 		state = a.saw("data %s %d %q %v", m.GetUsername(), m.GetOpCode(), m.GetData(), m.GetReliable())
 	}
@@ -92,6 +95,7 @@ type stage struct {
 	sockets map[string]runtime.Presence
 	sent    []string // what the sockets got: "username op data"
 	kicked  []string
+	nk      runtime.NakamaModule // may be nil
 }
 
 // newStage makes a match through the bridge.
@@ -109,10 +113,10 @@ func newStage(ctx context.Context, b *Bridge) *stage {
 
 // join is match_join on a socket; it returns the presence.
 func (s *stage) join(l *login) runtime.Presence {
-	p := &virtual{userID: l.userID, sessionID: newUUID(), node: "node1", username: l.username, reason: runtime.PresenceReasonJoin}
-	ctx := with(with(l.context(s.ctx), runtime.RUNTIME_CTX_SESSION_ID, p.sessionID), runtime.RUNTIME_CTX_USER_SESSION_EXP, int64(0))
+	p := &virtual{UserID: l.userID, SessionID: newUUID(), Node: "node1", Username: l.username}
+	ctx := with(with(l.context(s.ctx), runtime.RUNTIME_CTX_SESSION_ID, p.SessionID), runtime.RUNTIME_CTX_USER_SESSION_EXP, int64(0))
 	var allow bool
-	if s.state, allow, _ = s.match.MatchJoinAttempt(ctx, nil, nil, nil, s, s.tick, s.state, p, nil); allow && s.state != nil {
+	if s.state, allow, _ = s.match.MatchJoinAttempt(ctx, nil, nil, s.nk, s, s.tick, s.state, p, nil); allow && s.state != nil {
 		s.enter(p)
 	}
 	return p
@@ -121,19 +125,21 @@ func (s *stage) join(l *login) runtime.Presence {
 // enter is the part of a join that Nakama does some time after the attempt.
 func (s *stage) enter(p runtime.Presence) {
 	s.sockets[p.GetSessionId()] = p
-	s.state = s.match.MatchJoin(s.ctx, nil, nil, nil, s, s.tick, s.state, []runtime.Presence{p})
+	s.state = s.match.MatchJoin(s.ctx, nil, nil, s.nk, s, s.tick, s.state, []runtime.Presence{p})
 }
 
 // leave is the end of a socket.
 func (s *stage) leave(p runtime.Presence) {
 	delete(s.sockets, p.GetSessionId())
-	s.state = s.match.MatchLeave(s.ctx, nil, nil, nil, s, s.tick, s.state, []runtime.Presence{p.(*virtual).leaving(session.ReasonIdle)})
+	gone := *p.(*virtual)
+	gone.Reason = runtime.PresenceReasonDisconnect
+	s.state = s.match.MatchLeave(s.ctx, nil, nil, s.nk, s, s.tick, s.state, []runtime.Presence{&gone})
 }
 
 // loop is one tick.
 func (s *stage) loop(messages ...runtime.MatchData) {
 	s.tick++
-	s.state = s.match.MatchLoop(s.ctx, nil, nil, nil, s, s.tick, s.state, messages)
+	s.state = s.match.MatchLoop(s.ctx, nil, nil, s.nk, s, s.tick, s.state, messages)
 }
 
 // BroadcastMessage is Nakama's: nil means everybody, who is not in the match is left out silently.

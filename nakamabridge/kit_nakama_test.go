@@ -4,6 +4,8 @@ package nakamabridge
 
 import (
 	"context"
+	"database/sql"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"sync"
@@ -16,6 +18,8 @@ import (
 // nakama models what of Nakama 3.40.0 sign-in rests on: accounts with a custom id, sessions with variables, and hooks
 // that run first. Without hooks it has the four ways around the issuer that the real server has.
 type nakama struct {
+	runtime.Initializer // for what the bridge does not register
+
 	mu       sync.Mutex
 	accounts map[string]*api.Account // by user id
 	customs  map[string]string       // custom id → user id
@@ -88,7 +92,7 @@ func (n *nakama) authenticateCustom(ctx context.Context, in *api.AuthenticateCus
 
 // sessionRefresh is POST /v2/account/session/refresh: "Use updated vars if they are provided".
 func (n *nakama) sessionRefresh(ctx context.Context, l *login, vars map[string]string) (*login, error) {
-	in := &api.SessionRefreshRequest{Token: "refresh token", Vars: vars}
+	in := &api.SessionRefreshRequest{Token: l.refreshToken(), Vars: vars}
 	if n.refresh != nil {
 		var err error
 		if in, err = n.refresh(ctx, nil, nil, nil, in); err != nil {
@@ -100,6 +104,11 @@ func (n *nakama) sessionRefresh(ctx context.Context, l *login, vars map[string]s
 		fresh.vars = in.Vars
 	}
 	return fresh, nil
+}
+
+// refreshToken names the user as Nakama's does.
+func (l *login) refreshToken() string {
+	return "header." + base64.RawURLEncoding.EncodeToString([]byte(`{"tid":"t","uid":"`+l.userID+`"}`)) + ".signature"
 }
 
 // linkCustom is POST /v2/account/link/custom.
@@ -155,6 +164,20 @@ func (n *nakama) ban(userID string) {
 	a.DisableTime = fresh(a.DisableTime)
 	a.DisableTime.Seconds = 1
 }
+
+// afterSignIn and afterLogout are hooks that Nakama calls after it has acted.
+type (
+	afterSignIn = func(
+		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule,
+		out *api.Session, in *api.AuthenticateCustomRequest,
+	) error
+	afterLogout = func(
+		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, in *api.SessionLogoutRequest,
+	) error
+	rpc = func(
+		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, payload string,
+	) (string, error)
+)
 
 // fresh is a new value of a type that only protobuf names.
 func fresh[T any](*T) *T { return new(T) }

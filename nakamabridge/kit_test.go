@@ -20,8 +20,8 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -37,14 +37,16 @@ type world struct {
 	log    *lines
 	bridge *Bridge
 	stage  *stage
-	net    *simnet.Network // nil on loopback
+	net    *netsim.Network // nil on loopback
 	place  byte            // of the next player on it
+	lanes  bool            // the next player's client asks for them
+	line   *netsim.Conn    // of the player who has dialled last
 }
 
 var serverAddr = netip.MustParseAddrPort("10.0.0.1:7777")
 
 // newWorld starts a bridge on loopback, or on the simulated network, and ends it with the test.
-func newWorld(t *testing.T, network *simnet.Network, configure ...func(*Config)) *world {
+func newWorld(t *testing.T, network *netsim.Network, configure ...func(*Config)) *world {
 	t.Helper()
 	w := &world{T: t, issuer: testkit.NewIssuer(t), nakama: newNakama(), audit: &sink{}, log: &lines{}, net: network}
 	config := Config{
@@ -76,13 +78,13 @@ func newWorld(t *testing.T, network *simnet.Network, configure ...func(*Config))
 func virtually(t *testing.T, f func(w *world), configure ...func(*Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		network := simnet.New(1)
+		network := netsim.New(1)
 		t.Cleanup(func() { network.Close() })
 		f(newWorld(t, network, configure...))
 	})
 }
 
-func (w *world) socket(addr netip.AddrPort) *simnet.Conn {
+func (w *world) socket(addr netip.AddrPort) *netsim.Conn {
 	w.Helper()
 	conn, err := w.net.Listen(addr)
 	if err != nil {
@@ -105,11 +107,15 @@ func (w *world) signIn(name string) *login {
 
 // connect calls the RPC, over a socket or, without sid, over HTTP by a session of two minutes.
 func (w *world) connect(l *login, sid string) (*reply, error) {
+	return w.connectWith(l, sid, `{"match_id":"`+w.stage.id+`"}`)
+}
+
+func (w *world) connectWith(l *login, sid, payload string) (*reply, error) {
 	ctx := w.ctx
 	if sid == "" {
 		ctx = with(ctx, runtime.RUNTIME_CTX_USER_SESSION_EXP, time.Now().Add(2*time.Minute).Unix())
 	}
-	answer, err := w.nakama.rpc(ctx, l, sid, `{"match_id":"`+w.stage.id+`"}`)
+	answer, err := w.nakama.rpc(ctx, l, sid, payload)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +146,11 @@ func (w *world) dial(l *login, sid string) *transport.Client {
 	return c
 }
 
+// once returns a token.
+func once(raw string) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) { return []byte(raw), nil }
+}
+
 // try dials as a client does that trusts nothing but the pin.
 func (w *world) try(r *reply, tokens func(context.Context) ([]byte, error)) (*transport.Client, error) {
 	w.Helper()
@@ -154,11 +165,12 @@ func (w *world) try(r *reply, tokens func(context.Context) ([]byte, error)) (*tr
 	if err != nil {
 		w.Fatal(err)
 	}
-	config := transport.ClientConfig{RootCAs: x509.NewCertPool(), Token: tokens}
+	config := transport.ClientConfig{RootCAs: x509.NewCertPool(), Token: tokens, Session: session.ClientConfig{Lanes: w.lanes}}
 	config.RootCAs.AddCert(cert)
 	if w.net != nil {
 		w.place++
-		config.Conn = w.socket(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, w.place, 1}), 1000))
+		w.line = w.socket(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, w.place, 1}), 1000))
+		config.Conn = w.line
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
 	defer cancel()
@@ -172,7 +184,7 @@ func (w *world) try(r *reply, tokens func(context.Context) ([]byte, error)) (*tr
 // send sends an input.
 func (w *world) send(c *transport.Client, op int64, data string) {
 	w.Helper()
-	b, _ := appendDatagram(nil, op, []byte(data))
+	b, _ := appendDatagram(nil, transport.MaxPayload, op, nil, []byte(data))
 	if err := c.Send(b); err != nil {
 		w.Fatal(err)
 	}

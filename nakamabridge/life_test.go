@@ -2,6 +2,7 @@ package nakamabridge
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // "When it leaves the match, UDP ends." And who has no seat yet waits for the socket's join, but not for ever.
@@ -17,8 +19,8 @@ func TestUDPFollowsTheSocket(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
 		anna := w.signIn("anna")
-		p := &virtual{userID: anna.userID, sessionID: newUUID(), username: "anna"}
-		early := w.dial(anna, p.sessionID)
+		p := &virtual{UserID: anna.userID, SessionID: newUUID(), Username: "anna"}
+		early := w.dial(anna, p.SessionID)
 		w.send(early, 1, "too early")
 		w.settle()
 		w.want("init")
@@ -178,6 +180,7 @@ func TestConnectRefuses(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
 		ben := w.signIn("ben")
+		revoked := session.ReasonRevoked
 		session := with(w.ctx, runtime.RUNTIME_CTX_USER_SESSION_EXP, time.Now().Add(minTokenLife-time.Second).Unix())
 		good := `{"match_id":"` + w.stage.id + `"}`
 		_, err := w.nakama.rpc(session, ben, "", good)
@@ -196,9 +199,16 @@ func TestConnectRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.bridge.Revoke(ben.userID)
-		if _, err := w.try(r, func(context.Context) ([]byte, error) { return []byte(r.Token), nil }); err == nil {
-			t.Error("a token from before Revoke opened a session")
+		for _, over := range []bool{false, true} { // the player is told of the ban, also when the match is over
+			if over {
+				w.stage.match.(*match).end()
+			}
+			_, err := w.try(r, once(r.Token))
+			if e, ok := errors.AsType[*transport.CloseError](err); !ok || e.Reason != revoked {
+				t.Errorf("a token from before Revoke gives %v", err)
+			}
 		}
+		w.bridge.open(w.stage.ctx, w.stage.match.(*match))
 		w.nakama.ban(ben.userID)
 		_, err = w.connect(ben, "")
 		code(t, err, 7)

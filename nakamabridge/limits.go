@@ -6,7 +6,8 @@ import "time"
 const (
 	// defaultQueue is how many inputs wait for a match's tick: a hundred players at 128 Hz and a
 	// tick of 10 Hz, three times over. Inputs that find the queue full are dropped and counted. A
-	// waiting input takes 80 bytes and its data.
+	// waiting input takes 80 bytes and its data, which is never more than a datagram's for each
+	// input of the limit.
 	defaultQueue = 4096
 
 	// defaultTokenLife is the lifetime of the RPC's tokens: a client renews a few times an hour,
@@ -48,8 +49,9 @@ const (
 	// maxCustomID is the longest custom id in bytes that Nakama takes.
 	maxCustomID = 128
 
-	// maxPayload is the longest payload of the RPC in bytes; a match id has 53 at most.
-	maxPayload = 512
+	// maxPayload is the longest payload of the RPC in bytes: a match id, and metadata each byte of
+	// which may be escaped with six in JSON.
+	maxPayload = 4096
 
 	// maxMatchID is the longest match id in bytes: a UUID, a dot, and a node's name.
 	maxMatchID = 100
@@ -57,6 +59,43 @@ const (
 	// maxKnown is how many identities, profiles and revocations are remembered of each, newest
 	// first: ten times the players of a server. Identities are found in the database as well.
 	maxKnown = 100_000
+
+	// maxMetadata is how many bytes of metadata, keys and values together, a player may bring to a
+	// match. With profiles it is remembered until the player has joined.
+	maxMetadata = 512
+
+	// maxDetail is how many bytes of a reason a CLOSE carries. PROTOCOL.md 10
+	maxDetail = 64
+
+	// maxReliable and maxUnreliable are the longest messages of the lanes in bytes, op code included:
+	// a world as JSON, and what parity can cover.
+	maxReliable   = 64 << 10
+	maxUnreliable = 34_816
+
+	// reliableQueue is how many bytes of reliable broadcasts wait for a player, 128 for each message
+	// included: those of the 30 s of silence after which a session ends anyway, at 34 KB/s. A player
+	// who acknowledges nothing makes the server hold that, and 256 KiB of the other lane.
+	reliableQueue = 1 << 20
+
+	// lastWords is how long a session that the match ends waits for its reliable broadcasts to arrive:
+	// a few repetitions on a bad path.
+	lastWords = 5 * time.Second
+
+	// unreliableAge is how long an unreliable message waits for a slow path: the next ones are more
+	// worth sending.
+	unreliableAge = 500 * time.Millisecond
+
+	// logInterval is the least time between two log lines of a match about the same fault, where
+	// players can cause it.
+	logInterval = time.Minute
+
+	// maxReported is for how many op codes a match logs that broadcasts do not fit. Op codes may be
+	// what clients have sent.
+	maxReported = 16
+
+	// stopSettle is how long after a match the end of the Bridge's context may come when it is the
+	// server that stops: Nakama stops all matches first, and then ends the context at once.
+	stopSettle = 250 * time.Millisecond
 
 	// certificateLife is how long a certificate made here is valid: longer than any process runs,
 	// since clients identify it by its pin.

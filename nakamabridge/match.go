@@ -22,23 +22,28 @@ func (b *Bridge) Match(factory Factory) Factory {
 		if err != nil || inner == nil {
 			return inner, err
 		}
-		m := &match{bridge: b, inner: inner, seats: newSeats()}
+		m := &match{bridge: b, inner: inner}
+		m.seats.init()
 		m.inbox = inbox{limit: b.config.Queue, live: make(map[*member]struct{})}
 		m.dispatcher.match = m
 		return m, nil
 	}
 }
 
-// match is a runtime.Match. Nakama calls it from one goroutine, to which all below inbox belongs.
+// match is a runtime.Match. Nakama calls it from one goroutine.
 type match struct {
 	bridge   *Bridge       // constant
 	inner    runtime.Match // the game's; constant
 	id, node string        // constant after MatchInit
 
-	inbox inbox
-
+	inbox      inbox
 	seats      seats
 	dispatcher dispatcher
+	slow, full rarely // players put out for being slow, and inputs dropped, as logged
+
+	// Of the goroutine that Nakama calls from.
+	module   *module // nk for the game
+	shutdown bool    // MatchTerminate has been called
 }
 
 // call holds the arguments that Nakama passes to every call of a match.
@@ -56,7 +61,7 @@ func (m *match) MatchInit(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, params map[string]any,
 ) (any, int, string) {
 	m.id, m.node = text(ctx, runtime.RUNTIME_CTX_MATCH_ID), text(ctx, runtime.RUNTIME_CTX_MATCH_NODE)
-	state, rate, label := m.inner.MatchInit(ctx, logger, db, nk, params)
+	state, rate, label := m.inner.MatchInit(ctx, logger, db, m.runtime(nk), params)
 	if state != nil {
 		m.bridge.open(ctx, m)
 	}
@@ -68,7 +73,7 @@ func (m *match) MatchJoinAttempt(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, presence runtime.Presence, metadata map[string]string,
 ) (any, bool, string) {
-	state, allow, reason := m.inner.MatchJoinAttempt(ctx, logger, db, nk, m.wrap(d), tick, state, presence, metadata)
+	state, allow, reason := m.inner.MatchJoinAttempt(ctx, logger, db, m.runtime(nk), m.wrap(d), tick, state, presence, metadata)
 	return m.done(state), allow, reason
 }
 
@@ -80,7 +85,7 @@ func (m *match) MatchJoin(
 	for _, p := range presences {
 		m.seats.sit(p)
 	}
-	return m.done(m.inner.MatchJoin(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
+	return m.done(m.inner.MatchJoin(ctx, logger, db, m.runtime(nk), m.wrap(d), tick, state, presences))
 }
 
 // MatchLeave implements runtime.Match.
@@ -91,7 +96,7 @@ func (m *match) MatchLeave(
 	for _, p := range presences {
 		m.seats.rise(p.GetSessionId(), session.ReasonLeft)
 	}
-	return m.done(m.inner.MatchLeave(ctx, logger, db, nk, m.wrap(d), tick, state, presences))
+	return m.done(m.inner.MatchLeave(ctx, logger, db, m.runtime(nk), m.wrap(d), tick, state, presences))
 }
 
 // MatchLoop implements runtime.Match. It takes all UDP inputs since the last tick at once, so that
@@ -104,11 +109,19 @@ func (m *match) MatchLoop(
 		s.Hold()
 		defer s.Release()
 	}
-	c := call{ctx, logger, db, nk, m.wrap(d), tick}
+	c := call{ctx, logger, db, m.runtime(nk), m.wrap(d), tick}
 	arrived := m.inbox.take()
+	m.reportRefused(arrived.refused)
 	m.seats.expire()
-	if state = m.admit(c, state, arrived.joins); state != nil {
-		state = m.inner.MatchLoop(ctx, logger, db, nk, c.dispatcher, tick, state, m.merge(messages, arrived))
+	if state = m.expel(c, state); state != nil { // whom another call or goroutine has kicked since the last tick
+		state = m.admit(c, state, arrived.joins)
+	}
+	if state != nil {
+		state = m.inner.MatchLoop(ctx, logger, db, c.nk, c.dispatcher, tick, state, m.merge(messages, arrived))
+	}
+	if state != nil {
+		m.dispatcher.flush()
+		state = m.expel(c, state)
 	}
 	if state != nil {
 		state = m.dismiss(c, state, arrived.leaves)
@@ -121,9 +134,10 @@ func (m *match) MatchTerminate(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, graceSeconds int,
 ) any {
-	state = m.done(m.inner.MatchTerminate(ctx, logger, db, nk, m.wrap(d), tick, state, graceSeconds))
+	m.shutdown = true
+	state = m.done(m.inner.MatchTerminate(ctx, logger, db, m.runtime(nk), m.wrap(d), tick, state, graceSeconds))
 	if graceSeconds <= 0 {
-		m.bridge.end(m)
+		m.end()
 	}
 	return state
 }
@@ -133,13 +147,13 @@ func (m *match) MatchSignal(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, data string,
 ) (any, string) {
-	state, answer := m.inner.MatchSignal(ctx, logger, db, nk, m.wrap(d), tick, state, data)
+	state, answer := m.inner.MatchSignal(ctx, logger, db, m.runtime(nk), m.wrap(d), tick, state, data)
 	return m.done(state), answer
 }
 
 // wrap is the dispatcher for the game.
 func (m *match) wrap(d runtime.MatchDispatcher) runtime.MatchDispatcher {
-	m.dispatcher.MatchDispatcher = d
+	m.dispatcher.use(d)
 	return &m.dispatcher
 }
 
@@ -147,7 +161,28 @@ func (m *match) wrap(d runtime.MatchDispatcher) runtime.MatchDispatcher {
 func (m *match) done(state any) any {
 	m.dispatcher.flush()
 	if state == nil {
-		m.bridge.end(m)
+		m.end()
 	}
 	return state
+}
+
+// end sends the UDP players of a match that has ended away.
+func (m *match) end() {
+	m.bridge.retire(m)
+	if m.shutdown {
+		m.inbox.disband(session.ReasonShutdown)
+	} else {
+		m.inbox.disband(session.ReasonLeft, matchOver)
+	}
+}
+
+// runtime is the NakamaModule for the game. Nakama passes the same one to all calls of a match.
+func (m *match) runtime(nk runtime.NakamaModule) runtime.NakamaModule {
+	if nk == nil {
+		return nil
+	}
+	if m.module == nil {
+		m.module = &module{nk, m.bridge}
+	}
+	return m.module
 }

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/heroiclabs/nakama-common/runtime"
+
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -14,39 +16,57 @@ type member struct {
 	player    *transport.Player
 	userID    string
 	sessionID string // of the socket that it was made for; empty if made for none
+	sender    bool   // its datagrams name the sender
 	since     time.Time
 	profile   profile // without sessionID: for a UDP-only player
 
-	out atomic.Bool // replaced, kicked or revoked: its inputs no longer count
+	out     atomic.Bool                            // replaced, kicked or revoked: its inputs no longer count
+	parting atomic.Pointer[runtime.PresenceReason] // for MatchLeave; nil means that the way it ends decides
 
-	seat   *seat          // in the match, nil while there is none; the match's goroutine's
+	seat   *seat          // in the match, nil while there is none; written as seats are
 	reason session.Reason // why it left; written before it is in inbox.leaves
 }
 
 // kick ends the session.
-func (m *member) kick(reason session.Reason) {
+func (m *member) kick(reason session.Reason, detail ...string) {
 	m.out.Store(true)
-	m.player.Kick(reason)
+	m.player.Kick(reason, detail...)
 }
 
+// close ends the session once what was sent reliably has arrived, as far as it does within lastWords.
+// kick may still end it at once.
+func (m *member) close(reason session.Reason, detail ...string) {
+	m.out.Store(true)
+	m.player.CloseAfter(lastWords, reason, detail...)
+}
+
+// part ends the session, and says why in MatchLeave.
+func (m *member) part(why runtime.PresenceReason) {
+	m.parting.Store(&why)
+	m.kick(session.ReasonKicked)
+}
+
+// matchOver is the detail of a CLOSE to the players of a match that has ended.
+const matchOver = "the match is over"
+
 // join is transport.Handler's Join: it tells the match. A player of a match that has just ended is
-// kicked.
+// refused.
 func (b *Bridge) join(p *transport.Player) {
 	m := b.member(p)
 	if m == nil {
-		p.Kick(session.ReasonScope, "the match is over")
+		p.Refuse(session.ReasonLeft, matchOver)
 		return
 	}
 	if ok := false; m.sessionID == "" {
 		if m.profile, ok = b.profiles.Get(m.userID); !ok {
-			p.Kick(session.ReasonBusy, "ask for the address again") // the profile was evicted: another call of the RPC restores it
+			p.Refuse(session.ReasonBusy, "ask for the address again") // the profile was evicted: another call of the RPC restores it
 			return
 		}
 	}
 	b.enter(m)
 	if !m.match.inbox.join(m) {
 		b.exit(m)
-		p.Kick(session.ReasonScope, "the match is over")
+		p.Refuse(session.ReasonLeft, matchOver)
 		return
 	}
 	p.Value = m
@@ -58,12 +78,12 @@ func (b *Bridge) join(p *transport.Player) {
 
 // member reads the session's scope; nil when its match is over.
 func (b *Bridge) member(p *transport.Player) *member {
-	id, sid := scopeWords(p.Session().Scope())
+	id, sid, sender := scopeWords(p.Session().Scope())
 	match := b.match(id)
 	if match == nil {
 		return nil
 	}
-	return &member{match: match, player: p, userID: p.Session().Subject(), sessionID: sid, since: time.Now()}
+	return &member{match: match, player: p, userID: p.Session().Subject(), sessionID: sid, sender: sender, since: time.Now()}
 }
 
 // enter and exit keep the table that Revoke and patrol look at.
@@ -86,7 +106,9 @@ func (b *Bridge) exit(m *member) {
 }
 
 // receive is transport.Handler's: it copies the input into the match's queue.
-func (b *Bridge) receive(p *transport.Player, payload []byte) {
+func (b *Bridge) receive(p *transport.Player, payload []byte) { b.take(p, payload, false) }
+
+func (b *Bridge) take(p *transport.Player, payload []byte, reliable bool) {
 	m, _ := p.Value.(*member)
 	if m == nil {
 		b.counts.orphaned.Add(1)
@@ -96,7 +118,7 @@ func (b *Bridge) receive(p *transport.Player, payload []byte) {
 	switch {
 	case err != nil:
 		b.counts.malformed.Add(1)
-	case !m.match.inbox.push(m, op, time.Now().UnixMilli(), data):
+	case !m.match.inbox.push(m, op, time.Now().UnixMilli(), data, reliable):
 		b.counts.overflow.Add(1)
 	default:
 		b.counts.inputs.Add(1)

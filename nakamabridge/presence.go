@@ -6,41 +6,47 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/session"
 )
 
-// virtual is the presence of a UDP-only player. It never changes.
+// virtual is the presence of a UDP-only player. It never changes. Its fields and their order are
+// those of Nakama's own presences, so that a handler that encodes one, as JSON or by "%+v", gets the
+// same.
 type virtual struct {
-	userID, sessionID, node, username string
-	reason                            runtime.PresenceReason
+	Node, UserID, SessionID, Username string
+	Reason                            runtime.PresenceReason
 }
 
-func (v *virtual) GetUserId() string                 { return v.userID }
-func (v *virtual) GetSessionId() string              { return v.sessionID }
-func (v *virtual) GetNodeId() string                 { return v.node }
-func (v *virtual) GetUsername() string               { return v.username }
+func (v *virtual) GetUserId() string                 { return v.UserID }
+func (v *virtual) GetSessionId() string              { return v.SessionID }
+func (v *virtual) GetNodeId() string                 { return v.Node }
+func (v *virtual) GetUsername() string               { return v.Username }
 func (v *virtual) GetHidden() bool                   { return false }
 func (v *virtual) GetPersistence() bool              { return false }
 func (v *virtual) GetStatus() string                 { return "" }
-func (v *virtual) GetReason() runtime.PresenceReason { return v.reason }
+func (v *virtual) GetReason() runtime.PresenceReason { return v.Reason }
 
-// newVirtual gives m a presence under a new session id, which no socket has.
+// newVirtual gives m a presence under a new session id, which no socket has. Nakama sets no reason
+// before a player leaves.
 func newVirtual(m *member) *virtual {
-	return &virtual{
-		userID: m.userID, sessionID: newUUID(), node: m.match.node, username: m.profile.username,
-		reason: runtime.PresenceReasonJoin,
-	}
+	return &virtual{UserID: m.userID, SessionID: newUUID(), Node: m.match.node, Username: m.profile.username}
 }
 
-// leaving is the presence for MatchLeave.
-func (v *virtual) leaving(reason session.Reason) *virtual {
+// leaving is the presence for MatchLeave. Its reason is Leave for a player who has left or was
+// kicked by the match, the one given to SessionDisconnect, and otherwise Disconnect.
+func (v *virtual) leaving(m *member, reason session.Reason) *virtual {
 	gone := *v
-	gone.reason = runtime.PresenceReasonDisconnect
-	if reason == session.ReasonLeft {
-		gone.reason = runtime.PresenceReasonLeave
+	switch parting := m.parting.Load(); {
+	case parting != nil:
+		gone.Reason = *parting
+	case reason == session.ReasonLeft:
+		gone.Reason = runtime.PresenceReasonLeave
+	default:
+		gone.Reason = runtime.PresenceReasonDisconnect
 	}
 	return &gone
 }
@@ -69,13 +75,17 @@ func (a attempt) Value(key any) any {
 	case runtime.RUNTIME_CTX_USERNAME:
 		return a.member.profile.username
 	case runtime.RUNTIME_CTX_VARS:
-		return a.member.profile.vars
+		if a.member.profile.vars != nil {
+			return a.member.profile.vars
+		}
 	case runtime.RUNTIME_CTX_USER_SESSION_EXP:
 		return a.member.profile.expires
 	case runtime.RUNTIME_CTX_SESSION_ID:
 		return a.sessionID
 	case runtime.RUNTIME_CTX_CLIENT_IP:
 		return a.member.player.Addr().Addr().Unmap().String()
+	case runtime.RUNTIME_CTX_CLIENT_PORT:
+		return strconv.Itoa(int(a.member.player.Addr().Port()))
 	}
 	return a.Context.Value(key)
 }

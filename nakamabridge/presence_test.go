@@ -1,6 +1,7 @@
 package nakamabridge
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
@@ -27,4 +28,26 @@ func TestAttemptContext(t *testing.T) {
 			}
 		}
 	})
+}
+
+// "Its fields and their order are those of Nakama's own presences." examples/nakama compares them
+// with those of a real server.
+func TestSameJSON(t *testing.T) {
+	t.Parallel()
+	v := &virtual{Node: "node1", UserID: "u", SessionID: "s", Username: "ben", Reason: runtime.PresenceReasonLeave}
+	in := &input{Presence: v, op: 3, at: 5, data: []byte("x")}
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{v, `{"Node":"node1","UserID":"u","SessionID":"s","Username":"ben","Reason":3}`},
+		{in, `{"UserID":"u","SessionID":"s","Username":"ben","Node":"node1","OpCode":3,"Data":"eA==","Reliable":false,"ReceiveTime":5}`},
+	} {
+		if b, err := json.Marshal(c.value); err != nil || string(b) != c.want {
+			t.Errorf("%s, %v; want %s", b, err, c.want)
+		}
+	}
+	if r := in.GetReason(); r != runtime.PresenceReasonUnknown {
+		t.Errorf("a message has the reason %v", r)
+	}
 }

@@ -47,9 +47,9 @@ func TestMatchStops(t *testing.T) {
 		w.settle()
 		w.stage.cancel()
 		synctest.Wait()
-		w.ended(c, session.ReasonShutdown)
+		w.ended(c, session.ReasonLeft)
 		_, err = w.try(late, func(context.Context) ([]byte, error) { return []byte(late.Token), nil })
-		if e, ok := err.(*transport.CloseError); !ok || e.Reason != session.ReasonScope {
+		if e, ok := err.(*transport.CloseError); !ok || e.Reason != session.ReasonLeft {
 			t.Errorf("a token for a match that is over gives %v", err)
 		}
 		_, err = w.connect(w.signIn("dora"), "")
@@ -67,7 +67,14 @@ func TestMatchStopsWhileJoining(t *testing.T) {
 	}
 	virtually(t, func(started *world) {
 		w = started
-		w.ended(w.dial(w.signIn("ben"), ""), session.ReasonScope)
+		late, err := w.connect(w.signIn("ben"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.try(late, func(context.Context) ([]byte, error) { return []byte(late.Token), nil })
+		if e, ok := err.(*transport.CloseError); !ok || e.Reason != session.ReasonLeft || e.Detail != matchOver {
+			t.Errorf("a match that stops meanwhile gives %v", err)
+		}
 		w.settle()
 		w.want("init")
 		if playing := w.bridge.playing(); len(playing) > 0 {
@@ -117,10 +124,10 @@ func TestWaitingReplaced(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
 		anna := w.signIn("anna")
-		p := &virtual{userID: anna.userID, sessionID: newUUID(), username: "anna"}
-		first := w.dial(anna, p.sessionID)
+		p := &virtual{UserID: anna.userID, SessionID: newUUID(), Username: "anna"}
+		first := w.dial(anna, p.SessionID)
 		w.settle()
-		second := w.dial(anna, p.sessionID)
+		second := w.dial(anna, p.SessionID)
 		w.settle()
 		w.ended(first, session.ReasonReplaced)
 		w.stage.enter(p)

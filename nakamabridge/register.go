@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/heroiclabs/nakama-common/api"
 	"github.com/heroiclabs/nakama-common/runtime"
 )
 
@@ -16,53 +15,12 @@ type before[T any] = func(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, in T,
 ) (T, error)
 
-// afterSignIn and afterLogout are hooks that Nakama calls after it has acted.
-type (
-	afterSignIn = func(
-		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule,
-		out *api.Session, in *api.AuthenticateCustomRequest,
-	) error
-	afterLogout = func(
-		ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, in *api.SessionLogoutRequest,
-	) error
-)
-
-// rpc is a function that clients call by its id.
-type rpc = func(
-	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, payload string,
-) (string, error)
-
-// Initializer is the part of runtime.Initializer that Register uses.
-type Initializer interface {
-	signIns
-	links
-	sessions
-	otherSignIns
-	otherLinks
-}
-
-type signIns interface {
-	RegisterBeforeAuthenticateCustom(before[*api.AuthenticateCustomRequest]) error
-	RegisterAfterAuthenticateCustom(afterSignIn) error
-}
-
-type links interface {
-	RegisterBeforeLinkCustom(before[*api.AccountCustom]) error
-	RegisterBeforeUnlinkCustom(before[*api.AccountCustom]) error
-}
-
-type sessions interface {
-	RegisterBeforeSessionRefresh(before[*api.SessionRefreshRequest]) error
-	RegisterAfterSessionLogout(afterLogout) error
-	RegisterRpc(id string, fn rpc) error
-}
-
-// Option is a choice for Register: DenyOthers is one.
-type Option func(*Bridge, Initializer) error
+// Option is a choice for Register: DenyOthers and VerifyRefresh are some.
+type Option func(*Bridge, runtime.Initializer) error
 
 // Register registers the sign-in hooks and the RPC, and applies the options. It replaces hooks that
 // were registered before.
-func (b *Bridge) Register(in Initializer, options ...Option) error {
+func (b *Bridge) Register(in runtime.Initializer, options ...Option) error {
 	err := first(
 		in.RegisterBeforeAuthenticateCustom(b.BeforeAuthenticateCustom),
 		in.RegisterAfterAuthenticateCustom(b.AfterAuthenticateCustom),

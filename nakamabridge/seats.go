@@ -1,6 +1,7 @@
 package nakamabridge
 
 import (
+	"sync"
 	"time"
 
 	"github.com/heroiclabs/nakama-common/runtime"
@@ -23,25 +24,32 @@ func (s *seat) reachable() *member {
 	return s.udp
 }
 
-// seats are the players in a match. They belong to the match's goroutine.
+// seats are the players in a match. The match's goroutine alone changes them, with mu held; so it
+// reads them without, and every other goroutine that uses the match's dispatcher holds mu.
 type seats struct {
+	mu        sync.Mutex
 	bySession map[string]*seat // socket's or virtual's session id
-	virtuals  map[string]*seat // UDP-only players by user id
-	waiting   map[string]*member
-	udp       int // seats with UDP
+	udp       int              // seats with UDP
+	over      bool             // the match has ended
+
+	// The match's goroutine's.
+	virtuals map[string]*seat   // UDP-only players by user id
+	waiting  map[string]*member // for their socket, by its session id
 }
 
-func newSeats() seats {
-	return seats{bySession: map[string]*seat{}, virtuals: map[string]*seat{}, waiting: map[string]*member{}}
+func (s *seats) init() {
+	s.bySession, s.virtuals, s.waiting = map[string]*seat{}, map[string]*seat{}, map[string]*member{}
 }
 
 // sit gives a socket's presence its seat, and binds the UDP session that waits for it.
 func (s *seats) sit(p runtime.Presence) {
 	sid := p.GetSessionId()
+	s.mu.Lock()
 	if s.bySession[sid] == nil {
 		s.bySession[sid] = &seat{}
 	}
 	s.bySession[sid].presence = p
+	s.mu.Unlock()
 	if m := s.waiting[sid]; m != nil {
 		delete(s.waiting, sid)
 		s.bind(m)
@@ -76,6 +84,8 @@ func (s *seats) socketOf(userID string) (found *seat) {
 
 // take gives the seat to m, in place of any session that used it before.
 func (s *seats) take(at *seat, m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if at.udp == nil {
 		s.udp++
 	} else {
@@ -88,7 +98,9 @@ func (s *seats) take(at *seat, m *member) {
 // sitVirtual gives a UDP-only player a seat.
 func (s *seats) sitVirtual(v *virtual, m *member) {
 	at := &seat{presence: v, virtual: v}
-	s.bySession[v.sessionID], s.virtuals[v.userID] = at, at
+	s.mu.Lock()
+	s.bySession[v.SessionID], s.virtuals[v.UserID] = at, at
+	s.mu.Unlock()
 	s.take(at, m)
 }
 
@@ -98,12 +110,16 @@ func (s *seats) rise(sessionID string, reason session.Reason) {
 	if at == nil {
 		return
 	}
+	s.mu.Lock()
 	delete(s.bySession, sessionID)
+	s.mu.Unlock()
 	if at.virtual != nil {
-		delete(s.virtuals, at.virtual.userID)
+		delete(s.virtuals, at.virtual.UserID)
 	}
 	if at.udp != nil {
-		at.udp.kick(reason)
+		if !at.udp.out.Load() { // else it has ended, or does so behind its last messages
+			at.udp.kick(reason)
+		}
 		s.release(at.udp)
 	}
 }
@@ -114,6 +130,8 @@ func (s *seats) release(m *member) {
 		delete(s.waiting, m.sessionID)
 	}
 	if m.seat != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		m.seat.udp, m.seat = nil, nil
 		s.udp--
 	}
@@ -128,7 +146,24 @@ func (s *seats) expire() {
 	for sid, m := range s.waiting {
 		if now.Sub(m.since) >= JoinWait {
 			delete(s.waiting, sid)
-			m.kick(session.ReasonScope)
+			m.kick(session.ReasonScope, "the socket has not joined the match")
 		}
 	}
+}
+
+// part ends the session of the UDP-only player whose presence has this session id, if there is one.
+// It may be called by any goroutine.
+func (s *seats) part(sessionID string, why runtime.PresenceReason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at := s.bySession[sessionID]; at != nil && at.virtual != nil && at.udp != nil {
+		at.udp.part(why)
+	}
+}
+
+// finish has broadcasts go to Nakama alone from now on.
+func (s *seats) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
 }

@@ -2,13 +2,14 @@ package nakamabridge
 
 import (
 	"testing"
+	"time"
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/session"
 )
 
-// "nil state from any inner call means stop the match: return it at once", and who plays by UDP is told.
+// "nil state from any inner call means stop the match: return it at once", and the players by UDP are told why.
 func TestNoState(t *testing.T) {
 	t.Parallel()
 	for _, over := range []string{
@@ -42,7 +43,11 @@ func TestNoState(t *testing.T) {
 				if w.stage.state != nil {
 					t.Error("the match goes on")
 				}
-				w.ended(watcher, session.ReasonShutdown)
+				reason := session.ReasonLeft
+				if over == "terminate" { // Nakama calls it when the server stops
+					reason = session.ReasonShutdown
+				}
+				w.ended(watcher, reason)
 				if w.bridge.match(w.stage.id) != nil {
 					t.Error("the match is still in the table")
 				}
@@ -81,7 +86,50 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// "MatchKick: UDP ends at once; MatchLeave follows."
+// "UDP-only players get what the game still sends in this tick, as sockets do; then their session ends, and MatchLeave
+// follows."
+func TestKickedHearsTheRest(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"loop", "signal"} {
+		virtually(t, func(w *world) {
+			b := w.dial(w.signIn("ben"), "")
+			w.settle()
+			w.stage.arena.log = nil
+			kick := func(d runtime.MatchDispatcher) {
+				p := []runtime.Presence{w.presence("ben")}
+				d.BroadcastMessage(1, []byte("you are kicked"), p, nil, true)
+				d.BroadcastMessageDeferred(3, []byte("deferred"), p, nil, true)
+				d.MatchKick(p)
+				d.MatchKick(p)
+				d.BroadcastMessage(2, []byte("too late"), p, nil, true)
+			}
+			if where == "loop" {
+				w.stage.arena.loop = func(d runtime.MatchDispatcher, _ []runtime.MatchData) {
+					kick(d)
+					w.stage.arena.loop = nil
+				}
+			} else {
+				kick(&w.stage.match.(*match).dispatcher)
+				w.stage.state, _ = w.stage.match.MatchSignal(w.ctx, nil, nil, nil, w.stage, 0, w.stage.state, "x")
+				w.stage.arena.log = nil
+				w.send(b, 1, "of nobody")
+				time.Sleep(100 * time.Millisecond)
+			}
+			w.stage.loop()
+			w.want("leave ben 3")
+			for _, want := range []string{"you are kicked", "too late", "deferred"} {
+				if _, got := w.receive(b); got != want {
+					t.Errorf("%s: the kicked player gets %q, want %q", where, got, want)
+				}
+			}
+			w.ended(b, session.ReasonKicked)
+			w.settle()
+			w.want()
+		})
+	}
+}
+
+// "The UDP session of a player who has a socket ends at once", and Nakama is asked for the rest.
 func TestKick(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
@@ -98,8 +146,9 @@ func TestKick(t *testing.T) {
 		}
 		w.send(b, 1, "before")
 		w.settle()
+		w.want(`data ben 1 "before" false`, "leave ben 3")
 		w.settle()
-		w.want(`data ben 1 "before" false`, "leave ben 4")
+		w.want()
 		w.ended(a, session.ReasonKicked)
 		w.ended(b, session.ReasonKicked)
 		if len(w.stage.kicked) != 1 || w.stage.kicked[0] != "anna" {

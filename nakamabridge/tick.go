@@ -1,6 +1,9 @@
 package nakamabridge
 
 import (
+	"cmp"
+	"unicode/utf8"
+
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/session"
@@ -9,6 +12,11 @@ import (
 // admit admits the UDP sessions that have joined since the last tick.
 func (m *match) admit(c call, state any, joins []*member) any {
 	for _, j := range joins {
+		if at := m.seats.virtuals[j.userID]; at != nil && at.udp.out.Load() { // put out since the last tick: its seat goes first
+			if state = m.depart(c, state, at.virtual.leaving(at.udp, session.ReasonKicked), session.ReasonKicked); state == nil {
+				return nil
+			}
+		}
 		switch {
 		case j.out.Load(): // gone again
 		case j.sessionID != "":
@@ -34,18 +42,33 @@ func (m *match) ask(c call, state any, j *member) any {
 		return state
 	}
 	v := newVirtual(j)
-	ctx := attempt{c.ctx, j, v.sessionID}
-	metadata := map[string]string{"transport": "udp"}
-	state, allow, _ := m.inner.MatchJoinAttempt(ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, v, metadata)
+	ctx := attempt{c.ctx, j, v.SessionID}
+	metadata := j.profile.metadataFor(m.id)
+	state, allow, reason := m.inner.MatchJoinAttempt(ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, v, metadata)
 	if state == nil {
 		return nil
 	}
 	if !allow {
-		j.kick(session.ReasonKicked)
+		j.kick(session.ReasonKicked, cut(cmp.Or(reason, joinRejected)))
 		return state
 	}
 	m.seats.sitVirtual(v, j)
 	return m.inner.MatchJoin(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, []runtime.Presence{v})
+}
+
+// joinRejected is what Nakama tells a client when the game gives no reason.
+const joinRejected = "Match join rejected"
+
+// cut shortens text to what a CLOSE carries, between characters.
+func cut(text string) string {
+	if len(text) <= maxDetail {
+		return text
+	}
+	n := maxDetail
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // merge appends the UDP inputs of the match's members to the socket messages.
@@ -75,11 +98,37 @@ func (m *match) dismiss(c call, state any, leaves []*member) any {
 		if at == nil || at.virtual == nil {
 			continue // a socket stays without UDP
 		}
-		m.seats.rise(at.virtual.sessionID, l.reason)
-		gone := []runtime.Presence{at.virtual.leaving(l.reason)}
-		if state = m.inner.MatchLeave(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, gone); state == nil {
+		if state = m.depart(c, state, at.virtual.leaving(l, l.reason), l.reason); state == nil {
 			return nil
 		}
 	}
 	return state
+}
+
+// left is the reason in MatchLeave of a player whom the game has kicked.
+var left = runtime.PresenceReasonLeave
+
+// expel removes the UDP-only players whom the game has kicked.
+func (m *match) expel(c call, state any) any {
+	for kicked := m.dispatcher.expelled(); len(kicked) > 0; kicked = m.dispatcher.expelled() {
+		for _, at := range kicked {
+			if at.udp == nil {
+				continue // it has left before, or was kicked twice
+			}
+			at.udp.parting.Store(&left)
+			if !at.udp.out.Load() {
+				at.udp.close(session.ReasonKicked)
+			}
+			if state = m.depart(c, state, at.virtual.leaving(at.udp, session.ReasonKicked), session.ReasonKicked); state == nil {
+				return nil
+			}
+		}
+	}
+	return state
+}
+
+// depart removes a UDP-only player and tells the game.
+func (m *match) depart(c call, state any, gone *virtual, reason session.Reason) any {
+	m.seats.rise(gone.SessionID, reason)
+	return m.inner.MatchLeave(c.ctx, c.logger, c.db, c.nk, c.dispatcher, c.tick, state, []runtime.Presence{gone})
 }
