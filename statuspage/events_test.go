@@ -36,6 +36,8 @@ func (l *log) Since(seq uint64) (lines [][]byte, next uint64) {
 	return lines, uint64(l.lines)
 }
 
+func (l *log) Pseudonym(subject string) string { return "p-" + subject }
+
 // recorder is a reader that takes everything at once, or with fail nothing.
 type recorder struct {
 	*httptest.ResponseRecorder

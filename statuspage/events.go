@@ -9,13 +9,6 @@ import (
 	"time"
 )
 
-// Events are the newest decisions, as an audit.Recent keeps them. Since returns the lines from number seq on that are
-// still kept, and the number of the next line to come; a seq beyond that counts as 0. It is safe for concurrent use and
-// does not wait.
-type Events interface {
-	Since(seq uint64) (lines [][]byte, next uint64)
-}
-
 // streams is GET /events.
 type streams struct {
 	events Events
@@ -37,7 +30,8 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	seq, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64)
 	st := &stream{events: s.events, seq: seq, begun: err == nil, w: w, out: http.NewResponseController(w)}
-	st.run(r.Context()) //nolint:errcheck // the reader has gone, or was too slow
+	st.out.SetReadDeadline(time.Time{}) //nolint:errcheck // else a server's ReadTimeout ends the stream
+	st.run(r.Context())                 //nolint:errcheck // the reader has gone, or was too slow
 }
 
 // stream sends the events to one reader.
