@@ -1,6 +1,8 @@
 package arena
 
 import (
+	"time"
+
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -16,19 +18,29 @@ type Arena struct {
 	bodies   []byte // all players as of this tick, in the order of players
 	others   []byte // what one snapshot shows of them
 	snapshot []byte // the one being sent
+	buffer   []byte // a message that is being sent
+
+	now     func() time.Time // constant
+	time    time.Time        // of this tick
+	views   views
+	leaders []*player // as of the last second
+	level   []byte    // its stamp is that of the newest player
 }
 
 // New returns an empty arena that is to be stepped rate times a second, at most MaxTick. match is its number, not 0,
 // which no other one that a player may come to should have: draw it.
 func New(rate int, match uint32) *Arena {
-	return &Arena{rate: uint16(rate), match: match, snapshot: make([]byte, 0, transport.MaxPayload)}
+	return &Arena{
+		rate: uint16(rate), match: match, now: time.Now, level: Level(), snapshot: make([]byte, 0, transport.MaxPayload),
+	}
 }
 
 // Handler is the arena's side of a match server. Its functions and Step take turns.
 func (a *Arena) Handler() transport.Handler {
 	return transport.Handler{
-		Join:    func(p *transport.Player) { p.Value = a.join(p) },
+		Join:    func(p *transport.Player) { p.Value = a.join(p); a.welcome(p) },
 		Receive: func(p *transport.Player, payload []byte) { p.Value.(*player).receive(payload) },
+		Message: func(p *transport.Player, lane int, _ uint64, b []byte) { a.message(p, lane, b) },
 		Leave:   func(p *transport.Player, _ session.Reason) { a.leave(p.Value.(*player)) },
 	}
 }
@@ -37,6 +49,7 @@ func (a *Arena) Handler() transport.Handler {
 func (a *Arena) join(conn sender) *player {
 	a.joined++
 	p := &player{conn: conn, body: Body{Player: a.joined}, x: Side / 2.0, y: Side / 2.0, place: len(a.players)}
+	p.lanes, _ = conn.(laned)
 	a.players = append(a.players, p)
 	return p
 }
@@ -49,22 +62,50 @@ func (a *Arena) leave(p *player) {
 	a.players = a.players[:last]
 }
 
-// Step moves everybody and sends everybody a snapshot. It allocates nothing once the arena has been as full before.
+// Step moves everybody and sends everybody what has become of it. It allocates nothing once the
+// arena has been as full before.
 func (a *Arena) Step() {
 	a.tick++
+	a.time = a.now()
 	a.bodies = a.bodies[:0]
 	for _, p := range a.players {
 		p.move(1 / float64(a.rate))
 		a.bodies = p.body.appendTo(a.bodies)
 	}
-	for _, p := range a.players {
-		s := Snapshot{
-			Match: a.match, Tick: a.tick, Rate: a.rate, Delivered: p.delivered,
-			Newest: p.newest.Number, Time: p.newest.Time, You: p.body, Others: a.seenBy(p),
-		}
-		a.snapshot = s.AppendTo(a.snapshot[:0])
-		p.conn.Send(a.snapshot) //nolint:errcheck // a lost datagram
+	view := a.tick%viewEvery == 0 && a.viewed()
+	if view {
+		a.views.keep(a.tick, a.bodies)
 	}
+	second := a.tick%uint32(a.rate) == 0
+	if second {
+		a.rank()
+	}
+	for _, p := range a.players {
+		has := p.hasLanes()
+		if has && view {
+			a.sendView(p)
+		}
+		if has && second {
+			a.sendScores(p)
+		}
+		a.sendSnapshot(p, !has || !a.viewed())
+	}
+}
+
+// viewed reports whether views show everybody, to those who have lanes.
+func (a *Arena) viewed() bool { return len(a.players) <= maxViewed }
+
+// sendSnapshot answers a player's inputs, and shows others unless views do.
+func (a *Arena) sendSnapshot(p *player, others bool) {
+	s := Snapshot{
+		Match: a.match, Tick: a.tick, Rate: a.rate, Delivered: p.delivered,
+		Newest: p.newest.Number, Time: p.newest.Time, You: p.body,
+	}
+	if others {
+		s.Others = a.seenBy(p)
+	}
+	a.snapshot = s.AppendTo(a.snapshot[:0])
+	p.conn.Send(a.snapshot) //nolint:errcheck // a lost datagram
 }
 
 // Body is where p is, who has joined and not left.

@@ -10,13 +10,20 @@ type sender interface {
 // player is one player in the square.
 type player struct {
 	conn  sender // constant
+	lanes laned  // constant; nil where there can be none
 	body  Body   // as shown; x and y are exact
 	x, y  float64
 	place int // in Arena.players
 
 	delivered uint64 // datagrams
 	newest    Input  // the one that steers
+
+	viewed viewed
+	score  uint32 // things picked up
 }
+
+// hasLanes reports whether the player has lanes now: a client may go on without them.
+func (p *player) hasLanes() bool { return p.lanes != nil && p.lanes.HasLanes() }
 
 // receive judges a datagram: each counts, only a newer and possible input steers.
 func (p *player) receive(payload []byte) {

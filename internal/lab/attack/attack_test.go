@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/lab/tally"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -69,6 +71,7 @@ var players = soak.Config{Players: 2, Rate: 60, Payload: 64, Duration: 500 * tim
 
 // "Verdict ok when the server held": one with a hole does not hold, and the rows say where.
 func TestWeakServer(t *testing.T) {
+	t.Parallel()
 	var number atomic.Uint32
 	for name, test := range map[string]struct {
 		attack string
@@ -81,6 +84,7 @@ func TestWeakServer(t *testing.T) {
 		"takes every match":     {"flip-fingerprint", func(c *token.Claims) { c.Scope = scope }, []int{6}},
 		"has no hole":           {"replay", nil, nil},
 		"has no hole in tokens": {"flip-fingerprint", nil, nil},
+		"has no hole in lanes":  {"lanes", nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +105,19 @@ func TestWeakServer(t *testing.T) {
 	}
 }
 
+// A player who stays although its session ought to be revoked is a failure.
+func TestLanesThatHoldNothing(t *testing.T) {
+	t.Parallel()
+	target := server(t, nil)
+	s := &stage{ctx: t.Context(), target: &target}
+	row := s.perform(scene{play: func(s *stage) error {
+		return s.overrun([]wire.Frame{message(arena.LanePickups, 1, 12)})
+	}})
+	if row.Verdict != "failed" || row.Audit["revoke lanes"] != 0 {
+		t.Errorf("%+v", row)
+	}
+}
+
 // Whoever loses an honest player has not held, whatever became of the attackers.
 func TestHonestPlayersCount(t *testing.T) {
 	r := &Report{Rows: []Row{{Verdict: "ok"}}, Honest: &soak.Report{Verdict: "failed", Failures: []string{"1 of 9 inputs lost"}}}
@@ -111,6 +128,7 @@ func TestHonestPlayersCount(t *testing.T) {
 
 // A server that does not hang has not been attacked.
 func TestStallWithoutHang(t *testing.T) {
+	t.Parallel()
 	target := server(t, nil)
 	target.Hang = nil
 	r := Run(t.Context(), Config{Attack: "stall", Honest: players}, target)
@@ -120,6 +138,7 @@ func TestStallWithoutHang(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	r := Run(ctx, Config{Attack: "bot", Honest: soak.Config{Players: 1, Rate: 60, Payload: 64, Duration: time.Hour}}, server(t, nil))
@@ -130,6 +149,7 @@ func TestInterrupted(t *testing.T) {
 
 // The report's fields are what scripts read, the table is what people do.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	r := Run(t.Context(), Config{Attack: "stolen-token", Honest: players}, server(t, nil))
 	var text, object bytes.Buffer
 	if err := r.WriteTable(&text); err != nil {

@@ -72,14 +72,20 @@ func stalled(s *stage) error {
 	return nil
 }
 
-// pace sends inputs at an even rate for a while, or until the session is over, and returns how many and how long it took.
+// pace sends inputs at an even rate for a while, or until the session is over, and returns how many
+// and how long it took. Like a game on a machine that is busy with other things, it makes up for no
+// more than the last second.
 func (p *raw) pace(rate int, long time.Duration) (sent int, took time.Duration) {
 	began := time.Now()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
-	for p.lives() && took < long {
+	for skipped := 0; p.lives() && took < long; {
 		took = time.Since(began)
-		for due := int(took.Seconds() * float64(rate)); sent < due; sent++ {
+		due := int(took.Seconds()*float64(rate)) - skipped
+		if late := due - sent - rate; late > 0 {
+			due, skipped = due-late, skipped+late
+		}
+		for ; sent < due; sent++ {
 			p.play(1)
 		}
 		select {

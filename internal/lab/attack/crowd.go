@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/policy"
@@ -21,9 +22,15 @@ func crowd() []scene {
 		},
 		{
 			fmt.Sprintf("its %d sessions send %d inputs a second each", seats, crowdRate),
-			fmt.Sprintf("%d a second of both together", seats*policy.DefaultDatagrams), playTogether,
+			fmt.Sprintf("%d a second of both together", seats*sessionRate()), playTogether,
 		},
 	}
+}
+
+// sessionRate returns how many datagrams a second a session may send.
+func sessionRate() int {
+	c, _ := policy.BehaviourConfig{}.WithDefaults() // the zero value is good
+	return c.Datagrams
 }
 
 // takeSeats joins as often as one account can, while those that are in play: a silent session would give way.
@@ -85,12 +92,17 @@ func playTogether(s *stage) error {
 		all = append(all, p)
 	}
 	var playing sync.WaitGroup
+	var sent atomic.Int64
+	began := time.Now()
 	for _, p := range all {
-		playing.Go(func() { p.pace(crowdRate, crowdTime) })
+		playing.Go(func() {
+			n, _ := p.pace(crowdRate, crowdTime)
+			sent.Add(int64(n))
+		})
 	}
 	playing.Wait()
-	together := float64(crowdRate*len(all)) - float64(policy.DefaultDatagrams*len(all))
-	s.dropped("rate", uint64(together*(crowdTime.Seconds()-1)))
+	allowed := time.Since(began).Seconds() * float64(sessionRate()*len(all))
+	s.dropped("rate", max(uint64(max(float64(sent.Load())-allowed, 0)/crowdLeeway), 1))
 	for _, p := range all {
 		if !p.lives() {
 			s.saw(false, "a session is out: %v", p.reason())

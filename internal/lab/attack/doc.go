@@ -5,6 +5,7 @@
 //	bot                800 and 2,000 inputs a second; and a player whose path stalled, who must live
 //	crowd              one account with a hundred identity tokens: two sessions, and one rate for both
 //	flip-fingerprint   HELLO and RENEW by a client that is not what its token or session is bound to
+//	lanes              malformed frames, credit overrun, ids from the far future, lies, and messages that are never finished
 //	stall              the server hangs for 10 s in mid-match: nobody may be put out for it
 //	forged-tag         wrong tags inside one's own connection, and forged datagrams from outside
 //

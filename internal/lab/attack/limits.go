@@ -26,14 +26,26 @@ const (
 	badTags = 8
 
 	// revokeTime is within how long a bot must be out, floodTime how long it goes on if it is not.
-	revokeTime = time.Second
+	revokeTime = 1500 * time.Millisecond
 	floodTime  = 3 * time.Second
 
 	// crowdTokens is how many identity tokens one account shows, crowdRate how many inputs a second each of its sessions
-	// sends, which one may, for crowdTime.
+	// sends, which one may, for crowdTime. Of what is too much, one in crowdLeeway must be dropped: a little more may
+	// come at once, and on a busy machine the socket drops some first.
 	crowdTokens = 100
 	crowdRate   = 380
 	crowdTime   = 2 * time.Second
+	crowdLeeway = 4
+
+	// laneCredit is how many levels the arena's lane for them lets either end begin: four messages
+	// of the longest (transport.Lane.Credit). neverSent is a sequence that the server does not come
+	// to. halves is how many messages are left unfinished on each lane, below their credit of 64
+	// KiB, and halvesRate how many of them a second, in three datagrams each: a session may send
+	// 256.
+	laneCredit = 4
+	neverSent  = 1 << 30
+	halves     = 100
+	halvesRate = 50
 
 	// A stalled path of a game at fastTick inputs a second holds back stallTime and then delivers stallTime's inputs
 	// at once.

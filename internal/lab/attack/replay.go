@@ -65,7 +65,11 @@ func replaySealed(s *stage) error {
 
 // replayLater captures on one connection and replays on the next one from the same address.
 func (s *stage) replayLater(reason string, datagram func(p *raw, datagram, envelope []byte) []byte) error {
-	p, err := s.join()
+	identity, err := s.target.Mint(s.ctx, s.grant())
+	if err != nil {
+		return err
+	}
+	p, err := s.enter(place(s.target.Addr), honest, identity)
 	if err != nil {
 		return err
 	}
@@ -75,8 +79,7 @@ func (s *stage) replayLater(reason string, datagram func(p *raw, datagram, envel
 	}
 	address := p.socket.LocalAddr()
 	p.vanish()
-	identity, err := s.target.Mint(s.ctx, s.grant())
-	if err != nil {
+	if identity, err = s.target.Mint(s.ctx, s.grant()); err != nil {
 		return err
 	}
 	again, err := s.enter(address, honest, identity)

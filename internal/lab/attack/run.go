@@ -24,6 +24,7 @@ var attacks = map[string]func(certificates bool) []scene{
 	"crowd":            func(bool) []scene { return crowd() },
 	"flip-fingerprint": flipFingerprint,
 	"forged-tag":       func(bool) []scene { return forgedTag() },
+	"lanes":            func(bool) []scene { return onLanes() },
 	"stall":            func(bool) []scene { return stall() },
 }
 

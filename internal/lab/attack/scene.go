@@ -49,7 +49,11 @@ func (s *stage) grant() token.Grant {
 
 // enter lets a client join from local, nil for a new address. The stage ends it.
 func (s *stage) enter(local net.Addr, f session.Fingerprint, identity []byte) (*raw, error) {
-	p, err := dial(s.ctx, s.target, local, session.ClientConfig{Fingerprint: f, Scope: scope}, identity)
+	return s.enterAs(local, session.ClientConfig{Fingerprint: f, Scope: scope}, identity)
+}
+
+func (s *stage) enterAs(local net.Addr, config session.ClientConfig, identity []byte) (*raw, error) {
+	p, err := dial(s.ctx, s.target, local, config, identity)
 	if err == nil {
 		s.cast = append(s.cast, p)
 	}

@@ -2,7 +2,7 @@
 // package arena on one UDP port, and a status address for operators.
 //
 //	UDP   Config.Listen   package transport: players
-//	HTTP  Config.Status   GET /          the page of package statuspage, and what it asks for
+//	HTTP  Config.Status   GET /          the page of package statuspage, and what else that serves: /metrics, /live, /ready
 //	                      GET /healthz   200 while the arena runs
 //	                      GET /stats     one JSON object: Stats
 //	                      GET or POST /token?subject=…&scope=…&platform=…&build=…&life=10m

@@ -1,10 +1,19 @@
 package gameserver
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"time"
+)
+
+const (
+	fetchTime = 10 * time.Second // of a development file
+	maxFile   = 64 << 10         // bytes of one
 )
 
 // File holds what a client needs to join a development server.
@@ -45,12 +54,39 @@ func ReadFile(path string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	var f File
+	return parseFile(path, b)
+}
+
+// FetchFile reads what a development server answers at /dev.
+func FetchFile(ctx context.Context, url string) (File, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return File{}, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return File{}, err
+	}
+	defer answer.Body.Close() //nolint:errcheck // it is read
+	if answer.StatusCode != http.StatusOK {
+		return File{}, fmt.Errorf("%s: %s: is it a server with -dev-public?", url, answer.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(answer.Body, maxFile))
+	if err != nil {
+		return File{}, err
+	}
+	return parseFile(url, b)
+}
+
+// parseFile reads a development file, which came from a path or a URL.
+func parseFile(from string, b []byte) (f File, err error) {
 	if err := json.Unmarshal(b, &f); err != nil {
-		return File{}, fmt.Errorf("%s is no development file: %w", path, err)
+		return File{}, fmt.Errorf("%s is no development file: %w", from, err)
 	}
 	if f.CA == "" || f.TokenURL == "" {
-		return File{}, fmt.Errorf("%s is no development file: ca_pem and token_url must be there", path)
+		return File{}, fmt.Errorf("%s is no development file: ca_pem and token_url must be there", from)
 	}
 	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -19,13 +20,14 @@ const loopbackHandshakes = 4096
 func listen(config Config) (*transport.Server, error) {
 	c := transport.Config{
 		Certificate: config.Certificate, Verifier: config.Verifier, Audit: config.Audit, Snapshot: config.Snapshot,
+		KeyLog: config.KeyLog, Logger: config.Log, Lanes: arena.Lanes(),
 	}
 	c.Session = session.Config{Authorize: config.Authorize, FleetKeys: config.FleetKeys, MaxPerSubject: config.MaxPerSubject}
 	if config.Status != "" {
-		c.Session.Ping = sampleEvery
+		c.Session.Ping = pingEvery
 	}
 	if config.Dev != nil {
-		c.Session.AllowBearer = true
+		c.Session.AllowBearer, c.Session.AllowUnbound = true, config.Dev.Unbound
 		c.Sources = policy.SourceConfig{PerSecond: loopbackHandshakes, Burst: loopbackHandshakes}
 		c.MaxUnproven = loopbackHandshakes
 	}
@@ -45,9 +47,9 @@ func listenStatus(config Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve status on %q: %w", config.Status, err)
 	}
-	if config.Dev != nil && !isLoopback(l) {
+	if config.Dev != nil && !config.Dev.Public && !isLoopback(l) {
 		l.Close() //nolint:errcheck // the sentence below says more
-		return nil, errors.New("a development server gives tokens to whoever asks: its status address must be a loopback one, such as 127.0.0.1:7780")
+		return nil, errors.New("a development server gives tokens to whoever asks: its status address must be a loopback one, such as 127.0.0.1:7780, unless other machines are to play (-dev-public)")
 	}
 	return l, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -16,7 +18,9 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/statuspage"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -29,6 +33,7 @@ type Config struct {
 	Certificate tls.Certificate
 	Verifier    transport.Verifier
 	Audit       audit.Sink // nil means none
+	KeyLog      io.Writer  // that of transport.Config; nil means none
 
 	// Authorize says whom to admit, as that of session.Config does; nil means players with a token for their match.
 	Authorize func(*session.Admission) error
@@ -45,6 +50,8 @@ type Config struct {
 	// Both are those of transport.Config.
 	FleetKeys *fleetkey.Ring
 	Snapshot  string
+	// Log is transport.Config.Logger: joins, leaves and refusals.
+	Log *slog.Logger
 	// RevokeAfter revokes each session after that time, for demonstration; zero means never.
 	RevokeAfter time.Duration
 
@@ -91,20 +98,22 @@ func (s *Server) run(status net.Listener) {
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	a := arena.New(s.config.Tick, 1+rand.Uint32N(math.MaxUint32))
-	w := newWatch(s.config, s.game, a, status != nil && isLoopback(status))
-	handler := w.handler(a.Handler())
+	w := newWatch(s.config, a)
+	handler, meters := w.handler(a.Handler()), metrics.NewCollector(s.game.Stats)
 	s.wg.Go(func() {
 		defer close(s.done)
-		s.err = a.Run(ctx, s.game, handler, func(now time.Time) {
+		s.err = a.Run(ctx, s.game, handler, func(began time.Time) {
 			s.stall(ctx)
+			now := time.Now()
 			w.look(now)
+			meters.ObserveTick(now.Sub(began))
 		})
 	})
 	if status == nil {
 		return
 	}
 	s.url = "http://" + status.Addr().String()
-	s.status = &http.Server{Handler: s.handler(w), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 16}
+	s.status = statuspage.NewServer(s.handler(w, meters, isLoopback(status)))
 	s.wg.Go(func() { s.status.Serve(status) }) //nolint:errcheck // ends with Close
 }
 

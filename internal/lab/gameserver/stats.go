@@ -1,7 +1,6 @@
 package gameserver
 
 import (
-	"maps"
 	"runtime"
 
 	"github.com/sallyport/sallyport/internal/lab/tally"
@@ -25,15 +24,23 @@ func (s *Server) Stats() Stats {
 // Add returns the sum of two processes, of which the second is the later one.
 func (s Stats) Add(later Stats) Stats {
 	sum := later
-	sum.Drops = maps.Clone(later.Drops)
-	tally.Counts(sum.Drops).Add(s.Drops)
+	sum.Drops, sum.Refusals = both(s.Drops, later.Drops), both(s.Refusals, later.Refusals)
 	sum.SessionsPeak = max(s.SessionsPeak, later.SessionsPeak)
 	sum.Received += s.Received
 	sum.Sent += s.Sent
 	sum.Handshakes.Started += s.Handshakes.Started
 	sum.Handshakes.Completed += s.Handshakes.Completed
 	sum.Handshakes.Failed += s.Handshakes.Failed
+	sum.Handshakes.FailedBy = both(s.Handshakes.FailedBy, later.Handshakes.FailedBy)
 	sum.CPU, sum.Mallocs = add(s.CPU, later.CPU), add(s.Mallocs, later.Mallocs)
+	return sum
+}
+
+// both adds two counts by name, either of which may be nil.
+func both(a, b tally.Counts) tally.Counts {
+	sum := tally.Counts{}
+	sum.Add(a)
+	sum.Add(b)
 	return sum
 }
 

@@ -3,51 +3,11 @@ package gameserver
 import (
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/lab/statuspage"
+	"github.com/sallyport/sallyport/statuspage"
 )
-
-func TestMeter(t *testing.T) {
-	t.Parallel()
-	var m meter
-	for _, c := range []struct {
-		count         uint64
-		seconds, want float64
-	}{{100, 1, 0}, {160, 1, 60}, {160, 0, 60}, {190, 0.5, 60}, {100, 1, 60}, {101, 1, 1}} {
-		if m.rate(c.count, c.seconds); m.perSecond != c.want {
-			t.Errorf("%d after %v s: %v a second, want %v", c.count, c.seconds, m.perSecond, c.want)
-		}
-	}
-}
-
-// "The drops of each of the last seconds, by reason": the newest at the end, and nothing older than that.
-func TestHistory(t *testing.T) {
-	t.Parallel()
-	var h history
-	h.add(map[string]uint64{"tag": 1000}) // before anybody looked
-	h.add(map[string]uint64{"tag": 1003})
-	h.add(map[string]uint64{"tag": 1003, "size": 2})
-	rows := h.seconds()
-	if n := len(rows["tag"]); n != historySeconds || len(rows) != 2 {
-		t.Fatalf("%d reasons, %d seconds", len(rows), n)
-	}
-	tag, size := rows["tag"][historySeconds-3:], rows["size"][historySeconds-3:]
-	if !reflect.DeepEqual(tag, []uint64{0, 3, 0}) || !reflect.DeepEqual(size, []uint64{0, 0, 2}) {
-		t.Errorf("tag %v, size %v", tag, size)
-	}
-	for range historySeconds - 1 {
-		h.add(map[string]uint64{"tag": 1003, "size": 2})
-	}
-	if rows := h.seconds(); len(rows) != 1 || rows["size"][0] != 2 {
-		t.Errorf("%v, want the oldest second alone", rows)
-	}
-	if h.add(nil); len(h.seconds()) != 0 || len(h.columns) != historySeconds {
-		t.Errorf("%v in %d seconds", h.seconds(), len(h.columns))
-	}
-}
 
 // "GET / is a page to watch the match."
 func TestStatusPage(t *testing.T) {
@@ -56,11 +16,19 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("/: %d", code)
 	}
 	body, code := get(t, s.URL()+"/state")
-	var state statuspage.State
+	var state struct {
+		Acts    bool
+		Stats   struct{ Drops map[string]uint64 }
+		Players []any
+		Panel   struct {
+			Side   int
+			Bodies []any
+		}
+	}
 	if err := json.Unmarshal([]byte(body), &state); err != nil || code != http.StatusOK {
 		t.Fatalf("/state: %d %s", code, body)
 	}
-	if !state.Admin || state.Side == 0 || state.Tick != 60 || state.Players == nil || state.Drops == nil {
+	if !state.Acts || state.Panel.Side == 0 || state.Panel.Bodies == nil || state.Players == nil || state.Stats.Drops == nil {
 		t.Errorf("/state: %s", body)
 	}
 	r, err := http.NewRequest(http.MethodPost, s.URL()+"/revoke", strings.NewReader(`{"subject": "alice"}`))
@@ -80,7 +48,7 @@ func TestStatusForAnybody(t *testing.T) {
 	c.Dev, c.Status = nil, "0.0.0.0:0"
 	s := startServer(t, c)
 	url := strings.Replace(s.URL(), "0.0.0.0", "127.0.0.1", 1)
-	if body, code := get(t, url+"/state"); code != http.StatusOK || !strings.Contains(body, `"admin":false`) {
+	if body, code := get(t, url+"/state"); code != http.StatusOK || !strings.Contains(body, `"acts":false`) {
 		t.Errorf("/state: %d %s", code, body)
 	}
 	r, err := http.NewRequest(http.MethodPost, url+"/revoke", strings.NewReader(`{"session": 1}`))

@@ -8,6 +8,23 @@
 //	drain       who leaves stops sending first, and waits up to 2 s until the snapshots acknowledge everything
 //	judge       Report
 //
+// # Lanes
+//
+// Players have the arena's lanes, but in bearer mode and above 150 inputs a second, whose datagrams
+// leave a session's rate too little. Each lane is held to what its mode promises, whatever happens
+// to the network, the player's address or the server's process:
+//
+//	news      one after the other, none missing, none twice; some in each second
+//	views     each what the server saw (a checksum over what the deltas add up to), none older than the one before
+//	pickups   each comes back exactly once, and has exactly one receipt, which says that it has arrived
+//	scores    under each rank only ever a newer value
+//	sparks    none twice
+//	level     whole, and once
+//
+// Of views and sparks at least half must come, less the loss, unless a slow line or a blackout
+// makes them too old to be worth sending. On a line below 512 kbit/s, which inputs and snapshots
+// may fill, what must arrive need not have arrived when the player leaves.
+//
 // # What is counted
 //
 //	sent        inputs handed to the network by all players

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/lab/statuspage"
 	"github.com/sallyport/sallyport/internal/lab/tally"
+	"github.com/sallyport/sallyport/statuspage"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // "The decisions since a time that a status page's /events has."
@@ -21,7 +22,7 @@ func TestReadEvents(t *testing.T) {
 	recent.Record(audit.Event{Time: since.Add(-time.Second), Decision: audit.Migrate, Session: 1})
 	recent.Record(audit.Event{Time: since, Decision: audit.Migrate, Session: 2})
 	recent.Record(audit.Event{Decision: audit.Reject, Reason: audit.DropUsed})
-	page := httptest.NewServer(statuspage.Handler(statuspage.Config{Events: recent}))
+	page := showEvents(t, recent)
 	defer page.Close()
 	trail, err := readEvents(t.Context(), page.URL+"/events", since)
 	if err != nil {
@@ -44,13 +45,23 @@ func TestEventsNotKept(t *testing.T) {
 		for i := range 3 {
 			recent.Record(audit.Event{Time: time.UnixMilli(1000 * int64(i+1)), Decision: audit.Renew, Session: 1})
 		}
-		page := httptest.NewServer(statuspage.Handler(statuspage.Config{Events: recent}))
+		page := showEvents(t, recent)
 		trail, err := readEvents(t.Context(), page.URL+"/events", test.since)
 		page.Close()
 		if err != nil || trail.Missing() != test.want {
 			t.Errorf("%d kept, since %v: %d missing, %v; want %d", test.kept, test.since, trail.Missing(), err, test.want)
 		}
 	}
+}
+
+// showEvents serves a status page with these decisions.
+func showEvents(t *testing.T, recent *audit.Recent) *httptest.Server {
+	t.Helper()
+	page, err := statuspage.Handler(statuspage.Config{Server: &transport.Server{}, Events: recent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return httptest.NewServer(page)
 }
 
 func TestEventsMissed(t *testing.T) {

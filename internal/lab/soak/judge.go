@@ -38,6 +38,7 @@ func (r *run) judge(p *Report, loaded, after *gameserver.Stats) {
 	if expected := r.expected.Load(); float64(p.Received) < fewest*float64(expected) {
 		fail("%d snapshots received, %d expected", p.Received, expected)
 	}
+	r.judgeLanes(p, fail)
 	if p.Sent == 0 && r.ctx.Err() == nil {
 		fail("nothing sent")
 	}
@@ -58,7 +59,7 @@ func (r *run) unexplained(loaded, after *gameserver.Stats) (found []string) {
 		return nil
 	}
 	explained := []audit.Drop{audit.DropSource, audit.DropSize}
-	if r.config.Churn > 0 || r.config.Impairment.Latency > 0 || r.lostPaths.Load() > 0 {
+	if r.config.Churn > 0 || r.config.delay() > 0 || r.lostPaths.Load() > 0 {
 		explained = append(explained, audit.DropHandshake, audit.DropRecord)
 	}
 	drops := dropsBetween(loaded, after)

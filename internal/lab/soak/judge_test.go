@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
-	"github.com/sallyport/sallyport/internal/simnet"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -48,7 +48,7 @@ func TestJudge(t *testing.T) {
 		{want: "1 datagrams dropped: record", drop: "record"},
 		{want: "", drop: "source"},
 		{want: "", drop: "record", do: func(r *run) { r.config.Churn = 0.1 }},
-		{want: "", drop: "record", do: func(r *run) { r.config.Impairment = simnet.Impairment{Duplicate: 0.1} }},
+		{want: "", drop: "record", do: func(r *run) { r.config.Impairment = netsim.Impairment{Duplicate: 0.1} }},
 	} {
 		r := goodRun()
 		if c.do != nil {
@@ -85,10 +85,15 @@ func TestInterruptedIsNotOK(t *testing.T) {
 
 func TestLifeFitsDuration(t *testing.T) {
 	for duration, want := range map[time.Duration]time.Duration{
-		time.Second: 3 * time.Second, 10 * time.Second: 4 * time.Second, time.Hour: 6 * time.Second,
+		time.Second: 3 * time.Second, 4 * time.Second: 4 * time.Second, 10 * time.Second: 6 * time.Second, time.Hour: 6 * time.Second,
 	} {
-		if c := (Config{Renew: true, Duration: duration}); c.TokenLife() != want {
+		c := Config{Renew: true, Duration: duration}
+		if c.TokenLife() != want {
 			t.Errorf("%v: tokens of %v, want %v", duration, c.TokenLife(), want)
+		}
+		c.Impairment.Latency = 50 * time.Millisecond
+		if far := c.TokenLife(); far < want || far > max(want, duration, 3*time.Second)+time.Second {
+			t.Errorf("%v: tokens of %v at 50 ms, want up to a second more than %v", duration, far, want)
 		}
 	}
 	if (&Config{Duration: time.Hour}).TokenLife() != 0 {

@@ -79,7 +79,7 @@ func leftOut(lines uint64) string {
 }
 
 func (r *run) judgeBlackout(fail failing) {
-	limit := resumeTime + 2*r.config.Impairment.Latency
+	limit := resumeTime + 2*r.config.delay()
 	if longest := r.pauses.longest(); longest > limit {
 		fail("the first snapshot came %.0f ms after the path's return, later than %v", ms(longest), limit)
 	}

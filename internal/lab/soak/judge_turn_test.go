@@ -91,6 +91,14 @@ func TestJudgeTurn(t *testing.T) {
 			r.pauses.add(1100 * time.Millisecond)
 			r.config.Impairment.Latency = 50 * time.Millisecond
 		}},
+		{"slow blackout", darkened, "", func(r *run) {
+			r.pauses.add(1500 * time.Millisecond)
+			r.config.Impairment.Bandwidth = 2_000_000 // and a queue of 250 ms each way
+		}},
+		{"slow blackout", darkened, "later than 1.5s", func(r *run) {
+			r.pauses.add(1501 * time.Millisecond)
+			r.config.Impairment.Bandwidth = 2_000_000
+		}},
 		{"blackout by ticket", darkened, "audited resume of 0 sessions, of 1", func(r *run) { r.tickets.Store(1) }},
 		{"blackout by ticket", darkened, "", func(r *run) { r.tickets.Store(1); r.evidence.trail = decisions(audit.Resume, "", 1) }},
 

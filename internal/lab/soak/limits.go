@@ -19,6 +19,11 @@ const (
 	// drainTime is how long a player who leaves waits for what is still on its way.
 	drainTime = 2 * time.Second
 
+	// narrow is a bandwidth below which inputs, snapshots and lanes together may take a line more
+	// than it has: what must arrive on lanes goes on being sent, but may need longer than anybody
+	// waits.
+	narrow = 512_000
+
 	// settleTime is how long a player behind an impaired socket waits on, for copies: a held datagram is 100 ms late.
 	settleTime = 150 * time.Millisecond
 
@@ -51,9 +56,24 @@ const (
 	// shortText bounds an answer that ought to be short, in bytes.
 	shortText = 1 << 16
 
-	// fewest is the share of the expected snapshots that must have arrived: a machine that is busy with other things
-	// skips ticks, a server that forgets a player sends none.
+	// fewest is the share of the expected snapshots that must have arrived: a socket that is not read in time drops
+	// some, a server that forgets a player sends none.
 	fewest = 0.5
+
+	// pauseTime is how long a server on a busy machine may play no tick.
+	pauseTime = time.Second
+
+	// pickupEvery is how many inputs lie between two things that a player picks up. maxLaneRate is the
+	// most inputs a second of players with lanes, whose datagrams count, too.
+	pickupEvery = 10
+	maxLaneRate = 150
+
+	// sparksKept is of how many sparks it is known that they have come: those of two minutes.
+	sparksKept = 1024
+
+	// lateness is how long news, of which there are some each second, or the level may take on a
+	// busy machine.
+	lateness = 4 * time.Second
 
 	// MaxRate is the most inputs a second: a session may send 256 datagrams (session.DefaultRate), PINGs included.
 	MaxRate = 240

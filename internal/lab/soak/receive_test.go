@@ -12,11 +12,14 @@ type bot struct {
 	*stay
 	now   time.Time
 	match uint32
+	tick  uint32
 }
 
 func newBot(config Config) *bot {
 	r := &run{config: config, began: time.Unix(1, 0)}
-	return &bot{stay: newStay(newPlayer(r, 0)), now: r.began, match: 1}
+	b := &bot{stay: newStay(newPlayer(r, 0)), now: r.began, match: 1}
+	b.seen.last = b.now
+	return b
 }
 
 // sends counts inputs as sent, of which the impairment takes the last ones.
@@ -34,7 +37,8 @@ func (b *bot) sends(n, taken uint64) {
 // sees is a snapshot 10 ms after what was before.
 func (b *bot) sees(delivered uint64, newest uint32) {
 	b.now = b.now.Add(10 * time.Millisecond)
-	b.look(b.now, &arena.Snapshot{Match: b.match, Delivered: delivered, Newest: newest, You: arena.Body{Player: 1}})
+	b.tick++
+	b.look(b.now, &arena.Snapshot{Match: b.match, Tick: b.tick, Rate: 100, Delivered: delivered, Newest: newest, You: arena.Body{Player: 1}})
 }
 
 // replacement is a bot that has sent 10 inputs, of which the old process had 7 and the impairment took 1, and 8 more in the
@@ -134,4 +138,42 @@ func TestStrangers(t *testing.T) {
 	if b.run.strangers.Load() != 1 {
 		t.Error("not noticed")
 	}
+}
+
+// A snapshot of each tick that is played is expected, however slow they are played, and of the time
+// in which nothing has come, but for a pause.
+func TestSnapshotsExpected(t *testing.T) {
+	b := newBot(Config{})
+	want := func(n uint64) {
+		t.Helper()
+		if got := b.expected(b.now); got != n {
+			t.Errorf("%d expected, want %d", got, n)
+		}
+	}
+	want(0)
+	b.now = b.now.Add(pauseTime + time.Second - 10*time.Millisecond)
+	b.sees(0, 0) // a second late
+	want(100 + 1)
+	b.tick += 9 // lost
+	for range 10 {
+		b.now = b.now.Add(time.Second / 4)
+		b.sees(0, 0)
+	}
+	want(100 + 20)
+	b.match, b.tick = 2, 50
+	b.sees(0, 0)
+	b.sees(0, 0)
+	want(100 + 20 + 2)
+	b.now = b.now.Add(pauseTime)
+	want(100 + 20 + 2)
+	b.now = b.now.Add(2 * time.Second)
+	want(100 + 20 + 2 + 200)
+	b.run.config.Hang = 3 * time.Second
+	want(100 + 20 + 2)
+	b.run.config.Blackout = time.Second
+	want(20 + 2)
+	b.taken.Store(4)
+	want(20 + 2 - 4)
+	b.taken.Store(23)
+	want(0)
 }

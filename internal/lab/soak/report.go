@@ -20,6 +20,7 @@ type Report struct {
 	Resumed   uint64       `json:"resumed"`   // sessions that went on by ticket, or in the next process
 	Pause     *Pause       `json:"pause_ms"`  // null where nothing happened in the middle of play
 	RTT       RTT          `json:"rtt_ms"`
+	Lanes     []Lane       `json:"lanes"` // of the arena; null where the players have none
 	Server    Server       `json:"server"`
 	Audit     tally.Counts `json:"audit"`    // decisions of the server; null where it was not asked
 	Rejected  tally.Counts `json:"rejected"` // attempts to join, by reason
@@ -68,6 +69,7 @@ func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
 		dropped: r.dropped.Load(), rejoined: r.rejoined.Load(), elapsed: time.Since(r.began),
 	}
 	r.reportTurn(p)
+	r.reportLanes(p)
 	if after != nil {
 		p.Server.SessionsPeak = &after.SessionsPeak
 	}

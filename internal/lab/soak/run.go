@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/tally"
 )
@@ -29,9 +30,11 @@ type run struct {
 	arrived                      atomic.Uint64 // who came to another process
 	lostPaths, tickets           atomic.Uint64 // how often a client has given up its path; and has gone on by ticket
 	rtt, pauses                  histogram
+	lanes                        [arena.NumLanes]laneSums
 
 	rejected tally.Counter // who was not let in, by reason
 	closed   tally.Counter // sessions that ended early, by reason
+	broken   tally.Counter // promises of lanes
 
 	// What the server has on record, for runs in which something happens. Set when all players have left.
 	evidence evidence

@@ -70,9 +70,13 @@ func (s *stay) migrate() {
 }
 
 // darken begins the blackout, lighten ends it.
-func (s *stay) darken() { s.conn.Blackout(true) }
+func (s *stay) darken() {
+	s.dark.Store(true)
+	s.conn.Blackout(true)
+}
 
 func (s *stay) lighten() {
 	s.turn.begin(time.Now(), 0, s.input.Number+1)
 	s.conn.Blackout(false)
+	s.dark.Store(false)
 }

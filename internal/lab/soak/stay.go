@@ -9,8 +9,8 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/simnet"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -19,20 +19,23 @@ type stay struct {
 	run    *run              // constant
 	player *player           // constant
 	client *transport.Client // set by begin, constant afterwards
-	began  time.Time         // likewise
+	joined time.Time         // likewise
 
 	ended   chan struct{} // closed when nothing more will be received
 	leaving atomic.Bool   // the end of the session is our own doing
 
 	sent, delivered, dropped atomic.Uint64
-	rate                     atomic.Uint64 // the server's ticks a second, as the snapshots say; 0 before
-	sending                  atomic.Bool   // within client.Send
+	sending                  atomic.Bool // within client.Send
 	tokenLen                 atomic.Int64
+	shown                    atomic.Int64  // bytes of the newest snapshot
+	taken                    atomic.Uint64 // snapshots that the impairment took, blackouts aside
+	dark                     atomic.Bool   // there is a blackout
 	turn                     turn
 	ledger                   ledger
+	lanes                    *lanes // constant
 
 	// The sender's own.
-	conn    *simnet.Impaired // the present one
+	conn    *netsim.Impaired // the present one
 	input   arena.Input
 	payload []byte
 
@@ -40,24 +43,29 @@ type stay struct {
 }
 
 func newStay(p *player) *stay {
-	return &stay{run: p.run, player: p, ended: make(chan struct{}), payload: make([]byte, p.run.config.Payload)}
+	return &stay{run: p.run, player: p, ended: make(chan struct{}), lanes: newLanes(p.run), payload: make([]byte, p.run.config.Payload)}
 }
 
 // listen opens a socket behind the impairment.
-func (s *stay) listen() (*simnet.Impaired, error) {
+func (s *stay) listen() (*netsim.Impaired, error) {
 	socket, err := net.ListenUDP("udp", nil)
 	if err != nil {
 		return nil, err
 	}
 	p, config := s.player, &s.run.config
 	p.sockets++
-	conn := simnet.Impair(socket, config.Impairment, config.Seed+uint64(p.number)<<20+p.sockets)
+	conn, err := netsim.Impair(socket, config.Impairment, config.Seed+uint64(p.number)<<20+p.sockets)
+	if err != nil {
+		socket.Close() //nolint:errcheck // err says more
+		return nil, err
+	}
 	conn.OnDrop = s.dropping
 	return conn, nil
 }
 
 func (s *stay) begin(c *transport.Client) {
-	s.client, s.began = c, time.Now()
+	s.client, s.joined, s.seen.last = c, time.Now(), time.Now()
+	s.lanes.begin(c)
 	s.run.live.Add(1)
 	go s.receive()
 }
@@ -114,6 +122,9 @@ func (s *stay) send(rng *rand.Rand) {
 		return
 	}
 	s.run.sent.Add(1)
+	if s.input.Number%pickupEvery == 0 {
+		s.lanes.pickUp()
+	}
 }
 
 // dropping is told what the impairment takes. Ours is an input if it is leaving while we send one, holds application
@@ -125,9 +136,18 @@ func (s *stay) dropping(outgoing bool, datagram []byte) {
 	if s.run.config.Bearer {
 		input = len(datagram) >= length+2+int(s.tokenLen.Load())
 	}
+	if s.snapshot(outgoing, len(datagram)) {
+		s.taken.Add(1)
+	}
 	if outgoing && input && record.ContentType(datagram[0]) == record.ApplicationData && s.sending.Load() {
 		s.dropped.Add(1)
 	}
+}
+
+// snapshot reports whether a datagram that the impairment takes outside of blackouts is a snapshot,
+// by its length. FRAMES that are as long are taken for some, which makes a few less expected.
+func (s *stay) snapshot(outgoing bool, length int) bool {
+	return !outgoing && !s.dark.Load() && length == record.Overhead+wire.HeaderLen+int(s.shown.Load())
 }
 
 // leave waits until everything sent is accounted for, says goodbye and adds up.
@@ -135,8 +155,10 @@ func (s *stay) leave() {
 	s.conn.Blackout(false) // if it was interrupted
 	s.drain()
 	s.leaving.Store(true)
+	s.lanes.leave()
 	s.client.Close() //nolint:errcheck // the socket is gone either way
 	<-s.ended
+	s.lanes.end(&s.seen, time.Since(s.joined))
 	r := s.run
 	r.live.Add(-1)
 	r.dropped.Add(s.dropped.Load())
@@ -147,16 +169,16 @@ func (s *stay) leave() {
 	} else {
 		r.twice.Add(known - sent)
 	}
-	arriving := 1 - r.config.Impairment.Loss
-	stayed := max(time.Since(s.began)-r.config.Blackout-r.config.Hang, 0)
-	r.expected.Add(uint64(stayed.Seconds() * float64(s.rate.Load()) * arriving))
+	r.expected.Add(s.expected(time.Now()))
 }
 
+// drain waits for what is still on its way, lanes included.
 func (s *stay) drain() {
-	deadline := time.After(drainTime)
+	config := &s.run.config
+	deadline := time.After(drainTime + config.delay())
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	for s.delivered.Load()+s.dropped.Load()+s.turn.lost() < s.sent.Load() {
+	for s.delivered.Load()+s.dropped.Load()+s.turn.lost() < s.sent.Load() || s.lanes.outstanding() {
 		select {
 		case <-ticker.C:
 		case <-deadline:
@@ -165,7 +187,7 @@ func (s *stay) drain() {
 			return
 		}
 	}
-	if s.run.config.impaired() {
+	if config.impaired() {
 		time.Sleep(settleTime)
 	}
 }

@@ -14,6 +14,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	row("inputs", "%d sent, %d lost, %d taken by our own impairment%s", r.Sent, r.Lost, r.dropped, r.missed())
 	row("snapshots", "%d received", r.Received)
 	row("round trip", "p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, max %.1f ms", r.RTT.P50, r.RTT.P95, r.RTT.P99, r.RTT.Max)
+	r.laneTable(row)
 	if s := r.Server; s.Scope != "" {
 		row("server", "%s µs CPU and %s allocations a datagram (%s)", number(s.CPU), number(s.Allocs), whose[s.Scope])
 	}
