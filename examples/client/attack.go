@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // honestPlayers is how many play by the rules during an attack, unless -players says so.
@@ -24,8 +25,8 @@ func (f *flags) checkAttack() error {
 		return errors.New("-attack needs tokens for whomever it likes: use the server in this process, or -dev-file")
 	case f.attack == "stall" && f.connect != "":
 		return errors.New("-attack stall makes the server hang: leave out -connect, for the server in this process")
-	case im.Loss > 0 || im.Latency > 0 || im.Reorder > 0 || im.Duplicate > 0 || c.Churn > 0:
-		return errors.New("-attack counts what the server drops: leave out -loss, -latency, -reorder, -duplicate and -churn")
+	case *im != (netsim.Impairment{}) || c.Churn > 0:
+		return errors.New("-attack counts what the server drops: leave out -loss, -latency, -bandwidth, -reorder, -duplicate and -churn")
 	}
 	if !f.playersGiven {
 		c.Players = honestPlayers

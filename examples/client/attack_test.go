@@ -29,8 +29,12 @@ func attacked(t *testing.T, name string, args ...string) {
 
 // "Verdict ok when the server held."
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	for _, name := range attack.Names() {
-		t.Run(name, func(t *testing.T) { attacked(t, name) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			attacked(t, name)
+		})
 	}
 }
 
@@ -38,7 +42,7 @@ func TestAttacks(t *testing.T) {
 func TestAttackElsewhere(t *testing.T) {
 	t.Parallel()
 	addr, file, _ := devServer(t)
-	for _, name := range []string{"stolen-token", "replay", "flip-fingerprint", "forged-tag"} {
+	for _, name := range []string{"stolen-token", "replay", "flip-fingerprint", "forged-tag", "lanes"} {
 		attacked(t, name, "-connect", addr, "-dev-file", file)
 	}
 }

@@ -52,8 +52,8 @@ func TestEmbedded(t *testing.T) {
 		"latency":      {"-latency", "20ms"},
 		"bearer":       {"-bearer"},
 		"lossy bearer": {"-bearer", "-loss", "0.1"},
-		"renew":        {"-renew", "-duration", "3s"},
-		"lossy renew":  {"-renew", "-duration", "3s", "-loss", "0.05", "-bearer"},
+		"renew":        {"-renew", "-duration", "6s"},
+		"lossy renew":  {"-renew", "-duration", "6s", "-loss", "0.05", "-bearer"},
 		"churn":        {"-churn", "1"},
 		"large":        {"-payload", "1145"},
 		"small":        {"-payload", "16", "-rate", "240"},
@@ -82,8 +82,9 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got, want)
 		}
 	}
-	same("object", top, "audit connected failures lost migrated missed pause_ms players received rejected renewed resumed rtt_ms sent server verdict")
+	same("object", top, "audit connected failures lanes lost migrated missed pause_ms players received rejected renewed resumed rtt_ms sent server verdict")
 	same("rtt_ms", top["rtt_ms"], "max p50 p95 p99")
+	same("lane", top["lanes"].([]any)[0], "arrived bytes lost mode name p50_ms p99_ms sent")
 	same("server", top["server"], "allocs_per_datagram cpu_us_per_datagram drops scope sessions_peak")
 	if top["failures"] == nil || top["rejected"] == nil {
 		t.Errorf("null in place of an empty list: %s", &stdout)
@@ -155,7 +156,7 @@ func mint(t *testing.T, dev *gameserver.Dev, subject string) string {
 func TestTokenFile(t *testing.T) {
 	t.Parallel()
 	addr, _, dev := devServer(t)
-	tokens, ca := tokenFiles(t, dev, mint(t, dev, "alice"), "", mint(t, dev, "bob"))
+	tokens, ca := tokenFiles(t, dev, "\ufeff"+mint(t, dev, "alice")+" \r", "", "\t"+mint(t, dev, "bob"), "")
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"-connect", addr, "-token", tokens, "-ca", ca, "-duration", "300ms"}, &stdout, &stderr, false)
 	if code != exitOK || !strings.Contains(stdout.String(), "2 of 2 connected") || stderr.Len() > 0 {
@@ -240,6 +241,14 @@ func TestUsage(t *testing.T) {
 		{"-connect", "127.0.0.1:1", "-token", junk},
 		{"-connect", "127.0.0.1:1", "-token", junk, "-renew"},
 		{"-connect", "127.0.0.1:1", "-ca", junk},
+		{"-nakama", "127.0.0.1:7350"},
+		{"-nakama", "ftp://127.0.0.1"},
+		{"-nakama", "http://127.0.0.1:1"},
+		{"-nakama-key", "key", "-token-url", "http://127.0.0.1:1"},
+		{"-nakama", "http://127.0.0.1:1", "-token", junk, "-connect", "127.0.0.1:1"},
+		{"-nakama", "http://127.0.0.1:1", "-token", junk, "-loss", "0.1"},
+		{"-nakama", "http://127.0.0.1:1", "-token", junk, "-players", "2"},
+		{"-nakama", "http://127.0.0.1:1", "-token", junk},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), args, &stdout, &stderr, false)

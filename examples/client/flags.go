@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/attack"
 	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/netsim"
 )
 
 // flags is the command line.
@@ -20,8 +21,10 @@ type flags struct {
 	config            soak.Config
 	connect, devFile  string
 	tokenFile, caFile string
+	keylog            string
 	attack            string
 	signIn            signInFlags
+	nakama            nakamaFlags
 	json              bool
 	playersGiven      bool
 	durationGiven     bool
@@ -31,7 +34,7 @@ type flags struct {
 func (f *flags) define(set *flag.FlagSet) {
 	c, im := &f.config, &f.config.Impairment
 	set.StringVar(&f.connect, "connect", "", "UDP `address` of the server; empty means one in this process")
-	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` that \"server -dev\" wrote")
+	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` that \"server -dev\" wrote, or its http URL, which ends in /dev")
 	set.StringVar(&f.tokenFile, "token", "", "`file` with an identity token a line, one for each player, in place of -dev-file")
 	set.StringVar(&f.caFile, "ca", "", "PEM `file` that vouches for the server, with -token; empty means the system's authorities")
 	set.IntVar(&c.Players, "players", 50, "how many play; with -token as many as there are tokens")
@@ -40,6 +43,8 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.DurationVar(&c.Duration, "duration", 10*time.Second, "how long they play")
 	set.Float64Var(&im.Loss, "loss", 0, "`share` of datagrams that is lost, each way, 0 to 1")
 	set.DurationVar(&im.Latency, "latency", 0, "delay of datagrams, each way")
+	set.Var((*bandwidth)(&im.Bandwidth), "bandwidth", "`bits` a second of each player's line, each way, with K, M or G; 0 means no limit")
+	set.DurationVar(&im.Queue, "queue", 0, "longest `time` that a datagram waits for its turn on that line, each way; 0 means "+netsim.DefaultQueue.String())
 	set.Float64Var(&im.Reorder, "reorder", 0, "`share` of datagrams that the next one overtakes")
 	set.Float64Var(&im.Duplicate, "duplicate", 0, "`share` of datagrams that arrive twice")
 	set.Uint64Var(&c.Seed, "seed", 1, "`number` that all chance comes from")
@@ -47,8 +52,10 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.BoolVar(&c.Bearer, "bearer", false, "send the identity token in every datagram")
 	set.BoolVar(&c.Renew, "renew", false, "use tokens of a few seconds, so that sessions must be renewed")
 	set.StringVar(&f.attack, "attack", "", "`what` to do to the server: "+strings.Join(attack.Names(), ", "))
+	set.StringVar(&f.keylog, "keylog", "", "`file` to which the secrets of the players' connections are appended, for Wireshark: for debugging only")
 	f.defineTurns(set)
 	f.signIn.define(set)
+	f.nakama.define(set)
 	set.BoolVar(&f.json, "json", false, "write one JSON object in place of the table")
 }
 
@@ -80,6 +87,9 @@ func (f *flags) check(rest []string) error {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	if f.nakama != (nakamaFlags{key: defaultKey}) {
+		return f.checkNakama()
 	}
 	if f.connect == "" {
 		if f.devFileGiven || f.tokenFile != "" || f.caFile != "" || f.signIn.given() {
@@ -124,6 +134,10 @@ func (f *flags) checkNumbers() error {
 		return fmt.Errorf("-duration %v: must be more than nothing", c.Duration)
 	case im.Latency < 0 || im.Latency > 2*time.Second:
 		return fmt.Errorf("-latency %v: must be 0 to 2s", im.Latency)
+	case im.Queue < 0 || im.Queue > 2*time.Second:
+		return fmt.Errorf("-queue %v: must be 0 to 2s", im.Queue)
+	case im.Queue > 0 && im.Bandwidth == 0:
+		return fmt.Errorf("-queue %v: is that of a limited line: give -bandwidth, too", im.Queue)
 	case c.Duration < c.TokenLife():
 		return fmt.Errorf("-duration %v: at least %v with -renew, or no token has to be renewed", c.Duration, c.TokenLife())
 	}

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/internal/lab/attack"
+	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/lab/succession"
 )
@@ -54,16 +55,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 	if f == nil {
 		return code
 	}
-	target, end, err := f.target(ctx)
-	if err != nil {
-		fmt.Fprintf(stderr, "client: %v\n", err)
-		return exitUsage
+	if f.keylog != "" {
+		file, err := command.OpenKeyLog(f.keylog)
+		if err != nil {
+			fmt.Fprintf(stderr, "client: %v\n", err)
+			return exitUsage
+		}
+		defer file.Close() //nolint:errcheck // each line has been written already
+		f.config.KeyLog = file
 	}
 	if watched {
 		f.config.Progress = stderr
 	}
-	r := f.play(ctx, target)
-	end()
+	r, err := f.play(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "client: %v\n", err)
+		return exitUsage
+	}
 	if err := write(stdout, r, f.json); err != nil {
 		fmt.Fprintf(stderr, "client: %v\n", err)
 		return exitFailed
@@ -77,18 +85,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 	return exitOK
 }
 
-// report is a *soak.Report or an *attack.Report.
+// report is a *soak.Report, an *attack.Report or a *nakama.Report.
 type report interface {
 	OK() bool
 	WriteTable(w io.Writer) error
 }
 
 // play attacks or plays.
-func (f *flags) play(ctx context.Context, target soak.Match) report {
-	if f.attack != "" {
-		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target)
+func (f *flags) play(ctx context.Context) (report, error) {
+	if f.nakama.url != "" {
+		return f.playNakama(ctx)
 	}
-	return soak.Run(ctx, f.config, target)
+	target, end, err := f.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if f.attack != "" {
+		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target), nil
+	}
+	return soak.Run(ctx, f.config, target), nil
 }
 
 func write(w io.Writer, r report, asJSON bool) error {

@@ -24,13 +24,17 @@ func (f *flags) target(ctx context.Context) (m soak.Match, end func(), err error
 	case f.signIn.given():
 		m, err = f.withSignIn(ctx)
 	default:
-		m, err = f.withDevFile()
+		m, err = f.withDevFile(ctx)
 	}
 	return m, end, err
 }
 
-func (f *flags) withDevFile() (m soak.Match, err error) {
-	file, err := gameserver.ReadFile(f.devFile)
+func (f *flags) withDevFile(ctx context.Context) (m soak.Match, err error) {
+	read := gameserver.ReadFile
+	if strings.HasPrefix(f.devFile, "http://") {
+		read = func(url string) (gameserver.File, error) { return gameserver.FetchFile(ctx, url) }
+	}
+	file, err := read(f.devFile)
 	if err != nil {
 		return m, fmt.Errorf("cannot use -dev-file, which \"server -dev\" writes: %w", err)
 	}
@@ -57,13 +61,14 @@ func (f *flags) withTokens() (soak.Match, error) {
 	return soak.Tokens(f.connect, roots, tokens), err
 }
 
-// readTokens reads a token a line and passes over empty ones.
+// readTokens reads a token a line. It passes over empty lines, and over the white space and the byte
+// order mark that editors leave around a token.
 func (f *flags) readTokens() ([]string, error) {
 	b, err := os.ReadFile(f.tokenFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read -token: %w", err)
 	}
-	tokens := strings.Fields(string(b))
+	tokens := strings.Fields(strings.TrimPrefix(string(b), "\ufeff"))
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("-token %s is empty: put an identity token on each line", f.tokenFile)
 	}

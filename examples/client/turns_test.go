@@ -41,7 +41,7 @@ func TestTurns(t *testing.T) {
 		"far migrate":    {migrate, []string{"-latency", "30ms", "-duplicate", "0.05", "-bearer"}, migrated},
 		"blackout":       {blackout, nil, dark},
 		"lossy blackout": {blackout, []string{"-loss", "0.05", "-reorder", "0.1", "-duplicate", "0.05"}, dark},
-		"dark renewal":   {blackout, []string{"-renew"}, func(r soak.Report) bool { return r.Renewed > 0 && r.Audit["renew"] >= r.Renewed }},
+		"dark renewal":   {blackout, []string{"-renew", "-duration", "12s"}, func(r soak.Report) bool { return r.Renewed > 0 && r.Audit["renew"] >= r.Renewed }},
 		"restart":        {restart, nil, restarted},
 		"lossy restart":  {restart, []string{"-loss", "0.05", "-duplicate", "0.05", "-latency", "10ms"}, restarted},
 	} {

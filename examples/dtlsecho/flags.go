@@ -129,9 +129,9 @@ func (f *flags) config() (c plaindtls.Config, closeLog func(), err error) {
 	if f.keylog == "" {
 		return c, func() {}, nil
 	}
-	file, err := os.OpenFile(f.keylog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := command.OpenKeyLog(f.keylog)
 	if err != nil {
-		return c, nil, fmt.Errorf("cannot write -keylog: %w", err)
+		return c, nil, err
 	}
 	c.KeyLog = file
 	return c, func() { file.Close() }, nil //nolint:errcheck // each line has been written already

@@ -5,11 +5,12 @@
 //	go run ./examples/minimal/client
 //
 //	client                              server
-//	  GET http://127.0.0.1:7790/ ─────▶  login: address, certificate pin, token
+//	  GET http://127.0.0.1:7790/ ─────▶  dev.Login: address, pin, token
 //	  transport.Dial ─────────────────▶  Join
 //	  Send: a direction ──────────────▶  Receive
 //	  Receive ◀───────────────────────── Broadcast: where everybody is, each tick
 //	  Close ──────────────────────────▶  Leave
 //
-// In each, main.go is how to join and match.go is how to play.
+// In each, main.go is how to join and match.go is how to play. Package dev stands in for a login and
+// a certificate.
 package minimal

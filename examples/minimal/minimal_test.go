@@ -19,7 +19,7 @@ import (
 // A client without a server says what to do about it.
 func TestNoServer(t *testing.T) {
 	c := start(t, "client")
-	c.reads(t, "cannot sign in: .* go run ./examples/minimal/server")
+	c.reads(t, "cannot sign in at .* is the server running\\? .go run ./examples/minimal/server")
 	if err := c.wait(); err == nil {
 		t.Error("exit status 0")
 	}
@@ -28,7 +28,7 @@ func TestNoServer(t *testing.T) {
 // Two clients see each other, one ends by itself and one by an interrupt.
 func TestPlay(t *testing.T) {
 	server := start(t, "server")
-	server.reads(t, "login 127.0.0.1:.* certificate [0-9a-f]{64}")
+	server.reads(t, "login 127.0.0.1:.* players 127.0.0.1:")
 	stays, leaves := start(t, "client"), start(t, "client")
 	for range 2 {
 		server.reads(t, "player-[0-9]+ joined")

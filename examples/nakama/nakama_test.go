@@ -28,13 +28,12 @@ type nakama struct {
 	api, console string // URLs
 }
 
-// startNakama starts a server with the plugin on a fresh database. env is the runtime's environment.
-func startNakama(t *testing.T, env map[string]string) *nakama {
+// startNakama starts a server with a plugin on a fresh database. env is the runtime's environment.
+func startNakama(t *testing.T, plugin string, env map[string]string) *nakama {
 	t.Helper()
-	bin := needDatabase(t)
-	plugin, server := buildPlugin(t, ""), buildServer(t)
+	bin, server := needDatabase(t), buildServer(t)
 	checkPins(t, server)
-	db, api, console := startDatabase(t, bin), testkit.FreePort(t), testkit.FreePort(t)
+	db, api, console := startDatabase(t, bin).address(t), testkit.FreePort(t), testkit.FreePort(t)
 	run(t, nil, server, "migrate", "up", "--database.address", db)
 	args := []string{
 		"--name", "arena1", "--database.address", db, "--data_dir", t.TempDir(), "--runtime.path", filepath.Dir(plugin),

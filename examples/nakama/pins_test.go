@@ -21,6 +21,8 @@ var shared = map[string]string{
 
 // own are the modules that only the plugin links, with one engine for handshakes or the other.
 var own = []string{
+	"github.com/klauspost/cpuid/v2",
+	"github.com/klauspost/reedsolomon",
 	"github.com/pion/dtls/v2",
 	"github.com/pion/dtls/v3",
 	"github.com/pion/logging",

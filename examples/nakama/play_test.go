@@ -17,7 +17,7 @@ import (
 // TestNakama plays in a real server: Nakama 3.40.0 with the plugin in it, on PostgreSQL.
 func TestNakama(t *testing.T) {
 	idp := testkit.NewIDP(t)
-	n := startNakama(t, map[string]string{
+	n := startNakama(t, buildPlugin(t, ""), map[string]string{
 		"COGNITO_ENDPOINT": idp.Serve(t), "COGNITO_USER_POOL_ID": testkit.Pool, "COGNITO_CLIENT_IDS": testkit.Client,
 		"SALLYPORT_ADDRESS": "127.0.0.1:" + testkit.FreePort(t),
 	})

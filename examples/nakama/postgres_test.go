@@ -44,8 +44,30 @@ func findDatabase() (dir string, ok bool) {
 // nobody is whom a database runs as when the test runs as root, which PostgreSQL refuses to.
 const nobody = 65534
 
-// startDatabase starts a fresh PostgreSQL on a loopback port and returns its address as Nakama takes it.
-func startDatabase(t *testing.T, bin string) string {
+// database is a PostgreSQL that runs beside the test. As Debian's, it asks for a password by TCP, and knows its
+// superuser by the socket.
+type database struct{ bin, folder, port string }
+
+// psql is the command of the superuser.
+func (d database) psql() []string {
+	program := filepath.Join(d.bin, "psql")
+	if found, err := exec.LookPath("psql"); err == nil {
+		program = found
+	}
+	return []string{program, "-h", d.folder, "-p", d.port, "-U", "postgres"}
+}
+
+// address makes a user and a database, and returns the address as Nakama takes it.
+func (d database) address(t *testing.T) string {
+	t.Helper()
+	psql := d.psql()
+	run(t, nil, psql[0], append(psql[1:], "-c", "CREATE ROLE nakama LOGIN PASSWORD 'nakama'",
+		"-c", "CREATE DATABASE nakama OWNER nakama")...)
+	return "nakama:nakama@127.0.0.1:" + d.port + "/nakama"
+}
+
+// startDatabase starts a fresh PostgreSQL on a loopback port.
+func startDatabase(t *testing.T, bin string) database {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nakama-db") // not of the test's own: nobody could not reach into it
 	if err != nil {
@@ -60,8 +82,8 @@ func startDatabase(t *testing.T, bin string) string {
 		}
 	}
 	data, port := filepath.Join(dir, "data"), testkit.FreePort(t)
-	run(t, attr, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-EUTF8")
+	run(t, attr, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-N", "--locale=C", "-EUTF8")
 	db := start(t, attr, filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F")
 	db.await(t, "ready to accept connections")
-	return "postgres@127.0.0.1:" + port + "/nakama"
+	return database{bin, dir, port}
 }

@@ -14,7 +14,8 @@ import (
 //	COGNITO_USER_POOL_ID  eu-central-1_AbCdEf123; required
 //	COGNITO_CLIENT_IDS    the app clients whose players may come in, with commas between them; required
 //	COGNITO_GROUPS        when set, a player must be in one of these groups
-//	COGNITO_ENDPOINT      an emulator on this machine in place of AWS, http://127.0.0.1:9229
+//	COGNITO_ENDPOINT      an emulator on this machine in place of AWS, http://127.0.0.1:9229; or for a pool in
+//	                      another partition, https://cognito-idp.cn-north-1.amazonaws.com.cn
 //	SALLYPORT_ADDRESS     UDP address to listen on; without it nakamabridge.DefaultAddress
 //	SALLYPORT_PUBLIC      host:port where players reach that; required unless SALLYPORT_ADDRESS names an interface
 type settings struct {

@@ -62,18 +62,24 @@ func read(t *testing.T, payload string) (i invitation) {
 type udp struct {
 	inbox
 	*transport.Client
-	done chan struct{} // closed when the session has ended
-	err  error         // why, once done is closed
+	lanes bool          // it uses the bridge's lanes
+	done  chan struct{} // closed when the session has ended
+	err   error         // why, once done is closed
 }
 
-// dial accepts an invitation.
+// dial accepts an invitation, by a client without lanes.
 func (i invitation) dial(t *testing.T) *udp {
 	t.Helper()
-	c, err := i.try(t)
+	return i.enter(t, false)
+}
+
+func (i invitation) enter(t *testing.T, lanes bool) *udp {
+	t.Helper()
+	c, err := i.open(t, lanes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &udp{Client: c, done: make(chan struct{})}
+	u := &udp{Client: c, lanes: lanes, done: make(chan struct{})}
 	go u.read()
 	t.Cleanup(func() {
 		u.Close() //nolint:errcheck // the server may have ended it
@@ -84,6 +90,11 @@ func (i invitation) dial(t *testing.T) *udp {
 
 // try accepts an invitation, trusting only the certificate in it.
 func (i invitation) try(t *testing.T) (*transport.Client, error) {
+	t.Helper()
+	return i.open(t, false)
+}
+
+func (i invitation) open(t *testing.T, lanes bool) (*transport.Client, error) {
 	t.Helper()
 	certificate, err := x509.ParseCertificate(i.Certificate)
 	if err != nil {
@@ -98,28 +109,31 @@ func (i invitation) try(t *testing.T) (*transport.Client, error) {
 	defer cancel()
 	return transport.Dial(ctx, i.Address, transport.ClientConfig{
 		Token: func(context.Context) ([]byte, error) { return []byte(i.Token), nil }, RootCAs: roots,
+		Session: session.ClientConfig{Lanes: lanes},
 	})
 }
 
 func (u *udp) read() {
 	defer close(u.done)
-	buffer := make([]byte, transport.MaxPayload)
-	for {
-		n, err := u.Receive(context.Background(), buffer)
-		if err != nil {
-			u.err = err
-			return
-		}
-		if op, at := binary.Uvarint(buffer[:n]); at > 0 {
-			u.put(message{op: int64(op), data: append([]byte(nil), buffer[at:n]...)})
+	take := func(b []byte) {
+		if op, at := binary.Uvarint(b); at > 0 {
+			u.put(message{op: int64(op), data: append([]byte(nil), b[at:]...)})
 		}
 	}
+	u.err = u.Serve(transport.ClientHandler{Receive: take, Message: func(_ int, _ uint64, b []byte) { take(b) }})
 }
 
-// say sends data to the match.
+// say sends data to the match, reliably if there are lanes.
 func (u *udp) say(t *testing.T, op uint64, data string) {
 	t.Helper()
-	if err := u.Send(append(binary.AppendUvarint(nil, op), data...)); err != nil {
+	b := append(binary.AppendUvarint(nil, op), data...)
+	err := error(nil)
+	if u.lanes {
+		_, err = u.SendMessage(0, b)
+	} else {
+		err = u.Send(b)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -25,17 +25,23 @@ Development: -dev makes a self-signed certificate and mints identity tokens for 
 which must be a loopback one. What a client needs is written to -dev-file once the server listens, mode 0600:
   {"addr": "127.0.0.1:7777", "ca_pem": "…", "token_url": "http://127.0.0.1:7780/token"}
   curl "http://127.0.0.1:7780/token?subject=alice&scope=arena&platform=go&build=soak&life=10m"
+With -dev-public other machines of your network play too, and whoever reaches the address plays under any name. GET /dev
+answers what the file says; on the other machine:
+  server -dev -dev-public -listen 192.168.1.5:7777 -status 192.168.1.5:7780
+  client -connect 192.168.1.5:7777 -dev-file http://192.168.1.5:7780/dev
 
-Otherwise bring a certificate, and the public keys of the issuer of your players' tokens, in a file or published by it,
+Otherwise bring a certificate (-new-cert makes one for a start), and the public keys of the issuer of your players' tokens, in a file or published by it,
 or a user pool of Amazon Cognito; with the last, whoever is signed in may play:
   server -listen :7777 -cert cert.pem -key key.pem -issuer https://id.example.com -audience arena-eu -keys keys.json
   server … -issuer https://id.example.com -audience arena-eu -jwks https://id.example.com/jwks.json -alg RS256
   server … -cognito-pool eu-central-1_AbCdEf123 -cognito-clients 1example23456789
 
-Status: GET / is a page to watch the match, with a button to revoke a player if the address is a loopback one;
-GET /healthz answers 200 while the match runs; GET /stats answers one JSON object with sessions, sessions_peak,
-datagrams_in, datagrams_out, drops by reason, handshakes, and cpu_us and mallocs of this process. What the page's
-button does, at a loopback address only; "subject" or "token_id" in place of "session" revokes a player or a token:
+Status: GET / is a page to watch the match, with a button to revoke or ban a player if the address is a loopback one;
+GET /metrics is for Prometheus; GET /live and /ready answer 200 or 503 to health checks, GET /healthz 200 while the
+match runs; GET /stats answers one JSON object with sessions, sessions_peak, datagrams_in, datagrams_out, drops by
+reason, refusals, handshakes, and cpu_us and mallocs of this process. Joins, leaves and refusals are logged to standard
+error. What the page's button does, at a loopback address only; "subject" or "token_id" in place of "session" revokes a
+player or a token, and /ban with "session" and "for": "24h" keeps a player out:
   curl -H "Sallyport-Admin: revoke" -H "Content-Type: application/json" -d '{"session": 7}' http://127.0.0.1:7780/revoke
 
 Restarts: with -snapshot the server hands its players on when it is stopped, and the next one that starts on the same
@@ -47,8 +53,13 @@ The first key of the file seals, all of them open. To change it: append a new on
 on every server, and drop the old one a day later. With -dev the next process has another certificate and issuer: players
 who are there go on, and tickets are of no use.
 
+Debugging: -keylog appends the secrets of every connection, in NSS key log format, with which Wireshark decrypts the
+players' traffic (Preferences, Protocols, TLS, "(Pre)-Master-Secret log filename"; then decode the port as DTLS). Whoever
+reads that file reads all traffic, captured in the past too: the file is made with mode 0600, and a link is refused.
+
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on, then end it;
-SIGHUP reads -cert and -key again for handshakes to come, and -fleet-keys for tickets and snapshots to come.
+SIGHUP reads -cert and -key again for handshakes to come, and -fleet-keys for tickets and snapshots to come, and opens
+-audit again, which may have been renamed.
 
 Exit status: 0 stopped by a signal, 1 the match failed or nobody could be handed on, 2 a flag, file or address could not be
 used.
@@ -59,11 +70,14 @@ Flags:
 // flags is the command line.
 type flags struct {
 	listen, status, audit string
+	auditKey, keylog      string
 	tick, eventsMax       int
 	revokeAfter           time.Duration
 	fleet                 fleetFlags
 	dev                   bool
+	devPublic, devUnbound bool
 	devFile               string
+	newCert               string
 	cert, key             string
 	issuer, audience      string
 	keys, jwks, alg, typ  string
@@ -77,10 +91,15 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.IntVar(&f.tick, "tick", 60, "ticks a second")
 	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of the status page; empty means none")
 	set.StringVar(&f.audit, "audit", "", "`file` to which trust decisions are appended, one JSON object a line")
+	set.StringVar(&f.auditKey, "audit-key", "", "PEM `file` with an Ed25519 key (sallyport audit keygen): makes a signed chain of the lines of -audit")
+	set.StringVar(&f.keylog, "keylog", "", "`file` to which the secrets of all connections are appended, for Wireshark: for debugging only")
 	f.fleet.define(set)
 	set.IntVar(&f.eventsMax, "events-max", gameserver.DefaultEvents, "how many decisions are kept for the status page")
 	set.DurationVar(&f.revokeAfter, "revoke-after", 0, "revoke each session after that `time`, to see it; 0 means never")
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
+	set.BoolVar(&f.devPublic, "dev-public", false, "with -dev: let other machines play, under any name; put its own address into -listen and -status")
+	set.BoolVar(&f.devUnbound, "dev-unbound", false, "with -dev: accept clients whose DTLS library hides the exporter (binding mode none)")
+	set.StringVar(&f.newCert, "new-cert", "", "write a self-signed certificate for these `hosts`, with commas between, to -cert and -key (cert.pem and key.pem), and do nothing else")
 	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
 	set.StringVar(&f.cert, "cert", "", "PEM `file`: certificate, leaf first")
 	set.StringVar(&f.key, "key", "", "PEM `file`: its private key")
@@ -115,6 +134,8 @@ func (f *flags) check(rest []string) error {
 		return fmt.Errorf("-tick %d: must be 1 to %d", f.tick, arena.MaxTick)
 	case f.eventsMax < 1 || f.eventsMax > audit.MaxRecent:
 		return fmt.Errorf("-events-max %d: must be 1 to %d", f.eventsMax, audit.MaxRecent)
+	case f.auditKey != "" && f.audit == "":
+		return errors.New("-audit-key goes with -audit")
 	case f.revokeAfter < 0:
 		return fmt.Errorf("-revoke-after %v: must not be less than nothing", f.revokeAfter)
 	}
@@ -122,6 +143,10 @@ func (f *flags) check(rest []string) error {
 		return err
 	}
 	switch {
+	case f.newCert != "":
+		return nil
+	case !f.dev && (f.devPublic || f.devUnbound):
+		return errors.New("-dev-public and -dev-unbound go with -dev")
 	case f.dev:
 		return f.checkDev()
 	case f.cert == "" || f.key == "":

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/lab/succession"
 	"github.com/sallyport/sallyport/internal/lab/tally"
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // newKeys is a file of fleet keys, as the help says to make it.
@@ -66,7 +67,8 @@ func TestHandOn(t *testing.T) {
 			"-fleet-keys", keys, "-snapshot", filepath.Join(dir, "snapshot"),
 		}, more...)
 	}
-	first := launch(t, args("1")...)
+	address := "127.0.0.1:" + testkit.FreePort(t) // nobody else's between the two servers
+	first := launch(t, args("1", "-listen", address)...)
 	first.Find(t, `msg=listening`)
 	f, err := gameserver.ReadFile(filepath.Join(dir, "dev.json"))
 	if err != nil {
@@ -80,7 +82,7 @@ func TestHandOn(t *testing.T) {
 	m.Stats = nil // the status address of the first
 	m.Replace = func(context.Context) error {
 		first.end(t)
-		second = launch(t, args("2", "-listen", f.Addr)...)
+		second = launch(t, args("2", "-listen", address)...)
 		second.Find(t, `msg=listening`)
 		return nil
 	}

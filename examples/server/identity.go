@@ -42,6 +42,7 @@ func devIdentity(f *flags) (gameserver.Config, error) {
 	if err != nil {
 		return gameserver.Config{}, err
 	}
+	dev.Public, dev.Unbound = f.devPublic, f.devUnbound
 	verifier, err := dev.Verifier()
 	issuer := dev.Issuer.Profile().Issuer
 	return gameserver.Config{Certificate: dev.Certificate, Verifier: verifier, Issuer: issuer, Dev: dev}, err

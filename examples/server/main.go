@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // Exit statuses, which scripts rely on.
@@ -49,14 +51,24 @@ func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stder
 	if f.fleet.newKey {
 		return newFleetKey(stdout, stderr)
 	}
+	if f.newCert != "" {
+		return newCertificate(f, stdout, stderr)
+	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	server, end, err := start(ctx, f, log)
+	server, lines, end, err := start(ctx, f, log)
 	if err != nil {
 		fmt.Fprintf(stderr, "server: %v\n", err)
 		return exitUsage
 	}
-	log.Info("listening", "addr", server.Addr(), "tick", f.tick, "status", server.URL())
-	serve(ctx, hup, f, server, log)
+	where := []any{"addr", server.Addr(), "tick", f.tick}
+	if url := server.URL(); url != "" {
+		where = append(where, "status", url, "metrics", url+"/metrics")
+	}
+	if f.devPublic {
+		log.Warn("DEVELOPMENT SERVER for other machines: it gives a token to whoever asks, under any name")
+	}
+	log.Info("listening", where...)
+	serve(ctx, hup, f, server, lines, log)
 
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
@@ -76,7 +88,7 @@ func run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stder
 }
 
 // serve returns when ctx is done or the match has ended.
-func serve(ctx context.Context, hup <-chan os.Signal, f *flags, server *gameserver.Server, log *slog.Logger) {
+func serve(ctx context.Context, hup <-chan os.Signal, f *flags, server *gameserver.Server, lines *auditFile, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -84,24 +96,28 @@ func serve(ctx context.Context, hup <-chan os.Signal, f *flags, server *gameserv
 		case <-server.Done():
 			return
 		case <-hup:
+			lines.reopen(log)
 			reload(f, server, log)
 		}
 	}
 }
 
-// start starts the server that f describes. end is to be called after its Shutdown.
-func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.Server, end func(), err error) {
+// start starts the server that f describes. lines is its audit, nil without one. end is to be called after its Shutdown.
+func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.Server, lines *auditFile, end func(), err error) {
 	ring, err := f.fleet.ring()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	config, keys, err := identity(f)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	sink, closeAudit, err := openAudit(f.audit)
+	lines, err = openAudit(f.audit, f.auditKey)
+	keyLog, closeKeyLog, logErr := openKeyLog(f.keylog, log)
+	err = errors.Join(err, logErr)
 	end = func() {
-		closeAudit()
+		lines.end()
+		closeKeyLog()
 		if keys != nil {
 			keys.Close() //nolint:errcheck // always nil
 		}
@@ -109,22 +125,25 @@ func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.
 	if err == nil {
 		hydrate(ctx, keys, log)
 		config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
-		config.Audit, config.Events, config.RevokeAfter = sink, f.eventsMax, f.revokeAfter
-		config.FleetKeys, config.Snapshot = ring, f.fleet.snapshot
+		config.Audit, config.Events, config.RevokeAfter = lines.sink(), f.eventsMax, f.revokeAfter
+		config.FleetKeys, config.Snapshot, config.KeyLog, config.Log = ring, f.fleet.snapshot, keyLog, log
 		server, err = startServer(f, config)
 	}
 	if err != nil {
 		end()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return server, end, nil
+	return server, lines, end, nil
 }
 
 // startServer starts the server and tells clients on this machine how to join.
 func startServer(f *flags, config gameserver.Config) (*gameserver.Server, error) {
 	server, err := gameserver.Start(config)
 	if err != nil {
-		return nil, fmt.Errorf("%w: choose other addresses by -listen and -status", err)
+		if !errors.Is(err, transport.ErrConfig) { // it is about an address
+			err = fmt.Errorf("%w: choose other addresses by -listen and -status", err)
+		}
+		return nil, err
 	}
 	if err = writeDevFile(f, config.Dev, server); err != nil {
 		server.Shutdown(context.Background()) //nolint:errcheck // err says more
@@ -138,8 +157,7 @@ func writeDevFile(f *flags, dev *gameserver.Dev, server *gameserver.Server) erro
 	if dev == nil {
 		return nil
 	}
-	file := gameserver.File{Addr: server.Addr().String(), CA: string(dev.CA), TokenURL: server.URL() + "/token"}
-	if err := file.Write(f.devFile); err != nil {
+	if err := server.DevFile().Write(f.devFile); err != nil {
 		return fmt.Errorf("cannot write -dev-file: %w", err)
 	}
 	return nil

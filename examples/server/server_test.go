@@ -87,8 +87,12 @@ func TestDev(t *testing.T) {
 	if !strings.Contains(string(lines), `"accept"`) || !strings.Contains(string(lines), `"close"`) {
 		t.Errorf("audit: %s", lines)
 	}
-	if n := strings.Count(p.String(), "\n"); n != 2 {
-		t.Errorf("%d lines on standard error, want start and end:\n%s", n, &p.Console)
+	for text, want := range map[string]int{
+		"\n": 2 + 2 + 2, "msg=listening ": 1, " metrics=http://127.0.0.1:": 1, "msg=accept session=": 2, "msg=close detail=\"player left\" session=": 2, "msg=stopped": 1,
+	} {
+		if n := strings.Count(p.String(), text); n != want {
+			t.Errorf("%d times %q on standard error, want %d:\n%s", n, text, want, &p.Console)
+		}
 	}
 }
 
@@ -226,6 +230,26 @@ func TestHUPInDevelopment(t *testing.T) {
 	p.end(t)
 }
 
+// A certificate that cannot be used is no reason to choose another address, and a secret is written to
+// no file that others read.
+func TestHints(t *testing.T) {
+	cert, _, keys := files(t, newDev(t))
+	_, key, _ := files(t, newDev(t))
+	for name, test := range map[string]struct {
+		args       []string
+		want, hint string
+	}{
+		"another's key": {[]string{"-cert", cert, "-key", key, "-keys", keys, "-issuer", "i", "-audience", "a"}, "private key", "-listen"},
+		"key log":       {[]string{"-dev", "-keylog", filepath.Join(cert, "keys.log")}, "-keylog", "-listen"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), nil, append(test.args, "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0"), &stdout, &stderr)
+		if text := stderr.String(); code != exitUsage || !strings.Contains(text, test.want) || strings.Contains(text, test.hint) {
+			t.Errorf("%s: exit status %d, %q", name, code, text)
+		}
+	}
+}
+
 // "one clear sentence on standard error that says what to change, exit status 2"
 func TestUsage(t *testing.T) {
 	cert, key, keys := files(t, newDev(t))
@@ -251,6 +275,9 @@ func TestUsage(t *testing.T) {
 		{"-jwks", "https://id.example.com/jwks.json"},
 		{"-dev", "-jwks", "https://id.example.com/jwks.json"},
 		{"-dev", "-events-max", "0"},
+		{"-dev", "-audit-key", key},
+		{"-dev", "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0", "-audit", filepath.Join(t.TempDir(), "audit"), "-audit-key", key},
+		{"-dev", "-listen", "127.0.0.1:0", "-status", "127.0.0.1:0", "-audit", filepath.Join(t.TempDir(), "audit"), "-audit-key", "/missing/key"},
 		{"-dev", "-events-max", "4097"},
 		{"-dev", "-revoke-after", "-1s"},
 		own(cert, key, keys, "-jwks", "https://id.example.com/jwks.json"),

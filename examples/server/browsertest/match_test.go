@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
-	"github.com/sallyport/sallyport/internal/lab/statuspage"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -75,7 +74,11 @@ func (m *match) players(t *testing.T, n string) {
 }
 
 // state is what the page is told.
-func (m *match) state(t *testing.T) (s statuspage.State) {
+type state struct {
+	Players []struct{ Session uint32 }
+}
+
+func (m *match) state(t *testing.T) (s state) {
 	t.Helper()
 	if err := json.Unmarshal(m.get(t, "/state"), &s); err != nil {
 		t.Fatal(err)

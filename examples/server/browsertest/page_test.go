@@ -21,14 +21,14 @@ const (
 	decisionCount = `document.querySelectorAll('#stream li').length`
 	// inked counts the pixels that are drawn in the colours of players: those of grid and text have none.
 	inked = `(() => {
-		const c = document.querySelector('#square'), g = new OffscreenCanvas(c.width, c.height).getContext('2d', { willReadFrequently: true });
+		const c = document.querySelector('#picture'), g = new OffscreenCanvas(c.width, c.height).getContext('2d', { willReadFrequently: true });
 		g.drawImage(c, 0, 0);
 		const d = g.getImageData(0, 0, c.width, c.height).data, light = i => [d[i], d[i + 1], d[i + 2]];
 		let n = 0;
 		for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200 && Math.max(...light(i)) - Math.min(...light(i)) > 90) n++;
 		return n;
 	})()`
-	places = `[...document.querySelectorAll('#rows tr')].map(r => r.dataset.x + ',' + r.dataset.y).join(' ')`
+	places = `state.panel.bodies.map(b => b.x + ',' + b.y).join(' ')`
 )
 
 // revokeButton is the button in the row of a player.
@@ -71,7 +71,7 @@ func watchDrops(t *testing.T, b *browser, m *match) {
 	b.await(t, `/source \d+/.test(document.querySelector('#legend').textContent)`)
 }
 
-// By keyboard: the button has the focus, Enter asks, Escape thinks better of it, and at last "This session" is chosen.
+// By keyboard: the button has the focus, Enter asks, Escape thinks better of it, and at last "End session" is chosen.
 func watchRevocation(t *testing.T, b *browser, m *match) {
 	_, ended := m.dial(t, "mallory", "go")
 	button := revokeButton("mallory")
@@ -109,7 +109,7 @@ func TestHostilePlayer(t *testing.T) {
 			t.Errorf("%s shows %q, want the text as it is", where, got)
 		}
 	}
-	if value[bool](t, b, `'owned' in window || document.images.length > 0 || document.scripts.length !== 1`) {
+	if value[bool](t, b, `'owned' in window || document.images.length > 0 || document.scripts.length !== 2`) {
 		t.Error("text became HTML")
 	}
 	// Even a mistake in the page would not: Trusted Types refuse text where HTML is expected.
