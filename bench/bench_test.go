@@ -13,7 +13,7 @@ import (
 
 // The test binary stands in for the program that starts itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && (os.Args[1] == "server" || os.Args[1] == "client") {
+	if role() != nil {
 		main()
 		return
 	}
@@ -31,7 +31,7 @@ func glance(t *testing.T) *plan {
 
 // Every peer does every work that suits it, with a handful of players.
 func TestPeers(t *testing.T) {
-	for _, j := range jobs(cells(), regexp.MustCompile(`^(echo-w8-1|paced-100|ingest-512|handshake-1|idle)/`)) {
+	for _, j := range jobs(cells(), regexp.MustCompile(`^(echo-w8-1|paced-100|push-100|ingest-512|handshake-1|idle)/`)) {
 		if j.Work != "echo" && strings.HasPrefix(j.Peer, "udp") {
 			continue // the floor does the same
 		}
@@ -77,7 +77,7 @@ func TestRatiosPairRounds(t *testing.T) {
 		t.Errorf("ratios %v, want 0.5 twice", got)
 	}
 	var b strings.Builder
-	if err := printTables(&b, glance(t), cells(), []result{r.figures["idle/"+ours][0], r.figures["idle/pion2"][0]}); err != nil {
+	if err := printTables(&b, glance(t), cells(), []result{r.figures["idle/"+ours][0], r.figures["idle/pion2"][0]}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"| sallyport | 2.00 (2.00–2.00) |", "| pion2 | 4.00 (4.00–4.00) **0.50** |", "| 4096 | met |"} {

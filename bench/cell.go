@@ -10,7 +10,7 @@ import (
 // cell is one line of work that several peers do.
 type cell struct {
 	Name    string
-	Work    string // echo, ingest, paced, handshake, idle
+	Work    string // echo, ingest, paced, push, handshake, idle
 	Players int    // handshake: how many at once
 	Payload int    // bytes
 	Window  int    // echo: datagrams under way for each player
@@ -50,6 +50,7 @@ func cells() []cell {
 	for _, n := range []int{100, 1000} {
 		all = append(all, cell{fmt.Sprintf("paced-%d", n), "paced", n, payload, 1})
 	}
+	all = append(all, cell{"push-100", "push", 100, pushPayload, 1})
 	for _, size := range []int{64, 512} {
 		all = append(all, cell{fmt.Sprintf("ingest-%d", size), "ingest", 100, size, 1})
 	}
@@ -63,13 +64,15 @@ func cells() []cell {
 func (c *cell) suits(p *peer) bool {
 	switch p.name {
 	case "udp", "udp-batch", "udp-gso", "floor", "floor-gso":
-		return c.Work != "handshake" && c.Work != "idle"
+		return c.Work != "handshake" && c.Work != "idle" && c.Work != "push"
 	case "floor-tick":
 		return c.Work == "paced"
 	case "sallyport-unverified", "sallyport-dtls":
 		return c.Work == "handshake"
+	case "data", "packed", "data-plain", "packed-plain":
+		return c.Work == "push"
 	}
-	return true
+	return c.Work != "push"
 }
 
 // jobs are a round's, in order: those whose name, "cell/peer", only matches.

@@ -19,13 +19,14 @@
 //	echo       so many datagrams under way for each player       one in and one out
 //	ingest     players send all they can, the server counts      one in
 //	paced      60 datagrams a second from each player            one in and one out
+//	push       as paced, but four pieces to each player         one in and four pieces out
 //	handshake  connect, first echo, close; so many at once       one player
 //	idle       connect, one echo, then 3 s of nothing            bytes of one player
 //
 // Run it in this folder:
 //
 //	go run .                              all: some hours; see -rounds, -seconds
-//	go run . -quick                       a look, in a minute or two
+//	go run . -quick                       a look, in some minutes
 //	go run . -only 'echo-w1.*/(floor|sallyport)$'
 //	go run . -only paced-100/sallyport -rounds 1 -seconds 10 -profile /tmp
 //
@@ -49,6 +50,55 @@
 // second. sallyport-unverified takes every identity token unseen: the difference
 // in the work handshake is what ES256 costs. sallyport-dtls has no session on
 // top, as the libraries have none: the difference is HELLO and WELCOME.
+//
+// In the work push a match has four things of 48 bytes to tell each player in each
+// tick, and hears one: data as DATA, a datagram each; packed as messages on a lane,
+// which share a datagram with the acknowledgement of what came. data-plain and
+// packed-plain do it without the kernel's help, which puts the datagrams of one
+// player together (UDP_SEGMENT and UDP_GRO).
+//
+// # Messages
+//
+// The cells messages-… are about reliable messages over a bad link, beside
+// GameNetworkingSockets, ENet, kcp-go and quic-go. Both ends of a contender share
+// one process and one clock; between them is a relay in a process of its own
+// (package link) that does the same to all: seven links, those that
+// GameNetworkingSockets is tested with.
+//
+//	pair, on a processor: server ─▶ relay, on the same, before it ─▶ client
+//
+//	part of a trial      what is measured
+//	 1 s                 nothing
+//	 5 s                 one message of 200 bytes 60 times a second, server to client:
+//	                     how long it takes one way; CPU of both ends
+//	 until 5 MB arrived, the same while messages of 8 KB flow behind it, as many as
+//	 10 s at most        the link carries in a second: their goodput, the delay they add
+//
+// A message that is sent late because the library has blocked counts from when it
+// was due, one that never arrived up to the end of the trial. Two trials run at a
+// time, one on each processor. The relay says how often it was woken late;
+// where that is not next to never, the machine was too busy to tell.
+//
+//	go run . -only messages               half an hour
+//	go run . -only messages -quick        two minutes
+//	go run . -only messages -gns /usr/local/lib/libGameNetworkingSockets.so
+//
+// Each library has the settings that serve it best here. ENet: reliable channels,
+// no bandwidth limit, no disconnect for silence; it sends at once and looks after
+// its timers each 5 ms. kcp-go: its fast mode (1, 10, 2, 1), acknowledgements at
+// once, no encryption, no parity, a session for each lane lest the small messages
+// wait for the bulk. Neither finds out what a link carries, so both are told: as
+// much of the bulk may be under way as fills the link and half its queue.
+// GameNetworkingSockets does not find it out either, and sends at nine tenths of
+// the link's rate; a lane for the small messages goes before one for the bulk, and
+// its user asks for messages each millisecond, being told of none. quic-go:
+// a stream for each message (quic-streams), which may overtake each other, or one
+// for each lane (quic-stream), which waits for what is lost; flow control out of
+// the way. The first three keep the order, too, having nothing else. ENet takes
+// part where libenet7 is installed, GameNetworkingSockets where -gns says where
+// somebody has built it. sallyport runs Serve at both ends, with a lane of mode
+// reliable and insured before one of mode ordered; sallyport-uninsured repeats
+// nothing that is not known to be lost.
 //
 // # What the figures are not
 //

@@ -25,6 +25,8 @@ var goals = []goal{
 	{"echo-w1-1000", ours, "quic", 0.3},
 	{"paced-100", ours, "udp", 0.85},
 	{"paced-1000", ours, "udp", 0.85},
+	{"push-100", "packed-plain", "data-plain", 0.45},
+	{"push-100", "packed", "data", 0.9},
 	{"handshake-1", "sallyport-dtls", "pion2", 1.05},
 	{"handshake-8", "sallyport-dtls", "pion2", 1.05},
 	{"idle", ours, "", 4096},

@@ -36,7 +36,7 @@ func load(j *job, p *peer, n *counters) (players []conn, err error) {
 		for _, c := range players {
 			go echo(j, n, c)
 		}
-	case "paced":
+	case "paced", "push":
 		for _, c := range players {
 			go listen(n, c)
 		}

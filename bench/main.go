@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,8 +23,8 @@ func main() {
 
 // run is the command, or one of the processes that it starts.
 func run() error {
-	if len(os.Args) == 3 && (os.Args[1] == "server" || os.Args[1] == "client") {
-		return child(os.Args[1], os.Args[2])
+	if play := role(); play != nil {
+		return play(os.Args[2])
 	}
 	p := plan{}
 	flag.IntVar(&p.rounds, "rounds", 15, "how often each peer does each work; peers take turns")
@@ -32,10 +33,15 @@ func run() error {
 	quick := flag.Bool("quick", false, "one short round of everything, for a look")
 	lines := flag.Bool("json", false, "print measurements as lines of JSON instead of tables")
 	flag.StringVar(&p.profile, "profile", "", "write CPU profiles of the servers to this `folder`")
+	gns := flag.String("gns", "", "`path` of libGameNetworkingSockets.so, to measure it, too")
 	flag.Parse()
+	if err := os.Setenv(gnsVariable, *gns); err != nil {
+		return err
+	}
 	p.seconds, p.warm = time.Duration(*seconds*float64(time.Second)), time.Second/2
-	all := cells()
+	all, lengths := cells(), fullTimes
 	if *quick {
+		lengths = quickTimes
 		p.rounds, p.seconds, p.warm = 1, time.Second/4, time.Second/8
 		all = small(all)
 	}
@@ -47,10 +53,11 @@ func run() error {
 		return err
 	}
 	results := p.all(jobs(all, match))
+	outcomes := p.matrix(trials(match, lengths), min(p.rounds, matrixRounds))
 	if *lines {
-		return printJSON(results)
+		return errors.Join(printJSON(results), printJSON(outcomes))
 	}
-	return printTables(os.Stdout, &p, all, results)
+	return printTables(os.Stdout, &p, all, results, outcomes)
 }
 
 // small is for a look: without the crowds, which take long to gather.
@@ -86,7 +93,7 @@ func (r *result) String() string {
 		r.Figure, r.Rate, r.Server, r.Client, r.Others, r.P50, r.Switches, r.Mallocs, r.Failed)
 }
 
-func printJSON(results []result) error {
+func printJSON[T any](results []T) error {
 	out := json.NewEncoder(os.Stdout)
 	for i := range results {
 		if err := out.Encode(&results[i]); err != nil {

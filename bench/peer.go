@@ -54,6 +54,10 @@ var peers = []peer{
 	{"sallyport", serveSallyport, dialSallyport},
 	{"sallyport-unverified", serveUnverified, dialSallyport},
 	{"sallyport-dtls", serveDTLS, dialDTLS},
+	{"data", servePush(nil, true), dialSallyport},
+	{"packed", servePush(pushLanes, true), dialLanes},
+	{"data-plain", servePush(nil, false), dialSallyport},
+	{"packed-plain", servePush(pushLanes, false), dialLanes},
 }
 
 func peerNamed(name string) *peer {

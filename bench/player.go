@@ -47,6 +47,15 @@ func trustIn(e *endpoint) (*trust, error) {
 }
 
 func dialSallyport(j *job) (conn, error) {
+	p, err := newPlayer(j, session.ClientConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// newPlayer dials and joins.
+func newPlayer(j *job, config session.ClientConfig) (*player, error) {
 	t, err := trustIn(&j.Endpoint)
 	if err != nil {
 		return nil, err
@@ -60,7 +69,7 @@ func dialSallyport(j *job) (conn, error) {
 	p := &player{socket: socket}
 	channel, err := p.negotiate(ctx, t.roots)
 	if err == nil {
-		err = p.join(ctx, t.issuer, channel)
+		err = p.join(ctx, t.issuer, config, channel)
 	}
 	if err == nil {
 		err = p.equip(j)
@@ -106,12 +115,12 @@ func (p *player) feed(c *handshake.Conn) {
 }
 
 // join says HELLO until WELCOME comes.
-func (p *player) join(ctx context.Context, issuer *token.Issuer, ch machine.Channel) error {
+func (p *player) join(ctx context.Context, issuer *token.Issuer, config session.ClientConfig, ch machine.Channel) error {
 	identity, err := issuer.Mint(time.Now(), token.Grant{Subject: fmt.Sprint("player ", nextPlayer.Add(1))})
 	if err != nil {
 		return err
 	}
-	if p.session, err = machine.NewClient(time.Now(), session.ClientConfig{}, ch, []byte(identity)); err != nil {
+	if p.session, err = machine.NewClient(time.Now(), config, ch, []byte(identity)); err != nil {
 		return err
 	}
 	b := make([]byte, datagramLen)

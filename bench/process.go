@@ -33,14 +33,14 @@ type process struct {
 	out *bufio.Reader
 }
 
-// start runs this program in a role, on one processor. The first answer fills
-// ready.
-func start(role string, j *job, processor int, ready any) (*process, error) {
+// start runs this program in a role, which what describes, on one processor. The
+// first answer fills ready.
+func start(role string, what any, processor int, ready any) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	arg, err := json.Marshal(j)
+	arg, err := json.Marshal(what)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func start(role string, j *job, processor int, ready any) (*process, error) {
 	}
 	if err := p.answer(ready); err != nil {
 		p.stop()
-		return nil, fmt.Errorf("%s of %s: %w", role, j.Peer, err)
+		return nil, fmt.Errorf("%s of %s: %w", role, arg, err)
 	}
 	return p, nil
 }
@@ -119,6 +119,22 @@ func (p *process) stop() {
 	_ = p.in.Close()
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // it was killed, or had died: what it was asked has been said
+}
+
+// roles are the processes of this program, each with its argument.
+var roles = map[string]func(arg string) error{
+	"server":  func(arg string) error { return child("server", arg) },
+	"client":  func(arg string) error { return child("client", arg) },
+	rolePair:  playPair,
+	roleRelay: playRelay,
+}
+
+// role is what this process was started as; nil for the command itself.
+func role() func(arg string) error {
+	if len(os.Args) != 3 {
+		return nil
+	}
+	return roles[os.Args[1]]
 }
 
 // child is the other end: it plays the role, then answers until its parent goes.

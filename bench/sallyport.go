@@ -37,37 +37,52 @@ var anything = policy.BehaviourConfig{
 }
 
 func serveSallyport(j *job, n *counters) (endpoint, error) {
-	return serveSessions(j, n, func(v *token.Verifier) transport.Verifier { return v })
+	return serveSessions(j, n, verified)
 }
+
+// verified takes identity tokens for what they are.
+func verified(v *token.Verifier) transport.Verifier { return v }
 
 func serveUnverified(j *job, n *counters) (endpoint, error) {
 	return serveSessions(j, n, func(*token.Verifier) transport.Verifier { return believer{} })
 }
 
 func serveSessions(j *job, n *counters, judge func(*token.Verifier) transport.Verifier) (endpoint, error) {
-	cert, err := selfsign.GenerateSelfSignedWithDNS(serverName)
-	if err != nil {
-		return endpoint{}, err
-	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: issuerName, Audience: audienceName})
-	if err != nil {
-		return endpoint{}, err
-	}
-	verifier, err := token.NewVerifier(issuer.Profile())
-	if err != nil {
-		return endpoint{}, err
-	}
-	key, err := issuer.Key().PEM()
-	if err != nil {
-		return endpoint{}, err
-	}
-	s, err := transport.Listen("127.0.0.1:0", matchConfig(cert, judge(verifier)))
+	s, e, err := listenSallyport(judge, nil)
 	if err != nil {
 		return endpoint{}, err
 	}
 	m := &match{job: j, counts: n, server: s}
 	go m.run()
-	return endpoint{Addr: s.Addr().String(), Root: cert.Certificate[0], Issuer: key}, nil
+	return e, nil
+}
+
+// listenSallyport makes a server with a certificate and an issuer of its own.
+func listenSallyport(judge func(*token.Verifier) transport.Verifier, lanes []transport.Lane) (*transport.Server, endpoint, error) {
+	var e endpoint
+	cert, err := selfsign.GenerateSelfSignedWithDNS(serverName)
+	if err != nil {
+		return nil, e, err
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Issuer: issuerName, Audience: audienceName})
+	if err != nil {
+		return nil, e, err
+	}
+	verifier, err := token.NewVerifier(issuer.Profile())
+	if err != nil {
+		return nil, e, err
+	}
+	if e.Issuer, err = issuer.Key().PEM(); err != nil {
+		return nil, e, err
+	}
+	config := matchConfig(cert, judge(verifier))
+	config.Lanes = lanes
+	s, err := transport.Listen("127.0.0.1:0", config)
+	if err != nil {
+		return nil, e, err
+	}
+	e.Addr, e.Root = s.Addr().String(), cert.Certificate[0]
+	return s, e, nil
 }
 
 // matchConfig is the default, with room for a whole load from one address.

@@ -17,6 +17,7 @@ const ours = "sallyport"
 var titles = []struct{ work, title string }{
 	{"echo", "Echo: server CPU in µs for one datagram in and one out (w: datagrams under way for each player; then players)"},
 	{"paced", "Paced, 60 datagrams a second from each player: server CPU in µs for one datagram in and one out"},
+	{"push", "Push, four times 48 bytes to each of 100 players in a tick of 60 Hz, and one back: server CPU in µs for a player and tick"},
 	{"ingest", "Ingest from 100 players: server CPU in µs for one datagram of so many bytes in"},
 	{"handshake", "Handshakes, so many at once: server CPU in µs for one, with first echo and close"},
 	{"idle", "Idle: bytes of resident memory for each player after a garbage collection"},
@@ -77,7 +78,7 @@ func spread(sorted []float64, format string) string {
 	return f(0.5) + " (" + f(0.25) + "–" + f(0.75) + ")"
 }
 
-func printTables(w io.Writer, p *plan, all []cell, results []result) error {
+func printTables(w io.Writer, p *plan, all []cell, results []result, outcomes []outcome) error {
 	r := newReport(all, results)
 	var b strings.Builder
 	r.head(&b, p, results)
@@ -85,6 +86,7 @@ func printTables(w io.Writer, p *plan, all []cell, results []result) error {
 		r.table(&b, t.work, t.title)
 	}
 	r.goals(&b)
+	writeMatrix(&b, outcomes)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -97,6 +99,9 @@ func (r *report) head(b *strings.Builder, p *plan, results []result) {
 	}
 	slices.Sort(others)
 	fmt.Fprintf(b, "Measured on %s: %s.\n", time.Now().Format(time.DateOnly), host())
+	if len(results) == 0 {
+		return
+	}
 	fmt.Fprintf(b, "Loopback, server on one processor, client on another; %d rounds of %v; other work on the machine took %.2f processors (median).\n",
 		p.rounds, p.seconds, quantile(others, 0.5))
 	fmt.Fprintf(b, "An entry is the median and the quartiles; behind it, what %s takes over what the peer takes: the median of the rounds.\n", ours)

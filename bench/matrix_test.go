@@ -1,0 +1,91 @@
+//go:build linux
+
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every contender that can run here delivers each message, and some of the bulk.
+func TestContenders(t *testing.T) {
+	glimpse := times{Warm: 100 * time.Millisecond, Quiet: 500 * time.Millisecond, Bulk: 500 * time.Millisecond, Drain: 2 * time.Second}
+	list := trials(regexp.MustCompile(`^messages-2m-clean/`), glimpse)
+	if len(list) < 3 {
+		t.Fatalf("%d contenders, want all that need no library of C", len(list))
+	}
+	p := glance(t)
+	for _, tr := range list {
+		t.Run(tr.Contender, func(t *testing.T) {
+			t.Parallel()
+			o, relay, err := p.try(&tr, p.client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(o.Quiet); n < 15 || o.Missing != 0 || o.Large <= 0 || o.CPU <= 0 {
+				t.Errorf("%d messages alone, %v", n, o)
+			}
+			if relay.Down.Delivered == 0 || relay.Up.Delivered == 0 {
+				t.Errorf("%v: they met without the link", relay)
+			}
+		})
+	}
+}
+
+// "If send has blocked, the next message is as old as it should be."
+func TestBlockedMessagesAge(t *testing.T) {
+	w := newWork()
+	p := &slowPair{w: w}
+	if _, err := w.run(p, &trial{Times: times{Quiet: 400 * time.Millisecond, Drain: time.Second}}); err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := slices.Concat(w.delays[:]...)
+	if got := slices.Max(all); got < 150 {
+		t.Errorf("the oldest message took %.0f ms, want what it waited for the one before", got)
+	}
+	if len(all) < 20 {
+		t.Errorf("%d messages in 0.4 s, want 60 a second", len(all))
+	}
+}
+
+// slowPair blocks once, and delivers at once otherwise.
+type slowPair struct {
+	w    *work
+	sent int
+}
+
+func (p *slowPair) send(lane int, b []byte) error {
+	if p.sent++; lane == laneRealTime && p.sent == 5 {
+		time.Sleep(200 * time.Millisecond)
+	}
+	p.w.deliver(lane, b)
+	return nil
+}
+
+func (p *slowPair) close() {}
+
+// Who is ahead: less time, more goodput, ours when equal.
+func TestVerdicts(t *testing.T) {
+	o := func(contender string, ms, rate float64) outcome {
+		return outcome{Condition: "2m-clean", Contender: contender, Quiet: slices.Repeat(delays{ms}, 10), Large: rate, Small: rate}
+	}
+	for _, c := range []struct {
+		ms, rate float64
+		want     string
+	}{
+		{10, 1e6, "| 2000 KB/s | sallyport (1.00) | sallyport (1.00) |\n\nsallyport is behind in 0 of 2"},
+		{20, 2e6, "| 2000 KB/s | kcp-go (2.00) | sallyport (2.00) |\n\nsallyport is behind in 1 of 2"},
+		{5, 5e5, "| 2000 KB/s | sallyport (0.50) | kcp-go (0.50) |\n\nsallyport is behind in 1 of 2"},
+	} {
+		var b strings.Builder
+		writeMatrix(&b, []outcome{o("kcp-go", 10, 1e6), o(ours, c.ms, c.rate)})
+		if !strings.Contains(b.String(), c.want) {
+			t.Errorf("%q is missing from\n%s", c.want, &b)
+		}
+	}
+}
