@@ -1,0 +1,63 @@
+package revocation
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// apply puts a record in force and reports whether the sink has room for it.
+func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
+	if !f.trusted.Kinds.Has(r.Kind) || r.Kind == KindLift && r.Of != (PublisherID{}) && r.Of != f.id && !f.trusted.LiftAny {
+		c.counts.Forbidden++
+		c.alarm(now, "forbidden "+f.trusted.Name, "revocation: a publisher has published what it may not; it was ignored", f)
+		return true
+	}
+	if r.over(now) {
+		return true
+	}
+	c.counts.Applied++
+	switch r.Kind {
+	case KindBan:
+		return c.rules.ban(f.id, r, now, c.config.Sink)
+	case KindLift:
+		of, until := r.Of, r.At
+		if of == (PublisherID{}) {
+			of, until = f.id, r.Time.Add(-time.Microsecond)
+		}
+		return c.rules.lift(of, r, until, now, c.config.Sink, c.started)
+	case KindUsed:
+		if own := c.config.Own; own == nil || own.id != f.id || r.Number < own.first {
+			c.config.Sink.Use(session.Used{Kind: r.Used, ID: r.ID, Epoch: r.Epoch, Reason: r.Reason, Until: r.Until})
+		}
+		return true
+	}
+	_, err := c.config.Sink.Revoke(f.revocation(r, now))
+	return err == nil
+}
+
+// revocationKinds are those of package session.
+var revocationKinds = [...]session.RevocationKind{
+	KindSubject: session.RevokeSubject, KindToken: session.RevokeToken, KindSignIn: session.RevokeSignIn,
+	KindKey: session.RevokeKey, KindBuild: session.RevokeBuild, KindSession: session.RevokeSession,
+}
+
+// revocation returns what the sink is told. Its time is by our clock, as far as the publisher's is
+// known to differ, and never to come.
+func (f *follower) revocation(r *Record, now time.Time) session.Revocation {
+	out := session.Revocation{Kind: revocationKinds[r.Kind], Issuer: r.Issuer, Value: r.Value, Everywhere: true}
+	switch {
+	case r.Kind == KindSession:
+		out.Value = hex.EncodeToString(r.ID[:])
+		out.Time = r.Time
+	case !r.IssuedBy.IsZero():
+		out.Time = r.IssuedBy
+	default:
+		out.Time = r.Time.Add(f.shift())
+	}
+	if out.Time.After(now) {
+		out.Time = now
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+package revocation
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// rules are the bans and lifts of all publishers. What holds does not depend on the order in which
+// they come: a ban holds unless there is a lift of it, and a lift names bans by publisher and time, so
+// that neither an old lift ends a new ban nor an old ban outlives its lift.
+type rules struct {
+	bans   map[player]*banned
+	lifts  map[lifted]liftedUntil
+	marked map[player]*banned // players to be lifted once everything has been read
+	count  int
+}
+
+// banned is a player, and the bans that hold.
+type banned struct {
+	issuer, subject string
+	bans            []ban
+}
+
+type ban struct {
+	by     PublisherID
+	time   time.Time
+	until  time.Time // zero without an end
+	reason session.Reason
+	note   string
+}
+
+// lifted is whose bans of whom were lifted.
+type lifted struct {
+	player player
+	by     PublisherID
+}
+
+type liftedUntil struct {
+	time  time.Time // bans up to then are lifted
+	until time.Time // when that may be forgotten; zero never
+}
+
+func newRules() rules {
+	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned)}
+}
+
+// ban takes a ban and reports whether the sink holds it.
+func (rs *rules) ban(by PublisherID, r *Record, now time.Time, sink Sink) bool {
+	who := playerOf(r)
+	if l, ok := rs.lifts[lifted{who, by}]; ok && !r.Time.After(l.time) {
+		return true
+	}
+	if !r.Until.IsZero() && !r.Until.After(now) {
+		return true
+	}
+	b := ban{by, r.Time, r.Until, r.Reason, r.Note}
+	p := rs.bans[who]
+	if p == nil {
+		p = &banned{issuer: r.Issuer, subject: r.Value}
+	}
+	for _, old := range p.bans {
+		if old.by == by && old.time.Equal(b.time) {
+			return sinkBan(sink, p, b)
+		}
+	}
+	if rs.count >= maxListed {
+		sinkBan(sink, p, b)
+		return false
+	}
+	p.bans = append(p.bans, b)
+	rs.bans[who] = p
+	rs.count++
+	return sinkBan(sink, p, b)
+}
+
+// lift takes a lift of by's bans up to a time and ends them.
+func (rs *rules) lift(by PublisherID, r *Record, until time.Time, now time.Time, sink Sink, started bool) bool {
+	who := playerOf(r)
+	key := lifted{who, by}
+	old, ok := rs.lifts[key]
+	if ok && !until.After(old.time) {
+		return true
+	}
+	if !ok && len(rs.lifts) >= maxListed {
+		return false
+	}
+	l := liftedUntil{until, r.Until}
+	if ok && (old.until.IsZero() || !l.until.IsZero() && l.until.Before(old.until)) {
+		l.until = old.until
+	}
+	rs.lifts[key] = l
+	p := rs.bans[who]
+	if p == nil {
+		p = &banned{issuer: r.Issuer, subject: r.Value}
+	}
+	kept := p.bans[:0]
+	for _, b := range p.bans {
+		if b.by != by || b.time.After(until) {
+			kept = append(kept, b)
+		}
+	}
+	rs.count -= len(p.bans) - len(kept)
+	clear(p.bans[len(kept):])
+	p.bans = kept
+	if len(kept) == 0 {
+		delete(rs.bans, who)
+	}
+	if !started {
+		rs.marked[who] = p
+		return true
+	}
+	return p.renew(now, sink)
+}
+
+// renew has the sink hold exactly the bans that hold: what it had may have lasted longer.
+func (p *banned) renew(now time.Time, sink Sink) (ok bool) {
+	sink.Lift(p.issuer, p.subject)
+	ok = true
+	for _, b := range p.bans {
+		if b.until.IsZero() || b.until.After(now) {
+			ok = sinkBan(sink, p, b) && ok
+		}
+	}
+	return ok
+}
+
+// start lifts what was to be lifted: now every ban is known that still holds.
+func (rs *rules) start(now time.Time, sink Sink) {
+	for who, p := range rs.marked {
+		if holds := rs.bans[who]; holds != nil {
+			p = holds
+		}
+		p.renew(now, sink)
+	}
+	clear(rs.marked)
+}
+
+// forget leaves out what is over.
+func (rs *rules) forget(now time.Time) {
+	for who, p := range rs.bans {
+		kept := p.bans[:0]
+		for _, b := range p.bans {
+			if b.until.IsZero() || b.until.Add(clockMargin).After(now) {
+				kept = append(kept, b)
+			}
+		}
+		rs.count -= len(p.bans) - len(kept)
+		clear(p.bans[len(kept):])
+		if p.bans = kept; len(kept) == 0 {
+			delete(rs.bans, who)
+		}
+	}
+	for key, l := range rs.lifts {
+		if !l.until.IsZero() && l.until.Add(clockMargin).Before(now) {
+			delete(rs.lifts, key)
+		}
+	}
+}
+
+func sinkBan(sink Sink, p *banned, b ban) bool {
+	_, err := sink.Ban(session.Ban{Issuer: p.issuer, Subject: p.subject, Until: b.until, Reason: b.reason, Note: b.note, Everywhere: true})
+	return err == nil
+}

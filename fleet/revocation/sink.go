@@ -1,0 +1,12 @@
+package revocation
+
+import "github.com/sallyport/sallyport/session"
+
+// Sink is where a Subscriber puts records in force. A *transport.Server is one. Calls come from one
+// goroutine, and repeat what is in force already.
+type Sink interface {
+	Revoke(r session.Revocation) (ended int, err error)
+	Ban(b session.Ban) (ended int, err error)
+	Lift(issuer, subject string) bool
+	Use(used ...session.Used) (ended int)
+}

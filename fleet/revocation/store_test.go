@@ -1,0 +1,204 @@
+package revocation
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// storePublisher opens a publisher as of a time.
+func storePublisher(t *testing.T, dir string, key SigningKey, now time.Time) *Publisher {
+	t.Helper()
+	config, err := PublisherConfig{Key: key, Dir: dir, Carrier: modelCarrier{&world{away: true}}}.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPublisher(config, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func oneToken(i int) Record { return Record{Kind: KindToken, Issuer: "issuer", Value: strconv.Itoa(i)} }
+
+// tokensOf returns the values of what a publisher keeps.
+func tokensOf(p *Publisher) (out []string) {
+	_ = p.segments(0, func(m []byte) error {
+		s, _ := parseSegment(m)
+		s.records(func(r *Record) { out = append(out, r.Value) })
+		return nil
+	})
+	return out
+}
+
+// "A torn tail is found and cut": a crash may leave any part of the last write, and what had been
+// confirmed before is there, and nothing else.
+func TestTornTail(t *testing.T) {
+	t.Parallel()
+	key, now := GenerateSigningKey(), time.Now()
+	dir := fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	for i := range 3 {
+		if _, err := p.append(now, []Record{oneToken(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := p.store.size
+	if _, err := p.append(now, []Record{oneToken(3), oneToken(4)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.store.close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(dir, storeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := before; cut <= int64(len(whole)); cut++ {
+		for _, garbage := range []bool{false, true} {
+			file := bytes.Clone(whole[:cut])
+			if garbage && cut < int64(len(whole)) { // blocks that were not written are zero
+				file = append(file, make([]byte, int64(len(whole))-cut)...)
+			}
+			dir := fastDir(t)
+			if err := os.WriteFile(filepath.Join(dir, storeFile), file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := storePublisher(t, dir, key, now)
+			want := "0 1 2"
+			if cut == int64(len(whole)) {
+				want = "0 1 2 3 4"
+			}
+			if got := strings.Join(tokensOf(p), " "); got != want {
+				t.Fatalf("cut at %d of %d: %s", cut, len(whole), got)
+			}
+			_, err := os.Stat(filepath.Join(dir, damagedFile))
+			if torn := cut != before && cut != int64(len(whole)) || garbage && cut == before; torn != (err == nil) {
+				t.Fatalf("cut at %d: %v", cut, err)
+			}
+			if _, err := p.append(now, []Record{oneToken(5)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.store.close(); err != nil {
+				t.Fatal(err)
+			}
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// A flipped bit anywhere costs what comes behind it and nothing before, and the publisher goes on in
+// a new epoch.
+func TestFlippedBit(t *testing.T) {
+	t.Parallel()
+	key, now := GenerateSigningKey(), time.Now()
+	dir := fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	for i := range 4 {
+		if _, err := p.append(now, []Record{oneToken(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	epoch := p.epoch
+	_ = p.store.close()
+	file := filepath.Join(dir, storeFile)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(whole); at += 7 {
+		b := bytes.Clone(whole)
+		b[at] ^= 1 << (at % 8)
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := storePublisher(t, dir, key, now)
+		if got := strings.Join(tokensOf(p), " "); !strings.HasPrefix("0 1 2 3", got) || len(got) > 5 {
+			t.Fatalf("bit at %d: %q", at, got)
+		}
+		if at > len(storeMagic)+frameSize+16 && p.epoch <= epoch {
+			t.Fatalf("bit at %d: epoch %d, before %d", at, p.epoch, epoch)
+		}
+		_ = p.store.close()
+	}
+}
+
+// A store that cannot be written refuses, and publishes nothing.
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	key, now := GenerateSigningKey(), time.Now()
+	p := storePublisher(t, fastDir(t), key, now)
+	if _, err := p.append(now, []Record{oneToken(0)}); err != nil {
+		t.Fatal(err)
+	}
+	last := p.history.last
+	_ = p.store.file.Close() // as if the disk were gone
+	if segments, err := p.append(now, []Record{oneToken(1)}); !errors.Is(err, ErrStore) || len(segments) != 0 || p.history.last != last {
+		t.Errorf("%d segments, %v, last %d", len(segments), err, p.history.last)
+	}
+	if err := p.Close(); err == nil {
+		t.Error("Close says nothing")
+	}
+}
+
+// The store is written anew when half of it is not needed any more, and what has expired is
+// forgotten; what has not is kept, whatever was appended meanwhile.
+func TestCompaction(t *testing.T) {
+	t.Parallel()
+	key, now, dir := GenerateSigningKey(), time.Now(), fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	add := func(r ...Record) {
+		t.Helper()
+		if _, err := p.append(now, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	short := now.Add(time.Minute)
+	for i := range 300 {
+		var r []Record
+		for j := range 100 {
+			r = append(r, oneToken(100*i+j))
+			r[j].Until, r[j].Value = short, strings.Repeat("x", 50)+r[j].Value
+		}
+		add(r...)
+	}
+	add(oneToken(-1), Record{Kind: KindBan, Issuer: "issuer", Value: "lifted"})
+	add(Record{Kind: KindLift, Issuer: "issuer", Value: "lifted"}, Record{Kind: KindBan, Issuer: "issuer", Value: "banned"})
+	size := p.store.size
+	now = now.Add(time.Minute)
+	if err := p.compact(now); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.history.kept); n > 33 || p.Stats().Records != 30_003 {
+		t.Errorf("%d segments, %+v", n, p.Stats())
+	}
+	for range 30 { // nothing more to do
+		kept := len(p.history.kept)
+		if err := p.compact(now); err != nil || len(p.history.kept) != kept {
+			t.Fatal(err, len(p.history.kept))
+		}
+	}
+	now = now.Add(clockMargin + time.Second)
+	if err := p.compact(now); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(tokensOf(p), " "); got != "-1 lifted banned" { // the lift of "lifted", and no ban
+		t.Errorf("kept: %s", got)
+	}
+	add(oneToken(-2))
+	if p.store.size > size/2 {
+		t.Errorf("%d bytes, before %d", p.store.size, size)
+	}
+	_ = p.store.close()
+	p = storePublisher(t, dir, key, now)
+	if got := strings.Join(tokensOf(p), " "); got != "-1 lifted banned -2" {
+		t.Errorf("kept: %s", got)
+	}
+	_ = p.store.close()
+}
