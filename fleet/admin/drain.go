@@ -1,0 +1,209 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// errDraining is why a server that drains is not ready.
+var errDraining = errors.New("admin: the server drains")
+
+// drainEvery is how often a drain looks whether anybody plays still.
+const drainEvery = 100 * time.Millisecond
+
+// DrainState is how far a drain has come.
+type DrainState string
+
+// The states of a drain, in their order.
+const (
+	Serving  DrainState = "serving"  // nobody has asked for a drain
+	Draining DrainState = "draining" // newcomers are refused, and the players play on
+	Closing  DrainState = "closing"  // the server shuts down
+	Closed   DrainState = "closed"   // the server has shut down
+	Failed   DrainState = "failed"   // it has not shut down in time, or could not write its snapshot
+)
+
+var drainStates = []DrainState{Serving, Draining, Closing, Closed, Failed}
+
+// DrainStatus is the answer of GET and POST /v1/drain.
+type DrainStatus struct {
+	State    DrainState `json:"state"`
+	Since    time.Time  `json:"since,omitzero"`    // when the drain began
+	Deadline time.Time  `json:"deadline,omitzero"` // when the server shuts down at the latest
+	Sessions int        `json:"sessions"`          // live now
+}
+
+// Drain ends a server in good order: it refuses newcomers while those who are there play on, and
+// shuts the server down once nobody plays, or at the deadline. The zero Drain is ready; it must not
+// be copied. Its methods are safe for concurrent use.
+//
+//	drain := new(admin.Drain)
+//	config.Session.Authorize = drain.Authorize(match.Authorize)
+//	server, err := transport.Listen(":7777", config)
+//	api, err := admin.Handler(admin.Config{Server: server, Drain: drain, …})
+type Drain struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	now DrainStatus // but for Sessions
+	// +checklocks:mu
+	changed chan struct{} // closed with the next change; nil if nobody waits
+}
+
+// Authorize returns a session.Config.Authorize that refuses newcomers while the server drains, and
+// asks next of all else; nil means that next would only compare scopes. A session that is renewed
+// or resumed goes on, wherever it has lived. The newcomer's client is told that the server shuts
+// down, and may try another one with the same token.
+func (d *Drain) Authorize(next func(*session.Admission) error) func(*session.Admission) error {
+	return func(a *session.Admission) error {
+		if a.Why == session.Opening && d.status().State != Serving {
+			return session.Refusal(session.ReasonShutdown)
+		}
+		if next != nil {
+			return next(a)
+		}
+		if !a.ScopeAgrees() {
+			return session.Refusal(session.ReasonScope)
+		}
+		return nil
+	}
+}
+
+// status returns how far the drain has come. Sessions is zero.
+func (d *Drain) status() DrainStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.now
+	if s.State == "" {
+		s.State = Serving
+	}
+	return s
+}
+
+// change has f change the status, and tells those who wait.
+func (d *Drain) change(f func(*DrainStatus)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(&d.now)
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// await returns once the state is another one than it was, or ctx is done.
+func (d *Drain) await(ctx context.Context, was DrainState) {
+	for {
+		d.mu.Lock()
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed, state := d.changed, d.now.State
+		d.mu.Unlock()
+		if state != "" && state != was {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// begin begins a drain, or gives the one under way another deadline.
+func (d *Drain) begin(a *api, deadline time.Time) {
+	start := false
+	d.change(func(s *DrainStatus) {
+		switch s.State {
+		case "":
+			*s, start = DrainStatus{State: Draining, Since: time.Now().UTC(), Deadline: deadline}, true
+		case Draining:
+			s.Deadline = deadline
+		}
+	})
+	if start {
+		go d.run(a)
+	}
+}
+
+// run drains the server.
+func (d *Drain) run(a *api) {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	for a.config.Server.Stats().Sessions > 0 && time.Now().Before(d.status().Deadline) {
+		<-tick.C
+	}
+	d.change(func(s *DrainStatus) { s.State = Closing })
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTime)
+	defer cancel()
+	err := a.config.Server.Shutdown(ctx)
+	if err != nil {
+		a.config.Log.Error("admin: the server has not shut down as it should", "error", err.Error(),
+			"do", "see that the match calls Poll or Serve, and that its snapshot can be written; then end the process")
+	}
+	d.change(func(s *DrainStatus) {
+		s.State = Closed
+		if err != nil {
+			s.State = Failed
+		}
+	})
+}
+
+func (a *api) drainStatus() DrainStatus {
+	s := a.config.Drain.status()
+	s.Sessions = a.config.Server.Stats().Sessions
+	return s
+}
+
+// getDrain is GET /v1/drain.
+func (a *api) getDrain(c *call) (any, *Problem) {
+	var wait, was string
+	if problem := query(c.r, map[string]*string{"wait": &wait, "state": &was}); problem != nil {
+		return nil, problem
+	}
+	if was != "" && !slices.Contains(drainStates, DrainState(was)) {
+		return nil, problemQuery.with("state")
+	}
+	if wait != "" {
+		d, err := time.ParseDuration(wait)
+		if err != nil || d < 0 || d > maxWait {
+			return nil, problemQuery.with("wait")
+		}
+		ctx, cancel := context.WithTimeout(c.r.Context(), d)
+		defer cancel()
+		if was == "" {
+			was = string(a.config.Drain.status().State)
+		}
+		a.config.Drain.await(ctx, DrainState(was))
+	}
+	return a.drainStatus(), nil
+}
+
+// DrainRequest is the body of POST /v1/drain.
+type DrainRequest struct {
+	Within string `json:"within,omitempty"` // a duration, such as 10m, after which the server shuts down; empty for at once
+}
+
+// drain is POST /v1/drain.
+func (a *api) drain(c *call) (any, *Problem) {
+	var q DrainRequest
+	if problem := object(c.w, c.r, map[string]any{"within": &q.Within}); problem != nil {
+		return nil, problem
+	}
+	var d time.Duration
+	if q.Within != "" {
+		var err error
+		if d, err = time.ParseDuration(q.Within); err != nil || d < 0 || d > maxDrain {
+			return nil, problemBody.with("within")
+		}
+	}
+	a.config.Drain.begin(a, time.Now().UTC().Add(d))
+	c.detail = fmt.Sprintf("within %v", d)
+	return a.drainStatus(), nil
+}
