@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// lines is a file of audit lines, unpacked.
+type lines struct {
+	*bufio.Reader
+	file io.Closer
+}
+
+// Close closes the file.
+func (l lines) Close() error { return l.file.Close() }
+
+// openLines opens a file, or standard input by the name of -. What is packed by gzip is unpacked, as
+// it says itself and not by its name.
+func openLines(path string, stdin io.Reader) (lines, error) {
+	l := lines{bufio.NewReader(stdin), io.NopCloser(stdin)}
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return l, err
+		}
+		l = lines{bufio.NewReader(file), file}
+	}
+	if magic, _ := l.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		packed, err := gzip.NewReader(l.Reader)
+		if err != nil {
+			l.Close() //nolint:errcheck // err says more
+			return l, fmt.Errorf("%s: %w", path, err)
+		}
+		l.Reader = bufio.NewReader(packed)
+	}
+	return l, nil
+}
+
+// firstLine is when a file begins.
+type firstLine struct {
+	path     string
+	time     int64  // Unix ms
+	sequence uint64 // in its chain: a second of the clock has many lines
+}
+
+// byAge returns the files in the order of their first lines. With standard input among them they stay
+// as they are, and a file without a time stays behind the one before it.
+func byAge(files []string) ([]string, error) {
+	if slices.Contains(files, "-") {
+		return files, nil
+	}
+	var firsts []firstLine
+	for i, path := range files {
+		first, ok, err := readFirst(path)
+		if err != nil {
+			return nil, err
+		}
+		if !ok && i > 0 {
+			first.time, first.sequence = firsts[i-1].time, firsts[i-1].sequence
+		}
+		firsts = append(firsts, first)
+	}
+	slices.SortStableFunc(firsts, func(a, b firstLine) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.sequence, b.sequence))
+	})
+	var sorted []string
+	for _, f := range firsts {
+		sorted = append(sorted, f.path)
+	}
+	return sorted, nil
+}
+
+// readFirst reads the first line of a file; false if it has no time.
+func readFirst(path string) (first firstLine, ok bool, err error) {
+	first.path = path
+	in, err := openLines(path, nil)
+	if err != nil {
+		return first, false, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	text, err := in.ReadSlice('\n')
+	if err != nil && len(text) == 0 && err != io.EOF {
+		return first, false, fmt.Errorf("%s: %w", path, err)
+	}
+	var l struct {
+		Time     *int64 `json:"time"`
+		Metadata struct {
+			Sequence uint64 `json:"sequence"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(text, &l) != nil || l.Time == nil {
+		return first, false, nil
+	}
+	first.time, first.sequence = *l.Time, l.Metadata.Sequence
+	return first, true, nil
+}
+
+// interruptible is a reader that ends when ctx is done.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptible) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(b)
+}

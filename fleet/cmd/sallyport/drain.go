@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/fleet/admin"
+)
+
+const drainHelp = `Drain has servers admit nobody new, and shuts each down once nobody plays on it, or when the time is up.
+
+  sallyport drain -server match-1:7781 -within 10m       until the last player has left, 10 minutes at most
+  sallyport drain -server match-1:7781                   at once: players go on elsewhere by ticket
+  sallyport drain -server match-1:7781 -look             only says how far a drain is
+
+It follows the drain until every server is closed. Interrupted, the drain goes on; called again, the deadline
+is the later call's. A drain cannot be taken back.
+  serving   nobody has asked for a drain          closing  the server shuts down
+  draining  newcomers are refused, players play   closed   it has
+  failed    it has not shut down in time, or could not write its snapshot: its log says more
+A server whose program ends before it has said "closed" is taken for closed if it was closing.
+`
+
+// drainFlags is the command line of "drain".
+type drainFlags struct {
+	servers
+	within time.Duration
+	look   bool
+
+	mu sync.Mutex // held while a line is printed
+}
+
+// drain is "drain".
+func drain(ctx context.Context, c console, args []string) int {
+	var f drainFlags
+	set := flag.NewFlagSet("sallyport drain", flag.ContinueOnError)
+	set.DurationVar(&f.within, "within", 0, "how long players may play on, 24h at most")
+	set.BoolVar(&f.look, "look", false, "change nothing")
+	if status, ok := f.parse(c, set, drainHelp, args, func() error {
+		switch {
+		case f.within < 0 || f.within > 24*time.Hour:
+			return errors.New("-within is from 0s to 24h")
+		case f.look && f.within != 0:
+			return errors.New("-within changes the drain: leave it out, or -look")
+		}
+		return nil
+	}); !ok {
+		return status
+	}
+	if f.look {
+		return ask(ctx, &f.servers, "STATE\tPLAYERS\tDEADLINE", drainRows, func(ctx context.Context, client *admin.Client) (admin.DrainStatus, error) {
+			return client.Drained(ctx, "", 0)
+		})
+	}
+	if !f.connect(ctx) {
+		return exitUsage
+	}
+	defer f.close()
+	answers := make([]answer[admin.DrainStatus], len(f.clients))
+	var wg sync.WaitGroup
+	for i, client := range f.clients {
+		wg.Go(func() {
+			s, err := f.follow(ctx, client)
+			answers[i] = answer[admin.DrainStatus]{client.Address, s, err}
+		})
+	}
+	wg.Wait()
+	return showAnswers(ctx, &f.servers, "STATE\tPLAYERS\tDEADLINE", drainRows, answers)
+}
+
+// errNotShutDown is why a drain has failed.
+var errNotShutDown = errors.New("it has not shut down as it should: its log says why; then end its process")
+
+// follow drains a server, and returns once it is closed.
+func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.DrainStatus, err error) {
+	first, cancel := context.WithTimeout(ctx, f.timeout)
+	s, err = client.Drain(first, f.within)
+	cancel()
+	for err == nil && s.State != admin.Closed && s.State != admin.Failed {
+		f.progress(client.Address, s)
+		was := s
+		// The next answer is on its way while the server changes, so that its program may end behind it.
+		next, cancel := context.WithTimeout(ctx, f.timeout+5*time.Second)
+		s, err = client.Drained(next, was.State, 5*time.Second)
+		cancel()
+		if err != nil && was.State == admin.Closing && ctx.Err() == nil {
+			was.State, was.Sessions = admin.Closed, 0
+			return was, nil
+		}
+	}
+	if err == nil && s.State == admin.Failed {
+		return s, errNotShutDown
+	}
+	return s, err
+}
+
+// progress tells a person who waits how far a server is.
+func (f *drainFlags) progress(server string, s admin.DrainStatus) {
+	if f.json {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fmt.Fprintf(f.console.stderr, "%s: %s, players %d\n", server, s.State, s.Sessions)
+}
+
+func drainRows(s admin.DrainStatus) []string {
+	deadline := "-"
+	if !s.Deadline.IsZero() {
+		deadline = s.Deadline.Format(time.RFC3339)
+	}
+	return []string{row(s.State, s.Sessions, deadline)}
+}

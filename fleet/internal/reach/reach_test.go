@@ -1,0 +1,61 @@
+package reach
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	if IsChild() {
+		os.Exit(Child())
+	}
+	os.Exit(m.Run())
+}
+
+// ports returns six that are free.
+func ports(t *testing.T) (p [6]int) {
+	t.Helper()
+	for i := range 2 {
+		top, err := strconv.Atoi(testkit.FreePort(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range 3 {
+			p[3*i+k] = top - k
+		}
+	}
+	return p
+}
+
+func config(t *testing.T, servers int) Config {
+	return Config{Dir: t.TempDir(), Ports: ports(t), Servers: servers, Most: 1 << 18}
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Every bound of a Report, with eight match servers and a NATS server that is killed: some forty
+// processes' worth of waiting, most of it for elections.
+func TestReach(t *testing.T) {
+	m := Measure{Config: config(t, 8), Calm: 20, Killed: 10, Once: 5, More: 90_000}
+	m.Stored = 10_000
+	r, err := Run(within(t, 3*time.Minute), m, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Print(t.Output()); err != nil {
+		t.Error(err)
+	}
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+}
