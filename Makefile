@@ -4,10 +4,23 @@
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*'))))
 CODE    := $(filter-out ./tools,$(MODULES))
 
-STEPS := test engine format vet fix tidy staticcheck checklocks deadcode fuzz-moment bench-moment
+LOOK  := format fix tidy staticcheck checklocks deadcode
+COUNT := fuzz-moment bench-moment
+STEPS := vet $(LOOK) test engine $(COUNT)
+
+# Two steps at once do not write into each other's output, where make can hold it back.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 FUZZTIME ?= 60s
 SOAKTIME ?= 10m
+
+# Packages without a goroutine, a lock or an unsafe pointer in their code or their tests: the race
+# detector has nothing to find in them. arch_test.go holds them to it.
+SINGLE := internal/addrtable internal/cursor internal/lab/command internal/record internal/resume replay session
+
+# Tests wait more than they work: with as many programs at once the processors have something to do.
+# `make vet` asks more of the code than go test does.
+GOTEST := go test -p=4 -parallel=8 -vet=off -shuffle=on
 
 # Neither a private go.work nor a tool from the caller's PATH changes what a step sees.
 export GOWORK := off
@@ -17,7 +30,7 @@ BIN := $(CURDIR)/.bin
 ifneq ($(wildcard internal/handshake/pion3/*.go),)
 PION3 := -tags=sallyport_pion3
 # What links an engine; in the others the tag changes nothing.
-LINKED := ./internal/handshake/... ./transport/... ./nakamabridge/... ./fuzz/... ./examples/... ./internal/lab/...
+LINKED := ./transport/... ./internal/handshake/... ./nakamabridge/... ./fuzz/... ./examples/... ./internal/lab/...
 endif
 
 # $(call each,command,modules): the command in each of these modules, by default in all that hold code.
@@ -26,33 +39,59 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check tools clean fuzz bench bench-table bench-compare soak vuln $(STEPS)
+.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln test-modules test-race $(STEPS)
 
-check:
-	@for step in $(STEPS); do \
-		echo "== $$step"; start=$$(date +%s); \
-		$(MAKE) --no-print-directory $$step || exit 1; \
-		echo "== $$step: $$(($$(date +%s) - start)) s"; \
-	done
+check: look try passed
+
+# Steps that only look at the code share what `go vet` has compiled, and run two at a time; so do
+# those that count. Tests have the machine to themselves.
+look: tools
+	@$(MAKE) --no-print-directory step-vet
+	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
+
+try:
+	@$(MAKE) --no-print-directory step-test
+	@$(MAKE) --no-print-directory step-engine
+	@$(MAKE) --no-print-directory -j2 $(SYNC) $(COUNT:%=step-%)
+
+passed:
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
 
-# Everything once, then under the race detector, which makes a test ten times as slow: there, those that try many random
-# cases in one goroutine try fewer (testing.Short).
-test:
-	$(call each,go test -parallel=8 -shuffle=on ./...)
-	go test -race -short -shuffle=on ./...
+step-%:
+	@echo "== $*"; start=$$(date +%s); \
+	$(MAKE) --no-print-directory $* || exit 1; \
+	echo "== $*: $$(($$(date +%s) - start)) s"
 
-# The other engine, where it is linked.
+# Everything once, then under the race detector, which makes a test ten times as slow: there, those that try many random
+# cases in one goroutine try fewer (testing.Short). Tests of other modules start programs and servers, and wait for them:
+# beside the race detector they would wait in vain. The longest package begins first.
+test:
+	$(GOTEST) ./transport ./...
+	@$(MAKE) --no-print-directory test-modules
+	@$(MAKE) --no-print-directory test-race
+
+test-modules:
+	$(call each,$(GOTEST) ./...,$(filter-out .,$(CODE)))
+
+test-race:
+	$(GOTEST) -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
+
+# The other engine, where it is linked. What does not depend on it has been tried in full.
 engine:
-	$(if $(PION3),go test -parallel=8 -shuffle=on $(PION3) $(LINKED))
+	$(if $(PION3),$(GOTEST) -short $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)
 
+# Linux on 64 bits and Windows on 32 have all files between them; systems_test.go says so, and checks
+# the types on other systems. The other modules run on Linux. What is compiled for Windows only here
+# is compiled without optimization: that is quicker. With -trimpath, what cgo has made in one checkout
+# serves every other, and the check of cgo's calls looks for its sources where the first one was.
+VET := go vet -cgocall=false
 vet:
-	$(call each,go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go vet ./...)
-	$(call each,GOARCH=386 CGO_ENABLED=0 go vet ./...)
-	$(if $(PION3),go vet $(PION3) ./...)
+	$(call each,$(VET) ./...)
+	$(if $(PION3),$(VET) $(PION3) ./...)
+	GOOS=windows GOARCH=386 $(VET) -gcflags='all=-N -l' ./...
 
 fix:
 	$(call each,go fix -diff ./...)
@@ -77,9 +116,9 @@ fuzz-moment:
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)
 
-# Allocation tests run here too: the race detector allocates on its own.
+# Packages without a benchmark are not linked.
 bench-moment:
-	$(call each,go test -run=NoAllocs -bench=. -benchtime=1x ./...)
+	$(call each,$(CURDIR)/tools/bench.sh)
 
 bench:
 	$(call each,go test -run='^$$' -bench=. -benchmem ./...)

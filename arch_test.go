@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/version"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -27,8 +28,10 @@ var imports = map[string][]string{
 	".":             {},
 	"internal/wire": {"internal/cursor", "internal/record"},
 	"replay":        {},
-	"policy":        {"internal/bucket", "github.com/cespare/xxhash/v2"},
-	"audit":         {"internal/bucket"},
+	"netsim":        {},
+	"policy":        {"internal/bucket"},
+	"audit":         {"internal/bucket", "audit/chain", "internal/auditchain"},
+	"audit/chain":   {"internal/auditchain"},
 	"token":         {"internal/aging", "internal/bucket", "github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
 
 	"internal/record":          {"replay", "internal/prefetch"},
@@ -40,16 +43,22 @@ var imports = map[string][]string{
 	"internal/handshake/internal/enginetest": {"internal/handshake", "internal/record"},
 
 	"fleetkey":        {},
-	"internal/resume": {"internal/wire", "replay", "fleetkey", "internal/cursor"},
+	"internal/resume": {"internal/wire", "replay", "fleetkey", "internal/cursor", "internal/identity"},
 
-	"session": {"internal/wire", "replay", "policy", "token", "fleetkey"},
+	"session": {"internal/identity", "internal/wire", "replay", "policy", "token", "fleetkey"},
 	"internal/machine": {
+		"internal/lanes",
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "session", "internal/prefetch", "internal/resume",
+		"internal/behaviour", "internal/fingerprint", "internal/identity",
 	},
 	"transport": {
+		"internal/lanes",
 		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume",
-		"internal/handshake", "internal/addrtable", "internal/udp", "internal/dtls",
+		"internal/handshake", "internal/addrtable", "internal/udp", "internal/dtls", "internal/fingerprint", "internal/sources", "internal/bucket",
 	},
+	"dev":          {"internal/hosts", "token", "transport"},
+	"statuspage":   {"internal/hosts", "session", "transport"},
+	"metrics":      {"audit", "transport", "github.com/prometheus/client_golang"},
 	"nakamabridge": {"internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":              {"..."},
@@ -59,33 +68,39 @@ var imports = map[string][]string{
 
 	// What is to be copied imports what a user can.
 	"examples/minimal":        {},
-	"examples/minimal/server": {"session", "token", "transport"},
-	"examples/minimal/client": {"transport"},
+	"examples/minimal/server": {"dev", "session", "transport"},
+	"examples/minimal/client": {"dev", "transport"},
 
 	"internal/lab/arena":      {"..."},
 	"internal/lab/attack":     {"..."},
 	"internal/lab/command":    {},
 	"internal/lab/gameserver": {"..."},
+	"internal/lab/nakama":     {"session", "transport"},
 	"internal/lab/signin":     {},
 	"internal/lab/soak":       {"..."},
-	"internal/lab/statuspage": {"session"},
 	"internal/lab/succession": {"..."},
 	"internal/lab/tally":      {"audit"},
 
-	"internal/addrtable": {},
-	"internal/aging":     {},
-	"internal/bucket":    {},
-	"internal/cursor":    {},
-	"internal/udp":       {"internal/addrtable", "internal/record", "golang.org/x/sys"},
+	"internal/addrtable":   {},
+	"internal/auditchain":  {},
+	"internal/aging":       {},
+	"internal/behaviour":   {"policy", "internal/bucket"},
+	"internal/bucket":      {},
+	"internal/cursor":      {},
+	"internal/hosts":       {},
+	"internal/identity":    {"internal/cursor"},
+	"internal/fingerprint": {"policy", "internal/sources", "github.com/cespare/xxhash/v2"},
+	"internal/sources":     {"policy", "internal/bucket"},
+	"internal/udp":         {"internal/addrtable", "internal/record", "golang.org/x/sys"},
 	"internal/dtls": {
 		"policy", "audit", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3",
-		"internal/addrtable", "internal/udp",
+		"internal/addrtable", "internal/sources", "internal/udp",
 	},
 	"internal/plaindtls": {"policy", "audit", "internal/record", "internal/handshake", "internal/dtls", "internal/udp"},
 	"internal/cognito":   {},
+	"internal/lanes":     {"internal/wire", "internal/record", "github.com/klauspost/reedsolomon"},
 	"internal/prefetch":  {},
 
-	"internal/simnet":  {},
 	"internal/testkit": {"token", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},
 }
 
@@ -95,6 +110,10 @@ var pins = map[string]string{
 	"github.com/cespare/xxhash/v2":        "v2.3.0",
 	"github.com/golang-jwt/jwt/v5":        "v5.3.1",
 	"github.com/heroiclabs/nakama-common": "v1.47.0",
+	"github.com/prometheus/client_golang": "v1.23.2",
+	"github.com/prometheus/client_model":  "v0.6.2",
+	"github.com/prometheus/common":        "v0.70.0",
+	"github.com/prometheus/procfs":        "v0.21.1",
 	"golang.org/x/crypto":                 "v0.54.0",
 	"golang.org/x/net":                    "v0.57.0",
 	"golang.org/x/sys":                    "v0.47.0",
@@ -105,6 +124,9 @@ const goPin = "1.26.5"
 
 // "Imports point towards the leaves." ARCHITECTURE.md
 func TestImports(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and the same whatever is linked")
+	}
 	for dir, files := range packages(t) {
 		allowed, ok := imports[dir]
 		if !ok {
@@ -134,20 +156,52 @@ func TestArchitectureHasPackages(t *testing.T) {
 	for _, row := range packageRow.FindAllStringSubmatch(string(text), -1) {
 		rows[row[1]] = true
 	}
-	for dir := range imports {
+	all := packages(t)
+	maps.Copy(all, packagesBelow(t, "fleet"))
+	for dir := range all {
 		if !rows[dir] {
 			t.Errorf("ARCHITECTURE.md lacks a row for %s", dir)
 		}
 	}
 	for dir := range rows {
-		if _, ok := imports[dir]; !ok {
+		if _, ok := all[dir]; !ok {
 			t.Errorf("ARCHITECTURE.md has a row for %s, which is no package", dir)
+		}
+	}
+}
+
+// What a package of the module fleet links, whoever imports it links, too.
+var fleetOwners = map[string][]string{
+	"github.com/nats-io/nats-server": {"fleet/internal/natstest"},
+	"github.com/nats-io/nats.go":     {"fleet/revocation/natscarrier", "fleet/keys/natskeys"},
+	"github.com/spiffe/go-spiffe":    {"fleet/identity", "fleet/identity/identitytest"},
+	"go.opentelemetry.io/otel":       {"fleet/tracing"},
+}
+
+// Each dependency of the module fleet has its place. What users import needs no internal package of the library.
+func TestFleetImports(t *testing.T) {
+	for dir, files := range packagesBelow(t, "fleet") {
+		program := strings.HasPrefix(dir, "fleet/internal/") || strings.HasPrefix(dir, "fleet/cmd/") || strings.HasPrefix(dir, "fleet/examples/")
+		for name, file := range files {
+			for _, imported := range importsOf(file) {
+				for dependency, owners := range fleetOwners {
+					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(owners, dir) {
+						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, owners)
+					}
+				}
+				if strings.HasPrefix(imported, "internal/") && !program {
+					t.Errorf("%s imports %s: what users import does without", path.Join(dir, name), imported)
+				}
+			}
 		}
 	}
 }
 
 // "golang-jwt is imported by one file." ARCHITECTURE.md
 func TestOneFileImportsJWT(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and the same whatever is linked")
+	}
 	var importers []string
 	for dir, files := range packages(t) {
 		for name, file := range files {
@@ -162,6 +216,9 @@ func TestOneFileImportsJWT(t *testing.T) {
 }
 
 func TestPackageComments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and the same whatever is linked")
+	}
 	for dir, files := range packages(t) {
 		documented := false
 		for _, file := range files {
@@ -204,12 +261,18 @@ func TestGoMod(t *testing.T) {
 // A folder that holds only tests has an empty entry.
 func packages(t *testing.T) map[string]map[string]*ast.File {
 	t.Helper()
+	return packagesBelow(t, ".")
+}
+
+// packagesBelow is packages for a folder, which may be another module's.
+func packagesBelow(t *testing.T, root string) map[string]map[string]*ast.File {
+	t.Helper()
 	found := map[string]map[string]*ast.File{}
-	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && outside(name):
+		case entry.IsDir() && name != root && outside(name):
 			return fs.SkipDir
 		case entry.IsDir() || filepath.Ext(name) != ".go":
 			return nil

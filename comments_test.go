@@ -10,6 +10,9 @@ import (
 // "A doc comment starts with the name": that of a function or type, exported or not, so that a
 // renaming does not leave the old name behind. A quoted rule may stand in its place.
 func TestCommentsStartWithTheName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and the same whatever is linked")
+	}
 	for dir, files := range packages(t) {
 		if dir == "internal/handshake/internal/enginetest" { // tests in all but name
 			continue

@@ -10,8 +10,10 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/nakamabridge"
+	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/statuspage"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -53,6 +55,9 @@ func TestZeroAndNegative(t *testing.T) {
 		}
 		return err
 	})
+	config(t, netsim.ErrConfig, netsim.Impairment{}, map[string]meaning{
+		"Latency": refused, "Jitter": refused, "Late": refused, "Bandwidth": refused, "Queue": refused,
+	}, func(im netsim.Impairment) error { _, err := im.WithDefaults(); return err })
 	config(t, policy.ErrConfig, policy.BehaviourConfig{}, map[string]meaning{
 		"Datagrams": refused, "DatagramBurst": refused, "Bytes": refused, "ByteBurst": refused,
 		"Flag": refused, "Limit": refused, "Revoke": refused, "Window": refused,
@@ -61,8 +66,8 @@ func TestZeroAndNegative(t *testing.T) {
 		"IPv4Bits": refused, "IPv6Bits": refused, "StepUpTime": refused,
 	}, func(c policy.FingerprintConfig) error { _, err := c.WithDefaults(); return err })
 	config(t, policy.ErrConfig, policy.SourceConfig{}, map[string]meaning{
-		"PerSecond": taken, "Burst": taken, "Unproven": taken, "MaxSources": taken,
-	}, func(c policy.SourceConfig) error { policy.NewSources(c); return nil })
+		"PerSecond": refused, "Burst": refused, "Unproven": refused, "MaxSources": refused,
+	}, func(c policy.SourceConfig) error { _, err := c.WithDefaults(); return err })
 	config(t, audit.ErrConfig, audit.JSONConfig{}, map[string]meaning{
 		"Queue": refused, "PerSecond": taken,
 	}, func(c audit.JSONConfig) error {
@@ -84,6 +89,8 @@ func TestZeroAndNegative(t *testing.T) {
 	config(t, token.ErrConfig, token.IssuerConfig{Issuer: "i", Audience: "a"}, map[string]meaning{
 		"Life": refused,
 	}, func(c token.IssuerConfig) error { _, err := token.NewIssuer(c); return err })
+	config(t, statuspage.ErrConfig, statuspage.Config{Server: &transport.Server{}}, map[string]meaning{}, // no numbers yet
+		func(c statuspage.Config) error { _, err := statuspage.Handler(c); return err })
 	config(t, nakamabridge.ErrConfig, nakamabridge.Config{Verifier: verifier, Accounts: struct{ nakamabridge.Accounts }{}, Address: "127.0.0.1:0"}, map[string]meaning{
 		"VirtualPlayers": refused, "Queue": refused, "TokenLife": refused, "BanInterval": refused,
 	}, func(c nakamabridge.Config) error {

@@ -81,6 +81,7 @@ func ticketText(t *testing.T, data []byte) string {
 		for _, label := range []string{"issuer", "subject", "token id", "sign-in id", "key id", "scope"} {
 			x.name(label, func(b []byte) string { return string(b) })
 		}
+		x.left("identity")
 		x.WriteString("\n")
 		x.line(v.Ticket, "ticket")
 		all.WriteString(x.end())

@@ -11,6 +11,8 @@ import (
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
+//go:generate go test ./internal/wire -run TestFrameVectorsFile -update
+//go:generate go test ./internal/lanes -run TestVectors$ -update
 //go:generate go test -run TestVectorsOfDocuments -update .
 
 var update = flag.Bool("update", false, "write the test vectors of PROTOCOL.md and docs/fleet.md anew, from the files that they name")
@@ -27,6 +29,11 @@ var regions = []region{
 	{"PROTOCOL.md", "15.2", "tag input", tagInputText},
 	{"PROTOCOL.md", "15.3", "schedules", scheduleText},
 	{"PROTOCOL.md", "15.4", "proofs", proofText},
+	{"PROTOCOL.md", "15.5", "frames", frameText},
+	{"PROTOCOL.md", "15.6", "parity", parityText},
+	{"PROTOCOL.md", "15.6", "acknowledgements", ackText},
+	{"PROTOCOL.md", "15.6", "packing", packingText},
+	{"PROTOCOL.md", "15.6", "exchange", exchangeText},
 	{testkit.FleetDocument, "15.4", "tickets", ticketText},
 }
 

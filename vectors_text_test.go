@@ -76,8 +76,8 @@ func (x *text) left(label string) { x.field(len(x.rest)/2, label) }
 func (x *text) quoted(label string) { x.left(label + ascii(x.rest)) }
 
 // fields writes the fields of HELLO, WELCOME and RENEWED.
-func (x *text) fields() {
-	names := map[uint64]string{1: "token", 2: "ticket", 3: "platform", 4: "build", 5: "scope", 6: "limits", 255: "proof"}
+func (x *text) fields(kind wire.Kind) {
+	names := map[uint64]string{1: "token", 2: "ticket", 3: "platform", 4: "build", 5: "scope", 6: "limits", 7: "metadata", 8: "lanes", 9: "time", 255: "proof"}
 	for x.rest != "" {
 		head := x.take(3)
 		name, n := names[value(head[:2])], int(value(head[2:]))
@@ -87,6 +87,10 @@ func (x *text) fields() {
 			x.number(2, "payload: %d bytes")
 			x.number(4, "rate: %d a second")
 			x.number(4, "idle: %d ms")
+		case "time":
+			x.number(n, "server time: %d")
+		case "lanes":
+			x.lanes(n, kind)
 		case "proof":
 			x.field(n, name)
 		default:
@@ -147,7 +151,7 @@ func (x *text) body(kind wire.Kind) {
 	switch kind {
 	case wire.KindHello:
 		x.hello()
-		x.fields()
+		x.fields(kind)
 	case wire.KindWelcome:
 		x.field(16, "client nonce")
 		x.field(4, "session id")
@@ -159,7 +163,7 @@ func (x *text) body(kind wire.Kind) {
 		x.field(4, "connection id")
 		x.number(8, "expiry: %d")
 		x.number(8, "server time: %d")
-		x.fields()
+		x.fields(kind)
 	case wire.KindData:
 		x.quoted("payload: ")
 	case wire.KindRenew:
@@ -168,11 +172,15 @@ func (x *text) body(kind wire.Kind) {
 		x.field(4, "epoch")
 		x.field(32, "secret")
 		x.number(8, "expiry: %d")
-		x.fields()
+		x.fields(kind)
 	case wire.KindPing, wire.KindPong:
 		x.field(8, "data")
 		if x.rest != "" {
 			x.number(4, "report: %d lost")
+		}
+		if x.rest != "" {
+			x.number(8, "received: %d")
+			x.number(8, "sent: %d")
 		}
 	case wire.KindClose:
 		reason := wire.Reason(value(x.rest[:2]))
@@ -191,6 +199,8 @@ func (x *text) body(kind wire.Kind) {
 	case wire.KindNotice:
 		x.field(1, "code: "+wire.NoticeCode(value(x.rest[:2])).String())
 		x.number(4, "within: %d ms")
+	case wire.KindFrames:
+		x.frames()
 	}
 }
 

@@ -33,7 +33,7 @@ func FuzzDatagrams(f *testing.F) {
 // session, which takes a valid tag; nobody else does.
 func FuzzEnvelopes(f *testing.F) {
 	w := newWorld(f)
-	for kind := wire.KindHello; kind <= wire.KindNotice; kind++ {
+	for kind := wire.KindHello; kind <= wire.KindFrames; kind++ {
 		header := wire.Envelope{Kind: kind, Session: w.player.session.ID(), Seq: 1000, Body: make([]byte, 16)}
 		f.Add(header.AppendTo(nil))
 	}
@@ -58,7 +58,7 @@ func FuzzTagged(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		w.t = t
 		k := wire.Kind(kind)
-		if len(body) > wire.MaxBody || k < wire.KindData || k == wire.KindClose || k > wire.KindNotice {
+		if len(body) > wire.MaxBody || k < wire.KindData || k == wire.KindClose || k > wire.KindFrames {
 			return
 		}
 		w.poll(w.player.addr, w.player.seal(t, k, body))
