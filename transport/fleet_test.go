@@ -26,6 +26,8 @@ type pair struct {
 	mu      sync.Mutex
 	// +checklocks:mu
 	after time.Duration // 0 means that nothing is told
+	// +checklocks:mu
+	servers []*Server // both
 }
 
 // newPair runs two servers.
@@ -41,6 +43,9 @@ func newPair(w *world, after time.Duration, configure ...func(*Config)) *pair {
 	configure = append(configure, func(c *Config) { c.Session.FleetKeys, c.Session.OnUsed = ring, p.hear })
 	w.serve(configure...)
 	o.serve(configure...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.servers = []*Server{w.server, o.server}
 	return p
 }
 
@@ -64,15 +69,16 @@ func (p *pair) tells(after time.Duration) {
 func (p *pair) hear(u session.Used) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	after := p.after
+	after, servers := p.after, p.servers
 	if after == 0 {
 		return
 	}
 	p.telling.Go(func() {
 		time.Sleep(after)
 		for range 2 {
-			p.server.Use(u)
-			p.other.server.Use(u)
+			for _, s := range servers {
+				s.Use(u)
+			}
 		}
 	})
 }
