@@ -17,8 +17,9 @@ import (
 // ClientConfig is what Dial needs: a Token, and RootCAs unless the server's certificate comes
 // from an authority that the system trusts.
 type ClientConfig struct {
-	// Token returns an identity token that has not been used yet: at Dial, and again in good
-	// time before the one in use expires.
+	// Token returns an identity token that has not been used yet: at Dial, again in good time before
+	// the one in use expires, and when the server asks for one because the player's network has
+	// changed.
 	Token func(ctx context.Context) ([]byte, error)
 
 	// RootCAs are the authorities trusted to certify the server; nil means the system's.

@@ -33,6 +33,7 @@ type clientConn struct {
 	cancel    context.CancelFunc
 	heard     time.Time // when the server was last heard on this connection, or when it began
 	overtaken bool      // the client has a newer ticket than the one shown on this connection
+	proves    bool      // a fresh identity token is shown beside the ticket
 }
 
 // newClientConn returns a connection whose handshake can begin. The server's first answer must

@@ -41,8 +41,11 @@ func (c *connections) from(addr netip.AddrPort) (conns [3]*clientConn, any bool)
 
 // patience returns how long next may hear nothing.
 func (c *connections) patience() time.Duration {
-	if c.next.unsent() {
+	switch {
+	case c.next.unsent():
 		return attemptPause // there may be another address
+	case c.next.proves:
+		return helloPatience
 	}
 	return max(attemptTime, 4*c.current.machine.Stats().RTT)
 }

@@ -92,6 +92,9 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 		s.refused(now, ev)
 	case conn.machine.Resumable(): // from the network that the player was in, perhaps
 		s.resumption.disconnected, s.resumption.refusal = true, closeErrorOf(ev)
+		if ev.Reason == wire.ReasonFingerprint {
+			s.prove(now)
+		}
 	default:
 		s.linger = now.Add(closeTime)
 		refusal := closeErrorOf(ev)

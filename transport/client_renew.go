@@ -43,14 +43,15 @@ func (s *clientState) renewSoon(now time.Time) {
 
 // renewed notes that the server has taken a fresh token and has given another ticket.
 func (s *clientState) renewed(now time.Time) {
-	s.resumption.retryAt = time.Time{}
+	s.resumption.retryAt, s.resumption.proves, s.resumption.identity = time.Time{}, false, nil
 	if s.conns.next != nil {
 		s.conns.next.overtaken = true
 	}
 	s.renewal.schedule(now, s.conns.current.machine.Expires())
 }
 
-// renew fetches a fresh identity token and has it presented. One that is not answered is
+// renew fetches a fresh identity token and has it presented, where a step up has lapsed beside the
+// ticket. One that is not answered is
 // followed by another: it may have been refused.
 func (c *Client) renew() {
 	identity, err := c.config.identityToken(c.background.ctx)
@@ -62,8 +63,10 @@ func (c *Client) renew() {
 	now := time.Now()
 	c.state.renewal.fetched(now.Add(renewPatience))
 	if err == nil {
-		err = c.state.conns.current.machine.Renew(now, identity)
 		c.state.identity = identity
+		if !c.state.offer(now, identity) {
+			err = c.state.conns.current.machine.Renew(now, identity)
+		}
 	}
 	if err != nil {
 		c.state.renewal.at = now.Add(renewRetry)

@@ -23,6 +23,8 @@ type resumption struct {
 	disconnected bool      // the server has closed the current connection
 	failed       error     // why the last attempt has failed, if that is known
 	refusal      error     // why the server refuses every attempt from this network, if it does
+	proves       bool      // because a step up has lapsed: it takes the ticket with a fresh identity token
+	identity     []byte    // that token, until it is shown
 	retryAt      time.Time // no attempt before
 	retries      int       // attempts since the path was lost
 	rekeyAt      uint64    // records that a connection carries before it is replaced
@@ -60,6 +62,9 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 	case now.Before(s.resumption.retryAt):
 		return earlier(due, s.resumption.retryAt)
 	}
+	if s.resumption.proves {
+		s.prove(now) // the token of the attempt before is used, if it has been shown
+	}
 	w.attempt = newClientConn(now, s.socket, s.addresses.target(current.remote, s.resumption.retries))
 	s.conns.next = w.attempt
 	s.resumption.retries++
@@ -86,6 +91,10 @@ func (s *clientState) resumed(now time.Time) {
 	former := s.conns.promoteNext(now)
 	s.resumption.succeed()
 	s.stats.Resumed++
+	if s.conns.current.proves {
+		s.renewal.schedule(now, s.conns.current.machine.Expires())
+		return
+	}
 	lost := former.machine.Expires().Sub(s.conns.current.machine.Expires())
 	if former.machine.Renewing() || lost > clockError {
 		s.renewal.at = now // an answer may be lost, and its token used
@@ -95,7 +104,7 @@ func (s *clientState) resumed(now time.Time) {
 // refused handles the refusal of a ticket. The current connection may go on; if its path is lost
 // the session is over, unless there is another ticket, or the server has taken this one before.
 func (s *clientState) refused(now time.Time, ev machine.Event) {
-	overtaken := s.conns.next.overtaken
+	overtaken, proves := s.conns.next.overtaken, s.conns.next.proves
 	s.conns.abandonNext()
 	r, current := &s.resumption, s.conns.current
 	over := r.disconnected || current.machine.Lost(now) && !current.machine.Shown()
@@ -104,14 +113,48 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 		r.retryAt = now.Add(ev.RetryAfter)
 	case overtaken:
 		r.retryAt = now.Add(attemptPause)
-	case ev.Reason == wire.ReasonFingerprint: // in this network; the player may leave it in time
+	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason):
+		// in this network: the player may leave it in time, or show a fresh token
 		r.refusal = &CloseError{Reason: ev.Reason}
-		r.retryAt = now.Add(refusedPause)
+		if r.retryAt = now.Add(refusedPause); r.identity != nil {
+			r.retryAt = now
+		}
+		s.prove(now)
 	case over:
 		s.conclude(closeErrorOf(ev))
 	default:
 		r.retryAt = now.Add(refusedPause)
 	}
+}
+
+// concernsToken reports whether a refusal is about the identity token, so that another one may do.
+func concernsToken(reason wire.Reason) bool {
+	return reason == wire.ReasonToken || reason == wire.ReasonExpired || reason == wire.ReasonUsed
+}
+
+// prove has the next attempt show a fresh identity token beside its ticket, if one can be had.
+func (s *clientState) prove(now time.Time) {
+	s.resumption.proves = true
+	if s.resumption.identity == nil && !s.renewal.fetching && (s.renewal.at.IsZero() || now.Before(s.renewal.at)) {
+		s.renewal.at = now
+	}
+}
+
+// offer keeps a fresh identity token for the next attempt, and reports whether that needs one.
+func (s *clientState) offer(now time.Time, identity []byte) bool {
+	r := &s.resumption
+	if !r.proves || !r.disconnected && !s.conns.current.machine.Lost(now) {
+		return false
+	}
+	r.identity, r.retryAt = identity, now
+	return true
+}
+
+// takeIdentity returns the identity token that an attempt shows, nil for none: each is shown once.
+func (s *clientState) takeIdentity(next *clientConn) []byte {
+	identity := s.resumption.identity
+	s.resumption.identity, next.proves = nil, identity != nil
+	return identity
 }
 
 // resume negotiates keys for an attempt and presents the ticket.
@@ -153,7 +196,7 @@ func (c *Client) present(next *clientConn, keys *handshake.Result) error {
 		return err
 	}
 	now := time.Now()
-	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys))
+	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys), c.state.takeIdentity(next))
 	if err != nil {
 		return err
 	}

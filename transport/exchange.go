@@ -11,7 +11,7 @@ import (
 // it renewed its session.
 //
 //	handshake ─ sign-in, with the verification of its identity token
-//	handshake ─ resume
+//	handshake ─ resume, with the verification of an identity token that is shown beside the ticket
 //	handshake                  that failed, or that no HELLO has followed
 //	            renewal, with the verification of its identity token
 //

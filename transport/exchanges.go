@@ -33,6 +33,16 @@ func (x *exchange) add(s Step) {
 	}
 }
 
+// resumes reports whether a resumption is under way.
+func (x *exchange) resumes() bool {
+	for i := range x.steps[:x.n] {
+		if x.steps[i].Kind == StepResume && x.steps[i].End.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // newTraceID draws an id. It costs 16 random bytes, and is drawn only where somebody reads it.
 func newTraceID() (id TraceID) {
 	rand.Read(id[:]) // never fails, and is never all zero
@@ -51,6 +61,7 @@ func (c *conn) shake(began, now time.Time) {
 }
 
 // begin is called when a datagram asks for something: that is the next step, of a renewal the first.
+// A resumption that has begun with the verification of a token goes on.
 func (c *conn) begin(now time.Time, kind StepKind) {
 	s := c.self.shard.server
 	if !s.traced || c.aside == nil {
@@ -59,15 +70,22 @@ func (c *conn) begin(now time.Time, kind StepKind) {
 	if c.aside.exchange == nil {
 		c.aside.exchange = &exchange{trace: newTraceID()}
 	}
+	if c.aside.exchange.resumes() {
+		return
+	}
 	c.aside.exchange.add(Step{Kind: kind, Start: s.clock.at(now.Add(-c.Shard.Waited()))})
 }
 
-// presents begins a sign-in or a renewal by an identity token.
-func (c *conn) presents(now time.Time) {
-	if c.player == nil {
-		c.begin(now, StepSignIn)
-	} else {
+// presents begins what an identity token is shown for: a renewal, a sign-in, or beside a ticket a
+// resumption.
+func (c *conn) presents(now time.Time, ticket bool) {
+	switch {
+	case c.player != nil:
 		c.begin(now, StepRenewal)
+	case ticket:
+		c.begin(now, StepResume)
+	default:
+		c.begin(now, StepSignIn)
 	}
 }
 

@@ -48,7 +48,7 @@ func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 	}
 	switch ev.Kind {
 	case machine.EventVerify:
-		c.presents(now)
+		c.presents(now, ev.Ticket)
 		c.self.shard.verify(now, c, ev.Token)
 	case machine.EventResume:
 		c.begin(now, StepResume)

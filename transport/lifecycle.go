@@ -101,7 +101,9 @@ func (m verified) Deliver(now time.Time) {
 	reply, ev := c.session.Verified(now, m.claims, m.err)
 	c.Shard.Drop(ev.Drop)
 	c.act(now, reply, ev)
-	c.cut(ev) // what nothing else was said of: a token of BEARER that may come again
+	if ev.Kind != machine.EventResume { // else it goes on
+		c.cut(ev) // what nothing else was said of: a token of BEARER that may come again
+	}
 }
 
 // join begins a player's stay, unless Handler.Join refuses the player. welcome is as for admit.

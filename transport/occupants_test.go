@@ -271,14 +271,14 @@ func (f *floor) step() {
 		}
 	case 1, 2, 3, 4: // resumes
 		old := p.visit
-		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch) })
+		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch, nil) })
 		if p.visit == old || p.visit == nil {
 			f.Errorf("player %d was not resumed", p.name)
 		}
 	case 5, 6: // tries to: WELCOME does not come, and it may say close_notify
 		old := p.visit
 		f.lost = func(_ *shard, b []byte) bool { return len(b) > 200 }
-		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch) })
+		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch, nil) })
 		f.lost = nil
 		if what == 6 {
 			last := f.lines[len(f.lines)-1]

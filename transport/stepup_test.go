@@ -88,6 +88,8 @@ func TestRelayedForAMoment(t *testing.T) {
 // "A step up that has lapsed MUST end the connection with reason 9 and MUST leave the session's tickets good from the
 // network that they are bound to, and from no other" PROTOCOL.md 4.9. A player is relayed until then, and is at home
 // before the idle time is over.
+//
+// "It SHOULD show the ticket alone while it has none" PROTOCOL.md 8.3: no token can be had meanwhile.
 func TestRelayedUntilLapse(t *testing.T) {
 	t.Parallel()
 	relayed(t, func(w *world, _ *running, s *stayer, m *relay) {

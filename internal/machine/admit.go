@@ -115,7 +115,7 @@ func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s,
 
 // spendTicket uses up the ticket with which s continues here, and all earlier ones; if the client
 // keeps the ticket, only the earlier ones. s takes over a newer identity token from the ticket: one
-// that the former connection has accepted, or that expires later.
+// that the client has shown with it, that the former connection has accepted, or that expires later.
 func (g *Gate) spendTicket(now time.Time, r *resumption, s *Session) Cause {
 	g.mu.Lock()
 	defer g.unlock()
@@ -136,7 +136,7 @@ func (g *Gate) spendTicket(now time.Time, r *resumption, s *Session) Cause {
 	}
 	g.memory.put(sessionKey(t.Name), claims.Expires, e)
 	g.noteTickets(session.UsedTicket, t.Name, e.spent)
-	if r.former.renewsBy(t) || claims.Expires.UnixNano() > s.expires.Load() {
+	if r.fresh || r.former.renewsBy(t) || claims.Expires.UnixNano() > s.expires.Load() {
 		g.rename(s, claims, r.identity)
 	}
 	return CauseNone

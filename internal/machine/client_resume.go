@@ -25,9 +25,11 @@ func (c *Client) Shown() bool { return c.ticketShown }
 // may be sent here; afterwards only Handle may be called, for datagrams that are still under way.
 // Both machines have the same owner then.
 //
-// A RENEW that waits for its answer is not carried over: present a fresh token. The error is
+// A RENEW that waits for its answer is not carried over: present a fresh token. identity is nil, or
+// a fresh identity token to show with the ticket, which the session then stands on; it is needed
+// where a ticket alone was refused with reason 9, because a step up has lapsed. The error is
 // ErrNoTicket, or that of ClientConfig.Random.
-func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
+func (c *Client) Resume(now time.Time, ch Channel, identity []byte) (*Client, error) {
 	if !c.Resumable() {
 		return nil, ErrNoTicket
 	}
@@ -40,7 +42,7 @@ func (c *Client) Resume(now time.Time, ch Channel) (*Client, error) {
 	r.nextReceive = c.window.Highest() + 1
 	m.NextSend, m.NextReceive = c.sequence+1, r.nextReceive
 	r.leftOut = c.counts.leftOut.Load()
-	m.Ticket, m.Proof = c.ticket, make([]byte, wire.ProofLen)
+	m.Ticket, m.Token, m.Proof = c.ticket, identity, make([]byte, wire.ProofLen)
 	r.hello = m.AppendTo(nil)
 	resume.Prove(&c.resumption, r.binding, &ch.Exporter, r.hello)
 	return r, nil

@@ -17,7 +17,7 @@ import (
 func TestNoTicket(t *testing.T) {
 	none := func(name string, d *dialogue) {
 		t.Helper()
-		if r, err := d.client.Resume(d.now, channel); r != nil || !errors.Is(err, ErrNoTicket) || d.client.Resumable() {
+		if r, err := d.client.Resume(d.now, channel, nil); r != nil || !errors.Is(err, ErrNoTicket) || d.client.Resumable() {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestTicketIsCopied(t *testing.T) {
 
 func TestResumeRandomFails(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{Random: bytes.NewReader(make([]byte, 2*16))})
-	if r, err := d.client.Resume(d.now, channel); r != nil || err == nil || errors.Is(err, ErrNoTicket) {
+	if r, err := d.client.Resume(d.now, channel, nil); r != nil || err == nil || errors.Is(err, ErrNoTicket) {
 		t.Errorf("%v", err)
 	}
 	d.exchangesData()
@@ -183,7 +183,7 @@ func TestResumeUnbound(t *testing.T) {
 // it has no use for a ticket, or what it sends afterwards arrives.
 func TestResumeBearer(t *testing.T) {
 	d := playWithTicket(t, session.Config{AllowBearer: true}, session.ClientConfig{Bearer: true})
-	r, err := d.client.Resume(d.now, channel)
+	r, err := d.client.Resume(d.now, channel, nil)
 	if r == nil && errors.Is(err, ErrNoTicket) {
 		return
 	}

@@ -71,7 +71,7 @@ type Event struct {
 	// EventTakeover if it moves here from the former connection. Server only.
 	Enters    EventKind
 	Cause     Cause    // EventRefused, EventNoted, EventClosed, server only: why, more exactly than Drop
-	Ticket    bool     // EventRefused, server only: HELLO has shown a ticket
+	Ticket    bool     // EventRefused, EventVerify, server only: HELLO has shown a ticket
 	Displaces bool     // the connection given to Resume has ended, which waited for its first datagram
 	Replaced  *Session // EventJoined, EventResumed, server only: the player's session that is replaced, to be ended on ConnectionID; or nil
 }

@@ -23,6 +23,7 @@ type pending struct {
 	token      []byte
 	hello      hello             // KindHello
 	ticket     *resume.Ticket    // KindHello that resumes
+	fresh      bool              // KindHello that resumes: claims are those of a fresh token beside the ticket
 	claims     *token.Claims     // verified; those of a RENEW wait for the new epoch's first datagram
 	identity   identity.Identity // of claims
 	refused    Cause             // KindRenew: why this token was refused
@@ -131,8 +132,11 @@ func (c *Conn) Verified(now time.Time, claims *token.Claims, err error) (Reply, 
 	case wire.KindBearer:
 		return c.bearerVerified(claims, because(cause), now)
 	}
-	if cause != CauseNone {
+	switch {
+	case cause != CauseNone:
 		return c.refuse(cause)
+	case p.ticket != nil:
+		return c.ticketVerified(claims)
 	}
 	return c.join(now, claims)
 }

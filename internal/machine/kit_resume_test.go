@@ -85,7 +85,7 @@ func (d *dialogue) reconnectsOn(g *Gate, from netip.Addr, ch Channel) *dialogue 
 	next.gate, next.server, next.former = g, g.NewConn(d.now, ch, from), nil
 	next.getsConnectionID()
 	var err error
-	if next.client, err = d.client.Resume(d.now, ch); err != nil {
+	if next.client, err = d.client.Resume(d.now, ch, nil); err != nil {
 		d.Fatal(err)
 	}
 	return &next

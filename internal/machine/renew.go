@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
+	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -108,10 +109,21 @@ func (c *Conn) follows(claims *token.Claims) Cause {
 		return CauseScopeOwn
 	case claims.ID == own.token:
 		return CauseUsedOwn
-	case c.owes() && own.issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < own.issued:
+	case c.owes() && issuedBefore(claims, own.issued):
 		return CauseUsedOlder
 	}
-	if action, part := c.compareClaims(claims, s.fingerprint); action == policy.ActionRequire || action == policy.ActionStepUp {
+	return c.fits(claims, s.fingerprint)
+}
+
+// issuedBefore reports whether a token was issued before a time in Unix ms. It was not if either is
+// unknown.
+func issuedBefore(claims *token.Claims, issued int64) bool {
+	return issued != 0 && !claims.IssuedAt.IsZero() && claims.IssuedAt.UnixMilli() < issued
+}
+
+// fits returns why a token with these claims cannot be shown by this client, or CauseNone.
+func (c *Conn) fits(claims *token.Claims, f session.Fingerprint) Cause {
+	if action, part := c.compareClaims(claims, f); action == policy.ActionRequire || action == policy.ActionStepUp {
 		return causeOfPart(part)
 	}
 	return CauseNone

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // resumption is a session that is resumed here by its ticket, until the first datagram confirms
@@ -21,6 +22,7 @@ type resumption struct {
 	ticket      *resume.Ticket
 	identity    identity.Identity // of the ticket's identity token
 	keepsTicket bool              // WELCOME had no new ticket, because a step up is owed: the presented one stays valid
+	fresh       bool              // the client has shown a fresh identity token with the ticket: nothing is owed
 	former      *Conn             // the former connection, on which the session lives until then; nil if on none of this server
 	why         verdict           // why the session is not resumed here after all
 }
@@ -47,9 +49,8 @@ func (c *Conn) checkHelloTicket(now time.Time, m *wire.Hello, body []byte) (Repl
 	case m.NextSend > maxSequence, m.NextReceive > maxSequence:
 		return c.refuse(CauseTicketNumbers)
 	}
-	p.ticket, p.claims = &t, claimsOf(&t)
+	p.ticket, p.claims = &t, c.claimsOfTicket(&t)
 	p.identity, _ = identity.Parse(t.Identity)
-	p.claims.Platform, p.claims.Build = p.hello.fingerprint.Platform, p.hello.fingerprint.Build
 	digest := digestOf(p.hello.fingerprint, &c.channel)
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], t.Digest[:]) != 1:
@@ -61,7 +62,42 @@ func (c *Conn) checkHelloTicket(now time.Time, m *wire.Hello, body []byte) (Repl
 	case c.gate.config.Authorize == nil && p.hello.scope != "" && p.hello.scope != t.Scope:
 		return c.refuse(CauseScopeAsked)
 	}
+	if p.token != nil {
+		return Reply{}, Event{Kind: EventVerify, Token: p.token, Ticket: true}
+	}
 	return Reply{}, Event{Kind: EventResume, ConnectionID: c.Former()}
+}
+
+// ticketVerified takes the claims of the fresh identity token that HELLO has shown with its ticket,
+// if they could succeed those of the ticket.
+func (c *Conn) ticketVerified(claims *token.Claims) (Reply, Event) {
+	p := c.pending
+	t := p.ticket
+	p.token = nil
+	switch {
+	case claims.Issuer != t.Issuer || claims.Subject != t.Subject:
+		return c.refuse(CausePlayer)
+	case claims.Scope != t.Scope:
+		return c.refuse(CauseScopeOwn)
+	case claims.ID == t.TokenID:
+		return c.refuse(CauseUsedOwn)
+	case issuedBefore(claims, t.Issued):
+		return c.refuse(CauseUsedOlder)
+	}
+	if cause := c.fits(claims, p.hello.fingerprint); cause != CauseNone {
+		return c.refuse(cause)
+	}
+	fresh := *claims
+	fresh.Platform, fresh.Build = p.hello.fingerprint.Platform, p.hello.fingerprint.Build
+	p.fresh, p.claims, p.identity = true, &fresh, identityOf(claims)
+	return Reply{}, Event{Kind: EventResume, ConnectionID: c.Former()}
+}
+
+// claimsOfTicket returns the claims of a ticket, with what the client states.
+func (c *Conn) claimsOfTicket(t *resume.Ticket) *token.Claims {
+	claims, f := claimsOf(t), c.pending.hello.fingerprint
+	claims.Platform, claims.Build = f.Platform, f.Build
+	return claims
 }
 
 // Resume takes the outcome of an [EventResume]. former is the connection on which the session
@@ -85,25 +121,32 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if former != nil && former.state == welcomed {
 		waiting, former = former, nil
 	}
-	if cause := c.gate.checkTicket(c.gate.wall(now), t, p.claims); cause != CauseNone {
+	if cause := c.gate.checkTicket(c.gate.wall(now), t, c.claimsOfTicket(t)); cause != CauseNone {
 		return c.refuse(cause)
 	}
 	s, cause := c.sessionFor(now, t, former)
 	if cause != CauseNone {
 		return c.refuse(cause)
 	}
-	c.confined = c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined
+	c.confined = !p.fresh && (c.gate.confines(t.Name, t.Epoch) || former != nil && former.confined)
 	network := c.networkOf(t, former)
 	action, part := c.judgeNetwork(network, s)
 	if action == policy.ActionRequire || c.confined && part == fingerprint.PartNetwork {
 		return c.refusePart(part)
 	}
+	if p.fresh {
+		if cause := c.mayTakeFresh(now, s); cause != CauseNone {
+			return c.refuse(cause)
+		}
+		network, action = c.path, policy.ActionDefault // a fresh token is what a step up asks for
+	}
 	var displaced, replaced *Session
 	if waiting != nil {
 		displaced = waiting.session
 	}
-	p.newest = former.renewsBy(t)
-	p.identity = c.resumedIdentity(former)
+	if p.newest = p.fresh || former.renewsBy(t); !p.fresh {
+		p.identity = c.resumedIdentity(former)
+	}
 	ask := session.Admission{Why: session.Resuming, Claims: p.claims, Identity: p.identity, Scope: p.hello.scope, Session: s}
 	if former == nil {
 		ask.Why = session.ResumingElsewhere
@@ -120,6 +163,12 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 			displaced.terminate(v.reason, audit.DropNone, v.cause) // its ticket may be presented where it is accepted
 		}
 		return c.refuseFor(v)
+	}
+	if p.fresh {
+		if cause := c.gate.useToken(c.gate.wall(now), p.claims, s); cause != CauseNone {
+			return c.refuse(cause)
+		}
+		standOn(t, p.claims, p.identity)
 	}
 	if former != nil {
 		if cause := c.gate.answerTicket(c.gate.wall(now), t, p.claims, s); cause != CauseNone {
@@ -147,7 +196,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		ev.Displaces = displaces
 		return reply, ev
 	}
-	c.resuming = &resumption{ticket: t, identity: p.identity, keepsTicket: away, former: former}
+	c.resuming = &resumption{ticket: t, identity: p.identity, keepsTicket: away, fresh: p.fresh, former: former}
 	c.ticketed = true                                                 // a new ticket, or the one presented
 	c.boundDigest, c.seenDigest = c.digest(network), c.digest(c.path) // checked with the first datagram
 	if c.Away() {
@@ -158,6 +207,29 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	}
 	s.connectionID.Store(c.connectionID)
 	return c.answer.reply, replaced.addTo(Event{Kind: EventResumed, Displaces: displaces})
+}
+
+// mayTakeFresh returns why the fresh token beside the ticket may not succeed the one that s stands
+// on, or CauseNone.
+func (c *Conn) mayTakeFresh(now time.Time, s *Session) Cause {
+	p := c.pending
+	if s != &c.own { // it may stand on a newer token than its ticket
+		switch own := s.names.Load(); {
+		case p.claims.ID == own.token:
+			return CauseUsedOwn
+		case issuedBefore(p.claims, own.issued):
+			return CauseUsedOlder
+		}
+	}
+	return c.gate.mayUseToken(c.gate.wall(now), p.claims, s)
+}
+
+// standOn makes t what a ticket is that was issued for a later identity token.
+func standOn(t *resume.Ticket, claims *token.Claims, id identity.Identity) {
+	n := namesOf(claims, id)
+	t.TokenID, t.SignIn, t.KeyID, t.Issued = n.token, n.signIn, n.key, n.issued
+	t.Identity = identity.Bytes(identity.Part(n.about(), resume.MaxIdentity))
+	t.Expires = claims.Expires.UnixMilli()
 }
 
 // sessionFor returns the session of the former connection, or a new one made from the ticket.
@@ -275,8 +347,11 @@ func (c *Conn) completeResumption(now time.Time) audit.Drop {
 	c.resuming = nil
 	c.enter(live)
 	c.session.connectionID.Store(c.connectionID)
+	if r.fresh {
+		c.pace(now, claimsOf(r.ticket))
+	}
 	if r.former != nil {
-		c.takeOver(now, r.former)
+		c.takeOver(now, r)
 	}
 	if c.confined {
 		c.confine(now) // includes the ticket of this WELCOME
@@ -295,22 +370,25 @@ func (c *Conn) failResumption(why verdict) (Reply, Event) {
 	return reply, ev
 }
 
-// takeOver takes over the state of the session from the former connection f, and closes it
-// silently.
-func (c *Conn) takeOver(now time.Time, f *Conn) {
+// takeOver takes over the state of the session from the former connection, and closes it silently.
+func (c *Conn) takeOver(now time.Time, r *resumption) {
+	f := r.former
 	c.accepted += f.accepted
-	c.behaviour, c.retryAt, c.confined = f.behaviour, f.retryAt, f.confined
+	c.behaviour, c.retryAt = f.behaviour, f.retryAt
 	if c.laned && f.laned {
 		c.lanes.pong.follow(&f.lanes.pong)
 	}
 	if f.next != nil && c.Away() && f.boundNetwork() == c.path { // a token has been accepted since WELCOME
 		c.bind()
 	}
-	if f.next == nil { // else RENEWED may be lost, and the client must renew again
+	if f.next == nil && !r.fresh { // else RENEWED may be lost, and the client must renew again
 		c.renewAt = f.renewAt
 	}
-	if f.owes() {
-		c.takeOverStepUp(now, f.doubt)
+	if !r.fresh {
+		c.confined = f.confined
+		if f.owes() {
+			c.takeOverStepUp(now, f.doubt)
+		}
 	}
 	f.closeSilently()
 }

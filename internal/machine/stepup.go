@@ -10,7 +10,8 @@ import (
 )
 
 // stepUp is a fresh identity token that the client owes, and the time left to present it. The time
-// runs only while the client could present one and does not (PROTOCOL.md 4.9). It pauses
+// runs while the client, as far as the server can tell, could present one and does not (PROTOCOL.md
+// 4.9). It pauses
 //
 //   - at home, the network that the session is bound to;
 //   - during the first silence of silenceTime or more, in which no NOTICE may have arrived;

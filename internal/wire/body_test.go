@@ -56,9 +56,11 @@ func TestHello(t *testing.T) {
 	checkBodies(t, KindHello, []bodyTest{
 		{"token", helloWith(1, token), nil},
 		{"ticket", helloWith(9, ticket, proof), nil},
-		// "A HELLO has either a token or a ticket." PROTOCOL.md 3.1
+		// "A HELLO has a token or a ticket, or both." PROTOCOL.md 3.1
 		{"neither", helloWith(1), ErrMalformed},
-		{"both", helloWith(1, token, ticket, proof), ErrMalformed},
+		{"both", helloWith(9, token, ticket, proof), nil},
+		{"both without proof", helloWith(9, token, ticket), ErrMalformed},
+		{"both and metadata", helloWith(9, token, ticket, field(7, 1), proof), ErrMalformed},
 		// "with a ticket both are at least 1, there is a proof, and there is no metadata" PROTOCOL.md 3.1
 		{"metadata of 255 bytes", helloWith(1, token, field(7, MaxMetadata-1)), nil},
 		{"metadata of 256 bytes", helloWith(1, token, field(7, MaxMetadata)), nil},
@@ -66,7 +68,7 @@ func TestHello(t *testing.T) {
 		{"metadata of 0 bytes", helloWith(1, token, field(7, 0)), ErrMalformed},
 		{"ticket and metadata", helloWith(9, ticket, field(7, 1), proof), ErrMalformed},
 		{"longest", helloWith(1, field(1, MaxToken), field(3, MaxText), field(4, MaxText), field(5, MaxText), field(7, MaxMetadata)), nil},
-		// "With a token both sequences are 1, the generation of lanes is 0 and there is no proof"
+		// "Without a ticket both sequences are 1, the generation of lanes is 0 and there is no proof"
 		// PROTOCOL.md 3.1
 		{"token, sequences 0", helloWith(0, token), ErrMalformed},
 		{"token, sequences 2", helloWith(2, token), ErrMalformed},
@@ -231,9 +233,9 @@ func TestHelloLanes(t *testing.T) {
 	none, held := []byte{0, 0, 0, 0, 16}, []byte{1, 2, 3, 4, 16}
 	checkBodies(t, KindHello, []bodyTest{
 		{"first lanes", helloLanes(1, none), nil},
-		// "With a token both sequences are 1, the generation of lanes is 0" PROTOCOL.md 3.1
-		{"generation beside a token", helloLanes(1, held), ErrMalformed},
-		{"generation beside a ticket", helloLanes(2, held), nil},
+		// "Without a ticket both sequences are 1, the generation of lanes is 0" PROTOCOL.md 3.1
+		{"generation without a ticket", helloLanes(1, held), ErrMalformed},
+		{"generation with a ticket", helloLanes(2, held), nil},
 		{"no generation beside a ticket", helloLanes(2, none), nil},
 		// "A HELLO MUST have the field lanes if it offers feature bit 1, and only then." PROTOCOL.md 16.2
 		{"bit without field", set(helloWith(1, field(1, 1)), 36, FeatureLanes), ErrMalformed},

@@ -22,11 +22,11 @@ const (
 //	    17    8  next to send: the client's next sequence
 //	    25    8  next to receive: the server's next sequence
 //	    33    4  features: bits the client offers
-//	    37       fields: token 1 or ticket 2, platform 3, build 4, scope 5, metadata 7, lanes 8, proof 255
+//	    37       fields: token 1, ticket 2, platform 3, build 4, scope 5, metadata 7, lanes 8, proof 255
 //
-// A HELLO has either a token or a ticket. With a token both sequences are 1 and no lanes are held;
-// with a ticket there is a proof, and no metadata. It has the field lanes if it offers FeatureLanes,
-// and only then.
+// A HELLO has a token or a ticket, or a ticket and a token. Without a ticket both sequences are 1 and
+// no lanes are held; with one there is a proof, and no metadata. It has the field lanes if it offers
+// FeatureLanes, and only then.
 type Hello struct {
 	Nonce       [16]byte // random, new for each HELLO that is not a retransmission
 	Binding     uint8    // any value parses, because an unknown mode is answered
@@ -90,7 +90,7 @@ func (h *Hello) coherent() bool {
 		return false
 	}
 	if h.Ticket != nil {
-		return h.Token == nil && h.Metadata == nil && len(h.Proof) == ProofLen
+		return h.Metadata == nil && len(h.Proof) == ProofLen
 	}
 	return h.Token != nil && h.Proof == nil && h.NextSend == 1 && h.NextReceive == 1 && h.Lanes.Generation == 0
 }

@@ -32,16 +32,16 @@ func HelloFault(body []byte) string {
 	switch {
 	case c.Bad():
 		return "a field is out of order, empty or longer than the rest"
-	case token == ticket:
-		return "it has neither a token nor a ticket, or both"
-	case h.NextSend == 0, h.NextReceive == 0, token && (h.NextSend != 1 || h.NextReceive != 1):
-		return "a sequence is 0, or not 1 beside a token"
+	case !token && !ticket:
+		return "it has neither a token nor a ticket"
+	case h.NextSend == 0, h.NextReceive == 0, !ticket && (h.NextSend != 1 || h.NextReceive != 1):
+		return "a sequence is 0, or not 1 without a ticket"
 	case len(h.Proof) != 0 != ticket:
-		return "the proof is missing, or stands beside a token"
+		return "the proof is missing, or stands without a ticket"
 	case (h.Features&FeatureLanes != 0) != h.Lanes.Present():
 		return "the field lanes stands without its feature bit, or is missing"
-	case token && h.Lanes.Generation != 0:
-		return "a generation of lanes stands beside a token"
+	case !ticket && h.Lanes.Generation != 0:
+		return "a generation of lanes stands without a ticket"
 	case ticket && h.Metadata != nil:
 		return "metadata stands beside a ticket"
 	}
