@@ -31,6 +31,7 @@ type Ban struct {
 	Note string
 
 	// Everywhere says that every server of the fleet is told the same, so that Config.OnUsed is not
-	// called for the sessions that end of it: set it for what a feed brings.
+	// called for the sessions that end of it: set it for what a feed brings. It is kept beside a ban of
+	// the server's own: transport.Server.Lift ends that one, and LiftEverywhere this one.
 	Everywhere bool
 }

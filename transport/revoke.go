@@ -112,17 +112,24 @@ func (s *Server) Ban(b session.Ban) (ended int, err error) {
 }
 
 // Bans returns at most so many of the bans in force, in no order: as many as asked for mean that
-// there may be more. Issuer, Subject and Note are empty in a ban that another process has left: a
+// there may be more. A player may have two, one of them with Everywhere. Issuer, Subject and Note are empty in a ban that another process has left: a
 // snapshot has no names.
 func (s *Server) Bans(most int) []session.Ban {
 	return s.gate.Bans(s.clock.at(s.clock.now()), most)
 }
 
-// Lift ends a ban before its time and reports whether the player was banned; if so, the audit has a
-// line "lift". The player may come again with an identity token; sessions that the ban has ended
-// stay ended.
-func (s *Server) Lift(issuer, subject string) bool {
-	lifted := s.gate.Lift(issuer, subject)
+// Lift ends a ban of this server's own before its time and reports whether there was one; if so, the
+// audit has a line "lift". The player may come again with an identity token; sessions that the ban has
+// ended stay ended. A ban that a feed has brought (Ban.Everywhere) holds on: whoever has published it
+// lifts it.
+func (s *Server) Lift(issuer, subject string) bool { return lift(s, issuer, subject, false) }
+
+// LiftEverywhere is Lift for a feed: it ends the ban that was given with Ban.Everywhere, and leaves
+// this server's own.
+func (s *Server) LiftEverywhere(issuer, subject string) bool { return lift(s, issuer, subject, true) }
+
+func lift(s *Server, issuer, subject string, everywhere bool) bool {
+	lifted := s.gate.Lift(issuer, subject, everywhere)
 	if lifted {
 		auditNow(s, audit.Event{Decision: audit.Lift, Issuer: issuer, Subject: subject})
 	}

@@ -163,5 +163,6 @@ func (a *api) unban(issuer, subject string) (lifted bool, err error) {
 		return a.config.Revoker.Lift(issuer, subject), nil
 	}
 	lifted = slices.ContainsFunc(a.config.Server.Bans(maxBans), func(b session.Ban) bool { return b.Issuer == issuer && b.Subject == subject })
+	lifted = a.config.Server.Lift(issuer, subject) || lifted // one of the server's own, which no feed knows
 	return lifted, a.config.Feed.Lift(issuer, subject)
 }

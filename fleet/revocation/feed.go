@@ -32,7 +32,7 @@ type Feed struct {
 // NewFeed opens the publisher's store and returns a Feed, for one server. Errors match ErrConfig or
 // ErrStore.
 func NewFeed(config FeedConfig) (f *Feed, err error) {
-	f = &Feed{config: config, sink: &lateSink{}}
+	f = &Feed{config: config, sink: newLateSink()}
 	if config.Key.signer != nil {
 		if f.publisher, err = OpenPublisher(config.publisher()); err != nil {
 			return nil, err
@@ -105,6 +105,8 @@ func (f *Feed) WaitWhole(ctx context.Context) error { return f.subscriber.WaitWh
 // here. When it returns without an error the ban is on the disk. Errors are those of
 // Publisher.Append and of transport.Server.Ban.
 func (f *Feed) Ban(b session.Ban) (ended int, err error) {
+	<-f.sink.banning
+	defer func() { f.sink.banning <- struct{}{} }()
 	if _, err := f.append(Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note}); err != nil {
 		return 0, err
 	}
@@ -113,7 +115,8 @@ func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 }
 
 // Lift ends the bans of a player by this server's publisher, here and on every server of the fleet. A
-// ban by another publisher holds on. When Lift returns without an error the lift is on the disk.
+// ban by another publisher holds on, and so does one that a server was given by itself
+// (transport.Server.Ban). When Lift returns without an error the lift is on the disk.
 func (f *Feed) Lift(issuer, subject string) error {
 	_, err := f.append(Record{Kind: KindLift, Issuer: issuer, Value: subject})
 	return err

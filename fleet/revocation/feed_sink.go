@@ -11,9 +11,19 @@ import (
 // lateSink is a server that is made after the Subscriber which feeds it.
 type lateSink struct {
 	server atomic.Pointer[transport.Server]
+
+	// banning holds a token but while a ban of this server's is published and put in force: a lift of
+	// it may come meanwhile, and takes effect after it.
+	banning chan struct{}
 }
 
 var _ Sink = (*lateSink)(nil)
+
+func newLateSink() *lateSink {
+	l := &lateSink{banning: make(chan struct{}, 1)}
+	l.banning <- struct{}{}
+	return l
+}
 
 func (l *lateSink) set(s *transport.Server) { l.server.Store(s) }
 
@@ -36,10 +46,12 @@ func (l *lateSink) Ban(b session.Ban) (ended int, err error) {
 	return 0, errNoServer
 }
 
-// Lift implements Sink.
-func (l *lateSink) Lift(issuer, subject string) bool {
+// LiftEverywhere implements Sink.
+func (l *lateSink) LiftEverywhere(issuer, subject string) bool {
+	<-l.banning
+	defer func() { l.banning <- struct{}{} }()
 	s := l.server.Load()
-	return s != nil && s.Lift(issuer, subject)
+	return s != nil && s.LiftEverywhere(issuer, subject)
 }
 
 // Use implements Sink.

@@ -56,7 +56,7 @@ func (s *sink) Ban(b session.Ban) (int, error) {
 	return 0, nil
 }
 
-func (s *sink) Lift(issuer, subject string) bool {
+func (s *sink) LiftEverywhere(issuer, subject string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, ok := s.bans[issuer+" "+subject]

@@ -601,7 +601,7 @@ func (m *modelSink) Ban(b session.Ban) (int, error) {
 	return 0, nil
 }
 
-func (m *modelSink) Lift(issuer, subject string) bool {
+func (m *modelSink) LiftEverywhere(issuer, subject string) bool {
 	delete(m.bans, issuer+" "+subject)
 	return true
 }

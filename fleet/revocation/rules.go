@@ -113,9 +113,10 @@ func (rs *rules) lift(by PublisherID, r *Record, until time.Time, now time.Time,
 	return p.renew(now, sink)
 }
 
-// renew has the sink hold exactly the bans that hold: what it had may have lasted longer.
+// renew has the sink hold exactly the bans that hold, beside those of its own: what it had may have
+// lasted longer.
 func (p *banned) renew(now time.Time, sink Sink) (ok bool) {
-	sink.Lift(p.issuer, p.subject)
+	sink.LiftEverywhere(p.issuer, p.subject)
 	ok = true
 	for _, b := range p.bans {
 		if b.until.IsZero() || b.until.After(now) {

@@ -7,6 +7,6 @@ import "github.com/sallyport/sallyport/session"
 type Sink interface {
 	Revoke(r session.Revocation) (ended int, err error)
 	Ban(b session.Ban) (ended int, err error)
-	Lift(issuer, subject string) bool
+	LiftEverywhere(issuer, subject string) bool
 	Use(used ...session.Used) (ended int)
 }

@@ -11,7 +11,8 @@ import (
 // Ban ends every session of a player with its next datagram and returns how many there were. Until
 // the ban expires or is lifted, the player's identity tokens, old and new, and tickets are refused,
 // also by the processes that take over the sessions of this one. Of several bans of a player the
-// longest holds. A ban that has already expired does nothing.
+// longest holds; those for the whole fleet are kept apart from this server's own. A ban that has
+// already expired does nothing.
 //
 // At most MaxBans are kept. The error is ErrBan or ErrBansFull.
 func (g *Gate) Ban(b session.Ban) (ended int, err error) {
@@ -27,11 +28,11 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if until <= g.latest {
 		return 0, nil
 	}
-	key := revocationKey(session.RevokeSubject, b.Issuer, b.Subject)
+	key := banKey(b.Issuer, b.Subject, b.Everywhere)
 	if old, banned := g.bans.lookup(key, g.latest); banned && old.covers(&b, until) {
 		return 0, nil // and nobody has come in since
 	}
-	if !g.bans.add(key, ban{until, b.Reason, &banned{b.Issuer, b.Subject, b.Note}}, g.latest) {
+	if !g.bans.add(key, ban{until, b.Reason, &banned{b.Issuer, b.Subject, b.Note, b.Everywhere}}, g.latest) {
 		err = session.ErrBansFull
 	}
 	noted := len(g.reports)
@@ -48,12 +49,12 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 }
 
 // Banned reports whether b would change nothing: it has expired, or a ban of the player lasts as
-// long.
+// long, of those for the whole fleet or of this server's own, as b is.
 func (g *Gate) Banned(b session.Ban) bool {
 	until := endOf(b.Until)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	old, ok := g.bans.lookup(revocationKey(session.RevokeSubject, b.Issuer, b.Subject), g.latest)
+	old, ok := g.bans.lookup(banKey(b.Issuer, b.Subject, b.Everywhere), g.latest)
 	return until <= g.latest || ok && old.until >= until
 }
 
@@ -72,15 +73,29 @@ func (g *Gate) Bans(now time.Time, most int) (list []session.Ban) {
 	return list
 }
 
-// Lift ends a ban early and reports whether the player was banned. The player may join again with
-// an identity token; the sessions that the ban has ended stay ended.
-func (g *Gate) Lift(issuer, subject string) bool {
-	key := revocationKey(session.RevokeSubject, issuer, subject)
+// Lift ends a player's ban early, the one for the whole fleet or this server's own, and reports
+// whether there was one. If the other does not hold either, the player may join again with an identity
+// token; the sessions that the ban has ended stay ended.
+func (g *Gate) Lift(issuer, subject string, everywhere bool) (banned bool) {
+	key := banKey(issuer, subject, everywhere)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, banned := g.bans.lookup(key, g.latest)
+	_, banned = g.bans.lookup(key, g.latest)
 	delete(g.bans.entries, key)
 	return banned
+}
+
+// banEverywhere is the kind of the key of a ban for the whole fleet, behind those of revocations.
+const banEverywhere session.RevocationKind = 7
+
+// banKey returns the key of a player's ban: of one that every server of the fleet is told, or of this
+// server's own.
+func banKey(issuer, subject string, everywhere bool) [32]byte {
+	kind := session.RevokeSubject
+	if everywhere {
+		kind = banEverywhere
+	}
+	return revocationKey(kind, issuer, subject)
 }
 
 // stopsReconnecting reports whether a client that receives the reason does not reconnect by itself.
@@ -100,7 +115,10 @@ type ban struct {
 }
 
 // banned is whom a ban keeps out, and why.
-type banned struct{ issuer, subject, note string }
+type banned struct {
+	issuer, subject, note string
+	everywhere            bool
+}
 
 // endOf returns when a ban is over, in Unix ns.
 func endOf(until time.Time) int64 {
@@ -117,7 +135,7 @@ func (b ban) public() session.Ban {
 		p.Until = time.Unix(0, b.until)
 	}
 	if b.of != nil {
-		p.Issuer, p.Subject, p.Note = b.of.issuer, b.of.subject, b.of.note
+		p.Issuer, p.Subject, p.Note, p.Everywhere = b.of.issuer, b.of.subject, b.of.note, b.of.everywhere
 	}
 	return p
 }
@@ -140,10 +158,25 @@ func (b ban) merge(old ban) ban {
 	return b
 }
 
-// banReason returns the reason of a player's ban, and reports whether the player is banned.
+// banReason returns the reason of the ban of a player that lasts longest, and reports whether the
+// player is banned.
 func (g *Gate) banReason(issuer, subject string) (wire.Reason, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b, banned := g.bans.lookup(revocationKey(session.RevokeSubject, issuer, subject), g.latest)
+	b, banned := g.banOf(issuer, subject)
 	return b.reason, banned
+}
+
+// banOf returns the ban of a player that lasts longest, and reports whether the player is banned.
+//
+// +checklocks:g.mu
+func (g *Gate) banOf(issuer, subject string) (b ban, is bool) {
+	if len(g.bans.entries) == 0 {
+		return b, false
+	}
+	b, is = g.bans.lookup(banKey(issuer, subject, false), g.latest)
+	if other, too := g.bans.lookup(banKey(issuer, subject, true), g.latest); too && (!is || other.until > b.until) {
+		return other, true
+	}
+	return b, is
 }

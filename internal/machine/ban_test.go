@@ -90,14 +90,14 @@ func TestBanIsOver(t *testing.T) {
 	for lifted, end := range map[bool]func(d *dialogue){
 		false: func(d *dialogue) { d.waits(time.Minute) },
 		true: func(d *dialogue) {
-			if !d.gate.Lift("issuer", "player") || d.gate.Lift("issuer", "player") {
+			if !d.gate.Lift("issuer", "player", false) || d.gate.Lift("issuer", "player", false) {
 				d.Error("a ban is lifted once")
 			}
 		},
 	} {
 		d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 		d.mustBan(banOf(begin.Add(time.Minute)), 1)
-		if d.gate.Lift("issuer", "somebody") || d.gate.Lift("other", "player") {
+		if d.gate.Lift("issuer", "somebody", false) || d.gate.Lift("other", "player", false) {
 			t.Error("lifts what is none")
 		}
 		d.tickServer().ends(audit.DropRevoked, wire.ReasonRevoked)
@@ -112,7 +112,7 @@ func TestBanIsOver(t *testing.T) {
 		if o.resumesHere().exchangesData(); lifted {
 			continue
 		}
-		if d.gate.Lift("issuer", "player") {
+		if d.gate.Lift("issuer", "player", false) {
 			t.Error("lifts a ban that is over")
 		}
 	}

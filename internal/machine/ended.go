@@ -6,7 +6,6 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/identity"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -16,8 +15,8 @@ import (
 // the same lock.
 
 // terminate ends a session with its next datagram, on whichever connection of this server it lives.
-// The player receives reason, and cause is for the operator. Unless why is DropNone, the session's tickets are refused with why
-// from now on. It reports whether this is the first end of the session.
+// The player receives reason, and cause is for the operator. Unless why is DropNone, the session's
+// tickets are refused with why from now on. It reports whether this is the first end of the session.
 //
 // +checklocks:g.mu
 func (g *Gate) terminate(s *Session, reason wire.Reason, why audit.Drop, cause Cause) (first bool) {
@@ -98,10 +97,8 @@ func (g *Gate) ticketsRefused(now time.Time, name [16]byte) Cause {
 // +checklocks:g.mu
 func (g *Gate) checkRevoked(now time.Time, claims *token.Claims, build string) Cause {
 	g.latest = now.UnixNano()
-	if len(g.bans.entries) > 0 {
-		if _, banned := g.bans.lookup(revocationKey(session.RevokeSubject, claims.Issuer, claims.Subject), g.latest); banned {
-			return CauseBanned
-		}
+	if _, is := g.banOf(claims.Issuer, claims.Subject); is {
+		return CauseBanned
 	}
 	return g.revoked.covers(now, claims, build)
 }

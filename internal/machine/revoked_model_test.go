@@ -16,20 +16,20 @@ import (
 // keeps everything, and knows no connections. Servers do not tell each other, so each has its own;
 // a process that takes over a server's sessions has the model of that server.
 type revokedModel struct {
-	out     map[[16]byte]bool      // sessions that no datagram is accepted of any more
-	revoked map[[16]byte]bool      // of these, the ones that may be said to be revoked when a ticket is shown
-	left    map[[16]byte]bool      // sessions that their players have ended: what is said of them afterwards may change nothing
-	bans    map[string]session.Ban // by subject: the one that lasts longest
-	until   map[string]time.Time   // by subject: tokens that were issued until then are revoked
-	tokens  map[string]bool        // by id: revoked
-	known   map[[16]byte]*Session  // what has lived on this process and may yet be resumed, on its last connection
-	player  map[[16]byte]string    // whose they are
-	counts  struct{ in, out int }  // datagrams accepted of sessions; refusals for a revocation
+	out     map[[16]byte]bool         // sessions that no datagram is accepted of any more
+	revoked map[[16]byte]bool         // of these, the ones that may be said to be revoked when a ticket is shown
+	left    map[[16]byte]bool         // sessions that their players have ended: what is said of them afterwards may change nothing
+	bans    [2]map[string]session.Ban // by subject: the server's own and the fleet's that lasts longest
+	until   map[string]time.Time      // by subject: tokens that were issued until then are revoked
+	tokens  map[string]bool           // by id: revoked
+	known   map[[16]byte]*Session     // what has lived on this process and may yet be resumed, on its last connection
+	player  map[[16]byte]string       // whose they are
+	counts  struct{ in, out int }     // datagrams accepted of sessions; refusals for a revocation
 }
 
 func newRevokedModel() *revokedModel {
 	return &revokedModel{
-		out: map[[16]byte]bool{}, revoked: map[[16]byte]bool{}, left: map[[16]byte]bool{}, bans: map[string]session.Ban{}, until: map[string]time.Time{},
+		out: map[[16]byte]bool{}, revoked: map[[16]byte]bool{}, left: map[[16]byte]bool{}, bans: [2]map[string]session.Ban{{}, {}}, until: map[string]time.Time{},
 		tokens: map[string]bool{}, known: map[[16]byte]*Session{}, player: map[[16]byte]string{},
 	}
 }
@@ -42,9 +42,20 @@ func (j *revokedModel) put(name [16]byte, revoked bool) {
 	delete(j.known, name)
 }
 
-func (j *revokedModel) banned(now time.Time, subject string) bool {
-	b, ok := j.bans[subject]
-	return ok && (b.Until.IsZero() || now.Before(b.Until))
+// banned returns the ban of a player that lasts longest, the server's own before the fleet's.
+func (j *revokedModel) banned(now time.Time, subject string) (longest session.Ban, ok bool) {
+	for _, bans := range j.bans {
+		b, banned := bans[subject]
+		if banned && (b.Until.IsZero() || now.Before(b.Until)) && (!ok || longer(b, longest)) {
+			longest, ok = b, true
+		}
+	}
+	return longest, ok
+}
+
+// longer reports whether a ban lasts longer than another.
+func longer(b, than session.Ban) bool {
+	return !than.Until.IsZero() && (b.Until.IsZero() || b.Until.After(than.Until))
 }
 
 // concerned reports whether a token is revoked.
@@ -129,7 +140,8 @@ func (m *match) open() {
 	a := &actor{dialogue: m.first.connect(session.ClientConfig{}, id, channel), server: k}
 	a.getsConnectionID()
 	h := a.present(a.clientTick(wire.KindHello)...)
-	refuse := m.twins[k].banned(m.now, subject) || m.twins[k].concerned(subject, id, m.now)
+	_, refuse := m.twins[k].banned(m.now, subject)
+	refuse = refuse || m.twins[k].concerned(subject, id, m.now)
 	m.answered("open", k, subject, h, refuse, refuse)
 	if h.Event.Kind == EventJoined {
 		m.gaveWay(k, h)
@@ -167,8 +179,8 @@ func (m *match) answered(what string, k int, subject string, h heard, refuse, re
 	}
 	j.counts.out++
 	want := wire.ReasonRevoked
-	if j.banned(m.now, subject) {
-		want = j.bans[subject].Reason
+	if b, banned := j.banned(m.now, subject); banned {
+		want = b.Reason
 	}
 	h.because(want)
 }
@@ -191,7 +203,8 @@ func (m *match) comeBack() {
 		return // expired
 	}
 	j := m.twins[k]
-	withdrawn := j.banned(m.now, t.Subject) || j.concerned(t.Subject, t.TokenID, time.UnixMilli(t.Issued))
+	_, withdrawn := j.banned(m.now, t.Subject)
+	withdrawn = withdrawn || j.concerned(t.Subject, t.TokenID, time.UnixMilli(t.Issued))
 	h := r.showsTicket()
 	revoked := withdrawn || j.revoked[t.Name] && (!j.left[t.Name] || h.Drop == audit.DropRevoked)
 	m.answered("resume", k, t.Subject, h, withdrawn || j.out[t.Name], revoked)
@@ -370,7 +383,8 @@ func (m *match) putAll(j *revokedModel, subject string, concerned func(*Session)
 func (m *match) ban() {
 	k := m.rng.IntN(len(m.gates))
 	g, j := m.gates[k], m.twins[k]
-	b := session.Ban{Issuer: "issuer", Subject: m.subject(), Reason: wire.Reason(200 + m.rng.IntN(3))}
+	of := m.rng.IntN(2)
+	b := session.Ban{Issuer: "issuer", Subject: m.subject(), Reason: wire.Reason(200 + m.rng.IntN(3)), Everywhere: of == 1}
 	switch m.rng.IntN(6) {
 	case 0:
 		b.Until = begin // over
@@ -382,16 +396,16 @@ func (m *match) ban() {
 	case 2, 3:
 		b.Until = m.now.Add(time.Duration(1+m.rng.IntN(300)) * time.Second)
 	default:
-		g.Lift("issuer", b.Subject)
-		delete(j.bans, b.Subject)
+		g.Lift("issuer", b.Subject, b.Everywhere)
+		delete(j.bans[of], b.Subject)
 		return
 	}
 	want := m.putAll(j, b.Subject, func(*Session) bool { return true }, false)
 	if n, err := g.Ban(b); n != want || err != nil {
 		m.Fatalf("%d sessions, %v; want %d", n, err, want)
 	}
-	if old := j.bans[b.Subject]; old.Subject == "" || !old.Until.IsZero() && (b.Until.IsZero() || !b.Until.Before(old.Until)) || old.Until.IsZero() && b.Until.IsZero() {
-		j.bans[b.Subject] = b
+	if old := j.bans[of][b.Subject]; old.Subject == "" || !longer(old, b) {
+		j.bans[of][b.Subject] = b
 	}
 }
 
