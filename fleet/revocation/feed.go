@@ -103,11 +103,15 @@ func (f *Feed) WaitWhole(ctx context.Context) error { return f.subscriber.WaitWh
 
 // Ban bans a player here and on every server of the fleet, and returns how many sessions have ended
 // here. When it returns without an error the ban is on the disk. Errors are those of
-// Publisher.Append and of transport.Server.Ban.
+// Publisher.Append and of transport.Server.Ban; what is no ban matches session.ErrBan.
 func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 	<-f.sink.banning
 	defer func() { f.sink.banning <- struct{}{} }()
-	if _, err := f.append(Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note}); err != nil {
+	_, err = f.append(Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note})
+	switch {
+	case errors.Is(err, ErrRecord):
+		return 0, errors.Join(session.ErrBan, err)
+	case err != nil:
 		return 0, err
 	}
 	b.Everywhere = true

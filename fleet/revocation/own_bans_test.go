@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -93,5 +94,21 @@ func TestLiftDuringBan(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		h.admits("alice", nil)
+	})
+}
+
+// What is no ban is one error, whether a server or a feed is asked.
+func TestFeedRefusesWhatIsNoBan(t *testing.T) {
+	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
+		h := newWorld(t, b).host(revocation.KeepPlaying)
+		for _, bad := range []session.Ban{
+			{Issuer: testkit.IssuerName}, {Subject: "x"},
+			{Issuer: testkit.IssuerName, Subject: "x", Reason: session.ReasonShutdown},
+			{Issuer: testkit.IssuerName, Subject: "x", Note: string(make([]byte, 65))},
+		} {
+			if _, err := h.feed.Ban(bad); !errors.Is(err, session.ErrBan) {
+				t.Errorf("%+v: %v", bad, err)
+			}
+		}
 	})
 }

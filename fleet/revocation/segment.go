@@ -63,7 +63,7 @@ func (s *segment) appendTo(dst []byte, key SigningKey) ([]byte, error) {
 }
 
 // parseSegment reads the header of a segment, which nothing has authenticated yet. The result's
-// content is part of b. The chain of a segment that is not merged has been checked.
+// content is part of b. Neither its records nor its chain have been looked at.
 func parseSegment(b []byte) (s segment, ok bool) {
 	if len(b) < segmentHeader+3+signatureSize || len(b) > MaxMessage || b[0] != version || b[1] != typeSegment || b[98] > flagMerged {
 		return s, false

@@ -36,6 +36,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // process or the machine. A store belongs to one goroutine at a time.
 type store struct {
 	dir    string
+	opened *os.File // dir itself
 	lock   *os.File
 	file   *os.File
 	size   int64
@@ -43,7 +44,7 @@ type store struct {
 }
 
 // openStore locks dir, makes it if it is missing, and reads what is in it up to the first frame
-// that is not whole: damaged is how many bytes follow from there. The caller goes on with rewrite.
+// that is not whole: damaged is how many bytes follow from there. The caller goes on with begin.
 func openStore(dir string) (st *store, branches []branch, segments [][]byte, damaged int, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, nil, 0, storeError("cannot make the directory", err)
@@ -53,10 +54,12 @@ func openStore(dir string) (st *store, branches []branch, segments [][]byte, dam
 		return nil, nil, nil, 0, err
 	}
 	st = &store{dir: dir, lock: lock}
+	if st.opened, err = os.Open(dir); err != nil {
+		return nil, nil, nil, 0, closeAfter(st, storeError("cannot open the directory", err))
+	}
 	b, err := os.ReadFile(filepath.Join(dir, storeFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		_ = lock.Close()
-		return nil, nil, nil, 0, storeError("cannot read the file", err)
+		return nil, nil, nil, 0, closeAfter(st, storeError("cannot read the file", err))
 	}
 	branches, segments, rest := parseStore(b)
 	return st, branches, segments, len(rest), nil
@@ -136,23 +139,20 @@ func (st *store) begin(frames []byte) (*os.File, error) {
 	return f, nil
 }
 
-// finish adds what has been appended meanwhile to the file that begin has written, and renames it.
+// finish adds what has been appended meanwhile to the file that begin has written, and renames it. The
+// file in use is the one that has the name, whatever fails: what is appended to another is lost.
 func (st *store) finish(f *os.File, frames []byte) error {
 	_, err := f.Write(frames)
 	if err == nil {
 		err = f.Sync()
 	}
+	size := int64(0)
+	if err == nil {
+		size, err = f.Seek(0, io.SeekEnd)
+	}
 	if err == nil {
 		err = os.Rename(filepath.Join(st.dir, newFile), filepath.Join(st.dir, storeFile))
 	}
-	if err == nil {
-		err = syncDir(st.dir)
-	}
-	if err != nil {
-		_ = f.Close()
-		return storeError("cannot replace the file", err)
-	}
-	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		_ = f.Close()
 		return storeError("cannot replace the file", err)
@@ -161,12 +161,21 @@ func (st *store) finish(f *os.File, frames []byte) error {
 		_ = st.file.Close()
 	}
 	st.file, st.size = f, size
+	if err := st.opened.Sync(); err != nil {
+		st.broken = storeError("the disk did not confirm the new file's name; restart the publisher when it is sound", err)
+		return st.broken
+	}
 	return nil
 }
 
-// keepDamaged keeps the file as it was found, for the operator.
+// keepDamaged keeps the file as it was found, for the operator. It has its own name, too, until finish
+// replaces it: a process that ends before that must not find an empty store.
 func (st *store) keepDamaged() error {
-	err := os.Rename(filepath.Join(st.dir, storeFile), filepath.Join(st.dir, damagedFile))
+	aside := filepath.Join(st.dir, damagedFile)
+	err := os.Remove(aside)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = os.Link(filepath.Join(st.dir, storeFile), aside)
+	}
 	if err != nil {
 		return storeError("cannot put the damaged file aside", err)
 	}
@@ -178,15 +187,10 @@ func (st *store) close() error {
 	if st.file != nil {
 		err = st.file.Close()
 	}
-	return errors.Join(err, st.lock.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+	if st.opened != nil {
+		err = errors.Join(err, st.opened.Close())
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(err, st.lock.Close())
 }
 
 func storeError(what string, err error) error {

@@ -202,3 +202,60 @@ func TestCompaction(t *testing.T) {
 	}
 	_ = p.store.close()
 }
+
+// A store that is damaged is whole again or as it was, whenever the process that opens it ends.
+func TestDamagedStoreKeepsItsName(t *testing.T) {
+	t.Parallel()
+	key, now, dir := GenerateSigningKey(), time.Now(), fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	if _, err := p.append(now, []Record{oneToken(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.store.file.Write([]byte("torn")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.store.close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time, what was put aside is there already
+		st, _, segments, damaged, err := openStore(dir)
+		if err != nil || damaged == 0 || len(segments) != 1 {
+			t.Fatalf("%d segments, %d bytes damaged, %v", len(segments), damaged, err)
+		}
+		if err := st.keepDamaged(); err != nil {
+			t.Fatal(err)
+		}
+		_ = st.close() // the process ends here
+	}
+	p = storePublisher(t, dir, key, now)
+	defer p.store.close()
+	if p.history.last != 1 {
+		t.Errorf("%d records", p.history.last)
+	}
+}
+
+// What is appended is in the file that has the name, also if the disk has not confirmed that name.
+func TestReplaceFails(t *testing.T) {
+	t.Parallel()
+	key, now, dir := GenerateSigningKey(), time.Now(), fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	f, err := p.store.begin(p.frames())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.store.opened.Close() // as if the disk were gone
+	if err := p.store.finish(f, nil); !errors.Is(err, ErrStore) {
+		t.Errorf("%v", err)
+	}
+	if _, err := p.append(now, []Record{oneToken(1)}); err == nil {
+		p.store.opened = nil
+		_ = p.store.close()
+		st, _, segments, _, _ := openStore(dir)
+		defer st.close()
+		if len(segments) != 1 {
+			t.Error("what was appended is not in the file")
+		}
+	} else if !errors.Is(err, ErrStore) {
+		t.Error(err)
+	}
+}

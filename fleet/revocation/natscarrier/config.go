@@ -49,8 +49,8 @@ type Config struct {
 	Keep time.Duration
 
 	// Queue is how many messages that have come wait to be looked at. Zero means 4,096; negative is
-	// an error. What exceeds it, or 64 MiB, is lost and counted in Stats.Lost; the subscriber notices
-	// by the number of the next record and reads the stored state.
+	// an error. What exceeds it, or 64 MiB, is lost, and Log has a line; the subscriber notices by the
+	// number of the next record and reads the stored state.
 	Queue int
 
 	// Log has a line when the connection is lost, and when it is back. Nil means none.
