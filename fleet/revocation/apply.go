@@ -28,7 +28,7 @@ func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
 		}
 		return c.rules.lift(of, r, until, now, c.config.Sink, c.started)
 	case KindUsed:
-		if own := c.config.Own; own == nil || own.id != f.id || r.Number < own.first {
+		if own := c.config.Own; own == nil || own.id != f.id || own.former(r.Number) {
 			c.config.Sink.Use(session.Used{Kind: r.Used, ID: r.ID, Epoch: r.Epoch, Reason: r.Reason, Until: r.Until})
 		}
 		return true

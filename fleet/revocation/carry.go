@@ -13,26 +13,25 @@ type carried struct {
 	gone  []uint64        // first numbers of segments to be deleted, once the others are stored
 }
 
-// carry stores segments in the carrier, the newest first, until ctx is done.
+// carry stores segments in the carrier, the newest first, until ctx is done. Before the first it reads
+// what is there.
 func (p *Publisher) carry(ctx context.Context) {
-	retry := backoff{}
+	retry, rescued := backoff{}, false
 	for ctx.Err() == nil {
-		first, m, remove := p.nextCarried()
-		if m == nil && !remove {
+		var idle bool
+		var err error
+		if rescued {
+			idle, err = p.carryNext(ctx)
+		} else if err = p.rescue(ctx); err == nil {
+			rescued = true
+		}
+		if idle {
 			select {
 			case <-ctx.Done():
 			case <-p.work:
 			}
 			continue
 		}
-		key := StateKey{p.id, first}
-		err := error(nil)
-		if remove {
-			err = p.config.Carrier.Delete(ctx, key)
-		} else {
-			err = p.config.Carrier.Store(ctx, key, m)
-		}
-		p.hasCarried(first, m, remove, err == nil)
 		if err == nil {
 			if retry.failed > 3 {
 				p.config.Logger.Info("revocation: the carrier stores again", "publisher", p.config.Name)
@@ -45,6 +44,22 @@ func (p *Publisher) carry(ctx context.Context) {
 		}
 		pause(ctx, retry.next())
 	}
+}
+
+// carryNext stores or deletes one segment; idle means that there is none.
+func (p *Publisher) carryNext(ctx context.Context) (idle bool, err error) {
+	first, m, remove := p.nextCarried()
+	if m == nil && !remove {
+		return true, nil
+	}
+	key := StateKey{p.id, first}
+	if remove {
+		err = p.config.Carrier.Delete(ctx, key)
+	} else {
+		err = p.config.Carrier.Store(ctx, key, m)
+	}
+	p.hasCarried(first, m, remove, err == nil)
+	return false, err
 }
 
 // nextCarried returns what is to be stored or deleted next; nothing if m is nil and remove false.

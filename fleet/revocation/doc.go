@@ -43,7 +43,8 @@
 // its history went through, and the number at which each begins. If a publisher has lost its store, or
 // has an older copy of it, what servers have in force stays so until its own end, and their positions
 // go back to where the new history parts from the old one. A publisher takes from the carrier's state
-// what it has signed and lost.
+// what it has signed and lost: when it starts, and, if the carrier cannot be asked then, before it
+// stores anything there.
 //
 // # Bans and lifts
 //

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/fleet/revocation"
 	"github.com/sallyport/sallyport/fleet/revocation/revocationtest"
+	"github.com/sallyport/sallyport/session"
 )
 
 // logs is a buffer that several goroutines write.
@@ -202,6 +203,43 @@ func TestStoreLost(t *testing.T) {
 		}
 		append1(t, p, lift("one"))
 		within(t, time.Second, "lifted", func() bool { return !server.banned("one") })
+	})
+}
+
+// A publisher that has lost its store, and finds the broker away when it starts, publishes again what
+// the broker has kept, before that is overwritten: bans that hold, and none that was lifted since.
+func TestStoreLostWhileBrokerAway(t *testing.T) {
+	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
+		key, log := revocation.GenerateSigningKey(), &logs{}
+		p, stop := publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: b.Carrier()})
+		used := revocation.Record{Kind: revocation.KindUsed, Used: session.UsedToken, ID: [16]byte{7}, Until: time.Now().Add(time.Hour)}
+		append1(t, p, ban("one"), subject("two"), ban("three"), lift("three"), ban("four"), ban("five"), used)
+		time.Sleep(time.Second)
+		append1(t, p, lift("four"), ban("six"))
+		time.Sleep(time.Second)
+		stop()
+
+		carrier := b.Carrier()
+		carrier.Cut(true)
+		p, _ = publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: carrier, Logger: log.logger()})
+		append1(t, p, ban("new"), lift("five"))
+		time.Sleep(20 * time.Second)
+		carrier.Cut(false)
+		time.Sleep(time.Minute)
+		server := newSink()
+		s, _ := subscriber(t, revocation.SubscriberConfig{Trusted: []revocation.Trusted{central(key)}, Carrier: b.Carrier(), Sink: server})
+		within(t, 3*time.Second, "whole", func() bool { return !s.Status().Stale })
+		for name, want := range map[string]bool{"one": true, "three": false, "four": false, "five": false, "six": true, "new": true} {
+			if server.banned(name) != want {
+				t.Errorf("%s: banned %v", name, !want)
+			}
+		}
+		if !server.revokedSubject("two") || server.used[used.ID] != session.UsedToken {
+			t.Error("a revocation or a used token is lost")
+		}
+		if !log.has("the store had lost records that the carrier had") {
+			t.Error("not logged")
+		}
 	})
 }
 

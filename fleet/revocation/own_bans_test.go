@@ -102,7 +102,8 @@ func TestFeedRefusesWhatIsNoBan(t *testing.T) {
 	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
 		h := newWorld(t, b).host(revocation.KeepPlaying)
 		for _, bad := range []session.Ban{
-			{Issuer: testkit.IssuerName}, {Subject: "x"},
+			{Issuer: testkit.IssuerName},
+			{Subject: "x"},
 			{Issuer: testkit.IssuerName, Subject: "x", Reason: session.ReasonShutdown},
 			{Issuer: testkit.IssuerName, Subject: "x", Note: string(make([]byte, 65))},
 		} {

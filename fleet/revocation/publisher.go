@@ -41,6 +41,8 @@ type Publisher struct {
 	// +checklocks:mu
 	ended error // ErrClosed or ErrSuperseded; nil while it lives
 
+	rescued numbers
+
 	queue queue
 	local atomic.Pointer[func(m []byte)] // the subscriber of this process, see SubscriberConfig.Own
 }
