@@ -1,0 +1,368 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/conf"
+	"go.yaml.in/yaml/v3"
+)
+
+// sources parses the Go files of a folder of the repository that are no tests, and of those below it.
+func sources(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join("..", dir), func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		files = append(files, file)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("this checkout has no %s", dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// texts returns the constants of a package that are strings.
+func constants(files []*ast.File) map[string]string {
+	found := map[string]string{}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if v, ok := n.(*ast.ValueSpec); ok {
+				for i, name := range v.Names {
+					if i < len(v.Values) {
+						if l, ok := v.Values[i].(*ast.BasicLit); ok {
+							found[name.Name] = strings.Trim(l.Value, `"`)
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// flagged are the names of the flags that files define: package flag's functions, or a FlagSet's methods.
+func flagged(files []*ast.File) map[string]bool {
+	kind := regexp.MustCompile(`^(String|Bool|Int|Int64|Uint|Uint64|Float64|Duration|Text|Func|BoolFunc)?(Var)?$`)
+	found := map[string]bool{}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !kind.MatchString(selector.Sel.Name) {
+				return true
+			}
+			for i, a := range call.Args[:min(2, len(call.Args))] {
+				if l, ok := a.(*ast.BasicLit); ok && l.Kind == token.STRING && (i == 1) == strings.HasSuffix(selector.Sel.Name, "Var") {
+					if name, err := strconv.Unquote(l.Value); err == nil {
+						found[name] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// given are the flags in a list of arguments.
+func given(args []string) (names []string) {
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") {
+			name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// value returns the value of a flag, as in -name=value or -name value.
+func value(args []string, name string) string {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "-"+name+"="); ok {
+			return v
+		}
+		if a == "-"+name && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+// unknown returns which of a list's flags a program does not have.
+func unknown(args []string, flags map[string]bool) (names []string) {
+	for _, n := range given(args) {
+		if !flags[n] {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// The sidecar's program has every flag that fleet.yaml and the unit give it, the gateway's those of the
+// task on Fargate, and every file that builds a program names one that exists.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	files := append(sources(t, "gateway/cmd/sallyport-sidecar"), sources(t, "gateway/internal")...)
+	unit, err := readUnit("systemd/sallyport-sidecar.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, args := range map[string][]string{
+		"fleet.yaml": needRender(t, folders[0]).fleetPod().container("sallyport").texts("args"),
+		"the unit":   strings.Fields(unit.one("Service", "ExecStart"))[1:],
+	} {
+		if len(given(args)) < 8 {
+			t.Errorf("%s gives only %q", where, args)
+		}
+		for _, n := range unknown(args, flagged(files)) {
+			t.Errorf("%s gives -%s, which sallyport-sidecar does not have", where, n)
+		}
+	}
+	task := gatewayArguments(t)
+	for _, n := range unknown(task, flagged(append(sources(t, "gateway/cmd/sallyport-gateway"), sources(t, "gateway/internal")...))) {
+		t.Errorf("aws/services.tf gives -%s, which sallyport-gateway does not have", n)
+	}
+	if got := unknown([]string{"-nothing=1", "-listen"}, map[string]bool{"listen": true}); !slices.Equal(got, []string{"nothing"}) {
+		t.Errorf("of -nothing and -listen unknown are %q", got)
+	}
+}
+
+// Ports are those of the code: in the manifests, on AWS, in the image and in the unit.
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	code := constants(sources(t, "gateway"))
+	port := func(name string) string { return strings.TrimPrefix(code[name], ":") }
+	players, status, admin := port("DefaultListen"), port("DefaultStatus"), port("DefaultAdmin")
+	if players == "" || status == "" || admin == "" {
+		t.Fatalf("package gateway has the ports %q, %q and %q", players, status, admin)
+	}
+	c := needRender(t, folders[0])
+	sidecar := c.fleetPod().container("sallyport")
+	ports := map[string]string{}
+	for _, p := range sidecar.list("ports") {
+		ports[p.text("name")] = fmt.Sprint(p["containerPort"], p.text("protocol"))
+	}
+	if ports["players"] != players+"UDP" || ports["http-status"] != status || ports["tls-admin"] != admin {
+		t.Errorf("the sidecar's ports are %v; by default %s, %s and %s", ports, players, status, admin)
+	}
+	if got := c.of("Fleet")[0].gameServer().list("ports")[0]; fmt.Sprint(got["containerPort"]) != players {
+		t.Errorf("Agones opens %v", got)
+	}
+	if got := fmt.Sprint(c.of("Fleet")[0].gameServer().at("lists", "players", "capacity")); got != code["DefaultMaxPlayers"] {
+		t.Errorf("the list of players has room for %s, a gateway for %s", got, code["DefaultMaxPlayers"])
+	}
+	args := sidecar.texts("args")
+	for name, want := range map[string]string{"listen": players, "status": status, "admin": admin} {
+		if got := value(args, name); got != ":"+want {
+			t.Errorf("fleet.yaml has -%s=%s", name, got)
+		}
+	}
+	unit, err := readUnit("systemd/sallyport-sidecar.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := strings.Fields(unit.one("Service", "ExecStart"))
+	for name, want := range map[string]string{"listen": ":" + players, "status": "127.0.0.1:" + status, "admin": ":" + admin} {
+		if got := value(start, name); got != want {
+			t.Errorf("the unit has -%s %s", name, got)
+		}
+	}
+	text, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("EXPOSE %s/udp %s/tcp %s/tcp", players, status, admin); !strings.Contains(string(text), "\n"+want+"\n") {
+		t.Errorf("Dockerfile does not say %q", want)
+	}
+	for _, n := range []string{"players = " + players, "status  = " + status} {
+		if text, err := os.ReadFile("aws/firewall.tf"); err != nil || !strings.Contains(string(text), n) {
+			t.Errorf("aws/firewall.tf does not say %q (%v)", n, err)
+		}
+	}
+}
+
+// The probes ask what package statuspage answers, and a pod that ends has the time that the code takes.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	sidecar := needRender(t, folders[0]).fleetPod().container("sallyport")
+	for probe, want := range map[string]string{"livenessProbe": "/live", "readinessProbe": "/ready"} {
+		if got := sidecar.text(probe, "httpGet", "path"); got != want {
+			t.Errorf("%s asks %s", probe, got)
+		}
+		text, err := os.ReadFile("../statuspage/doc.go")
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("package statuspage has no %s (%v)", want, err)
+		}
+	}
+}
+
+// differentRules returns nil if a PrometheusRule has the groups of a file of rules.
+func differentRules(file []byte, o object) error {
+	var want, got any
+	text, err := yaml.Marshal(o["spec"])
+	if err == nil {
+		err = errors.Join(yaml.Unmarshal(file, &want), yaml.Unmarshal(text, &got))
+	}
+	if err != nil {
+		return err
+	}
+	a, _ := yaml.Marshal(want)
+	b, _ := yaml.Marshal(got)
+	if string(a) != string(b) {
+		return errors.New("the rules of kubernetes/base/monitoring.yaml are not those of fleet/deploy/sallyport.rules.yml")
+	}
+	return nil
+}
+
+// Rules and alerts are those that fleet/deploy has unit tests for.
+func TestPrometheusRules(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../fleet/deploy/sallyport.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := needRender(t, folders[0])
+	if err := differentRules(file, c.of("PrometheusRule")[0]); err != nil {
+		t.Error(err)
+	}
+	if differentRules([]byte(strings.Replace(string(file), "> 0.05", "> 0.06", 1)), c.of("PrometheusRule")[0]) == nil {
+		t.Error("another threshold is no difference")
+	}
+	// Rules and dashboard ask for the job sallyport, which is the value of this label.
+	if l := c.of("PodMonitor")[0].text("spec", "jobLabel"); c.fleetPod().labels()[l] != "sallyport" {
+		t.Errorf("the job is what label %s has: %v", l, c.fleetPod().labels()[l])
+	}
+	endpoint := c.of("PodMonitor")[0].list("spec", "podMetricsEndpoints")[0]
+	if !slices.ContainsFunc(c.fleetPod().container("sallyport").list("ports"), func(p object) bool { return p.text("name") == endpoint.text("port") }) {
+		t.Errorf("no container has the port %s", endpoint.text("port"))
+	}
+}
+
+// brokerFaults returns what is wrong with the configuration of NATS. A test of the module fleet runs it.
+func brokerFaults(text string, roles map[string]bool) (wrong []string) {
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	parsed, err := conf.Parse(strings.ReplaceAll(text, "$POD_NAME", "nats-0"))
+	if err != nil {
+		return []string{err.Error()}
+	}
+	// It is Kubernetes' JSON but for its numbers, which are not looked at.
+	o := object(parsed)
+	for _, block := range [][]string{{"tls"}, {"cluster", "tls"}} {
+		if t := o.object(block...); t["verify_and_map"] != true || t.text("min_version") != "1.3" {
+			say("%v does not ask for a certificate, or takes TLS 1.2", block)
+		}
+	}
+	if o.text("jetstream", "sync_interval") != "always" {
+		say("what JetStream has acknowledged may not be on the disk")
+	}
+	if got := o.text("cluster", "authorization", "user"); !strings.HasSuffix(got, "/role/broker") || !strings.HasPrefix(got, "spiffe://") {
+		say("routes are let in as %q", got)
+	}
+	users := map[string]bool{}
+	for _, u := range o.list("authorization", "users") {
+		domain, role, ok := strings.Cut(u.text("user"), "/role/")
+		if !ok || domain+"/role/broker" != o.text("cluster", "authorization", "user") {
+			say("%s is of another trust domain, or no role", u.text("user"))
+		}
+		users[role] = true
+		for _, way := range []string{"publish", "subscribe"} {
+			allow := u.texts("permissions", way, "allow")
+			if len(allow) == 0 {
+				say("%s may %s everything", role, way)
+			}
+			for _, subject := range allow {
+				if subject == ">" || subject == "*" || strings.HasPrefix(subject, "$JS.API.>") || strings.HasPrefix(subject, "$SYS") {
+					say("%s may %s %s", role, way, subject)
+				}
+			}
+		}
+	}
+	for r := range roles {
+		if !users[r] {
+			say("%s is no user, and has messages to send or to hear", r)
+		}
+	}
+	for u := range users {
+		if !roles[u] {
+			say("%s is a user, and has no message to send or to hear", u)
+		}
+	}
+	return wrong
+}
+
+// NATS' users are the roles whose permissions are about messages; its servers find each other, and their
+// certificates where spiffe-helper puts them.
+func TestBroker(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("kubernetes/base/nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := map[string]bool{}
+	for p := range wanted(t) {
+		if p.port == "TCP 4222" {
+			roles[p.from] = true
+		}
+	}
+	for _, w := range brokerFaults(string(text), roles) {
+		t.Error(w)
+	}
+	for old, c := range map[string]struct{ replace, want string }{
+		"verify_and_map: true":                                    {"verify: true", "does not ask"},
+		`min_version: "1.3"`:                                      {`min_version: "1.2"`, "takes TLS 1.2"},
+		"sync_interval: always":                                   {"sync_interval: 2m", "may not be on the disk"},
+		`user: "spiffe://game.example/role/broker"`:               {`user: "spiffe://game.example/role/auth"`, "routes are let in"},
+		"/role/leaderboard":                                       {"/role/analytics", "leaderboard is no user"},
+		`"sallyport.live.*", "sallyport.ask.*", "sallyport.state`: {`">", "sallyport.state`, "may publish >"},
+		"game.example/role/matchmaking":                           {"other.example/role/matchmaking", "another trust domain"},
+		"jetstream {":                                             {"jetstream {{", "parse"},
+	} {
+		bad := strings.Replace(string(text), old, c.replace, 1)
+		if found := brokerFaults(bad, roles); bad == string(text) || !slices.ContainsFunc(found, func(w string) bool { return strings.Contains(strings.ToLower(w), strings.ToLower(c.want)) }) {
+			t.Errorf("%s: the check says %q", c.replace, found)
+		}
+	}
+
+	c := needRender(t, folders[0])
+	nats := c.of("StatefulSet")[0]
+	service := c.of("Service")[0]
+	for i := range 3 {
+		if route := fmt.Sprintf(`"nats://%s-%d.%s.%s.svc:6222"`, nats.name(), i, service.name(), service.namespace()); !strings.Contains(string(text), route) {
+			t.Errorf("nats.conf has no route %s", route)
+		}
+	}
+	if nats.at("spec", "replicas") != 3.0 || strings.Count(string(text), "nats://") != 3 {
+		t.Errorf("%v servers, %d routes", nats.at("spec", "replicas"), strings.Count(string(text), "nats://"))
+	}
+	// A server's certificate has the name by which the others dial it.
+	if got := c.find("ClusterSPIFFEID", "", "sallyport-broker").texts("spec", "dnsNameTemplates"); !slices.Equal(got, []string{"{{ .PodMeta.Name }}." + service.name() + ".{{ .PodMeta.Namespace }}.svc"}) {
+		t.Errorf("the broker's certificate is for %q", got)
+	}
+	// The example differs in the trust domain alone.
+	example, err := os.ReadFile("kubernetes/overlays/example/nats.conf")
+	if err != nil || string(example) != strings.ReplaceAll(string(text), "game.example", "mygame.example") {
+		t.Errorf("the example's nats.conf is not the base's with its own trust domain (%v)", err)
+	}
+}
