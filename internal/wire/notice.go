@@ -38,7 +38,7 @@ func (n NoticeCode) String() string {
 type NoticeBody struct {
 	Code   NoticeCode
 	Within uint32
-	Detail []byte // text for a log
+	Detail []byte // text for a log; of drain, it may be a destination: see ParseDestination
 }
 
 // ParseNoticeBody reads a body. Detail is part of it. A code that is not known parses. The error is
