@@ -119,7 +119,7 @@ func (s *clientState) disconnect(now time.Time, conn *clientConn) {
 		s.progress.acknowledge()
 	case conn == s.conns.next:
 		conn.closeNotify()
-		s.conns.abandonNext()
+		s.abandon(now)
 		s.resumption.retryAt = now.Add(attemptPause)
 	case s.resumption.disconnected:
 	case conn.machine.Resumable():

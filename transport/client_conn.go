@@ -32,6 +32,7 @@ type clientConn struct {
 	// Of the handshake.
 	cancel    context.CancelFunc
 	heard     time.Time // when the server was last heard on this connection, or when it began
+	redirect  bool      // the server has sent the client there
 	overtaken bool      // the client has a newer ticket than the one shown on this connection
 	proves    bool      // a fresh identity token is shown beside the ticket
 }

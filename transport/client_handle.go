@@ -18,7 +18,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 	if reply.Kind != 0 && !former {
 		conn.send(reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 	}
-	lanesLost := false
+	lanesLost, to := false, ""
 	switch ev.Kind {
 	case machine.EventNone:
 		if ev.Drop != 0 {
@@ -50,8 +50,16 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.stats.Moved++
 		s.moved()
 	case machine.EventNotice:
-		if ev.Notice.Code == wire.NoticeStepUp {
+		switch {
+		case former:
+			if conn.redirect { // it has not heard that the session goes on where it has sent the client
+				conn.closeNotify()
+			}
+			return
+		case ev.Notice.Code == wire.NoticeStepUp:
 			s.renewSoon(now)
+		case ev.Notice.Code == wire.NoticeDrain:
+			to = s.redirected(now, ev)
 		}
 	case machine.EventClosed:
 		s.closed(now, conn, ev)
@@ -61,7 +69,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.progress.acknowledge() // the server ends the session, too
 		return
 	}
-	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost})
+	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost, To: to})
 }
 
 // arrived tells the lanes of a datagram that has been accepted.
@@ -90,6 +98,10 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 	case conn == s.conns.former:
 	case conn == s.conns.next:
 		s.refused(now, ev)
+	case conn.machine.Resumable() && ev.Reason == wire.ReasonShutdown: // where the server has sent the client
+		refusal := s.refusal(now, ev)
+		s.resumption.disconnected, s.resumption.refusal = true, refusal
+		s.redirect.serverClosed(now, refusal)
 	case conn.machine.Resumable(): // from the network that the player was in, perhaps
 		s.resumption.disconnected, s.resumption.refusal = true, closeErrorOf(ev)
 		if ev.Reason == wire.ReasonFingerprint {
@@ -97,10 +109,15 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 		}
 	default:
 		s.linger = now.Add(closeTime)
-		refusal := closeErrorOf(ev)
-		if refusal.Hint == "" {
-			refusal.Hint = s.config.tokenHint(now, refusal.Reason, s.identity)
-		}
-		s.conclude(refusal)
+		s.conclude(s.refusal(now, ev))
 	}
+}
+
+// refusal is what the user learns of a CLOSE.
+func (s *clientState) refusal(now time.Time, ev machine.Event) *CloseError {
+	e := closeErrorOf(ev)
+	if e.Hint == "" {
+		e.Hint = s.config.tokenHint(now, e.Reason, s.identity)
+	}
+	return e
 }

@@ -135,6 +135,10 @@ func (c *Client) tick(now time.Time) {
 		place := c.state.addresses.place
 		c.background.Go(func() { c.lookUp(place) })
 	}
+	if w.locate {
+		to, place := c.state.redirect.to, c.state.redirect.addresses.place
+		c.background.Go(func() { c.lookUpRedirect(to, place) })
+	}
 	if w.renew {
 		c.background.Go(c.renew)
 	}

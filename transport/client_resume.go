@@ -46,29 +46,50 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 	s.conns.expireFormer(now)
 	current := s.conns.current
 	needed := s.checkPath(now, w) || s.resumption.usedUp(current.record)
+	w.locate = s.redirect.open(now) && s.redirect.addresses.lookUpDue(now)
+	goOn, sent := s.redirect.due(now)
 	if next := s.conns.next; next != nil {
 		if next.machine != nil { // HELLO has been said
 			due = earlier(due, next.machine.Tick(now, next.emit))
 		}
 		stale := next.heard.Add(s.conns.patience())
-		if (needed || next.machine != nil) && now.Before(stale) {
+		if (needed || next.redirect && s.redirect.open(now) || next.machine != nil) && now.Before(stale) {
 			return earlier(due, stale)
 		}
-		s.conns.abandonNext()
+		s.abandon(now)
+		goOn, sent = s.redirect.due(now)
+	}
+	if s.redirect.closed != nil { // else the other server is one more way to go on
+		needed, due = false, earlier(due, s.redirect.until)
 	}
 	switch {
-	case !needed || !current.machine.Resumable():
+	case !current.machine.Resumable():
 		return due
-	case now.Before(s.resumption.retryAt):
-		return earlier(due, s.resumption.retryAt)
+	case sent:
+		s.conns.next = newClientConn(now, s.socket, s.redirect.target())
+		s.conns.next.redirect = true
+	case needed && !now.Before(s.resumption.retryAt):
+		s.conns.next = newClientConn(now, s.socket, s.addresses.target(current.remote, s.resumption.retries))
+		s.resumption.retries++
+	case needed:
+		return earlier(earlier(due, goOn), s.resumption.retryAt)
+	default:
+		return earlier(due, goOn)
 	}
 	if s.resumption.proves {
 		s.prove(now) // the token of the attempt before is used, if it has been shown
 	}
-	w.attempt = newClientConn(now, s.socket, s.addresses.target(current.remote, s.resumption.retries))
-	s.conns.next = w.attempt
-	s.resumption.retries++
+	w.attempt = s.conns.next
 	return earlier(due, now.Add(attemptTime))
+}
+
+// abandon gives the present attempt up; one at a server that this one has named is made again after a
+// while.
+func (s *clientState) abandon(now time.Time) {
+	if s.conns.next.redirect {
+		s.redirect.again(now)
+	}
+	s.conns.abandonNext()
 }
 
 // checkPath reports whether the path of the current connection is lost.
@@ -90,6 +111,13 @@ func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 func (s *clientState) resumed(now time.Time) {
 	former := s.conns.promoteNext(now)
 	s.resumption.succeed()
+	if s.conns.current.redirect {
+		s.redirect.hop(now)
+		former.redirect = true
+		former.closeNotify()
+	} else {
+		s.conns.current.machine.SetRedirected(s.redirect.to != "")
+	}
 	s.stats.Resumed++
 	if s.conns.current.proves {
 		s.renewal.schedule(now, s.conns.current.machine.Expires())
@@ -104,8 +132,12 @@ func (s *clientState) resumed(now time.Time) {
 // refused handles the refusal of a ticket. The current connection may go on; if its path is lost
 // the session is over, unless there is another ticket, or the server has taken this one before.
 func (s *clientState) refused(now time.Time, ev machine.Event) {
-	overtaken, proves := s.conns.next.overtaken, s.conns.next.proves
+	overtaken, proves, there := s.conns.next.overtaken, s.conns.next.proves, s.conns.next.redirect
 	s.conns.abandonNext()
+	if there {
+		s.refusedThere(now, ev, overtaken, proves)
+		return
+	}
 	r, current := &s.resumption, s.conns.current
 	over := r.disconnected || current.machine.Lost(now) && !current.machine.Shown()
 	switch {
@@ -209,6 +241,6 @@ func (s *clientState) failed(now time.Time, err error) {
 	if errors.Is(err, ErrHandshake) {
 		s.resumption.failed = fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
-	s.conns.abandonNext()
+	s.abandon(now)
 	s.resumption.retryAt = now.Add(attemptPause)
 }

@@ -17,6 +17,7 @@ type clientState struct {
 	conns      connections
 	addresses  addresses
 	resumption resumption
+	redirect   redirect
 	renewal    renewal
 	messages   *clientMessages // nil without lanes
 	letters    letters
@@ -34,6 +35,7 @@ type clientState struct {
 type work struct {
 	attempt *clientConn // begin the handshake of this connection
 	lookUp  bool        // look the server's name up
+	locate  bool        // look up the name of the server that this one has named
 	renew   bool        // fetch an identity token
 }
 
@@ -51,6 +53,10 @@ func (s *clientState) tick(now time.Time) (w work) {
 	due := current.machine.Tick(now, current.emit)
 	if current.machine.Silent(now) {
 		s.conclude(s.resumption.reason(s.socket.silence(nil)))
+		return w
+	}
+	if r := &s.redirect; r.closed != nil && !r.open(now) {
+		s.conclude(r.closed)
 		return w
 	}
 	due = s.reconnect(now, due, &w)

@@ -49,6 +49,7 @@ func TestDocumentLimits(t *testing.T) {
 			maxParkedEach, 4*maxParkedEach, 16*maxParkedEach),
 		"| ClientHello | " + thousands(handshake.MaxHello) + " bytes |",
 		fmt.Sprintf("| silence after an alert that ends a handshake | %.f s |", handshake.AlertPatience.Seconds()),
+		fmt.Sprintf("| destinations of drains that a client follows | %d in %.f min |", maxHops, hopTime.Minutes()),
 		fmt.Sprintf("| copies of a CLOSE | %d in %.f s |", len(closeWaits), closeTime.Seconds()),
 	} {
 		if !strings.Contains(text, row) {

@@ -13,6 +13,7 @@ type ClientEvent struct {
 	Kind   ClientEventKind
 	Reason session.Reason // EventClosed, if the server has given one
 	Notice NoticeCode     // EventNotice
+	To     string         // EventNotice of drain: host:port of another server, on which the session is about to be resumed; empty if the server names none, or the client cannot follow
 
 	// LanesLost says with EventResumed that the lanes begin anew, as they do on another server: what
 	// was unfinished is lost, and ids begin at 1.
@@ -64,7 +65,7 @@ type NoticeCode = wire.NoticeCode
 // The notices of version 1. A client ignores one that it does not know.
 const (
 	NoticeStepUp NoticeCode = 1 // show a fresh identity token; a Client asks its Token for one
-	NoticeDrain  NoticeCode = 2 // the server shuts down
+	NoticeDrain  NoticeCode = 2 // the server shuts down; a Client follows to ClientEvent.To, if that is given
 	NoticeMoved  NoticeCode = 3 // the server sends to the client's new address from now on
 )
 

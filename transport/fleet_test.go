@@ -33,12 +33,18 @@ type pair struct {
 // newPair runs two servers.
 func newPair(w *world, after time.Duration, configure ...func(*Config)) *pair {
 	w.Helper()
+	return newPairAt(w, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), serverAddr.Port()), w.address, after, configure...)
+}
+
+// newPairAt runs two servers, the other one at a place of the simulated network, or on loopback at address.
+func newPairAt(w *world, place netip.AddrPort, address string, after time.Duration, configure ...func(*Config)) *pair {
+	w.Helper()
 	ring, err := fleetkey.NewRing(newKey(w.T))
 	if err != nil {
 		w.Fatal(err)
 	}
 	o := newWorld(w.T)
-	o.net, o.authority, o.issuer, o.place = w.net, w.authority, w.issuer, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), serverAddr.Port())
+	o.net, o.authority, o.issuer, o.place, o.address = w.net, w.authority, w.issuer, place, address
 	p := &pair{world: w, other: o, after: after}
 	configure = append(configure, func(c *Config) { c.Session.FleetKeys, c.Session.OnUsed = ring, p.hear })
 	w.serve(configure...)

@@ -152,6 +152,24 @@ const (
 	maxQuoted = 100
 	maxNames  = 6
 
+	// drainRepeat is how often Drain tells players where to go, and drainLook how often it looks
+	// whether they have gone.
+	drainRepeat = time.Second
+	drainLook   = 20 * time.Millisecond
+
+	// redirectLeast and redirectMost are how long a client tries to go where its server has sent it,
+	// whatever the server says: a server that is about to end says 0, and its address may be anybody's.
+	// redirectSpread is within which time the clients of a server set out, so that the other one does
+	// not get all of their handshakes at once.
+	redirectLeast  = 10 * time.Second
+	redirectMost   = 10 * time.Minute
+	redirectSpread = 2 * time.Second
+
+	// maxHops is how often a client goes where its servers send it, within hopTime: more than a
+	// rollout moves anybody, and servers that send players to each other end it soon.
+	maxHops = 8
+	hopTime = 10 * time.Minute
+
 	// clockError is by how much two statements of one time may differ that took
 	// different ways.
 	clockError = time.Second

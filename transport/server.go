@@ -31,6 +31,7 @@ type Server struct {
 
 	endpoint      *dtls.Endpoint // constant
 	certificate   atomic.Pointer[tls.Certificate]
+	destination   atomic.Pointer[string] // of Drain; nil before
 	sessions      population
 	verifications *verifications
 	refusals      causeCounts

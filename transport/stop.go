@@ -55,7 +55,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // new one in.
 func (s *shard) shutdown(now time.Time) {
 	s.Handshakes.Refuse()
-	drain := wire.NoticeBody{Code: wire.NoticeDrain, Detail: []byte("shutting down")}.AppendTo(nil)
+	drain := s.server.lastNotice()
 	for _, c := range s.Table.All() {
 		if a := connOf(c); a.ending == nil {
 			if a.player != nil {

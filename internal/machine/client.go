@@ -37,6 +37,7 @@ type Client struct {
 	ticket      []byte   // the newest; nil without one
 	resumption  [32]byte // the key that proves possession of the ticket
 	ticketShown bool     // the ticket has been presented on this connection
+	redirected  bool     // see SetRedirected
 
 	sentPayload atomic.Bool // a payload has been sent since the last Tick
 }

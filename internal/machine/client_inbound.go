@@ -116,7 +116,7 @@ func (c *Client) deliver(now time.Time, env *wire.Envelope) (Reply, Event) {
 		if m.Code == wire.NoticeMoved {
 			return Reply{}, Event{Kind: EventMoved}
 		}
-		return Reply{}, Event{Kind: EventNotice, Notice: Notice{m.Code, m.Within}}
+		return Reply{}, Event{Kind: EventNotice, Notice: Notice{m.Code, m.Within}, Payload: m.Detail}
 	case wire.KindClose:
 		return c.handleClose(env.Body)
 	case wire.KindFrames:
@@ -160,7 +160,9 @@ func (c *Client) handleClose(body []byte) (Reply, Event) {
 	if err != nil {
 		return dropped(audit.DropMalformed)
 	}
-	if m.Reason != wire.ReasonFingerprint || !c.Resumable() { // else the session may be resumed from the network that it is bound to
+	mayGoOn := m.Reason == wire.ReasonFingerprint || // from the network that it is bound to
+		m.Reason == wire.ReasonShutdown && c.redirected // where the server has sent the client
+	if !mayGoOn || !c.Resumable() {
 		c.state = closed
 		c.end()
 	}

@@ -15,6 +15,11 @@ var ErrNoTicket = errors.New("session: no ticket to resume with")
 // use: it does not hold the identity token that every datagram carries.
 func (c *Client) Resumable() bool { return c.state == live && c.ticket != nil && !c.config.Bearer }
 
+// SetRedirected says that the server has named another one on which the session may be resumed, or, with
+// false, that this has been in vain: a CLOSE because the server shuts down does not end the session
+// meanwhile.
+func (c *Client) SetRedirected(redirected bool) { c.redirected = redirected }
+
 // Shown reports whether the ticket has been presented before and WELCOME has not brought a newer
 // one. The server may then count it as used, and its refusal does not mean that the session has
 // ended.

@@ -254,6 +254,14 @@ func (c *Conn) leaveElsewhere() (Reply, Event) {
 	return Reply{}, ev
 }
 
+// LeaveElsewhere ends a session that can be resumed as one that was resumed on another server: its
+// tickets stay good. The server has sent its client there, and the client has ended the connection.
+func (c *Conn) LeaveElsewhere() Event {
+	c.session.halt(wire.ReasonReplaced, CauseElsewhere)
+	_, ev := c.leaveElsewhere()
+	return ev
+}
+
 // close enters the state closed; later datagrams are counted as drop.
 func (c *Conn) close(drop audit.Drop, reason wire.Reason) (Reply, Event) {
 	left := uint32(0) // tickets up to this epoch are of no more use to a player who leaves

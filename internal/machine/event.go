@@ -59,7 +59,7 @@ type Event struct {
 	Reason       wire.Reason
 	Part         fingerprint.Part // EventStepUp, EventFlagged
 	ConnectionID uint32           // EventJoined, EventResumed, client only: starts explicit nonces, 0 for none. EventResume, Replaced: the session's connection
-	Payload      []byte           // EventData; EventJoined, server: what HELLO carried for the game; EventClosed, client: the detail of the server's CLOSE; EventClosed, EventRefused, EventNoted, server: more about Cause, for the operator
+	Payload      []byte           // EventData; EventJoined, server: what HELLO carried for the game; EventClosed, EventNotice, client: the detail of the server's CLOSE or NOTICE; EventClosed, EventRefused, EventNoted, server: more about Cause, for the operator
 	Token        []byte
 	Claims       *token.Claims // EventRefused, EventRenewed: of the token, if it was valid
 	RTT          time.Duration

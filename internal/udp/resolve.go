@@ -31,7 +31,13 @@ func Locate(ctx context.Context, address string) (Place, error) {
 		return Place{}, fmt.Errorf("transport: the server's address has port 0: give the port that the server listens on: %w",
 			&net.AddrError{Err: "port 0", Addr: address})
 	}
-	p := Place{Host: PlainHost(host), port: uint16(port)}
+	return At(host, uint16(port)), nil
+}
+
+// At returns the place of a host, a name or an address without brackets, at a port. An empty host is
+// this one.
+func At(host string, port uint16) Place {
+	p := Place{Host: PlainHost(host), port: port}
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case host == "":
@@ -45,7 +51,7 @@ func Locate(ctx context.Context, address string) (Place, error) {
 	default:
 		p.Addr = p.all(ip)
 	}
-	return p, nil
+	return p
 }
 
 // PlainHost is a host as a certificate has it. The dot that makes a name absolute is for
