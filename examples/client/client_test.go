@@ -82,7 +82,7 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got, want)
 		}
 	}
-	same("object", top, "audit connected failures lanes lost migrated missed pause_ms players received rejected renewed resumed rtt_ms sent server verdict")
+	same("object", top, "audit connected drained failures lanes lost migrated missed pause_ms players received rejected renewed resumed rtt_ms sent server verdict")
 	same("rtt_ms", top["rtt_ms"], "max p50 p95 p99")
 	same("lane", top["lanes"].([]any)[0], "arrived bytes lost mode name p50_ms p99_ms sent")
 	same("server", top["server"], "allocs_per_datagram cpu_us_per_datagram drops scope sessions_peak")

@@ -64,6 +64,7 @@ one JSON object:
   renewed              tokens replaced
   migrated             players who went on from another socket
   resumed              sessions that went on by ticket on another connection, or in the next process
+  drained              those of them that went on where the server has sent them (Server.Drain), by address
   pause_ms             p50, max: how long players waited for the first snapshot: from the change of socket on, and it has
                        to acknowledge an input from the new one; from the path's return on; from the last snapshot of the
                        old process on. null when none of these happened

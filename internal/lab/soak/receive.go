@@ -138,10 +138,18 @@ func (s *stay) event(ev transport.ClientEvent) {
 	switch ev.Kind {
 	case transport.EventRenewed:
 		s.run.renewals.Add(1)
+	case transport.EventNotice:
+		if ev.To != "" {
+			s.sentTo = ev.To
+		}
 	case transport.EventLost:
 		s.run.lostPaths.Add(1)
 	case transport.EventResumed:
 		s.run.tickets.Add(1)
+		if s.sentTo != "" {
+			s.run.drained.Count(s.sentTo)
+			s.sentTo = ""
+		}
 		if ev.LanesLost {
 			s.lanes.anew()
 		}

@@ -18,6 +18,7 @@ type Report struct {
 	Renewed   uint64       `json:"renewed"`   // tokens
 	Migrated  uint64       `json:"migrated"`  // players who went on from another socket
 	Resumed   uint64       `json:"resumed"`   // sessions that went on by ticket, or in the next process
+	Drained   tally.Counts `json:"drained"`   // those of them that a server has sent to another one, by its address
 	Pause     *Pause       `json:"pause_ms"`  // null where nothing happened in the middle of play
 	RTT       RTT          `json:"rtt_ms"`
 	Lanes     []Lane       `json:"lanes"` // of the arena; null where the players have none
@@ -64,7 +65,7 @@ func (r *run) report(before, loaded, after *gameserver.Stats) *Report {
 		Players: r.config.Players, Connected: int(r.connected.Load()),
 		Sent: r.sent.Load(), Received: r.received.Load(), Lost: r.lost.Load(),
 		RTT:    RTT{r.rtt.quantile(0.50), r.rtt.quantile(0.95), r.rtt.quantile(0.99), r.rtt.maximum()},
-		Server: Server{Drops: tally.Counts{}}, Rejected: r.rejected.Counts(), Failures: []string{},
+		Server: Server{Drops: tally.Counts{}}, Rejected: r.rejected.Counts(), Drained: r.drained.Counts(), Failures: []string{},
 		Missed: r.missed.Load(), Renewed: r.renewals.Load(), Resumed: r.tickets.Load() + r.arrived.Load(), Audit: r.evidence.counts(),
 		dropped: r.dropped.Load(), rejoined: r.rejoined.Load(), elapsed: time.Since(r.began),
 	}

@@ -33,6 +33,7 @@ type run struct {
 	lanes                        [arena.NumLanes]laneSums
 
 	rejected tally.Counter // who was not let in, by reason
+	drained  tally.Counter // who has resumed where a server that drains has sent it, by address
 	closed   tally.Counter // sessions that ended early, by reason
 	broken   tally.Counter // promises of lanes
 

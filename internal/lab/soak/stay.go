@@ -27,6 +27,7 @@ type stay struct {
 	sent, delivered, dropped atomic.Uint64
 	sending                  atomic.Bool // within client.Send
 	tokenLen                 atomic.Int64
+	sentTo                   string        // where the server has sent the player, until it is there; of OnEvent
 	shown                    atomic.Int64  // bytes of the newest snapshot
 	taken                    atomic.Uint64 // snapshots that the impairment took, blackouts aside
 	dark                     atomic.Bool   // there is a blackout

@@ -25,6 +25,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.Pause != nil {
 		row("went on", "%d migrated, %d resumed; after p50 %.1f ms, max %.1f ms", r.Migrated, r.Resumed, r.Pause.P50, r.Pause.Max)
 	}
+	if len(r.Drained) > 0 {
+		row("sent on", "%s", r.Drained.Text("nobody"))
+	}
 	if r.Audit != nil {
 		row("audit", "%s", r.Audit.Text("none"))
 	}
