@@ -157,7 +157,9 @@ func TestArchitectureHasPackages(t *testing.T) {
 		rows[row[1]] = true
 	}
 	all := packages(t)
-	maps.Copy(all, packagesBelow(t, "fleet"))
+	for _, module := range []string{"fleet", "gateway"} {
+		maps.Copy(all, packagesBelow(t, module))
+	}
 	for dir := range all {
 		if !rows[dir] {
 			t.Errorf("ARCHITECTURE.md lacks a row for %s", dir)
@@ -185,6 +187,31 @@ func TestFleetImports(t *testing.T) {
 		for name, file := range files {
 			for _, imported := range importsOf(file) {
 				for dependency, owners := range fleetOwners {
+					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(owners, dir) {
+						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, owners)
+					}
+				}
+				if strings.HasPrefix(imported, "internal/") && !program {
+					t.Errorf("%s imports %s: what users import does without", path.Join(dir, name), imported)
+				}
+			}
+		}
+	}
+}
+
+// Each dependency of the module gateway has its place, too, and the game behind it is never linked.
+var gatewayOwners = map[string][]string{
+	"github.com/prometheus/client_golang": {"gateway", "gateway/sidecar"},
+	"golang.org/x/sys":                    {"gateway/sidecar"},
+}
+
+// What users import of the module gateway needs no internal package of the library, and nothing but what the table says.
+func TestGatewayImports(t *testing.T) {
+	for dir, files := range packagesBelow(t, "gateway") {
+		program := strings.HasPrefix(dir, "gateway/internal/") || strings.HasPrefix(dir, "gateway/cmd/") || strings.HasPrefix(dir, "gateway/examples/")
+		for name, file := range files {
+			for _, imported := range importsOf(file) {
+				for dependency, owners := range gatewayOwners {
 					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(owners, dir) {
 						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, owners)
 					}
