@@ -43,7 +43,8 @@ func checkWindow(n int) error {
 
 // Errors of what does not fit a datagram.
 var (
-	// ErrTooLarge means that a body does not fit one datagram of 1,200 bytes.
+	// ErrTooLarge means that a body does not fit one datagram of 1,200 bytes. What package transport
+	// returns for a message that is longer than its lane takes matches it, too.
 	ErrTooLarge = errors.New("session: payload larger than one datagram holds; send at most MaxPayload bytes")
 	// ErrHello means that platform, build, scope or token does not fit a HELLO.
 	ErrHello = errors.New("session: platform, build and scope hold at most 128 bytes of text each, a token at most 4096")

@@ -59,14 +59,14 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 		return nil, nil, errNoToken
 	}
 	if _, err := config.Session.WithDefaults(); err != nil {
-		return nil, nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
+		return nil, nil, badField("Session", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, &unanswered{causes: []error{err}}
 	}
 	if cert := config.Certificate; cert != nil {
 		if err := handshake.CheckKey(cert, dtls.Signers); err != nil {
-			return nil, nil, fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
+			return nil, nil, badField("Certificate", err)
 		}
 	}
 	at, err := udp.Locate(ctx, address)

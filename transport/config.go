@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -141,7 +140,7 @@ func checkCertificate(cert *tls.Certificate) error {
 		return errNoCertificate
 	}
 	if err := handshake.CheckCertificate(cert, time.Now(), dtls.Signers); err != nil {
-		return fmt.Errorf("%w: Certificate: %w", ErrConfig, err)
+		return badField("Certificate", err)
 	}
 	return nil
 }
@@ -181,11 +180,11 @@ func (c *Config) check() error {
 	}
 	var err error
 	if c.Sources, err = c.Sources.WithDefaults(); err != nil {
-		return fmt.Errorf("%w: Sources: %w", ErrConfig, err)
+		return badField("Sources", err)
 	}
 	c.Sources.Unproven = c.MaxUnproven
 	if _, err = c.Sources.WithDefaults(); err != nil {
-		return fmt.Errorf("%w: MaxUnproven: %w", ErrConfig, err)
+		return badField("MaxUnproven", err)
 	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = defaultHandshakeTimeout

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// Every error of a configuration matches ErrConfig and names the field. A negative number means
-// nothing in a Config.
+// Every error of a configuration matches ErrConfig, names the field, and says once that the
+// configuration is bad. A negative number means nothing in a Config.
 func TestConfigRefused(t *testing.T) {
 	t.Parallel()
 	certificate, issuer := *testkit.NewAuthority(t).Server(t), testkit.NewIssuer(t)
@@ -31,10 +31,17 @@ func TestConfigRefused(t *testing.T) {
 		"MaxUnproven: ":    func(c *Config) { c.MaxUnproven = 1<<24 + 1 },
 		"Sources: ":        func(c *Config) { c.Sources.Unproven = -1 },
 		"PerSecond":        func(c *Config) { c.Sources.PerSecond = -1 },
+		"Lanes[0]":         func(c *Config) { c.Lanes = []Lane{{Mode: Ordered, Credit: -1}} },
+
+		"Lanes: lane 1: the Mode is missing": func(c *Config) { c.Lanes = []Lane{{Mode: Ordered}, {}} },
+		"Lanes: lane 0: a MaxMessage of 4096 bytes, want 1 to 1088 for latest": func(c *Config) {
+			c.Lanes = []Lane{{Mode: Latest, MaxMessage: 4096}}
+		},
 	} {
 		c := Config{Certificate: certificate, Verifier: issuer.Verifier(t)}
 		change(&c)
-		if _, err := Listen("127.0.0.1:0", c); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), field) {
+		_, err := Listen("127.0.0.1:0", c)
+		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), field) || strings.Count(err.Error(), "bad configuration") != 1 {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -52,7 +59,7 @@ func TestClientConfigRefused(t *testing.T) {
 		c := ClientConfig{Token: func(context.Context) ([]byte, error) { return []byte("token"), nil }}
 		change(&c)
 		_, err := Dial(t.Context(), "127.0.0.1:9", c)
-		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), field) {
+		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), field) || strings.Count(err.Error(), "bad configuration") != 1 {
 			t.Errorf("%s: %v", field, err)
 		}
 		if inner := errors.Is(err, session.ErrConfig); inner != (field != "Token") {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
@@ -91,6 +92,38 @@ func (timeoutError) Temporary() bool { return true }
 
 // badConfig returns an ErrConfig that names the field.
 func badConfig(what string) error { return fmt.Errorf("%w: %s", ErrConfig, what) }
+
+// badField returns an ErrConfig about a field that has been refused with err, which it matches, too.
+// What configuration err calls bad is left out: the field says that.
+func badField(field string, err error) error {
+	text := err.Error()
+	if _, what, ok := strings.Cut(text, ": bad configuration: "); ok {
+		text = what
+	}
+	return &fieldError{ErrConfig.Error() + ": " + field + ": " + text, err}
+}
+
+// fieldError is the error of badField.
+type fieldError struct {
+	text string
+	err  error
+}
+
+func (e *fieldError) Error() string { return e.text }
+
+func (e *fieldError) Unwrap() []error { return []error{ErrConfig, e.err} }
+
+// errLongMessage is session.ErrTooLarge for a message, which may be larger than one datagram.
+var errLongMessage error = longMessageError{}
+
+type longMessageError struct{}
+
+func (longMessageError) Error() string {
+	return "transport: the message is longer than its lane's MaxMessage"
+}
+
+// Is reports whether target is session.ErrTooLarge.
+func (longMessageError) Is(target error) bool { return target == session.ErrTooLarge }
 
 // closeErrorOf is what the server's CLOSE means to the caller.
 func closeErrorOf(ev machine.Event) *CloseError {

@@ -95,7 +95,7 @@ func tableOf(list []Lane) (*lanes.Table, error) {
 	}
 	t, err := lanes.NewTable(inner)
 	if err != nil {
-		return nil, fmt.Errorf("%w: Lanes: %w", ErrConfig, err)
+		return nil, badField("Lanes", err)
 	}
 	return t, nil
 }

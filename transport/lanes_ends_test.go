@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,15 +115,15 @@ func TestNoLanes(t *testing.T) {
 				lane, size int
 				want       error
 			}{{-1, 0, ErrLane}, {6, 0, ErrLane}, {laneLatest, 0, ErrLane}, {laneReliable, 1089, session.ErrTooLarge}, {laneBulk, 1<<20 + 1, session.ErrTooLarge}} {
-				if _, err := e.SendMessage(bad.lane, make([]byte, bad.size)); err != bad.want {
+				if _, err := e.SendMessage(bad.lane, make([]byte, bad.size)); !errors.Is(err, bad.want) {
 					w.Errorf("lane %d, %d bytes: %v, want %v", bad.lane, bad.size, err, bad.want)
 				}
 			}
 			if err := e.SendLatest(laneOrdered, 1, nil); err != ErrLane {
 				w.Error(err)
 			}
-			if err := e.SendLatest(laneLatest, 1, make([]byte, 1089)); err != session.ErrTooLarge {
-				w.Error(err)
+			if err := e.SendLatest(laneLatest, 1, make([]byte, 1089)); !errors.Is(err, session.ErrTooLarge) || !strings.Contains(err.Error(), "MaxMessage") {
+				w.Errorf("a message's limit is its lane's: %v", err)
 			}
 		}
 		if _, err := w.server.BroadcastMessage(laneLatest, nil); err != ErrLane {

@@ -7,7 +7,6 @@ import (
 	"github.com/sallyport/sallyport/internal/lanes"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // messages are the lanes of a player who has some. The outbox's lock guards them.
@@ -163,7 +162,7 @@ func (m *messages) Receipt(lane int, id uint64, arrived bool) {
 func errorOfLanes(err error) error {
 	switch {
 	case errors.Is(err, lanes.ErrTooLarge):
-		return session.ErrTooLarge
+		return errLongMessage
 	case errors.Is(err, lanes.ErrFull):
 		return ErrFull
 	case errors.Is(err, lanes.ErrLane):

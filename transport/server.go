@@ -54,7 +54,7 @@ func Listen(address string, config Config) (*Server, error) {
 	}
 	gate, err := machine.NewGate(config.Session)
 	if err != nil {
-		return nil, fmt.Errorf("%w: Session: %w", ErrConfig, err)
+		return nil, badField("Session", err)
 	}
 	table, err := tableOf(config.Lanes)
 	if err != nil {

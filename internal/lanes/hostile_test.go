@@ -162,6 +162,7 @@ func TestConfig(t *testing.T) {
 	for name, lanes := range map[string][]Lane{
 		"none":      nil,
 		"seventeen": make([]Lane, 17),
+		"no mode":   {{}},
 		"mode":      {{Mode: 6}},
 		"message":   {{Mode: Ordered, MaxMessage: 1 << 24}},
 		"latest":    {{Mode: Latest, MaxMessage: 1089}},

@@ -103,10 +103,12 @@ func (l *Lane) complete() error {
 		longest = wire.MaxFragment
 	}
 	switch {
-	case l.Mode < Unreliable || l.Mode > Latest:
+	case l.Mode == 0:
+		return errors.New("the Mode is missing")
+	case l.Mode > Latest:
 		return fmt.Errorf("%v is unknown", l.Mode)
 	case l.MaxMessage < 1 || l.MaxMessage > longest:
-		return fmt.Errorf("MaxMessage of %d bytes, want 1 to %d", l.MaxMessage, longest)
+		return fmt.Errorf("a MaxMessage of %d bytes, want 1 to %d for %v", l.MaxMessage, longest, l.Mode)
 	case l.Credit < l.MaxMessage || l.Credit > wire.MaxMessage:
 		return fmt.Errorf("a Credit of %d bytes, want MaxMessage to %d", l.Credit, wire.MaxMessage)
 	case l.Queue < l.MaxMessage+messageCost:
@@ -114,9 +116,9 @@ func (l *Lane) complete() error {
 	case l.Queue > 1<<30:
 		return fmt.Errorf("a Queue of %d bytes, want at most 2^30", l.Queue)
 	case l.Parity < 0 || l.Parity > wire.MaxParity || l.Parity > 0 && l.Mode > Sequenced:
-		return fmt.Errorf("%d parity frames, want 0 to %d, and 0 for %v", l.Parity, wire.MaxParity, l.Mode)
+		return fmt.Errorf("a Parity of %d, want 0 to %d for unreliable and sequenced, and 0 for the others", l.Parity, wire.MaxParity)
 	case l.Parity > 0 && l.MaxMessage > wire.MaxParityFragments*wire.MaxFragment:
-		return fmt.Errorf("MaxMessage of %d bytes, want at most %d with parity", l.MaxMessage, wire.MaxParityFragments*wire.MaxFragment)
+		return fmt.Errorf("a MaxMessage of %d bytes, want at most %d with Parity", l.MaxMessage, wire.MaxParityFragments*wire.MaxFragment)
 	case l.MaxAge < 0 || l.MaxAge > maxAge:
 		return fmt.Errorf("a MaxAge of %v, want 0 to %v", l.MaxAge, maxAge)
 	}
