@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"flag"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/fleet/admin"
@@ -34,6 +37,14 @@ func checkTarget(t admin.Target) error {
 	case t.Session != "" && t.Issuer != "":
 		return errors.New("-issuer goes with -subject only")
 	}
+	return checkSession(t.Session)
+}
+
+// checkSession checks a -session, which may be missing.
+func checkSession(name string) error {
+	if b, err := hex.DecodeString(name); name != "" && (err != nil || len(b) != 16 || strings.ToLower(name) != name) {
+		return errors.New(`-session is the name of a session, 32 hexadecimal digits in small letters, as "sessions" lists it`)
+	}
 	return nil
 }
 
@@ -54,8 +65,8 @@ func ban(ctx context.Context, c console, args []string) int {
 		switch {
 		case long < 0 || long > 0 && until != "":
 			return errors.New("give either -for, which must not be negative, or -until")
-		case reason > 255:
-			return errors.New("-reason is 255 at most")
+		case reason > 255 || reason < 128 && !slices.Contains([]uint{0, 3, 8, 9, 13, 19}, reason):
+			return errors.New("-reason is 3, 8, 9, 13, 19 or from 128 to 255")
 		case len(q.Note) > 64:
 			return errors.New("-note has at most 64 bytes")
 		case long > 0:

@@ -208,6 +208,16 @@ func TestWorkloadAPI(t *testing.T) {
 	}
 }
 
+// A server of another role than -server-role is not asked, and the flag is named.
+func TestServerRole(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t, 1)
+	status, out, err := o.run(t, "stats", "-server-role", "operator")
+	if status != exitFailed || out != "" || !strings.Contains(err, "is not of the role operator") || !strings.Contains(err, "-server-role") {
+		t.Errorf("%d\n%s%s", status, out, err)
+	}
+}
+
 // What players state reaches the terminal as text that prints.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
@@ -232,8 +242,10 @@ func TestUsage(t *testing.T) {
 		{"sessions -server a:1 -timeout 0s", "-timeout must be longer than 0"},
 		{"sessions -server a:1 -session x -scope y", "leave out the others"},
 		{"sessions -server a:1 -limit -1", "-limit must not be negative"},
-		{"sessions -server a:1", "no identity to call with"},
-		{"sessions -server a:1 -cert a -key b -bundle c", "no identity to call with"},
+		{"sessions -server a:1 -session x", "-session is the name of a session"},
+		{"sessions -server a:1", "no identity to call with: give -cert, -key and -bundle, or -socket"},
+		{"sessions -server a:1 -cert a -key b -bundle c", "no identity to call with: Files: "},
+		{"sessions -server a:1 -socket x", "no identity to call with: Socket: "},
 		{"stats -server a:1 -frob", "flag provided but not defined"},
 		{"kick -server a:1", "give either -session or -subject"},
 		{"kick -server a:1 -session " + session + " -subject a", "give either -session or -subject"},
@@ -241,11 +253,16 @@ func TestUsage(t *testing.T) {
 		{"kick -server a:1 -session " + session + " -reason 4", "-reason is 3 or from 128 to 255"},
 		{"kick -server a:1 -session " + session + " -reason 256", "-reason is 3 or from 128 to 255"},
 		{"kick -server a:1 -session " + session + " -detail " + strings.Repeat("x", 65), "-detail has at most 64 bytes"},
+		{"kick -server a:1 -session " + session[1:], "-session is the name of a session"},
+		{"kick -server a:1 -session " + session[1:] + "A", "-session is the name of a session"},
+		{"revoke -server a:1 -session " + session + "0", "-session is the name of a session"},
+		{"ban -server a:1 -session x", "-session is the name of a session"},
 		{"ban -server a:1", "give either -session or -subject"},
 		{"ban -server a:1 -subject a -for -1h", "must not be negative"},
 		{"ban -server a:1 -subject a -for 1h -until 2026-11-29T08:00:00Z", "or -until"},
 		{"ban -server a:1 -subject a -until tomorrow", "-until must be like"},
-		{"ban -server a:1 -subject a -reason 256", "-reason is 255 at most"},
+		{"ban -server a:1 -subject a -reason 4", "-reason is 3, 8, 9, 13, 19 or from 128 to 255"},
+		{"ban -server a:1 -subject a -reason 256", "-reason is 3, 8, 9, 13, 19 or from 128 to 255"},
 		{"ban -server a:1 -subject a -note " + strings.Repeat("x", 65), "-note has at most 64 bytes"},
 		{"bans -server a:1 -limit 1001", "-limit is from 1 to 1000"},
 		{"lift -server a:1", "-subject is missing"},

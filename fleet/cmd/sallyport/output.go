@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/sallyport/sallyport/fleet/admin"
+	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/fleet/internal/show"
 )
 
@@ -43,7 +44,7 @@ func showAnswers[T any](ctx context.Context, s *servers, header string, rows fun
 		case s.json:
 			printAnswer(s, a.server, a.value, a.err)
 		case a.err != nil:
-			fmt.Fprintf(s.console.stderr, "%s: %s: %v\n", s.name, a.server, explain(a.err))
+			fmt.Fprintf(s.console.stderr, "%s: %s: %v\n", s.name, a.server, s.explain(a.err))
 		default:
 			for _, r := range rows(a.value) {
 				fmt.Fprintln(table, a.server+"\t"+r)
@@ -80,18 +81,20 @@ type line struct {
 func printAnswer(s *servers, server string, result any, err error) {
 	l := line{Server: server, Result: result}
 	if err != nil {
-		l.Result, l.Error = nil, explain(err).Error()
+		l.Result, l.Error = nil, s.explain(err).Error()
 		errors.As(err, &l.Problem)
 	}
 	show.JSON(s.console.stdout, l)
 }
 
 // explain says what to do about an error of a call, where the error does not.
-func explain(err error) error {
+func (s *servers) explain(err error) error {
 	p := new(admin.Problem)
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.Is(err, identity.WrongRole):
+		return fmt.Errorf("the server is not of the role %v: see that the address is right, or say by -server-role which role it has", s.role)
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("no answer in time: see whether it runs and the address is that of an admin API, or give a longer -timeout")
 	case strings.Contains(err.Error(), "tls: "):

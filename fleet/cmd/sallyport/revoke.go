@@ -53,7 +53,7 @@ func revoke(ctx context.Context, c console, args []string) int {
 				return errors.New("-time must be like 2026-11-29T08:00:00Z, and goes with -subject only")
 			}
 		}
-		return nil
+		return checkSession(q.Session)
 	}); !ok {
 		return status
 	}

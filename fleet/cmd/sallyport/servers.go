@@ -114,7 +114,11 @@ func (s *servers) connect(ctx context.Context) bool {
 	defer cancel()
 	source, err := identity.New(ctx, s.config)
 	if err != nil {
-		fmt.Fprintf(s.console.stderr, "%s: no identity to call with: give -cert, -key and -bundle, or -socket: %v\n", s.name, err)
+		why := strings.TrimPrefix(err.Error(), identity.ErrConfig.Error()+": ")
+		if s.config.Files == (identity.Files{}) && s.config.Socket == "" && os.Getenv("SPIFFE_ENDPOINT_SOCKET") == "" {
+			why = "give -cert, -key and -bundle, or -socket"
+		}
+		fmt.Fprintf(s.console.stderr, "%s: no identity to call with: %s\n", s.name, why)
 		return false
 	}
 	s.source = source

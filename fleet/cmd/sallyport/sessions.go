@@ -46,7 +46,7 @@ func sessions(ctx context.Context, c console, args []string) int {
 		if limit < 0 {
 			return errors.New("-limit must not be negative")
 		}
-		return nil
+		return checkSession(name)
 	}); !ok {
 		return status
 	}

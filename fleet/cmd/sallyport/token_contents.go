@@ -70,8 +70,11 @@ func seconds(v any) time.Time {
 	return time.Unix(int64(f), 0).UTC()
 }
 
-// display makes text of values.
+// display makes text of values; nil of nil.
 func display(o map[string]any, now time.Time, personal bool) map[string]string {
+	if o == nil {
+		return nil
+	}
 	shown := make(map[string]string, len(o))
 	for name, v := range o {
 		at := seconds(v)

@@ -173,8 +173,11 @@ func (o *outcome) hints(raw []byte) {
 	if o.Checks == nil {
 		o.Notes = append(o.Notes, "nothing was verified: give the server's rules, as in -issuer, -audience and -jwks")
 	}
-	if o.Header == nil {
+	switch {
+	case o.Header == nil:
 		o.Notes = append(o.Notes, "its header cannot be read: that is no JWT, or not all of one")
+	case o.Claims == nil:
+		o.Notes = append(o.Notes, "its claims cannot be read: that is no JWT, or not all of one")
 	}
 }
 

@@ -159,6 +159,15 @@ func TestTokenInspectRules(t *testing.T) {
 	if status != exitFailed || !strings.Contains(out, "nothing was verified") || !strings.Contains(out, "claims, unverified\n") || !strings.Contains(out, testkit.IssuerName) {
 		t.Errorf("no rules: %d\n%s", status, out)
 	}
+	head, _, _ := strings.Cut(minted, ".")
+	for text, want := range map[string]string{
+		"junk": "its header cannot be read", "a.b.c": "its header cannot be read", "W10.e30.e30": "its header cannot be read",
+		head + ".b.c": "its claims cannot be read",
+	} {
+		if _, out, _ := piped(t, text, "token", "inspect"); !strings.Contains(out, want) {
+			t.Errorf("%s:\n%s", text, out)
+		}
+	}
 	_, out, _ = piped(t, minted, "token", "inspect", "-personal")
 	if !strings.Contains(out, `"alice"`) {
 		t.Errorf("-personal:\n%s", out)

@@ -128,7 +128,11 @@ func checkSnapshot(e *examination) result {
 		return r
 	}
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
-		return fail("chmod 700 "+dir, "others than its owner may write to %s (mode %04o), and so make a snapshot count twice", dir, info.Mode().Perm())
+		do := "chmod 700 " + dir
+		if info.Mode()&os.ModeSticky != 0 { // everybody's, as /tmp is
+			do = "Give it a folder of its own: install -d -o USER -m 0700 /var/lib/sallyport"
+		}
+		return fail(do, "others than its owner may write to %s (mode %04o), and so make a snapshot count twice", dir, info.Mode().Perm())
 	}
 	return ok("%s can be written, by its owner alone", dir)
 }

@@ -231,6 +231,10 @@ func TestSnapshot(t *testing.T) {
 	checkSnapshot(e).want(t, "folder", stateOK, "by its owner alone")
 	os.Chmod(dir, 0o770)
 	checkSnapshot(e).want(t, "shared folder", stateFail, "chmod 700 "+dir)
+	os.Chmod(dir, 0o777|os.ModeSticky)
+	if r := checkSnapshot(e); r.State != stateFail || strings.Contains(r.Do, "chmod") || !strings.Contains(r.Do, "a folder of its own") {
+		t.Errorf("everybody's folder: %+v", r)
+	}
 	e.snapshot = filepath.Join(dir, "missing", "snapshot")
 	checkSnapshot(e).want(t, "no folder", stateFail, "there is no folder")
 	e.snapshot = "/proc/sallyport-snapshot"
