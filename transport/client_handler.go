@@ -74,9 +74,10 @@ func (s *clientState) dealtWith(l *letter) {
 	s.letters.recycle(l)
 }
 
-// Serve hands everything that comes to h, on the caller's goroutine, until the session is over; then
-// it returns the error of Receive. It is for a game without a frame loop: Poll is its twin. The error
-// is ErrServing while Poll or another Serve runs, or once Poll has been called.
+// Serve hands everything that has come since Dial, and what comes from now on, to h, on the caller's
+// goroutine, until the session is over; then it returns the error of Receive. It is for a game
+// without a frame loop: Poll is its twin. The error is ErrServing while Poll or another Serve runs,
+// or once Poll has been called.
 func (c *Client) Serve(h ClientHandler) error {
 	if !c.polling.turns.Try() {
 		return ErrServing

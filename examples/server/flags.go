@@ -30,8 +30,8 @@ answers what the file says; on the other machine:
   server -dev -dev-public -listen 192.168.1.5:7777 -status 192.168.1.5:7780
   client -connect 192.168.1.5:7777 -dev-file http://192.168.1.5:7780/dev
 
-Otherwise bring a certificate (-new-cert makes one for a start), and the public keys of the issuer of your players' tokens, in a file or published by it,
-or a user pool of Amazon Cognito; with the last, whoever is signed in may play:
+Otherwise bring a certificate (-new-cert makes one for a start), and the public keys of the issuer of your players'
+tokens, in a file or published by it, or a user pool of Amazon Cognito; with the last, whoever is signed in may play:
   server -listen :7777 -cert cert.pem -key key.pem -issuer https://id.example.com -audience arena-eu -keys keys.json
   server … -issuer https://id.example.com -audience arena-eu -jwks https://id.example.com/jwks.json -alg RS256
   server … -cognito-pool eu-central-1_AbCdEf123 -cognito-clients 1example23456789
