@@ -2,10 +2,12 @@ package sallyport_test
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +19,7 @@ var fence = regexp.MustCompile("(?s)([^\n]+)\n+```([a-z]+)\n(.*?)```\n")
 
 // Someone who does what README.md says under "A game of your own", word for word, has a server and
 // a client of their own that play, and changes what they do. That takes under 30 commands and edits.
+// Only the ports are others, since something else may run here on these.
 func TestReadmeGame(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -54,7 +57,8 @@ func TestReadmeGame(t *testing.T) {
 
 // game is what a reader has made.
 type game struct {
-	folder string   // where the next command runs
+	folder string // where the next command runs
+	ports  *strings.Replacer
 	steps  int      // commands and edits
 	said   []string // by each client
 
@@ -64,7 +68,12 @@ type game struct {
 
 // newGame returns an empty folder.
 func newGame(t *testing.T) *game {
-	g := &game{folder: t.TempDir()}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	login := strconv.Quote(l.Addr().String())
+	must(t, l.Close())
+	g := &game{folder: t.TempDir(), ports: strings.NewReplacer(
+		"127.0.0.1:7777", "127.0.0.1:0", "dev.Config{}", "dev.Config{Address: "+login+"}", "dev.DefaultAddress", login)}
 	t.Cleanup(func() { g.stop() })
 	return g
 }
@@ -126,7 +135,7 @@ func (g *game) paste(t *testing.T, sentence, code string) {
 	g.steps++
 	_, rest, _ := strings.Cut(sentence, "`")
 	file, _, _ := strings.Cut(rest, "`")
-	must(t, os.WriteFile(filepath.Join(g.folder, file), []byte(code), 0o600))
+	must(t, os.WriteFile(filepath.Join(g.folder, file), []byte(g.ports.Replace(code)), 0o600))
 }
 
 // replace puts a line of the server in place of the one that begins with the same word.
