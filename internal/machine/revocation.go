@@ -100,7 +100,7 @@ func (g *Gate) Revoked(r session.Revocation) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.revoked.kept(revocationKey(r.Kind, r.Issuer, r.Value), revocationOf(&r), max(r.Time.UnixNano(), g.latest))
+	return g.revoked.kept(revocationKey(r.Kind, r.Issuer, r.Value), revocationOf(&r), wallClock(&r, g.latest))
 }
 
 // RevokeSubject revokes every session of a subject that lives here, or whose connection has ended
@@ -215,20 +215,37 @@ func (e revocation) merge(old revocation) revocation {
 
 // revocationOf returns the entry of r.
 func revocationOf(r *session.Revocation) revocation {
-	e := revocation{never, r.Time.Add(revocationLife).UnixNano()}
+	e := revocation{never, instant(r.Time.Add(revocationLife))}
 	switch r.Kind {
 	case session.RevokeSubject:
-		e.at = r.Time.UnixNano()
+		e.at = instant(r.Time)
 	case session.RevokeKey, session.RevokeBuild:
 		e.ends = never
 	}
 	return e
 }
 
+// instant returns t in Unix ns, or the first or last one there is.
+func instant(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, 0)):
+		return 0
+	case !t.Before(time.Unix(0, never)):
+		return never
+	}
+	return t.UnixNano()
+}
+
+// wallClock returns the wall clock as far as it is known: it was at latest, and at r.Time, unless that
+// is still to come. What r says of the future must not make the others expire.
+func wallClock(r *session.Revocation, latest int64) int64 {
+	return max(latest, min(instant(r.Time), time.Now().UnixNano()))
+}
+
 // revoke keeps r, and reports whether it is kept already. now is the wall clock, as far as it is known.
 func (rs *revocations) revoke(r *session.Revocation, now int64) (known bool, err error) {
 	key, e := revocationKey(r.Kind, r.Issuer, r.Value), revocationOf(r)
-	now = max(now, r.Time.UnixNano())
+	now = wallClock(r, now)
 	known = rs.kept(key, e, now)
 	if !rs.add(key, e, now) {
 		return false, session.ErrRevocationsFull

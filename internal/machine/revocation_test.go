@@ -139,11 +139,39 @@ func TestRevocationsFull(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 	d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	for _, at := range []time.Time{begin.Add(revocationLife), begin.AddDate(100, 0, 0), begin.AddDate(8000, 0, 0)} {
+		if _, err := d.gate.Revoke(subject(9, at)); !errors.Is(err, session.ErrRevocationsFull) {
+			t.Errorf("one as of %v, which is still to come, makes others expire: %v", at, err)
+		}
+	}
+	d.gate.latest = begin.Add(revocationLife).UnixNano()
 	if _, err := d.gate.Revoke(subject(9, begin.Add(revocationLife))); err != nil {
 		t.Errorf("after the others have expired: %v", err)
 	}
 	if n := len(d.gate.revoked.entries); n != 1 {
 		t.Errorf("%d are remembered", n)
+	}
+}
+
+// A time that no clock shows revokes no less than one that a clock does.
+func TestRevocationOfAnyTime(t *testing.T) {
+	claims := &token.Claims{Issuer: "issuer", Subject: "name", IssuedAt: begin}
+	for at, want := range map[time.Time]Cause{
+		begin.Add(-time.Second):                      CauseNone, // issued later
+		begin:                                        CauseRevokedPlayer,
+		begin.AddDate(1, 0, 0):                       CauseRevokedPlayer,
+		begin.AddDate(400, 0, 0):                     CauseRevokedPlayer, // more nanoseconds than there are
+		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC): CauseRevokedPlayer,
+		time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC):      CauseNone,
+	} {
+		rs := revocations{expiring[revocation]{most: 10}}
+		r := &session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "name", Time: at}
+		if _, err := rs.revoke(r, begin.UnixNano()); err != nil {
+			t.Fatal(err)
+		}
+		if got := rs.covers(begin, claims, ""); got != want {
+			t.Errorf("as of %v: %v, want %v", at, got, want)
+		}
 	}
 }
 
