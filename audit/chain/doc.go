@@ -30,7 +30,7 @@
 // # Chains
 //
 // A process begins a chain when it starts, and another one behind a line that the writer has
-// refused. Files may be rotated in the middle of a chain. Two processes may append to one file:
+// refused. It has one key, so a chain has no heads of two. Files may be rotated in the middle of a chain. Two processes may append to one file:
 // lines say which chain is theirs. A chain that names the line before it signs for that, too, so the
 // lines of a process that was killed have a signature from when the next one starts.
 //

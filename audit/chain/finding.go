@@ -20,6 +20,7 @@ const (
 	Foreign             // line in the file is no line of any chain
 	BadSignature        // head is not signed, or was changed after that
 	UnknownKey          // head is signed by a key that the verifier does not have
+	OtherKey            // head is signed by another key than those before it in its chain
 	Unsigned            // lines at the end of a chain stand behind its last signature
 	Open                // chain has no end: the process still runs, was killed, or what follows was removed
 	Earlier             // lines before the first one here are not here: in a file of before, or removed
@@ -37,7 +38,7 @@ const (
 
 var kinds = [numKinds]string{
 	KindNone: "none", Altered: "altered", Missing: "missing", Misplaced: "misplaced", Repeated: "repeated",
-	Inserted: "inserted", Foreign: "foreign", BadSignature: "signature", UnknownKey: "unknown key", Unsigned: "unsigned",
+	Inserted: "inserted", Foreign: "foreign", BadSignature: "signature", UnknownKey: "unknown key", OtherKey: "other key", Unsigned: "unsigned",
 	Open: "open", Earlier: "earlier", Lost: "lost", Torn: "torn", Killed: "killed",
 }
 
@@ -103,6 +104,8 @@ func (f Finding) sentence() string {
 		return "the head in " + lines + " has no signature, or was altered after it was signed"
 	case UnknownKey:
 		return "the head in " + lines + " is signed with a key that was not given"
+	case OtherKey:
+		return "the head in " + lines + " is signed with another key than the heads before it: a process has one"
 	case Unsigned:
 		return lines + " " + are + " unsigned: " + f.last()
 	case Open:

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"cmp"
+
 	"github.com/sallyport/sallyport/internal/auditchain"
 )
 
@@ -11,13 +13,19 @@ type claim struct {
 	signed   bool // the begin is
 }
 
-// signature reports whether a head is signed by a key of the verifier, and reports it if not.
+// signature reports whether a head is signed by a key of the verifier, the same one for all heads of a
+// chain, and reports it if not. Otherwise whoever has the key of one server could go on with the chain
+// of another one.
 func (v *Verifier) signature(t *track, text []byte, l *line) bool {
 	f := Finding{Kind: BadSignature, Chain: t.id, From: l.sequence, To: l.sequence, File: v.at.file, Line: v.at.line}
 	head, signature, ok := auditchain.Signed(text)
 	key, known := v.keys[l.link.Key]
 	switch {
 	case ok && known && auditchain.Verify(key, head, signature):
+		if t.key = cmp.Or(t.key, l.link.Key); t.key != l.link.Key {
+			f.Kind = OtherKey
+			break
+		}
 		v.summary.Heads++
 		if l.time.After(v.summary.Signed) {
 			v.summary.Signed = l.time
@@ -55,12 +63,9 @@ func (v *Verifier) head(t *track, l *line, signed bool) {
 // check compares a claim with the line that it is about, and reports whether that is here.
 func (v *Verifier) check(t *track, c claim) bool {
 	known := false
-	for _, r := range t.recent {
-		if r.sequence != c.sequence {
-			continue
-		}
+	for hash := range t.hashes(c.sequence) {
 		known = true
-		if r.hash == c.hash {
+		if hash == c.hash {
 			if c.signed && c.sequence > t.signed {
 				t.signed = c.sequence
 			}

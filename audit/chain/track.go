@@ -3,6 +3,7 @@ package chain
 import (
 	"cmp"
 	"crypto/sha256"
+	"iter"
 	"slices"
 	"sort"
 	"time"
@@ -20,6 +21,7 @@ type track struct {
 	signed     uint64    // up to this line it is
 	signedAt   time.Time // the last head
 	end        uint64    // number of the end; zero if it is not here
+	key        string    // that has signed the first head here; a process has one
 	unknownKey string    // that has been reported
 
 	next     uint64  // highest line that another chain says to come after
@@ -92,6 +94,27 @@ func (t *track) behind(sequence uint64) int {
 		return n // as usual
 	}
 	return sort.Search(len(t.runs), func(i int) bool { return t.runs[i].from > sequence })
+}
+
+// hashes are those of the lines with the number, as far as they are remembered: of the last that came,
+// and of each at the end of a run.
+func (t *track) hashes(sequence uint64) iter.Seq[[sha256.Size]byte] {
+	return func(yield func([sha256.Size]byte) bool) {
+		for _, r := range t.recent {
+			if r.sequence == sequence && !yield(r.hash) {
+				return
+			}
+		}
+		i := t.behind(sequence)
+		if i == 0 || t.runs[i-1].to != sequence {
+			return
+		}
+		for _, a := range t.runs[i-1].last {
+			if !yield(a.hash) {
+				return
+			}
+		}
+	}
 }
 
 // remember keeps the hash of a line for those who ask for it soon.

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -265,6 +266,76 @@ func TestUnknownKey(t *testing.T) {
 	found, _ := verify(t, chain.Config{Keys: []ed25519.PublicKey{other}}, strings.Join(log(t, signer)[:68], ""))
 	if short(found) != "unknown key 1-1, open 68-68, unsigned 1-68" {
 		t.Errorf("%s", texts(found))
+	}
+}
+
+// Somebody who has the key of one server, and may write the files of another one, goes on with a chain of
+// that one's from a line of his choice. All hashes and signatures are right, and all keys are known.
+func TestAnotherServersKey(t *testing.T) {
+	signer, public := keys(t)
+	other, otherPublic := keys(t)
+	c := chain.Config{Keys: []ed25519.PublicKey{public, otherPublic}}
+	whole := log(t, signer)[:68]
+	if found, _ := verify(t, c, strings.Join(whole, "")); len(found) != 0 {
+		t.Fatal(texts(found))
+	}
+	for _, from := range []int{1, 30, 61, 62, 67} {
+		lines := slices.Clone(whole)
+		lines[from] = strings.Replace(lines[from], `"severity_id":1`, `"severity_id":3`, 1)
+		for i := from; i < len(lines); i++ {
+			lines[i] = forge(lines[i-1], lines[i])
+			if head, _, ok := strings.Cut(lines[i], `,"signature":"`); ok {
+				head = strings.Replace(head, chain.KeyID(public), chain.KeyID(otherPublic), 1)
+				sig, err := other.Sign(nil, []byte("sallyport audit head v1\x00"+head), crypto.Hash(0))
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines[i] = fmt.Sprintf("%s,\"signature\":\"%x\"}}}\n", head, sig)
+			}
+		}
+		found, s := verify(t, c, strings.Join(lines, ""))
+		if s.Faults() == 0 || !strings.Contains(short(found), "other key") {
+			t.Errorf("from line %d: %s", from+1, texts(found))
+		}
+	}
+	// A server that starts with a new key begins a chain with it.
+	var file bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		for _, s := range []crypto.Signer{signer, other, signer} {
+			p := start(t, &file, s)
+			p.record(3)
+			p.Close()
+		}
+	})
+	if found, s := verify(t, c, file.String()); len(found) != 0 || s.Chains != 3 {
+		t.Errorf("%s, %+v", texts(found), s)
+	}
+}
+
+// The lines of a process that was killed have a signature from when the next one starts, in whatever
+// order a SIEM has them.
+func TestKilledInAnyOrder(t *testing.T) {
+	signer, public := keys(t)
+	c := chain.Config{Keys: []ed25519.PublicKey{public}, AnyOrder: true}
+	var file bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, &file, signer)
+		p.record(30)
+		killed := file.Len()
+		p.Close()
+		file.Truncate(killed)
+		p = start(t, &file, signer)
+		p.record(2)
+		p.Close()
+	})
+	lines := slices.Collect(strings.Lines(file.String()))
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"after"`) })
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		r.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		if found, s := verify(t, c, strings.Join(lines, "")); s.Faults() != 0 || short(found) != fmt.Sprintf("killed %d-%[1]d", at) {
+			t.Fatalf("shuffled: %s", texts(found))
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ A fault is something that the writer has not done, or of which nothing shows tha
   foreign      a line is of no chain
   signature    a head has no signature, or was altered after it was signed
   unknown key  a head is signed with a key that -key does not have
+  other key    a head is signed with another key than those before it: a chain has one
   unsigned     lines stand behind the last signed head: anybody could have written them
   open         a chain does not end: the server runs, was killed, or the rest was removed
   earlier      a chain begins before the first line: in an older file, or that was removed
