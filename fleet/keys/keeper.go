@@ -270,8 +270,9 @@ func (k *Keeper) Forget(ctx context.Context, number string) error {
 	if _, there := k.state.members[i]; !ok || !there {
 		return ErrInstance
 	}
-	k.state.remove(i, "an operator said so")
-	k.state.advance(time.Now())
+	now := time.Now()
+	k.state.remove(now, i, "an operator said so")
+	k.state.advance(now)
 	return k.flush(ctx)
 }
 

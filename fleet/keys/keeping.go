@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -22,6 +24,7 @@ type keeping struct {
 	phase    Phase
 	keys     []kept // in the order of the ring
 	members  map[instance]*member
+	gone     map[instance]departed // as long as something that they have said may be repeated
 
 	ahead    version // a ring that an instance has and this Keeper has not made, or zero
 	dirty    bool    // state has changed since it was saved
@@ -46,6 +49,12 @@ type member struct {
 	has     version
 	heard   time.Time     // its newest announcement
 	lease   time.Duration // that it was given at most
+}
+
+// departed is an instance that is no member any more.
+type departed struct {
+	counter uint64    // of what it has said last
+	at      time.Time // when it went
 }
 
 // note is something that an operator should know.
@@ -102,7 +111,7 @@ func (k *keeping) announced(now time.Time, b []byte) (i instance, answer bool, e
 	switch {
 	case m != nil && (m.id != id || m.public != a.public):
 		return i, false, errIdentity
-	case m != nil && a.counter <= m.counter:
+	case m != nil && a.counter <= m.counter, m == nil && a.counter <= k.gone[a.instance].counter:
 		return i, false, errReplay
 	case k.foreign(a.ring):
 		if k.ahead.before(a.ring) {
@@ -112,19 +121,22 @@ func (k *keeping) announced(now time.Time, b []byte) (i instance, answer bool, e
 		return i, false, ErrBehind
 	case a.leaving:
 		if m != nil {
-			k.remove(a.instance, "it has left")
+			m.counter = a.counter
+			k.remove(now, a.instance, "it has left")
 		}
 		return i, false, nil
 	}
 	if m == nil {
 		if former := k.members[a.former]; former != nil && former.id == id {
-			k.remove(a.former, "a new process has taken its place")
+			former.counter = math.MaxUint64 // its process is over: what comes of it yet was held back
+			k.remove(now, a.former, "a new process has taken its place")
 		}
 		if len(k.members) >= k.maxInstances {
 			return i, false, errFull
 		}
 		m = &member{id: id, public: a.public}
 		k.members[a.instance] = m
+		delete(k.gone, a.instance)
 	}
 	if m.lease < k.lease { // a new instance's is zero: it is on disk before it is given anything
 		m.lease, k.dirty = k.lease, true
@@ -138,9 +150,15 @@ func (k *keeping) foreign(v version) bool {
 	return v.epoch > k.ancestor && (v.epoch != k.ring.epoch || v.revision > k.ring.revision)
 }
 
-// remove forgets an instance, which seals with nothing of ours from now on.
-func (k *keeping) remove(i instance, why string) {
-	k.note(false, "an instance gets no more fleet keys", "service", k.members[i].id, "instance", i.String(), "because", why)
+// remove leaves out an instance, which seals with nothing of ours from now on. What it has said until
+// then brings it back no more, or a broker that repeats it could have each step wait for a lease.
+func (k *keeping) remove(now time.Time, i instance, why string) {
+	m := k.members[i]
+	k.note(false, "an instance gets no more fleet keys", "service", m.id, "instance", i.String(), "because", why)
+	if k.gone == nil {
+		k.gone = map[instance]departed{}
+	}
+	k.gone[i] = departed{m.counter, now}
 	delete(k.members, i)
 	k.dirty = true
 }
@@ -152,9 +170,10 @@ func (m *member) over() time.Time { return m.heard.Add(m.lease + m.lease/64 + ti
 func (k *keeping) advance(now time.Time) {
 	for i, m := range k.members {
 		if m.over().Before(now) {
-			k.remove(i, "it was silent until its lease was over")
+			k.remove(now, i, "it was silent until its lease was over")
 		}
 	}
+	maps.DeleteFunc(k.gone, func(_ instance, d departed) bool { return now.Sub(d.at) > 2*Skew })
 	if k.ahead != (version{}) {
 		return
 	}

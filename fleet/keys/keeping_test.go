@@ -90,6 +90,60 @@ func TestAnnouncementsRefused(t *testing.T) {
 	}
 }
 
+// "... whose counter is not above the last one of that instance": also of one that has left, was
+// replaced or was left out. A broker that repeats what it said would have each step wait for a lease.
+func TestGoneStaysGone(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(w *world, s *server){
+		"it has left": func(w *world, s *server) {
+			w.announce(s, true)
+			w.carry()
+		},
+		"a new process has its place": func(w *world, s *server) {
+			w.start(s, true)
+			w.round()
+		},
+		"an operator said so": func(w *world, s *server) { w.keeper.remove(w.now, s.h.instance, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1, 2)
+			s := w.servers[0]
+			s.file = true
+			w.start(s, true)
+			w.round()
+			was := s.h.instance
+			var said [][]byte
+			for _, p := range w.past {
+				if p.to == (instance{}) {
+					said = append(said, p.bytes)
+				}
+			}
+			w.announce(s, false)
+			held := w.wire[len(w.wire)-1].bytes // the broker holds its last word back
+			w.wire = w.wire[:len(w.wire)-1]
+			leave(w, s)
+			if w.keeper.members[was] != nil {
+				t.Fatal("it is still there")
+			}
+			if name != "an operator said so" { // then it runs, and what it says anew counts
+				said = append(said, held)
+			}
+			for _, b := range said {
+				w.announced(b) //nolint:errcheck // what comes of it counts
+			}
+			if w.keeper.members[was] != nil {
+				t.Error("a repetition has brought it back")
+			}
+			w.now = w.now.Add(3 * Skew)
+			w.keeper.advance(w.now)
+			if len(w.keeper.gone) != 0 {
+				t.Errorf("%d are remembered for ever", len(w.keeper.gone))
+			}
+		})
+	}
+}
+
 // "Keys MUST be sealed to that public key by HPKE (RFC 9180), bound to fleet, instance, announcement,
 // epoch, revision, lease and the SPIFFE id of the recipient." docs/fleet.md 18.1
 func TestGrantsRefused(t *testing.T) {

@@ -2,7 +2,9 @@ package keys
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +90,7 @@ type estate struct {
 	keeper *Keeper
 	dir    string
 	lines  recorder
+	log    text
 	stop   func() // ends the keeper
 }
 
@@ -99,7 +102,7 @@ func newEstate(t *testing.T) *estate {
 
 func (e *estate) start(t *testing.T) {
 	t.Helper()
-	k, err := NewKeeper(KeeperConfig{Identity: e.Source(t, identity.Operator.Path("keeper")), Carrier: e.broker, Fleet: "test", Directory: e.dir, Audit: &e.lines})
+	k, err := NewKeeper(KeeperConfig{Identity: e.Source(t, identity.Operator.Path("keeper")), Carrier: e.broker, Fleet: "test", Directory: e.dir, Audit: &e.lines, Log: e.logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +125,7 @@ func (e *estate) start(t *testing.T) {
 // holder runs a Holder until the test ends, or stop is called.
 func (e *estate) holder(t *testing.T, name string, file bool) (h *Holder, stop func()) {
 	t.Helper()
-	c := HolderConfig{Identity: e.Source(t, identity.GameState.Path(name)), Carrier: e.broker, Fleet: "test", Ring: new(fleetkey.Ring)}
+	c := HolderConfig{Identity: e.Source(t, identity.GameState.Path(name)), Carrier: e.broker, Fleet: "test", Ring: new(fleetkey.Ring), Audit: &e.lines, Log: e.logger()}
 	if file {
 		c.File = filepath.Join(e.dir, name)
 	}
@@ -144,6 +147,30 @@ func (e *estate) holder(t *testing.T, name string, file bool) (h *Holder, stop f
 	})
 	t.Cleanup(stop)
 	return h, stop
+}
+
+// text is what is written, by several goroutines.
+type text struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (w *text) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+func (w *text) bytes() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.b)
+}
+
+// logger writes everything into e.log.
+func (e *estate) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&e.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 func await(t *testing.T, what string, f func() bool) {

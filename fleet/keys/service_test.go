@@ -3,9 +3,14 @@ package keys
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -133,6 +138,88 @@ func TestKeysAreNotInTheOpen(t *testing.T) {
 	}
 }
 
+// Whatever happens to keys, and whatever is sent to keeper and servers, no log, no audit, no status and
+// no error has one, in any spelling.
+func TestKeysAreNotTold(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	h, stop := e.holder(t, "a", true)
+	var secrets [][]byte
+	note := func() {
+		for _, id := range h.config.Ring.IDs() {
+			for _, k := range h.state.filled {
+				if line, err := k.Text(); k.ID() == id && err == nil {
+					secrets = append(secrets, bytes.TrimSpace(line[9:]))
+				}
+			}
+		}
+	}
+	joined := func() bool { return h.Status().Joined }
+	await(t, "the server has the keys", joined)
+	status := func() []byte {
+		keeper, err := json.Marshal(e.keeper.Status())
+		holder, err2 := json.Marshal(h.Status())
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		return append(keeper, holder...)
+	}
+	h.mu.Lock()
+	note()
+	h.mu.Unlock()
+	told := status()
+	if err := e.keeper.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the rotation is over", func() bool { return e.keeper.Status().Phase == PhaseDrain })
+	h.mu.Lock()
+	note()
+	h.mu.Unlock()
+	told = append(told, status()...)
+	e.broker.mu.Lock()
+	seen := slices.Clone(e.broker.seen)
+	e.broker.mu.Unlock()
+	for _, m := range seen { // repeated, cut off, spoilt
+		for _, topic := range []string{announcements, grants(h.number())} {
+			e.broker.Publish(t.Context(), topic, m)                          //nolint:errcheck // it has none
+			e.broker.Publish(t.Context(), topic, m[:len(m)/2])               //nolint:errcheck // likewise
+			e.broker.Publish(t.Context(), topic, append(slices.Clone(m), 0)) //nolint:errcheck // likewise
+		}
+	}
+	loss, err := e.keeper.Emergency(t.Context())
+	told = append(told, fmt.Sprintf("%+v %v", loss, err)...)
+	await(t, "the server has the new key", func() bool { return h.Status().Epoch == e.keeper.Status().Epoch })
+	h.mu.Lock()
+	note()
+	h.mu.Unlock()
+	stop()
+	if err := os.Chmod(h.config.File, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = NewHolder(h.config)
+	told = append(told, fmt.Sprint(err)...)
+	e.stop()
+	told = append(told, e.log.bytes()...)
+	told = append(told, fmt.Sprintf("%+v", e.lines.all())...)
+	if len(secrets) < 4 || !bytes.Contains(told, []byte("keys were dropped")) {
+		t.Fatalf("%d secrets; told: %s", len(secrets), told)
+	}
+	for _, s := range secrets {
+		raw, err := hex.DecodeString(string(s))
+		if err != nil || len(raw) != 32 {
+			t.Fatal(err)
+		}
+		for spelling, text := range map[string][]byte{
+			"a key file's": s, "raw": raw, "base64": []byte(base64.RawStdEncoding.EncodeToString(raw)),
+			"a list of numbers": []byte(strings.Trim(fmt.Sprint(raw[:8]), "[]")),
+		} {
+			if bytes.Contains(told, text) {
+				t.Errorf("a key was told, in the spelling %s", spelling)
+			}
+		}
+	}
+}
+
 // "A Holder with a File starts with the keys and the lease of the process before it, and takes its
 // place", with the keeper away and the broker, too.
 func TestServerRestarts(t *testing.T) {
@@ -230,8 +317,9 @@ func TestConfigs(t *testing.T) {
 
 // recorder counts audit lines.
 type recorder struct {
-	mu sync.Mutex
-	n  map[audit.Decision]int
+	mu   sync.Mutex
+	n    map[audit.Decision]int
+	told []audit.Event
 }
 
 func (r *recorder) Record(e audit.Event) {
@@ -241,4 +329,11 @@ func (r *recorder) Record(e audit.Event) {
 		r.n = map[audit.Decision]int{}
 	}
 	r.n[e.Decision]++
+	r.told = append(r.told, e)
+}
+
+func (r *recorder) all() []audit.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.told)
 }
