@@ -1,6 +1,8 @@
 package identity_test
 
 import (
+	"bytes"
+	"encoding/pem"
 	"errors"
 	"os"
 	"strings"
@@ -199,4 +201,30 @@ func TestDevAuthority(t *testing.T) {
 	if _, err := identity.NewDevAuthority(dir); err == nil || !strings.Contains(err.Error(), "remove the directory") {
 		t.Errorf("a spoiled authority: %v", err)
 	}
+}
+
+// The files have the same certificate with another chain behind it, as when an authority is replaced
+// and what it has signed gets an intermediate: peers that know the new authority only need that chain.
+func TestAnotherChain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := identitytest.New(t)
+		path := identity.GameState.Path("eu-7")
+		f := a.Files(t, path)
+		s := a.Source(t, path, func(c *identity.Config) { c.Files, c.Poll = f, time.Second })
+		before := s.Status()
+		leaf, err := os.ReadFile(f.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		behind := a.Bundle().X509Authorities()[0].Raw
+		write(t, f.Certificate, append(leaf, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: behind})...))
+		time.Sleep(5 * time.Second)
+		if st := s.Status(); st.Updates != before.Updates+1 || st.LastFailure != "" {
+			t.Errorf("%+v, before %+v", st, before)
+		}
+		if chain := s.Certificate().Certificate; len(chain) != 2 || !bytes.Equal(chain[1], behind) {
+			t.Errorf("%d certificates are shown, want the new chain of 2", len(chain))
+		}
+	})
 }

@@ -3,9 +3,11 @@ package identity
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,10 +161,11 @@ func (s *Source) install(svid *x509svid.SVID, bundle *x509bundle.Bundle) error {
 	return nil
 }
 
-// refreshed reports whether certificate and bundle are those in use, as after a restart of the agent.
+// refreshed reports whether certificate, chain and bundle are those in use, as after a restart of the
+// agent.
 func (s *Source) refreshed(svid *x509svid.SVID, bundle *x509bundle.Bundle) bool {
 	m := s.material.Load()
-	if m == nil || !m.svid.Certificates[0].Equal(svid.Certificates[0]) || !m.bundle.Equal(bundle) {
+	if m == nil || !slices.EqualFunc(m.svid.Certificates, svid.Certificates, (*x509.Certificate).Equal) || !m.bundle.Equal(bundle) {
 		return false
 	}
 	s.mu.Lock()
