@@ -93,6 +93,7 @@ func (w *watch) look(ctx context.Context, now time.Time) error {
 			return err
 		}
 		for _, u := range users {
+			u.Modified = u.Modified.Round(0).UTC() // == is of the instant then
 			if _, ok := text(u.Subject); ok && (w.seen[u] || w.revoke(u, now)) {
 				seen[u] = true
 			}

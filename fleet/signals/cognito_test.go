@@ -247,3 +247,36 @@ func TestCognitoLambda(t *testing.T) {
 		t.Error("an event that the receiver did not get is not tried again")
 	}
 }
+
+// A list that gives the same instant in another time.Location each time, as encoding/json does, tells
+// nothing new.
+func TestCognitoSameInstant(t *testing.T) {
+	t.Parallel()
+	disk := new(disk)
+	modified := time.Now().Add(-time.Minute)
+	looks := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- signals.WatchCognito(ctx, signals.CognitoConfig{
+			Issuer: pool, Publisher: disk, Interval: time.Millisecond,
+			Disabled: func(context.Context, string) ([]signals.CognitoUser, string, error) {
+				select {
+				case looks <- struct{}{}:
+				case <-ctx.Done():
+				}
+				return []signals.CognitoUser{{Subject: "alice", Modified: modified.In(time.FixedZone("", 7200))}}, "", nil
+			},
+		})
+	}()
+	for range 4 {
+		<-looks
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if r := disk.take(); len(r) != 1 {
+		t.Errorf("%d revocations of one account", len(r))
+	}
+}

@@ -30,7 +30,7 @@ type Config struct {
 	Publisher    Publisher
 
 	Window int // SETs that are remembered by their jti. Zero means DefaultWindow; negative is an error
-	Rate   int // SETs a second of one transmitter. Zero means DefaultRate; negative is an error
+	Rate   int // SETs a second of one transmitter, but for repetitions. Zero means DefaultRate; negative is an error
 	Burst  int // SETs at once of one transmitter. Zero means DefaultBurst; negative is an error
 	AtOnce int // SETs that are verified at once. Zero means DefaultAtOnce; negative is an error
 

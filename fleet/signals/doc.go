@@ -17,9 +17,10 @@
 //	token-claims-change, device-compliance-change, all others    nothing: acknowledged and counted
 //
 // A player's tokens are refused that were issued up to the time of the event: event_timestamp, or
-// else toe, or else iat, and never later than the event was received. Tokens that are issued later
-// are good, because the provider has decided so. So an event that comes late, or twice, puts nobody
-// out who has signed in since; and one that is older than the longest token does nothing.
+// else toe, or else iat, and at most 30 s (token.MaxLeeway) after the event was received. Tokens that
+// are issued later are good, because the provider has decided so. So an event that comes late, or
+// twice, puts nobody out who has signed in since; and one that is older than the longest token does
+// nothing.
 //
 // # Whom it is about
 //

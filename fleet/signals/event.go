@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/token"
 )
 
 const (
@@ -75,8 +77,10 @@ func parse(claims []byte, iat, now time.Time) (event, *refusal) {
 			return event{}, invalid("toe or event_timestamp: not a number of seconds since 1970")
 		}
 	}
-	if e.when.After(now) { // a clock ahead must not refuse the tokens of a moment later
-		e.when = now
+	// The clock that dates events dates tokens, too: where it is ahead, the player's token is from ahead as
+	// well, and good. Further ahead than any token may be there is none to refuse but those of later.
+	if latest := now.Add(token.MaxLeeway); e.when.After(latest) {
+		e.when = latest
 	}
 	if e.kind == "credential-change" && e.payload["change_type"] == "create" {
 		e.means = meansNothing // a further passkey takes nothing from those that are there

@@ -111,11 +111,11 @@ func (r *Receiver) take(ctx context.Context, now time.Time, raw []byte, expected
 		return why
 	}
 	switch {
-	case !t.rate.AllowN(now, 1):
-		return later(429, "more events than Config.Rate allows")
-	case r.window.has(set.Issuer, set.ID): // RFC 8935 2.2: it is acknowledged again
+	case r.window.has(set.Issuer, set.ID): // RFC 8935 2.2: it is acknowledged again, and takes no room of others
 		r.add(func(s *Stats) { s.Repeated++ })
 		return nil
+	case !t.rate.AllowN(now, 1):
+		return later(429, "more events than Config.Rate allows")
 	}
 	e, why := parse(set.Claims, set.IssuedAt, now)
 	if why == nil {
