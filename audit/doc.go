@@ -44,6 +44,8 @@
 //	operate       6003       99 operate          1 informational  1 success   1 allowed
 //	deny          6003       99 deny             3 medium         2 failure  26 unauthorized
 //
+// An operate with an unmapped.cause was permitted and has failed: its status_id is 2.
+//
 // Ban, lift and withdraw are what the operator or the match has decided, one line each, whether or
 // not a player is here whom it concerns; each session that ends of it has a line of its own.
 //

@@ -13,7 +13,8 @@ type Event struct {
 	Reason   Drop // DropNone where nothing was refused
 
 	// Cause is which check has refused, or what has ended a session: a label of docs/fleet.md 11.2,
-	// more exact than Reason. For Deny it is a label of the API's. Empty where there is none.
+	// more exact than Reason. For Deny, and for Operate where the call has failed, it is a label of the
+	// API's. Empty where there is none.
 	Cause string
 
 	Issuer, Subject, TokenID string // of the identity token

@@ -37,6 +37,9 @@ func newLine(e Event, p pseudonymizer, t tally) line {
 			Part: text(e.Part), Cause: text(e.Cause), Previous: network(e.Previous), tally: t,
 		},
 	}
+	if e.Decision == Operate && e.Cause != "" {
+		l.Status = failure
+	}
 	l.classify(m.class, m.activity, m.activityName())
 	if m.class == classAPI {
 		l.call(e)

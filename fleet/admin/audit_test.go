@@ -17,7 +17,8 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// Each call is a line of the audit: who, what, outcome.
+// Each call is a line of the audit: who, what, outcome. A line "deny" is somebody who may not, and no
+// operator's slip.
 func TestCallsAreAudited(t *testing.T) {
 	t.Parallel()
 	fleet := admintest.New(t)
@@ -30,8 +31,11 @@ func TestCallsAreAudited(t *testing.T) {
 	operator.Kick(t.Context(), admin.KickRequest{Target: target})          //nolint:errcheck // likewise
 	analytics.Kick(t.Context(), admin.KickRequest{Target: target})         //nolint:errcheck // likewise
 	operator.Ban(t.Context(), admin.BanRequest{Target: target, For: "-1"}) //nolint:errcheck // likewise
+	operator.Session(t.Context(), strings.Repeat("0", 32))                 //nolint:errcheck // likewise
+	operator.RotateKeys(t.Context())                                       //nolint:errcheck // likewise
 	type line struct {
 		Decision string
+		Status   int `json:"status_id"`
 		Message  string
 		Actor    struct {
 			App string `json:"app_uid"`
@@ -48,20 +52,22 @@ func TestCallsAreAudited(t *testing.T) {
 			t.Fatal(err)
 		}
 		if l.Decision == "operate" || l.Decision == "deny" {
-			got = append(got, fmt.Sprintf("%s %s %s %s %s %s", l.Decision, strings.TrimPrefix(l.Actor.App, "spiffe://game.example/role/"), l.API.Operation, l.Unmapped.Cause, l.Src.Name, l.Message))
+			got = append(got, fmt.Sprintf("%s %d %s %s %s %s %s", l.Decision, l.Status, strings.TrimPrefix(l.Actor.App, "spiffe://game.example/role/"), l.API.Operation, l.Unmapped.Cause, l.Src.Name, l.Message))
 		}
 	}
 	want := []string{
-		"operate operator/zoe listSessions  127.0.0.0/24 ",
-		"operate operator/zoe kick  127.0.0.0/24 reason 3, ended 1",
-		"deny analytics kick not permitted 127.0.0.0/24 ",
-		"deny operator/zoe ban body 127.0.0.0/24 ",
+		"operate 1 operator/zoe listSessions  127.0.0.0/24 ",
+		"operate 1 operator/zoe kick  127.0.0.0/24 reason 3, ended 1",
+		"deny 2 analytics kick not permitted 127.0.0.0/24 ",
+		"operate 2 operator/zoe ban body 127.0.0.0/24 ",
+		"operate 2 operator/zoe getSession absent 127.0.0.0/24 ", // nobody has attacked: the player has left
+		"operate 2 operator/zoe rotateKeys no-keeper 127.0.0.0/24 ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	text := log.String()
-	if strings.Count(text, "level=WARN") != 2 || !strings.Contains(text, `cause="not permitted" peer=spiffe://game.example/role/analytics operation=kick status=403 do=`) ||
+	if strings.Count(text, "level=WARN") != 4 || !strings.Contains(text, `cause="not permitted" peer=spiffe://game.example/role/analytics operation=kick status=403 do=`) ||
 		strings.Contains(text, "alice") {
 		t.Errorf("the log has %s", text)
 	}

@@ -23,20 +23,24 @@ type Ban struct {
 
 // Bans is the answer of GET /v1/bans: those that end first before others.
 type Bans struct {
-	Bans []Ban `json:"bans"`
-	More bool  `json:"more"` // there are more: look for one by who it concerns
+	Bans []Ban  `json:"bans"`
+	Next string `json:"next,omitempty"` // to ask for those that follow, as "after"; absent at the end
 }
 
 // listBans is GET /v1/bans.
 func (a *api) listBans(c *call) (any, *Problem) {
 	var f filter
-	var limitText string
-	if problem := f.read(c, map[string]*string{"limit": &limitText}); problem != nil {
+	var limitText, afterText string
+	if problem := f.read(c, map[string]*string{"limit": &limitText, "after": &afterText}); problem != nil {
 		return nil, problem
 	}
 	limit, problem := pageOf(limitText)
 	if problem != nil {
 		return nil, problem
+	}
+	after, ok := parsePlace(afterText)
+	if !ok && afterText != "" {
+		return nil, problemQuery.with("after")
 	}
 	if f.scope != "" {
 		return nil, problemQuery.with("scope")
@@ -45,11 +49,16 @@ func (a *api) listBans(c *call) (any, *Problem) {
 		return f.subject != "" && f.subject != b.Subject || f.issuer != "" && f.issuer != b.Issuer ||
 			f.pseudonym != "" && (b.Subject == "" || f.pseudonym != a.config.Pseudonym(b.Subject))
 	})
-	slices.SortFunc(all, func(a, b session.Ban) int {
-		return cmp.Or(cmp.Compare(end(a), end(b)), cmp.Compare(a.Subject, b.Subject))
-	})
-	result := Bans{Bans: make([]Ban, 0, min(limit, len(all))), More: len(all) > limit}
-	for _, b := range all[:min(limit, len(all))] {
+	list := a.order(all)
+	if ok {
+		list = slices.DeleteFunc(list, func(b placed) bool { return b.at.compare(after) <= 0 })
+	}
+	result := Bans{Bans: make([]Ban, 0, min(limit, len(list)))}
+	if len(list) > limit {
+		list = list[:limit]
+		result.Next = list[limit-1].at.String()
+	}
+	for _, b := range list {
 		row := Ban{Until: b.Until.UTC(), Reason: uint8(b.Reason), Says: b.Reason.String(), Note: b.Note}
 		if b.Until.IsZero() {
 			row.Until = time.Time{}
@@ -81,8 +90,8 @@ type Ended struct {
 // BanRequest is the body of POST /v1/ban. Without For and Until the ban holds until it is lifted.
 type BanRequest struct {
 	Target
-	For    string    `json:"for,omitempty"` // a duration such as 24h
-	Until  time.Time `json:"until,omitzero"`
+	For    string    `json:"for,omitempty"`    // a duration such as 24h
+	Until  time.Time `json:"until,omitzero"`   // in the future
 	Reason uint8     `json:"reason,omitempty"` // that the player is told; 0 for session.ReasonRevoked
 	Note   string    `json:"note,omitempty"`   // at most 64 bytes, for the audit and the list of bans
 }
@@ -101,6 +110,8 @@ func (a *api) ban(c *call) (any, *Problem) {
 			return nil, problemBody.with("for")
 		}
 		b.Until = time.Now().Add(d)
+	} else if !b.Until.IsZero() && time.Until(b.Until) <= 0 {
+		return nil, problemBan.with("until") // it would keep nobody out, and look like one that does
 	}
 	if b.Issuer, b.Subject, problem = a.playerOf(c, q.Target); problem != nil {
 		return nil, problem

@@ -136,14 +136,14 @@ func TestNames(t *testing.T) {
 		if _, err := operator.Sessions(t.Context(), q); label(err) != "names" {
 			t.Errorf("%+v: %v", q, err)
 		}
-		if _, err := operator.Bans(t.Context(), q); label(err) != "names" {
+		if _, err := operator.Bans(t.Context(), admin.BanQuery{Subject: q.Subject, Issuer: q.Issuer}); label(err) != "names" {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
 	if e, err := operator.Ban(t.Context(), admin.BanRequest{Target: admin.Target{Session: s.Session}}); err != nil || e.Ended != 1 {
 		t.Fatal(e, err)
 	}
-	bans, err := operator.Bans(t.Context(), admin.SessionQuery{Pseudonym: s.Pseudonym})
+	bans, err := operator.Bans(t.Context(), admin.BanQuery{Pseudonym: s.Pseudonym})
 	if err != nil || len(bans.Bans) != 1 || bans.Bans[0].Subject != "" || bans.Bans[0].Issuer != "" || bans.Bans[0].Pseudonym != s.Pseudonym {
 		t.Errorf("%+v, %v", bans, err)
 	}
@@ -210,8 +210,8 @@ func TestBanAndLift(t *testing.T) {
 	if _, err := operator.Ban(t.Context(), admin.BanRequest{Target: admin.Target{Subject: "carol"}, Until: until}); err != nil {
 		t.Fatal(err)
 	}
-	bans, err := operator.Bans(t.Context(), admin.SessionQuery{})
-	if err != nil || len(bans.Bans) != 3 || bans.More {
+	bans, err := operator.Bans(t.Context(), admin.BanQuery{})
+	if err != nil || len(bans.Bans) != 3 || bans.Next != "" {
 		t.Fatalf("%+v, %v", bans, err)
 	}
 	carol, alices, bob := bans.Bans[0], bans.Bans[1], bans.Bans[2] // "those that end first before others"
@@ -219,10 +219,10 @@ func TestBanAndLift(t *testing.T) {
 		time.Until(alices.Until).Round(time.Hour) != time.Hour || bob.Subject != "bob" || !bob.Until.IsZero() || bob.Says != "revoked" {
 		t.Errorf("%+v", bans)
 	}
-	if some, err := operator.Bans(t.Context(), admin.SessionQuery{Limit: 2}); err != nil || len(some.Bans) != 2 || !some.More {
+	if some, err := operator.Bans(t.Context(), admin.BanQuery{Limit: 2}); err != nil || len(some.Bans) != 2 || some.Next == "" {
 		t.Errorf("%+v, %v", some, err)
 	}
-	if one, err := operator.Bans(t.Context(), admin.SessionQuery{Subject: "bob"}); err != nil || len(one.Bans) != 1 || one.Bans[0].Subject != "bob" {
+	if one, err := operator.Bans(t.Context(), admin.BanQuery{Subject: "bob"}); err != nil || len(one.Bans) != 1 || one.Bans[0].Subject != "bob" {
 		t.Errorf("%+v, %v", one, err)
 	}
 	for _, want := range []bool{true, false} {
@@ -275,6 +275,100 @@ func TestRevoke(t *testing.T) {
 	}
 	if _, err := auth.Kick(t.Context(), admin.KickRequest{}); label(err) != "forbidden" {
 		t.Errorf("the role auth may not kick: %v", err)
+	}
+}
+
+// Whatever is added and lifted between two pages, the pages have each ban that was there all the time
+// once, those that end first before others, and the place of one tells nothing of its name.
+func TestBanPages(t *testing.T) {
+	t.Parallel()
+	fleet := admintest.New(t)
+	match := fleet.Match(t, func(_ *transport.Config, c *admin.Config) { c.PeerPerSecond = 1000 })
+	operator := fleet.Client(t, match, identity.Operator)
+	now := time.Now().Truncate(time.Second)
+	ban := func(subject string, i int) {
+		b := session.Ban{Issuer: testkit.IssuerName, Subject: subject}
+		if i%3 != 0 {
+			b.Until = now.Add(time.Duration(1+i%7) * time.Hour) // many end together
+		}
+		if _, err := match.Server.Ban(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const n = 500
+	for i := range n {
+		ban(fmt.Sprintf("stays %d", i), i)
+		ban(fmt.Sprintf("goes %d", i), i)
+	}
+	for _, limit := range []int{1, 7, 333, 1000} {
+		seen := map[string]int{}
+		var last admin.Ban
+		for q, page := (admin.BanQuery{Limit: limit}), 0; ; page++ {
+			bans, err := operator.Bans(t.Context(), q)
+			if err != nil || len(bans.Bans) > limit {
+				t.Fatal(len(bans.Bans), err)
+			}
+			for _, b := range bans.Bans {
+				seen[b.Subject]++
+				if !last.Until.IsZero() && b.Until.Before(last.Until) && !b.Until.IsZero() || last.Subject != "" && last.Until.IsZero() && !b.Until.IsZero() {
+					t.Errorf("%+v stands behind %+v", b, last)
+				}
+				last = b
+			}
+			if q.After = bans.Next; q.After == "" {
+				break
+			}
+			for i := page * 3; i < page*3+3; i++ {
+				match.Server.Lift(testkit.IssuerName, fmt.Sprintf("goes %d", i%n))
+				ban(fmt.Sprintf("comes %d %d", limit, i), i)
+			}
+			if limit == 1 && page == 300 {
+				break
+			}
+		}
+		for subject, times := range seen {
+			if times != 1 {
+				t.Errorf("pages of %d: %q is there %d times", limit, subject, times)
+			}
+		}
+		for i := range n {
+			if limit > 1 && seen[fmt.Sprintf("stays %d", i)] != 1 {
+				t.Errorf("pages of %d: stays %d is there %d times", limit, i, seen[fmt.Sprintf("stays %d", i)])
+			}
+		}
+	}
+	for _, after := range []string{"1", strings.Repeat("g", 40), strings.Repeat("A", 40), strings.Repeat("0", 42)} {
+		if _, err := operator.Bans(t.Context(), admin.BanQuery{After: after}); label(err) != "query after" {
+			t.Errorf("after %q: %v", after, err)
+		}
+	}
+}
+
+// A time that cannot be meant is refused, and nothing is done: a ban that is over would look like one
+// that holds, and a withdrawal as of next year would be a ban that no list has.
+func TestTimesThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	fleet := admintest.New(t)
+	match := fleet.Match(t)
+	match.Join(t, "alice")
+	operator := fleet.Client(t, match, identity.Operator)
+	target, now := admin.Target{Subject: "alice", Issuer: testkit.IssuerName}, time.Now()
+	for _, until := range []time.Time{now.Add(-time.Second), now.AddDate(-1, 0, 0), time.Unix(0, 0)} {
+		if _, err := operator.Ban(t.Context(), admin.BanRequest{Target: target, Until: until}); label(err) != "ban until" {
+			t.Errorf("until %v: %v", until, err)
+		}
+	}
+	for _, when := range []time.Time{now.Add(time.Hour), now.AddDate(1, 0, 0)} {
+		q := admin.RevokeRequest{Subject: target.Subject, Issuer: target.Issuer, Time: when}
+		if _, err := operator.Revoke(t.Context(), q); label(err) != "body time" {
+			t.Errorf("as of %v: %v", when, err)
+		}
+	}
+	match.Join(t, "alice")
+	// A clock a minute ahead is the operator's good right.
+	q := admin.RevokeRequest{Subject: target.Subject, Issuer: target.Issuer, Time: now.Add(time.Minute)}
+	if e, err := operator.Revoke(t.Context(), q); err != nil || e.Ended != 2 {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 

@@ -68,9 +68,20 @@ func (c *Client) Revoke(ctx context.Context, q RevokeRequest) (e Ended, err erro
 	return e, c.call(ctx, http.MethodPost, "/v1/revoke", nil, q, &e)
 }
 
-// Bans returns bans in force. After and Scope of q must be zero.
-func (c *Client) Bans(ctx context.Context, q SessionQuery) (b Bans, err error) {
-	return b, c.call(ctx, http.MethodGet, "/v1/bans", q.values(), nil, &b)
+// BanQuery says which bans are asked for. The zero value asks for the first 100.
+type BanQuery struct {
+	Limit                      int    // at most so many; 0 for 100
+	After                      string // Next of the page before
+	Subject, Issuer, Pseudonym string // empty for all; the first two need the permission to read names
+}
+
+// Bans returns a page of the bans in force.
+func (c *Client) Bans(ctx context.Context, q BanQuery) (b Bans, err error) {
+	v := SessionQuery{Limit: q.Limit, Subject: q.Subject, Issuer: q.Issuer, Pseudonym: q.Pseudonym}.values()
+	if q.After != "" {
+		v.Set("after", q.After)
+	}
+	return b, c.call(ctx, http.MethodGet, "/v1/bans", v, nil, &b)
 }
 
 // Ban keeps a player out and returns how many sessions that has ended.

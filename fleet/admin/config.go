@@ -89,8 +89,8 @@ type Config struct {
 	Ready func() error
 
 	// PeerPerSecond is how many requests a second one service may make in the long run, and PerSecond
-	// how many all services together; twice as many at once. Zero means 20 and 400, negative is an
-	// error.
+	// how many all services together; twice as many at once. Two a second of each service are answered
+	// even then. Zero means 20 and 400, negative is an error.
 	PeerPerSecond, PerSecond int
 
 	// ShutdownTime is how long Server.Shutdown may take at the end of a drain. Zero means 5 s,

@@ -13,15 +13,16 @@
 //	TLS 1.3, certificate of our trust domain, role         handshake fails; the identity's audit has it
 //	certificate still good, role may do something          403 forbidden
 //	the service's rate                                     429 rate
-//	the rate of all services together                      503 busy
+//	the rate of all services, of which each has a share    503 busy
 //	method and path are a call's, to the letter            403 forbidden
 //	the role has the call's permission                     403 forbidden
 //	no page of another site                                403 cross-origin
 //	parameters, body: known, once each, of their type      400, 413, 415
 //	the call                                               200, 202, 404, 409, 503
 //
-// Each call, refused or not, is a line of the audit: decision operate or deny, the caller's SPIFFE
-// id, the operation, the label of the problem as its cause, and what came of it. /live, /ready and
+// Each call is a line of the audit: decision operate, or deny for one that the caller may not make
+// (403) or not as often (429), the caller's SPIFFE id, the operation, the label of the problem as its
+// cause where it was not done, and what came of it. /live, /ready and
 // /openapi.yaml are recorded only when they are refused, and of calls that are too many one a
 // second.
 //

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type api struct {
 	limiter *limiter
 	lines   *rate.Limiter // of the log
 	turn    chan struct{} // held by the one that visits the server
+	names   [32]byte      // random: key of the digests by which bans are ordered; constant
 }
 
 // Handler returns what serves the API. It has to be served on connections of
@@ -38,6 +40,7 @@ func Handler(config Config) (http.Handler, error) {
 		config: config, table: make(map[string]*route), turn: make(chan struct{}, 1),
 		limiter: newLimiter(config.PeerPerSecond, config.PerSecond), lines: rate.NewLimiter(linesPerSecond, linesBurst),
 	}
+	rand.Read(a.names[:]) // never fails
 	if config.Server != nil {
 		if a.health, err = statuspage.Handler(statuspage.Config{Server: config.Server, Ready: a.ready}); err != nil {
 			return nil, err
@@ -58,6 +61,8 @@ func Handler(config Config) (http.Handler, error) {
 func NewServer(h http.Handler) *http.Server {
 	s := statuspage.NewServer(h)
 	s.ErrorLog = discard // the identity's log has the handshakes that fail, without addresses
+	// "OPTIONS *" is no call of the API, so h refuses, counts and records it like any other.
+	s.DisableGeneralOptionsHandler = true
 	return s
 }
 
@@ -192,7 +197,10 @@ func (a *api) record(c *call, route *route, problem *Problem) {
 		e.Operation = route.operation
 	}
 	if problem != nil {
-		e.Decision, e.Cause = audit.Deny, cmp.Or(c.cause, problem.Label())
+		e.Cause = cmp.Or(c.cause, problem.Label())
+		if problem.denies() {
+			e.Decision = audit.Deny
+		}
 	}
 	a.config.Audit.Record(e)
 	if problem != nil && a.lines.Allow() {

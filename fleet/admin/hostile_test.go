@@ -159,7 +159,7 @@ func TestOddRequests(t *testing.T) {
 		"two hosts":                {"GET /v1/stats HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, false},
 		"a method of its own":      {"EVIL /v1/stats HTTP/1.1\r\nHost: x\r\n\r\n", 403, true},
 		"HEAD":                     {"HEAD /v1/stats HTTP/1.1\r\nHost: x\r\n\r\n", 403, true},
-		"OPTIONS":                  {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 200, true}, // net/http's own answer, empty
+		"OPTIONS":                  {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 403, true}, // net/http would answer it itself, without a limit or a line
 		"TRACE":                    {"TRACE /v1/stats HTTP/1.1\r\nHost: x\r\n\r\n", 403, true},
 		"CONNECT":                  {"CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n", 403, true},
 		"POST to read":             {"POST /v1/stats HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 403, true},
@@ -171,6 +171,8 @@ func TestOddRequests(t *testing.T) {
 		"upper case":               {"GET /V1/stats HTTP/1.1\r\nHost: x\r\n\r\n", 403, true},
 		"an absolute form":         {"GET http://other/v1/stats HTTP/1.1\r\nHost: x\r\n\r\n", 200, true},
 		"a GET with a body":        {"GET /v1/stats HTTP/1.1\r\nHost: x\r\nContent-Length: 24\r\n\r\nGET /v1/keys HTTP/1.1\r\n\r\n", 400, true},
+		"parameters of a POST":     {"POST /v1/lift?subject=bob HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"subject\":\"alice\"}", 400, true},
+		"an empty one of a POST":   {"POST /v1/drain?& HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n", 400, true},
 		"a semicolon":              {"GET /v1/sessions?limit=1;after=2 HTTP/1.1\r\nHost: x\r\n\r\n", 400, true},
 		"a long header":            {"GET /v1/stats HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<16) + "\r\n\r\n", 431, false},
 		"HTTP 0.9":                 {"GET /v1/stats\r\n\r\n", 400, false},

@@ -28,6 +28,10 @@ const (
 	// defaultPerSecond how many all services together: 20 services that ask as fast as they may.
 	defaultPeerPerSecond, defaultPerSecond = 20, 400
 
+	// ownPerSecond is how many requests a second a service may make however many the others make: enough
+	// for an operator to ban somebody while a fleet of programs asks for figures.
+	ownPerSecond = 2
+
 	// burstSeconds is how many seconds of requests may come at once.
 	burstSeconds = 2
 

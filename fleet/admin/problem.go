@@ -34,6 +34,12 @@ func (p *Problem) Label() string {
 	return label
 }
 
+// denies reports whether the caller may not, or not as often. Of other problems a service with every
+// right has some on each day: who is gone already, a body with a slip, a server that shuts down.
+func (p *Problem) denies() bool {
+	return p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests
+}
+
 func newProblem(label string, status int, title, detail string) *Problem {
 	return &Problem{Type: problemBase + label, Title: title, Status: status, Detail: detail}
 }
@@ -69,7 +75,7 @@ var (
 	problemFull = newProblem("full", http.StatusServiceUnavailable, "Memory full",
 		"The live sessions were ended, and the players can join again, because as many bans or revocations are kept as the server may keep: raise MaxBans or MaxRevocations.")
 	problemBan = newProblem("ban", http.StatusBadRequest, "Not a ban",
-		"A ban's reason is 3, 8, 9, 13, 19 or from 128 to 255, and its note has at most 64 bytes.")
+		"A ban's reason is 3, 8, 9, 13, 19 or from 128 to 255, its note has at most 64 bytes, and it ends in the future.")
 	problemFailed = newProblem("failed", http.StatusServiceUnavailable, "Not done",
 		"It could not be done, or not everywhere: the server's log says why. Try again.")
 	problemNoKeys = newProblem("no-keeper", http.StatusConflict, "Keys are kept elsewhere",

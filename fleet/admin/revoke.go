@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -18,7 +19,7 @@ type RevokeRequest struct {
 	Build   string `json:"build,omitempty"`
 
 	Issuer string    `json:"issuer,omitempty"` // of all but session and build; empty for the server's default
-	Time   time.Time `json:"time,omitzero"`    // of a subject: tokens issued later are good; zero for now
+	Time   time.Time `json:"time,omitzero"`    // of a subject: tokens issued later are good; zero for now; at most two minutes ahead
 }
 
 // revoke is POST /v1/revoke.
@@ -58,8 +59,8 @@ func (a *api) revoke(c *call) (any, *Problem) {
 		return nil, problemTarget
 	case q.Session != "" && parseName(q.Session) == nil:
 		return nil, problemBody.with("session")
-	case !q.Time.IsZero() && r.Kind != session.RevokeSubject:
-		return nil, problemBody.with("time")
+	case !q.Time.IsZero() && (r.Kind != session.RevokeSubject || time.Until(q.Time) > identity.ClockTolerance):
+		return nil, problemBody.with("time") // one of the future would be a ban that no list of bans has
 	}
 	n, err := a.config.Revoker.Revoke(r)
 	if errors.Is(err, session.ErrRevocation) {

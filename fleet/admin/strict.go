@@ -8,13 +8,18 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 	"unicode/utf8"
 )
 
 // object reads the body of a request, one JSON object, into members: pointers by name. It is as
 // strict as RFC 8259 and I-JSON (RFC 7493) permit: names must match to the letter, none may come
-// twice or be unknown, a value must be neither null nor an empty string, and nothing may follow.
+// twice or be unknown, a value must be neither null nor an empty string nor the zero time, and nothing may follow. A
+// call with a body has no parameters besides: one that is given would be taken for heeded.
 func object(w http.ResponseWriter, r *http.Request, members map[string]any) *Problem {
+	if problem := query(r, nil); problem != nil {
+		return problem
+	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return problemMedia
 	}
@@ -51,6 +56,9 @@ func parseObject(body []byte, members map[string]any) *Problem {
 		}
 		if v := string(value); v == "null" || v == `""` || json.Unmarshal(value, into) != nil {
 			return problemBody.with(key)
+		}
+		if t, ok := into.(*time.Time); ok && t.IsZero() {
+			return problemBody.with(key) // it would mean that none was given
 		}
 	}
 	if _, err := d.Token(); err != nil { // the object's end

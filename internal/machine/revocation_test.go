@@ -157,10 +157,10 @@ func TestRevocationsFull(t *testing.T) {
 func TestRevocationOfAnyTime(t *testing.T) {
 	claims := &token.Claims{Issuer: "issuer", Subject: "name", IssuedAt: begin}
 	for at, want := range map[time.Time]Cause{
-		begin.Add(-time.Second):                      CauseNone, // issued later
-		begin:                                        CauseRevokedPlayer,
-		begin.AddDate(1, 0, 0):                       CauseRevokedPlayer,
-		begin.AddDate(400, 0, 0):                     CauseRevokedPlayer, // more nanoseconds than there are
+		begin.Add(-time.Second):  CauseNone, // issued later
+		begin:                    CauseRevokedPlayer,
+		begin.AddDate(1, 0, 0):   CauseRevokedPlayer,
+		begin.AddDate(400, 0, 0): CauseRevokedPlayer, // more nanoseconds than there are
 		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC): CauseRevokedPlayer,
 		time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC):      CauseNone,
 	} {

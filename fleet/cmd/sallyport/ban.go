@@ -106,6 +106,7 @@ const bansHelp = `Bans lists the bans in force, those that end first before othe
 
   sallyport bans
   sallyport bans -subject alice
+  sallyport bans -limit 0 -json | jq -r '.result.bans[].pseudonym'
 
 PLAYER is "-" for a ban that another process of the server has left: a snapshot has no names.
 `
@@ -113,22 +114,43 @@ PLAYER is "-" for a ban that another process of the server has left: a snapshot 
 // bans is "bans".
 func bans(ctx context.Context, c console, args []string) int {
 	var s servers
-	q := admin.SessionQuery{Limit: 100}
+	var q admin.BanQuery
+	limit := 100
 	set := flag.NewFlagSet("sallyport bans", flag.ContinueOnError)
 	set.StringVar(&q.Subject, "subject", "", "only of the player of this `name` at its issuer")
 	set.StringVar(&q.Issuer, "issuer", "", "only of players of this `issuer`")
 	set.StringVar(&q.Pseudonym, "pseudonym", "", "only of the player with this `name` in the audit")
-	set.IntVar(&q.Limit, "limit", q.Limit, "at most so many of each server, up to 1000")
+	set.IntVar(&limit, "limit", limit, "at most so many of each server; 0 for all")
 	if status, ok := s.parse(c, set, bansHelp, args, func() error {
-		if q.Limit < 1 || q.Limit > 1000 {
-			return errors.New("-limit is from 1 to 1000")
+		if limit < 0 {
+			return errors.New("-limit must not be negative")
 		}
 		return nil
 	}); !ok {
 		return status
 	}
 	return ask(ctx, &s, "PLAYER\tISSUER\tUNTIL\tREASON\tNOTE", banRows,
-		func(ctx context.Context, client *admin.Client) (admin.Bans, error) { return client.Bans(ctx, q) })
+		func(ctx context.Context, client *admin.Client) (admin.Bans, error) {
+			return banPages(ctx, client, q, limit)
+		})
+}
+
+// banPages returns limit bans, all for 0.
+func banPages(ctx context.Context, client *admin.Client, q admin.BanQuery, limit int) (admin.Bans, error) {
+	all := admin.Bans{Bans: []admin.Ban{}}
+	for {
+		if q.Limit = pageSize; limit > 0 {
+			q.Limit = min(pageSize, limit-len(all.Bans))
+		}
+		next, err := client.Bans(ctx, q)
+		if err != nil {
+			return admin.Bans{}, err
+		}
+		all.Bans, all.Next = append(all.Bans, next.Bans...), next.Next
+		if q.After = next.Next; next.Next == "" || limit > 0 && len(all.Bans) >= limit {
+			return all, nil
+		}
+	}
 }
 
 func banRows(b admin.Bans) (rows []string) {
@@ -142,7 +164,7 @@ func banRows(b admin.Bans) (rows []string) {
 		}
 		rows = append(rows, row(player, x.Issuer, until, x.Says, x.Note))
 	}
-	if b.More {
+	if b.Next != "" {
 		rows = append(rows, "…")
 	}
 	return rows

@@ -264,7 +264,7 @@ func TestUsage(t *testing.T) {
 		{"ban -server a:1 -subject a -reason 4", "-reason is 3, 8, 9, 13, 19 or from 128 to 255"},
 		{"ban -server a:1 -subject a -reason 256", "-reason is 3, 8, 9, 13, 19 or from 128 to 255"},
 		{"ban -server a:1 -subject a -note " + strings.Repeat("x", 65), "-note has at most 64 bytes"},
-		{"bans -server a:1 -limit 1001", "-limit is from 1 to 1000"},
+		{"bans -server a:1 -limit -1", "-limit must not be negative"},
 		{"lift -server a:1", "-subject is missing"},
 		{"revoke -server a:1", "give exactly one of"},
 		{"revoke -server a:1 -subject a -build b", "give exactly one of"},

@@ -63,13 +63,15 @@ func sessions(ctx context.Context, c console, args []string) int {
 		})
 }
 
+// pageSize is how many sessions or bans are asked for at once.
+const pageSize = 1000
+
 // pages returns limit sessions, all for 0.
 func pages(ctx context.Context, client *admin.Client, q admin.SessionQuery, limit int) (admin.Sessions, error) {
-	const page = 1000
 	all := admin.Sessions{Sessions: []admin.Session{}}
 	for {
-		if q.Limit = page; limit > 0 {
-			q.Limit = min(page, limit-len(all.Sessions))
+		if q.Limit = pageSize; limit > 0 {
+			q.Limit = min(pageSize, limit-len(all.Sessions))
 		}
 		next, err := client.Sessions(ctx, q)
 		if err != nil {
