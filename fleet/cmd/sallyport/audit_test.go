@@ -155,6 +155,45 @@ func TestAuditVerify(t *testing.T) {
 	}
 }
 
+// A file whose first line is the longest that a player's texts can make is found in its place.
+func TestAuditVerifyLongFirstLine(t *testing.T) {
+	t.Parallel()
+	key, public := auditKeys(t)
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := chain.ParseSigner(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	j, err := audit.NewJSON(&b, audit.JSONConfig{PerSecond: -1, Chain: &audit.ChainConfig{Signer: signer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("<", 128)
+	for range 6 {
+		j.Record(audit.Event{
+			Decision: audit.Accept, Platform: long, Build: long, Scope: long, Detail: long, Issuer: long, Part: long, Cause: long, Version: long,
+		})
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(b.String(), "\n")
+	if len(lines[3]) <= 4096 {
+		t.Fatalf("the longest line has %d bytes only", len(lines[3]))
+	}
+	var files []string
+	for i := 6; i >= 0; i -= 2 { // the newest first, as a shell lists them
+		files = append(files, file(t, "audit", strings.Join(lines[i:min(i+2, 8)], "")))
+	}
+	if status, out, err := sallyport(t, append([]string{"audit", "verify", "-key", public}, files...)...); status != exitOK {
+		t.Errorf("%d %s %s", status, out, err)
+	}
+}
+
 // id is the id of the chain of a line.
 func id(line string) string {
 	var l struct {

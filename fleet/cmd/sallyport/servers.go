@@ -71,8 +71,12 @@ func (s *servers) parse(c console, set *flag.FlagSet, help string, args []string
 			return fmt.Errorf("it takes no arguments: what is %q?", rest[0])
 		}
 		if len(s.addresses) == 0 {
-			if err := s.add(os.Getenv("SALLYPORT_SERVERS")); err != nil {
-				return fmt.Errorf("-server is missing: give the address of an admin API, or several")
+			list := os.Getenv("SALLYPORT_SERVERS")
+			if list == "" {
+				return errors.New("-server is missing: give the address of an admin API, or several")
+			}
+			if err := s.add(list); err != nil {
+				return fmt.Errorf("SALLYPORT_SERVERS: %w", err)
 			}
 		}
 		if s.timeout <= 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +69,16 @@ func (f *inspectFlags) parse(c console, args []string) (status int, ok bool) {
 // errArgument is a token in the place of a file. The token is not repeated.
 var errArgument = errors.New("that argument is a token, and everybody on this machine can see arguments: give it by standard input or in a file, and have this one revoked if others use the machine")
 
+// holdsToken reports whether an argument is a token, or has one in it, as "Bearer ey…" does. An error
+// about a file of that name would print it.
+func holdsToken(arg string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'=:,;", r) }),
+		func(word string) bool { return strings.Count(word, ".") >= 2 && strings.HasPrefix(word, "ey") })
+}
+
 func (f *inspectFlags) check(rest []string) (err error) {
-	for _, arg := range rest {
-		if strings.Count(arg, ".") >= 2 && strings.HasPrefix(arg, "ey") {
-			return errArgument
-		}
+	if slices.ContainsFunc(rest, holdsToken) {
+		return errArgument
 	}
 	f.now = time.Now()
 	switch {
