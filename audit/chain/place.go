@@ -115,9 +115,6 @@ func (v *Verifier) tail(t *track) {
 	case t.next == r.to || torn:
 		f.Kind = Killed
 		v.report(f)
-		if torn {
-			return
-		}
 	default:
 		f.Kind = Open
 		v.report(f)

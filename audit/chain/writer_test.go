@@ -56,6 +56,37 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// Where a line was cut off somebody puts a whole one that follows from the line before: nothing shows that
+// the process has written it.
+func TestForgedInPlaceOfTorn(t *testing.T) {
+	signer, public := keys(t)
+	c := chain.Config{Keys: []ed25519.PublicKey{public}}
+	var file bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, &file, signer)
+		p.record(10)
+		killed := file.Len() - 400
+		p.Close()
+		file.Truncate(killed)
+		p = start(t, &file, signer)
+		p.record(2)
+		p.Close()
+	})
+	lines := slices.Collect(strings.Lines(file.String()))
+	begin := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"after"`) })
+	if found, s := verify(t, c, file.String()); s.Faults() != 0 || !strings.Contains(short(found), "torn") {
+		t.Fatal(texts(found))
+	}
+	torn := begin - 1
+	n := torn // number of the line before, which is its place in the file
+	forged := strings.Replace(lines[n-1], fmt.Sprintf(`"sequence":%d`, n), fmt.Sprintf(`"sequence":%d`, n+1), 1)
+	lines[torn] = forge(lines[n-1], strings.Replace(forged, `"severity_id":1`, `"severity_id":3`, 1))
+	found, s := verify(t, c, strings.Join(lines, ""))
+	if want := fmt.Sprintf("unsigned %d-%[1]d", n+1); s.Faults() == 0 || !strings.Contains(short(found), want) {
+		t.Errorf("%s\nwant %s", texts(found), want)
+	}
+}
+
 // "Two processes may append to one file: lines say which chain is theirs." The second begins while the first writes.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
