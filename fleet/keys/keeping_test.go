@@ -75,6 +75,7 @@ func TestAnnouncementsRefused(t *testing.T) {
 		{"older than that", sign(func(a *announcement) { a.made = w.now.Add(-Skew - time.Millisecond); a.counter = 2 }), errClock},
 		{"made in the future", sign(func(a *announcement) { a.made = w.now.Add(Skew + time.Millisecond); a.counter = 2 }), errClock},
 		{"another fleet's", sign(func(a *announcement) { a.fleet = "other" }), errFleet},
+		{"an epoch behind which there is none", sign(func(a *announcement) { a.ring, a.counter = version{1<<64 - 1, 1}, 2 }), errForm},
 		{"counter 0", sign(func(a *announcement) { a.counter = 0 }), errForm},
 		{"another key under the number", sign(func(a *announcement) { a.public[0]++; a.counter = 2 }), errIdentity},
 		{"the number of another service", sign(func(a *announcement) { a.instance, a.counter = s.h.instance, 1000 }), errIdentity},

@@ -30,6 +30,10 @@ const (
 	// players whose tokens live for 5 minutes that takes four years.
 	DefaultRotateEvery = 7 * 24 * time.Hour
 
+	// maxEpoch is the highest epoch of a ring: Unix milliseconds of times beyond all. An epoch that an
+	// emergency begins is higher than any that a server claims to have, so there must be one.
+	maxEpoch = 1 << 62
+
 	// maxFleetName is the longest name of a fleet in bytes.
 	maxFleetName = 128
 

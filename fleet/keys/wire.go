@@ -128,7 +128,7 @@ func parseAnnouncement(b []byte) (a announcement, err error) {
 	var leaving uint8
 	if !readText(&s, &fleet) || !s.CopyBytes(a.instance[:]) || !s.CopyBytes(a.former[:]) || !s.ReadUint64(&a.counter) ||
 		!s.ReadUint64(&made) || !a.ring.read(&s) || !s.ReadUint8(&leaving) || leaving > 1 || !s.CopyBytes(a.public[:]) || !s.Empty() ||
-		a.counter == 0 || a.instance == (instance{}) {
+		a.counter == 0 || a.instance == (instance{}) || a.ring.epoch > maxEpoch {
 		return announcement{}, errForm
 	}
 	a.fleet, a.made, a.leaving = string(fleet), time.UnixMilli(int64(made)), leaving == 1
