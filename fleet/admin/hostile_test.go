@@ -293,3 +293,55 @@ func TestWithoutTLS(t *testing.T) {
 		}
 	}
 }
+
+// A body that does not come over HTTP/2 holds its stream for no longer than one over HTTP/1, and the
+// other streams of the connection go on.
+func TestSlowBodyHTTP2(t *testing.T) {
+	t.Parallel()
+	fleet := admintest.New(t)
+	match := fleet.Match(t)
+	c := fleet.Services.Source(t, identity.Operator.Path()).ClientTLS(identity.GameState)
+	transport := &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	begun := time.Now()
+	ended := make(chan string, 10)
+	for range cap(ended) {
+		r, w := io.Pipe()
+		defer w.Close()                     //nolint:errcheck // nobody reads it any more
+		go io.WriteString(w, `{"subject":`) //nolint:errcheck // likewise
+		go func() {
+			q, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+match.Address+"/v1/kick", r)
+			if err != nil {
+				ended <- err.Error()
+				return
+			}
+			q.Header.Set("Content-Type", "application/json")
+			a, err := client.Do(q)
+			if err != nil {
+				ended <- ""
+				return
+			}
+			a.Body.Close() //nolint:errcheck // not read
+			ended <- map[bool]string{true: "", false: a.Status}[a.StatusCode/100 == 4]
+		}()
+	}
+	for range 3 {
+		a, err := client.Get("https://" + match.Address + "/v1/stats")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close() //nolint:errcheck // not read
+		if a.StatusCode != http.StatusOK || a.ProtoMajor != 2 {
+			t.Errorf("%s by %s", a.Status, a.Proto)
+		}
+	}
+	for range cap(ended) {
+		if what := <-ended; what != "" {
+			t.Error(what)
+		}
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("they were held for %v", took)
+	}
+}
