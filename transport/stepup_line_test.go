@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -103,6 +104,48 @@ func (w *world) movesAndLosesTheLine(moves int, up, down bool, length time.Durat
 	}
 	w.net.Tap(nil)
 	w.quit(r, s)
+}
+
+// Whatever the order in which a player moves, comes back, loses the line one way or both for less than
+// the idle time, and is handed on to another process: it keeps the session. What fails is played again
+// by its name, such as TestStepUpAnyOrder/23.
+func TestStepUpAnyOrder(t *testing.T) {
+	t.Parallel()
+	for seed := range 2 * *seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(w *world) {
+				chance := rand.New(rand.NewPCG(seed, 3))
+				upTo := func(most int) time.Duration { return time.Duration(chance.IntN(most)) * time.Millisecond }
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+				fleet := w.fleet(t)
+				r := w.run(fleet)
+				s := w.stay(1)
+				line := w.darken(s.Client)
+				time.Sleep(time.Second)
+				for range 15 {
+					switch chance.IntN(6) {
+					case 0, 1, 2:
+						if to := network(chance.IntN(4)); to != s.config.Conn.(*netsim.Conn).AddrPort() {
+							w.rebind(s.Client, to)
+						}
+						time.Sleep(upTo(300))
+					case 3, 4:
+						line.cut(chance.IntN(3) > 0, chance.IntN(3) > 0, upTo(24000))
+						time.Sleep(5 * time.Second) // else the silence of two cuts may be longer than the idle time
+					case 5:
+						w.end(r, r.shutdown)
+						r = w.run(fleet)
+					}
+				}
+				time.Sleep(20 * time.Second)
+				s.rest()
+				w.keeps(s)
+				w.net.Tap(nil)
+				w.quit(r, s)
+			})
+		})
+	}
 }
 
 // A line that comes and goes, so that the player cannot answer in any of its silences, nor in what it
