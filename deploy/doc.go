@@ -2,7 +2,8 @@
 // they are applied, and what nobody has tried. It has tests and no code.
 //
 //	kubernetes/   rendered by Kustomize, checked against schemas, and against the roles of fleet/identity
-//	aws/          parsed, its references resolved, and checked against the provider's arguments
+//	aws/          parsed, its references resolved, and checked against the provider's arguments, by
+//	              Terraform too where it is installed
 //	Dockerfile, systemd/, sysctl/
 //
 // Each check has cases that it must refuse.

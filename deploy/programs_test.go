@@ -120,11 +120,20 @@ func unknown(args []string, flags map[string]bool) (names []string) {
 	return names
 }
 
-// The sidecar's program has every flag that fleet.yaml and the unit give it, the gateway's those of the
-// task on Fargate, and every file that builds a program names one that exists.
-func TestFlags(t *testing.T) {
+// flagsOf are the flags of a program of module gateway, with those that it shares with the others.
+func flagsOf(t *testing.T, program string) map[string]bool {
+	t.Helper()
+	files := sources(t, "gateway/cmd/"+program)
+	if _, err := os.Stat("../gateway/internal"); err == nil {
+		files = append(files, sources(t, "gateway/internal")...)
+	}
+	return flagged(files)
+}
+
+// The sidecar's program has every flag that fleet.yaml and the unit give it.
+func TestSidecarFlags(t *testing.T) {
 	t.Parallel()
-	files := append(sources(t, "gateway/cmd/sallyport-sidecar"), sources(t, "gateway/internal")...)
+	flags := flagsOf(t, "sallyport-sidecar")
 	unit, err := readUnit("systemd/sallyport-sidecar.service")
 	if err != nil {
 		t.Fatal(err)
@@ -136,16 +145,41 @@ func TestFlags(t *testing.T) {
 		if len(given(args)) < 8 {
 			t.Errorf("%s gives only %q", where, args)
 		}
-		for _, n := range unknown(args, flagged(files)) {
+		for _, n := range unknown(args, flags) {
 			t.Errorf("%s gives -%s, which sallyport-sidecar does not have", where, n)
 		}
 	}
-	task := gatewayArguments(t)
-	for _, n := range unknown(task, flagged(append(sources(t, "gateway/cmd/sallyport-gateway"), sources(t, "gateway/internal")...))) {
-		t.Errorf("aws/services.tf gives -%s, which sallyport-gateway does not have", n)
-	}
 	if got := unknown([]string{"-nothing=1", "-listen"}, map[string]bool{"listen": true}); !slices.Equal(got, []string{"nothing"}) {
 		t.Errorf("of -nothing and -listen unknown are %q", got)
+	}
+}
+
+// The gateway's program has every flag that the task on Fargate gives it, and reads what that sets in its
+// environment.
+func TestGatewayFlags(t *testing.T) {
+	t.Parallel()
+	for _, n := range unknown(gatewayArguments(t), flagsOf(t, "sallyport-gateway")) {
+		t.Errorf("aws/services.tf gives -%s, which sallyport-gateway does not have", n)
+	}
+	text, err := os.ReadFile("aws/services.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := regexp.MustCompile(`"(SALLYPORT_\w+)"`).FindAllStringSubmatch(string(text), -1)
+	if len(environment) == 0 {
+		t.Error("the gateway's task has no environment")
+	}
+	known, err := filepath.Glob("../gateway/cmd/sallyport-gateway/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range environment {
+		if !slices.ContainsFunc(known, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), `"`+e[1]+`"`)
+		}) {
+			t.Errorf("aws/services.tf sets %s, which sallyport-gateway does not read", e[1])
+		}
 	}
 }
 

@@ -688,7 +688,7 @@ func gatewayArguments(t *testing.T) (args []string) {
 		}
 		return nil
 	})
-	if len(args) < 8 {
+	if len(args) < 7 {
 		t.Fatalf("the task on Fargate has only %q", args)
 	}
 	return args

@@ -70,7 +70,9 @@ resource "aws_iam_role_policy" "gateway_secrets" {
 }
 
 locals {
-  nakama_keys = ["server_key", "session_key", "refresh_key", "http_key", "console_password"]
+  # How long a session of Nakama is good for, in seconds, for Nakama and for the gateways.
+  session_life = 7200
+  nakama_keys  = ["server_key", "session_key", "refresh_key", "http_key", "console_password"]
   # The private network's name of Nakama, for the gateways.
   nakama_name = "nakama.${var.name}.internal"
   log = {
@@ -94,7 +96,8 @@ resource "aws_ecs_task_definition" "nakama" {
     name      = "nakama"
     image     = var.nakama_image
     essential = true
-    # -x is left out: it would print the database's password.
+    # -x is left out: it would print the database's password. A player's own WebSocket and that of a
+    # gateway are two sockets: with single_socket one would end the other.
     entryPoint = ["/bin/sh", "-ec"]
     command = [join(" ", [
       "/nakama/nakama migrate up --database.address \"$DATABASE\" &&",
@@ -102,7 +105,7 @@ resource "aws_ecs_task_definition" "nakama" {
       "--socket.server_key \"$SERVER_KEY\" --session.encryption_key \"$SESSION_KEY\"",
       "--session.refresh_encryption_key \"$REFRESH_KEY\" --runtime.http_key \"$HTTP_KEY\"",
       "--console.password \"$CONSOLE_PASSWORD\"",
-      "--session.token_expiry_sec 7200 --session.single_socket true --shutdown_grace_sec 60",
+      "--session.token_expiry_sec ${local.session_life} --session.single_socket false --shutdown_grace_sec 60",
     ])]
     portMappings = [{ containerPort = local.ports.nakama, protocol = "tcp" }]
     secrets = concat(
@@ -156,11 +159,12 @@ resource "aws_ecs_task_definition" "gateway" {
         "-key=/etc/sallyport/key.pem",
         "-fleet-keys=/etc/sallyport/fleet.keys",
         "-nakama=http://${local.nakama_name}:${local.ports.nakama}",
-        "-cognito-pool=${aws_cognito_user_pool.players.id}",
-        "-cognito-clients=${aws_cognito_user_pool_client.game.id}",
+        "-session-life=${local.session_life}s",
       ], var.gateway_arguments)
       readonlyRootFilesystem = true
       linuxParameters        = { capabilities = { drop = ["ALL"] } }
+      # Players show the gateway the session that Nakama gave them at the sign-in.
+      secrets = [{ name = "SALLYPORT_NAKAMA_SESSION_KEY", valueFrom = "${var.gateway_secrets_arn}:session_key::" }]
       portMappings = [
         { containerPort = local.ports.players, protocol = "udp" },
         { containerPort = local.ports.status, protocol = "tcp" },

@@ -91,7 +91,7 @@ variable "requests_per_address" {
 }
 
 variable "nakama_image" {
-  description = "Nakama with your modules, by digest."
+  description = "Nakama with your modules, by digest. One of them has to verify Cognito's token at the sign-in, as nakamabridge does: without it whoever knows a player's custom id is that player."
   type        = string
 }
 
@@ -135,12 +135,12 @@ variable "database_security_group_id" {
 }
 
 variable "nakama_secrets_arn" {
-  description = "A secret of Secrets Manager in JSON: server_key, session_key, refresh_key, http_key and console_password. Defaults of Nakama are refused by nobody but you."
+  description = "A secret of Secrets Manager in JSON: server_key, session_key, refresh_key, http_key and console_password. Choose all five: Nakama's defaults are known to everybody."
   type        = string
 }
 
 variable "gateway_secrets_arn" {
-  description = "A secret of Secrets Manager in JSON: certificate, key (PEM, for the players' DTLS) and fleet_keys (as sallyport-server -new-fleet-key prints them)."
+  description = "A secret of Secrets Manager in JSON: certificate, key (PEM, for the players' DTLS), fleet_keys (as sallyport-server -new-fleet-key prints them) and session_key, the same as in nakama_secrets_arn."
   type        = string
 }
 
