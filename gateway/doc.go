@@ -4,7 +4,7 @@
 //
 //	player ─ UDP, DTLS, session ─▶ transport.Server ─▶ Gateway ─▶ Backend ─▶ game
 //
-// A Backend is a handful of methods.
+// Package sidecar below this one is a Backend: one socket to a game process of any language.
 //
 //	g, err := gateway.New(gateway.Config{Listen: ":7777", Transport: …, Backend: backend})
 //	err = g.Serve(ctx)                     // until ctx is done and the players are told

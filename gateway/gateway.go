@@ -80,6 +80,9 @@ func (g *Gateway) Hold() { g.server.Hold() }
 // Release ends a Hold.
 func (g *Gateway) Release() { g.server.Release() }
 
+// Lanes are those of Config.Transport. They must not be changed.
+func (g *Gateway) Lanes() []transport.Lane { return g.config.Transport.Lanes }
+
 // latest reports whether a lane is of mode Latest.
 func (g *Gateway) latest(lane int) bool {
 	return uint(lane) < uint(len(g.lanes)) && g.lanes[lane]

@@ -17,6 +17,8 @@ type health struct {
 	gone time.Time // since when; zero while it is ready
 	// +checklocks:mu
 	ended bool // players have been put out in this outage
+	// +checklocks:mu
+	met bool // it has been ready once
 }
 
 // Ready returns nil while new players may come, else why not, for an operator.
@@ -49,6 +51,10 @@ func (g *Gateway) judge(now time.Time, err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
+	case err == nil && !h.met:
+		h.met, h.gone = true, time.Time{}
+		g.config.Log.Info("gateway: the backend is ready")
+		return false
 	case err == nil && h.gone.IsZero():
 		return false
 	case err == nil:
@@ -57,7 +63,10 @@ func (g *Gateway) judge(now time.Time, err error) bool {
 		h.gone, h.ended = time.Time{}, false
 		return false
 	case h.gone.IsZero():
-		h.gone = now
+		if h.gone = now; !h.met {
+			g.config.Log.Info("gateway: waiting for the backend: nobody is admitted yet", "error", err)
+			return false
+		}
 		g.counts.outages.Add(1)
 		g.config.Log.Error("gateway: the backend is gone: nobody new is admitted", "error", err, "hold", hold)
 		g.record("the backend is gone: nobody new is admitted")

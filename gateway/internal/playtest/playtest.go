@@ -1,0 +1,71 @@
+// Package playtest has the players of examples/client play on an example, and judge it.
+package playtest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/gateway/internal/play"
+	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/soak"
+	"github.com/sallyport/sallyport/internal/testkit"
+)
+
+// Play runs the example with this game, and players on it, until the test ends.
+func Play(t *testing.T, game play.Game) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := game(t.Context(), dir, "", ""); errors.Is(err, play.ErrMissing) {
+		testkit.Need(t, err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	local := func() string { return "127.0.0.1:" + testkit.FreePort(t) }
+	file, out := filepath.Join(dir, "dev.json"), new(testkit.Console)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- play.Run(ctx, game, []string{"-listen", "127.0.0.1:0", "-status", local(), "-dev-file", file}, local(), local(), out, out)
+	}()
+	defer func() {
+		cancel()
+		if code := <-ended; code != 0 || t.Failed() {
+			t.Errorf("exit status %d\n%s", code, out)
+		}
+	}()
+	out.Await(t, "the backend is ready")
+	dev, err := gameserver.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	match, err := soak.Remote(dev.Addr, dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := soak.Run(ctx, soak.Config{Players: 5, Rate: 30, Payload: 64, Duration: 2 * time.Second, Seed: 1}, match)
+	var table strings.Builder
+	r.WriteTable(&table) //nolint:errcheck // never fails
+	if !r.OK() {
+		t.Errorf("not as promised:\n%s", &table)
+	}
+	if len(r.Lanes) == 0 {
+		t.Error("there are no lanes")
+	}
+}
+
+// Lines returns an error if a file of an example is longer than promised.
+func Lines(t *testing.T, name string, most int) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "\n"); n > most {
+		t.Errorf("%s has %d lines, at most %d are promised", name, n, most)
+	}
+}

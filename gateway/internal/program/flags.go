@@ -1,0 +1,161 @@
+package program
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/sidecar"
+	"github.com/sallyport/sallyport/internal/lab/command"
+	"github.com/sallyport/sallyport/token"
+)
+
+const help = `Sallyport-sidecar puts DTLS and sessions in front of a game server of any language. The game gets plain
+datagrams, with the verified player beside each; docs/sidecar.md has the bytes.
+
+  sallyport-sidecar -cert cert.pem -key key.pem -issuer https://id.example.com -audience arena -jwks https://id.example.com/jwks.json
+
+Players come by UDP to -listen; the game listens at -game, on this machine alone. While it is away nobody new is
+admitted, and who plays stays for -hold.
+
+Development: -dev makes a certificate and mints identity tokens for whoever asks at -status, which must be a
+loopback address; what a client needs is written to -dev-file:
+  sallyport-sidecar -dev -listen 127.0.0.1:7777
+  go run ./examples/client -connect 127.0.0.1:7777
+
+Status: GET /live, /ready and /metrics. With -admin the API of package fleet/admin, behind the SPIFFE identity of
+SPIFFE_ENDPOINT_SOCKET or of -spiffe-cert, -spiffe-key and -spiffe-bundle.
+
+Lanes: -lanes is a JSON file, an array with an object for each lane: "mode" (unreliable, sequenced, reliable, ordered,
+latest) and, where wanted, "priority", "weight", "max_message", "max_age" ("500ms"), "credit", "queue", "parity", "input",
+"insure", "receipts".
+
+Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one session may do "datagrams",
+"datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke".
+
+Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
+process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
+change in a process that runs is named in the log. SIGHUP opens -audit anew.
+
+Exit status: 0 stopped by a signal or an admin's drain, 1 it could not end as it should, 2 a flag, file or address
+could not be used.
+
+Flags:
+`
+
+// flags is the command line.
+type flags struct {
+	listen, status, admin          string
+	game, own                      string
+	mode                           string
+	silence                        time.Duration
+	claims                         list
+	lanes, limits                  string
+	scope                          string
+	cert, key                      string
+	issuer, audience, keys, jwks   string
+	alg, typ                       string
+	fleetKeys, snapshot, audit     string
+	spiffeCert, spiffeKey, spiffeB string
+	dev                            bool
+	devFile                        string
+}
+
+// define defines every flag.
+func (f *flags) define(set *flag.FlagSet) {
+	set.StringVar(&f.listen, "listen", gateway.DefaultListen, "UDP `address` for players")
+	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of /live, /ready and /metrics; empty means none")
+	set.StringVar(&f.admin, "admin", "", "`address` of the admin API, such as "+gateway.DefaultAdmin+"; empty means none")
+	set.StringVar(&f.game, "game", sidecar.DefaultGame, "`address` at which the game listens, or unix:/path")
+	set.StringVar(&f.own, "own", sidecar.DefaultOwn, "`address` at which the sidecar listens to the game, or unix:/path")
+	set.StringVar(&f.mode, "mode", "0600", "permission `bits` of a Unix socket of the sidecar's")
+	set.DurationVar(&f.silence, "silence", sidecar.DefaultSilence, "how long the game may say nothing until it is taken for gone")
+	set.Var(&f.claims, "claims", "`names` of claims of the identity token that the game is told, with commas between")
+	set.StringVar(&f.lanes, "lanes", "", "JSON `file` with the lanes; empty means payloads alone")
+	set.StringVar(&f.limits, "limits", "", "JSON `file` with limits")
+	set.StringVar(&f.scope, "scope", "", "the `match` that tokens must be for; empty means any")
+	set.StringVar(&f.cert, "cert", "", "PEM `file`: certificate, leaf first")
+	set.StringVar(&f.key, "key", "", "PEM `file`: its private key")
+	set.StringVar(&f.issuer, "issuer", "", "issuer (iss) of the identity tokens")
+	set.StringVar(&f.audience, "audience", "", "audience (aud) that they must name")
+	set.StringVar(&f.keys, "keys", "", "PEM or JWK set `file`: the issuer's public keys")
+	set.StringVar(&f.jwks, "jwks", "", "`URL` of the issuer's JWK set, in place of -keys")
+	set.StringVar(&f.alg, "alg", string(token.ES256), "signature `algorithm`: ES256, RS256 or EdDSA")
+	set.StringVar(&f.typ, "typ", "at+jwt", "`type` (typ) of the tokens: at+jwt, or JWT, which may be missing too")
+	set.StringVar(&f.fleetKeys, "fleet-keys", "", "`file` with the keys that the fleet shares, a line each, the one that seals first; mode 0600")
+	set.StringVar(&f.snapshot, "snapshot", "", "`file` by which the sessions are handed on to the next process; goes with -fleet-keys")
+	set.StringVar(&f.audit, "audit", "", "`file` to which trust decisions are appended, one JSON object a line")
+	set.StringVar(&f.spiffeCert, "spiffe-cert", "", "PEM `file`: this service's SPIFFE certificate, where no Workload API is")
+	set.StringVar(&f.spiffeKey, "spiffe-key", "", "PEM `file`: its key")
+	set.StringVar(&f.spiffeB, "spiffe-bundle", "", "PEM `file`: the authorities of the trust domain")
+	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
+	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
+}
+
+// parse reads the command line. Without flags to go on with it returns the exit status.
+func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
+	f := &flags{}
+	set := flag.NewFlagSet("sallyport-sidecar", flag.ContinueOnError)
+	f.define(set)
+	if status, ok := command.Parse(set, help, args, f.check, stdout, stderr); !ok {
+		return nil, status
+	}
+	return f, exitOK
+}
+
+// check returns an error for flags that cannot be used. It does not read files.
+func (f *flags) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+	case f.snapshot != "" && f.fleetKeys == "":
+		return errors.New("-snapshot is sealed by -fleet-keys, which the next process must have too: give both")
+	case !slices.Contains([]token.Algorithm{token.ES256, token.RS256, token.EdDSA}, token.Algorithm(f.alg)):
+		return fmt.Errorf("-alg %q: must be ES256, RS256 or EdDSA", f.alg)
+	}
+	if _, err := f.bits(); err != nil {
+		return err
+	}
+	if f.dev {
+		return f.checkDev()
+	}
+	switch {
+	case f.cert == "" || f.key == "":
+		return errors.New("give -cert and -key, or -dev for development")
+	case f.issuer == "" || f.audience == "" || (f.keys == "") == (f.jwks == ""):
+		return errors.New("give -issuer, -audience and one of -keys and -jwks, or -dev for development")
+	}
+	return nil
+}
+
+func (f *flags) checkDev() error {
+	if f.cert+f.key+f.issuer+f.audience+f.keys+f.jwks != "" {
+		return errors.New("-dev brings a certificate and an issuer: leave out -cert, -key, -issuer, -audience, -keys and -jwks")
+	}
+	if !loopback(f.status) {
+		return errors.New("-dev gives a token to whoever asks: -status must be a loopback address, such as 127.0.0.1:7780")
+	}
+	return nil
+}
+
+// bits are the permission bits of -mode.
+func (f *flags) bits() (fs.FileMode, error) {
+	n, err := strconv.ParseUint(f.mode, 8, 9)
+	if err != nil {
+		return 0, fmt.Errorf("-mode %q: must be permission bits in octal, such as 0600", f.mode)
+	}
+	return fs.FileMode(n), nil
+}
+
+// loopback reports whether only this machine reaches an address.
+func loopback(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	return err == nil && a.Addr().IsLoopback()
+}

@@ -1,0 +1,201 @@
+package sidecar
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// model is the side of a game that follows docs/sidecar.md, as a model.
+type model struct {
+	run, peer, seen uint32
+	there           map[uint32]string   // who plays, by handle
+	got             map[uint32][]uint32 // what has come of each, since it joined
+}
+
+func newModel(r *rand.Rand) *model { return &model{run: 1 + r.Uint32N(1<<31)} }
+
+// hear takes a datagram and returns what the game answers.
+func (m *model) hear(t *testing.T, b []byte) Header {
+	h, body, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Run != m.peer {
+		m.peer, m.seen, m.there, m.got = h.Run, 0, map[uint32]string{}, map[uint32][]uint32{}
+	}
+	if h.Peer == m.run && h.Number == m.seen+1 {
+		m.seen++
+		switch h.Kind {
+		case Joined:
+			m.there[h.Handle] = string(body)
+			m.got[h.Handle] = nil
+		case Left:
+			delete(m.there, h.Handle)
+		case Data:
+			m.got[h.Handle] = append(m.got[h.Handle], binary.BigEndian.Uint32(body))
+		}
+	}
+	return Header{Kind: Alive, Run: m.run, Peer: m.peer, Number: m.seen}
+}
+
+// "JOINED, LEFT, and DATA of the lanes of mode reliable, ordered and latest are numbered by the
+// sidecar, from 1, and sent again until the game has them." docs/sidecar.md 4
+//
+// Whatever is lost, and however often a game begins anew: in the end it knows who plays, and has got what
+// came since it knew, in order and once.
+func TestGameKnowsWhoPlays(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { linkRun(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func linkRun(t *testing.T, r *rand.Rand) {
+	l, m, now := newLink(), newModel(r), time.Unix(0, 0)
+	loss := r.Float64() * 0.6
+	there, handle := map[uint32]string{}, uint32(0)
+	sent := map[uint32]uint32{}
+	var down [][]byte // to the game
+	var up []Header
+	round := func(loss float64) {
+		now = now.Add(tickEvery)
+		b, ends := l.take(now, l.header(Header{Kind: Alive}).AppendTo(nil), []int{HeaderLen})
+		at := 0
+		for _, end := range ends {
+			if r.Float64() >= loss {
+				down = append(down, bytes.Clone(b[at:end]))
+			}
+			at = end
+		}
+		for _, b := range down {
+			if a := m.hear(t, b); r.Float64() >= loss {
+				up = append(up, a)
+			}
+		}
+		down = down[:0]
+		for _, h := range up {
+			if f := l.hear(h); f != accepted && f != stale {
+				t.Fatalf("%+v: %d", h, f)
+			}
+		}
+		up = up[:0]
+	}
+	for range 1500 {
+		switch n := r.IntN(100); {
+		case n < 20:
+			handle++
+			there[handle] = fmt.Sprint("player ", handle)
+			l.join(&seat{handle: handle, body: []byte(there[handle])})
+		case n < 30:
+			for h := range there {
+				delete(there, h)
+				l.left(h, 1)
+				break
+			}
+		case n < 60:
+			for h := range there {
+				sent[h]++
+				l.data(Header{Kind: Data, Handle: h}, binary.BigEndian.AppendUint32(nil, sent[h]))
+				break
+			}
+		case n == 99 && r.IntN(4) == 0:
+			m = newModel(r) // it has restarted
+		default:
+			round(loss)
+		}
+	}
+	for i := 0; ; i++ {
+		if round(0); i > 20 {
+			if n, _ := l.waiting(); n == 0 {
+				break
+			}
+		}
+		if i > 5000 {
+			t.Fatal("the game is never up to date")
+		}
+	}
+	if !maps.Equal(m.there, there) {
+		t.Errorf("the game knows %d players, %d play", len(m.there), len(there))
+	}
+	for h, got := range m.got {
+		for i, n := range got {
+			if n != got[0]+uint32(i) || n > sent[h] {
+				t.Fatalf("player %d: %v of %d", h, got, sent[h])
+			}
+		}
+		if len(got) > 0 && got[len(got)-1] != sent[h] && there[h] != "" {
+			t.Errorf("player %d: the last of %d has not come", h, sent[h])
+		}
+	}
+}
+
+// "A game that confirms nothing until 16,384 datagrams or 32 MiB wait begins anew: the sidecar draws
+// another run, and messages of before are lost." docs/sidecar.md 4
+func TestGameBehind(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	l, m := newLink(), newModel(r)
+	l.join(&seat{handle: 1, body: []byte("alice")})
+	l.hear(Header{Run: m.run})
+	run := l.run.Load()
+	for i := range queueCount * 3 {
+		l.data(Header{Kind: Data, Handle: 1}, binary.BigEndian.AppendUint32(nil, uint32(i)))
+	}
+	if _, anew := l.waiting(); anew != 1 {
+		t.Fatalf("begun anew %d times, want once", anew)
+	}
+	if l.run.Load() == run {
+		t.Error("the game cannot see that it has missed something")
+	}
+	l.hear(Header{Run: m.run, Peer: run})
+	b, ends := l.take(time.Unix(0, 0), nil, nil)
+	m.hear(t, b[:ends[0]])
+	if len(ends) != 1 || m.there[1] != "alice" {
+		t.Errorf("%d datagrams; %v", len(ends), m.there)
+	}
+}
+
+// What is acknowledged without having been sent is a fault, and changes nothing.
+func TestAcknowledgeTooMuch(t *testing.T) {
+	l := newLink()
+	l.hear(Header{Run: 7})
+	l.join(&seat{handle: 1})
+	run := l.run.Load()
+	for _, n := range []uint32{1, 2, 1 << 31, 1<<32 - 1} {
+		if f := l.hear(Header{Run: 7, Peer: run, Number: n}); f != tooMuch {
+			t.Errorf("%d: %d", n, f)
+		}
+	}
+	l.take(time.Unix(0, 0), nil, nil)
+	if f := l.hear(Header{Run: 7, Peer: run, Number: 1}); f != accepted {
+		t.Error(f)
+	}
+	if n, _ := l.waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+}
+
+// A flight never has more than a receive buffer holds, but for one datagram that is longer alone.
+func TestFlight(t *testing.T) {
+	l := newLink()
+	l.hear(Header{Run: 7})
+	for range 100 {
+		l.data(Header{Kind: Data}, make([]byte, 50_000))
+	}
+	b, ends := l.take(time.Unix(0, 0), nil, nil)
+	if len(b) > flightBytes || len(ends) != 2 {
+		t.Errorf("%d datagrams of %d bytes", len(ends), len(b))
+	}
+	if l.some() {
+		t.Error("there is more to send at once")
+	}
+	if _, again := l.take(time.Unix(0, 0).Add(resendAfter-1), nil, nil); len(again) != 0 {
+		t.Error("sent again too early")
+	}
+	if _, again := l.take(time.Unix(0, 0).Add(resendAfter), nil, nil); len(again) != 2 {
+		t.Error("not sent again")
+	}
+}

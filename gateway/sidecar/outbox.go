@@ -1,0 +1,42 @@
+package sidecar
+
+import "sync"
+
+// box collects payloads for the game. A player always has the same one, so that its payloads stay in order.
+type box struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	b []byte
+	// +checklocks:mu
+	ends []int
+
+	_ [64]byte // the locks of two boxes share no cache line
+}
+
+// add appends a datagram. It reports false if there is no room: the game or the socket is behind.
+func (x *box) add(h Header, body []byte) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.b)+HeaderLen+len(body) > boxBytes {
+		return false
+	}
+	x.b = append(h.AppendTo(x.b), body...)
+	x.ends = append(x.ends, len(x.b))
+	return true
+}
+
+// swap takes what is there and leaves b and ends, which are empty.
+func (x *box) swap(b []byte, ends []int) ([]byte, []int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	outB, outEnds := x.b, x.ends
+	x.b, x.ends = b[:0], ends[:0]
+	return outB, outEnds
+}
+
+// some reports whether there is anything.
+func (x *box) some() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.ends) > 0
+}
