@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/session"
@@ -119,4 +120,111 @@ func TestClockSetBack(t *testing.T) {
 	if len(sink.bans) != 0 {
 		t.Error("a lift has not ended an earlier ban")
 	}
+}
+
+// A clock that is set, the publisher's or the subscriber's, counts from the next heartbeat on: a
+// subject's tokens are refused that were issued until the revocation, and no later ones.
+func TestClockIsSet(t *testing.T) {
+	t.Parallel()
+	for _, step := range []struct{ theirs, ours time.Duration }{
+		{theirs: 5 * time.Minute},
+		{theirs: -5 * time.Minute},
+		{ours: 5 * time.Minute},
+		{ours: -5 * time.Minute},
+		{theirs: -2 * time.Minute, ours: 2 * time.Minute},
+		{theirs: 2 * time.Minute, ours: 2 * time.Minute},
+	} {
+		for _, was := range []time.Duration{0, 5 * time.Minute, -5 * time.Minute} {
+			key := GenerateSigningKey()
+			began := time.Now() // with a monotonic clock, as a process has it
+			passed, ahead, set := time.Duration(0), was, time.Duration(0)
+			p := storePublisher(t, fastDir(t), key, began)
+			sink := timeSink{newModelSink(), make(map[string]time.Time)}
+			config, err := SubscriberConfig{Trusted: []Trusted{{Name: "central", Key: key.Public(), Kinds: AllKinds}}, Carrier: modelCarrier{}, Sink: sink}.WithDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newCore(config, began, func(b []byte) { b[0]++ })
+			at := func() time.Time { return setClock(began.Add(passed), set) }
+			beat := func() {
+				passed += time.Second
+				if m := c.ask(at()); m != nil {
+					p.asked(m)
+				}
+				m := p.head(setClock(began.Add(passed), ahead), false)
+				passed += 50 * time.Millisecond
+				c.receive(at(), m)
+				c.tick(at())
+			}
+			for range 5 {
+				beat()
+			}
+			ahead, set = ahead+step.theirs, set+step.ours
+			beat()
+			segments, err := p.append(began.Add(passed+ahead).Round(0), []Record{{Kind: KindSubject, Issuer: "issuer", Value: "now"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.receive(at(), segments[0].bytes)
+			if off := sink.times["now"].Sub(at().Round(0)); off < -time.Second || off > 0 {
+				t.Errorf("was %v ahead, set by %v here and %v there: off by %v", was, step.ours, step.theirs, off)
+			}
+			_ = p.store.close()
+		}
+	}
+}
+
+// A server that starts reads nothing before it has compared clocks, unless nobody answers: what was
+// revoked before it ran counts up to the right time, too.
+func TestClocksApartAtStart(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+		for _, answers := range []bool{true, false} {
+			key, now := GenerateSigningKey(), time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+			p := storePublisher(t, fastDir(t), key, now.Add(ahead))
+			sink := timeSink{newModelSink(), make(map[string]time.Time)}
+			config, err := SubscriberConfig{Trusted: []Trusted{{Name: "central", Key: key.Public(), Kinds: AllKinds}}, Carrier: modelCarrier{}, Sink: sink}.WithDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			segments, err := p.append(now.Add(ahead), []Record{{Kind: KindSubject, Issuer: "issuer", Value: "before"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			revoked, began := now, now.Add(10*time.Minute)
+			c := newCore(config, began, func(b []byte) { b[0]++ })
+			for now = began; len(sink.times) == 0; now = now.Add(tickEvery) {
+				c.tick(now)
+				if m := c.ask(now); m != nil && answers {
+					p.asked(m)
+				}
+				for _, l := range c.loads(now) {
+					c.receive(now, segments[0].bytes)
+					c.loaded(now, l.publisher, nil)
+				}
+				if now.Sub(began) == 2*tickEvery {
+					c.receive(now, p.head(now.Add(ahead-tickEvery), false))
+				}
+				if now.Sub(began) > time.Second {
+					t.Fatal("nothing is read")
+				}
+			}
+			want := revoked
+			if !answers {
+				want = want.Add(ahead)
+			}
+			if off := sink.times["before"].Sub(want); off.Abs() > 200*time.Millisecond {
+				t.Errorf("%v ahead, answers %v: off by %v", ahead, answers, off)
+			}
+			_ = p.store.close()
+		}
+	}
+}
+
+// setClock returns t as it is read from a clock that somebody has set by d, in whole seconds: the wall
+// clock is another one, and what never steps is the same.
+func setClock(t time.Time, d time.Duration) time.Time {
+	wall := (*uint64)(unsafe.Pointer(&t)) // seconds from bit 30 on, and the flag in the highest bit that there is a monotonic clock
+	*wall += uint64(d/time.Second) << 30
+	return t
 }

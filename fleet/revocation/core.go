@@ -112,6 +112,9 @@ func (c *core) head(now time.Time, f *follower, h *head, m []byte) {
 			}
 		}
 	}
+	if f.anchor.ok {
+		f.compare(h, now)
+	}
 	if skew := f.skew; f.anchor.ok && (skew > clockApart || skew < -clockApart) {
 		c.alarm(now, "clock "+f.trusted.Name, "revocation: a publisher's clock differs from ours: set both by NTP", f, slog.Duration("ahead", skew.Round(time.Second)))
 	}

@@ -19,7 +19,8 @@
 // publishers fill from their disks again, after 150 ms and then with a back-off of up to 2 s. Live
 // segments come again with the next three heads.
 //
-// A server that starts reads the whole state first. 100,000 records are in force after 0.2 s, at 30 to
+// A server that starts compares clocks with the publishers that answer within half a second, and reads
+// the whole state. 100,000 records are in force after 0.2 s, at 30 to
 // 60 bytes each, with one signature for each 1,024. A million at once take some seconds. Where the
 // server has no room for all (session.Config.MaxRevocations), Status.Full is set and Mode applies until
 // it has; this is tried again after a minute, and then less often.
@@ -33,7 +34,7 @@
 // publisher's clock says, give or take the speed of two clocks, which is measured anew each minute. So
 // no delay and no repetition makes Age lower, and it does not matter what time of day either end takes
 // it to be. Age is a few milliseconds to two seconds where nothing is wrong. The wall clocks are
-// compared, too: a difference of over 30 s is an alarm, and the time up to which a subject's tokens
+// compared with each head, too: a difference of over 30 s is an alarm, and the time up to which a subject's tokens
 // are revoked is moved by it, since issuers' and servers' clocks agree.
 //
 // # Epochs

@@ -10,7 +10,7 @@ type follower struct {
 	head   head // the newest; epoch 0 before the first
 	have   spans
 	anchor anchor
-	skew   time.Duration // how far the publisher's clock is ahead at least
+	skew   time.Duration // how far the publisher's clock is ahead at least, as of the newest head
 
 	whole      time.Time // everything that was signed until then is in force
 	wholeKnown bool
@@ -58,20 +58,27 @@ func (f *follower) anchored(h *head, sent, now time.Time) {
 		return // the older answer came quicker
 	}
 	f.anchor = anchor{true, sent, h.elapsed}
-	theirs := time.UnixMicro(h.time)
-	switch { // at least: it was signed between sent and now
-	case theirs.After(now):
-		f.skew = theirs.Sub(now.Round(0))
-	case theirs.Before(sent):
-		f.skew = theirs.Sub(sent.Round(0))
+}
+
+// compare compares the publisher's clock with ours, which either may have been set since the last head:
+// at least by how much it is ahead, since the head was signed between its earliest time and now.
+func (f *follower) compare(h *head, now time.Time) {
+	theirs, latest := time.UnixMicro(h.time), now.Round(0)
+	earliest := latest.Add(-now.Sub(f.signed(h.elapsed, now)))
+	switch {
+	case theirs.After(latest):
+		f.skew = theirs.Sub(latest)
+	case theirs.Before(earliest):
+		f.skew = theirs.Sub(earliest)
 	default:
 		f.skew = 0
 	}
 }
 
-// shift returns by how much the publisher's times have to be moved to be ours, at most.
+// shift returns by how much the publisher's times have to be moved to be ours, at most. What is known
+// of its clock from its last epoch holds until the next comparison.
 func (f *follower) shift() time.Duration {
-	if !f.anchor.ok || f.skew > -minShift && f.skew < minShift {
+	if f.skew > -minShift && f.skew < minShift {
 		return 0
 	}
 	return max(-maxShift, min(-f.skew, maxShift))

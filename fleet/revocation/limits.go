@@ -83,6 +83,10 @@ const (
 	// grace is how long a gap waits for messages that were overtaken.
 	grace = 150 * time.Millisecond
 
+	// firstAnswer is how long the first reading of what is stored waits for an answer to the first
+	// challenge, with which clocks are compared.
+	firstAnswer = 500 * time.Millisecond
+
 	// askAgain is how old an answer may be, so that clocks which run at different speeds do not
 	// matter: in a minute they part by 30 ms at most.
 	askAgain = time.Minute

@@ -30,7 +30,7 @@ type PublisherStatus struct {
 	Age   time.Duration
 	Stale bool // Age is above SubscriberConfig.Stale, or not known
 
-	Skew     time.Duration // how far its clock is ahead of ours at least, as of its last answer
+	Skew     time.Duration // how far its clock is ahead of ours at least, as of its last head
 	Closed   bool          // it has said that its process ends
 	Optional bool
 }

@@ -84,6 +84,9 @@ type loading struct {
 // loads returns what should be loaded now. Each is to be answered by loaded.
 func (c *core) loads(now time.Time) (out []loading) {
 	for _, f := range c.order {
+		if !f.loaded && !f.anchor.ok && now.Sub(c.start) < firstAnswer {
+			continue // so that its times can be moved to ours
+		}
 		if from, due := f.load(now); due {
 			f.loading, f.loadWhole = true, f.have.whole()
 			out = append(out, loading{f.id, from})
