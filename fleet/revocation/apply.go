@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // apply puts a record in force and reports whether the sink has room for it.
@@ -20,21 +21,38 @@ func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
 	c.counts.Applied++
 	switch r.Kind {
 	case KindBan:
-		return c.rules.ban(f.id, r, now, c.config.Sink)
+		return c.took(now, f, c.rules.ban(f.id, f.trusted.Optional, r, now, c.config.Sink))
 	case KindLift:
 		of, until := r.Of, r.At
 		if of == (PublisherID{}) {
 			of, until = f.id, r.Time.Add(-time.Microsecond)
 		}
-		return c.rules.lift(of, r, until, now, c.config.Sink, c.started)
+		return c.took(now, f, c.rules.lift(f, of, r, until, now, c.config.Sink, c.started))
 	case KindUsed:
 		if own := c.config.Own; own == nil || own.id != f.id || own.former(r.Number) {
 			c.config.Sink.Use(session.Used{Kind: r.Used, ID: r.ID, Epoch: r.Epoch, Reason: r.Reason, Until: r.Until})
 		}
 		return true
 	}
+	if r.Kind == KindSession && f.trusted.Optional {
+		if now.Sub(f.sessionsSince) > token.LongestLife {
+			f.sessionsSince, f.sessions = now, 0
+		}
+		if f.sessions++; f.sessions > maxOfOne {
+			return c.took(now, f, isTooMuch)
+		}
+	}
 	_, err := c.config.Sink.Revoke(f.revocation(r, now))
 	return err == nil
+}
+
+// took says what became of a record, and reports whether there was room for it.
+func (c *core) took(now time.Time, f *follower, t taken) bool {
+	if t == isTooMuch {
+		c.counts.Forbidden++
+		c.alarm(now, "too much "+f.trusted.Name, "revocation: an optional publisher bans, lifts or ends more than its share, which was ignored: if its key was stolen, trust it no more and lift what it has banned", f)
+	}
+	return t != isFull
 }
 
 // revocationKinds are those of package session.

@@ -25,8 +25,12 @@ type follower struct {
 
 	fullAt  time.Time // when the sink was full; zero if it is not
 	refills backoff
-	refuted bool            // the sink has been full since the last refill
-	alarmed bool            // that it is stale has been said
+	refuted bool // the sink has been full since the last refill
+	alarmed bool // that it is stale has been said
+
+	sessionsSince time.Time // since when sessions counts those that an Optional publisher has revoked
+	sessions      int
+
 	orphans map[orphan]bool // segments in force that are not of the publisher's history
 }
 

@@ -70,7 +70,7 @@ const (
 	// maxSpans bounds the pieces of a publisher's records that are in force beyond a gap.
 	maxSpans = 64
 
-	// maxTrusted bounds publishers, maxListed the bans and the lifts that a subscriber compares.
+	// maxTrusted bounds publishers, maxListed the bans and the lifts that a subscriber compares; see shares.
 	maxTrusted = 1024
 	maxListed  = 1 << 18
 

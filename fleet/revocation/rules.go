@@ -13,7 +13,7 @@ type rules struct {
 	bans   map[player]*banned
 	lifts  map[lifted]liftedUntil
 	marked map[player]*banned // players to be lifted once everything has been read
-	count  int
+	shares shares
 }
 
 // banned is a player, and the bans that hold.
@@ -37,22 +37,23 @@ type lifted struct {
 }
 
 type liftedUntil struct {
-	time  time.Time // bans up to then are lifted
-	until time.Time // when that may be forgotten; zero never
+	time  time.Time   // bans up to then are lifted
+	until time.Time   // when that may be forgotten; zero never
+	share PublisherID // who has lifted first
 }
 
 func newRules() rules {
-	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned)}
+	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned), shares: shares{of: make(map[PublisherID]*share)}}
 }
 
-// ban takes a ban and reports whether the sink holds it.
-func (rs *rules) ban(by PublisherID, r *Record, now time.Time, sink Sink) bool {
+// ban takes a ban.
+func (rs *rules) ban(by PublisherID, optional bool, r *Record, now time.Time, sink Sink) taken {
 	who := playerOf(r)
 	if l, ok := rs.lifts[lifted{who, by}]; ok && !r.Time.After(l.time) {
-		return true
+		return isTaken
 	}
 	if !r.Until.IsZero() && !r.Until.After(now) {
-		return true
+		return isTaken
 	}
 	b := ban{by, r.Time, r.Until, r.Reason, r.Note}
 	p := rs.bans[who]
@@ -61,31 +62,38 @@ func (rs *rules) ban(by PublisherID, r *Record, now time.Time, sink Sink) bool {
 	}
 	for _, old := range p.bans {
 		if old.by == by && old.time.Equal(b.time) {
-			return sinkBan(sink, p, b)
+			return takenIf(sinkBan(sink, p, b))
 		}
 	}
-	if rs.count >= maxListed {
+	switch t := rs.shares.fits(by, optional, 1, 0, len(rs.lifts)); t {
+	case isFull:
 		sinkBan(sink, p, b)
-		return false
+		return t
+	case isTooMuch:
+		return t
 	}
 	p.bans = append(p.bans, b)
 	rs.bans[who] = p
-	rs.count++
-	return sinkBan(sink, p, b)
+	rs.shares.add(by, 1, 0)
+	return takenIf(sinkBan(sink, p, b))
 }
 
-// lift takes a lift of by's bans up to a time and ends them.
-func (rs *rules) lift(by PublisherID, r *Record, until time.Time, now time.Time, sink Sink, started bool) bool {
+// lift takes f's lift of by's bans up to a time and ends them.
+func (rs *rules) lift(f *follower, by PublisherID, r *Record, until time.Time, now time.Time, sink Sink, started bool) taken {
 	who := playerOf(r)
 	key := lifted{who, by}
 	old, ok := rs.lifts[key]
 	if ok && !until.After(old.time) {
-		return true
+		return isTaken
 	}
-	if !ok && len(rs.lifts) >= maxListed {
-		return false
+	l := liftedUntil{until, r.Until, f.id}
+	if ok {
+		l.share = old.share
+	} else if t := rs.shares.fits(f.id, f.trusted.Optional, 0, 1, len(rs.lifts)); t != isTaken {
+		return t
+	} else {
+		rs.shares.add(f.id, 0, 1)
 	}
-	l := liftedUntil{until, r.Until}
 	if ok && (old.until.IsZero() || !l.until.IsZero() && l.until.Before(old.until)) {
 		l.until = old.until
 	}
@@ -100,7 +108,7 @@ func (rs *rules) lift(by PublisherID, r *Record, until time.Time, now time.Time,
 			kept = append(kept, b)
 		}
 	}
-	rs.count -= len(p.bans) - len(kept)
+	rs.shares.add(by, len(kept)-len(p.bans), 0)
 	clear(p.bans[len(kept):])
 	p.bans = kept
 	if len(kept) == 0 {
@@ -108,9 +116,9 @@ func (rs *rules) lift(by PublisherID, r *Record, until time.Time, now time.Time,
 	}
 	if !started {
 		rs.marked[who] = p
-		return true
+		return isTaken
 	}
-	return p.renew(now, sink)
+	return takenIf(p.renew(now, sink))
 }
 
 // renew has the sink hold exactly the bans that hold, beside those of its own: what it had may have
@@ -144,9 +152,10 @@ func (rs *rules) forget(now time.Time) {
 		for _, b := range p.bans {
 			if b.until.IsZero() || b.until.Add(clockMargin).After(now) {
 				kept = append(kept, b)
+			} else {
+				rs.shares.add(b.by, -1, 0)
 			}
 		}
-		rs.count -= len(p.bans) - len(kept)
 		clear(p.bans[len(kept):])
 		if p.bans = kept; len(kept) == 0 {
 			delete(rs.bans, who)
@@ -155,6 +164,7 @@ func (rs *rules) forget(now time.Time) {
 	for key, l := range rs.lifts {
 		if !l.until.IsZero() && l.until.Add(clockMargin).Before(now) {
 			delete(rs.lifts, key)
+			rs.shares.add(l.share, 0, -1)
 		}
 	}
 }

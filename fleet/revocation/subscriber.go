@@ -3,6 +3,7 @@ package revocation
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ type Subscriber struct {
 	mu sync.Mutex
 	// +checklocks:mu
 	trust []Trusted // to be added to the core
+	// +checklocks:mu
+	trusted map[PublisherID]bool
 }
 
 // NewSubscriber returns a Subscriber that knows nothing yet: until Run has read everything, its
@@ -30,13 +33,17 @@ func NewSubscriber(config SubscriberConfig) (*Subscriber, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscriber{config: config, inbox: inbox{wake: make(chan struct{}, 1)}}
+	s := &Subscriber{config: config, inbox: inbox{wake: make(chan struct{}, 1)}, trusted: make(map[PublisherID]bool)}
+	for i := range config.Trusted {
+		s.trusted[IDOf(config.Trusted[i].Key)] = true
+	}
 	s.view.Store(newCore(config, time.Now(), nil).view())
 	return s, nil
 }
 
-// Trust adds publishers that are believed from now on, or replaces those with the same key. Errors
-// match ErrConfig.
+// Trust adds publishers that are believed from now on, or replaces those with the same key: all of
+// them, or none with an error, which matches ErrConfig. What a publisher has published while it might
+// stays in force.
 func (s *Subscriber) Trust(t ...Trusted) error {
 	for i := range t {
 		if err := t[i].check(); err != nil {
@@ -45,6 +52,14 @@ func (s *Subscriber) Trust(t ...Trusted) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	all := maps.Clone(s.trusted)
+	for i := range t {
+		all[IDOf(t[i].Key)] = true
+	}
+	if len(all) > maxTrusted {
+		return badConfig("Trusted has more than %d publishers", maxTrusted)
+	}
+	s.trusted = all
 	s.trust = append(s.trust, t...)
 	return nil
 }

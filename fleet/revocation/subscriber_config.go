@@ -12,7 +12,7 @@ import (
 
 // SubscriberConfig configures a Subscriber. Trusted, Carrier and Sink are needed.
 type SubscriberConfig struct {
-	// Trusted are the publishers that are believed, at most 1,024. Trust adds more.
+	// Trusted are the publishers that are believed, at most 1,024 with those that Trust adds.
 	Trusted []Trusted
 
 	// Carrier gives what was published.
@@ -51,6 +51,8 @@ func (c SubscriberConfig) WithDefaults() (SubscriberConfig, error) {
 	switch {
 	case len(c.Trusted) == 0:
 		return c, badConfig("Trusted is empty: give the publishers' names and public keys")
+	case len(c.Trusted) > maxTrusted:
+		return c, badConfig("Trusted has more than %d publishers", maxTrusted)
 	case c.Carrier == nil:
 		return c, badConfig("Carrier is missing")
 	case c.Sink == nil:

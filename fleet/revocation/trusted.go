@@ -15,5 +15,10 @@ type Trusted struct {
 
 	// Optional means that its silence is shown, and has no other consequence. It is meant for match
 	// servers, which come and go. What it has published is in force whether or not it lives.
+	//
+	// Whoever steals the key of such a server can ban and put out players, and so an optional publisher
+	// has a share: 16,384 bans that hold, as many lifts, and as many sessions revoked in 24 h. What is
+	// beyond is ignored, counted as SubscriberCounts.Forbidden, and an alarm. All of them together have
+	// half of the 262,144 bans and lifts that a Subscriber compares.
 	Optional bool
 }
