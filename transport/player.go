@@ -66,7 +66,10 @@ func (p *Player) Send(payload []byte) error {
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn. The player does not come back by ticket, whatever the
 // reason, nor after it has left: to keep the player's identity out too, see
-// Server.Ban. Reasons from session.ReasonGame on are the game's own; 0, and one that
+// Server.Ban. A match that removes a player for silence gives session.ReasonIdle: in a
+// fleet (session.Config.OnUsed) any other reason but ReasonLeft, ReasonShutdown and
+// ReasonReplaced ends the session on every server, also where the player has gone on
+// meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and one that
 // the protocol does not define, is session.ReasonKicked. A detail is text for the player's
 // log, of which the first 64 bytes are sent. The audit and the log have it, too: it should
 // name nobody.

@@ -116,12 +116,19 @@ func (a *api) ban(c *call) (any, *Problem) {
 	if b.Issuer, b.Subject, problem = a.playerOf(c, q.Target); problem != nil {
 		return nil, problem
 	}
-	ban := a.config.Revoker.Ban
-	if a.config.Feed != nil {
-		ban = a.config.Feed.Ban
-	}
-	n, err := ban(b)
+	n, err := a.banOf(b)
 	return a.ended(c, "ban", n, err)
+}
+
+// banOf bans where that counts.
+func (a *api) banOf(b session.Ban) (ended int, err error) {
+	switch {
+	case a.config.Publisher != nil:
+		return a.config.Publisher.Ban(b)
+	case a.config.Feed != nil:
+		return a.config.Feed.Ban(b)
+	}
+	return a.config.Revoker.Ban(b)
 }
 
 // ended is the outcome of a ban or a revocation.
@@ -146,7 +153,7 @@ func (a *api) failed(err error) *Problem {
 	return problemFailed
 }
 
-// Lifted is the answer of POST /v1/lift: whether the player was banned.
+// Lifted is the answer of POST /v1/lift: whether the player was banned, true where that is not known.
 type Lifted struct {
 	Lifted bool `json:"lifted"`
 }
@@ -168,8 +175,14 @@ func (a *api) lift(c *call) (any, *Problem) {
 	return Lifted{lifted}, nil
 }
 
-// unban lifts a ban, and reports whether the player was banned here.
+// unban lifts a ban, and reports whether the player was banned here, as far as that is known.
 func (a *api) unban(issuer, subject string) (lifted bool, err error) {
+	if a.config.Publisher != nil {
+		if a.config.Server != nil {
+			a.config.Server.Lift(issuer, subject) // one of the server's own, which no publisher knows
+		}
+		return true, a.config.Publisher.Lift(issuer, subject)
+	}
 	if a.config.Feed == nil {
 		return a.config.Revoker.Lift(issuer, subject), nil
 	}

@@ -43,15 +43,22 @@ type Feed interface {
 	Lift(issuer, subject string) error
 }
 
+// Publisher publishes revocations, bans and their lifting to a fleet. A *revocation.Publisher does. Its
+// methods are safe for concurrent use.
+type Publisher interface {
+	Feed
+	Revoke(r session.Revocation) (ended int, err error)
+}
+
 // Identity says who calls. An *identity.Source does. It is safe for concurrent use.
 type Identity interface {
 	Peer(state tls.ConnectionState, roles ...identity.Role) (identity.Peer, error)
 }
 
-// Config says what is operated, and by whom. Identity has to be set, and Server or Rotator.
+// Config says what is operated, and by whom. Identity has to be set, and Server, Publisher or Rotator.
 type Config struct {
-	// Server is the match server. Nil, with a Rotator, means that there is none in this program: then
-	// the API has the calls about keys alone.
+	// Server is the match server. Nil, with a Publisher or a Rotator, means that there is none in this
+	// program: then the API has the calls about what the fleet is told, and about keys, alone.
 	Server Server
 
 	// Identity says who calls, and what that service may do.
@@ -63,6 +70,12 @@ type Config struct {
 	// Feed has bans and their lifting hold on every server of the fleet, in place of Revoker. A
 	// *revocation.Feed does, for the bans of this server's own. Nil means Revoker.
 	Feed Feed
+
+	// Publisher has revocations, bans and their lifting hold on every server of the fleet, in place of
+	// Revoker and Feed: one call counts everywhere. A *revocation.Publisher does, the fleet's central
+	// one. How many sessions end, and whether a player was banned, it does not know: the answers are 0
+	// and true. Nil means Revoker and Feed.
+	Publisher Publisher
 
 	// Drain drains the server. Nil means one whose Authorize nobody uses: newcomers are admitted until
 	// the server shuts down.
@@ -112,8 +125,8 @@ type Config struct {
 // field.
 func (c Config) WithDefaults() (Config, error) {
 	switch {
-	case c.Server == nil && c.Rotator == nil:
-		return c, fmt.Errorf("%w: Server is missing: give the transport.Server that is to be operated, or a Rotator", ErrConfig)
+	case c.Server == nil && c.Publisher == nil && c.Rotator == nil:
+		return c, fmt.Errorf("%w: Server is missing: give the transport.Server that is to be operated, a Publisher or a Rotator", ErrConfig)
 	case c.Identity == nil:
 		return c, fmt.Errorf("%w: Identity is missing: give the identity.Source that says who calls", ErrConfig)
 	case c.PeerPerSecond < 0:

@@ -47,7 +47,7 @@ func Handler(config Config) (http.Handler, error) {
 		}
 	}
 	for _, r := range a.routes() {
-		if config.Server == nil && r.match || config.Metrics == nil && r.path == "/metrics" {
+		if config.Server == nil && r.match && !(r.fleet && config.Publisher != nil) || config.Metrics == nil && r.path == "/metrics" {
 			continue
 		}
 		a.table[r.method+" "+r.path] = &r

@@ -22,6 +22,10 @@ type RevokeRequest struct {
 	Time   time.Time `json:"time,omitzero"`    // of a subject: tokens issued later are good; zero for now; at most two minutes ahead
 }
 
+func (a *api) revokeHere(r session.Revocation) (ended int, err error) {
+	return a.config.Revoker.Revoke(r)
+}
+
 // revoke is POST /v1/revoke.
 func (a *api) revoke(c *call) (any, *Problem) {
 	var q RevokeRequest
@@ -62,7 +66,11 @@ func (a *api) revoke(c *call) (any, *Problem) {
 	case !q.Time.IsZero() && (r.Kind != session.RevokeSubject || time.Until(q.Time) > identity.ClockTolerance):
 		return nil, problemBody.with("time") // one of the future would be a ban that no list of bans has
 	}
-	n, err := a.config.Revoker.Revoke(r)
+	revoke := a.revokeHere
+	if a.config.Publisher != nil {
+		revoke = a.config.Publisher.Revoke
+	}
+	n, err := revoke(r)
 	if errors.Is(err, session.ErrRevocation) {
 		return nil, problemTarget
 	}

@@ -14,6 +14,7 @@ type route struct {
 	operation    string                      // of the document, and of the audit's lines
 	permission   identity.Permission         // zero: any service that may do something
 	match        bool                        // it is about the match server of this program
+	fleet        bool                        // a Publisher does it, too
 	status       int                         // when it is done
 	serve        func(*call) (any, *Problem) // an http.Handler writes the answer itself
 }
@@ -26,24 +27,24 @@ const sessionPath = "/v1/sessions/"
 func (a *api) routes() []route {
 	const get, post, ok = http.MethodGet, http.MethodPost, http.StatusOK
 	return []route{
-		{get, "/v1/sessions", "listSessions", identity.ReadSessions, true, ok, a.listSessions},
-		{get, sessionPath + "{session}", "getSession", identity.ReadSessions, true, ok, a.getSession},
-		{get, "/v1/stats", "getStats", identity.ReadStats, true, ok, a.getStats},
-		{get, "/metrics", "getMetrics", identity.ReadMetrics, true, ok, a.getMetrics},
-		{post, "/v1/revoke", "revoke", identity.Revoke, true, ok, a.revoke},
-		{get, "/v1/bans", "listBans", identity.ReadSessions, true, ok, a.listBans},
-		{post, "/v1/ban", "ban", identity.Ban, true, ok, a.ban},
-		{post, "/v1/lift", "lift", identity.Ban, true, ok, a.lift},
-		{post, "/v1/kick", "kick", identity.Kick, true, ok, a.kick},
-		{get, "/v1/drain", "getDrain", identity.ReadStats, true, ok, a.getDrain},
-		{post, "/v1/drain", "drain", identity.Drain, true, http.StatusAccepted, a.drain},
-		{get, "/v1/keys", "getKeys", identity.ReadKeys, false, ok, a.getKeys},
-		{post, "/v1/keys/rotate", "rotateKeys", identity.RotateKeys, false, http.StatusAccepted, a.rotateKeys},
-		{post, "/v1/keys/emergency", "dropKeys", identity.RotateKeys, false, http.StatusAccepted, a.dropKeys},
-		{post, "/v1/keys/forget", "forgetInstance", identity.RotateKeys, false, http.StatusAccepted, a.forgetInstance},
-		{get, "/live", "live", 0, true, ok, a.checkHealth},
-		{get, "/ready", "ready", 0, true, ok, a.checkHealth},
-		{get, "/openapi.yaml", "document", 0, false, ok, a.getDocument},
+		{get, "/v1/sessions", "listSessions", identity.ReadSessions, true, false, ok, a.listSessions},
+		{get, sessionPath + "{session}", "getSession", identity.ReadSessions, true, false, ok, a.getSession},
+		{get, "/v1/stats", "getStats", identity.ReadStats, true, false, ok, a.getStats},
+		{get, "/metrics", "getMetrics", identity.ReadMetrics, true, false, ok, a.getMetrics},
+		{post, "/v1/revoke", "revoke", identity.Revoke, true, true, ok, a.revoke},
+		{get, "/v1/bans", "listBans", identity.ReadSessions, true, false, ok, a.listBans},
+		{post, "/v1/ban", "ban", identity.Ban, true, true, ok, a.ban},
+		{post, "/v1/lift", "lift", identity.Ban, true, true, ok, a.lift},
+		{post, "/v1/kick", "kick", identity.Kick, true, false, ok, a.kick},
+		{get, "/v1/drain", "getDrain", identity.ReadStats, true, false, ok, a.getDrain},
+		{post, "/v1/drain", "drain", identity.Drain, true, false, http.StatusAccepted, a.drain},
+		{get, "/v1/keys", "getKeys", identity.ReadKeys, false, false, ok, a.getKeys},
+		{post, "/v1/keys/rotate", "rotateKeys", identity.RotateKeys, false, false, http.StatusAccepted, a.rotateKeys},
+		{post, "/v1/keys/emergency", "dropKeys", identity.RotateKeys, false, false, http.StatusAccepted, a.dropKeys},
+		{post, "/v1/keys/forget", "forgetInstance", identity.RotateKeys, false, false, http.StatusAccepted, a.forgetInstance},
+		{get, "/live", "live", 0, true, false, ok, a.checkHealth},
+		{get, "/ready", "ready", 0, true, false, ok, a.checkHealth},
+		{get, "/openapi.yaml", "document", 0, false, false, ok, a.getDocument},
 	}
 }
 

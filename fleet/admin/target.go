@@ -56,6 +56,9 @@ func (a *api) playerOf(c *call, t Target) (issuer, subject string, problem *Prob
 	if t.Subject != "" {
 		return t.Issuer, t.Subject, nil
 	}
+	if a.config.Server == nil { // no session lives here
+		return "", "", problemAbsent
+	}
 	found, problem := a.players(c, t)
 	switch {
 	case problem != nil:

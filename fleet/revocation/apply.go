@@ -38,7 +38,7 @@ func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
 		if now.Sub(f.sessionsSince) > token.LongestLife {
 			f.sessionsSince, f.sessions = now, 0
 		}
-		if f.sessions++; f.sessions > maxOfOne {
+		if f.sessions++; f.sessions > c.rules.shares.one() {
 			return c.took(now, f, isTooMuch)
 		}
 	}

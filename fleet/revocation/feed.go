@@ -107,11 +107,10 @@ func (f *Feed) WaitWhole(ctx context.Context) error { return f.subscriber.WaitWh
 func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 	<-f.sink.banning
 	defer func() { f.sink.banning <- struct{}{} }()
-	_, err = f.append(Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note})
-	switch {
-	case errors.Is(err, ErrRecord):
-		return 0, errors.Join(session.ErrBan, err)
-	case err != nil:
+	if f.publisher == nil {
+		return 0, errNoKey
+	}
+	if _, err := f.publisher.Ban(b); err != nil {
 		return 0, err
 	}
 	b.Everywhere = true
@@ -122,16 +121,14 @@ func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 // ban by another publisher holds on, and so does one that a server was given by itself
 // (transport.Server.Ban). When Lift returns without an error the lift is on the disk.
 func (f *Feed) Lift(issuer, subject string) error {
-	_, err := f.append(Record{Kind: KindLift, Issuer: issuer, Value: subject})
-	return err
+	if f.publisher == nil {
+		return errNoKey
+	}
+	return f.publisher.Lift(issuer, subject)
 }
 
-func (f *Feed) append(r Record) ([]Record, error) {
-	if f.publisher == nil {
-		return nil, badConfig("Key is missing: this server publishes nothing")
-	}
-	return f.publisher.Append(r)
-}
+// errNoKey is the error of a Feed that publishes nothing.
+var errNoKey = badConfig("Key is missing: this server publishes nothing")
 
 // shutdownTime is how long players have to be told that the server shuts down.
 const shutdownTime = 5 * time.Second

@@ -43,7 +43,7 @@ type liftedUntil struct {
 }
 
 func newRules() rules {
-	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned), shares: shares{of: make(map[PublisherID]*share)}}
+	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned), shares: newShares()}
 }
 
 // ban takes a ban.

@@ -4,19 +4,22 @@ package revocation
 // share, and all of these have half of what there is: so a match server whose key was stolen takes no
 // room from the others, and none from those that are needed.
 type shares struct {
+	most     int // bans, and as many lifts; constant
 	of       map[PublisherID]*share
 	bans     int // of all
 	optional share
 }
+
+func newShares() shares { return shares{most: maxListed, of: make(map[PublisherID]*share)} }
+
+// one is the share of a publisher that is Optional.
+func (s *shares) one() int { return s.most / 16 }
 
 // share is one publisher's.
 type share struct {
 	bans, lifts int
 	optional    bool
 }
-
-// maxOfOne bounds the bans and the lifts of a publisher that is Optional.
-const maxOfOne = maxListed / 16
 
 // outcomes of taking a ban or a lift.
 const (
@@ -41,10 +44,10 @@ func (s *shares) fits(by PublisherID, optional bool, bans, lifts, allLifts int) 
 		own = &share{optional: optional}
 		s.of[by] = own
 	}
-	if own.optional && (own.bans+bans > maxOfOne || own.lifts+lifts > maxOfOne || s.optional.bans+bans > maxListed/2 || s.optional.lifts+lifts > maxListed/2) {
+	if own.optional && (own.bans+bans > s.one() || own.lifts+lifts > s.one() || s.optional.bans+bans > s.most/2 || s.optional.lifts+lifts > s.most/2) {
 		return isTooMuch
 	}
-	return takenIf(s.bans+bans <= maxListed && allLifts+lifts <= maxListed)
+	return takenIf(s.bans+bans <= s.most && allLifts+lifts <= s.most)
 }
 
 // add counts what a publisher has added, or what is left out of it.

@@ -19,9 +19,10 @@ tickets that it concerns are refused from now on.
   sallyport revoke -build 1.4.2                                       all clients that state this build
   sallyport revoke -session 00112233445566778899aabbccddeeff          one session
 
-A player who is revoked by subject may sign in anew: to keep somebody out, ban. Whether one server tells
-the others is the fleet's configuration (package fleet/revocation); name all servers if it does not. To
-revoke twice does no harm.
+A player who is revoked by subject may sign in anew: to keep somebody out, ban. A match server's
+revocations count there alone, so name all servers; or name the program that has the fleet's central
+publisher, as -server login:7781 -server-role auth, where one call counts everywhere. To revoke twice
+does no harm.
 `
 
 // revoke is "revoke".

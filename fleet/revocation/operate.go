@@ -1,0 +1,57 @@
+package revocation
+
+import (
+	"encoding/hex"
+	"errors"
+
+	"github.com/sallyport/sallyport/session"
+)
+
+// kindsOf are the kinds of records that withdraw what a session.Revocation does.
+var kindsOf = [...]Kind{
+	session.RevokeSubject: KindSubject, session.RevokeToken: KindToken, session.RevokeSignIn: KindSignIn,
+	session.RevokeKey: KindKey, session.RevokeBuild: KindBuild, session.RevokeSession: KindSession,
+}
+
+// Revoke publishes a revocation for every server of the fleet that trusts this publisher with its
+// kind. How many sessions end is not known here: ended is 0. When Revoke returns without an error the
+// revocation is on the disk. Errors are those of Append; what is no revocation matches
+// session.ErrRevocation.
+func (p *Publisher) Revoke(r session.Revocation) (ended int, err error) {
+	if r.Kind < session.RevokeSubject || r.Kind > session.RevokeSession {
+		return 0, session.ErrRevocation
+	}
+	record := Record{Kind: kindsOf[r.Kind], Issuer: r.Issuer, Value: r.Value}
+	switch r.Kind {
+	case session.RevokeSubject:
+		record.IssuedBy = r.Time
+	case session.RevokeSession:
+		record.Value = ""
+		if n, err := hex.Decode(record.ID[:], []byte(r.Value[:min(len(r.Value), 2*len(record.ID))])); err != nil || 2*n != len(r.Value) || n != len(record.ID) {
+			return 0, session.ErrRevocation
+		}
+	}
+	return 0, p.decide(session.ErrRevocation, record)
+}
+
+// Ban publishes a ban for every server of the fleet, as Revoke publishes a revocation. What is no ban
+// matches session.ErrBan.
+func (p *Publisher) Ban(b session.Ban) (ended int, err error) {
+	return 0, p.decide(session.ErrBan, Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note})
+}
+
+// Lift publishes that this publisher's bans of a player end. Those of other publishers hold on, and so
+// do those of a server's own.
+func (p *Publisher) Lift(issuer, subject string) error {
+	_, err := p.Append(Record{Kind: KindLift, Issuer: issuer, Value: subject})
+	return err
+}
+
+// decide publishes a record; one that is not well formed also matches bad.
+func (p *Publisher) decide(bad error, r Record) error {
+	_, err := p.Append(r)
+	if errors.Is(err, ErrRecord) {
+		return errors.Join(bad, err)
+	}
+	return err
+}
