@@ -3,6 +3,7 @@ package revocation
 import (
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"github.com/sallyport/sallyport/session"
 )
@@ -27,9 +28,11 @@ func (p *Publisher) Revoke(r session.Revocation) (ended int, err error) {
 		record.IssuedBy = r.Time
 	case session.RevokeSession:
 		record.Value = ""
-		if n, err := hex.Decode(record.ID[:], []byte(r.Value[:min(len(r.Value), 2*len(record.ID))])); err != nil || 2*n != len(r.Value) || n != len(record.ID) {
+		id, err := hex.DecodeString(r.Value)
+		if err != nil || len(id) != len(record.ID) || strings.ContainsAny(r.Value, "ABCDEF") {
 			return 0, session.ErrRevocation
 		}
+		copy(record.ID[:], id)
 	}
 	return 0, p.decide(session.ErrRevocation, record)
 }
