@@ -70,7 +70,7 @@ func (p *Publisher) seal(g *group, all bool) ([]kept, error) {
 		c := content{first: s.first}
 		for i := range g.live {
 			if !c.add(&g.live[i]) {
-				return g.from, nil // too long as one
+				return p.sealEach(g, all) // too long as one, or of too many issuers
 			}
 		}
 		s.content = c.bytes()
@@ -80,6 +80,27 @@ func (p *Publisher) seal(g *group, all bool) ([]kept, error) {
 		return nil, storeError("the signing key does not sign", err)
 	}
 	return []kept{{first: s.first, end: s.end, count: len(g.live), made: g.from[len(g.from)-1].made, bytes: b}}, nil
+}
+
+// sealEach is seal for a group that does not fit into one segment: each of its segments stays one.
+func (p *Publisher) sealEach(g *group, all bool) (out []kept, err error) {
+	if len(g.from) == 1 {
+		return g.from, nil
+	}
+	for i := range g.from {
+		one := group{from: g.from[i : i+1], heads: g.heads[i : i+1]}
+		for _, r := range g.live {
+			if g.heads[i].first <= r.Number && r.Number < g.heads[i].end {
+				one.live = append(one.live, r)
+			}
+		}
+		k, err := p.seal(&one, all)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, k...)
+	}
+	return out, nil
 }
 
 // compact merges what has settled and writes the store anew where that halves it.

@@ -3,6 +3,7 @@ package revocation
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -201,6 +202,33 @@ func TestCompaction(t *testing.T) {
 		t.Errorf("kept: %s", got)
 	}
 	_ = p.store.close()
+}
+
+// A history of more issuers than one segment holds is signed anew at each start, too: none of its
+// segments is left in an epoch that a head does not list any more.
+func TestManyIssuers(t *testing.T) {
+	t.Parallel()
+	key, now, dir := GenerateSigningKey(), time.Now(), fastDir(t)
+	for start := range maxBranches + 2 {
+		p := storePublisher(t, dir, key, now)
+		for i := range 2 * maxIssuers {
+			if start > 0 {
+				break
+			}
+			r := Record{Kind: KindToken, Issuer: fmt.Sprint("issuer ", i), Value: "token"}
+			if _, err := p.append(now, []Record{r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range p.history.kept {
+			if s, ok := parseSegment(k.bytes); start > 0 && (!ok || s.epoch != p.epoch) {
+				t.Fatalf("start %d: a segment of epoch %d in epoch %d", start, s.epoch, p.epoch)
+			}
+		}
+		if err := p.store.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A store that is damaged is whole again or as it was, whenever the process that opens it ends.
