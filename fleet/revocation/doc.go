@@ -53,7 +53,8 @@
 // epoch. A lift ends the bans of its own publisher with an earlier Time, or those of another publisher
 // up to the Time that it names. Therefore the order in which records come does not matter: an old lift,
 // whenever it is repeated, ends no newer ban, and a ban that was lifted does not come back. Several
-// publishers' bans hold independently of each other. A lift is kept for ever unless it says otherwise:
+// publishers' bans hold independently of each other, and of those that a server was given by itself
+// (transport.Server.Ban). A lift is kept for ever unless it says otherwise:
 // set its Until no earlier than the end of the ban.
 //
 // While a server starts, lifts wait until the whole state has been read: only then is it known which
