@@ -90,7 +90,7 @@ func TestPublisher(t *testing.T) {
 	for what, err := range map[string]error{
 		"absent":    second(operator.Ban(t.Context(), admin.BanRequest{Target: admin.Target{Session: "00112233445566778899aabbccddeeff"}})),
 		"ban":       second(operator.Ban(t.Context(), admin.BanRequest{Target: admin.Target{Subject: "x", Issuer: "y"}, Reason: 2})),
-		"forbidden": second(operator.Bans(t.Context(), admin.SessionQuery{})),
+		"forbidden": second(operator.Bans(t.Context(), admin.BanQuery{})),
 	} {
 		if label(err) != what {
 			t.Errorf("%v, want %s", err, what)
