@@ -53,9 +53,9 @@ func (e envelope) append(dst []byte) ([]byte, error) {
 // parseEnvelope reads a message. What it returns is part of b.
 func parseEnvelope(b []byte) (e envelope, err error) {
 	s := cryptobyte.String(b)
-	var version, kind uint8
+	var version, number uint8
 	var chain cryptobyte.String
-	if len(b) > maxMessage || !s.ReadUint8(&version) || version != envelopeVersion || !s.ReadUint8(&kind) ||
+	if len(b) > maxMessage || !s.ReadUint8(&version) || version != envelopeVersion || !s.ReadUint8(&number) ||
 		!s.ReadUint16LengthPrefixed(&chain) || !readText(&s, &e.body) || !readText(&s, &e.signature) || !s.Empty() {
 		return envelope{}, errForm
 	}
@@ -66,12 +66,9 @@ func parseEnvelope(b []byte) (e envelope, err error) {
 		}
 		e.chain = append(e.chain, c)
 	}
-	e.kind = envelopeKind(kind)
+	e.kind = kind(number)
 	return e, nil
 }
-
-// envelopeKind only converts.
-func envelopeKind(b uint8) kind { return kind(b) }
 
 // instance is the number of one process's Holder.
 type instance [16]byte
