@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/netip"
 	"time"
@@ -60,7 +62,7 @@ func Handler(config Config) (http.Handler, error) {
 // yet: give it the listener of identity.Source.Listen. Close it after the match server.
 func NewServer(h http.Handler) *http.Server {
 	s := statuspage.NewServer(h)
-	s.ErrorLog = discard // the identity's log has the handshakes that fail, without addresses
+	s.ErrorLog = log.New(io.Discard, "", 0) // the identity's log has the handshakes that fail, without addresses
 	// "OPTIONS *" is no call of the API, so h refuses, counts and records it like any other.
 	s.DisableGeneralOptionsHandler = true
 	return s

@@ -58,7 +58,7 @@ func (a *api) rotateKeys(c *call) (any, *Problem) {
 	if a.config.Rotator == nil {
 		return nil, problemNoKeys
 	}
-	return a.rotated(c, a.config.Rotator.Rotate(c.r.Context()))
+	return a.rotated(a.config.Rotator.Rotate(c.r.Context()))
 }
 
 // dropKeys is POST /v1/keys/emergency.
@@ -71,7 +71,7 @@ func (a *api) dropKeys(c *call) (any, *Problem) {
 	}
 	loss, err := a.config.Rotator.Emergency(c.r.Context())
 	c.detail = fmt.Sprintf("dropped %d keys", len(loss.Dropped))
-	return a.rotated(c, err)
+	return a.rotated(err)
 }
 
 // forgetInstance is POST /v1/keys/forget.
@@ -86,11 +86,11 @@ func (a *api) forgetInstance(c *call) (any, *Problem) {
 	case parseName(instance) == nil:
 		return nil, problemBody.with("instance")
 	}
-	return a.rotated(c, a.config.Rotator.Forget(c.r.Context(), instance))
+	return a.rotated(a.config.Rotator.Forget(c.r.Context(), instance))
 }
 
 // rotated is the outcome of a change of the fleet's keys.
-func (a *api) rotated(_ *call, err error) (any, *Problem) {
+func (a *api) rotated(err error) (any, *Problem) {
 	switch {
 	case err == nil:
 		return a.keys(), nil

@@ -1,15 +1,10 @@
 package admin
 
 import (
-	"io"
-	"log"
 	"time"
 
 	"github.com/sallyport/sallyport/transport"
 )
-
-// discard is where what net/http logs goes.
-var discard = log.New(io.Discard, "", 0)
 
 // Stats is the answer of GET /v1/stats.
 type Stats struct {
