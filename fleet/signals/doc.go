@@ -29,7 +29,8 @@
 //	opaque        a subject of the issuer that Opaque names
 //	complex       its user, and for session-revoked its session where Sessions says that these are
 //	              sign-in ids
-//	others        Map: email, phone_number, account, did, uri, aliases, jwt_id
+//	aliases       each of its identifiers that is one of these
+//	others        Map: email, phone_number, account, did, uri, jwt_id
 //
 // What no field allows is refused with invalid_request, and an alarm tells the operator: an event that
 // is acknowledged and does nothing would be worse.

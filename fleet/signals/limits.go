@@ -34,6 +34,9 @@ const (
 	// maxText is the longest issuer, subject or session in bytes, as in revocation.Record.
 	maxText = 256
 
+	// maxAliases is how many identifiers a subject of format aliases has at most.
+	maxAliases = 16
+
 	// stateLife is how long a verification may take that was asked for.
 	stateLife = time.Hour
 

@@ -155,7 +155,9 @@ func (r *Receiver) act(t *transmitter, e event, now time.Time) *refusal {
 		return later(503, "the revocation could not be stored")
 	}
 	r.add(func(s *Stats) { s.Revoked++ })
-	r.report.withdrawn(e.kind, records[0], t.Profile.Issuer)
+	for _, record := range records {
+		r.report.withdrawn(e.kind, record, t.Profile.Issuer)
+	}
 	return nil
 }
 

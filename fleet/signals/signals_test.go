@@ -136,7 +136,16 @@ func TestEvents(t *testing.T) {
 		"session-revoked":    {s.set(caep+"session-revoked", s.player("a"), at), subject("a")},
 		"opaque":             {s.set(caep+"session-revoked", map[string]any{"format": "opaque", "id": "b"}, at), subject("b")},
 		"email that is ours": {s.set(caep+"session-revoked", map[string]any{"format": "email", "email": "known@game.example"}, at), subject("by-mail")},
-		"email of somebody":  {s.set(caep+"session-revoked", map[string]any{"format": "email", "email": "x@game.example"}, at), nil},
+		"aliases": {s.set(caep+"session-revoked", map[string]any{"format": "aliases", "identifiers": []any{
+			map[string]any{"format": "email", "email": "x@game.example"}, s.player("n"), s.player("n"), map[string]any{"format": "face", "id": "x"},
+		}}, at), subject("n")},
+		"aliases of two": {s.set(caep+"session-revoked", map[string]any{"format": "aliases", "identifiers": []any{
+			map[string]any{"format": "email", "email": "known@game.example"}, s.player("o"),
+		}}, at), append(subject("by-mail"), subject("o")...)},
+		"aliases of somebody": {s.set(caep+"session-revoked", map[string]any{"format": "aliases", "identifiers": []any{
+			map[string]any{"format": "email", "email": "x@game.example"},
+		}}, at), nil},
+		"email of somebody": {s.set(caep+"session-revoked", map[string]any{"format": "email", "email": "x@game.example"}, at), nil},
 		"one session": {
 			s.set(caep+"session-revoked", map[string]any{"format": "complex", "session": session, "user": s.player("c")}, at),
 			[]revocation.Record{{Kind: revocation.KindSignIn, Issuer: s.URL, Value: "sign-in-1"}},
@@ -174,10 +183,10 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s again: %+v", name, got)
 		}
 	}
-	if st := s.Stats(); st.Revoked != 10 || st.Ignored != 6 || st.Repeated != 16 || st.Refused != 0 {
+	if st := s.Stats(); st.Revoked != 12 || st.Ignored != 7 || st.Repeated != 19 || st.Refused != 0 {
 		t.Errorf("%+v", st)
 	}
-	if n := s.audit.count(audit.Withdraw); n != 10 {
+	if n := s.audit.count(audit.Withdraw); n != 13 {
 		t.Errorf("%d audit lines", n)
 	}
 }
@@ -238,6 +247,10 @@ func TestHostile(t *testing.T) {
 		"no jti":                          {good().with("jti", nil).String(), 400, "invalid_request"},
 		"no subject":                      {good().with("sub_id", nil).String(), 400, "invalid_request"},
 		"a subject of another issuer":     {good().with("sub_id", map[string]any{"format": "iss_sub", "iss": other.URL, "sub": "victim"}).String(), 400, "invalid_request"},
+		"aliases of other issuers":        {good().with("sub_id", map[string]any{"format": "aliases", "identifiers": []any{map[string]any{"format": "iss_sub", "iss": other.URL, "sub": "victim"}}}).String(), 400, "invalid_request"},
+		"aliases of aliases":              {good().with("sub_id", map[string]any{"format": "aliases", "identifiers": []any{map[string]any{"format": "aliases", "identifiers": []any{s.player("victim")}}}}).String(), 400, "invalid_request"},
+		"no aliases":                      {good().with("sub_id", map[string]any{"format": "aliases"}).String(), 400, "invalid_request"},
+		"aliases that are texts":          {good().with("sub_id", map[string]any{"format": "aliases", "identifiers": []any{"victim"}}).String(), 400, "invalid_request"},
 		"a subject without sub":           {good().with("sub_id", map[string]any{"format": "iss_sub", "iss": s.URL}).String(), 400, "invalid_request"},
 		"a subject of an unknown format":  {good().with("sub_id", map[string]any{"format": "face", "id": "x"}).String(), 400, "invalid_request"},
 		"a complex subject without user":  {good().with("sub_id", map[string]any{"format": "complex", "tenant": map[string]any{"format": "opaque", "id": "all"}}).String(), 400, "invalid_request"},

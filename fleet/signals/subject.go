@@ -12,7 +12,7 @@ import (
 // Subject is a subject identifier (RFC 9493) of a format that only the operator can say something
 // about.
 type Subject struct {
-	Format  string            // "email", "phone_number", "account", "did", "uri", "jwt_id", "aliases"
+	Format  string            // "email", "phone_number", "account", "did", "uri", "jwt_id"
 	Members map[string]string // its members that are texts, without format
 }
 
@@ -33,22 +33,55 @@ func (t *Transmitter) about(e event) ([]revocation.Record, *refusal) {
 	if s == nil {
 		return nil, invalid("sub_id: names no user, and no session that this receiver knows")
 	}
-	issuer, subject, refused := t.player(s)
-	if refused != nil || subject == "" {
+	players, refused := t.players(s)
+	if refused != nil {
 		return nil, refused
 	}
-	return []revocation.Record{{Kind: revocation.KindSubject, Issuer: issuer, Value: subject, IssuedBy: e.when}}, nil
+	var records []revocation.Record
+	for _, p := range players {
+		records = append(records, revocation.Record{Kind: revocation.KindSubject, Issuer: p.issuer, Value: p.subject, IssuedBy: e.when})
+	}
+	return records, nil
+}
+
+// player is somebody as sessions name him.
+type player struct{ issuer, subject string }
+
+// players returns the players that a subject of a session or a user is, which are several if it has
+// aliases at several issuers; nobody and no refusal mean nobody of ours.
+func (t *Transmitter) players(s map[string]any) (found []player, refused *refusal) {
+	list := []any{s}
+	if s["format"] == "aliases" {
+		list, _ = s["identifiers"].([]any)
+		if len(list) == 0 || len(list) > maxAliases {
+			return nil, invalid("sub_id: aliases have no identifiers, or too many")
+		}
+	}
+	for _, one := range list {
+		s, _ := one.(map[string]any)
+		issuer, subject, why := t.player(s)
+		switch p := (player{issuer, subject}); {
+		case why != nil:
+			refused = why
+		case subject != "" && !slices.Contains(found, p):
+			found = append(found, p)
+		}
+	}
+	if found != nil {
+		return found, nil // that an alias is of a kind that nobody here knows takes nothing from the others
+	}
+	return nil, refused
 }
 
 // signIn returns the sign-in that a session of a complex subject is. Its issuer is the user's.
 func (t *Transmitter) signIn(session, user map[string]any) ([]revocation.Record, *refusal) {
 	issuer := t.Opaque
 	if user != nil {
-		var subject string
-		var refused *refusal
-		if issuer, subject, refused = t.player(user); refused != nil || subject == "" {
+		players, refused := t.players(user)
+		if refused != nil || len(players) == 0 {
 			return nil, refused
 		}
+		issuer = players[0].issuer
 	}
 	id, ok := text(session["id"])
 	if session["format"] != "opaque" || !ok || issuer == "" {
@@ -75,7 +108,7 @@ func (t *Transmitter) player(s map[string]any) (issuer, subject string, refused 
 		}
 		return t.Opaque, id, nil
 	}
-	if t.Map == nil || !slices.Contains([]string{"email", "phone_number", "account", "did", "uri", "jwt_id", "aliases"}, format) {
+	if t.Map == nil || !slices.Contains([]string{"email", "phone_number", "account", "did", "uri", "jwt_id"}, format) {
 		return "", "", invalid("sub_id: this receiver knows no players by subjects of that format")
 	}
 	members := map[string]string{}
