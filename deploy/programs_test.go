@@ -230,6 +230,10 @@ func TestPorts(t *testing.T) {
 	if want := fmt.Sprintf("EXPOSE %s/udp %s/tcp %s/tcp", players, status, admin); !strings.Contains(string(text), "\n"+want+"\n") {
 		t.Errorf("Dockerfile does not say %q", want)
 	}
+	readme, err := os.ReadFile("README.md")
+	if game := code["DefaultGame"]; err != nil || !strings.Contains(string(readme), "listens at "+game) {
+		t.Errorf("README.md does not say that the game listens at %q (%v)", game, err)
+	}
 	for _, n := range []string{"players = " + players, "status  = " + status} {
 		if text, err := os.ReadFile("aws/firewall.tf"); err != nil || !strings.Contains(string(text), n) {
 			t.Errorf("aws/firewall.tf does not say %q (%v)", n, err)
