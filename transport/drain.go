@@ -26,9 +26,8 @@ import (
 // address that clients would ignore is an error that matches ErrConfig. Drain must not be called from
 // a Handler.
 func (s *Server) Drain(ctx context.Context, to string) error {
-	if _, _, ok := wire.ParseDestination(to); !ok {
-		return badConfig(fmt.Sprintf("Drain: %.*q is no address of a server: give host:port of at most %d bytes, such as match-2.example.com:7777 or [2001:db8::17]:7777",
-			maxQuoted, to, wire.MaxDetail))
+	if err := CheckDestination(to); err != nil {
+		return err
 	}
 	s.destination.Store(&to)
 	announce := time.NewTicker(drainRepeat)
@@ -52,6 +51,16 @@ func (s *Server) Drain(ctx context.Context, to string) error {
 			}
 		}
 	}
+}
+
+// CheckDestination returns the error of Server.Drain for an address that clients would ignore, and nil
+// for one that they follow.
+func CheckDestination(to string) error {
+	if _, _, ok := wire.ParseDestination(to); ok {
+		return nil
+	}
+	return badConfig(fmt.Sprintf("Drain: %.*q is no address of a server: give host:port of at most %d bytes, such as match-2.example.com:7777 or [2001:db8::17]:7777",
+		maxQuoted, to, wire.MaxDetail))
 }
 
 // withinOf returns the milliseconds that clients are told.
