@@ -99,9 +99,10 @@ func (c *Client) Kick(ctx context.Context, q KickRequest) (e Ended, err error) {
 	return e, c.call(ctx, http.MethodPost, "/v1/kick", nil, q, &e)
 }
 
-// Drain begins a drain, or changes the deadline of the one under way.
-func (c *Client) Drain(ctx context.Context, within time.Duration) (s DrainStatus, err error) {
-	return s, c.call(ctx, http.MethodPost, "/v1/drain", nil, DrainRequest{within.String()}, &s)
+// Drain begins a drain, or changes the deadline of the one under way. Where to is not empty, the players
+// are sent to the server at that address.
+func (c *Client) Drain(ctx context.Context, within time.Duration, to string) (s DrainStatus, err error) {
+	return s, c.call(ctx, http.MethodPost, "/v1/drain", nil, DrainRequest{within.String(), to}, &s)
 }
 
 // Drained returns how far the drain is, once its state is another one than was, or after wait,

@@ -25,6 +25,7 @@ type Server interface {
 	Stats() transport.Stats
 	Visit(ctx context.Context, f func(*transport.Player) bool) error
 	Bans(most int) []session.Ban
+	Drain(ctx context.Context, to string) error
 	Shutdown(ctx context.Context) error
 	Revoker
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // errDraining is why a server that drains is not ready.
@@ -35,12 +37,13 @@ var drainStates = []DrainState{Serving, Draining, Closing, Closed, Failed}
 type DrainStatus struct {
 	State    DrainState `json:"state"`
 	Since    time.Time  `json:"since,omitzero"`    // when the drain began
+	To       string     `json:"to,omitempty"`      // host:port of the server that players are sent to; empty if to none
 	Deadline time.Time  `json:"deadline,omitzero"` // when the server shuts down at the latest
 	Sessions int        `json:"sessions"`          // live now
 }
 
-// Drain ends a server in good order: it refuses newcomers while those who are there play on, and
-// shuts the server down once nobody plays, or at the deadline. The zero Drain is ready; it must not
+// Drain ends a server in good order: it refuses newcomers while those who are there play on, or sends
+// them to another server, and shuts the server down once nobody plays, or at the deadline. The zero Drain is ready; it must not
 // be copied. Its methods are safe for concurrent use.
 //
 //	drain := new(admin.Drain)
@@ -116,15 +119,16 @@ func (d *Drain) await(ctx context.Context, was DrainState) {
 	}
 }
 
-// begin begins a drain, or gives the one under way another deadline.
-func (d *Drain) begin(a *api, deadline time.Time) {
+// begin begins a drain, or gives the one under way another deadline, and another server to send players
+// to unless to is empty.
+func (d *Drain) begin(a *api, deadline time.Time, to string) {
 	start := false
 	d.change(func(s *DrainStatus) {
 		switch s.State {
 		case "":
-			*s, start = DrainStatus{State: Draining, Since: time.Now().UTC(), Deadline: deadline}, true
+			*s, start = DrainStatus{State: Draining, Since: time.Now().UTC(), To: to, Deadline: deadline}, true
 		case Draining:
-			s.Deadline = deadline
+			s.Deadline, s.To = deadline, cmp.Or(to, s.To)
 		}
 	})
 	if start {
@@ -136,9 +140,12 @@ func (d *Drain) begin(a *api, deadline time.Time) {
 func (d *Drain) run(a *api) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
+	var sending sendOn
 	for a.config.Server.Stats().Sessions > 0 && time.Now().Before(d.status().Deadline) {
+		sending.follow(a, d.status())
 		<-tick.C
 	}
+	sending.end()
 	d.change(func(s *DrainStatus) { s.State = Closing })
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTime)
 	defer cancel()
@@ -153,6 +160,39 @@ func (d *Drain) run(a *api) {
 			s.State = Failed
 		}
 	})
+}
+
+// sendOn has the server send its players to another one, as long as a drain says so.
+type sendOn struct {
+	to       string
+	deadline time.Time
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+}
+
+// follow does what the drain says by now.
+func (s *sendOn) follow(a *api, now DrainStatus) {
+	if now.To == "" || now.To == s.to && now.Deadline.Equal(s.deadline) {
+		return
+	}
+	s.end()
+	s.to, s.deadline = now.To, now.Deadline
+	var ctx context.Context
+	ctx, s.cancel = context.WithDeadline(context.Background(), s.deadline)
+	s.done.Go(func() {
+		err := a.config.Server.Drain(ctx, s.to)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, transport.ErrServerClosed) {
+			a.config.Log.Error("admin: the players are not sent to another server", "to", s.to, "error", err.Error())
+		}
+	})
+}
+
+// end tells the players of no other server any more.
+func (s *sendOn) end() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.done.Wait()
 }
 
 func (a *api) drainStatus() DrainStatus {
@@ -188,12 +228,13 @@ func (a *api) getDrain(c *call) (any, *Problem) {
 // DrainRequest is the body of POST /v1/drain.
 type DrainRequest struct {
 	Within string `json:"within,omitempty"` // a duration, such as 10m, after which the server shuts down; empty for at once
+	To     string `json:"to,omitempty"`     // host:port of another server of the fleet, on which the players resume; empty for none
 }
 
 // drain is POST /v1/drain.
 func (a *api) drain(c *call) (any, *Problem) {
 	var q DrainRequest
-	if problem := object(c.w, c.r, map[string]any{"within": &q.Within}); problem != nil {
+	if problem := object(c.w, c.r, map[string]any{"within": &q.Within, "to": &q.To}); problem != nil {
 		return nil, problem
 	}
 	var d time.Duration
@@ -203,7 +244,13 @@ func (a *api) drain(c *call) (any, *Problem) {
 			return nil, problemBody.with("within")
 		}
 	}
-	a.config.Drain.begin(a, time.Now().UTC().Add(d))
 	c.detail = fmt.Sprintf("within %v", d)
+	if q.To != "" {
+		if transport.CheckDestination(q.To) != nil {
+			return nil, problemBody.with("to")
+		}
+		c.detail += ", to " + q.To
+	}
+	a.config.Drain.begin(a, time.Now().UTC().Add(d), q.To)
 	return a.drainStatus(), nil
 }

@@ -24,11 +24,11 @@ func TestDrain(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	begun := time.Now()
-	s, err := operator.Drain(t.Context(), time.Hour)
+	s, err := operator.Drain(t.Context(), time.Hour, "")
 	if err != nil || s.State != admin.Draining || s.Sessions != 1 || s.Deadline.Sub(begun).Round(time.Minute) != time.Hour {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	again, err := operator.Drain(t.Context(), 2*time.Hour)
+	again, err := operator.Drain(t.Context(), 2*time.Hour, "")
 	if err != nil || again.State != admin.Draining || !again.Since.Equal(s.Since) || again.Deadline.Sub(begun).Round(time.Minute) != 2*time.Hour {
 		t.Fatalf("again: %+v, %v", again, err)
 	}
@@ -67,7 +67,7 @@ func TestDrain(t *testing.T) {
 	if _, err := operator.Sessions(t.Context(), admin.SessionQuery{}); label(err) != "closed" {
 		t.Errorf("a closed server: %v", err)
 	}
-	if s, err := operator.Drain(t.Context(), 0); err != nil || s.State != admin.Closed {
+	if s, err := operator.Drain(t.Context(), 0, ""); err != nil || s.State != admin.Closed {
 		t.Errorf("once more: %+v, %v", s, err)
 	}
 }
@@ -78,10 +78,40 @@ func TestDrainAtOnce(t *testing.T) {
 	fleet := admintest.New(t)
 	match := fleet.Match(t)
 	alice := match.Join(t, "alice")
-	if _, err := fleet.Client(t, match, identity.Operator).Drain(t.Context(), 0); err != nil {
+	if _, err := fleet.Client(t, match, identity.Operator).Drain(t.Context(), 0, ""); err != nil {
 		t.Fatal(err)
 	}
 	if c := ends(t, alice); c.Reason != session.ReasonShutdown {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A drain with a destination sends the players to another server of the fleet, where they resume; then
+// the server shuts down.
+func TestDrainToServer(t *testing.T) {
+	t.Parallel()
+	fleet := admintest.New(t)
+	one, two := fleet.Match(t), fleet.Match(t)
+	alice := one.Join(t, "alice")
+	operator := fleet.Client(t, one, identity.Operator)
+	to := two.Server.Addr().String()
+	s, err := operator.Drain(t.Context(), 8*time.Second, to)
+	for err == nil && s.State != admin.Closed && s.State != admin.Failed {
+		if s.To != to {
+			t.Fatalf("%+v", s)
+		}
+		s, err = operator.Drained(t.Context(), s.State, 5*time.Second)
+	}
+	if err != nil || s.State != admin.Closed {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for range 500 { // the first datagram there is on its way
+		if two.Server.Stats().Sessions > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if alice.Stats().Resumed != 1 || two.Server.Stats().Sessions != 1 || alice.Send([]byte("still here")) != nil {
+		t.Errorf("%+v, %d sessions", alice.Stats(), two.Server.Stats().Sessions)
 	}
 }

@@ -23,6 +23,7 @@ type calm struct{}
 func (calm) Stats() transport.Stats                                    { return transport.Stats{} }
 func (calm) Visit(context.Context, func(*transport.Player) bool) error { return nil }
 func (calm) Bans(int) []session.Ban                                    { return []session.Ban{{Issuer: "i", Subject: "s"}} }
+func (calm) Drain(context.Context, string) error                       { return nil }
 func (calm) Shutdown(context.Context) error                            { return nil }
 func (calm) Revoke(session.Revocation) (int, error)                    { return 0, nil }
 func (calm) Ban(session.Ban) (int, error)                              { return 0, nil }

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/fleet/admin"
+	"github.com/sallyport/sallyport/transport"
 )
 
 const drainHelp = `Drain has servers admit nobody new, and shuts each down once nobody plays on it, or when the time is up.
 
   sallyport drain -server match-1:7781 -within 10m       until the last player has left, 10 minutes at most
+  sallyport drain -server match-1:7781 -within 1m -to match-2.example.com:7777
+                                                         players resume on another server, and play on till then
   sallyport drain -server match-1:7781                   at once: players go on elsewhere by ticket
   sallyport drain -server match-1:7781 -look             only says how far a drain is
 
@@ -29,6 +32,7 @@ A server whose program ends before it has said "closed" is taken for closed if i
 type drainFlags struct {
 	servers
 	within time.Duration
+	to     string
 	look   bool
 
 	mu sync.Mutex // held while a line is printed
@@ -39,13 +43,16 @@ func drain(ctx context.Context, c console, args []string) int {
 	var f drainFlags
 	set := flag.NewFlagSet("sallyport drain", flag.ContinueOnError)
 	set.DurationVar(&f.within, "within", 0, "how long players may play on, 24h at most")
+	set.StringVar(&f.to, "to", "", "`host:port` of another server of the fleet, where the players resume")
 	set.BoolVar(&f.look, "look", false, "change nothing")
 	if status, ok := f.parse(c, set, drainHelp, args, func() error {
 		switch {
 		case f.within < 0 || f.within > 24*time.Hour:
 			return errors.New("-within is from 0s to 24h")
-		case f.look && f.within != 0:
-			return errors.New("-within changes the drain: leave it out, or -look")
+		case f.look && (f.within != 0 || f.to != ""):
+			return errors.New("-within and -to change the drain: leave them out, or -look")
+		case f.to != "":
+			return transport.CheckDestination(f.to)
 		}
 		return nil
 	}); !ok {
@@ -78,7 +85,7 @@ var errNotShutDown = errors.New("it has not shut down as it should: its log says
 // follow drains a server, and returns once it is closed.
 func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.DrainStatus, err error) {
 	first, cancel := context.WithTimeout(ctx, f.timeout)
-	s, err = client.Drain(first, f.within)
+	s, err = client.Drain(first, f.within, f.to)
 	cancel()
 	for err == nil && s.State != admin.Closed && s.State != admin.Failed {
 		f.progress(client.Address, s)

@@ -397,6 +397,9 @@ func TestDocument(t *testing.T) {
 		{broken, "POST /v1/keys/rotate", `{}`, 503, "failed", ""},
 		{unknown, "POST /v1/keys/forget", `{"instance":"` + absent + `"}`, 404, "instance", ""},
 		{match, "POST /v1/keys/forget", `{"instance":"x"}`, 400, "body", ""},
+		{match, "POST /v1/drain", `{"to":"match-2"}`, 400, "body", ""},
+		{match, "POST /v1/drain", `{"to":"127.1:7777"}`, 400, "body", "the document does not read addresses"},
+		{match, "POST /v1/drain", `{"within":"1h","to":"match-2.example.com:7777"}`, 202, "", ""},
 		{match, "POST /v1/drain", `{"within":"1h"}`, 202, "", ""},
 		{match, "GET /ready", "", 503, "", ""},
 	} {
