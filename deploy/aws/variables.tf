@@ -50,12 +50,13 @@ variable "origin_certificate_arn" {
 }
 
 variable "origin_secret" {
-  description = "What CloudFront shows the load balancer, so that nobody goes round it: 32 random characters or more. It is in the state, which therefore has to be encrypted."
+  description = "What CloudFront shows the load balancer, so that nobody goes round it: 32 to 128 random letters and digits. It is in the state, which therefore has to be encrypted."
   type        = string
   sensitive   = true
   validation {
-    condition     = length(var.origin_secret) >= 32
-    error_message = "Use 32 random characters or more."
+    # The load balancer takes * and ? for patterns, and compares 128 characters at most.
+    condition     = can(regex("^[A-Za-z0-9]{32,128}$", var.origin_secret))
+    error_message = "Use 32 to 128 letters and digits, chosen at random."
   }
 }
 
