@@ -288,7 +288,7 @@ func (a *Agent) becomeReady(ctx context.Context) {
 
 // sayHealthy says that the server is well, as long as it is.
 func (a *Agent) sayHealthy(ctx context.Context) {
-	wait, well := backoff{most: DefaultPeriod}, true
+	wait, well, level := backoff{most: DefaultPeriod}, true, slog.LevelInfo // a game that has not started yet is no fault
 	for {
 		period, disabled := DefaultPeriod, false
 		if g := a.server.Load(); g != nil {
@@ -302,10 +302,10 @@ func (a *Agent) sayHealthy(ctx context.Context) {
 		case err != nil:
 			a.unwell.Add(1)
 			if well {
-				a.config.Log.Error("agones: the server is not well, and its health is not confirmed", "error", err)
+				a.config.Log.Log(ctx, level, "agones: the server is not well, and its health is not confirmed", "error", err)
 			}
 		default:
-			if !well {
+			if level = slog.LevelError; !well {
 				a.config.Log.Info("agones: the server is well again")
 			}
 			failed := a.config.Client.Health(ctx)
