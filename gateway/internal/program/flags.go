@@ -40,6 +40,10 @@ latest) and, where wanted, "priority", "weight", "max_message", "max_age" ("500m
 Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one session may do "datagrams",
 "datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke".
 
+Agones: -agones env has it tell the SDK server that it is ready, and healthy while it and the game are, and admit
+those of the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain
+"host:port", and when the GameServer is to end, players go on there without signing in.
+
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
 process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
 change in a process that runs is named in the log. SIGHUP opens -audit anew.
@@ -64,6 +68,7 @@ type flags struct {
 	alg, typ                       string
 	fleetKeys, snapshot, audit     string
 	spiffeCert, spiffeKey, spiffeB string
+	agones                         agonesFlags
 	dev                            bool
 	devFile                        string
 }
@@ -95,6 +100,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.spiffeCert, "spiffe-cert", "", "PEM `file`: this service's SPIFFE certificate, where no Workload API is")
 	set.StringVar(&f.spiffeKey, "spiffe-key", "", "PEM `file`: its key")
 	set.StringVar(&f.spiffeB, "spiffe-bundle", "", "PEM `file`: the authorities of the trust domain")
+	f.agones.define(set)
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
 	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
 }
@@ -121,6 +127,9 @@ func (f *flags) check(rest []string) error {
 		return fmt.Errorf("-alg %q: must be ES256, RS256 or EdDSA", f.alg)
 	}
 	if _, err := f.bits(); err != nil {
+		return err
+	}
+	if err := f.agones.check(); err != nil {
 		return err
 	}
 	if f.dev {

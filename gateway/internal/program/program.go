@@ -18,6 +18,7 @@ import (
 	fleetmetrics "github.com/sallyport/sallyport/fleet/metrics"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
@@ -43,6 +44,9 @@ type program struct {
 	dev       *devIssuer
 	drain     admin.Drain
 	gateway   *gateway.Gateway
+	game      *sidecar.Sidecar
+	rule      *agones.Rule  // nil without -agones
+	agent     *agones.Agent // likewise
 	closers   []func()
 }
 
@@ -102,7 +106,7 @@ func (p *program) start(ctx context.Context) (err error) {
 	config.MaxPlayers, config.Hold = limits.MaxPlayers, time.Duration(limits.Hold)
 	t := &config.Transport
 	t.Session.Behaviour = p.behaviour.config()
-	t.Session.Authorize = p.drain.Authorize(nil)
+	t.Session.Authorize = p.drain.Authorize(p.admits())
 	t.Audit, t.Logger = p.sink, p.log
 	config.Draining = p.draining
 	fleet, err := fleetmetrics.New(fleetmetrics.Config{})
@@ -120,9 +124,13 @@ func (p *program) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	config.Backend, config.Metrics = game, []prometheus.Collector{game, fleet}
+	p.game, config.Backend, config.Metrics = game, game, []prometheus.Collector{game, fleet}
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
+		return err
+	}
+	if err = p.newAgent(); err != nil {
+		p.gateway.Close() //nolint:errcheck // err says more
 		return err
 	}
 	if err = p.open(ctx, fleet, recent); err != nil {
@@ -182,10 +190,15 @@ func (p *program) open(ctx context.Context, fleet *fleetmetrics.Metrics, recent 
 
 // serve serves until ctx is done.
 func (p *program) serve(ctx context.Context, hup <-chan os.Signal) error {
-	watching, stop := context.WithCancel(ctx)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // health goes on until the players have gone
 	var watch sync.WaitGroup
 	watch.Go(func() { p.watch(watching, hup) })
-	err := p.gateway.Serve(ctx)
+	if p.agent != nil {
+		watch.Go(func() { p.agent.Run(watching) })
+	}
+	serving, end := p.leaving(ctx)
+	err := p.gateway.Serve(serving)
+	end()
 	stop()
 	watch.Wait()
 	return err
