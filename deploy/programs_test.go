@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/conf"
 	"go.yaml.in/yaml/v3"
@@ -403,4 +404,38 @@ func TestBroker(t *testing.T) {
 	if err != nil || string(example) != strings.ReplaceAll(string(text), "game.example", "mygame.example") {
 		t.Errorf("the example's nats.conf is not the base's with its own trust domain (%v)", err)
 	}
+}
+
+// agonesFaults returns where the sidecar's flags about Agones do not fit the Fleet.
+func (c cluster) agonesFaults() (wrong []string) {
+	p := c.fleetPod()
+	args := p.container("sallyport").texts("args")
+	if list := value(args, "agones-list"); list != "" && c.of("Fleet")[0].gameServer().at("lists", list) == nil {
+		wrong = append(wrong, fmt.Sprintf("the game servers have no list %s", list))
+	}
+	grace, _ := p.spec().at("terminationGracePeriodSeconds").(float64)
+	if text := value(args, "agones-within"); text != "" {
+		if within, err := time.ParseDuration(text); err != nil || within.Seconds() >= grace {
+			wrong = append(wrong, fmt.Sprintf("a drain may take %s, and the pod is killed after %v s (%v)", text, grace, err))
+		}
+	}
+	return wrong
+}
+
+// A drain ends before the pod is killed, and players are listed where the Fleet has a list.
+func TestAgonesFlags(t *testing.T) {
+	t.Parallel()
+	for _, dir := range folders {
+		for _, w := range needRender(t, dir).agonesFaults() {
+			t.Errorf("%s: %s", dir, w)
+		}
+	}
+	with := func(args ...any) func(cluster) {
+		return func(c cluster) { c.fleetPod().container("sallyport")["args"] = args }
+	}
+	refuses(t, cluster.agonesFaults, map[string]spoiling{
+		"list":     {"no list seats", with("-agones=env", "-agones-list=seats")},
+		"too long": {"is killed after", with("-agones=env", "-agones-within=60s")},
+		"no time":  {"is killed after", with("-agones=env", "-agones-within=soon")},
+	})
 }
