@@ -59,7 +59,7 @@ var imports = map[string][]string{
 	"dev":          {"internal/hosts", "token", "transport"},
 	"statuspage":   {"internal/hosts", "session", "transport"},
 	"metrics":      {"audit", "transport", "github.com/prometheus/client_golang"},
-	"nakamabridge": {"internal/aging", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
+	"nakamabridge": {"internal/aging", "internal/customid", "internal/matchdata", "session", "token", "transport", "audit", "github.com/heroiclabs/nakama-common"},
 
 	"fuzz":              {"..."},
 	"examples/server":   {"..."},
@@ -87,6 +87,7 @@ var imports = map[string][]string{
 	"internal/behaviour":   {"policy", "internal/bucket"},
 	"internal/bucket":      {},
 	"internal/cursor":      {},
+	"internal/customid":    {},
 	"internal/hosts":       {},
 	"internal/identity":    {"internal/cursor"},
 	"internal/fingerprint": {"policy", "internal/sources", "github.com/cespare/xxhash/v2"},
@@ -99,6 +100,7 @@ var imports = map[string][]string{
 	"internal/plaindtls": {"policy", "audit", "internal/record", "internal/handshake", "internal/dtls", "internal/udp"},
 	"internal/cognito":   {},
 	"internal/lanes":     {"internal/wire", "internal/record", "github.com/klauspost/reedsolomon"},
+	"internal/matchdata": {"transport"},
 	"internal/prefetch":  {},
 
 	"internal/testkit": {"token", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/aging"
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -99,7 +100,7 @@ func (b *Bridge) listen() error {
 	stay.Authorize = b.admission
 	b.server, err = transport.Listen(b.config.Address, transport.Config{
 		Certificate: cert, Verifier: verifier, Session: stay, Conn: b.config.Conn, Audit: b.config.Audit,
-		Lanes: lanes,
+		Lanes: matchdata.Lanes(),
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -96,11 +97,11 @@ func (d *dispatcher) form(b *message, m *member) *form {
 	}
 	f.built = true
 	if !m.sender {
-		f.datagram, f.fits = appendDatagram(f.datagram[:0], maxReliable, b.op, nil, b.data)
+		f.datagram, f.fits = matchdata.Append(f.datagram[:0], matchdata.MaxReliable, b.op, nil, b.data)
 		return f
 	}
 	id := senderID(b.sender)
-	f.datagram, f.fits = appendDatagram(f.datagram[:0], maxReliable, b.op, id[:], b.data)
+	f.datagram, f.fits = matchdata.Append(f.datagram[:0], matchdata.MaxReliable, b.op, id[:], b.data)
 	return f
 }
 

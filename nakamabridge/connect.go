@@ -13,6 +13,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/customid"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -103,7 +104,7 @@ func parseRequest(payload string) (r request, err error) {
 	if len(payload) > maxPayload || json.Unmarshal([]byte(payload), &r) != nil {
 		return r, errRequest
 	}
-	if r.MatchID == "" || len(r.MatchID) > maxMatchID || strings.ContainsFunc(r.MatchID, unprintable) {
+	if r.MatchID == "" || len(r.MatchID) > maxMatchID || strings.ContainsFunc(r.MatchID, customid.Unprintable) {
 		return r, errRequest
 	}
 	size := 0

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -73,7 +74,7 @@ func (d *dispatcher) report(op int64, size int) {
 	if first {
 		b.config.Logger.Warn("nakamabridge: match %s: a broadcast with op code %d and %d bytes is too large for UDP, which takes %d if it is "+
 			"reliable, %d if not, %d of a client without lanes, and no negative op code: sockets get such broadcasts, players without a socket do not",
-			d.match.id, op, size, maxReliable, maxUnreliable, transport.MaxPayload)
+			d.match.id, op, size, matchdata.MaxReliable, matchdata.MaxUnreliable, transport.MaxPayload)
 	}
 }
 

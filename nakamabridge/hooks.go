@@ -8,6 +8,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/customid"
 	"github.com/sallyport/sallyport/token"
 )
 
@@ -24,7 +25,7 @@ func (b *Bridge) BeforeAuthenticateCustom(
 	if err := b.admit(ctx, in.Account, "signed in"); err != nil {
 		return nil, err
 	}
-	in.Username = username()
+	in.Username = customid.Username()
 	return in, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/internal/aging"
+	"github.com/sallyport/sallyport/internal/customid"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/token"
 )
@@ -258,7 +259,7 @@ func TestUserIDAndSubject(t *testing.T) {
 			if id, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "anna"); err != nil || id != l.userID {
 				t.Errorf("UserID = %q, %v", id, err)
 			}
-		} else if p, sub, err := w.bridge.Subject(w.ctx, l.userID); err != nil || sub != "anna" || p != provider(testkit.IssuerName) {
+		} else if p, sub, err := w.bridge.Subject(w.ctx, l.userID); err != nil || sub != "anna" || p != customid.Provider(testkit.IssuerName) {
 			t.Errorf("Subject = %q, %q, %v", p, sub, err)
 		}
 		if w.nakama.queries != queries {

@@ -2,55 +2,30 @@ package nakamabridge
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"regexp"
-	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/customid"
 	"github.com/sallyport/sallyport/token"
 )
-
-// cognitoIssuer matches both issuer names of a user pool; the pool's id repeats the region.
-var cognitoIssuer = regexp.MustCompile(
-	`^https://(?:issuer-)?cognito-idp\.([a-z0-9-]+)\.amazonaws\.(?:com|com\.cn|eu)/(([a-z0-9-]+)_[0-9A-Za-z]+)$`)
 
 // CustomID is Nakama's custom id for an issuer's subject, in the form that the package comment
 // shows. The error is ErrIdentity.
 func CustomID(issuer, subject string) (string, error) {
-	id := provider(issuer) + ":" + subject
-	if issuer == "" || subject == "" || len(id) > maxCustomID || strings.ContainsFunc(subject, unprintable) {
+	id, ok := customid.New(issuer, subject)
+	if !ok {
 		return "", ErrIdentity
 	}
 	return id, nil
 }
 
-// provider names an issuer in two words.
-func provider(issuer string) string {
-	if m := cognitoIssuer.FindStringSubmatch(issuer); m != nil && m[1] == m[3] {
-		return "cognito:" + m[2]
-	}
-	sum := sha256.Sum256([]byte(issuer))
-	return "jwt:" + base64.RawURLEncoding.EncodeToString(sum[:16])
-}
-
 // subjectOf undoes CustomID.
 func subjectOf(customID string) (provider, subject string, err error) {
-	kind, rest, _ := strings.Cut(customID, ":")
-	name, subject, ok := strings.Cut(rest, ":")
-	if !ok || subject == "" || kind != "cognito" && kind != "jwt" {
+	provider, subject, ok := customid.Cut(customID)
+	if !ok {
 		return "", "", ErrUnknown
 	}
-	return kind + ":" + name, subject, nil
+	return provider, subject, nil
 }
-
-// username returns a random name for a new account. It does not show the sub, because every player
-// can see it, and it cannot be guessed, because a player who takes a name first keeps others from
-// an account with that name.
-func username() string { return "player-" + strings.ToLower(rand.Text()) }
-
-func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // UserID returns the Nakama user id of the player whom issuer calls subject, from memory or from
 // the database. The error is ErrIdentity, or ErrUnknown if there is none or the account is banned.

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/customid"
 )
 
 // "cognito:<pool>:<sub>   a Cognito user pool, under both of the issuer names that AWS gives it"
 func TestCustomID(t *testing.T) {
 	t.Parallel()
 	const sub = "ebc40646-3d13-47b1-95b4-b8be6f9de255"
-	long := strings.Repeat("s", maxCustomID-len("jwt:")-22-1)
+	long := strings.Repeat("s", customid.Max-len("jwt:")-22-1)
 	for _, c := range []struct{ issuer, subject, want string }{
 		{"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
 		{"https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC9", sub, "cognito:us-east-1_AbC9:" + sub},
@@ -35,10 +37,10 @@ func TestCustomID(t *testing.T) {
 				t.Errorf("CustomID(%q, %q) = %q, %v", c.issuer, c.subject, id, err)
 			}
 			continue
-		case err != nil || !strings.HasPrefix(id, c.want) || len(id) < 6 || len(id) > maxCustomID:
+		case err != nil || !strings.HasPrefix(id, c.want) || len(id) < 6 || len(id) > customid.Max:
 			t.Errorf("CustomID(%q, %q) = %q, %v, want %q", c.issuer, c.subject, id, err, c.want)
 		}
-		if p, subject, err := subjectOf(id); err != nil || subject != c.subject || p != provider(c.issuer) {
+		if p, subject, err := subjectOf(id); err != nil || subject != c.subject || p != customid.Provider(c.issuer) {
 			t.Errorf("subjectOf(%q) = %q, %q, %v", id, p, subject, err)
 		}
 	}
@@ -54,14 +56,5 @@ func TestCustomIDsDiffer(t *testing.T) {
 			t.Errorf("%s and %s have the same custom id %q (%v)", issuer, seen[id], id, err)
 		}
 		seen[id] = issuer
-	}
-}
-
-// Nakama takes a username of at most 128 bytes without spaces.
-func TestUsername(t *testing.T) {
-	t.Parallel()
-	a, b := username(), username()
-	if a == b || len(a) != len("player-")+26 || strings.ContainsFunc(a, unprintable) {
-		t.Errorf("usernames are %q and %q", a, b)
 	}
 }

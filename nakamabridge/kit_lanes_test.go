@@ -8,6 +8,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -43,7 +44,7 @@ func (w *world) seat(name string) *laned {
 func (p *laned) note(way string, b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	op, data, err := parseDatagram(b)
+	op, data, err := matchdata.Parse(b)
 	switch {
 	case err != nil:
 		p.got = append(p.got, way+" "+err.Error())

@@ -20,6 +20,7 @@ import (
 	"github.com/heroiclabs/nakama-common/runtime"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
@@ -184,7 +185,7 @@ func (w *world) try(r *reply, tokens func(context.Context) ([]byte, error)) (*tr
 // send sends an input.
 func (w *world) send(c *transport.Client, op int64, data string) {
 	w.Helper()
-	b, _ := appendDatagram(nil, transport.MaxPayload, op, nil, []byte(data))
+	b, _ := matchdata.Append(nil, transport.MaxPayload, op, nil, []byte(data))
 	if err := c.Send(b); err != nil {
 		w.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func (w *world) receive(c *transport.Client) (int64, string) {
 	if err != nil {
 		w.Fatalf("Receive: %v", err)
 	}
-	op, data, err := parseDatagram(b[:n])
+	op, data, err := matchdata.Parse(b[:n])
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -7,34 +7,18 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
-
-// The numbers of the lanes.
-const (
-	laneReliable   = 0
-	laneUnreliable = 1
-)
-
-// lanes is the table of the package comment. Messages of players count as their input, as payloads
-// do.
-var lanes = []transport.Lane{
-	laneReliable: {
-		Mode: transport.Ordered, MaxMessage: maxReliable, Credit: 2 * maxReliable, Queue: reliableQueue, Input: true, Insure: true,
-	},
-	laneUnreliable: {
-		Mode: transport.Unreliable, Priority: 1, MaxMessage: maxUnreliable, MaxAge: unreliableAge, Parity: 1, Input: true,
-	},
-}
 
 // deliver sends a broadcast to m: a reliable one on its lane, any other as a payload if it fits one,
 // and by the other lane if not. The error matches session.ErrTooLarge for one that m's client has no
 // way to get, transport.ErrFull when m has been put out for being too slow, and transport.ErrGone.
 func (m *member) deliver(datagram []byte, reliable bool) error {
-	lane := laneUnreliable
+	lane := matchdata.Unreliable
 	if reliable {
-		lane = laneReliable
+		lane = matchdata.Reliable
 	}
 	if !reliable && len(datagram) <= transport.MaxPayload {
 		return m.player.Send(datagram)
@@ -55,9 +39,9 @@ func (m *member) takes(n int, reliable bool) bool {
 	case n <= transport.MaxPayload:
 		return true
 	case reliable:
-		return n <= maxReliable && m.player.HasLanes()
+		return n <= matchdata.MaxReliable && m.player.HasLanes()
 	}
-	return n <= maxUnreliable && m.player.HasLanes()
+	return n <= matchdata.MaxUnreliable && m.player.HasLanes()
 }
 
 // fallBehind ends the session of a player for whom more reliable messages wait than the queue takes:
@@ -74,7 +58,7 @@ func (m *member) fallBehind() {
 	n := b.counts.behind.Add(1)
 	if m.match.slow.allows(time.Now()) {
 		b.config.Logger.Warn("nakamabridge: match %s: a player takes reliable broadcasts too slowly: more than %d bytes wait, "+
-			"and the session ends; of this server's players it was the %dth", m.match.id, reliableQueue, n)
+			"and the session ends; of this server's players it was the %dth", m.match.id, matchdata.ReliableQueue, n)
 	}
 }
 
@@ -93,5 +77,5 @@ func (r *rarely) allows(now time.Time) bool {
 
 // message is transport.Handler's: it copies an input that came on a lane into the match's queue.
 func (b *Bridge) message(p *transport.Player, lane int, _ uint64, data []byte) {
-	b.take(p, data, lane == laneReliable)
+	b.take(p, data, lane == matchdata.Reliable)
 }

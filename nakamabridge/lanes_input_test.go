@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -23,14 +24,14 @@ func TestReliableInput(t *testing.T) {
 		ben.line.SetIncoming(bad)
 		var want []string
 		say := func(lane int, op int64, data string) {
-			b, _ := appendDatagram(nil, maxReliable, op, nil, []byte(data))
+			b, _ := matchdata.Append(nil, matchdata.MaxReliable, op, nil, []byte(data))
 			if _, err := ben.SendMessage(lane, b); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for i := range 20 {
 			data := fmt.Sprintf("%d%s", i, strings.Repeat("x", i%2*4000))
-			say(laneReliable, 5, data)
+			say(matchdata.Reliable, 5, data)
 			want = append(want, fmt.Sprintf("data ben 5 %q true", data))
 			time.Sleep(50 * time.Millisecond)
 		}
@@ -38,8 +39,8 @@ func TestReliableInput(t *testing.T) {
 		w.settle()
 		w.want(want...)
 		ben.line.SetImpairment(netsim.Impairment{})
-		say(laneUnreliable, 6, "six")
-		if _, err := ben.SendMessage(laneReliable, []byte{0x80}); err != nil {
+		say(matchdata.Unreliable, 6, "six")
+		if _, err := ben.SendMessage(matchdata.Reliable, []byte{0x80}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -60,7 +61,7 @@ func TestInputQueue(t *testing.T) {
 		w.stage.arena.log = nil
 		for range 3 {
 			for range 3 {
-				if _, err := ben.SendMessage(laneReliable, append([]byte{5}, numbered(0, 1000)...)); err != nil {
+				if _, err := ben.SendMessage(matchdata.Reliable, append([]byte{5}, numbered(0, 1000)...)); err != nil {
 					t.Fatal(err)
 				}
 			}

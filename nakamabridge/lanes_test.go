@@ -11,6 +11,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -67,7 +68,7 @@ func TestUnreliableLane(t *testing.T) {
 		ben.line.SetIncoming(netsim.Impairment{Loss: 1})
 		say(1)
 		w.tick(func(d runtime.MatchDispatcher) { d.BroadcastMessage(3, []byte("event"), nil, nil, true) })
-		time.Sleep(30 * time.Millisecond) // far less than unreliableAge
+		time.Sleep(30 * time.Millisecond) // far less than matchdata.UnreliableAge
 		ben.line.SetIncoming(netsim.Impairment{})
 		time.Sleep(2 * time.Second)
 		say(2)
@@ -93,14 +94,14 @@ func TestLaneLimits(t *testing.T) {
 		way      string // "" if it does not arrive
 	}{
 		{1, 0, true, "lane 0"},
-		{1, maxReliable - 1, true, "lane 0"},
-		{1, maxReliable, true, ""},
-		{300, maxReliable - 1, true, ""},
+		{1, matchdata.MaxReliable - 1, true, "lane 0"},
+		{1, matchdata.MaxReliable, true, ""},
+		{300, matchdata.MaxReliable - 1, true, ""},
 		{-1, 1, true, ""},
 		{1, transport.MaxPayload - 1, false, "payload"},
 		{1, transport.MaxPayload, false, "lane 1"},
-		{1, maxUnreliable - 1, false, "lane 1"},
-		{1, maxUnreliable, false, ""},
+		{1, matchdata.MaxUnreliable - 1, false, "lane 1"},
+		{1, matchdata.MaxUnreliable, false, ""},
 		{7, transport.MaxPayload - 1, true, "payload"}, // Config.Unreliable
 		{7, transport.MaxPayload, true, "lane 1"},
 	} {
@@ -148,14 +149,14 @@ func TestLanesBesideSocket(t *testing.T) {
 		}
 		var got []string
 		go c.Serve(transport.ClientHandler{Message: func(lane int, _ uint64, b []byte) { //nolint:errcheck // the test's end
-			op, data, _ := parseDatagram(b)
+			op, data, _ := matchdata.Parse(b)
 			got = append(got, fmt.Sprintf("lane %d %d %x %d", lane, op, data[:16], len(data)-16))
 		}})
 		w.settle()
 		w.tick(func(d runtime.MatchDispatcher) {
 			d.BroadcastMessage(1, numbered(0, 6144), nil, w.stage.sockets[sid], false)
 			d.BroadcastMessage(2, []byte("event"), nil, nil, true)
-			d.BroadcastMessage(3, make([]byte, maxUnreliable-16), nil, nil, false)
+			d.BroadcastMessage(3, make([]byte, matchdata.MaxUnreliable-16), nil, nil, false)
 		})
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -208,7 +209,7 @@ func TestBehind(t *testing.T) {
 				}
 			})
 		}
-		if waited := sent * 3 * 10_000; waited < reliableQueue*9/10 || waited > reliableQueue+30_000 {
+		if waited := sent * 3 * 10_000; waited < matchdata.ReliableQueue*9/10 || waited > matchdata.ReliableQueue+30_000 {
 			t.Errorf("it ended after %d bytes", waited)
 		}
 		ben.line.SetIncoming(netsim.Impairment{})

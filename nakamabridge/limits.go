@@ -46,9 +46,6 @@ const (
 	// limit of parameters.
 	accountBatch = 100
 
-	// maxCustomID is the longest custom id in bytes that Nakama takes.
-	maxCustomID = 128
-
 	// maxPayload is the longest payload of the RPC in bytes: a match id, and metadata each byte of
 	// which may be escaped with six in JSON.
 	maxPayload = 4096
@@ -67,23 +64,9 @@ const (
 	// maxDetail is how many bytes of a reason a CLOSE carries. PROTOCOL.md 10
 	maxDetail = 64
 
-	// maxReliable and maxUnreliable are the longest messages of the lanes in bytes, op code included:
-	// a world as JSON, and what parity can cover.
-	maxReliable   = 64 << 10
-	maxUnreliable = 34_816
-
-	// reliableQueue is how many bytes of reliable broadcasts wait for a player, 128 for each message
-	// included: those of the 30 s of silence after which a session ends anyway, at 34 KB/s. A player
-	// who acknowledges nothing makes the server hold that, and 256 KiB of the other lane.
-	reliableQueue = 1 << 20
-
 	// lastWords is how long a session that the match ends waits for its reliable broadcasts to arrive:
 	// a few repetitions on a bad path.
 	lastWords = 5 * time.Second
-
-	// unreliableAge is how long an unreliable message waits for a slow path: the next ones are more
-	// worth sending.
-	unreliableAge = 500 * time.Millisecond
 
 	// logInterval is the least time between two log lines of a match about the same fault, where
 	// players can cause it.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
+	"github.com/sallyport/sallyport/internal/matchdata"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -114,7 +115,7 @@ func (b *Bridge) take(p *transport.Player, payload []byte, reliable bool) {
 		b.counts.orphaned.Add(1)
 		return
 	}
-	op, data, err := parseDatagram(payload)
+	op, data, err := matchdata.Parse(payload)
 	switch {
 	case err != nil:
 		b.counts.malformed.Add(1)

@@ -1,4 +1,4 @@
-package nakamabridge
+package matchdata
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 )
 
 // "op code, 0 to 2^63-1, unsigned LEB128 … no longer than need be"
-func TestParseDatagram(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		in   string
@@ -33,15 +33,15 @@ func TestParseDatagram(t *testing.T) {
 		{"", 0, "", false},
 	} {
 		b, _ := hex.DecodeString(c.in)
-		op, data, err := parseDatagram(b)
+		op, data, err := Parse(b)
 		if (err == nil) != c.ok || op != c.op || hex.EncodeToString(data) != c.data {
-			t.Errorf("parseDatagram(%s) = %d, %x, %v", c.in, op, data, err)
+			t.Errorf("Parse(%s) = %d, %x, %v", c.in, op, data, err)
 		}
 	}
 }
 
 // "payload and op code are at most 1,145 bytes"
-func TestAppendDatagram(t *testing.T) {
+func TestAppend(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		op  int64
@@ -54,7 +54,7 @@ func TestAppendDatagram(t *testing.T) {
 		{128, transport.MaxPayload - 1, false},
 		{-1, 0, false},
 	} {
-		if _, ok := appendDatagram([]byte("before"), transport.MaxPayload, c.op, nil, make([]byte, c.len)); ok != c.ok {
+		if _, ok := Append([]byte("before"), transport.MaxPayload, c.op, nil, make([]byte, c.len)); ok != c.ok {
 			t.Errorf("op code %d with %d bytes fits: %v", c.op, c.len, ok)
 		}
 	}
@@ -68,11 +68,11 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(make([]byte, transport.MaxPayload))
 	f.Add(make([]byte, transport.MaxPayload+1))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		op, data, err := parseDatagram(b)
+		op, data, err := Parse(b)
 		if err != nil {
 			return
 		}
-		again, ok := appendDatagram(nil, transport.MaxPayload, op, nil, data)
+		again, ok := Append(nil, transport.MaxPayload, op, nil, data)
 		if ok && !bytes.Equal(again, b) || ok != (len(b) <= transport.MaxPayload) || op < 0 {
 			t.Errorf("%x is read as %d, %x and written as %x, %v", b, op, data, again, ok)
 		}
