@@ -8,10 +8,13 @@ replace (
 )
 
 require (
+	github.com/gorilla/websocket v1.5.3
+	github.com/heroiclabs/nakama-common v1.47.0
 	github.com/prometheus/client_golang v1.23.2
 	github.com/sallyport/sallyport v0.0.0
 	github.com/sallyport/sallyport/fleet v0.0.0
 	golang.org/x/sys v0.49.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
@@ -39,5 +42,4 @@ require (
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20251202230838-ff82c1b0f217 // indirect
 	google.golang.org/grpc v1.79.3 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )

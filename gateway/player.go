@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
@@ -40,6 +42,9 @@ func (p *Player) Origin() transport.Origin { return p.conn.Origin() }
 // have chosen freely. They must not be changed.
 func (p *Player) Metadata() []byte { return p.metadata }
 
+// Addr is the address that the player's datagrams come from.
+func (p *Player) Addr() netip.AddrPort { return p.conn.Addr() }
+
 // HasLanes reports whether the player's client uses the lanes of the gateway.
 func (p *Player) HasLanes() bool { return p.conn.HasLanes() }
 
@@ -65,6 +70,15 @@ func (p *Player) Kick(reason session.Reason, detail ...string) {
 		reason = session.ReasonKicked
 	}
 	p.conn.Kick(reason, detail...)
+}
+
+// CloseAfter ends the player's session as Kick does, once what was sent reliably on lanes has arrived,
+// and after wait at the latest; see transport.Player.CloseAfter.
+func (p *Player) CloseAfter(wait time.Duration, reason session.Reason, detail ...string) {
+	if CheckReason(reason) != nil {
+		reason = session.ReasonKicked
+	}
+	p.conn.CloseAfter(wait, reason, detail...)
 }
 
 // CheckReason returns an error for a reason that no backend may end a session with. Its own are

@@ -133,7 +133,7 @@
 // match.max_empty_sec if that is set.
 //
 // Handlers in Lua and TypeScript run in Nakama's own interpreters, which no Go plugin gets between:
-// their players have sockets alone.
+// their players have sockets, or come by package gateway/nakama, with the same client.
 //
 // # How it ends
 //

@@ -40,7 +40,7 @@ func startNakama(t *testing.T, plugin string, env map[string]string) *nakama {
 		"--socket.address", "127.0.0.1", "--socket.port", api, "--socket.server_key", serverKey,
 		"--console.address", "127.0.0.1", "--console.port", console,
 		"--console.username", consoleUser, "--console.password", consoleWords,
-		"--session.encryption_key", "the-arena's-session-key", "--session.refresh_encryption_key", "the-arena's-refresh-key",
+		"--session.encryption_key", "the-arena's-session-key, of 32 bytes or more", "--session.refresh_encryption_key", "the-arena's-refresh-key",
 		"--session.token_expiry_sec", "600",
 	}
 	for name, value := range env {

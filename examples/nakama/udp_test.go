@@ -62,9 +62,10 @@ func read(t *testing.T, payload string) (i invitation) {
 type udp struct {
 	inbox
 	*transport.Client
-	lanes bool          // it uses the bridge's lanes
-	done  chan struct{} // closed when the session has ended
-	err   error         // why, once done is closed
+	lanes  bool          // it uses the bridge's lanes
+	events chan<- string // takes what comes on lane 2, where there is one
+	done   chan struct{} // closed when the session has ended
+	err    error         // why, once done is closed
 }
 
 // dial accepts an invitation, by a client without lanes.
@@ -120,7 +121,13 @@ func (u *udp) read() {
 			u.put(message{op: int64(op), data: append([]byte(nil), b[at:]...)})
 		}
 	}
-	u.err = u.Serve(transport.ClientHandler{Receive: take, Message: func(_ int, _ uint64, b []byte) { take(b) }})
+	u.err = u.Serve(transport.ClientHandler{Receive: take, Message: func(lane int, _ uint64, b []byte) {
+		if lane == 2 {
+			u.events <- string(b)
+			return
+		}
+		take(b)
+	}})
 }
 
 // say sends data to the match, reliably if there are lanes.
