@@ -53,6 +53,8 @@ type gateways struct {
 	address   string // of the gateway that takes identity tokens
 	sessions  string // of the one that takes Nakama's session tokens
 	cut       func() // cuts what connects the former to Nakama
+	program   string
+	started   []*program
 }
 
 // TestGateway plays matches of both interpreters by sallyport-gateway, and by WebSockets.
@@ -62,18 +64,13 @@ func TestGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &gateways{nakama: startNakama(t, modules, nil), idp: testkit.NewIDP(t), authority: testkit.NewAuthority(t)}
-	program := filepath.Join(programs, "sallyport-gateway")
-	module, err := filepath.Abs(filepath.Join("..", "..", "gateway"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, nil, "go", "build", "-C", module, "-o", program, "./cmd/sallyport-gateway")
+	g.build(t)
 	direct := g.api
 	g.api, g.cut = cable(t, direct)
-	g.address = g.start(t, program, map[string]string{"SALLYPORT_NAKAMA_SERVER_KEY": serverKey},
+	g.address = g.start(t, g.program, map[string]string{"SALLYPORT_NAKAMA_SERVER_KEY": serverKey},
 		"-cognito-pool", testkit.Pool, "-cognito-clients", testkit.Client, "-cognito-endpoint", g.idp.Serve(t))
 	g.api = direct
-	g.sessions = g.start(t, program, map[string]string{"SALLYPORT_NAKAMA_SESSION_KEY": sessionKey})
+	g.sessions = g.start(t, g.program, map[string]string{"SALLYPORT_NAKAMA_SESSION_KEY": sessionKey})
 	for _, match := range []string{"probe_js", "probe_lua"} {
 		t.Run(match, func(t *testing.T) {
 			t.Run("Same", func(t *testing.T) { g.same(t, match) })
@@ -91,8 +88,19 @@ func TestGateway(t *testing.T) {
 	t.Run("Away", g.away)
 }
 
+// build builds the gateway, in its own module.
+func (g *gateways) build(t *testing.T) {
+	t.Helper()
+	module, err := filepath.Abs(filepath.Join("..", "..", "gateway"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.program = filepath.Join(programs, "sallyport-gateway")
+	run(t, nil, "go", "build", "-C", module, "-o", g.program, "./cmd/sallyport-gateway")
+}
+
 // start starts a gateway and returns where it listens.
-func (g *gateways) start(t *testing.T, program string, env map[string]string, args ...string) string {
+func (g *gateways) start(t *testing.T, binary string, env map[string]string, args ...string) string {
 	t.Helper()
 	dir, cert := t.TempDir(), g.authority.Server(t)
 	var chain []byte
@@ -113,11 +121,12 @@ func (g *gateways) start(t *testing.T, program string, env map[string]string, ar
 		defer os.Unsetenv(name) //nolint:errcheck // the next gateway has others
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
-	p := start(t, nil, program, append([]string{
+	p := start(t, nil, binary, append([]string{
 		"-listen", address, "-status", "", "-nakama", g.api, "-check", "100ms", "-hold", "1s",
 		"-cert", filepath.Join(dir, "cert.pem"), "-key", filepath.Join(dir, "key.pem"),
 	}, args...)...)
 	p.await(t, "players at "+address)
+	g.started = append(g.started, p)
 	return address
 }
 
