@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
@@ -68,8 +70,7 @@ var secondPlace = netip.MustParseAddrPort("10.0.0.2:7777")
 // plays a second without a snapshot. "it resumes there by its ticket, as in section 8.3, from
 // the socket that it has, while the session goes on where it is" PROTOCOL.md 8.6
 func TestDrainMovesPlayers(t *testing.T) {
-	const players = 100
-	run := func(w *world, place netip.AddrPort, address string, to func(*pair) string) {
+	run := func(players int, w *world, place netip.AddrPort, address string, to func(*pair) string) {
 		if w.net != nil {
 			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond, Loss: 0.01})
 		}
@@ -99,10 +100,10 @@ func TestDrainMovesPlayers(t *testing.T) {
 		if w.net == nil {
 			limit = 5 * time.Second // under the race detector, on a busy machine
 		}
-		if gaps[players*99/100-1] > limit {
-			p.Errorf("gaps between snapshots: p99 %v", gaps[players*99/100-1])
+		if gaps[(players*99-1)/100] > limit {
+			p.Errorf("gaps between snapshots: p99 %v", gaps[(players*99-1)/100])
 		}
-		p.Logf("%d players in %v; gaps: median %v, p99 %v, longest %v", players, took.Round(time.Millisecond), gaps[players/2], gaps[players*99/100-1], gaps[players-1])
+		p.Logf("%d players in %v; gaps: median %v, p99 %v, longest %v", players, took.Round(time.Millisecond), gaps[players/2], gaps[(players*99-1)/100], gaps[players-1])
 		here, there := p.server.Stats(), p.other.server.Stats()
 		if here.Sessions != 0 || there.Sessions != players || p.other.audited("accept") != 0 || p.other.audited("resume") != players {
 			p.Errorf("%d sessions here, %d there, of which %d have signed in and %d resumed", here.Sessions, there.Sessions, p.other.audited("accept"), p.other.audited("resume"))
@@ -118,14 +119,61 @@ func TestDrainMovesPlayers(t *testing.T) {
 	}
 	literal := func(p *pair) string { return p.there() }
 	t.Run("virtual", func(t *testing.T) {
-		virtual(t, func(w *world) { run(w, secondPlace, "", literal) })
+		virtual(t, func(w *world) { run(100, w, secondPlace, "", literal) })
 	})
 	t.Run("virtual, IPv6", func(t *testing.T) {
-		virtual(t, func(w *world) { run(w, netip.MustParseAddrPort("[2001:db8::2]:7777"), "", literal) })
+		virtual(t, func(w *world) { run(20, w, netip.MustParseAddrPort("[2001:db8::2]:7777"), "", literal) })
 	})
 	t.Run("loopback", func(t *testing.T) {
-		loopback(t, func(w *world) { run(w, secondPlace, "127.0.0.1:0", literal) })
+		loopback(t, func(w *world) { run(25, w, secondPlace, "127.0.0.1:0", literal) })
 	})
+}
+
+// "With WELCOME from there it sends close_notify on the former connection, and again in answer to a
+// NOTICE that still comes on it." PROTOCOL.md 8.6: so the drain is over at once, or, where that is lost,
+// with the next NOTICE.
+func TestDrainIsOver(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"at once": false, "with the next notice": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				const latency = 20 * time.Millisecond
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
+				p := mutePair(w, secondPlace, "")
+				defer p.end()
+				defer p.playing()()
+				s := p.stay(1)
+				s.stop() // or what it sends could be taken for the alert
+				var took atomic.Bool
+				w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+					alert := from == playerAddr(1) && to == serverAddr && record.ContentType(b[0]) == record.Alert
+					if alert {
+						took.Store(true)
+					}
+					return !alert || !lost || s.told(EventResumed) > 0
+				})
+				var gone atomic.Int64
+				go func() {
+					for s.told(EventResumed) == 0 {
+						time.Sleep(time.Millisecond)
+					}
+					gone.Store(time.Now().UnixNano())
+				}()
+				if err := p.drains(p.there(), 8*time.Second); err != nil {
+					p.Error(err)
+				}
+				least, most := time.Duration(0), latency+2*drainLook
+				if lost {
+					least, most = most, drainRepeat+3*latency
+				}
+				if late := time.Since(time.Unix(0, gone.Load())); !took.Load() || late < least || late > most {
+					p.Errorf("the drain is over %v after the player has gone, want %v to %v", late, least, most)
+				}
+				w.net.Tap(nil)
+				s.quit()
+			})
+		})
+	}
 }
 
 // "It resolves a name itself." PROTOCOL.md 8.6: in the background, and the addresses take turns.
