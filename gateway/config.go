@@ -41,7 +41,7 @@ type Config struct {
 	// has to leave room for MaxPlayers.
 	Transport transport.Config
 
-	// Backend is the game. The gateway closes it.
+	// Backend is the game. The gateway closes it, unless New returns an error.
 	Backend Backend
 
 	// MaxPlayers is how many may play at once. Zero means DefaultMaxPlayers; negative, or more than

@@ -74,8 +74,8 @@ func listenUnix(own string, mode fs.FileMode) (net.Conn, error) {
 	case info.Mode().Perm()&0o002 != 0:
 		return nil, badConfig("Own: everybody may write to the folder of the socket, and so stand in for the game: give it a folder of its own, of mode 0750 or less")
 	}
-	if info, err := os.Lstat(own); err == nil && info.Mode().Type() == fs.ModeSocket {
-		os.Remove(own) //nolint:errcheck // of a process before; ListenUnixgram says more
+	if err := makeRoom(own); err != nil {
+		return nil, err
 	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: own, Net: "unixgram"})
 	if err != nil {
@@ -88,4 +88,17 @@ func listenUnix(own string, mode fs.FileMode) (net.Conn, error) {
 	conn.SetReadBuffer(bufferLen)  //nolint:errcheck // as much as the kernel gives
 	conn.SetWriteBuffer(bufferLen) //nolint:errcheck // likewise
 	return conn, nil
+}
+
+// makeRoom removes what a process before has left. A socket at which somebody listens stays.
+func makeRoom(own string) error {
+	info, err := os.Lstat(own)
+	if err != nil || info.Mode().Type() != fs.ModeSocket {
+		return nil // where it cannot be made ListenUnixgram says so
+	}
+	if conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: own, Net: "unixgram"}); err == nil {
+		conn.Close() //nolint:errcheck // it has sent nothing
+		return fmt.Errorf("sidecar: another process listens at %s: end it first, or choose another Own", own)
+	}
+	return os.Remove(own)
 }

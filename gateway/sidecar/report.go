@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,21 +54,16 @@ type reports struct {
 	counts  [numFaults]atomic.Uint64
 	in, out atomic.Uint64 // datagrams of the game, and to it
 
-	mu sync.Mutex
-	// +checklocks:mu
-	said [numFaults]time.Time
-	// +checklocks:mu
-	before [numFaults]uint64 // the count then
+	said   [numFaults]time.Time // owner: the sender
+	before [numFaults]uint64    // the count then; likewise
 }
 
 // fault counts.
 func (s *Sidecar) fault(f Fault) { s.reports.counts[f].Add(1) }
 
-// say has the log and the audit hear of what was counted.
+// say has the log and the audit hear of what was counted. The sender calls it.
 func (s *Sidecar) say(now time.Time) {
 	r := &s.reports
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for f := range numFaults {
 		n := r.counts[f].Load()
 		if n == r.before[f] || !r.said[f].IsZero() && now.Sub(r.said[f]) < reportEvery || f.harmless() {

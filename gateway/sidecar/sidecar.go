@@ -32,6 +32,7 @@ type Sidecar struct {
 	asleep  atomic.Bool  // the sender waits
 	wake    chan struct{}
 	closing chan struct{}
+	once    sync.Once
 	sender  sync.WaitGroup
 	reader  sync.WaitGroup
 }
@@ -139,15 +140,17 @@ func (s *Sidecar) Ready() error {
 	return nil
 }
 
-// Close is that of a gateway.Backend. The game hears that everybody has left first.
-func (s *Sidecar) Close() error {
-	close(s.closing)
-	s.sender.Wait()
-	err := s.socket.close()
-	s.reader.Wait()
-	if own, ok := strings.CutPrefix(s.config.Own, unixScheme); ok {
-		os.Remove(own) //nolint:errcheck // it may be gone
-	}
+// Close is that of a gateway.Backend. The game hears that everybody has left first. A second call does nothing.
+func (s *Sidecar) Close() (err error) {
+	s.once.Do(func() {
+		close(s.closing)
+		s.sender.Wait()
+		err = s.socket.close()
+		s.reader.Wait()
+		if own, ok := strings.CutPrefix(s.config.Own, unixScheme); ok {
+			os.Remove(own) //nolint:errcheck // it may be gone
+		}
+	})
 	return err
 }
 

@@ -261,6 +261,73 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
+// A Unix socket that a process before has left is replaced; one that somebody listens at is not.
+func TestUnixSocketInUse(t *testing.T) {
+	var c Config
+	unixAt(t)(nil, &c)
+	first, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(c); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a second one: %v", err)
+	}
+	first.socket.close() //nolint:errcheck // as a process that is killed: the file stays
+	second, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A game that stands still for a while, and a socket that is full meanwhile, lose no message that is to
+// arrive, and no player.
+func TestGameStandsStill(t *testing.T) {
+	both(t, func(t *testing.T, change func(*gateway.Config, *Config)) {
+		s := play(t, change)
+		g := s.start(t)
+		s.ready(t)
+		c := s.join(t, "alice")
+		g.await(t, "alice")
+		g.mu.Lock() // it reads no more than one datagram
+		const messages = 200
+		for i := range messages {
+			b := make([]byte, 1000)
+			b[0] = byte(i)
+			if _, err := c.SendMessage(3, b); err != nil {
+				t.Fatal(err)
+			}
+			c.Send(b) //nolint:errcheck // these may be lost
+		}
+		for s.Ready() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		g.mu.Unlock()
+		got := make(chan int, messages)
+		go c.Serve(transport.ClientHandler{Message: func(_ int, _ uint64, b []byte) { got <- int(b[0]) }}) //nolint:errcheck // ends with the test
+		seen := map[int]int{}
+		for range messages {
+			select {
+			case n := <-got:
+				seen[n]++
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%d of %d messages came back; faults %v", len(seen), messages, s.sidecar.Faults())
+			}
+		}
+		for n, times := range seen {
+			if times != 1 {
+				t.Errorf("message %d came %d times", n, times)
+			}
+		}
+		s.ready(t)
+	})
+}
+
 // Nothing is allocated for a payload, in either direction.
 func TestNoAllocs(t *testing.T) {
 	s := play(t, nil)

@@ -38,14 +38,14 @@ type Config struct {
 
 // Result is what one way of serving costs: medians over rounds.
 type Result struct {
-	Name         string
-	P50, P99     time.Duration // from sending to the player's handler
-	Lost         float64       // share of payloads
-	Processor    time.Duration // of the server, a payload there and back
-	Rounds       int
-	p50s, p99s   []time.Duration
-	lost         []float64
-	processorsAs []time.Duration
+	Name       string
+	P50, P99   time.Duration // from sending to the player's handler
+	Lost       float64       // share of payloads
+	Processor  time.Duration // of the server, a payload there and back
+	Rounds     int
+	p50s, p99s []time.Duration
+	lost       []float64
+	processors []time.Duration
 }
 
 // Run measures. self is this program, which calls Child when its first argument is "child".
@@ -64,7 +64,7 @@ func Run(ctx context.Context, c Config, self string) (library, sidecar Result, e
 }
 
 func (r *Result) median() {
-	r.P50, r.P99, r.Lost, r.Processor = middle(r.p50s), middle(r.p99s), middle(r.lost), middle(r.processorsAs)
+	r.P50, r.P99, r.Lost, r.Processor = middle(r.p50s), middle(r.p99s), middle(r.lost), middle(r.processors)
 	r.Rounds = len(r.p50s)
 }
 
@@ -143,19 +143,19 @@ func once(ctx context.Context, c Config, self string, r *Result) error {
 	if err != nil {
 		return err
 	}
-	l.play(clients)
+	took := l.play(clients)
 	after, err := server.processor()
 	if err != nil {
 		return err
 	}
-	slices.Sort(l.took)
-	if len(l.took) == 0 {
+	slices.Sort(took)
+	if len(took) == 0 {
 		return errors.New("nothing came back")
 	}
-	at := func(share float64) time.Duration { return l.took[int(share*float64(len(l.took)-1))] }
+	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
 	r.p50s, r.p99s = append(r.p50s, at(0.5)), append(r.p99s, at(0.99))
-	r.lost = append(r.lost, 1-float64(len(l.took))/float64(l.sent.Load()))
-	r.processorsAs = append(r.processorsAs, (after-before)/time.Duration(len(l.took)))
+	r.lost = append(r.lost, 1-float64(len(took))/float64(l.sent.Load()))
+	r.processors = append(r.processors, (after-before)/time.Duration(len(took)))
 	return nil
 }
 
@@ -200,14 +200,17 @@ type load struct {
 	took []time.Duration
 }
 
-// play has every player send at the rate, each at a time of its own in the tick.
-func (l *load) play(clients []*transport.Client) {
+// play has every player send at the rate, each at a time of its own in the tick, and returns how long payloads took.
+func (l *load) play(clients []*transport.Client) []time.Duration {
 	began := time.Now()
 	var playing sync.WaitGroup
 	for i, p := range clients {
 		playing.Go(func() { l.player(p, began, i) })
 	}
 	playing.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.took
 }
 
 // late is how long a player waits for what is still on its way.
