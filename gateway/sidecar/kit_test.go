@@ -35,12 +35,16 @@ type game struct {
 	left map[uint32]session.Reason
 	// +checklocks:mu
 	refused []Header
+	// +checklocks:mu
+	alive int // ALIVEs heard
+	// +checklocks:mu
+	origins map[uint32]transport.Origin
 }
 
 // start has a game run until the test or stop ends it.
 func (s *scene) start(t testing.TB) *game {
 	t.Helper()
-	g := &game{run: drawRun(), there: map[uint32]map[Field]string{}, left: map[uint32]session.Reason{}}
+	g := &game{run: drawRun(), there: map[uint32]map[Field]string{}, left: map[uint32]session.Reason{}, origins: map[uint32]transport.Origin{}}
 	var from func([]byte) (int, error)
 	if path, ok := strings.CutPrefix(s.at.Game, unixScheme); ok {
 		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -114,6 +118,8 @@ func (g *game) hear(b []byte) {
 		g.seen++
 	}
 	switch h.Kind {
+	case Alive:
+		g.alive++
 	case Data:
 		answer.Kind, answer.Lane, answer.Handle, answer.Key = Data, h.Lane, h.Handle, h.Key
 		return
@@ -121,6 +127,7 @@ func (g *game) hear(b []byte) {
 		fields := map[Field]string{}
 		Fields(body, func(f Field, v []byte) { fields[f] = string(v) })
 		g.there[h.Handle] = fields
+		g.origins[h.Handle] = transport.Origin(h.Code)
 	case Left:
 		delete(g.there, h.Handle)
 		g.left[h.Handle] = session.Reason(h.Code)
@@ -164,6 +171,7 @@ type scene struct {
 	audit   *audit.Recent
 	issuer  *testkit.Issuer
 	trust   *testkit.Authority
+	end     func() // ends the gateway
 }
 
 var lanes = []transport.Lane{
@@ -183,7 +191,7 @@ func play(t testing.TB, change func(*gateway.Config, *Config)) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := gateway.Config{Listen: "127.0.0.1:0", Transport: transport.Config{
+	config := gateway.Config{Listen: "127.0.0.1:0", Shutdown: 10 * time.Second, Transport: transport.Config{
 		Certificate: *s.trust.Server(t), Verifier: verifier, Audit: s.audit, Lanes: lanes,
 		Sources: policy.SourceConfig{PerSecond: 4096, Burst: 4096}, MaxUnproven: 4096,
 	}}
@@ -200,12 +208,16 @@ func play(t testing.TB, change func(*gateway.Config, *Config)) *scene {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	var once sync.Once
+	s.end = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-served; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		})
+	}
+	t.Cleanup(s.end)
 	return s
 }
 

@@ -308,8 +308,13 @@ func (s *Sidecar) send() {
 			more += len(spareAt)
 		}
 		ticked = false
-		if more > 0 {
-			continue // there may be more already
+		if more > 0 { // there may be more already, for as long as players send
+			select {
+			case <-tick.C:
+				ticked = true
+			default:
+			}
+			continue
 		}
 		s.asleep.Store(true)
 		if s.pending() { // it came before asleep was true

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -326,6 +328,78 @@ func TestGameStandsStill(t *testing.T) {
 		}
 		s.ready(t)
 	})
+}
+
+// "The sidecar sends ALIVE every 200 ms." docs/sidecar.md 3
+//
+// So it does while players send without a pause.
+func TestAliveUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := play(t, nil)
+	g := s.start(t)
+	s.ready(t)
+	s.join(t, "alice")
+	p := s.Find(g.await(t, "alice"))
+	alive := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.alive
+	}
+	before, b := alive(), make([]byte, 100)
+	for end := time.Now().Add(20 * time.Second); alive() < before+3; {
+		if s.sidecar.Data(p, gateway.Datagram, 0, b); time.Now().After(end) {
+			t.Fatal("the sidecar does not say that it lives")
+		}
+	}
+}
+
+// A process that takes the players over tells the game who they are, and they play on.
+func TestSidecarRestarts(t *testing.T) {
+	t.Parallel()
+	key, err := fleetkey.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := fleetkey.NewRing(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	first := play(t, func(c *gateway.Config, _ *Config) {
+		c.Listen = "127.0.0.1:" + testkit.FreePort(t)
+		c.Transport.Session.FleetKeys, c.Transport.Snapshot = ring, snapshot
+	})
+	g := first.start(t)
+	first.ready(t)
+	alice := first.join(t, "alice")
+	before := g.await(t, "alice")
+	g.mu.Lock()
+	name := g.there[before][FieldSession]
+	g.mu.Unlock()
+	echo := func() {
+		t.Helper()
+		if err := alice.Send([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Receive(t.Context(), make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	echo()
+	first.end()
+	second := play(t, func(c *gateway.Config, own *Config) {
+		c.Listen = first.Addr().String()
+		c.Transport.Session.FleetKeys, c.Transport.Snapshot = ring, snapshot
+		*own = first.at
+	})
+	second.ready(t)
+	handle := g.await(t, "alice")
+	g.mu.Lock()
+	if g.there[handle][FieldSession] != name || g.origins[handle] != transport.OriginRestored {
+		t.Errorf("session %x, origin %v; want %x, restored", g.there[handle][FieldSession], g.origins[handle], name)
+	}
+	g.mu.Unlock()
+	echo()
 }
 
 // Nothing is allocated for a payload, in either direction.

@@ -47,7 +47,7 @@ func TestAdmin(t *testing.T) {
 	if err != nil || len(stats.Sessions) != 1 {
 		t.Fatalf("%+v %v", stats, err)
 	}
-	if _, err := operator.Drain(ctx, time.Minute); err != nil {
+	if _, err := operator.Drain(ctx, time.Minute, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.dial(t, "bob"); reason(err) != session.ReasonShutdown {
