@@ -138,8 +138,8 @@ func play(t *testing.T, configure func(*Config), f func(*testing.T, *scene)) {
 	})
 }
 
-// dial has a player join.
-func (s *scene) dial(t *testing.T, subject string) (*transport.Client, error) {
+// dial has a player join. Each of change may alter how.
+func (s *scene) dial(t *testing.T, subject string, change ...func(*transport.ClientConfig)) (*transport.Client, error) {
 	t.Helper()
 	s.phones++
 	phone, err := s.network.Listen(netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(s.phones), 1}), 1000))
@@ -148,18 +148,22 @@ func (s *scene) dial(t *testing.T, subject string) (*transport.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	return transport.Dial(ctx, address.String(), transport.ClientConfig{
+	config := transport.ClientConfig{
 		Conn: phone, RootCAs: s.trust.Pool(), ServerName: testkit.ServerName,
 		Token: func(context.Context) ([]byte, error) {
 			return []byte(s.issuer.Token(t, token.Grant{Subject: subject})), nil
 		},
 		Session: session.ClientConfig{Lanes: true},
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	return transport.Dial(ctx, address.String(), config)
 }
 
-func (s *scene) join(t *testing.T, subject string) *transport.Client {
+func (s *scene) join(t *testing.T, subject string, change ...func(*transport.ClientConfig)) *transport.Client {
 	t.Helper()
-	c, err := s.dial(t, subject)
+	c, err := s.dial(t, subject, change...)
 	if err != nil {
 		t.Fatalf("%s: %v", subject, err)
 	}

@@ -25,7 +25,7 @@ const PayloadLane = 255
 // Header begins each datagram; docs/sidecar.md has its bytes.
 type Header struct {
 	Kind Kind
-	Lane uint8 // of Data: 0 to 15, or PayloadLane; of Joined 1 if the client uses lanes
+	Lane uint8 // of Data: 0 to 15, or PayloadLane; of Joined 1 if the client uses lanes, and 2 if the player is not new
 	// Code is the origin of Joined, the reason of Left and Kick, the verdict of Judge, the cause of Refused.
 	Code uint8
 	// Run is a random number that the sender has drawn when it began, never 0; Peer is the other side's, as

@@ -39,12 +39,14 @@ type game struct {
 	alive int // ALIVEs heard
 	// +checklocks:mu
 	origins map[uint32]transport.Origin
+	// +checklocks:mu
+	joined map[uint32]uint8 // lanes of JOINEDs
 }
 
 // start has a game run until the test or stop ends it.
 func (s *scene) start(t testing.TB) *game {
 	t.Helper()
-	g := &game{run: drawRun(), there: map[uint32]map[Field]string{}, left: map[uint32]session.Reason{}, origins: map[uint32]transport.Origin{}}
+	g := &game{run: drawRun(), there: map[uint32]map[Field]string{}, left: map[uint32]session.Reason{}, origins: map[uint32]transport.Origin{}, joined: map[uint32]uint8{}}
 	var from func([]byte) (int, error)
 	if path, ok := strings.CutPrefix(s.at.Game, unixScheme); ok {
 		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -128,6 +130,7 @@ func (g *game) hear(b []byte) {
 		Fields(body, func(f Field, v []byte) { fields[f] = string(v) })
 		g.there[h.Handle] = fields
 		g.origins[h.Handle] = transport.Origin(h.Code)
+		g.joined[h.Handle] = h.Lane
 	case Left:
 		delete(g.there, h.Handle)
 		g.left[h.Handle] = session.Reason(h.Code)
@@ -278,4 +281,11 @@ func reason(err error) session.Reason {
 		return closed.Reason
 	}
 	return 0
+}
+
+// lane returns the lane of the newest JOINED about a player.
+func (g *game) lane(handle uint32) uint8 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.joined[handle]
 }

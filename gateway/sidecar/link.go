@@ -45,11 +45,18 @@ type link struct {
 	anew uint64 // how often a game was too far behind
 }
 
+// What the lane of a JOINED is the sum of.
+const (
+	joinedLanes = 1 // the client uses lanes
+	joinedAgain = 2 // the player is not new: it was there before this sidecar, or before it knew the game that is told
+)
+
 // seat is a player as the game is told.
 type seat struct {
 	handle uint32
 	origin uint8
 	lanes  bool
+	old    bool   // the player was here before this process
 	body   []byte // of the JOINED; constant
 }
 
@@ -78,14 +85,19 @@ func (l *link) join(s *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seats[s.handle] = s
-	l.joined(s)
+	l.joined(s, 0)
 }
 
+// joined queues a JOINED; again is joinedAgain for a player who was there before the game was known.
+//
 // +checklocks:l.mu
-func (l *link) joined(s *seat) {
-	lane := uint8(0)
+func (l *link) joined(s *seat, again uint8) {
+	lane := again
 	if s.lanes {
-		lane = 1
+		lane |= joinedLanes
+	}
+	if s.old {
+		lane |= joinedAgain
 	}
 	l.put(Header{Kind: Joined, Lane: lane, Code: s.origin, Handle: s.handle}, s.body)
 }
@@ -179,7 +191,7 @@ func (l *link) hear(h Header) fate {
 		l.forget()
 		l.peer.Store(h.Run)
 		for _, s := range l.seats {
-			l.joined(s)
+			l.joined(s, joinedAgain)
 		}
 		return stale // it cannot know who plays
 	}

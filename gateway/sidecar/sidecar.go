@@ -85,7 +85,7 @@ func (s *Sidecar) Start(g *gateway.Gateway) error {
 // Join is that of a gateway.Backend.
 func (s *Sidecar) Join(p *gateway.Player) {
 	s.link.join(&seat{
-		handle: p.Handle(), origin: uint8(p.Origin()), lanes: p.HasLanes(),
+		handle: p.Handle(), origin: uint8(p.Origin()), lanes: p.HasLanes(), old: p.Origin() == transport.OriginRestored,
 		body: appendJoined(nil, p.Session(), p.Metadata(), s.config.Claims),
 	})
 	s.rouse()

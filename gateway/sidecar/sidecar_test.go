@@ -93,6 +93,9 @@ func TestGameRestarts(t *testing.T) {
 		s.ready(t)
 		alice := s.join(t, "alice")
 		before := g.await(t, "alice")
+		if lane := g.lane(before); lane != joinedLanes {
+			t.Errorf("JOINED has lane %d, want %d", lane, joinedLanes)
+		}
 		g.stop()
 		eventually(t, "the game is missed", func() bool { return s.Ready() != nil })
 		if _, err := s.dial(t, "bob"); reason(err) != session.ReasonUnavailable {
@@ -105,6 +108,9 @@ func TestGameRestarts(t *testing.T) {
 		s.ready(t)
 		if after := g.await(t, "alice"); after != before {
 			t.Errorf("alice has handle %d, and had %d", after, before)
+		}
+		if lane := g.lane(before); lane != joinedLanes+joinedAgain {
+			t.Errorf("JOINED has lane %d, want %d", lane, joinedLanes+joinedAgain)
 		}
 		if err := alice.Send([]byte("still here")); err != nil {
 			t.Fatal(err)
@@ -399,6 +405,9 @@ func TestSidecarRestarts(t *testing.T) {
 		t.Errorf("session %x, origin %v; want %x, restored", g.there[handle][FieldSession], g.origins[handle], name)
 	}
 	g.mu.Unlock()
+	if lane := g.lane(handle); lane&joinedAgain == 0 {
+		t.Errorf("JOINED has lane %d: it does not say that the player is not new", lane)
+	}
 	echo()
 }
 

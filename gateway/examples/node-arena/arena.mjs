@@ -43,7 +43,7 @@ function hear(datagram) {
   seen = number || seen;
   if (kind === JOINED) {
     players.set(handle, { number: ++joined, x: SIDE / 2, y: SIDE / 2, got: 0, newest: 0, time: 0n, east: 0, north: 0 });
-    send(DATA, handle, LEVEL, stamp(), level);
+    if (!(lane & 2)) send(DATA, handle, LEVEL, stamp(), level); // else it has it
   } else if (kind === LEFT) {
     players.delete(handle);
   } else if (kind === DATA && p && lane === PICKUPS) {

@@ -27,7 +27,8 @@ def hear(datagram):
     if kind == JOINED:
         joined += 1
         players[handle] = {"n": joined, "x": SIDE / 2, "y": SIDE / 2, "got": 0, "input": (0, 0, 0, 0)}
-        send(DATA, handle, LEVEL, stamp() + level)
+        if not lane & 2:  # else it has it
+            send(DATA, handle, LEVEL, stamp() + level)
     elif kind == LEFT:
         players.pop(handle, None)
     elif kind == DATA and p and lane == PICKUPS:

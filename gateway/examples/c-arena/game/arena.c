@@ -49,7 +49,7 @@ static void hear(const uint8_t *b, size_t n) {
 	if (b[1] == JOINED && !p && count < MOST) {
 		players[count++] = (struct player){.handle = handle, .number = ++joined, .x = SIDE / 2.0, .y = SIDE / 2.0};
 		memcpy(put(out + HEADER, now(CLOCK_REALTIME), 8), level + 8, LEVEL_LEN - 8);
-		say(DATA, handle, LEVEL, LEVEL_LEN);
+		if (!(b[2] & 2)) say(DATA, handle, LEVEL, LEVEL_LEN); // else it has it
 	} else if (b[1] == LEFT && p) {
 		*p = players[--count];
 	} else if (b[1] == DATA && p && b[2] == PICKUPS && length <= LEVEL_LEN) {
