@@ -1,0 +1,111 @@
+package nakama
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	secretOfSessions = "a session key of 32 bytes or more"
+	userOfSessions   = "8750a1c4-ef1b-40f0-bed5-12c1a429f1d7"
+)
+
+// nakamaToken is a session token as Nakama 3.40.0 makes it.
+func nakamaToken(key string, exp time.Time) string {
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	text := part(`{"alg":"HS256","typ":"JWT"}`) + "." + part(fmt.Sprintf(
+		`{"tid":"d3ff70a3-7e85-4cc8-99ba-fee526275573","uid":%q,"usn":"anna","exp":%d,"iat":%d}`, userOfSessions, exp.Unix(), time.Now().Unix()))
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// "remembers the newest of each player", and none that does not verify.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	s, err := NewSessions([]byte(secretOfSessions), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	later, sooner := nakamaToken(secretOfSessions, now.Add(20*time.Minute)), nakamaToken(secretOfSessions, now.Add(10*time.Minute))
+	for _, raw := range []string{
+		nakamaToken(secretOfSessions+"x", now.Add(time.Minute)), nakamaToken(secretOfSessions, now.Add(-time.Minute)),
+		nakamaToken(secretOfSessions, now.Add(2*time.Hour)), "", "a.b.c",
+	} {
+		if c, err := s.Verify(t.Context(), now, []byte(raw)); err == nil {
+			t.Errorf("%s is verified: %+v", raw, c)
+		}
+	}
+	if _, ok := s.of(userOfSessions); ok {
+		t.Error("a token that does not verify is remembered")
+	}
+	for _, raw := range []string{later, sooner} {
+		c, err := s.Verify(t.Context(), now, []byte(raw))
+		if err != nil || c.Subject != userOfSessions || c.Issuer != SessionIssuer {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		if have, _ := s.of(userOfSessions); have != later {
+			t.Error("another token than the newest is remembered")
+		}
+	}
+	for _, key := range []string{"", "short", "defaultencryptionkey, and more than 32 bytes"} {
+		if _, err := NewSessions([]byte(key), time.Hour); err == nil {
+			t.Errorf("the key %q is taken", key)
+		}
+	}
+	if d := time.Until(expiry(later)); d < 19*time.Minute || d > 21*time.Minute || !expiry("a.b").IsZero() || !expiry("a.e30.c").Equal(time.Unix(0, 0)) {
+		t.Errorf("the token ends in %v", d)
+	}
+}
+
+func TestCollector(t *testing.T) {
+	t.Parallel()
+	b, err := New(Config{URL: "http://127.0.0.1:1", ServerKey: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.counts.joined.Add(3)
+	b.counts.rejoined.Add(1)
+	r := prometheus.NewPedanticRegistry()
+	if err := r.Register(b.Collector()); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			text += fmt.Sprintln(f.GetName(), m.GetLabel()[0].GetValue(), m.GetCounter().GetValue())
+		}
+	}
+	for _, want := range []string{"sallyport_nakama_joins_total first 2\n", "sallyport_nakama_joins_total again 1\n", "sallyport_nakama_ends_total over 0\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}
+
+// What a client says in HELLO is taken or refused, and what is taken is a match id that a query can hold.
+func FuzzRequest(f *testing.F) {
+	f.Add([]byte(`{"match_id":"` + matchOne + `","metadata":{"a":"b"},"sender":true}`))
+	f.Add([]byte(`{"match_id":"0b5f3f0e-0000-4000-8000-000000000001.n OR *"}`))
+	f.Add([]byte("match:" + matchOne + " sender"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := parseRequest(b); err == nil && strings.ContainsAny(r.MatchID, " :*\"/\\+()[]{}^~?&|!<>=") {
+			t.Errorf("%q is taken as a match id", r.MatchID)
+		}
+		if r, ok := parseScope(string(b)); ok && !matchID(r.MatchID) {
+			t.Errorf("%q is taken as a match id", r.MatchID)
+		}
+	})
+}
