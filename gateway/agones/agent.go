@@ -67,7 +67,11 @@ type Agent struct {
 	known  chan struct{}              // closed then
 	first  sync.Once
 
-	updates, health, unwell, failures, drains atomic.Uint64
+	updates  atomic.Uint64
+	health   atomic.Uint64
+	unwell   atomic.Uint64
+	failures atomic.Uint64
+	drains   atomic.Uint64
 
 	mu sync.Mutex
 	// +checklocks:mu

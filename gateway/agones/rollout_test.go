@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,11 +96,11 @@ func TestRollout(t *testing.T) {
 		one, endOne := begin(1)
 		two, endTwo := begin(2)
 		time.Sleep(time.Second)
-		var subjects string
+		var subjects strings.Builder
 		for i := range players {
-			subjects += fmt.Sprintf("player-%d ", i)
+			subjects.WriteString(fmt.Sprintf("player-%d ", i))
 		}
-		assigned := map[string]string{KeyScope: "match-7", KeyPlayers: subjects, KeyKeyID: fmt.Sprint(ring.IDs()[0])}
+		assigned := map[string]string{KeyScope: "match-7", KeyPlayers: subjects.String(), KeyKeyID: fmt.Sprint(ring.IDs()[0])}
 		one.Allocate(assigned)
 		time.Sleep(time.Second)
 

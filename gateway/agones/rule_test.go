@@ -55,11 +55,12 @@ func TestAssignmentOf(t *testing.T) {
 			}
 		}
 	}
-	many := strings.Repeat("p ", 0)
+	var many strings.Builder
+	many.WriteString(strings.Repeat("p ", 0))
 	for i := range maxPlayers + 5 {
-		many += fmt.Sprint("p", i, " ")
+		many.WriteString(fmt.Sprint("p", i, " "))
 	}
-	if a, err := AssignmentOf(&GameServer{Annotations: map[string]string{KeyPlayers: many}}); len(a.Players) != maxPlayers || err == nil {
+	if a, err := AssignmentOf(&GameServer{Annotations: map[string]string{KeyPlayers: many.String()}}); len(a.Players) != maxPlayers || err == nil {
 		t.Errorf("%d players, %v", len(a.Players), err)
 	}
 	if a, err := AssignmentOf(&GameServer{
