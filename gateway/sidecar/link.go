@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // and has not confirmed. It has no socket and no clock.
 //
 //	game unknown ── a datagram with a run ──▶ known: everybody's JOINED is queued, numbers begin at 1
-//	known ── another run ──▶ known anew, likewise
+//	known ── another run ──▶ known anew, likewise; behind the JOINEDs what players have sent and nobody has confirmed
 //	known ── more queued than a game may be behind ──▶ unknown: a new run of ours, the queue is dropped
 //
 // What is queued is sent in order, as much as fits a flight; an acknowledgement takes it out, and a
@@ -188,17 +189,36 @@ func (l *link) hear(h Header) fate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if h.Run != l.peer.Load() { // another process, or the first one
-		l.forget()
-		l.peer.Store(h.Run)
-		for _, s := range l.seats {
-			l.joined(s, joinedAgain)
-		}
+		l.begin(h.Run)
 		return stale // it cannot know who plays
 	}
 	if h.Peer != l.run.Load() {
 		return stale
 	}
 	return l.acknowledge(h.Number)
+}
+
+// begin tells a game that has just begun who plays, and then what they have sent that no game has
+// confirmed.
+//
+// +checklocks:l.mu
+func (l *link) begin(run uint32) {
+	var kept [][]byte
+	for i := range l.count {
+		if b := l.queue[(l.first+i)%len(l.queue)].b; Kind(b[1]) == Data {
+			kept = append(kept, bytes.Clone(b))
+		}
+	}
+	l.forget()
+	l.peer.Store(run)
+	for _, s := range l.seats {
+		l.joined(s, joinedAgain)
+	}
+	for _, b := range kept {
+		if h, body, err := Parse(b); err == nil && l.seats[h.Handle] != nil {
+			l.put(h, body)
+		}
+	}
 }
 
 // acknowledge takes out what the game has.

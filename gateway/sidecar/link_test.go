@@ -47,7 +47,7 @@ func (m *model) hear(t *testing.T, b []byte) Header {
 // sidecar, from 1, and sent again until the game has them." docs/sidecar.md 4
 //
 // Whatever is lost, and however often a game begins anew: in the end it knows who plays, and has got what
-// came since it knew, in order and once.
+// no game before has, in order and once.
 func TestGameKnowsWhoPlays(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { linkRun(t, rand.New(rand.NewPCG(seed, 1))) })
@@ -58,7 +58,7 @@ func linkRun(t *testing.T, r *rand.Rand) {
 	l, m, now := newLink(), newModel(r), time.Unix(0, 0)
 	loss := r.Float64() * 0.6
 	there, handle := map[uint32]string{}, uint32(0)
-	sent := map[uint32]uint32{}
+	sent, reached := map[uint32]uint32{}, map[uint32]uint32{}
 	var down [][]byte // to the game
 	var up []Header
 	round := func(loss float64) {
@@ -98,11 +98,17 @@ func linkRun(t *testing.T, r *rand.Rand) {
 			}
 		case n < 60:
 			for h := range there {
-				sent[h]++
-				l.data(Header{Kind: Data, Handle: h}, binary.BigEndian.AppendUint32(nil, sent[h]))
+				if l.data(Header{Kind: Data, Handle: h}, binary.BigEndian.AppendUint32(nil, sent[h]+1)) {
+					sent[h]++
+				}
 				break
 			}
 		case n == 99 && r.IntN(4) == 0:
+			for h, got := range m.got {
+				if len(got) > 0 {
+					reached[h] = got[len(got)-1]
+				}
+			}
 			m = newModel(r) // it has restarted
 		default:
 			round(loss)
@@ -129,6 +135,9 @@ func linkRun(t *testing.T, r *rand.Rand) {
 		}
 		if len(got) > 0 && got[len(got)-1] != sent[h] && there[h] != "" {
 			t.Errorf("player %d: the last of %d has not come", h, sent[h])
+		}
+		if len(got) > 0 && got[0] > reached[h]+1 {
+			t.Errorf("player %d: begins at %d, and games before have got %d", h, got[0], reached[h])
 		}
 	}
 }
