@@ -21,6 +21,8 @@ type reach struct {
 }
 
 func (r *reach) init() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.suspect, r.here = make(chan struct{}, 1), make(chan struct{})
 	close(r.here)
 }
