@@ -10,6 +10,9 @@
 //	err = g.Serve(ctx)                     // until ctx is done and the players are told
 //	http.Handle("/", g.Handler())          // /live, /ready, /metrics
 //
+// A program whose backend has goroutines of its own sets transport.Config.Shards to what ShareProcessors
+// returns.
+//
 // # When the backend is gone
 //
 // A gateway fails closed: while Backend.Ready returns an error nobody new is admitted, and is told

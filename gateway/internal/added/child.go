@@ -73,6 +73,7 @@ func beside(self string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	c.Shards = gateway.ShareProcessors()
 	g, err := gateway.New(gateway.Config{Listen: "127.0.0.1:0", Transport: c, Backend: backend, MaxPlayers: most})
 	if err != nil {
 		return err

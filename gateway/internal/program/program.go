@@ -108,6 +108,7 @@ func (p *program) start(ctx context.Context) (err error) {
 	t.Session.Behaviour = p.behaviour.config()
 	t.Session.Authorize = p.drain.Authorize(p.admits())
 	t.Audit, t.Logger = p.sink, p.log
+	t.Shards = gateway.ShareProcessors()
 	config.Draining = p.draining
 	fleet, err := fleetmetrics.New(fleetmetrics.Config{})
 	if err != nil {
