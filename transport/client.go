@@ -98,6 +98,7 @@ func (c *Client) Stats() ClientStats {
 	if m := c.state.messages; m != nil {
 		s.Rate, s.Queued = m.endpoint.Rate(), queued(m.endpoint)
 	}
+	s.Fallback = c.state.conns.current.carrier != nil
 	if m := c.state.conns.current.machine; m != nil {
 		of := m.Stats()
 		s.RTT, s.Jitter, s.LostIn, s.LostOut = of.RTT, of.Jitter, of.LostIn, of.LostOut

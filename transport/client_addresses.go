@@ -16,9 +16,12 @@ type addresses struct {
 }
 
 // target returns where attempt n goes: to where the server was, and while that is in vain to the
-// other addresses that its name has by now, in turn.
+// other addresses that its name has by now, in turn. On a carrier there is no such address.
 func (a *addresses) target(was netip.AddrPort, n int) netip.AddrPort {
-	addrs := []netip.AddrPort{was}
+	var addrs []netip.AddrPort
+	if was.IsValid() {
+		addrs = append(addrs, was)
+	}
 	for _, addr := range a.known {
 		if !udp.Same(addr, was) {
 			addrs = append(addrs, addr)

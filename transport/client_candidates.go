@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // candidates are the connections of Dial's search, each in its handshake. The first to complete
@@ -36,11 +34,11 @@ func (c *candidates) clear() {
 }
 
 // deliver hands a datagram to the handshakes with its sender, and returns how many there are.
-func (c *candidates) deliver(now time.Time, from netip.AddrPort, b []byte) (delivered int) {
+func (c *candidates) deliver(now time.Time, by *carrier, from netip.AddrPort, b []byte) (delivered int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.conns {
-		if udp.Same(from, conn.remote) {
+		if conn.hears(by, from) {
 			conn.deliver(now, b)
 			delivered++
 		}

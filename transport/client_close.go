@@ -37,6 +37,7 @@ func (c *Client) close() error {
 	c.mu.Lock()
 	c.state.linger = time.Time{} // the loop ends with whatever the socket says next
 	c.mu.Unlock()
+	c.endCarriers()
 	err := c.socket.conn.Load().Close()
 	c.background.Wait()
 	c.mu.Lock()

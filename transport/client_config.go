@@ -41,6 +41,21 @@ type ClientConfig struct {
 	// address families. It may be connected to the server.
 	Conn net.PacketConn
 
+	// Fallback carries the session where the network lets no UDP pass: package websocket of module
+	// gateway has one. It returns a carrier of datagrams to server, which is the address that was given
+	// to Dial, or another one that the server has sent the client to, as host:port; and the server's
+	// address there, an IP address and a port. The Client then owns the carrier. An error that ReadFrom
+	// returns ends it, and another one is asked for.
+	//
+	// Dial asks for it once two handshakes by UDP have had 1.5 s each without an answer, and goes on
+	// with both: the one whose handshake is complete first has the session. A session whose path is
+	// lost asks for it after two attempts by UDP, at once if it was on a carrier. It stays on that
+	// carrier until it is resumed: UDP is tried first then, and has a quarter of a second to answer. The handshake, the certificate that is
+	// asked for and the session are the same on both, so that whoever runs a proxy in between can
+	// neither read nor forge. It is called in a goroutine of its own, and again after an error, with
+	// pauses. Nil means UDP alone.
+	Fallback func(ctx context.Context, server string) (net.PacketConn, net.Addr, error)
+
 	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
 	// that this client and its server say to each other, identity tokens included, in captures of
 	// the past as well. It takes the master secret of each of the client's handshakes in NSS key log
@@ -99,4 +114,7 @@ type ClientStats struct {
 	// Moved counts the notices that the server has followed to another address, Resumed how
 	// often the session has gone on on another connection.
 	Moved, Resumed uint64
+
+	// Fallback is whether the session is on a carrier of ClientConfig.Fallback now.
+	Fallback bool
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -19,6 +20,7 @@ import (
 type clientConn struct {
 	socket      *clientSocket   // constant
 	remote      netip.AddrPort  // constant
+	carrier     *carrier        // what the datagrams travel by, nil for UDP; its own, and constant
 	negotiating *handshake.Conn // constant
 	sent        atomic.Bool     // the network has taken a datagram
 	refused     atomic.Bool     // the network has refused one
@@ -30,6 +32,7 @@ type clientConn struct {
 	messages *clientMessages                   // nil without lanes, and unless the session lives here
 
 	// Of the handshake.
+	answered  bool // the server was heard
 	cancel    context.CancelFunc
 	heard     time.Time // when the server was last heard on this connection, or when it began
 	redirect  bool      // the server has sent the client there
@@ -40,14 +43,33 @@ type clientConn struct {
 // newClientConn returns a connection whose handshake can begin. The server's first answer must
 // be a HelloVerifyRequest: a Sallyport server always asks for its cookie.
 func newClientConn(now time.Time, socket *clientSocket, remote netip.AddrPort) *clientConn {
-	c := &clientConn{socket: socket, remote: remote, heard: now}
+	return newConnBy(now, socket, nil, remote)
+}
+
+// newConnBy is newClientConn by a carrier, which then is the connection's own; nil is UDP.
+func newConnBy(now time.Time, socket *clientSocket, by *carrier, remote netip.AddrPort) *clientConn {
+	c := &clientConn{socket: socket, carrier: by, remote: remote, heard: now}
 	c.negotiating = handshake.NewConn(false, socket.localAddr(), udpAddr(remote), c.write)
 	c.negotiating.ExpectCookie()
 	return c
 }
 
+// byUDP returns the server's address by UDP, the zero AddrPort on a carrier.
+func (c *clientConn) byUDP() netip.AddrPort {
+	if c.carrier != nil {
+		return netip.AddrPort{}
+	}
+	return c.remote
+}
+
 // unsent reports whether the network has refused everything.
 func (c *clientConn) unsent() bool { return c.refused.Load() && !c.sent.Load() }
+
+// hears reports whether the datagrams that a carrier brings from an address, nil for UDP, may be the
+// connection's.
+func (c *clientConn) hears(by *carrier, from netip.AddrPort) bool {
+	return c.carrier == by && udp.Same(from, c.remote)
+}
 
 // deliver hands a datagram to the handshake, or keeps it until there are keys.
 func (c *clientConn) deliver(now time.Time, b []byte) {
@@ -55,10 +77,10 @@ func (c *clientConn) deliver(now time.Time, b []byte) {
 	case handshake.Refused:
 		c.socket.answeredBy(handshake.Foreign(b))
 	case handshake.Taken:
-		c.heard = now
+		c.heard, c.answered = now, true
 		c.socket.progressed()
 	case handshake.Divert:
-		c.heard = now
+		c.heard, c.answered = now, true
 		if len(c.backlog) < dtls.MaxBacklog {
 			c.backlog = append(c.backlog, slices.Clone(b))
 		}
@@ -75,9 +97,10 @@ func (c *clientConn) start(rc *record.Conn, m *machine.Client) (backlog [][]byte
 
 // write sends a datagram. One that the network refuses is lost, as any may be.
 func (c *clientConn) write(b []byte) {
-	if c.socket.write(c.remote, b) {
+	switch {
+	case c.carrier != nil && c.carrier.write(c.socket, b), c.carrier == nil && c.socket.write(c.remote, b):
 		c.sent.Store(true)
-	} else {
+	default:
 		c.refused.Store(true)
 	}
 }
@@ -108,8 +131,9 @@ func (c *clientConn) abort() {
 	c.wipe()
 }
 
-// wipe forgets the keys.
+// wipe forgets the keys, and ends the carrier if there is one.
 func (c *clientConn) wipe() {
+	c.carrier.end()
 	if c.record != nil {
 		c.record.Wipe()
 	}

@@ -3,8 +3,6 @@ package transport
 import (
 	"net/netip"
 	"time"
-
-	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // connections are those of one session. When its path is lost a client makes another connection
@@ -26,11 +24,11 @@ type connections struct {
 // single reports whether current is the only connection.
 func (c *connections) single() bool { return c.next == nil && c.former == nil }
 
-// from returns the connections with a server's address, nil in place of others.
-func (c *connections) from(addr netip.AddrPort) (conns [3]*clientConn, any bool) {
+// from returns the connections by a carrier with a server's address, nil in place of others.
+func (c *connections) from(by *carrier, addr netip.AddrPort) (conns [3]*clientConn, any bool) {
 	conns = [3]*clientConn{c.current, c.next, c.former}
 	for i, conn := range conns {
-		if conn == nil || !udp.Same(addr, conn.remote) {
+		if conn == nil || !conn.hears(by, addr) {
 			conns[i] = nil
 		} else {
 			any = true

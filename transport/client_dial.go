@@ -35,6 +35,9 @@ import (
 // when the socket sends nothing at all, it comes within a second. A port, a name or a token that no
 // server can have is an error before anything is sent.
 //
+// With ClientConfig.Fallback Dial goes on by that, too, once UDP has been in vain; it has until ctx is
+// done then, whatever the socket does.
+//
 // A server admits at most eight clients of one /24 that have not yet returned its cookie. A
 // program that starts many clients must not exceed that number.
 func Dial(ctx context.Context, address string, config ClientConfig) (*Client, error) {
@@ -152,6 +155,7 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 	s := search{
 		client: &c.config, config: c.config.handshake(), socket: &c.socket, candidates: &c.candidates, progress: &c.progress,
 		background: &c.background, results: make(chan searchResult),
+		open: c.openCarrier, carriers: make(chan carrierResult),
 	}
 	conn, keys, err := s.run(ctx, known)
 	if err != nil {

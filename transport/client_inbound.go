@@ -6,20 +6,19 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// arrive handles a datagram: before the first handshake is complete the candidates may want it,
+// arrive handles a datagram that a carrier has brought, nil for UDP: before the first handshake is complete the candidates may want it,
 // later the session's connections.
-func (s *clientState) arrive(now time.Time, from netip.AddrPort, b []byte) {
+func (s *clientState) arrive(now time.Time, by *carrier, from netip.AddrPort, b []byte) {
 	switch {
 	case s.conns.current.record == nil:
-		for range s.candidates.deliver(now, from, b) {
+		for range s.candidates.deliver(now, by, from, b) {
 			s.countHeard(b)
 		}
 	case !s.conns.single():
-		s.demultiplex(now, from, b)
-	case udp.Same(from, s.conns.current.remote):
+		s.demultiplex(now, by, from, b)
+	case s.conns.current.hears(by, from):
 		s.countHeard(b)
 		_, failed := s.open(now, s.conns.current, b)
 		s.stats.Dropped += failed
@@ -28,8 +27,8 @@ func (s *clientState) arrive(now time.Time, from netip.AddrPort, b []byte) {
 
 // demultiplex opens a datagram that more than one connection may be meant by. Since opening
 // destroys what it fails on, each gets a copy.
-func (s *clientState) demultiplex(now time.Time, from netip.AddrPort, b []byte) {
-	conns, any := s.conns.from(from)
+func (s *clientState) demultiplex(now time.Time, by *carrier, from netip.AddrPort, b []byte) {
+	conns, any := s.conns.from(by, from)
 	if !any {
 		return
 	}

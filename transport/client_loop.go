@@ -100,7 +100,7 @@ func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool)
 			c.state.socketClosed()
 		}
 	case r.err == nil:
-		c.state.arrive(now, r.from, r.b)
+		c.state.arrive(now, nil, r.from, r.b)
 	case !errors.Is(r.err, os.ErrDeadlineExceeded):
 		c.socket.blame(r.err)
 	}
@@ -116,7 +116,7 @@ func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool)
 // +checklocks:c.mu
 func (c *Client) begin(now time.Time, conn *clientConn, rc *record.Conn, m *machine.Client) {
 	for _, b := range conn.start(rc, m) {
-		c.state.arrive(now, conn.remote, b)
+		c.state.arrive(now, conn.carrier, conn.remote, b)
 	}
 	c.tick(now)
 }
@@ -138,6 +138,10 @@ func (c *Client) tick(now time.Time) {
 	if w.locate {
 		to, place := c.state.redirect.to, c.state.redirect.addresses.place
 		c.background.Go(func() { c.lookUpRedirect(to, place) })
+	}
+	if w.carrier != "" {
+		server := w.carrier
+		c.background.Go(func() { c.carryResume(server) })
 	}
 	if w.renew {
 		c.background.Go(c.renew)

@@ -22,7 +22,7 @@ type polling struct {
 //
 // The first Poll ends the goroutine that Dial has started, and from then on the client has none of
 // its own, except while it negotiates keys for another connection, looks up the server's name,
-// waits for ClientConfig.Token, or is closed. OnEvent is then called by Poll, too. On systems other
+// waits for ClientConfig.Token or Fallback, reads what that has returned, or is closed. OnEvent is then called by Poll, too. On systems other
 // than Linux, and on a ClientConfig.Conn that is no *net.UDPConn, Poll waits a tenth of a
 // millisecond for a datagram, by the socket's read deadline.
 //
@@ -45,6 +45,7 @@ func (c *Client) Poll(h ClientHandler) (int, error) {
 	if c.polled() {
 		n, _, _ = c.turn(t, &h)
 	}
+	n += c.takeCarried()
 	over := c.progress.over() // first: payloads that came before the end are still handed over
 	c.handOver(t, &h)
 	for _, ev := range c.takeEvents(t) {

@@ -53,23 +53,37 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 			due = earlier(due, next.machine.Tick(now, next.emit))
 		}
 		stale := next.heard.Add(s.conns.patience())
-		if (needed || next.redirect && s.redirect.open(now) || next.machine != nil) && now.Before(stale) {
+		makesRoom, displaced := s.displaced(next)
+		switch {
+		case displaced && !now.Before(makesRoom):
+			s.conns.abandonNext()
+		case (needed || next.redirect && s.redirect.open(now) || next.machine != nil) && now.Before(stale):
+			if displaced {
+				stale = earlier(stale, makesRoom)
+			}
 			return earlier(due, stale)
+		default:
+			s.inVain(now, next, stale)
+			s.abandon(now)
 		}
-		s.abandon(now)
 		goOn, sent = s.redirect.due(now)
 	}
 	if s.redirect.closed != nil { // else the other server is one more way to go on
 		needed, due = false, earlier(due, s.redirect.until)
 	}
-	switch {
-	case !current.machine.Resumable():
+	if !current.machine.Resumable() {
 		return due
+	}
+	by, due := s.carry(now, due, needed, w)
+	switch {
+	case by != nil:
+		s.conns.next = newConnBy(now, s.socket, by, by.remote)
+		s.conns.next.redirect = by.server == s.redirect.to
 	case sent:
 		s.conns.next = newClientConn(now, s.socket, s.redirect.target())
 		s.conns.next.redirect = true
 	case needed && !now.Before(s.resumption.retryAt):
-		s.conns.next = newClientConn(now, s.socket, s.addresses.target(current.remote, s.resumption.retries))
+		s.conns.next = newClientConn(now, s.socket, s.addresses.target(current.byUDP(), s.resumption.retries))
 		s.resumption.retries++
 	case needed:
 		return earlier(earlier(due, goOn), s.resumption.retryAt)
@@ -89,6 +103,9 @@ func (s *clientState) abandon(now time.Time) {
 	if s.conns.next.redirect {
 		s.redirect.again(now)
 	}
+	if s.conns.next.carrier != nil {
+		s.fallback.again(now)
+	}
 	s.conns.abandonNext()
 }
 
@@ -102,7 +119,7 @@ func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 	if r.lost = lost; lost {
 		w.lookUp = s.addresses.lookUpDue(now)
 	} else {
-		r.retries = 0
+		r.retries, s.fallback.vain = 0, 0
 	}
 	return lost
 }
@@ -111,6 +128,7 @@ func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 func (s *clientState) resumed(now time.Time) {
 	former := s.conns.promoteNext(now)
 	s.resumption.succeed()
+	s.fallback.vain, s.fallback.failed = 0, 0
 	if s.conns.current.redirect {
 		s.redirect.hop(now)
 		former.redirect = true

@@ -22,8 +22,19 @@ type search struct {
 	progress   *progress
 	background *background
 	results    chan searchResult
+	open       func(ctx context.Context, server string) (*carrier, error) // Client.openCarrier
+	carriers   chan carrierResult
 
 	attempts []*attempt // one for each address, in order, as far as they have begun
+	vain     int        // handshakes by UDP that have had attemptTime in which nothing came
+	fallback fallback
+	carried  *attempt // by a carrier; nil before there is one
+}
+
+// carrierResult is what ClientConfig.Fallback has returned.
+type carrierResult struct {
+	carrier *carrier
+	err     error
 }
 
 // attempt is the search at one address.
@@ -33,6 +44,7 @@ type attempt struct {
 	began time.Time   // when it last began anew
 	anew  int         // how often since anything was heard
 	err   error       // why it has failed
+	vain  bool        // of this handshake nothing has come for attemptTime, which is counted
 }
 
 // searchResult is the end of a handshake.
@@ -57,7 +69,13 @@ func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, 
 				if r.err == nil {
 					return r.conn, r.keys, nil
 				}
+				if r.conn.carrier != nil {
+					r.conn.carrier.end()
+					s.fallback.again(time.Now())
+				}
 			}
+		case r := <-s.carriers:
+			s.carry(ctx, r)
 		case <-s.socket.refused: // the next address may do better
 		case <-ticker.C:
 		case <-s.progress.ended:
@@ -66,7 +84,9 @@ func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, 
 			return nil, nil, s.outOfTime(ctx.Err())
 		}
 		now := time.Now()
+		s.countVain(now)
 		s.restart(ctx, now)
+		s.fallBack(ctx, now)
 		if n := len(s.attempts); n < len(addrs) && s.idle(now) {
 			s.begin(ctx, addrs[n])
 		} else if err := s.hopeless(now); n == len(addrs) && err != nil {
@@ -84,8 +104,13 @@ func (s *search) begin(ctx context.Context, addr netip.AddrPort) {
 
 // try begins a handshake.
 func (s *search) try(ctx context.Context, a *attempt, addr netip.AddrPort) {
-	a.began = time.Now()
-	conn := newClientConn(a.began, s.socket, addr)
+	s.tryBy(ctx, a, nil, addr)
+}
+
+// tryBy is try by a carrier, nil for UDP.
+func (s *search) tryBy(ctx context.Context, a *attempt, by *carrier, addr netip.AddrPort) {
+	a.began, a.vain = time.Now(), false
+	conn := newConnBy(a.began, s.socket, by, addr)
 	ctx, conn.cancel = context.WithCancel(ctx)
 	a.conn = conn
 	s.candidates.add(conn)
@@ -117,6 +142,9 @@ func (s *search) end(cancel context.CancelFunc) {
 			s.stop(a)
 		}
 	}
+	if s.carried != nil && s.carried.conn != nil {
+		s.stop(s.carried)
+	}
 }
 
 // attemptOn returns the attempt that uses a connection, nil if none does any more.
@@ -125,6 +153,9 @@ func (s *search) attemptOn(conn *clientConn) *attempt {
 		if a.conn == conn {
 			return a
 		}
+	}
+	if s.carried != nil && s.carried.conn == conn {
+		return s.carried
 	}
 	return nil
 }
@@ -193,6 +224,10 @@ func (s *search) hopeless(now time.Time) error {
 	if err := s.firstFailure(); err != nil {
 		return err
 	}
+	if s.client.Fallback != nil {
+		s.vain = max(s.vain, vainAttempts) // UDP is out of the question
+		return nil
+	}
 	return s.socket.silence(nil)
 }
 
@@ -202,6 +237,12 @@ func (s *search) outOfTime(ctx error) error {
 		return err
 	}
 	e := s.socket.unanswered(ctx)
+	if a := s.carried; a != nil && a.err != nil {
+		return s.client.handshakeFailed(a.err)
+	}
+	if err := s.fallback.told; err != nil {
+		e.text, e.causes = cmp.Or(e.text, err.Error()), append(e.causes, err)
+	}
 	for _, a := range s.attempts {
 		if a.conn == nil {
 			continue

@@ -18,6 +18,7 @@ type clientState struct {
 	addresses  addresses
 	resumption resumption
 	redirect   redirect
+	fallback   fallback
 	renewal    renewal
 	messages   *clientMessages // nil without lanes
 	letters    letters
@@ -27,6 +28,7 @@ type clientState struct {
 	stats      ClientStats
 	linger     time.Time     // until when turns go on after the end, for the last answers
 	parting    bool          // CloseAfter has been called
+	carried    int           // datagrams that carriers have brought since the last Poll
 	queue      bool          // Poll has been called, which calls OnEvent
 	events     []ClientEvent // for it
 }
@@ -37,6 +39,7 @@ type work struct {
 	lookUp  bool        // look the server's name up
 	locate  bool        // look up the name of the server that this one has named
 	renew   bool        // fetch an identity token
+	carrier string      // ask ClientConfig.Fallback for a carrier to this server; empty for none
 }
 
 // tick sends what is due, sets the time at which a turn that waits ends, and returns what

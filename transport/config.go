@@ -76,6 +76,17 @@ type Config struct {
 	// from the address that the system chooses, and an alarm in the audit says so.
 	Conn net.PacketConn
 
+	// Also carries datagrams beside the UDP socket, for players in networks that let no UDP pass: package
+	// websocket of module gateway makes one. The Server then owns it. Each datagram is what it would be
+	// by UDP, under the same rules; a session may come by either and be resumed by the other. An address
+	// that it returns is the peer's, as a *net.UDPAddr or as text with an IP address and a port: sources
+	// are limited, and fingerprints compared, by it. The same address by UDP is another peer. Its
+	// ReadFrom is called by one goroutine, its WriteTo by several at once: that must not block, and may
+	// lose what it has no room for. Serve gives it a shard of its own, Poll reads it after the UDP
+	// socket. Its sessions are not in a Snapshot, since its connections end with the process: their
+	// players come back by ticket. Nil means UDP alone.
+	Also net.PacketConn
+
 	// Shards is how many sockets share the port in Serve, each with a goroutine
 	// and connections of its own. Zero means one for each processor; negative is an error. Listen opens
 	// them, and the first Poll closes all but one: set 1 for a server that polls.

@@ -144,6 +144,11 @@ const (
 	// Dial gives up: a second is soon, and an interface that comes up is still noticed.
 	sendPatience = 600 * time.Millisecond
 
+	// vainAttempts is how many handshakes by UDP have to be in vain, each for attemptTime, before
+	// ClientConfig.Fallback is asked for a carrier, and carrierTime how long that may take.
+	vainAttempts = 2
+	carrierTime  = 10 * time.Second
+
 	// lookInterval is how soon a client that has lost its server looks its name up again.
 	lookInterval = 5 * time.Second
 

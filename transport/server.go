@@ -64,6 +64,10 @@ func Listen(address string, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	var carrier *udp.Carrier
+	if config.Also != nil {
+		carrier = udp.NewCarrier(config.Also)
+	}
 	s := &Server{config: config, gate: gate, lanes: table, clock: newClock(), feedLines: newFeedLines()}
 	if table != nil {
 		gate.UseLanes(table, s.clock.now)
@@ -75,7 +79,9 @@ func Listen(address string, config Config) (*Server, error) {
 	_, unread := config.Audit.(discard)
 	s.traced = !unread || config.OnExchange != nil
 	s.certificate.Store(&config.Certificate)
-	s.endpoint = dtls.New(sock, endpointConfig(s))
+	below := endpointConfig(s)
+	below.Carrier = carrier
+	s.endpoint = dtls.New(sock, below)
 	s.verifications = newVerifications(s.endpoint.Context(), config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
 	warnOfAddresses(s)
 	warnOfKeyLog(s)

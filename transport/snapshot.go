@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -82,7 +83,7 @@ func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
 	for _, c := range s.Table.All() {
 		a := connOf(c)
 		st, ok := a.Record.State()
-		if a.player == nil || a.ending != nil || !ok {
+		if a.player == nil || a.ending != nil || !ok || a.Addr.Local == addrtable.Carried {
 			continue
 		}
 		r := resume.Session{

@@ -55,7 +55,8 @@ type SocketStats struct {
 	// accounts for them: about twice the payload that fits. Zero means unknown.
 	ReceiveBuffer int `json:"receive_buffer"`
 	SendBuffer    int `json:"send_buffer"`
-	// Overflow is how many datagrams were lost because nobody took them in time.
+	// Overflow is how many datagrams were lost because nobody took them in time, those of Config.Also
+	// included.
 	Overflow uint64 `json:"overflow"`
 }
 
@@ -69,6 +70,7 @@ func (s *Server) Stats() Stats {
 	for sh := range s.shards {
 		sh.addTo(&st)
 	}
+	st.Socket.Overflow += s.endpoint.CarrierOverflow()
 	if st.Socket.Overflow > 0 {
 		st.Drops[audit.DropQueue.String()] += st.Socket.Overflow
 	}
@@ -88,7 +90,9 @@ func (s *shard) addTo(st *Stats) {
 	for kind, n := range of.FailedBy {
 		st.Handshakes.FailedBy[kind] += n
 	}
-	st.Socket.Shards++
+	if !s.Carries {
+		st.Socket.Shards++
+	}
 	st.Socket.ReceiveBuffer += of.Socket.ReceiveBuffer
 	st.Socket.SendBuffer += of.Socket.SendBuffer
 	st.Socket.Overflow += of.Socket.Overflow

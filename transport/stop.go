@@ -97,6 +97,9 @@ func (s *Server) finish() error {
 	s.verifications.wg.Wait()
 	var errs []error
 	for sh := range s.shards {
+		sh.Out.Close()
+	}
+	for sh := range s.shards {
 		errs = append(errs, sh.Close())
 	}
 	if s.log != nil {

@@ -19,7 +19,12 @@ type Flow struct {
 type Local struct {
 	IP        [16]byte // an IPv4 address in IPv6 form
 	Interface uint32   // to which a link-local address belongs; 0 for any other
+	Carried   bool     // it is no address: the datagrams travel by another carrier than UDP
 }
+
+// Carried is the Local of all flows that travel by another carrier than UDP: there a peer may have the
+// address of another one by UDP.
+var Carried = unique.Make(Local{Carried: true})
 
 // LocalOf returns the Local of an address without a zone or interface, and zero for an invalid or
 // unspecified address.
@@ -30,9 +35,9 @@ func LocalOf(ip netip.Addr) (l unique.Handle[Local]) {
 	return unique.Make(Local{IP: ip.As16()})
 }
 
-// LocalAddr returns the local address, without a zone, and the zero Addr if Local is zero.
+// LocalAddr returns the local address, without a zone, and the zero Addr if Local is zero or Carried.
 func (f Flow) LocalAddr() netip.Addr {
-	if f.Local == (unique.Handle[Local]{}) {
+	if f.Local == (unique.Handle[Local]{}) || f.Local == Carried {
 		return netip.Addr{}
 	}
 	return netip.AddrFrom16(f.Local.Value().IP).Unmap()

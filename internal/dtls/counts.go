@@ -31,6 +31,14 @@ type Stats struct {
 	Socket                     udp.Stats
 }
 
+// CarrierOverflow is how many of the carrier's datagrams were lost because nobody took them in time.
+func (e *Endpoint) CarrierOverflow() uint64 {
+	if e.config.Carrier == nil {
+		return 0
+	}
+	return e.config.Carrier.Overflow()
+}
+
 // Stats returns what s has done.
 func (s *Shard) Stats() Stats {
 	h := &s.Handshakes

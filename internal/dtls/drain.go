@@ -24,13 +24,19 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 		handle(f.addr, f.b[:f.n])
 		s.Endpoint.buffers.Put(f.b)
 	}
-	for n := 0; n < maxPerTurn; {
-		packets := s.Socket.Receive()
-		for _, p := range packets {
-			handle(p.Addr, p.Buf)
-		}
-		if n += len(packets); len(packets) < udp.BatchLen {
-			break
+	sources := []receiver{s.Socket}
+	if s.carrier != nil {
+		sources = append(sources, s.carrier)
+	}
+	for _, from := range sources {
+		for n := 0; n < maxPerTurn; {
+			packets := from.Receive()
+			for _, p := range packets {
+				handle(p.Addr, p.Buf)
+			}
+			if n += len(packets); len(packets) < udp.BatchLen {
+				break
+			}
 		}
 	}
 }

@@ -19,8 +19,9 @@ import (
 // Endpoint is one UDP port: the shards behind it, and what handshakes take of all of them
 // together.
 type Endpoint struct {
-	config    Config     // constant
-	admission *admission // constant
+	config    Config      // constant
+	sharing   udp.Sharing // the first shard's socket, nil if that cannot share its port; constant
+	admission *admission  // constant
 	flood     flood
 	shards    atomic.Pointer[[]*Shard] // at least one; share may add some, gather takes all but one away
 	shared    bool                     // they stay; owned by the first shard's turn
@@ -39,10 +40,11 @@ type Config struct {
 	ConfirmTimeout   time.Duration // how long keys wait for the first record that opens under them
 	MaxHandshakes    int           // under way at once, on all shards
 	Sources          policy.SourceConfig
-	Live             int // addresses of live peers that have a place of their own
-	ChallengeLen     int // length in bytes of a datagram with a challenge
-	Window           int // records of a connection's replay window; 0 means the default
-	Shards           int // sockets that share the port; 0 means one for each processor
+	Live             int          // addresses of live peers that have a place of their own
+	ChallengeLen     int          // length in bytes of a datagram with a challenge
+	Window           int          // records of a connection's replay window; 0 means the default
+	Shards           int          // sockets that share the port; 0 means one for each processor
+	Carrier          *udp.Carrier // takes datagrams beside UDP; nil without
 
 	Now  func() time.Time // time that never steps
 	Wall func() time.Time // the system's clock
@@ -57,7 +59,13 @@ func New(sock udp.Socket, config Config) *Endpoint {
 	}}
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.shards.Store(&[]*Shard{e.NewShard(sock, 0)})
+	e.sharing, _ = sock.(udp.Sharing)
+	if c := config.Carrier; c != nil {
+		sock = c.Beside(sock)
+	}
+	first := e.NewShard(sock, 0)
+	first.carrier = config.Carrier
+	e.shards.Store(&[]*Shard{first})
 	_ = e.Share(false) // as far as it goes: share(true) needs them all, and says what is wrong
 	return e
 }
@@ -126,51 +134,97 @@ func random() uint32 {
 // and a user of one has everything come to the first.
 
 // Share opens the sockets beside the first, as far as there are none yet, sockets can
-// share a port, and nobody has been served. With keep they stay.
+// share a port, and nobody has been served; and it gives the carrier a shard of its own. With keep
+// they stay.
 func (e *Endpoint) Share(keep bool) error {
 	first := e.First()
-	sharing, ok := first.Socket.(udp.Sharing)
 	first.Turns.Begin(nil)
 	defer first.Turns.End()
 	e.shared = e.shared || keep
-	shards, want := e.All(), e.config.Shards
-	if want == 0 {
-		want = runtime.GOMAXPROCS(0)
-	}
-	want = min(want, udp.ShardMask+1)
-	if !ok || len(shards) >= want || len(first.Table.order)+len(first.Handshakes.Open) > 0 {
+	shards, want := e.All(), e.wanted()
+	switch served := len(first.Table.order)+len(first.Handshakes.Open) > 0; {
+	case served && first.carrier != nil:
+		first.carrier.WakesToo(first.Socket) // whoever has come by it lives here
+		return nil
+	case served, len(shards) >= want:
 		return nil
 	}
-	for len(shards) < want {
-		sock, err := sharing.Sibling()
-		if err != nil {
-			return err
-		}
-		more := append(slices.Clone(shards), e.NewShard(sock, len(shards)))
-		e.shards.Store(&more)
-		shards = more
+	if err := e.siblings(want); err != nil {
+		return err
 	}
-	sharing.Steer(len(shards))
-	for _, s := range shards {
+	for _, s := range e.All() {
 		for len(s.Socket.Receive()) > 0 {
 		}
 	}
 	return nil
 }
 
+// wanted is how many shards Serve has, the carrier's included.
+func (e *Endpoint) wanted() (n int) {
+	if n = e.config.Shards; n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	if e.sharing == nil {
+		n = 1
+	}
+	if e.config.Carrier != nil {
+		n++
+	}
+	return min(n, udp.ShardMask+1)
+}
+
+// siblings makes as many shards as are wanted. The carrier's is the last: the kernel, which is to give
+// a datagram to the shard that its connection id names, knows of the others.
+func (e *Endpoint) siblings(want int) error {
+	shards, carrier := e.All(), e.config.Carrier
+	sockets := want
+	if carrier != nil {
+		sockets--
+	}
+	for len(shards) < sockets {
+		sock, err := e.sharing.Sibling()
+		if err != nil {
+			return err
+		}
+		if carrier != nil {
+			sock = carrier.Beside(sock)
+		}
+		shards = append(slices.Clone(shards), e.NewShard(sock, len(shards)))
+		e.shards.Store(&shards)
+	}
+	if sockets > 1 {
+		e.sharing.Steer(sockets)
+	}
+	if carrier != nil {
+		first := shards[0]
+		apart := e.NewShard(carrier.Apart(first.Socket), len(shards))
+		apart.Carries, first.carrier = true, nil
+		shards = append(slices.Clone(shards), apart)
+		e.shards.Store(&shards)
+	}
+	return nil
+}
+
 // Gather leaves the endpoint with its first shard, which handles in the turn that follows
-// what the other ones have got. Nobody has been served by them: it does nothing after
-// share(true). Owner: the first shard's turn.
+// what the other ones have got, and takes the carrier over. Nobody has been served by them: it does
+// nothing after share(true). Owner: the first shard's turn.
 func (e *Endpoint) Gather() {
 	shards := e.All()
 	if len(shards) == 1 || e.shared {
 		return
 	}
 	first := shards[0]
-	first.Socket.(udp.Sharing).Unite()
+	if e.sharing != nil {
+		e.sharing.Unite()
+	}
 	var early []udp.Packet
 	for _, s := range shards[1:] {
 		s.Turns.Begin(nil)
+		if s.Carries {
+			first.carrier = e.config.Carrier
+			s.Turns.End()
+			continue
+		}
 		for packets := s.Socket.Receive(); len(packets) > 0; packets = s.Socket.Receive() {
 			for _, p := range packets {
 				p.Buf = slices.Clone(p.Buf)

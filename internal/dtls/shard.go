@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"errors"
 	"net"
 	"time"
 
@@ -16,6 +17,7 @@ type Shard struct {
 	Index    int        // in endpoint.shards, constant
 	local    net.Addr   // constant
 	User     User       // constant
+	Carries  bool       // Socket is the carrier's, not one of those that share the port; constant
 
 	Turns Turns
 
@@ -26,6 +28,7 @@ type Shard struct {
 	waiting    waiting  // of the datagram that is handled
 	sweeping   sweeping
 	Out        Outbox
+	carrier    *udp.Carrier // is received from, too; nil unless this shard is the only one
 	mail       mailbox
 	counts     counts
 }
@@ -78,8 +81,13 @@ func (s *Shard) NewConn(began, now time.Time, addr udp.Flow, r *handshake.Result
 	return c, c.takeOver(now, s, addr, r)
 }
 
-// Close sends what has been collected, and closes the socket.
+// Close sends what has been collected, and closes the socket. Where there is a carrier, shards send by
+// each other's sockets: the outboxes of all are closed before the first shard is.
 func (s *Shard) Close() error {
 	s.Out.Close()
-	return s.Socket.Close()
+	err := s.Socket.Close()
+	if s.carrier != nil {
+		err = errors.Join(err, s.carrier.Close())
+	}
+	return err
 }

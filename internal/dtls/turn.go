@@ -39,29 +39,48 @@ func (s *Shard) Turn(now time.Time) (n int) {
 	s.waiting.note(now)
 	s.Delivered(now)
 	packets, others := s.Socket.Receive(), len(s.forwarding.queue)
-	if len(packets)+others > 0 {
+	var carried []udp.Packet
+	if s.carrier != nil {
+		carried = s.carrier.Receive()
+	}
+	if len(packets)+len(carried)+others > 0 {
 		s.waiting.begin(now, s.Endpoint.config.Wall())
 	}
 	s.takeForwarded(now, others)
-	for {
-		for some := range slices.Chunk(packets, PrefetchLen) {
-			s.datagrams(now, some)
-		}
-		n += len(packets)
-		if len(packets) < udp.BatchLen {
-			s.waiting.turned = now
-			break
-		}
-		if n >= maxPerTurn {
-			break
-		}
-		packets = s.Socket.Receive()
+	n, all := s.batches(now, packets, s.Socket)
+	if s.carrier != nil {
+		m, every := s.batches(now, carried, s.carrier)
+		n, all = n+m, all && every
+	}
+	if all {
+		s.waiting.turned = now
 	}
 	s.waiting.stamp = 0
 	s.counts.received.Add(uint64(n))
 	s.User.Turned(now)
 	s.Sweep(now)
 	return n
+}
+
+// receiver is a udp.Socket or a *udp.Carrier.
+type receiver interface{ Receive() []udp.Packet }
+
+// batches handles what has been received and what can be received more, up to maxPerTurn. It reports
+// whether that was all.
+func (s *Shard) batches(now time.Time, packets []udp.Packet, from receiver) (n int, all bool) {
+	for {
+		for some := range slices.Chunk(packets, PrefetchLen) {
+			s.datagrams(now, some)
+		}
+		n += len(packets)
+		if len(packets) < udp.BatchLen {
+			return n, true
+		}
+		if n >= maxPerTurn {
+			return n, false
+		}
+		packets = from.Receive()
+	}
 }
 
 // datagrams handles a few packets, whose memory is fetched beforehand when there

@@ -5,5 +5,5 @@
 // the Go runtime's poller does not know, with recvmmsg and sendmmsg, UDP_GRO and UDP_SEGMENT, the
 // kernel's time of receipt, and both addresses of a datagram (a Flow). NewPortable makes one of
 // any net.PacketConn: a goroutine reads it into a bounded queue. Sockets that can share a port
-// are Sharing. Conn is a client's.
+// are Sharing. A Carrier takes datagrams beside them where UDP does not pass. Conn is a client's.
 package udp

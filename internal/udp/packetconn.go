@@ -25,7 +25,7 @@ func NewConn(conn net.PacketConn) Conn {
 	c := Conn{PacketConn: conn, poll: newPoller(conn)}
 	c.fast, _ = conn.(addrPortConn)
 	if connected, ok := conn.(net.Conn); ok {
-		c.peer = addrPort(connected.RemoteAddr())
+		c.peer = AddrPort(connected.RemoteAddr())
 	}
 	return c
 }
@@ -38,7 +38,7 @@ func (c Conn) Read(b []byte) (n int, from netip.AddrPort, err error) {
 	} else {
 		var addr net.Addr
 		n, addr, err = c.ReadFrom(b)
-		from = addrPort(addr)
+		from = AddrPort(addr)
 	}
 	if c.peer.IsValid() && !from.IsValid() {
 		from = c.peer
@@ -75,8 +75,8 @@ func (c Conn) Write(b []byte, to netip.AddrPort) (err error) {
 // Unmap writes an IPv4 address never in IPv6 form.
 func Unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-// addrPort reads a net.Addr; the zero AddrPort if it is not an IP address, or none.
-func addrPort(a net.Addr) netip.AddrPort {
+// AddrPort reads a net.Addr; the zero AddrPort if it is not an IP address, or none.
+func AddrPort(a net.Addr) netip.AddrPort {
 	if a == nil {
 		return netip.AddrPort{}
 	}

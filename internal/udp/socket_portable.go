@@ -13,7 +13,9 @@ import (
 // bounded queue, since nothing portable can be asked what has arrived.
 type portable struct {
 	conn  Conn
-	flows flowConn // conn, where that knows several addresses of ours; else nil
+	flows flowConn               // conn, where that knows several addresses of ours; else nil
+	local localHandle            // of all flows, where flows is nil; constant
+	waker atomic.Pointer[Socket] // is woken, too
 	ready chan struct{}
 	batch []Packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
@@ -28,9 +30,12 @@ type portable struct {
 }
 
 // NewPortable makes a socket of conn, which it then owns.
-func NewPortable(conn net.PacketConn) *portable {
-	s := &portable{conn: NewConn(conn), ready: make(chan struct{}, 1), queue: NewBatch(QueueLen), batch: NewBatch(BatchLen)}
-	if s.LocalAddr().Addr().IsUnspecified() {
+func NewPortable(conn net.PacketConn) *portable { return newPortable(conn, localHandle{}) }
+
+// newPortable is NewPortable of which all flows have a Local.
+func newPortable(conn net.PacketConn, local localHandle) *portable {
+	s := &portable{conn: NewConn(conn), local: local, ready: make(chan struct{}, 1), queue: NewBatch(QueueLen), batch: NewBatch(BatchLen)}
+	if local == (localHandle{}) && s.LocalAddr().Addr().IsUnspecified() {
 		s.flows = flowsOf(conn)
 	}
 	s.wg.Add(1)
@@ -67,7 +72,7 @@ func (s *portable) take(b []byte) (int, Flow, error) {
 		return s.flows.readFlow(b)
 	}
 	n, from, err := s.conn.Read(b)
-	return n, Flow{AddrPort: from}, err
+	return n, Flow{AddrPort: from, Local: s.local}, err
 }
 
 // enqueue puts p at the end, and returns a packet whose buffer is free: when
@@ -113,6 +118,9 @@ func (s *portable) Wake() {
 	case s.ready <- struct{}{}:
 	default:
 	}
+	if other := s.waker.Load(); other != nil {
+		(*other).Wake()
+	}
 }
 
 func (s *portable) Send(packets []Packet) {
@@ -129,7 +137,7 @@ func (s *portable) SendOne(p Packet) {
 	}
 }
 
-func (s *portable) LocalAddr() netip.AddrPort { return addrPort(s.conn.LocalAddr()) }
+func (s *portable) LocalAddr() netip.AddrPort { return AddrPort(s.conn.LocalAddr()) }
 
 func (s *portable) Multihomed() bool { return s.flows != nil }
 
