@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,12 +145,7 @@ func (s *stage) enter(t *testing.T, name string) *player {
 func (p *player) has(what string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, h := range p.heard {
-		if h == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.heard, what)
 }
 
 func (p *player) say(t *testing.T, op uint64, data string) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -257,10 +258,5 @@ func (p *peer) ids() (ids []string) {
 func (p *peer) has(input string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, h := range p.heard {
-		if h == input {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.heard, input)
 }

@@ -82,15 +82,15 @@ func TestCollector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := ""
+	var text strings.Builder
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			text += fmt.Sprintln(f.GetName(), m.GetLabel()[0].GetValue(), m.GetCounter().GetValue())
+			text.WriteString(fmt.Sprintln(f.GetName(), m.GetLabel()[0].GetValue(), m.GetCounter().GetValue()))
 		}
 	}
 	for _, want := range []string{"sallyport_nakama_joins_total first 2\n", "sallyport_nakama_joins_total again 1\n", "sallyport_nakama_ends_total over 0\n"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is missing in\n%s", want, text)
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, text.String())
 		}
 	}
 }
