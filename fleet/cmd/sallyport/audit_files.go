@@ -51,12 +51,14 @@ const maxFirstLine = 1 << 16
 // firstLine is when a file begins.
 type firstLine struct {
 	path     string
-	time     int64  // Unix ms
-	sequence uint64 // in its chain: a second of the clock has many lines
+	time     int64 // Unix ms
+	chain    string
+	sequence uint64 // in its chain
 }
 
-// byAge returns the files in the order of their first lines. With standard input among them they stay
-// as they are, and a file without a time stays behind the one before it.
+// byAge returns the files in the order of their first lines: those of one chain as they are numbered,
+// others by their time. With standard input among them they stay as they are, and a file without a
+// time stays behind the one before it.
 func byAge(files []string) ([]string, error) {
 	if slices.Contains(files, "-") {
 		return files, nil
@@ -68,13 +70,20 @@ func byAge(files []string) ([]string, error) {
 			return nil, err
 		}
 		if !ok && i > 0 {
-			first.time, first.sequence = firsts[i-1].time, firsts[i-1].sequence
+			first = firstLine{path, firsts[i-1].time, firsts[i-1].chain, firsts[i-1].sequence}
 		}
 		firsts = append(firsts, first)
 	}
-	slices.SortStableFunc(firsts, func(a, b firstLine) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.sequence, b.sequence))
-	})
+	// A line has the time of its event, which may be before that of the line in front of it.
+	slices.SortStableFunc(firsts, func(a, b firstLine) int { return cmp.Compare(a.sequence, b.sequence) })
+	latest := make(map[string]int64) // by chain
+	for i := range firsts {
+		if f := &firsts[i]; f.chain != "" {
+			f.time = max(f.time, latest[f.chain])
+			latest[f.chain] = f.time
+		}
+	}
+	slices.SortStableFunc(firsts, func(a, b firstLine) int { return cmp.Compare(a.time, b.time) })
 	var sorted []string
 	for _, f := range firsts {
 		sorted = append(sorted, f.path)
@@ -99,11 +108,16 @@ func readFirst(path string) (first firstLine, ok bool, err error) {
 		Metadata struct {
 			Sequence uint64 `json:"sequence"`
 		} `json:"metadata"`
+		Unmapped struct {
+			Chain struct {
+				ID string `json:"id"`
+			} `json:"chain"`
+		} `json:"unmapped"`
 	}
 	if json.Unmarshal(text, &l) != nil || l.Time == nil {
 		return first, false, nil
 	}
-	first.time, first.sequence = *l.Time, l.Metadata.Sequence
+	first.time, first.chain, first.sequence = *l.Time, l.Unmapped.Chain.ID, l.Metadata.Sequence
 	return first, true, nil
 }
 

@@ -173,9 +173,9 @@ func TestAuditVerifyLongFirstLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("<", 128)
-	for range 6 {
-		j.Record(audit.Event{
-			Decision: audit.Accept, Platform: long, Build: long, Scope: long, Detail: long, Issuer: long, Part: long, Cause: long, Version: long,
+	for i := range 6 {
+		j.Record(audit.Event{ // an event may be older than the line before it
+			Time: time.Now().Add(-time.Duration(i) * time.Second), Decision: audit.Accept, Platform: long, Build: long, Scope: long, Detail: long, Issuer: long, Part: long, Cause: long, Version: long,
 		})
 	}
 	if err := j.Close(); err != nil {
