@@ -294,7 +294,11 @@ func TestPermissions(t *testing.T) {
 		config.Servers = []string{strings.Replace(s.URL(), "nats://", "nats://"+user+":x@", 1)}
 		return open(t, config)
 	}
-	publisher, server := as("central", "central", 1), as("match-1", "match-1", 0)
+	server := as("match-1", "match-1", 0)
+	if err := server.Store(within(t, 500*time.Millisecond), revocation.StateKey{Publisher: match, First: 1}, []byte("m")); err == nil {
+		t.Error("stored before the central publisher has made the stream")
+	}
+	publisher := as("central", "central", 1)
 	live, ask := listen(t, server, revocation.TopicLive), listen(t, publisher, revocation.TopicAsk)
 	eventually(t, "messages both ways", func() bool {
 		publisher.Publish(t.Context(), revocation.TopicLive, []byte("x")) //nolint:errcheck // not connected yet
@@ -302,9 +306,6 @@ func TestPermissions(t *testing.T) {
 		return len(live) > 0 && len(ask) > 0
 	})
 	first := revocation.StateKey{Publisher: central, First: 1}
-	if err := server.Store(within(t, 500*time.Millisecond), revocation.StateKey{Publisher: match, First: 1}, []byte("m")); err == nil {
-		t.Error("stored before the central publisher has made the stream")
-	}
 	if err := publisher.Store(within(t, patience), first, []byte("c")); err != nil {
 		t.Fatal(err)
 	}
