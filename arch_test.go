@@ -205,7 +205,7 @@ func TestFleetImports(t *testing.T) {
 var gatewayOwners = map[string][]string{
 	"github.com/prometheus/client_golang": {"gateway", "gateway/sidecar", "gateway/nakama"},
 	"golang.org/x/sys":                    {"gateway/sidecar"},
-	"github.com/gorilla/websocket":        {"gateway/nakama"},
+	"github.com/gorilla/websocket":        {"gateway/nakama", "gateway/websocket"},
 	"github.com/heroiclabs/nakama-common": {"gateway/nakama"},
 	"google.golang.org/protobuf":          {"gateway/nakama"},
 }

@@ -75,6 +75,15 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		return err
 	}
 	defer closeAudit()
+	port, err := f.websocket.Open(config.Transport.Certificate)
+	if err != nil {
+		return err
+	}
+	defer port.Close()
+	if port != nil {
+		config.Transport.Also = port.Also()
+		config.Metrics = append(config.Metrics, port.Collectors()...)
+	}
 	g, err := gateway.New(config)
 	if err != nil {
 		return err
@@ -85,11 +94,15 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		return err
 	}
 	defer status.Close() //nolint:errcheck // it ends with the process
+	port.Serve(log)
 	pin := sha256.Sum256(config.Transport.Certificate.Certificate[0])
 	fmt.Fprintf(stdout, "players at %s, certificate %s\n", g.Addr(), hex.EncodeToString(pin[:]))
+	if port != nil {
+		fmt.Fprintf(stdout, "and by WebSocket at %s\n", port.Addr())
+	}
 	reload, stop := context.WithCancel(ctx)
 	defer stop()
-	go f.reload(reload, g, config.Transport.Session.FleetKeys, log)
+	go f.reload(reload, g, port, config.Transport.Session.FleetKeys, log)
 	return g.Serve(ctx)
 }
 

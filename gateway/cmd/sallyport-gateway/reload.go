@@ -10,11 +10,12 @@ import (
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/internal/carrier"
 )
 
 // reload reads certificate and fleet keys again whenever SIGHUP comes. What cannot be used changes
 // nothing.
-func (f *flags) reload(ctx context.Context, g *gateway.Gateway, ring *fleetkey.Ring, log *slog.Logger) {
+func (f *flags) reload(ctx context.Context, g *gateway.Gateway, port *carrier.Port, ring *fleetkey.Ring, log *slog.Logger) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -26,7 +27,9 @@ func (f *flags) reload(ctx context.Context, g *gateway.Gateway, ring *fleetkey.R
 		}
 		cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 		if err == nil {
-			err = g.Server().SetCertificate(cert)
+			if err = g.Server().SetCertificate(cert); err == nil {
+				port.SetCertificate(cert)
+			}
 		}
 		if err == nil && ring != nil {
 			var keys []fleetkey.Key

@@ -11,3 +11,6 @@ func TestPlay(t *testing.T) {
 	playtest.Lines(t, "arena.py", 60)
 	playtest.Play(t, game)
 }
+
+// So do players whose UDP is blocked, by WebSocket.
+func TestPlayByWebSocket(t *testing.T) { playtest.Blocked(t, game) }

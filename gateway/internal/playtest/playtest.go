@@ -3,7 +3,9 @@ package playtest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/gateway/internal/play"
+	"github.com/sallyport/sallyport/gateway/websocket"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
 	"github.com/sallyport/sallyport/internal/lab/soak"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -18,6 +21,17 @@ import (
 
 // Play runs the example with this game, and players on it, until the test ends.
 func Play(t *testing.T, game play.Game) {
+	t.Helper()
+	run(t, game, false)
+}
+
+// Blocked is Play with players whose network lets no UDP pass: they come by WebSocket.
+func Blocked(t *testing.T, game play.Game) {
+	t.Helper()
+	run(t, game, true)
+}
+
+func run(t *testing.T, game play.Game, blocked bool) {
 	t.Helper()
 	dir := t.TempDir()
 	if _, err := game(t.Context(), dir, "", ""); errors.Is(err, play.ErrMissing) {
@@ -27,10 +41,14 @@ func Play(t *testing.T, game play.Game) {
 	}
 	local := func() string { return "127.0.0.1:" + testkit.FreePort(t) }
 	file, out := filepath.Join(dir, "dev.json"), new(testkit.Console)
+	port, flags := local(), []string{"-listen", "127.0.0.1:0", "-status", local(), "-dev-file", file}
+	if blocked {
+		flags = append(flags, "-websocket", port)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- play.Run(ctx, game, []string{"-listen", "127.0.0.1:0", "-status", local(), "-dev-file", file}, local(), local(), out, out)
+		ended <- play.Run(ctx, game, flags, local(), local(), out, out)
 	}()
 	defer func() {
 		cancel()
@@ -46,6 +64,15 @@ func Play(t *testing.T, game play.Game) {
 	match, err := soak.Remote(dev.Addr, dev)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if blocked {
+		hole, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // nothing comes from there
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hole.Close() //nolint:errcheck // a test's
+		match.Addr = hole.LocalAddr().String()
+		match.Fallback = (&websocket.Dialer{URL: "wss://" + port + websocket.DefaultPath, TLS: &tls.Config{RootCAs: match.RootCAs}}).Fallback
 	}
 	r := soak.Run(ctx, soak.Config{Players: 5, Rate: 30, Payload: 64, Duration: 2 * time.Second, Seed: 1}, match)
 	var table strings.Builder

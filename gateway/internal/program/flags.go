@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/internal/carrier"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/token"
@@ -44,6 +45,9 @@ Agones: -agones env has it tell the SDK server that it is ready, and healthy whi
 those of the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain
 "host:port", and when the GameServer is to end, players go on there without signing in.
 
+WebSockets: with -websocket, players whose network lets no UDP pass come by a WebSocket at /sallyport there, under
+-cert, or without TLS behind a proxy that ends it. DTLS runs inside, from the player to here, all the same.
+
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
 process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
 change in a process that runs is named in the log. SIGHUP opens -audit anew.
@@ -69,6 +73,7 @@ type flags struct {
 	fleetKeys, snapshot, audit     string
 	spiffeCert, spiffeKey, spiffeB string
 	agones                         agonesFlags
+	websocket                      carrier.Flags
 	dev                            bool
 	devFile                        string
 }
@@ -101,6 +106,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.spiffeKey, "spiffe-key", "", "PEM `file`: its key")
 	set.StringVar(&f.spiffeB, "spiffe-bundle", "", "PEM `file`: the authorities of the trust domain")
 	f.agones.define(set)
+	f.websocket.Define(set)
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
 	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
 }
@@ -130,6 +136,9 @@ func (f *flags) check(rest []string) error {
 		return err
 	}
 	if err := f.agones.check(); err != nil {
+		return err
+	}
+	if err := f.websocket.Check(); err != nil {
 		return err
 	}
 	if f.dev {

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/agones"
+	"github.com/sallyport/sallyport/gateway/internal/carrier"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
@@ -47,6 +48,7 @@ type program struct {
 	game      *sidecar.Sidecar
 	rule      *agones.Rule  // nil without -agones
 	agent     *agones.Agent // likewise
+	websocket *carrier.Port // nil without -websocket
 	closers   []func()
 }
 
@@ -98,6 +100,13 @@ func (p *program) start(ctx context.Context) (err error) {
 	if config.Transport.Lanes, err = readLanes(f.lanes); err != nil {
 		return err
 	}
+	if p.websocket, err = f.websocket.Open(config.Transport.Certificate); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.websocket.Close)
+	if p.websocket != nil {
+		config.Transport.Also = p.websocket.Also()
+	}
 	limits, err := readLimits(f.limits)
 	if err != nil {
 		return err
@@ -125,7 +134,7 @@ func (p *program) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.game, config.Backend, config.Metrics = game, game, []prometheus.Collector{game, fleet}
+	p.game, config.Backend, config.Metrics = game, game, append([]prometheus.Collector{game, fleet}, p.websocket.Collectors()...)
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
 		return err
@@ -138,7 +147,8 @@ func (p *program) start(ctx context.Context) (err error) {
 		p.gateway.Close() //nolint:errcheck // err says more
 		return err
 	}
-	p.log.Info("listening", "addr", p.gateway.Addr(), "status", f.status, "admin", f.admin, "game", f.game)
+	p.websocket.Serve(p.log)
+	p.log.Info("listening", "addr", p.gateway.Addr(), "websocket", p.websocket.Addr(), "status", f.status, "admin", f.admin, "game", f.game)
 	return nil
 }
 

@@ -75,7 +75,10 @@ func (p *program) reloadCertificate() error {
 	if err != nil {
 		return err
 	}
-	return p.gateway.Server().SetCertificate(cert)
+	if err = p.gateway.Server().SetCertificate(cert); err == nil {
+		p.websocket.SetCertificate(cert)
+	}
+	return err
 }
 
 func (p *program) reloadFleetKeys() error {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ const (
 type Match struct {
 	Addr    string         // UDP
 	RootCAs *x509.CertPool // nil means the system's
+
+	// Fallback is the players' transport.ClientConfig.Fallback.
+	Fallback func(ctx context.Context, server string) (net.PacketConn, net.Addr, error)
 
 	// Token returns an unused identity token for a player; life zero leaves it to the issuer.
 	Token func(ctx context.Context, player int, life time.Duration) ([]byte, error)

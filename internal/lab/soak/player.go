@@ -71,7 +71,7 @@ func (p *player) dial() (*stay, error) {
 		return nil, err
 	}
 	config := transport.ClientConfig{
-		RootCAs: r.match.RootCAs, Conn: s.conn, OnEvent: s.event, KeyLog: r.config.KeyLog,
+		RootCAs: r.match.RootCAs, Conn: s.conn, Fallback: r.match.Fallback, OnEvent: s.event, KeyLog: r.config.KeyLog,
 		Session: session.ClientConfig{Bearer: r.config.Bearer, Lanes: r.config.lanes()},
 		Token: func(ctx context.Context) ([]byte, error) {
 			t, err := r.match.Token(ctx, p.number, r.config.TokenLife())

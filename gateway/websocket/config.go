@@ -1,0 +1,69 @@
+package websocket
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// ErrConfig is matched by errors about a configuration; their text names the field.
+var ErrConfig = errors.New("websocket: configuration")
+
+// Config says who may connect. All of it may stay zero.
+type Config struct {
+	// Origins are the web sites whose pages may connect, such as "https://play.example.com". A program
+	// that is no browser names none, and may always connect. Empty means that no browser may.
+	Origins []string
+
+	// Proxies are the addresses of proxies in front, whose X-Forwarded-For is believed: the last address
+	// in it that is no proxy's is the player's. One that a proxy sends without such an address is
+	// refused. Empty means that there are none, and the header means nothing. What is limited for each
+	// source, here and by the match server, counts for that address, and fingerprints compare it.
+	Proxies []netip.Prefix
+
+	// MaxConnections and MaxPerSource are how many there may be at once, in all and for each IPv4 address
+	// or IPv6 /64. Zero means DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
+	MaxConnections int
+	MaxPerSource   int
+
+	// Rate is how many datagrams a second a connection may bring; what is beyond that is dropped. Zero
+	// means DefaultRate; less than 10 is an error.
+	Rate int
+
+	// Idle is how long nothing may come from a connection, or go to it, until it is closed. Zero means
+	// DefaultIdle; less than a second is an error.
+	Idle time.Duration
+}
+
+// WithDefaults returns c with zero values filled in. The error matches ErrConfig and names the field.
+func (c Config) WithDefaults() (Config, error) {
+	c.MaxConnections, c.MaxPerSource = cmp.Or(c.MaxConnections, DefaultMaxConnections), cmp.Or(c.MaxPerSource, DefaultMaxPerSource)
+	c.Rate, c.Idle = cmp.Or(c.Rate, DefaultRate), cmp.Or(c.Idle, DefaultIdle)
+	switch {
+	case c.MaxConnections < 0 || c.MaxPerSource < 0:
+		return c, badConfig("MaxConnections and MaxPerSource must not be negative")
+	case c.Rate < 10:
+		return c, badConfig("Rate must be 10 or more")
+	case c.Idle < time.Second:
+		return c, badConfig("Idle must be a second or more")
+	}
+	for _, o := range c.Origins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			return c, badConfig("Origins: %q must be a scheme and a host, such as https://play.example.com", o)
+		}
+	}
+	for _, p := range c.Proxies {
+		if !p.IsValid() {
+			return c, badConfig("Proxies: an invalid prefix")
+		}
+	}
+	return c, nil
+}
+
+func badConfig(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,96 @@
+package websocket
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/websocket"
+)
+
+// ServeHTTP takes a WebSocket. It returns when the connection is over.
+func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	peer, status := l.judge(r)
+	if status != 0 {
+		l.counts.refused.Add(1)
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	if !l.take(peer.Addr()) {
+		l.counts.refused.Add(1)
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "too many connections", http.StatusServiceUnavailable)
+		return
+	}
+	defer l.give(peer.Addr())
+	upgrader := websocket.Upgrader{
+		HandshakeTimeout: headerTime, ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &buffers,
+		Subprotocols: []string{Subprotocol}, CheckOrigin: func(*http.Request) bool { return true }, // judge has
+	}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		l.counts.refused.Add(1) // it has been answered
+		return
+	}
+	s := newStream(ws, peer)
+	s.allowed.Store(int64(l.config.Rate))
+	if !l.add(s) {
+		s.close()
+		s.wg.Wait()
+		return
+	}
+	l.counts.accepted.Add(1)
+	l.serve(s)
+}
+
+// judge returns whose request it is, or the status of its refusal.
+func (l *Listener) judge(r *http.Request) (peer netip.AddrPort, status int) {
+	if o := r.Header.Get("Origin"); o != "" && !slices.Contains(l.config.Origins, o) {
+		return peer, http.StatusForbidden
+	}
+	if !websocket.IsWebSocketUpgrade(r) || !slices.Contains(websocket.Subprotocols(r), Subprotocol) {
+		return peer, http.StatusBadRequest
+	}
+	peer, ok := l.peerOf(r)
+	if !ok {
+		return peer, http.StatusBadRequest
+	}
+	return peer, 0
+}
+
+// peerOf is the player's address, with the port of the connection that it has come by.
+func (l *Listener) peerOf(r *http.Request) (netip.AddrPort, bool) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return from, false
+	}
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	if !l.isProxy(from.Addr()) {
+		return from, true
+	}
+	named := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, text := range slices.Backward(named) {
+		a, err := parseForwarded(strings.TrimSpace(text))
+		if err != nil {
+			return from, false
+		}
+		if a = a.Unmap().WithZone(""); !l.isProxy(a) {
+			return netip.AddrPortFrom(a, from.Port()), true
+		}
+	}
+	return from, false
+}
+
+// parseForwarded reads an address, behind which some proxies write a port.
+func parseForwarded(text string) (netip.Addr, error) {
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	return netip.ParseAddr(text)
+}
+
+func (l *Listener) isProxy(a netip.Addr) bool {
+	return slices.ContainsFunc(l.config.Proxies, func(p netip.Prefix) bool { return p.Contains(a.WithZone("")) })
+}

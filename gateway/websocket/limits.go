@@ -1,0 +1,51 @@
+package websocket
+
+import "time"
+
+// Subprotocol is what both ends must name in the WebSocket's handshake.
+const Subprotocol = "sallyport.datagram.v1"
+
+// DefaultPath is where NewServer has the WebSockets, and a Dialer without a URL looks for them.
+const DefaultPath = "/sallyport"
+
+// Defaults and limits. Each states its unit and its reason.
+const (
+	// MaxDatagram is the longest datagram in bytes: what a server looks at by UDP.
+	MaxDatagram = 1500
+
+	// DefaultMaxConnections is how many WebSockets there are at once: 1,000 players of a gateway, most of
+	// whom come by UDP, and those whose connection has gone and is not known to have.
+	DefaultMaxConnections = 2000
+
+	// DefaultMaxPerSource is how many of them one IPv4 address or IPv6 /64 has: a school's or a carrier's
+	// translator.
+	DefaultMaxPerSource = 128
+
+	// DefaultRate is how many datagrams a second one of them may bring: ten times what a player sends.
+	DefaultRate = 1200
+
+	// DefaultIdle is how long nothing may come or go: twice as long as a session lives in silence.
+	DefaultIdle = 60 * time.Second
+
+	// opening is how long the server may say nothing to a new one: it answers whoever speaks DTLS at once.
+	opening = 10 * time.Second
+
+	// writeTime is how long a write may take until the connection is given up.
+	writeTime = 5 * time.Second
+
+	// restTime is how long what waits may be written once a connection ends.
+	restTime = 200 * time.Millisecond
+
+	// beat is how often what a connection may bring is renewed, and idle ones are looked for.
+	beat = 100 * time.Millisecond
+
+	// inbound is how many datagrams of all connections wait for ReadFrom, and outbound how many of one
+	// wait to be written; then the oldest goes: a newer snapshot is worth more.
+	inbound  = 4096
+	outbound = 128
+
+	// headerTime is how long a request's header may take, handshakes of TLS included, and headerBytes how
+	// long it may be.
+	headerTime  = 5 * time.Second
+	headerBytes = 16 << 10
+)

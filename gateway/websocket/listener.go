@@ -1,0 +1,258 @@
+package websocket
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Listener is a match server's end: ServeHTTP takes WebSockets, and what they bring is read as from a
+// net.PacketConn. An address of it is the player's, with the port of the TCP connection. Its methods are
+// safe for concurrent use.
+type Listener struct {
+	config Config // constant
+	in     chan *datagram
+	done   chan struct{} // closed by Close
+	wg     sync.WaitGroup
+	counts counts
+
+	mu sync.RWMutex
+	// +checklocks:mu
+	streams map[netip.AddrPort]*stream
+	// +checklocks:mu
+	sources map[netip.Prefix]int // how many each has, those that are about to be in streams included
+	// +checklocks:mu
+	taken int // of all sources
+	// +checklocks:mu
+	closed bool
+}
+
+// counts are a Listener's, for everybody to read.
+type counts struct{ accepted, refused, dropped atomic.Uint64 }
+
+// Stats counts since New, but for Open.
+type Stats struct {
+	Open     int    // connections now
+	Accepted uint64 // connections
+	Refused  uint64 // requests
+	Dropped  uint64 // datagrams for which there was no room, or no allowance, either way
+}
+
+// New makes a Listener. Close it when done, or give it to transport.Listen, which does so. The error matches ErrConfig.
+func New(config Config) (*Listener, error) {
+	config, err := config.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{
+		config: config, in: make(chan *datagram, inbound), done: make(chan struct{}),
+		streams: make(map[netip.AddrPort]*stream), sources: make(map[netip.Prefix]int),
+	}
+	l.wg.Go(l.watch)
+	return l, nil
+}
+
+// Stats counts.
+func (l *Listener) Stats() Stats {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	st := Stats{Open: len(l.streams), Accepted: l.counts.accepted.Load(), Refused: l.counts.refused.Load(), Dropped: l.counts.dropped.Load()}
+	for _, s := range l.streams {
+		st.Dropped += s.lost.Load()
+	}
+	return st
+}
+
+// ReadFromUDPAddrPort waits for a datagram. After Close it returns net.ErrClosed.
+func (l *Listener) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case d := <-l.in:
+		n, from := copy(b, d.b[:d.n]), d.from
+		datagrams.Put(d)
+		return n, from, nil
+	case <-l.done:
+		return 0, netip.AddrPort{}, net.ErrClosed
+	}
+}
+
+// ReadFrom is ReadFromUDPAddrPort; the address is a *net.UDPAddr.
+func (l *Listener) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := l.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// errNoConnection is what a write to nobody returns, whom UDP would not know of either.
+var errNoConnection = errors.New("websocket: nobody is connected from that address")
+
+// WriteToUDPAddrPort sends a datagram to a connection, and never waits.
+func (l *Listener) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if len(b) == 0 || len(b) > MaxDatagram {
+		return 0, errNoDatagram
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s := l.streams[to]
+	if s == nil {
+		return 0, errNoConnection
+	}
+	s.send(b)
+	return len(b), nil
+}
+
+// WriteTo is WriteToUDPAddrPort to a *net.UDPAddr.
+func (l *Listener) WriteTo(b []byte, to net.Addr) (int, error) {
+	addr, ok := to.(*net.UDPAddr)
+	if !ok {
+		return 0, errNoConnection
+	}
+	a := addr.AddrPort()
+	return l.WriteToUDPAddrPort(b, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+}
+
+// Close closes all connections, and returns when nothing of the Listener runs any more. A server that
+// hands requests to it is refused from then on.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
+	l.closed = true
+	close(l.done)
+	for _, s := range l.streams {
+		s.close()
+	}
+	l.mu.Unlock()
+	l.wg.Wait()
+	return nil
+}
+
+// LocalAddr is no address that anybody reaches: that is the HTTP server's.
+func (l *Listener) LocalAddr() net.Addr { return &net.UDPAddr{} }
+
+// SetDeadline is not supported, and no other deadline: Close ends a read.
+func (l *Listener) SetDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetReadDeadline is as SetDeadline.
+func (l *Listener) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetWriteDeadline is as SetDeadline.
+func (l *Listener) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// sourceOf is whose connections are counted together.
+func sourceOf(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	p, _ := a.WithZone("").Prefix(bits)
+	return p
+}
+
+// add lists a stream, for which admits has found room. It reports false if the Listener is closed. Where
+// a proxy's address has hidden that two connections differ, the second gets another port.
+func (l *Listener) add(s *stream) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	for l.streams[s.peer] != nil {
+		s.peer = netip.AddrPortFrom(s.peer.Addr(), s.peer.Port()+1)
+	}
+	l.streams[s.peer] = s
+	l.wg.Add(1)
+	return true
+}
+
+// take takes a place for a connection from an address, and reports whether there was one.
+func (l *Listener) take(a netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	source := sourceOf(a)
+	if l.closed || l.sources[source] >= l.config.MaxPerSource || l.taken >= l.config.MaxConnections {
+		return false
+	}
+	l.taken++
+	l.sources[source]++
+	return true
+}
+
+// give gives it back.
+func (l *Listener) give(a netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	source := sourceOf(a)
+	l.taken--
+	if l.sources[source]--; l.sources[source] <= 0 {
+		delete(l.sources, source)
+	}
+}
+
+// serve reads a stream until it ends.
+func (l *Listener) serve(s *stream) {
+	defer l.wg.Done()
+	for d := datagrams.Get().(*datagram); s.read(d) == nil; {
+		if s.allowed.Add(-1) < 0 {
+			l.counts.dropped.Add(1)
+			continue
+		}
+		select {
+		case l.in <- d:
+			d = datagrams.Get().(*datagram)
+		default:
+			l.counts.dropped.Add(1)
+		}
+	}
+	s.close()
+	s.wg.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.streams, s.peer)
+	l.counts.dropped.Add(s.lost.Load())
+}
+
+// watch renews what connections may bring, and closes those that are idle, until Close.
+func (l *Listener) watch() {
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-l.done:
+			return
+		}
+		l.mu.RLock()
+		for _, s := range l.streams {
+			if s.beat(l.config) {
+				s.close()
+			}
+		}
+		l.mu.RUnlock()
+	}
+}
+
+// beat reports whether a stream is idle, and renews its allowance.
+func (s *stream) beat(c Config) (idle bool) {
+	s.allowed.Store(int64(c.Rate) * int64(beat) / int64(time.Second))
+	if n := s.heard.Load(); n != s.heardThen {
+		s.heardThen, s.heardBeats = n, 0
+	}
+	if n := s.sent.Load(); n != s.sentThen {
+		s.sentThen, s.sentBeats = n, 0
+	}
+	s.heardBeats++
+	s.sentBeats++
+	limit := int(c.Idle / beat)
+	if s.sentThen == 0 {
+		limit = min(limit, int(opening/beat))
+	}
+	return s.heardBeats > limit || s.sentBeats > limit
+}
