@@ -341,6 +341,92 @@ func TestFallbackDrain(t *testing.T) {
 	})
 }
 
+// A connection that moves by its id from UDP to the detour, and back, stays the same one: the challenge
+// goes where the datagram has come from, whatever has the address on the other network.
+func TestCarrierMoves(t *testing.T) {
+	t.Parallel()
+	for name, serve := range map[string]func(w *world, configure ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(w *world) {
+				d := w.around()
+				defer d.close()
+				serve(w, d.server)
+				s, other := w.stay(1), w.stay(2)
+				time.Sleep(time.Second)
+				conn, err := d.net.Listen(playerAddr(2)) // the other one's address by UDP
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Rebind(conn); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second) // what was sent until the challenge was answered
+				w.net.Tap(func(from, to netip.AddrPort, _ []byte) bool {
+					if from == playerAddr(1) || to == playerAddr(1) {
+						t.Errorf("%v to %v by UDP", from, to)
+					}
+					return true
+				})
+				time.Sleep(5 * time.Second)
+				w.net.Tap(nil)
+				if st := s.Stats(); st.Moved != 1 || st.Resumed != 0 || s.since() > 2*frame {
+					t.Errorf("by the detour: %+v, the last snapshot %v ago", st, s.since())
+				}
+				if err := s.Rebind(w.socket(neighbour(1))); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Second)
+				if st := s.Stats(); st.Moved != 2 || st.Resumed != 0 || s.since() > 2*frame {
+					t.Errorf("by UDP again: %+v, the last snapshot %v ago", st, s.since())
+				}
+				s.rest()
+				other.rest()
+				if st := other.Stats(); st.Moved != 0 || st.Resumed != 0 || other.since() > 2*frame+time.Second {
+					t.Errorf("the other one: %+v", st)
+				}
+				w.quiet()
+			})
+		})
+	}
+}
+
+// A server that has polled and serves from then on hears its players on a carrier at once.
+func TestCarrierPolledThenServed(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		d := w.around()
+		defer d.close()
+		s := w.listen(d.server)
+		w.block(true)
+		joined := make(chan struct{})
+		w.serving.Go(func() {
+			h := w.match.handler()
+			for polls := true; polls; time.Sleep(time.Second / 60) {
+				_, _ = s.Poll(h)
+				s.Flush()
+				select {
+				case <-joined:
+					polls = false
+				default:
+				}
+			}
+			w.served = s.Serve(h)
+		})
+		c := w.join(1, d.client(1))
+		close(joined)
+		time.Sleep(time.Second)
+		for range 10 {
+			time.Sleep(70 * time.Millisecond)
+			start := time.Now()
+			w.echo(c, "hello")
+			if d := time.Since(start); d > time.Millisecond {
+				t.Fatalf("an echo takes %v", d)
+			}
+		}
+	})
+}
+
 // "For a server a flow is a carrier and both addresses." and "It MUST NOT take a datagram for another
 // carrier's because the addresses are equal, and MUST answer by the carrier that the datagram came by."
 // PROTOCOL.md 9.7. On real sockets: players by both at once, of whom some change over.

@@ -53,7 +53,7 @@ type ClientConfig struct {
 	// carrier until it is resumed: UDP is tried first then, and has a quarter of a second to answer. The handshake, the certificate that is
 	// asked for and the session are the same on both, so that whoever runs a proxy in between can
 	// neither read nor forge. It is called in a goroutine of its own, and again after an error, with
-	// pauses. Nil means UDP alone.
+	// pauses. It must return when ctx is done, which Close waits for. Nil means UDP alone.
 	Fallback func(ctx context.Context, server string) (net.PacketConn, net.Addr, error)
 
 	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
