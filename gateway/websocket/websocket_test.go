@@ -340,9 +340,11 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, url := listener(t, Config{}) // "which both ends MUST name" (PROTOCOL.md 9.8)
-	if ws, _, err := (&websocket.Dialer{}).Dial(url, nil); err == nil {
-		ws.Close()
-		t.Error("without the subprotocol it is taken")
+	for _, others := range [][]string{nil, {"sallyport.session.v1"}} {
+		if ws, _, err := (&websocket.Dialer{Subprotocols: others}).Dial(url, nil); err == nil {
+			ws.Close()
+			t.Errorf("with the subprotocols %q it is taken", others)
+		}
 	}
 	for _, c := range []Config{
 		{MaxConnections: -1},
