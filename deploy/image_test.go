@@ -130,9 +130,6 @@ func TestDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat("../gateway/go.mod"); err != nil {
-		t.Skip("this checkout has no module gateway")
-	}
 	for _, w := range imageFaults(string(text), "..") {
 		t.Error(w)
 	}
@@ -158,7 +155,7 @@ func TestDockerfile(t *testing.T) {
 	// Its programs exist.
 	for _, program := range regexp.MustCompile(`PROGRAM=(\S+)`).FindAllStringSubmatch(string(text), -1) {
 		if _, err := os.Stat("../gateway/cmd/" + program[1]); err != nil {
-			t.Logf("module gateway has no %s yet", program[1])
+			t.Errorf("module gateway has no %s", program[1])
 		}
 	}
 }
