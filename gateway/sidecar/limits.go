@@ -51,7 +51,7 @@ const (
 	flightBytes = 128 << 10
 
 	// queueCount and queueBytes bound the numbered datagrams that are kept. A game that is further behind
-	// begins anew, as one that has restarted.
+	// begins anew, as one that has restarted. What a game is told when it begins is kept besides.
 	queueCount = 16_384
 	queueBytes = 32 << 20
 

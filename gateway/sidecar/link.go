@@ -33,6 +33,8 @@ type link struct {
 	// +checklocks:mu
 	bytes int // queued
 	// +checklocks:mu
+	told struct{ count, bytes int } // of the JOINEDs that a game is told when it begins and that head the queue: it is not behind for those
+	// +checklocks:mu
 	next uint32 // number of the next that is queued
 	// +checklocks:mu
 	flown int // how many of the queue are on their way
@@ -86,13 +88,11 @@ func (l *link) join(s *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seats[s.handle] = s
-	l.joined(s, 0)
+	l.put(s.joined(0), s.body)
 }
 
-// joined queues a JOINED; again is joinedAgain for a player who was there before the game was known.
-//
-// +checklocks:l.mu
-func (l *link) joined(s *seat, again uint8) {
+// joined is the header of a JOINED; again is joinedAgain for a player who was there before the game was known.
+func (s *seat) joined(again uint8) Header {
 	lane := again
 	if s.lanes {
 		lane |= joinedLanes
@@ -100,7 +100,7 @@ func (l *link) joined(s *seat, again uint8) {
 	if s.old {
 		lane |= joinedAgain
 	}
-	l.put(Header{Kind: Joined, Lane: lane, Code: s.origin, Handle: s.handle}, s.body)
+	return Header{Kind: Joined, Lane: lane, Code: s.origin, Handle: s.handle}
 }
 
 // left tells the game that a player is gone.
@@ -126,13 +126,21 @@ func (l *link) put(h Header, body []byte) bool {
 	if l.peer.Load() == 0 {
 		return false
 	}
-	if l.next == math.MaxUint32 || l.count >= queueCount || l.bytes+HeaderLen+len(body) > queueBytes {
+	if l.next == math.MaxUint32 || l.count >= l.told.count+queueCount || l.bytes+HeaderLen+len(body) > l.told.bytes+queueBytes {
 		l.forget()
 		l.run.Store(drawRun())
 		l.peer.Store(0)
 		l.anew++
 		return false
 	}
+	l.append(h, body)
+	return true
+}
+
+// append queues a datagram.
+//
+// +checklocks:l.mu
+func (l *link) append(h Header, body []byte) {
 	if l.count == len(l.queue) {
 		l.grow()
 	}
@@ -142,7 +150,6 @@ func (l *link) put(h Header, body []byte) bool {
 	l.next++
 	l.count++
 	l.bytes += len(e.b)
-	return true
 }
 
 // grow doubles the ring.
@@ -166,6 +173,7 @@ func (l *link) forget() {
 	l.first, l.count, l.bytes, l.next = 0, 0, 0, 1
 	l.done.Store(0)
 	l.flown, l.flownBytes = 0, 0
+	l.told.count, l.told.bytes = 0, 0
 }
 
 // fate is what becomes of a datagram of the game.
@@ -199,7 +207,8 @@ func (l *link) hear(h Header) fate {
 }
 
 // begin tells a game that has just begun who plays, and then what they have sent that no game has
-// confirmed.
+// confirmed. All of it is queued, however much that is: a game that had to begin anew for it would have to do so for ever,
+// and everybody would be put out.
 //
 // +checklocks:l.mu
 func (l *link) begin(run uint32) {
@@ -212,11 +221,12 @@ func (l *link) begin(run uint32) {
 	l.forget()
 	l.peer.Store(run)
 	for _, s := range l.seats {
-		l.joined(s, joinedAgain)
+		l.append(s.joined(joinedAgain), s.body)
 	}
+	l.told.count, l.told.bytes = l.count, l.bytes
 	for _, b := range kept {
 		if h, body, err := Parse(b); err == nil && l.seats[h.Handle] != nil {
-			l.put(h, body)
+			l.append(h, body)
 		}
 	}
 }
@@ -237,6 +247,10 @@ func (l *link) acknowledge(number uint32) fate {
 		e := &l.queue[l.first]
 		l.bytes -= len(e.b)
 		l.flownBytes -= len(e.b)
+		if l.told.count > 0 {
+			l.told.count--
+			l.told.bytes -= len(e.b)
+		}
 		if cap(e.b) > maxKept {
 			e.b = nil
 		}

@@ -167,6 +167,67 @@ func TestGameBehind(t *testing.T) {
 	}
 }
 
+// "The JOINEDs for everybody who plays, which a game gets that has begun, do not count in this." docs/sidecar.md 4
+//
+// A game that restarts gets to know everybody, however many play, however much is known of each, and however much
+// waited for the game before it; and one that then stands still is behind, as any other.
+func TestGameBeginsWithMany(t *testing.T) {
+	for name, c := range map[string]struct{ players, body, waiting int }{
+		"more players than a game may be behind":          {queueCount + 1000, 100, 1},
+		"more is known of them than a game may be behind": {queueBytes/maxIdentity + 500, maxIdentity, 1},
+		"the game before was almost behind":               {1000, 100, queueCount},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, now, r, body := newLink(), time.Unix(0, 0), rand.New(rand.NewPCG(1, 3)), make([]byte, c.body)
+			begins := func() *model {
+				m := newModel(r)
+				l.hear(Header{Run: m.run})
+				for range c.players + c.waiting + 1 {
+					now = now.Add(resendMax)
+					b, ends := l.take(now, nil, nil)
+					if len(ends) == 0 {
+						break
+					}
+					at, answer := 0, Header{}
+					for _, end := range ends {
+						answer = m.hear(t, b[at:end])
+						at = end
+					}
+					if f := l.hear(answer); f != accepted {
+						t.Fatalf("%+v: %d", answer, f)
+					}
+				}
+				if n, anew := l.waiting(); n != 0 || anew != 0 || len(m.there) != c.players {
+					t.Fatalf("%d wait, the game was behind %d times, and knows %d of %d players", n, anew, len(m.there), c.players)
+				}
+				return m
+			}
+			for i := range c.players {
+				l.join(&seat{handle: uint32(i + 1), body: body})
+			}
+			begins()
+			for i := range c.waiting { // and it confirms none of these
+				l.data(Header{Kind: Data, Handle: 1}, binary.BigEndian.AppendUint32(nil, uint32(i)))
+			}
+			if m := begins(); len(m.got[1]) != c.waiting {
+				t.Errorf("the game has %d of %d messages", len(m.got[1]), c.waiting)
+			}
+			for i := range 3 { // one that confirms nothing, and restarts: what is kept for the next does not grow
+				for range queueCount {
+					l.data(Header{Kind: Data, Handle: 1}, make([]byte, 4))
+					if _, anew := l.waiting(); anew != 0 {
+						break
+					}
+				}
+				if n, anew := l.waiting(); n > c.players+queueCount || (anew != 0) != (i > 0) {
+					t.Fatalf("after %d restarts %d wait, and the game was behind %d times", i, n, anew)
+				}
+				l.hear(Header{Run: r.Uint32()})
+			}
+		})
+	}
+}
+
 // What is acknowledged without having been sent is a fault, and changes nothing.
 func TestAcknowledgeTooMuch(t *testing.T) {
 	l := newLink()
