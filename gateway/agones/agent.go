@@ -177,12 +177,16 @@ func (a *Agent) refresh(ctx context.Context) {
 	}
 }
 
-// update takes over what the SDK server has told of the GameServer.
+// update takes over what the SDK server has told of the GameServer. A late answer that was asked for before what is known
+// was said may be of before that: it changes nothing.
 func (a *Agent) update(ctx context.Context, g *GameServer) {
 	a.updates.Add(1)
 	assignment, err := AssignmentOf(g)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if last := a.server.Load(); last != nil && g.at.Before(last.at) {
+		return
+	}
 	if text := fmt.Sprint(err); err != nil && text != a.malformed {
 		a.config.Log.Error("agones: annotations of the GameServer are malformed", "error", err)
 		a.malformed = text
@@ -191,7 +195,7 @@ func (a *Agent) update(ctx context.Context, g *GameServer) {
 	}
 	a.server.Store(g)
 	if a.config.Rule != nil {
-		a.config.Rule.set(time.Now(), g.State, assignment)
+		a.config.Rule.set(g.at, g.State, assignment)
 	}
 	a.first.Do(func() { close(a.known) })
 	if assignment.Drain || g.Ends() {

@@ -110,10 +110,15 @@ func (c *Client) SetAnnotation(ctx context.Context, key, value string) error {
 // GameServer returns the GameServer as the SDK server knows it.
 func (c *Client) GameServer(ctx context.Context) (*GameServer, error) {
 	var raw json.RawMessage
+	asked := time.Now()
 	if err := c.do(ctx, http.MethodGet, "/gameserver", nil, &raw); err != nil {
 		return nil, err
 	}
-	return parseGameServer(raw)
+	g, err := parseGameServer(raw)
+	if err == nil {
+		g.at = asked
+	}
+	return g, err
 }
 
 type empty struct{}

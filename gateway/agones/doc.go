@@ -18,8 +18,9 @@
 //
 // It may start after us, be restarted, be late, say nothing, answer 500, or answer rubbish. Nobody who
 // plays notices: an Agent tries again, after up to 30 s, knows what it has known, logs once when a
-// call begins to fail and once when it no longer does, and counts in Stats. What a state is set to is
-// not what it is: the calls only queue a change, and the watch says when it is there. Numbers of 64
-// bits are strings in JSON. The interface has no authentication: every container of the pod can call
-// it, and the annotations are whatever may write GameServers.
+// call begins to fail and once when it no longer does, and counts in Stats. An answer that is late
+// takes back nothing that the watch has said since it was asked for. What a state is set to is not
+// what it is: the calls only queue a change, and the watch says when it is there. Numbers of 64 bits
+// are strings in JSON. The interface has no authentication: every container of the pod can call it,
+// and the annotations are whatever may write GameServers.
 package agones

@@ -19,6 +19,8 @@ type GameServer struct {
 	Counters map[string]Counter
 	Lists    map[string]List
 	Health   Health
+
+	at time.Time // it was so then, or later: when it was asked for, or the watch has said it; zero if it is not known
 }
 
 // Port is a port of a GameServer under which players reach it.

@@ -47,7 +47,7 @@ type RuleConfig struct {
 type known struct {
 	state State
 	Assignment
-	at time.Time // when it was said
+	at time.Time // it was so then, or later
 }
 
 // NewRule returns a Rule that knows of no GameServer yet.
@@ -55,8 +55,8 @@ func NewRule(config RuleConfig) *Rule {
 	return &Rule{config: config, ask: make(chan struct{}, 1)}
 }
 
-// set tells the rule of the GameServer.
-func (r *Rule) set(now time.Time, state State, a Assignment) { r.now.Store(&known{state, a, now}) }
+// set tells the rule of the GameServer, as it was at a time or later.
+func (r *Rule) set(at time.Time, state State, a Assignment) { r.now.Store(&known{state, a, at}) }
 
 // Assignment returns what the allocator has written, as far as it is known.
 func (r *Rule) Assignment() (a Assignment, ok bool) {

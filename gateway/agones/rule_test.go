@@ -144,6 +144,53 @@ func TestRule(t *testing.T) {
 	}
 }
 
+// An answer that was late says how it was when it was asked for: it takes back nothing that the watch has said since, and
+// nobody is turned away for what it does not know yet.
+func TestLateAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		silent bool // the watch says nothing after the first word
+		want   session.Reason
+	}{
+		"the watch was faster":   {false, 0},
+		"the watch says nothing": {true, session.ReasonUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inPod(t, func(p *pod) {
+				p.Late = DefaultTimeout - time.Second
+				rule := NewRule(RuleConfig{})
+				defer p.runs(func(c *AgentConfig) { c.Rule = rule })()
+				p.after(time.Second)
+				p.Allocate(map[string]string{KeyPlayers: "ann"})
+				p.after(5 * time.Second)
+				asks := func(subject string) session.Reason {
+					defer synctest.Wait()
+					return reasonOf(rule.Authorize(nil)(&session.Admission{Why: session.Opening, Claims: &token.Claims{Subject: subject}}))
+				}
+				if got := asks("eve"); got != session.ReasonUnavailable || p.called("GET /gameserver") != 1 {
+					t.Fatalf("%v, %v", got, p.Calls())
+				}
+				if c.silent {
+					p.Silence(true) // what is under way arrives
+				}
+				p.after(100 * time.Millisecond)
+				p.Annotate(KeyPlayers, "ann bob")
+				p.after(p.Late)
+				if got := asks("bob"); got != c.want {
+					t.Errorf("bob, whom the allocator has listed: %v, want %v", got, c.want)
+				}
+				if got := asks("ann"); got != 0 {
+					t.Errorf("ann: %v", got)
+				}
+				p.Silence(false)
+				p.after(2 * p.Late)
+				if got := asks("bob"); got != 0 {
+					t.Errorf("bob, later: %v", got)
+				}
+			})
+		})
+	}
+}
+
 // The list is asked for once in a while when somebody comes who is not on it: an allocator that has listed
 // the player in the meantime is not late.
 func TestLateList(t *testing.T) {

@@ -41,6 +41,7 @@ func (c *Client) Watch(ctx context.Context, f func(*GameServer)) error {
 			if err != nil {
 				return err
 			}
+			g.at = time.Now()
 			f(g)
 		case err := <-failed:
 			return fmt.Errorf("%w: the watch has ended: %w", ErrUnanswered, err)

@@ -25,6 +25,8 @@ import (
 type Server struct {
 	// Lag is how long a change is queued before the GameServer has it. Set before use.
 	Lag time.Duration
+	// Late is how long an answer of GET /gameserver, as it is when it is asked for, is under way. Set before use.
+	Late time.Duration
 
 	mu      sync.Mutex
 	meta    meta
@@ -238,7 +240,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "POST /health":
 		fmt.Fprint(w, "{}")
 	case "GET /gameserver":
-		w.Write(s.document()) //nolint:errcheck // a test's
+		b := s.document()
+		select {
+		case <-time.After(s.Late):
+			w.Write(b) //nolint:errcheck // a test's
+		case <-r.Context().Done():
+		}
 	case "GET /watch/gameserver":
 		s.watch(w, r)
 	case "PUT /metadata/label", "PUT /metadata/annotation":
