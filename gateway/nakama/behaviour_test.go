@@ -1,10 +1,13 @@
 package nakama
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/heroiclabs/nakama-common/rtapi"
 
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/session"
@@ -159,6 +162,56 @@ func TestRefused(t *testing.T) {
 	}
 	if refused != 2 {
 		t.Errorf("the audit has %d refusals of a match", refused)
+	}
+}
+
+// "So is one that is behind with those who want to join, for which Nakama answers that it refuses." Neither who is new nor
+// who plays is put out for that, and who waits in vain may come again.
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	const stay = 500 * time.Millisecond
+	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = stay })
+	s.peer.crowded.Store(2)
+	p := s.enter(t, "anna")
+	p.plays(t)
+	s.peer.crowded.Store(2)
+	s.peer.cut()
+	await(t, "the join", func() bool { return s.Stats().Rejoined == 1 })
+	p.plays(t)
+	s.peer.crowded.Store(1 << 20)
+	s.peer.cut()
+	p.ends(t, session.ReasonBusy, endCrowded.detail)
+	if st := s.Stats(); st.Refused != 0 || st.Kicked != 0 {
+		t.Errorf("%+v", st)
+	}
+	s.peer.crowded.Store(0)
+	s.enter(t, "anna").plays(t)
+}
+
+// Which of Nakama's answers to a join are the match's verdict on a player.
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code rtapi.Error_Code
+		text string
+		took time.Duration
+		want error
+		end  session.Reason
+	}{
+		{rtapi.Error_MATCH_NOT_FOUND, "Match not found", 0, endAbsent, session.ReasonLeft},
+		{rtapi.Error_MATCH_JOIN_REJECTED, "no seat", 0, nil, session.ReasonKicked},
+		{rtapi.Error_MATCH_JOIN_REJECTED, "no seat", joinAnswer, nil, session.ReasonKicked},
+		{rtapi.Error_MATCH_JOIN_REJECTED, joinRejected, joinAnswer - 1, nil, session.ReasonKicked},
+		{rtapi.Error_MATCH_JOIN_REJECTED, joinRejected, joinAnswer, errCrowded, 0},
+		{rtapi.Error_MATCH_JOIN_REJECTED, joinCrowded, 0, errCrowded, 0},
+		{rtapi.Error_BAD_INPUT, "Invalid match ID", 0, nil, session.ReasonKicked},
+		{rtapi.Error_RUNTIME_FUNCTION_EXCEPTION, joinCrowded, 0, nil, session.ReasonKicked},
+	} {
+		err := refusal(&rtapi.Error{Code: int32(c.code), Message: c.text}, c.took)
+		e, final := errors.AsType[*ending](err)
+		if c.want != nil && !errors.Is(err, c.want) || final != (c.end != 0) || final && e.reason != c.end {
+			t.Errorf("%v %q after %v: %v", c.code, c.text, c.took, err)
+		}
 	}
 }
 

@@ -50,12 +50,14 @@
 //	kicked (3)       Nakama does not …            the account is banned, or the session logged out
 //	left (1)         the match is over            the match has ended, or there is none
 //	busy (12)        too many reliable …          more than 1 MiB waits for the player, or of it for Nakama
+//	busy (12)        too many want to join …      the match has let none of its requests in for Config.Stay
 //	unavailable (16)                              Nakama is away, or the WebSocket could not be made again
 //
-// After the last two a client may come again at once. A player whose WebSocket breaks stays for
+// After the last three a client may come again at once. A player whose WebSocket breaks stays for
 // Config.Stay while it is made again. To the match it is a presence that leaves and another one, of the
 // same user, that joins: what was sent between the two is lost, and unreliable input that waited is
 // dropped. A match that still has the former presence, and refuses the user therefore, is asked again.
+// So is one that is behind with those who want to join, for which Nakama answers that it refuses.
 //
 // # Kicks and ends
 //

@@ -19,6 +19,7 @@ var (
 	errUnauthorized = errors.New("nakama: the server does not accept the session")
 	errRequest      = errors.New("nakama: the metadata of HELLO is no request; see the package comment")
 	errLeft         = errors.New("nakama: the player has left")
+	errCrowded      = errors.New("nakama: the match does not answer those who want to join fast enough")
 	errBroken       = errors.New("nakama: the WebSocket has broken")
 )
 
@@ -38,10 +39,15 @@ var (
 	endAbsent  = &ending{session.ReasonLeft, "the match is over", "there is no such match"}
 	endBehind  = &ending{session.ReasonBusy, "too many reliable messages wait: connect again", "the player takes reliable messages too slowly"}
 	endSlow    = &ending{session.ReasonBusy, "too many reliable inputs wait: connect again", "Nakama takes reliable inputs too slowly"}
+	endCrowded = &ending{session.ReasonBusy, "too many want to join: connect again", "the match does not answer those who want to join fast enough"}
 	endAway    = &ending{session.ReasonUnavailable, "", "the WebSocket could not be made again in time"}
 	endSession = &ending{session.ReasonKicked, "Nakama does not accept the session", "Nakama does not accept the session"}
 	endBanned  = &ending{session.ReasonKicked, "Nakama does not let the account in", "Nakama does not let the account in"}
 	endUnknown = &ending{session.ReasonUnavailable, "the match is not known here: connect again", "the session came without its match"}
 )
 
-const joinRejected = "Match join rejected" // what Nakama tells a client when the game gives no reason
+// What Nakama itself says in place of the game, all as MATCH_JOIN_REJECTED.
+const (
+	joinRejected = "Match join rejected"                            // the game gives no reason, or no answer within joinAnswer
+	joinCrowded  = "Match is not currently accepting join requests" // more wait than match.join_attempt_queue_size
+)

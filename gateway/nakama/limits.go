@@ -34,8 +34,10 @@ const (
 	// spare is the capacity in bytes above which the memory of an input is not kept for the next one.
 	spare = 2048
 
-	// joinTimeout is how long a match may take to let a player in: Nakama gives up after 10 s.
+	// joinTimeout is how long a match may take to let a player in, and joinAnswer how long Nakama waits for its answer, which
+	// then says that the match has refused.
 	joinTimeout = 12 * time.Second
+	joinAnswer  = 10 * time.Second
 
 	// requestTimeout bounds a request by HTTP and an upgrade to a WebSocket.
 	requestTimeout = 5 * time.Second

@@ -107,6 +107,9 @@ func (l *link) run() {
 		case final && (!l.joined || e.cause != joinRejected || !patient):
 			l.end(e)
 			return
+		case !patient && errors.Is(err, errCrowded):
+			l.end(endCrowded)
+			return
 		case !patient: // a match that has the player still on its list is asked again until then
 			l.end(endAway)
 			return
@@ -114,7 +117,7 @@ func (l *link) run() {
 		if l.backend.seldom("broken") {
 			l.backend.log.Warn("nakama: a player's WebSocket is made again", "error", err)
 		}
-		if transient(err) {
+		if transient(err) && !errors.Is(err, errCrowded) {
 			l.backend.reach.doubt()
 		}
 		if l.wait(pause); l.verdict.Load() != nil {
@@ -164,6 +167,10 @@ func (l *link) end(e *ending) {
 	case endBehind, endSlow:
 		if b.seldom(e.cause) {
 			b.log.Warn("nakama: a session ends: "+e.cause, "so far", b.counts.behind.Load())
+		}
+	case endCrowded:
+		if b.seldom(e.cause) {
+			b.log.Warn("nakama: a session ends: " + e.cause)
 		}
 	case endAway, endUnknown:
 		b.log.Warn("nakama: a session ends: " + e.cause)
@@ -269,6 +276,7 @@ const joinCID = "1"
 
 // join asks the match, and waits for its answer. What comes before that is the player's already.
 func (l *link) join(s *socket) (sessionID string, err error) {
+	began := time.Now()
 	metadata := make(map[string]string, len(l.want.Metadata)+1)
 	maps.Copy(metadata, l.want.Metadata)
 	metadata["transport"] = "udp"
@@ -289,7 +297,7 @@ func (l *link) join(s *socket) (sessionID string, err error) {
 			return m.Match.GetSelf().GetSessionId(), s.alive()
 		case *rtapi.Envelope_Error:
 			if e.Cid == joinCID {
-				return "", refusal(m.Error)
+				return "", refusal(m.Error, time.Since(began))
 			}
 		default:
 			err = l.take(e)
@@ -298,12 +306,16 @@ func (l *link) join(s *socket) (sessionID string, err error) {
 	return "", err
 }
 
-// refusal is what a match's answer means.
-func refusal(e *rtapi.Error) error {
+// refusal is what a match's answer means that took so long. What Nakama says in place of a match that is behind is no
+// verdict on the player, and no ending.
+func refusal(e *rtapi.Error, took time.Duration) error {
 	switch rtapi.Error_Code(e.GetCode()) {
 	case rtapi.Error_MATCH_NOT_FOUND:
 		return endAbsent
 	case rtapi.Error_MATCH_JOIN_REJECTED:
+		if e.GetMessage() == joinCrowded || e.GetMessage() == joinRejected && took >= joinAnswer {
+			return errCrowded
+		}
 		return &ending{session.ReasonKicked, cmp.Or(e.GetMessage(), joinRejected), joinRejected}
 	}
 	return &ending{session.ReasonKicked, cmp.Or(e.GetMessage(), joinRejected), "the server refuses the request"}

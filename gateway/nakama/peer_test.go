@@ -28,6 +28,7 @@ type peer struct {
 	noSockets atomic.Bool  // the upgrade fails
 	deaf      atomic.Bool  // WebSockets are not read
 	reject    atomic.Int32 // so many joins are refused
+	crowded   atomic.Int32 // and so many by Nakama, since more wait than the match takes
 	life      atomic.Int64 // of session tokens, seconds
 	noRefresh atomic.Bool  // refresh tokens are refused
 	banned    atomic.Bool  // sign-ins are refused
@@ -182,6 +183,12 @@ func (p *peer) join(conn *websocket.Conn, id, cid string, m *rtapi.MatchJoin) {
 	p.joins.Add(1)
 	if p.absent.Load() {
 		write(conn, &rtapi.Envelope{Cid: cid, Message: &rtapi.Envelope_Error{Error: &rtapi.Error{Code: int32(rtapi.Error_MATCH_NOT_FOUND)}}})
+		return
+	}
+	if p.crowded.Add(-1) >= 0 {
+		write(conn, &rtapi.Envelope{Cid: cid, Message: &rtapi.Envelope_Error{Error: &rtapi.Error{
+			Code: int32(rtapi.Error_MATCH_JOIN_REJECTED), Message: joinCrowded,
+		}}})
 		return
 	}
 	if p.reject.Add(-1) >= 0 {
