@@ -70,7 +70,7 @@ func listenUnix(own string, mode fs.FileMode) (net.Conn, error) {
 	info, err := os.Stat(filepath.Dir(own))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("sidecar: Own: the folder of the socket has to be there: %w", err)
+		return nil, fmt.Errorf("sidecar: Own: make the folder of the socket first, of mode 0750 or less: %w", err)
 	case info.Mode().Perm()&0o002 != 0:
 		return nil, badConfig("Own: everybody may write to the folder of the socket, and so stand in for the game: give it a folder of its own, of mode 0750 or less")
 	}

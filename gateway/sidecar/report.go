@@ -42,7 +42,7 @@ var faults = [numFaults]struct{ label, says string }{
 	FaultVerdict: {"verdict", "a verdict that there is not: use 1, 2 or 3"},
 	FaultFull:    {"full", "more than the lane's queue holds: the player's line is slow"},
 	FaultLong:    {"long", "longer than a payload, or than the messages of its lane"},
-	FaultBehind:  {"behind", "lost on the way to the game: it does not read its socket fast enough"},
+	FaultBehind:  {"behind", "lost on the way to the game: it does not read its socket fast enough, or has just ended"},
 	FaultGone:    {"gone", "lost on the way to the game: there is none"},
 }
 

@@ -1,14 +1,18 @@
 package program
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/dev"
@@ -85,4 +89,30 @@ func (d *devIssuer) token(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jwt")
 	w.Header().Set("Cache-Control", "no-store")
 	io.WriteString(w, t) //nolint:errcheck // the player has gone
+}
+
+// login answers dev.SignIn, as a dev.Login does: GET /?name=alice. players is the address for players; where it names
+// no host, a client gets the one at which it has asked.
+func (d *devIssuer) login(w http.ResponseWriter, r *http.Request, players netip.AddrPort) {
+	if !hosts.Loopback(r.Host) {
+		http.Error(w, "ask for tokens at a loopback address", http.StatusForbidden)
+		return
+	}
+	t, err := d.issuer.Mint(time.Now(), token.Grant{Subject: r.FormValue("name")})
+	if err != nil {
+		http.Error(w, "give a name: ?name=alice", http.StatusBadRequest)
+		return
+	}
+	host := players.Addr().String()
+	if players.Addr().IsUnspecified() {
+		if host, _, err = net.SplitHostPort(r.Host); err != nil {
+			host = r.Host
+		}
+	}
+	pin := sha256.Sum256(d.certificate.Certificate[0])
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(map[string]string{ //nolint:errcheck // the player has gone
+		"address": net.JoinHostPort(host, strconv.Itoa(int(players.Port()))), "pin": hex.EncodeToString(pin[:]), "token": t,
+	})
 }

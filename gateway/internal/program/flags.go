@@ -27,19 +27,21 @@ Players come by UDP to -listen; the game listens at -game, on this machine alone
 admitted, and who plays stays for -hold.
 
 Development: -dev makes a certificate and mints identity tokens for whoever asks at -status, which must be a
-loopback address; what a client needs is written to -dev-file:
+loopback address. A client of your own signs in there by dev.SignIn(ctx, "127.0.0.1:7780", "alice"). Others read
+-dev-file: examples/client, whose players want the game of examples/python-arena, must run in the same folder or be given it.
   sallyport-sidecar -dev -listen 127.0.0.1:7777
-  go run ./examples/client -connect 127.0.0.1:7777
 
 Status: GET /live, /ready and /metrics. With -admin the API of package fleet/admin, behind the SPIFFE identity of
 SPIFFE_ENDPOINT_SOCKET or of -spiffe-cert, -spiffe-key and -spiffe-bundle.
 
 Lanes: -lanes is a JSON file, an array with an object for each lane: "mode" (unreliable, sequenced, reliable, ordered,
 latest) and, where wanted, "priority", "weight", "max_message", "max_age" ("500ms"), "credit", "queue", "parity", "input",
-"insure", "receipts".
+"insure", "receipts". README.md says what each mode promises, go doc transport.Lane the rest:
+  [{"mode": "ordered"}, {"mode": "latest", "max_age": "500ms"}]
 
 Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one session may do "datagrams",
-"datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke".
+"datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke"; go doc policy.BehaviourConfig says what they mean:
+  {"max_players": 100, "hold": "10s", "datagrams": 120}
 
 Agones: -agones env has it tell the SDK server that it is ready, and healthy while it and the game are, and admit
 those of the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain

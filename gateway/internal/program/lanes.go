@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/gateway"
@@ -19,8 +21,11 @@ type duration time.Duration
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is no duration: give number and unit, such as 500ms or 10s", b)
+	}
 	*d = duration(v)
-	return err
+	return nil
 }
 
 // laneFile is an element of -lanes.
@@ -117,8 +122,37 @@ func readJSON(path string, v any) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	err = d.Decode(v)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		field := "the file"
+		if wrong.Field != "" {
+			field = strconv.Quote(wrong.Field)
+		}
+		return fmt.Errorf("%s: %s must be %s (found: %s)", path, field, wanted(wrong.Type), wrong.Value)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// wanted says what JSON a field of type t is.
+func wanted(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[duration]():
+		return `a duration in quotes, such as "500ms"`
+	case t == reflect.TypeFor[[]laneFile]():
+		return `an array of lanes, such as [{"mode": "reliable"}]`
+	case t == reflect.TypeFor[laneFile]():
+		return `an object, such as {"mode": "reliable"}`
+	case t.Kind() == reflect.Uint8:
+		return "a whole number from 0 to 255"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "text in quotes"
+	}
+	return `an object, such as {"max_players": 100}`
 }

@@ -185,6 +185,7 @@ func (p *program) open(ctx context.Context, fleet *fleetmetrics.Metrics, recent 
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /token", p.dev.token)
 		mux.HandleFunc("POST /token", p.dev.token)
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { p.dev.login(w, r, p.gateway.Addr()) })
 		mux.Handle("/", handler)
 		handler = mux
 		p.log.Warn("DEVELOPMENT: whoever asks on this machine gets a token, under any name")

@@ -244,7 +244,16 @@ func TestFlags(t *testing.T) {
 		"-lanes: open":             "-dev -lanes /nowhere -listen 127.0.0.1:0 -status 127.0.0.1:0",
 		"others than its owner":    "-dev -fleet-keys " + readable(t) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
 		"mode must be unreliable,": "-dev -lanes " + lane(t, `[{"mode": "fast"}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
-		"unknown field":            "-dev -lanes " + lane(t, `[{"mod": "fast"}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`array of lanes, such as [{"mode": "reliable"}] (found: object)`: "-dev -lanes " + lane(t, `{"mode":"reliable"}`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`object, such as {"mode": "reliable"} (found: number)`:           "-dev -lanes " + lane(t, `[1]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`a whole number from 0 to 255 (found: number 300)`:               "-dev -lanes " + lane(t, `[{"priority":300}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`"max_message" must be a whole number (found: string)`:           "-dev -lanes " + lane(t, `[{"max_message":"9"}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`"input" must be true or false (found: number)`:                  "-dev -lanes " + lane(t, `[{"input":1}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`"mode" must be text in quotes (found: number)`:                  "-dev -lanes " + lane(t, `[{"mode":1}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`"hold" must be a duration in quotes, such as "500ms"`:           "-dev -limits " + lane(t, `{"hold":10}`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`such as {"max_players": 100} (found: array)`:                    "-dev -limits " + lane(t, `[]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		`"5" is no duration: give number and unit`:                       "-dev -limits " + lane(t, `{"hold":"5"}`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		"unknown field": "-dev -lanes " + lane(t, `[{"mod": "fast"}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
 	} {
 		var out strings.Builder
 		if code := Run(t.Context(), nil, strings.Fields(args), &out, &out); code != exitUsage || !strings.Contains(out.String(), says) {
