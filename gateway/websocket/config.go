@@ -25,7 +25,8 @@ type Config struct {
 	Proxies []netip.Prefix
 
 	// MaxConnections and MaxPerSource are how many there may be at once, in all and for each IPv4 address
-	// or IPv6 /64. Zero means DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
+	// or IPv6 /64, and with NewServer as many again that are no WebSockets yet. Zero means
+	// DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
 	MaxConnections int
 	MaxPerSource   int
 

@@ -4,19 +4,20 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 )
 
 // buffers are what connections write from.
 var buffers sync.Pool
 
 // NewServer returns an HTTP server with l at DefaultPath and nothing else. Its time limits are those of a
-// server on the open Internet, and no more connections wait at once than Config.MaxConnections; it speaks HTTP/1.1 alone, since a WebSocket takes the connection over. Use
-// ListenAndServeTLS, or ListenAndServe behind a proxy that ends TLS. Close l, too: a server does not end
-// WebSockets.
+// server on the open Internet, and no more connections wait at once than Config.MaxConnections, and
+// Config.MaxPerSource of one source that is no proxy; it speaks HTTP/1.1 alone, since a WebSocket takes
+// the connection over. Use ListenAndServeTLS, or ListenAndServe behind a proxy that ends TLS. Close l,
+// too: a server does not end WebSockets.
 func NewServer(l *Listener) *http.Server {
-	var waiting atomic.Int64 // connections that are no WebSockets yet
+	waiting := queue{listener: l, conns: make(map[net.Conn]netip.Prefix), sources: make(map[netip.Prefix]int)}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+DefaultPath, l)
 	return &http.Server{
@@ -26,12 +27,54 @@ func NewServer(l *Listener) *http.Server {
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
-				if waiting.Add(1) > int64(l.config.MaxConnections) {
-					_ = c.Close() // the server notices, and counts it out
+				if !waiting.add(c) {
+					_ = c.Close() // the server notices
 				}
 			case http.StateHijacked, http.StateClosed:
-				waiting.Add(-1)
+				waiting.remove(c)
 			}
 		},
+	}
+}
+
+// queue has the connections that are no WebSockets yet.
+type queue struct {
+	listener *Listener // constant
+
+	mu sync.Mutex
+	// +checklocks:mu
+	conns map[net.Conn]netip.Prefix // by source; the zero one for a proxy, whose connections are those of many
+	// +checklocks:mu
+	sources map[netip.Prefix]int // how many each has
+}
+
+// add takes a place for a connection, and reports whether there was one. One that there was none for takes none from others
+// until the server has noticed.
+func (q *queue) add(c net.Conn) bool {
+	var source netip.Prefix
+	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && !q.listener.isProxy(a.Addr().Unmap()) {
+		source = sourceOf(a.Addr().Unmap())
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.conns) >= q.listener.config.MaxConnections || source.IsValid() && q.sources[source] >= q.listener.config.MaxPerSource {
+		return false
+	}
+	q.conns[c] = source
+	q.sources[source]++
+	return true
+}
+
+// remove gives the place back, if the connection has one.
+func (q *queue) remove(c net.Conn) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	source, ok := q.conns[c]
+	if !ok {
+		return
+	}
+	delete(q.conns, c)
+	if q.sources[source]--; q.sources[source] == 0 {
+		delete(q.sources, source)
 	}
 }
