@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,7 +20,8 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// The game of docs/sidecar.md plays, with a player who signs in by dev.SignIn at -status.
+// The game of docs/sidecar.md plays, with a player who signs in by dev.SignIn at -status, and goes on when another
+// process of the sidecar comes, by UDP and by Unix sockets.
 func TestBegin(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")
@@ -28,14 +30,36 @@ func TestBegin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("docs/sidecar.md has no game")
+	blocks := regexp.MustCompile("(?s)```python\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("docs/sidecar.md has %d blocks of Python, not a game and what changes by Unix sockets", len(blocks))
 	}
-	dir := t.TempDir()
-	game, own, status := testkit.FreePort(t), testkit.FreePort(t), "127.0.0.1:"+testkit.FreePort(t)
-	source := strings.NewReplacer("7778", game, "7779", own).Replace(string(block[1]))
-	file, said := filepath.Join(dir, "game.py"), new(testkit.Console)
+	whole := string(blocks[0][1])
+	t.Run("UDP", func(t *testing.T) {
+		t.Parallel()
+		game, own := testkit.FreePort(t), testkit.FreePort(t)
+		source := strings.NewReplacer("7778", game, "7779", own).Replace(whole)
+		begin(t, python, source, "127.0.0.1:"+game, "127.0.0.1:"+own)
+	})
+	t.Run("Unix", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		source := regexp.MustCompile(`(?m)^sock = .*\n^sock\.bind.*\n^sock\.connect.*\n`).ReplaceAllString(whole, string(blocks[1][1]))
+		source = strings.NewReplacer("sock.send(", "sock.sendto(", " + body)", " + body, sidecar)", "/run/sallyport", dir).Replace(source)
+		left, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: dir + "/game.sock", Net: "unixgram"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left.Close() //nolint:errcheck // the file stays, as that of a process that was killed
+		begin(t, python, source, "unix:"+dir+"/game.sock", "unix:"+dir+"/own.sock")
+	})
+}
+
+// begin starts the game, and has alice play on it before two processes of the sidecar, one after the other.
+func begin(t *testing.T, python, source, game, own string) {
+	t.Helper()
+	dir, said := t.TempDir(), new(testkit.Console)
+	file := filepath.Join(dir, "game.py")
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -46,22 +70,37 @@ func TestBegin(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended, out := make(chan int, 1), new(testkit.Console)
+	defer func() {
+		cancel()
+		cmd.Wait() //nolint:errcheck // it was killed
+		if t.Failed() {
+			t.Log(said)
+		}
+	}()
+	for range 2 {
+		forward(ctx, t, dir, game, own)
+	}
+	said.Await(t, "alice joined")
+	said.Await(t, "alice left, reason 1")
+}
+
+// forward has alice play before one process of the sidecar, until she hears what she has sent.
+func forward(ctx context.Context, t *testing.T, dir, game, own string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	ended, out, status := make(chan int, 1), new(testkit.Console), "127.0.0.1:"+testkit.FreePort(t)
 	go func() {
 		ended <- Run(ctx, nil, []string{
-			"-dev", "-dev-file", filepath.Join(dir, "dev.json"), "-listen", "127.0.0.1:0", "-status", status,
-			"-game", "127.0.0.1:" + game, "-own", "127.0.0.1:" + own,
+			"-dev", "-dev-file", filepath.Join(dir, "dev.json"), "-listen", "127.0.0.1:0", "-status", status, "-game", game, "-own", own,
 		}, out, out)
 	}()
 	defer func() {
 		cancel()
-		cmd.Wait() //nolint:errcheck // it was killed
 		if code := <-ended; code != exitOK || t.Failed() {
-			t.Errorf("exit status %d\n%s\n%s", code, out, said)
+			t.Errorf("exit status %d\n%s", code, out)
 		}
 	}()
 	out.Await(t, "the backend is ready")
-
 	address, config, err := dev.SignIn(ctx, status, "alice")
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +109,7 @@ func TestBegin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer client.Close() //nolint:errcheck // the session ends with it
 	for b := make([]byte, client.MaxPayload()); ; {
 		if err := client.Send([]byte("forward")); err != nil {
 			t.Fatal(err)
@@ -79,14 +119,9 @@ func TestBegin(t *testing.T) {
 			t.Fatal(err)
 		}
 		if bytes.Equal(b[:n], []byte("forward")) {
-			break
+			return
 		}
 	}
-	said.Await(t, "alice joined")
-	if err := client.Close(); err != nil {
-		t.Error(err)
-	}
-	said.Await(t, "alice left, reason 1")
 }
 
 // Nobody signs in without a name, or at a name that is not this machine's.
