@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,7 +100,8 @@ func (b *Backend) Authorize(a *session.Admission) error {
 	if a.Scope != "" && !ok {
 		return session.Refusal(session.ReasonScope)
 	}
-	if own := a.Claims.Scope; strings.HasPrefix(own, matchWord) && own != matchWord+asked.MatchID { // the issuer has bound the token to a match
+	begins := a.Why == session.Opening || a.Why == session.ResumingElsewhere // any other keeps its match, and its token's scope
+	if begins && !allows(a.Claims.Scope, asked.MatchID) {
 		return session.Refusal(session.ReasonScope)
 	}
 	switch a.Why {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // Both ways, on the lanes of package nakamabridge.
@@ -113,6 +114,26 @@ func TestExpired(t *testing.T) {
 	if peer.signIns.Load() != 1 || peer.refreshes.Load() != 1 {
 		t.Errorf("%d sign-ins, %d refreshes", peer.signIns.Load(), peer.refreshes.Load())
 	}
+}
+
+// A token that the issuer has bound to the match renews the session, as any other does.
+func TestRenewBound(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newPeer(t), nil)
+	p, err := s.dialFor(t, token.Grant{Subject: "anna", Scope: matchWord + matchOne, Life: 3 * time.Second}, `{"match_id":"`+matchOne+`"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := p.Expires()
+	await(t, "the renewal, or the end", func() bool {
+		select {
+		case <-p.done:
+			return true
+		default:
+			return p.Expires().After(first)
+		}
+	})
+	p.plays(t)
 }
 
 // A WebSocket that cannot be made again ends the session, with a reason after which the player may come again.

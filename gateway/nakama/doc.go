@@ -30,7 +30,9 @@
 //
 // Its scope is empty, or "match:" and the match id, and behind that, with spaces between, the words
 // sender and presences for what else it wants. A client that states its scope can be resumed on another
-// gateway that has the same fleet keys; one that does not signs in there anew.
+// gateway that has the same fleet keys; one that does not signs in there anew. An issuer binds an identity
+// token to a match by the word "match:" and the match id in the token's own scope, among others or alone:
+// then the client has to ask for that match by its scope. A session that is renewed or resumed keeps it.
 //
 // Payloads and messages are those of package nakamabridge, op code and data, on the same lanes 0 and 1.
 // On lane 2 are the answer to the join, and then presence events, each a JSON text as Nakama sends it to

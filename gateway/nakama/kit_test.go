@@ -97,14 +97,20 @@ type player struct {
 
 func (s *stage) dial(t *testing.T, name, metadata string) (*player, error) {
 	t.Helper()
+	return s.dialFor(t, token.Grant{Subject: name}, metadata)
+}
+
+// dialFor is dial with identity tokens of a grant, whose scope the client asks for.
+func (s *stage) dialFor(t *testing.T, grant token.Grant, metadata string) (*player, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c, err := transport.Dial(ctx, s.gateway.Addr().String(), transport.ClientConfig{
 		Token: func(context.Context) ([]byte, error) {
-			return []byte(s.issuer.Token(t, token.Grant{Subject: name})), nil
+			return []byte(s.issuer.Token(t, grant)), nil
 		},
 		RootCAs: s.trust.Pool(), ServerName: testkit.ServerName,
-		Session: session.ClientConfig{Lanes: true, Metadata: []byte(metadata)},
+		Session: session.ClientConfig{Lanes: true, Scope: grant.Scope, Metadata: []byte(metadata)},
 	})
 	if err != nil {
 		return nil, err

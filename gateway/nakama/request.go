@@ -57,6 +57,20 @@ func parseScope(scope string) (r request, ok bool) {
 	return r, ok && matchID(id)
 }
 
+// allows reports whether the scope of an identity token is for a match: it is for any unless the issuer has bound it, by a
+// word of it or by several.
+func allows(own, match string) bool {
+	bound := false
+	for word := range strings.FieldsSeq(own) {
+		if id, ok := strings.CutPrefix(word, matchWord); ok {
+			if bound = true; id == match {
+				return true
+			}
+		}
+	}
+	return !bound
+}
+
 // matchID reports whether id is a UUID, a dot and the name of a node, or nothing of a relayed match.
 func matchID(id string) bool { return len(id) <= maxMatchID && matchForm.MatchString(id) }
 
