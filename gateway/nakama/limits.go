@@ -81,7 +81,7 @@ const (
 	maxDetail = 64
 
 	// remembered is how many session tokens, and matches of sessions that have come from another
-	// gateway, are remembered at most: some 400 bytes each.
+	// gateway, are remembered at most: some 800 bytes each.
 	remembered = 100_000
 
 	// logEvery is the least time between two log lines about the same fault, where players can cause it.

@@ -253,11 +253,11 @@ func (l *link) enter() (s *socket, sessionID string, err error) {
 	return s, sessionID, err
 }
 
-// unauthorized says what a refused session token means: one that had ended, that the player shows the next one; another,
-// that Nakama has logged out or banned the player.
+// unauthorized says what a refused session token means: one that had ended, that the player shows the next one; the last
+// that the player has shown, that Nakama has logged out or banned the player.
 func (l *link) unauthorized(session string) error {
 	l.credential.forget()
-	if l.credential.sessions == nil || time.Now().Add(almost).After(expiry(session)) {
+	if s := l.credential.sessions; s == nil || s.refused(l.credential.subject, session) || time.Now().Add(almost).After(expiry(session)) {
 		return &statusError{http.StatusUnauthorized}
 	}
 	return endSession

@@ -2,6 +2,7 @@ package nakama
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/aging"
@@ -12,15 +13,19 @@ import (
 const SessionIssuer = "urn:sallyport:nakama"
 
 // Sessions verifies Nakama's session tokens, and remembers the newest of each player, with which the
-// gateway then opens the player's WebSocket. It is safe for concurrent use.
+// gateway then opens the player's WebSocket, and another one: the player may have signed in on two devices,
+// and logged out on one. It is safe for concurrent use.
 type Sessions struct {
 	verifier *token.Verifier
+	mu       sync.Mutex           // of changes to newest
 	newest   *aging.Map[remember] // by user id
 }
 
 type remember struct {
 	raw     string
 	expires time.Time
+	signIn  string // of raw
+	other   string // that of another sign-in which was shown last; may be empty
 }
 
 // NewSessions takes Nakama's session.encryption_key, of 32 bytes or more; not that of refresh tokens.
@@ -50,10 +55,39 @@ func (s *Sessions) Verify(ctx context.Context, now time.Time, raw []byte) (*toke
 	if err != nil {
 		return nil, err
 	}
-	if last, ok := s.newest.Get(claims.Subject); !ok || !claims.Expires.Before(last.expires) {
-		s.newest.Put(claims.Subject, remember{string(raw), claims.Expires})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, ok := s.newest.Get(claims.Subject)
+	newer, other := !ok || !claims.Expires.Before(last.expires), last.other
+	switch same := last.signIn == claims.SignIn; {
+	case newer && !same:
+		other = last.raw
+	case !newer && !same:
+		other = string(raw)
 	}
+	if newer {
+		last = remember{raw: string(raw), expires: claims.Expires, signIn: claims.SignIn}
+	}
+	last.other = other
+	s.newest.Put(claims.Subject, last)
 	return claims, nil
+}
+
+// refused forgets a token that Nakama does not take, and reports whether there is another one of the user.
+func (s *Sessions) refused(userID, raw string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, ok := s.newest.Get(userID)
+	switch {
+	case !ok:
+		return false
+	case last.raw != raw:
+		return true
+	case last.other == "":
+		return false
+	}
+	s.newest.Put(userID, remember{raw: last.other, expires: expiry(last.other)})
+	return true
 }
 
 // Unverified returns a token's claims, as token.Verifier's does.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,9 +20,14 @@ const (
 
 // nakamaToken is a session token as Nakama 3.40.0 makes it.
 func nakamaToken(key string, exp time.Time) string {
+	return nakamaTokenOf("d3ff70a3-7e85-4cc8-99ba-fee526275573", key, exp)
+}
+
+// nakamaTokenOf is one of a sign-in.
+func nakamaTokenOf(signIn, key string, exp time.Time) string {
 	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	text := part(`{"alg":"HS256","typ":"JWT"}`) + "." + part(fmt.Sprintf(
-		`{"tid":"d3ff70a3-7e85-4cc8-99ba-fee526275573","uid":%q,"usn":"anna","exp":%d,"iat":%d}`, userOfSessions, exp.Unix(), time.Now().Unix()))
+		`{"tid":%q,"uid":%q,"usn":"anna","exp":%d,"iat":%d}`, signIn, userOfSessions, exp.Unix(), time.Now().Unix()))
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(text))
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
@@ -63,6 +69,40 @@ func TestSessions(t *testing.T) {
 	}
 	if d := time.Until(expiry(later)); d < 19*time.Minute || d > 21*time.Minute || !expiry("a.b").IsZero() || !expiry("a.e30.c").Equal(time.Unix(0, 0)) {
 		t.Errorf("the token ends in %v", d)
+	}
+}
+
+// "the player may have signed in on two devices, and logged out on one": that ends no session of the other, whichever token
+// is the newer one, and a token that Nakama refuses is not tried for ever.
+func TestLoggedOutElsewhere(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	of := func(signIn string, d time.Duration) string {
+		return nakamaTokenOf(signIn, secretOfSessions, now.Add(d))
+	}
+	older, newer, former := of("one", 20*time.Minute), of("two", 30*time.Minute), of("two", 25*time.Minute)
+	for _, shown := range [][]string{
+		{older, newer}, {newer, older}, {older, newer, older, older}, {newer, older, newer}, {older, former, newer, newer}, {older, newer, former},
+	} {
+		s, err := NewSessions([]byte(secretOfSessions), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range shown {
+			if _, err := s.Verify(t.Context(), now, []byte(raw)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := &link{credential: credential{sessions: s, subject: userOfSessions}}
+		for i, want := range []string{newer, older} {
+			raw, err := l.credential.token(t.Context())
+			if err != nil || raw != want {
+				t.Fatalf("attempt %d: %v, and the wrong token: %t", i, err, raw != want)
+			}
+			if _, final := errors.AsType[*ending](l.unauthorized(raw)); final != (raw == older) {
+				t.Errorf("attempt %d: the end: %t", i, final)
+			}
+		}
 	}
 }
 
