@@ -311,14 +311,23 @@ func (g *gateways) presences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self := next(t, events, "match")["self"].(map[string]any)["user_id"].(string)
-	b := g.enter(t, id)
-	for range 2 { // Nakama tells one of its own arrival, too
-		event := next(t, events, "match_presence_event")
-		if joins := event["joins"].([]any); len(joins) != 1 {
+	joins := func(event map[string]any) {
+		t.Helper()
+		if joins, _ := event["joins"].([]any); len(joins) != 1 {
 			t.Errorf("joins: %v", event)
 		}
 	}
+	var self string
+	for range 2 { // Nakama tells one of its own arrival, too, now and then before it says which match it is
+		event := next(t, events, "match", "match_presence_event")
+		if own, ok := event["self"].(map[string]any); ok {
+			self = own["user_id"].(string)
+		} else {
+			joins(event)
+		}
+	}
+	b := g.enter(t, id)
+	joins(next(t, events, "match_presence_event"))
 	b.Close() //nolint:errcheck // see next
 	event := next(t, events, "match_presence_event")
 	if leaves, _ := event["leaves"].([]any); len(leaves) != 1 {
@@ -335,22 +344,23 @@ func (g *gateways) presences(t *testing.T) {
 	})
 }
 
-// next waits for an event of a kind.
-func next(t *testing.T, events <-chan string, kind string) map[string]any {
+// next waits for an event of one of these kinds.
+func next(t *testing.T, events <-chan string, kinds ...string) map[string]any {
 	t.Helper()
 	select {
 	case text := <-events:
 		var all map[string]any
-		event, ok := map[string]any(nil), false
-		if err := json.Unmarshal([]byte(text), &all); err == nil {
-			event, ok = all[kind].(map[string]any)
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			t.Fatal(err)
 		}
-		if !ok {
-			t.Fatalf("%s is no %s", text, kind)
+		for _, kind := range kinds {
+			if event, ok := all[kind].(map[string]any); ok {
+				return event
+			}
 		}
-		return event
+		t.Fatalf("%s is none of %q", text, kinds)
 	case <-time.After(patience):
-		t.Fatalf("no %s came", kind)
+		t.Fatalf("none of %q came", kinds)
 	}
 	return nil
 }
