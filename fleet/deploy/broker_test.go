@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/fleet/keys/natskeys"
 	"github.com/sallyport/sallyport/fleet/revocation"
 	"github.com/sallyport/sallyport/fleet/revocation/natscarrier"
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // brokers starts three NATS servers in this process from deploy/kubernetes/base/nats.conf, as Kubernetes
@@ -30,7 +30,8 @@ func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (serve
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, routes := 0, ports(t, 3); i < 3; i++ {
+	routes := []string{testkit.FreePort(t), testkit.FreePort(t), testkit.FreePort(t)}
+	for i := range routes {
 		dir := t.TempDir()
 		f := identity.Files{Certificate: filepath.Join(dir, "svid.pem"), Key: filepath.Join(dir, "key.pem"), Bundle: filepath.Join(dir, "bundle.pem")}
 		a.Write(t, f, a.Issue(role.Path(), func(c *x509.Certificate) { c.DNSNames = []string{"localhost"} }))
@@ -41,10 +42,10 @@ func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (serve
 			{`"/data"`, `"` + filepath.Join(dir, "data") + `"`},
 			{"0.0.0.0:4222", "127.0.0.1:-1"},
 			{"0.0.0.0:8222", "127.0.0.1:-1"},
-			{"0.0.0.0:6222", fmt.Sprint("127.0.0.1:", routes[i])},
-			{"nats-0.nats.sallyport.svc:6222", fmt.Sprint("localhost:", routes[0])},
-			{"nats-1.nats.sallyport.svc:6222", fmt.Sprint("localhost:", routes[1])},
-			{"nats-2.nats.sallyport.svc:6222", fmt.Sprint("localhost:", routes[2])},
+			{"0.0.0.0:6222", "127.0.0.1:" + routes[i]},
+			{"nats-0.nats.sallyport.svc:6222", "localhost:" + routes[0]},
+			{"nats-1.nats.sallyport.svc:6222", "localhost:" + routes[1]},
+			{"nats-2.nats.sallyport.svc:6222", "localhost:" + routes[2]},
 		} {
 			if !strings.Contains(text, change[0]) {
 				t.Fatalf("nats.conf has no %s", change[0])
@@ -72,20 +73,6 @@ func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (serve
 		servers, urls = append(servers, s), append(urls, s.ClientURL())
 	}
 	return servers, urls
-}
-
-// ports returns ports on which nobody listened a moment ago.
-func ports(t *testing.T, n int) (list []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() //nolint:errcheck // it only held the port
-		list = append(list, l.Addr().(*net.TCPAddr).Port)
-	}
-	return list
 }
 
 // join connects a client of a service.
