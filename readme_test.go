@@ -2,7 +2,6 @@ package sallyport_test
 
 import (
 	"bytes"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,10 +67,7 @@ type game struct {
 
 // newGame returns an empty folder.
 func newGame(t *testing.T) *game {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	login := strconv.Quote(l.Addr().String())
-	must(t, l.Close())
+	login := strconv.Quote("127.0.0.1:" + testkit.FreePort(t))
 	g := &game{folder: t.TempDir(), ports: strings.NewReplacer(
 		"127.0.0.1:7777", "127.0.0.1:0", "dev.Config{}", "dev.Config{Address: "+login+"}", "dev.DefaultAddress", login)}
 	t.Cleanup(func() { g.stop() })
