@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -77,6 +78,12 @@ func TestPort(t *testing.T) {
 	}
 	if err := dial(second); err != nil {
 		t.Fatal(err)
+	}
+	for range 500 { // the client may have its answer before the server counts
+		if p.carrier.Stats().Accepted == 2 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p.Collectors()...)
