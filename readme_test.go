@@ -44,8 +44,8 @@ func TestReadmeGame(t *testing.T) {
 		t.Fatalf("the client was run %d times, want twice", len(game.said))
 	}
 	for i, want := range []string{" forward\n", " alice: forward\n"} {
-		if n := strings.Count(game.said[i], want); n < 1 || n > 3 { // a busy machine misses ticks
-			t.Errorf("the client says %q %d times, not up to 3:\n%s", want, n, game.said[i])
+		if n := strings.Count(game.said[i], want); n != 3 {
+			t.Errorf("the client says %q %d times, not 3:\n%s", want, n, game.said[i])
 		}
 	}
 	if game.steps == 0 || game.steps >= 30 {
@@ -95,7 +95,13 @@ func (g *game) command(t *testing.T, line string) {
 	case line == "go run ./server":
 		g.serve(t)
 	case line == "go run ./client":
-		g.said = append(g.said, g.run(t, line))
+		said := g.run(t, line)
+		for range 2 { // a server on a busy machine misses ticks
+			if strings.Count(said, "forward\n") < 3 {
+				said = g.run(t, line)
+			}
+		}
+		g.said = append(g.said, said)
 	default:
 		g.run(t, line)
 	}
