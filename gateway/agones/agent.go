@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,13 +83,6 @@ type Agent struct {
 	running sync.WaitGroup
 }
 
-// draining is a drain under way.
-type draining struct {
-	to     string
-	cancel context.CancelFunc
-	done   chan struct{}
-}
-
 // NewAgent returns an Agent that Run has begin. The error matches ErrConfig.
 func NewAgent(config AgentConfig) (*Agent, error) {
 	switch {
@@ -128,16 +120,6 @@ func (a *Agent) Run(ctx context.Context) {
 	}
 	<-ctx.Done()
 	a.running.Wait()
-}
-
-// Destination returns where players are to go when the server ends: what the annotation says, as far as
-// it is known, or an empty string.
-func (a *Agent) Destination() string {
-	if g := a.server.Load(); g != nil {
-		assignment, _ := AssignmentOf(g)
-		return assignment.To
-	}
-	return ""
 }
 
 // watch follows the GameServer.
@@ -200,212 +182,5 @@ func (a *Agent) update(ctx context.Context, g *GameServer) {
 	a.first.Do(func() { close(a.known) })
 	if assignment.Drain || g.Ends() {
 		a.beginDrain(ctx, g, assignment)
-	}
-}
-
-// beginDrain begins a drain, unless the one under way has the same destination.
-//
-// +checklocks:a.mu
-func (a *Agent) beginDrain(ctx context.Context, g *GameServer, assignment Assignment) {
-	former := a.drain
-	if former != nil && (former.to == assignment.To || assignment.To == "") {
-		return
-	}
-	within := assignment.Within
-	if within == 0 {
-		within = a.config.Within
-	}
-	a.drains.Add(1)
-	a.config.Log.Info("agones: the server drains", "to", assignment.To, "state", string(g.State), "within", within)
-	a.record("the server drains, as its GameServer says")
-	ctx, cancel := context.WithCancel(ctx)
-	d := &draining{to: assignment.To, cancel: cancel, done: make(chan struct{})}
-	a.drain = d
-	a.running.Go(func() {
-		defer close(d.done)
-		defer cancel()
-		if former != nil {
-			former.cancel()
-			<-former.done
-		}
-		a.runDrain(ctx, d.to, within)
-	})
-}
-
-// runDrain drains, and then has Agones end the pod unless it does already.
-func (a *Agent) runDrain(ctx context.Context, to string, within time.Duration) {
-	if a.config.Drain != nil {
-		end, cancel := context.WithTimeout(ctx, within)
-		err := a.config.Drain(end, to)
-		cancel()
-		if ctx.Err() != nil {
-			return // another destination, or the end
-		}
-		if err != nil {
-			a.config.Log.Warn("agones: the drain is over, and players are left", "error", err)
-		}
-	}
-	for wait := (backoff{most: retryMost}); ; {
-		if g := a.server.Load(); g.Ends() {
-			return
-		}
-		err := a.config.Client.Shutdown(ctx)
-		if a.ended("shutdown", err); err == nil {
-			wait.wait = readyRepeat / 2 // it only queues the change
-		}
-		if !pause(ctx, wait.next()) {
-			return
-		}
-	}
-}
-
-// becomeReady says that the server is ready, until its GameServer is. One that has been so before, as
-// after a restart of this container, is left as it is: Ready would take an allocation back.
-func (a *Agent) becomeReady(ctx context.Context) {
-	select {
-	case <-a.known:
-	case <-ctx.Done():
-		return
-	}
-	wait, asked := backoff{most: retryMost}, false
-	for {
-		g := a.server.Load()
-		if g.State.begun() || g.Deleted {
-			return
-		}
-		next := retryFirst
-		if err := a.config.Well(); err == nil {
-			err = a.config.Client.Ready(ctx)
-			if a.ended("ready", err); err != nil {
-				next = wait.next()
-			} else if next = readyRepeat; asked {
-				a.config.Log.Warn("agones: the GameServer is not ready yet: asked again", "state", string(g.State))
-			}
-			asked = asked || err == nil
-		}
-		for begun := time.Now(); time.Since(begun) < next; {
-			if !pause(ctx, retryFirst) {
-				return
-			}
-			if a.server.Load().State.begun() {
-				return
-			}
-		}
-	}
-}
-
-// sayHealthy says that the server is well, as long as it is.
-func (a *Agent) sayHealthy(ctx context.Context) {
-	wait, well, level := backoff{most: DefaultPeriod}, true, slog.LevelInfo // a game that has not started yet is no fault
-	for {
-		period, disabled := DefaultPeriod, false
-		if g := a.server.Load(); g != nil {
-			if disabled = g.Health.Disabled; g.Health.Period > 0 {
-				period = g.Health.Period / 2
-			}
-		}
-		err := a.config.Well()
-		switch {
-		case disabled:
-		case err != nil:
-			a.unwell.Add(1)
-			if well {
-				a.config.Log.Log(ctx, level, "agones: the server is not well, and its health is not confirmed", "error", err)
-			}
-		default:
-			if level = slog.LevelError; !well {
-				a.config.Log.Info("agones: the server is well again")
-			}
-			failed := a.config.Client.Health(ctx)
-			if a.ended("health", failed); failed != nil {
-				period = min(period, wait.next())
-			} else {
-				wait.reset()
-				a.health.Add(1)
-			}
-		}
-		well = err == nil
-		if !pause(ctx, period) {
-			return
-		}
-	}
-}
-
-// publish keeps the List and the Counter of players.
-func (a *Agent) publish(ctx context.Context) {
-	if a.config.List == "" && a.config.Counter == "" {
-		return
-	}
-	select {
-	case <-a.known:
-	case <-ctx.Done():
-		return
-	}
-	var told []string
-	wait, current := backoff{most: retryMost}, false
-	for {
-		players := slices.Compact(slices.Sorted(slices.Values(a.config.Players())))
-		next := publishEvery
-		if !current || !slices.Equal(players, told) {
-			if err := a.publishOnce(ctx, players); err != nil {
-				current, next = false, max(publishEvery, wait.next())
-			} else {
-				wait.reset()
-				told, current = players, true
-			}
-		}
-		if !pause(ctx, next) {
-			return
-		}
-	}
-}
-
-func (a *Agent) publishOnce(ctx context.Context, players []string) (err error) {
-	if a.config.Counter != "" {
-		err = a.config.Client.SetCount(ctx, a.config.Counter, int64(len(players)))
-		a.ended("counter "+a.config.Counter, err)
-	}
-	if a.config.List != "" {
-		failed := a.config.Client.SetList(ctx, a.config.List, players)
-		a.ended("list "+a.config.List, failed)
-		if err == nil {
-			err = failed
-		}
-	}
-	return err
-}
-
-// ended notes the end of a call, and logs when calls of its kind begin to fail, and when they no longer
-// do.
-func (a *Agent) ended(what string, err error) {
-	if err != nil {
-		a.failures.Add(1)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch was := a.failing[what]; {
-	case err != nil && !was:
-		a.failing[what] = true
-		if a.server.Load() == nil {
-			a.config.Log.Info("agones: the SDK server does not answer yet", "call", what, "error", err)
-			return
-		}
-		a.config.Log.Error("agones: a call of the SDK server fails, and is made again", "call", what, "error", err)
-		if what == "watch" {
-			a.record("the SDK server of Agones is lost")
-		}
-	case err == nil && was:
-		delete(a.failing, what)
-		a.config.Log.Info("agones: calls of the SDK server succeed", "call", what)
-		if what == "watch" && a.server.Load() != nil {
-			a.record("the SDK server of Agones is there")
-		}
-	}
-}
-
-// record puts an alarm into the audit.
-func (a *Agent) record(what string) {
-	if a.config.Audit != nil {
-		a.config.Audit.Record(audit.Event{Decision: audit.Alarm, Detail: what})
 	}
 }
