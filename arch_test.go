@@ -182,23 +182,9 @@ var fleetOwners = map[string][]string{
 	"go.opentelemetry.io/otel":       {"fleet/tracing"},
 }
 
-// Each dependency of the module fleet has its place. What users import needs no internal package of the library.
+// Each dependency of the module fleet has its place.
 func TestFleetImports(t *testing.T) {
-	for dir, files := range packagesBelow(t, "fleet") {
-		program := strings.HasPrefix(dir, "fleet/internal/") || strings.HasPrefix(dir, "fleet/cmd/") || strings.HasPrefix(dir, "fleet/examples/")
-		for name, file := range files {
-			for _, imported := range importsOf(file) {
-				for dependency, owners := range fleetOwners {
-					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(owners, dir) {
-						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, owners)
-					}
-				}
-				if strings.HasPrefix(imported, "internal/") && !program {
-					t.Errorf("%s imports %s: what users import does without", path.Join(dir, name), imported)
-				}
-			}
-		}
-	}
+	checkModule(t, "fleet", fleetOwners, nil)
 }
 
 // Each dependency of the module gateway has its place, too, and the game behind it is never linked.
@@ -213,18 +199,24 @@ var gatewayOwners = map[string][]string{
 // What the gateway for Nakama and the plugin have to say in the same way.
 var gatewayShares = []string{"gateway/nakama internal/aging", "gateway/nakama internal/customid", "gateway/nakama internal/matchdata"}
 
-// What users import of the module gateway needs no internal package of the library, and nothing but what the table says.
 func TestGatewayImports(t *testing.T) {
-	for dir, files := range packagesBelow(t, "gateway") {
-		program := strings.HasPrefix(dir, "gateway/internal/") || strings.HasPrefix(dir, "gateway/cmd/") || strings.HasPrefix(dir, "gateway/examples/")
+	checkModule(t, "gateway", gatewayOwners, gatewayShares)
+}
+
+// checkModule holds a module to its table of dependencies. What users import of it needs no internal package of the library,
+// but for those shared.
+func checkModule(t *testing.T, module string, owners map[string][]string, shared []string) {
+	t.Helper()
+	for dir, files := range packagesBelow(t, module) {
+		program := strings.HasPrefix(dir, module+"/internal/") || strings.HasPrefix(dir, module+"/cmd/") || strings.HasPrefix(dir, module+"/examples/")
 		for name, file := range files {
 			for _, imported := range importsOf(file) {
-				for dependency, owners := range gatewayOwners {
-					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(owners, dir) {
-						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, owners)
+				for dependency, places := range owners {
+					if strings.HasPrefix(imported, dependency) && !program && !slices.Contains(places, dir) {
+						t.Errorf("%s imports %s, whose place is %v", path.Join(dir, name), imported, places)
 					}
 				}
-				if strings.HasPrefix(imported, "internal/") && !program && !slices.Contains(gatewayShares, dir+" "+imported) {
+				if strings.HasPrefix(imported, "internal/") && !program && !slices.Contains(shared, dir+" "+imported) {
 					t.Errorf("%s imports %s: what users import does without", path.Join(dir, name), imported)
 				}
 			}
