@@ -101,7 +101,7 @@ func (f *flags) config(log *slog.Logger) (c gateway.Config, closeAudit func(), e
 	if back.Unreliable, err = numbers(f.unreliable); err != nil {
 		return c, closeAudit, err
 	}
-	t := transport.Config{Lanes: nakama.Lanes(), Logger: log, Shards: shards}
+	t := transport.Config{Lanes: nakama.Lanes(), Logger: log, Shards: gateway.ShareProcessors()}
 	if t.Certificate, err = tls.LoadX509KeyPair(f.cert, f.key); err != nil {
 		return c, closeAudit, fmt.Errorf("cannot use -cert and -key: %w", err)
 	}

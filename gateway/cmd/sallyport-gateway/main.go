@@ -21,7 +21,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/sallyport/sallyport/gateway"
@@ -29,16 +28,7 @@ import (
 	"github.com/sallyport/sallyport/statuspage"
 )
 
-// shards is how many goroutines serve the players' end: half as many as there are processors, since the WebSockets
-// take more of them.
-var shards = max(1, runtime.GOMAXPROCS(0)/2)
-
 func main() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		// Between datagrams a shard sleeps in a system call, and may keep its place among the running goroutines
-		// for up to 10 ms, in which a WebSocket would wait: so each has a place more.
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + shards)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
