@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/netsim"
 )
@@ -118,6 +119,28 @@ func TestNeighboursOfAnAbsentPlayer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever plays for longer than that stays known: the address is noted again each minute, and is one of those at which a session
+// "has lived in the last 10 minutes" after an hour, too.
+func TestLivePlayersStayKnown(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.serve()
+		w.dial(1, quietClient, func(c *ClientConfig) { c.Session.KeepAlive = 20 * time.Second })
+		for minute := range 60 {
+			time.Sleep(time.Minute)
+			noted := time.Hour
+			for a, seen := range w.server.endpoint.Live().All(w.server.clock.now()) {
+				if a == playerAddr(1).Addr() {
+					noted = w.server.clock.now().Sub(seen)
+				}
+			}
+			if noted > sources.LiveInterval+4*time.Second {
+				w.Fatalf("after %d minutes the player's address was noted %v ago", minute+1, noted)
+			}
+		}
+	})
 }
 
 // "An address at which a session lives, or has lived in the last 10 minutes, keeps its own

@@ -105,12 +105,16 @@ func (h *Handshakes) Note(now time.Time, addr udp.Flow) {
 	h.shard.Endpoint.admission.live.Note(now, addr.Addr())
 }
 
-// NoteDue reports whether it is time to note where all such peers live.
+// NoteDue reports whether it is time to note where all such peers live: for noteTime, once in a
+// sources.LiveInterval.
 func (h *Handshakes) NoteDue(now time.Time) bool { return now.Sub(h.notedAt) < noteTime }
 
-// sweep ends what has waited too long for key confirmation. Engines end by their own time
-// limit.
+// sweep ends what has waited too long for key confirmation, and begins a round of notes. Engines end
+// by their own time limit.
 func (h *Handshakes) sweep(now time.Time) {
+	if now.Sub(h.notedAt) >= sources.LiveInterval {
+		h.notedAt = now
+	}
 	for _, o := range h.Open {
 		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
 			h.failed[handshake.KindUnconfirmed].Add(1)
