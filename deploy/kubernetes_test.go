@@ -212,6 +212,8 @@ func TestKubernetesSchemasRefuse(t *testing.T) {
 		"agones policy":        {"Fleet", "game", "portPolicy", func(o object) { o.gameServer().list("ports")[0]["portPolicy"] = "dynamic" }},
 		"agones unknown":       {"Fleet", "game", "healthy", func(o object) { o.gameServer()["healthy"] = true }},
 		"agones pod":           {"Fleet", "game", "imagePolicy", func(o object) { o.gameServer().object("template", "spec").list("containers")[0]["imagePolicy"] = "x" }},
+		"agones port":          {"Fleet", "game", "containerPort", func(o object) { delete(o.gameServer().list("ports")[0], "containerPort") }},
+		"agones twice":         {"Fleet", "game", "values", func(o object) { o.gameServer().object("lists", "players")["values"] = []any{"a", "a"} }},
 		"agones list too long": {"Fleet", "game", "capacity", func(o object) { o.gameServer().object("lists", "players")["capacity"] = 5000 }},
 		"autoscaler":           {"FleetAutoscaler", "game", "maxReplicas", func(o object) { delete(o.object("spec", "policy", "buffer"), "maxReplicas") }},
 		"spire":                {"ClusterSPIFFEID", "sallyport-roles", "ttl", func(o object) { o.object("spec")["ttl"] = "half a day" }},
@@ -225,6 +227,40 @@ func TestKubernetesSchemasRefuse(t *testing.T) {
 		}
 		c.spoil(o)
 		if err := s.validate(o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What was written by hand lets through what Agones and SPIRE do.
+func TestSchemasByHand(t *testing.T) {
+	t.Parallel()
+	s := needSchemas(t)
+	good := needRender(t, folders[0])
+	for name, c := range map[string]struct {
+		kind, object string
+		change       func(o object)
+	}{
+		"passthrough": {"Fleet", "game", func(o object) {
+			p := o.gameServer().list("ports")[0]
+			p["portPolicy"] = "Passthrough"
+			delete(p, "containerPort")
+		}},
+		"trace": {"Fleet", "game", func(o object) { o.gameServer()["sdkServer"] = map[string]any{"logLevel": "Trace"} }},
+		"priorities": {"Fleet", "game", func(o object) {
+			o.object("spec")["priorities"] = []any{map[string]any{"type": "List", "key": "players"}}
+		}},
+		"null": {"Fleet", "game", func(o object) { o.object("spec", "strategy")["rollingUpdate"] = nil }},
+		"by list": {"FleetAutoscaler", "game", func(o object) {
+			o.object("spec")["policy"] = map[string]any{"type": "List", "list": map[string]any{"key": "players", "bufferSize": 100.0, "maxCapacity": 1000.0}}
+		}},
+		"dotted": {"FleetAutoscaler", "game", func(o object) { o.object("spec")["fleetName"] = "game.eu" }},
+		"class":  {"ClusterSPIFFEID", "sallyport-roles", func(o object) { o.object("spec")["className"], o.object("spec")["hint"] = "a", "b" }},
+		"ttl":    {"ClusterSPIFFEID", "sallyport-roles", func(o object) { o.object("spec")["ttl"] = "1.5h30m" }},
+	} {
+		o := good.clone().find(c.kind, "*", c.object)
+		c.change(o)
+		if err := s.validate(o); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
