@@ -322,8 +322,12 @@ func wellFormed(text string) error {
 // references returns which names mean nothing.
 func (c cluster) references() (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	theirs := map[string]bool{"ClusterRole agones-sdk": true}                       // Agones installs it
-	secrets := map[string]bool{"sallyport-tls": true, "sallyport-fleet-keys": true} // README.md says how they are made
+	theirs := map[string]bool{"ClusterRole agones-sdk": true} // Agones installs it
+	// README.md says how they are made.
+	secrets := map[string]bool{
+		"sallyport-tls": true, "sallyport-fleet-keys": true,
+		"sallyport-gateway-tls": true, "sallyport-gateway-fleet-keys": true, "sallyport-gateway-nakama": true,
+	}
 	accounts := func(o object, namespace, name string) {
 		if c.find("ServiceAccount", namespace, name) == nil {
 			say("%v: no service account %s/%s", o, namespace, name)
@@ -355,17 +359,31 @@ func (c cluster) references() (wrong []string) {
 			if c.find("Service", o.namespace(), o.text("spec", "serviceName")) == nil {
 				say("%v: no service %s", o, o.text("spec", "serviceName"))
 			}
-			if !selects(o.object("spec", "selector", "matchLabels"), o.object("spec", "template", "metadata", "labels")) {
-				say("%v: its selector is not of its own pods", o)
+		case "HorizontalPodAutoscaler":
+			target := c.find(o.text("spec", "scaleTargetRef", "kind"), o.namespace(), o.text("spec", "scaleTargetRef", "name"))
+			if target == nil {
+				say("%v: no %s %s", o, o.text("spec", "scaleTargetRef", "kind"), o.text("spec", "scaleTargetRef", "name"))
+			} else if target.at("spec", "replicas") != nil {
+				say("%v says how many there are, and so does %v", o, target)
+			}
+			for _, m := range o.list("spec", "metrics") {
+				name := m.text("containerResource", "container")
+				if target != nil && (pod{target, target.namespace(), target.object("spec", "template")}).container(name) == nil {
+					say("%v: no container %s", o, name)
+				}
 			}
 		case "Service":
 			c.selecting(o, o.object("spec", "selector"), say)
+			c.leading(o, say)
 		case "PodDisruptionBudget", "PodMonitor":
 			c.selecting(o, o.object("spec", "selector", "matchLabels"), say)
 		}
 	}
 	for _, p := range c.pods() {
 		accounts(p.owner, p.namespace, p.spec().text("serviceAccountName"))
+		if s := p.owner.object("spec", "selector", "matchLabels"); p.owner.kind() != "Fleet" && (len(s) == 0 || !selects(s, p.labels())) {
+			say("%v: its selector is not of its own pods", p.owner)
+		}
 		volumes := map[string]bool{}
 		for _, v := range p.spec().list("volumes") {
 			volumes[v.text("name")] = true
@@ -381,6 +399,11 @@ func (c cluster) references() (wrong []string) {
 		}
 		used := map[string]bool{}
 		for _, container := range p.containers() {
+			for _, e := range container.list("env") {
+				if n := e.text("valueFrom", "secretKeyRef", "name"); n != "" && !secrets[n] {
+					say("%v: nobody says how secret %s is made", p.owner, n)
+				}
+			}
 			for _, m := range container.list("volumeMounts") {
 				used[m.text("name")] = true
 				if !volumes[m.text("name")] {
@@ -411,7 +434,7 @@ func (c cluster) references() (wrong []string) {
 		for _, port := range f.gameServer().list("ports") {
 			container := p.container(port.text("container"))
 			if container == nil || !slices.ContainsFunc(container.list("ports"), func(o object) bool {
-				return o["containerPort"] == port["containerPort"] && o.text("protocol") == port.text("protocol")
+				return o["containerPort"] == port["containerPort"] && protocol(o) == protocol(port)
 			}) {
 				say("%v: container %q has no port %v %s", f, port.text("container"), port["containerPort"], port.text("protocol"))
 			}
@@ -429,6 +452,36 @@ func (c cluster) selecting(o object, selector map[string]any, say func(string, .
 		}
 	}
 	say("%v selects no pod", o)
+}
+
+// leading says which ports of a service lead to none of its pods'.
+func (c cluster) leading(o object, say func(string, ...any)) {
+	for _, port := range o.list("spec", "ports") {
+		target := port["targetPort"]
+		if target == nil {
+			target = port["port"]
+		}
+		for _, p := range c.pods() {
+			if p.namespace != o.namespace() || !selects(o.object("spec", "selector"), p.labels()) {
+				continue
+			}
+			if !slices.ContainsFunc(p.containers(), func(container object) bool {
+				return slices.ContainsFunc(container.list("ports"), func(at object) bool {
+					return (at["name"] == target || at["containerPort"] == target) && protocol(at) == protocol(port)
+				})
+			}) {
+				say("%v: port %v leads to %v %s, which %v does not have", o, port["port"], target, protocol(port), p.owner)
+			}
+		}
+	}
+}
+
+// protocol is that of a port, TCP if it says none.
+func protocol(port object) string {
+	if p := port.text("protocol"); p != "" {
+		return p
+	}
+	return "TCP"
 }
 
 // Names that one object has of another mean something.
@@ -449,7 +502,26 @@ func TestKubernetesNames(t *testing.T) {
 		"pod account":  {"no service account sallyport-game/broker", func(c cluster) { c.fleetPod().spec()["serviceAccountName"] = "broker" }},
 		"no namespace": {"no namespace games", func(c cluster) { c.of("Fleet")[0].object("metadata")["namespace"] = "games" }},
 		"selector": {"selects no pod", func(c cluster) {
-			c.of("Service")[0].object("spec", "selector")["app.kubernetes.io/component"] = "brokers"
+			c.find("Service", "sallyport", "nats").object("spec", "selector")["app.kubernetes.io/component"] = "brokers"
+		}},
+		"service's port": {"leads to quic UDP", func(c cluster) {
+			c.find("Service", "sallyport", "gateway").list("spec", "ports")[0]["targetPort"] = "quic"
+		}},
+		"service's protocol": {"leads to websocket UDP", func(c cluster) {
+			c.find("Service", "sallyport", "gateway").list("spec", "ports")[1]["protocol"] = "UDP"
+		}},
+		"gateway's selector": {"is not of its own", func(c cluster) {
+			delete(c.find("Deployment", "sallyport", "gateway").object("spec", "selector"), "matchLabels")
+		}},
+		"gateway's secret": {"nobody says how secret nakama", func(c cluster) {
+			c.gatewayPod().container("gateway").list("env")[0].object("valueFrom", "secretKeyRef")["name"] = "nakama"
+		}},
+		"scaled": {"no Deployment gateways", func(c cluster) {
+			c.of("HorizontalPodAutoscaler")[0].object("spec", "scaleTargetRef")["name"] = "gateways"
+		}},
+		"scaled twice": {"and so does", func(c cluster) { c.find("Deployment", "sallyport", "gateway").object("spec")["replicas"] = 2.0 }},
+		"scaled by": {"no container game", func(c cluster) {
+			c.of("HorizontalPodAutoscaler")[0].list("spec", "metrics")[0].object("containerResource")["container"] = "game"
 		}},
 		"budget":     {"selects no pod", func(c cluster) { c.of("PodDisruptionBudget")[0].object("metadata")["namespace"] = "sallyport-game" }},
 		"autoscaler": {"no fleet games", func(c cluster) { c.of("FleetAutoscaler")[0].object("spec")["fleetName"] = "games" }},
@@ -462,7 +534,7 @@ func TestKubernetesNames(t *testing.T) {
 		"probe": {"asks port 7781, which", func(c cluster) {
 			p := c.fleetPod().container("sallyport")
 			p.object("livenessProbe", "httpGet")["port"] = 7781
-			p["ports"] = p.at("ports").([]any)[:2]
+			p["ports"] = p.at("ports").([]any)[:3]
 		}},
 		"agones port": {"has no port 7778", func(c cluster) { c.of("Fleet")[0].gameServer().list("ports")[0]["containerPort"] = 7778 }},
 		"twice":       {"twice", func(c cluster) { maps.Copy(c[0].object("metadata"), c[1].object("metadata")) }},
@@ -472,6 +544,11 @@ func TestKubernetesNames(t *testing.T) {
 func (c cluster) fleetPod() pod {
 	f := c.of("Fleet")[0]
 	return pod{f, f.namespace(), f.gameServer().object("template")}
+}
+
+func (c cluster) gatewayPod() pod {
+	d := c.find("Deployment", "sallyport", "gateway")
+	return pod{d, d.namespace(), d.object("spec", "template")}
 }
 
 // spoiling is what makes good manifests bad, and a part of what a check has to say then.
@@ -595,8 +672,11 @@ func TestKubernetesExample(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"-issuer=https://id.mygame.example", "-audience=arena-eu", "-jwks=https://id.mygame.example/jwks.json"} {
-		if !slices.Contains(c.fleetPod().container("sallyport").texts("args"), want) {
-			t.Errorf("the sidecar's flags lack %s", want)
+		for _, container := range []object{c.fleetPod().container("sallyport"), c.gatewayPod().container("gateway")} {
+			args := container.texts("args")
+			if name, _, _ := strings.Cut(want, "="); !slices.Contains(args, want) || strings.Count(strings.Join(args, " "), name+"=") != 1 {
+				t.Errorf("of %s the flags are %q: they lack %s", container.text("name"), args, want)
+			}
 		}
 	}
 	text, err := json.Marshal(c)

@@ -87,6 +87,7 @@ func wanted(t *testing.T) map[path]bool {
 	paths := map[path]bool{
 		{"broker", "broker", "TCP 6222"}:     true, // routes
 		{"operator", "operator", "TCP 7781"}: true, // the keeper of the fleet's keys answers operators
+		{"gateway", "nakama", "TCP 7350"}:    true, // a WebSocket for each player
 	}
 	for permission, roles := range permissions(t) {
 		for _, r := range roles {
@@ -199,10 +200,14 @@ var outsiders = []string{
 	"egress of sallyport/: kube-system k8s-app=kube-dns UDP 53, TCP 53",
 	"egress of sallyport/auth: 0.0.0.0/0 without private addresses TCP 443",
 	"egress of sallyport/auth: ::/0 without private addresses TCP 443",
+	"egress of sallyport/gateway: 0.0.0.0/0 without private addresses TCP 443",
+	"egress of sallyport/gateway: ::/0 without private addresses TCP 443",
 	"egress of sallyport/matchmaking: 192.0.2.10/32 TCP 443, TCP 6443",
 	"egress of sallyport/operator: 192.0.2.10/32 TCP 443, TCP 6443",
-	"ingress of game-state: all UDP 7777", // players
+	"ingress of game-state: all UDP 7777, TCP 7443", // players, by UDP and by WebSocket
+	"ingress of gateway: all UDP 7777, TCP 7443",
 	"ingress of sallyport-game/game-state: monitoring TCP 7780",
+	"ingress of sallyport/gateway: monitoring TCP 7780",
 }
 
 // networkFaults returns how network policies differ from the paths that are used.
@@ -267,6 +272,17 @@ func TestNetworkPolicies(t *testing.T) {
 	})
 }
 
+// notRoles are the service accounts that no table of fleet/identity knows: a gateway judges its players by
+// its identity provider, and Nakama a gateway by its server key.
+var notRoles = []string{"gateway", "nakama"}
+
+const (
+	// webSocket is where a pod has the WebSockets of players: less than 1024 needs a privilege.
+	webSocket = "7443"
+	// outOfMesh is Istio's annotation for ports whose connections do not pass its proxy.
+	outOfMesh = "traffic.sidecar.istio.io/excludeInboundPorts"
+)
+
 // meshFaults returns how Istio's policies differ from the paths that are used.
 func meshFaults(want map[path]bool) func(cluster) []string {
 	return func(c cluster) (wrong []string) {
@@ -291,7 +307,7 @@ func meshFaults(want map[path]bool) func(cluster) []string {
 					for _, port := range operation.texts("ports") {
 						if len(rule.list("from")) == 0 {
 							// Prometheus has no identity in the mesh.
-							if me != "game-state" || port != "7780" || !slices.Equal(operation.texts("paths"), []string{"/metrics"}) || !slices.Equal(operation.texts("methods"), []string{"GET"}) {
+							if me != "game-state" && me != "gateway" || port != "7780" || !slices.Equal(operation.texts("paths"), []string{"/metrics"}) || !slices.Equal(operation.texts("methods"), []string{"GET"}) {
 								wrong = append(wrong, fmt.Sprintf("%v lets everybody to port %s", o, port))
 							}
 							continue
@@ -320,6 +336,17 @@ func meshFaults(want map[path]bool) func(cluster) []string {
 			}
 			if n.text("metadata", "labels", "istio-injection") != "enabled" {
 				wrong = append(wrong, n.name()+" is not in the mesh")
+			}
+		}
+		for _, p := range c.pods() {
+			for annotation, ports := range p.template.object("metadata", "annotations") {
+				if strings.HasPrefix(annotation, "traffic.sidecar.istio.io/") && (annotation != outOfMesh || ports != webSocket) {
+					wrong = append(wrong, fmt.Sprintf("%v: %s %v is kept out of the mesh", p.owner, annotation, ports))
+				}
+			}
+			if slices.ContainsFunc(p.containers(), func(o object) bool { return value(o.texts("args"), "websocket") != "" }) &&
+				p.template.at("metadata", "annotations", outOfMesh) != webSocket {
+				wrong = append(wrong, fmt.Sprintf("%v: players' WebSockets come from the mesh's proxy, all of one address", p.owner))
 			}
 		}
 		for _, a := range c.of("PeerAuthentication") {
@@ -372,6 +399,16 @@ func TestMesh(t *testing.T) {
 		"deny all": {"allows something", func(c cluster) {
 			c.find("AuthorizationPolicy", "sallyport", "deny-all")["spec"] = map[string]any{"rules": []any{map[string]any{}}}
 		}},
+		"gateway's paths": {"lets everybody", func(c cluster) {
+			delete(rule(c, "sallyport", "gateway", 0).list("to")[0].object("operation"), "methods")
+		}},
+		"nakama for all": {"auth to nakama TCP 7350 is allowed, and not", func(c cluster) {
+			principals(rule(c, "sallyport", "nakama", 0))["principals"] = []any{"cluster.local/ns/sallyport/sa/auth"}
+		}},
+		"kept out": {"is kept out of the mesh", func(c cluster) {
+			c.fleetPod().template.object("metadata", "annotations")[outOfMesh] = webSocket + ",7781"
+		}},
+		"proxied": {"all of one address", func(c cluster) { delete(c.gatewayPod().template.object("metadata", "annotations"), outOfMesh) }},
 		"outside": {"not in the mesh", func(c cluster) {
 			delete(c.find("Namespace", "", "sallyport").object("metadata", "labels"), "istio-injection")
 		}},
@@ -383,7 +420,7 @@ func TestRoleNames(t *testing.T) {
 	t.Parallel()
 	c := needRender(t, folders[0])
 	want := map[string]bool{}
-	for _, r := range fleetRoles(t) {
+	for _, r := range append(fleetRoles(t), notRoles...) {
 		want[r] = true
 	}
 	got := map[string]bool{}
@@ -401,7 +438,7 @@ func TestRoleNames(t *testing.T) {
 			t.Errorf("%v: labels %v, service account %s", p.owner, p.labels(), p.spec().text("serviceAccountName"))
 		}
 	}
-	// SPIRE gives a pod one id: no two registrations select the same pods.
+	// SPIRE gives a pod one id: no two registrations select the same pods. What is no role gets none.
 	ids := c.of("ClusterSPIFFEID")
 	if len(ids) != 2 {
 		t.Fatalf("%d registrations", len(ids))
@@ -417,7 +454,7 @@ func TestRoleNames(t *testing.T) {
 		}
 	}
 	not := c.find("ClusterSPIFFEID", "", "sallyport-roles").list("spec", "podSelector", "matchExpressions")
-	if len(not) != 1 || not[0].text("operator") != "NotIn" || !slices.Equal(not[0].texts("values"), []string{"broker"}) ||
+	if len(not) != 1 || not[0].text("operator") != "NotIn" || !slices.Equal(not[0].texts("values"), append([]string{"broker"}, notRoles...)) ||
 		component(c.find("ClusterSPIFFEID", "", "sallyport-broker").object("spec", "podSelector")) != "broker" {
 		t.Error("a pod has two ids, or none")
 	}

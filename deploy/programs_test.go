@@ -1,13 +1,16 @@
 package deploy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -149,12 +152,68 @@ func TestSidecarFlags(t *testing.T) {
 	}
 }
 
+// refusal runs a program with the flags of a manifest, up to where it misses the files of a pod: then they
+// are flags of its own, and fit each other. It returns what the program says.
+func refusal(t *testing.T, program string, args []string, env ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, program, args...)
+	run.Env = env
+	out, err := run.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("%s has the files of a pod: %v\n%s", program, err, out)
+	}
+	return string(out)
+}
+
+// The programs take the flags of the manifests, as far as flags go: what they miss is the certificate.
+func TestFlagsParse(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir() + string(filepath.Separator)
+	build := exec.Command("go", "build", "-o", bin, "./cmd/sallyport-gateway", "./cmd/sallyport-sidecar")
+	build.Dir = "../gateway"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	parsed := func(program string, args []string, env ...string) string {
+		return refusal(t, bin+program, args, env...)
+	}
+	c := needRender(t, folders[0])
+	gateway := c.gatewayPod().container("gateway")
+	var env []string
+	for _, e := range gateway.list("env") {
+		env = append(env, e.text("name")+"=0123456789abcdef")
+	}
+	args := gateway.texts("args")
+	if out := parsed("sallyport-gateway", args, env...); !strings.Contains(out, "/etc/sallyport/tls/tls.crt: no such file") {
+		t.Errorf("sallyport-gateway with %q says %s", args, out)
+	}
+	if out := parsed("sallyport-gateway", args); !strings.Contains(out, "SALLYPORT_NAKAMA_SERVER_KEY") {
+		t.Errorf("without a secret sallyport-gateway says %s", out)
+	}
+	args = append(args, "-websocket-proxies=10.0.0.1")
+	if out := parsed("sallyport-gateway", args, env...); !strings.Contains(out, "-websocket-proxies") {
+		t.Errorf("with a wrong flag sallyport-gateway says %s", out)
+	}
+	args = c.fleetPod().container("sallyport").texts("args")
+	out := parsed("sallyport-sidecar", args, "AGONES_SDK_HTTP_PORT=9358", "SPIFFE_ENDPOINT_SOCKET=unix:///spiffe/spire-agent.sock")
+	if !strings.Contains(out, "/etc/sallyport/") || !strings.Contains(out, "no such file") {
+		t.Errorf("sallyport-sidecar with %q says %s", args, out)
+	}
+}
+
 // The gateway's program has every flag that the task on Fargate gives it, and reads what that sets in its
 // environment.
 func TestGatewayFlags(t *testing.T) {
 	t.Parallel()
-	for _, n := range unknown(gatewayArguments(t), flagsOf(t, "sallyport-gateway")) {
-		t.Errorf("aws/services.tf gives -%s, which sallyport-gateway does not have", n)
+	for where, args := range map[string][]string{
+		"aws/services.tf": gatewayArguments(t), "gateway.yaml": needRender(t, folders[0]).gatewayPod().container("gateway").texts("args"),
+	} {
+		for _, n := range unknown(args, flagsOf(t, "sallyport-gateway")) {
+			t.Errorf("%s gives -%s, which sallyport-gateway does not have", where, n)
+		}
 	}
 	text, err := os.ReadFile("aws/services.tf")
 	if err != nil {
@@ -193,19 +252,52 @@ func TestPorts(t *testing.T) {
 	for _, p := range sidecar.list("ports") {
 		ports[p.text("name")] = fmt.Sprint(p["containerPort"], p.text("protocol"))
 	}
-	if ports["players"] != players+"UDP" || ports["http-status"] != status || ports["tls-admin"] != admin {
-		t.Errorf("the sidecar's ports are %v; by default %s, %s and %s", ports, players, status, admin)
+	if ports["players"] != players+"UDP" || ports["http-status"] != status || ports["tls-admin"] != admin || ports["websocket"] != webSocket {
+		t.Errorf("the sidecar's ports are %v; by default %s, %s and %s, and %s for WebSockets", ports, players, status, admin, webSocket)
 	}
-	if got := c.of("Fleet")[0].gameServer().list("ports")[0]; fmt.Sprint(got["containerPort"]) != players {
-		t.Errorf("Agones opens %v", got)
+	opened := map[string]string{}
+	for _, p := range c.of("Fleet")[0].gameServer().list("ports") {
+		opened[p.text("name")] = fmt.Sprint(p["containerPort"], p.text("protocol"))
+	}
+	if !maps.Equal(opened, map[string]string{"players": players + "UDP", "websocket": webSocket + "TCP"}) {
+		t.Errorf("Agones opens %v", opened)
+	}
+	// The gateway's, and those of its service: the customary port of WebSockets is where a Dialer looks.
+	dialer, err := os.ReadFile("../gateway/websocket/dialer.go")
+	if err != nil || !strings.Contains(string(dialer), `net.JoinHostPort(host, "443")`) {
+		t.Fatalf("package gateway/websocket does not look for port 443 (%v)", err)
+	}
+	gateway := c.gatewayPod().container("gateway")
+	ports = map[string]string{}
+	for _, p := range gateway.list("ports") {
+		ports[p.text("name")] = fmt.Sprint(p["containerPort"], protocol(p))
+	}
+	if !maps.Equal(ports, map[string]string{"players": players + "UDP", "http-status": status + "TCP", "websocket": webSocket + "TCP"}) {
+		t.Errorf("the gateway's ports are %v", ports)
+	}
+	opened = map[string]string{}
+	for _, p := range c.find("Service", "sallyport", "gateway").list("spec", "ports") {
+		opened[fmt.Sprint(p["port"], protocol(p))] = p.text("targetPort")
+	}
+	if !maps.Equal(opened, map[string]string{players + "UDP": "players", "443TCP": "websocket"}) {
+		t.Errorf("the gateway's service has %v", opened)
+	}
+	if got := value(gateway.texts("args"), "nakama"); got != "http://nakama.sallyport.svc:7350" {
+		t.Errorf("the gateway looks for Nakama at %s; the policies let it to port 7350 of namespace sallyport", got)
 	}
 	if got := fmt.Sprint(c.of("Fleet")[0].gameServer().at("lists", "players", "capacity")); got != code["DefaultMaxPlayers"] {
 		t.Errorf("the list of players has room for %s, a gateway for %s", got, code["DefaultMaxPlayers"])
 	}
 	args := sidecar.texts("args")
-	for name, want := range map[string]string{"listen": players, "status": status, "admin": admin} {
+	for name, want := range map[string]string{"listen": players, "status": status, "admin": admin, "websocket": webSocket} {
 		if got := value(args, name); got != ":"+want {
 			t.Errorf("fleet.yaml has -%s=%s", name, got)
+		}
+		if got := value(gateway.texts("args"), name); got != ":"+want && name != "admin" {
+			t.Errorf("gateway.yaml has -%s=%s", name, got)
+		}
+		if got := gatewayArguments(t); !slices.Contains(got, "-"+name+"=:") && name != "admin" {
+			t.Errorf("aws/services.tf has no -%s: %q", name, got)
 		}
 	}
 	unit, err := readUnit("systemd/sallyport-sidecar.service")
@@ -222,14 +314,14 @@ func TestPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("EXPOSE %s/udp %s/tcp %s/tcp", players, status, admin); !strings.Contains(string(text), "\n"+want+"\n") {
+	if want := fmt.Sprintf("EXPOSE %s/udp %s/tcp %s/tcp %s/tcp", players, webSocket, status, admin); !strings.Contains(string(text), "\n"+want+"\n") {
 		t.Errorf("Dockerfile does not say %q", want)
 	}
 	readme, err := os.ReadFile("README.md")
 	if game := code["DefaultGame"]; err != nil || !strings.Contains(string(readme), "listens at "+game) {
 		t.Errorf("README.md does not say that the game listens at %q (%v)", game, err)
 	}
-	for _, n := range []string{"players = " + players, "status  = " + status} {
+	for _, n := range []string{"players   = " + players, "status    = " + status, "websocket = " + webSocket, "nakama    = 7350"} {
 		if text, err := os.ReadFile("aws/firewall.tf"); err != nil || !strings.Contains(string(text), n) {
 			t.Errorf("aws/firewall.tf does not say %q (%v)", n, err)
 		}
@@ -239,15 +331,25 @@ func TestPorts(t *testing.T) {
 // The probes ask what package statuspage answers, and a pod that ends has the time that the code takes.
 func TestProbes(t *testing.T) {
 	t.Parallel()
-	sidecar := needRender(t, folders[0]).fleetPod().container("sallyport")
+	c := needRender(t, folders[0])
 	for probe, want := range map[string]string{"livenessProbe": "/live", "readinessProbe": "/ready"} {
-		if got := sidecar.text(probe, "httpGet", "path"); got != want {
-			t.Errorf("%s asks %s", probe, got)
+		for _, container := range []object{c.fleetPod().container("sallyport"), c.gatewayPod().container("gateway")} {
+			if got := container.text(probe, "httpGet", "path"); got != want {
+				t.Errorf("%s of %s asks %s", probe, container.text("name"), got)
+			}
 		}
 		text, err := os.ReadFile("../statuspage/doc.go")
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("package statuspage has no %s (%v)", want, err)
 		}
+	}
+	grace, _ := c.gatewayPod().spec().at("terminationGracePeriodSeconds").(float64)
+	shutdown := regexp.MustCompile(`DefaultShutdown = (\d+) \* time\.Second`)
+	config, err := os.ReadFile("../gateway/config.go")
+	if m := shutdown.FindSubmatch(config); err != nil || m == nil {
+		t.Errorf("package gateway does not say how long it tells players that it ends (%v)", err)
+	} else if told, _ := strconv.Atoi(string(m[1])); grace < float64(2*told) {
+		t.Errorf("a gateway is killed after %v s, and tells its players for %d s that it ends", grace, told)
 	}
 }
 
@@ -284,12 +386,17 @@ func TestPrometheusRules(t *testing.T) {
 		t.Error("another threshold is no difference")
 	}
 	// Rules and dashboard ask for the job sallyport, which is the value of this label.
-	if l := c.of("PodMonitor")[0].text("spec", "jobLabel"); c.fleetPod().labels()[l] != "sallyport" {
-		t.Errorf("the job is what label %s has: %v", l, c.fleetPod().labels()[l])
-	}
-	endpoint := c.of("PodMonitor")[0].list("spec", "podMetricsEndpoints")[0]
-	if !slices.ContainsFunc(c.fleetPod().container("sallyport").list("ports"), func(p object) bool { return p.text("name") == endpoint.text("port") }) {
-		t.Errorf("no container has the port %s", endpoint.text("port"))
+	for monitor, who := range map[string]pod{"sallyport": c.fleetPod(), "sallyport-gateway": c.gatewayPod()} {
+		o := c.find("PodMonitor", who.namespace, monitor)
+		if l := o.text("spec", "jobLabel"); who.labels()[l] != "sallyport" || !selects(o.object("spec", "selector", "matchLabels"), who.labels()) {
+			t.Errorf("%v: the job is what label %s has: %v", o, l, who.labels()[l])
+		}
+		endpoint := o.list("spec", "podMetricsEndpoints")[0]
+		if !slices.ContainsFunc(who.containers(), func(container object) bool {
+			return slices.ContainsFunc(container.list("ports"), func(p object) bool { return p.text("name") == endpoint.text("port") })
+		}) {
+			t.Errorf("%v: no container has the port %s", o, endpoint.text("port"))
+		}
 	}
 }
 
@@ -380,7 +487,7 @@ func TestBroker(t *testing.T) {
 
 	c := needRender(t, folders[0])
 	nats := c.of("StatefulSet")[0]
-	service := c.of("Service")[0]
+	service := c.find("Service", "sallyport", "nats")
 	for i := range 3 {
 		if route := fmt.Sprintf(`"nats://%s-%d.%s.%s.svc:6222"`, nats.name(), i, service.name(), service.namespace()); !strings.Contains(string(text), route) {
 			t.Errorf("nats.conf has no route %s", route)

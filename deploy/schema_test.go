@@ -62,7 +62,7 @@ var loadSchemas = sync.OnceValues(func() (*schemas, error) {
 		return nil, err
 	}
 	definitions := map[string]any{}
-	for _, group := range []string{"api/v1", "apis/apps/v1", "apis/networking.k8s.io/v1", "apis/policy/v1", "apis/rbac.authorization.k8s.io/v1"} {
+	for _, group := range []string{"api/v1", "apis/apps/v1", "apis/autoscaling/v2", "apis/networking.k8s.io/v1", "apis/policy/v1", "apis/rbac.authorization.k8s.io/v1"} {
 		if err := s.openAPI(filepath.Join(kubernetes, "pkg/openapiclient/builtins/1.30", group+".json"), definitions); err != nil {
 			return nil, err
 		}

@@ -449,7 +449,7 @@ func TestTerraformRefuse(t *testing.T) {
 		"no description":     {"variables.tf", `  description = "Where players connect to. CloudFront's parts are in us-east-1 all the same."`, "", "var.region has no description"},
 		"no type":            {"variables.tf", "  type        = string\n}", "}", "has no type"},
 		"output":             {"outputs.tf", "aws_cognito_user_pool.players.id", "aws_cognito_user_pool.player.id", "no aws_cognito_user_pool.player"},
-		"depends on":         {"services.tf", "[aws_lb_listener.udp]", "[aws_lb_listener.tcp]", "no aws_lb_listener.tcp"},
+		"depends on":         {"services.tf", "[aws_lb_listener.udp, ", "[aws_lb_listener.tcp, ", "no aws_lb_listener.tcp"},
 		"twice":              {"outputs.tf", `output "api_cname"`, `output "origin_cname"`, "twice"},
 		"block of nobody":    {"outputs.tf", `output "api_cname"`, `outputs "api_cname"`, "none that a module has"},
 	} {
@@ -556,6 +556,38 @@ func (m *terraform) architecture() (wrong []string) {
 	is("aws_lb_listener.udp", map[string]string{"protocol": "UDP"})
 	is("aws_lb_target_group.udp", map[string]string{"protocol": "UDP", "target_type": "ip", "preserve_client_ip": "true"})
 	is("aws_lb_target_group.udp", map[string]string{"path": "/ready", "protocol": "HTTP"}, "health_check")
+	// A gateway's WebSockets and Nakama's are both at 443, on load balancers of their own, and each of both
+	// listeners leads to its own.
+	is("aws_lb.sockets", map[string]string{"load_balancer_type": "network"})
+	is("aws_lb_listener.carrier", map[string]string{"protocol": "TCP", "port": "443"})
+	is("aws_lb_listener.websockets", map[string]string{"port": "443"})
+	is("aws_lb_target_group.carrier", map[string]string{"protocol": "TCP", "target_type": "ip", "preserve_client_ip": "true"})
+	is("aws_lb_target_group.carrier", map[string]string{"path": "/ready", "protocol": "HTTP"}, "health_check")
+	for listener, want := range map[string][2]string{
+		"udp": {"players", "udp"}, "carrier": {"players", "carrier"}, "websockets": {"sockets", "websockets"},
+	} {
+		b := of("aws_lb_listener." + listener)
+		at, to := b.Attributes["load_balancer_arn"], sub(b, "default_action").Attributes["target_group_arn"]
+		if at == nil || to == nil || spelled(at.Expr) != "aws_lb."+want[0]+".arn" || spelled(to.Expr) != "aws_lb_target_group."+want[1]+".arn" {
+			say("aws_lb_listener.%s is not on aws_lb.%s, or does not lead to aws_lb_target_group.%s", listener, want[0], want[1])
+		}
+	}
+	served := map[string]string{} // by which port of which container
+	for _, service := range []string{"nakama", "gateway"} {
+		for _, b := range of("aws_ecs_service." + service).Blocks {
+			if b.Type == "load_balancer" {
+				served[spelled(b.Body.Attributes["target_group_arn"].Expr)] = said(b.Body, "container_name") + " " + spelled(b.Body.Attributes["container_port"].Expr)
+			}
+		}
+	}
+	for group, want := range map[string]string{
+		"udp": "gateway local.ports.players", "carrier": "gateway local.ports.websocket",
+		"websockets": "nakama local.ports.nakama", "api": "nakama local.ports.nakama",
+	} {
+		if got := served["aws_lb_target_group."+group+".arn"]; got != want {
+			say("aws_lb_target_group.%s is served by %q, not %q", group, got, want)
+		}
+	}
 	is("aws_lb_target_group.websockets", map[string]string{"protocol": "TCP", "preserve_client_ip": "true"})
 	for _, n := range []string{"nakama", "gateway"} {
 		is("aws_ecs_service."+n, map[string]string{"launch_type": "FARGATE"})
@@ -570,10 +602,10 @@ func (m *terraform) architecture() (wrong []string) {
 		"prevent_user_existence_errors": "ENABLED", "enable_token_revocation": "true",
 	})
 	is("aws_cognito_user_pool_client.game", map[string]string{"access_token": "minutes"}, "token_validity_units")
-	// The whole world reaches the network load balancer, and nothing else.
+	// The whole world reaches the network load balancers, and nothing else.
 	for key, b := range m.blocks {
 		if b.Type == "resource" && b.Labels[0] == "aws_vpc_security_group_ingress_rule" && b.Body.Attributes["cidr_ipv4"] != nil {
-			if a := b.Body.Attributes["security_group_id"]; a == nil || spelled(a.Expr) != "aws_security_group.edge.id" {
+			if a := b.Body.Attributes["security_group_id"]; a == nil || spelled(a.Expr) != "aws_security_group.edge.id" && spelled(a.Expr) != "aws_security_group.sockets.id" {
 				say("%s lets addresses in", key)
 			}
 		}
@@ -638,6 +670,9 @@ func TestArchitecture(t *testing.T) {
 		"priority":    {"variables.tf", "priority = 20", "priority = 30", "the priority of another"},
 		"addresses":   {"players.tf", "preserve_client_ip = true", "preserve_client_ip = false", "preserve_client_ip"},
 		"no udp":      {"players.tf", `"aws_lb_listener" "udp"`, `"aws_lb_listener" "udps"`, "no aws_lb_listener.udp"},
+		"443 twice":   {"players.tf", "aws_lb.sockets.arn", "aws_lb.players.arn", "is not on aws_lb.sockets"},
+		"to nakama":   {"players.tf", "target_group_arn = aws_lb_target_group.carrier.arn", "target_group_arn = aws_lb_target_group.websockets.arn", "does not lead to aws_lb_target_group.carrier"},
+		"no carrier":  {"services.tf", "container_port   = local.ports.websocket", "container_port   = local.ports.players", "is served by"},
 		"password":    {"cognito.tf", "ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "explicit_auth_flows"},
 		"secret":      {"cognito.tf", "generate_secret     = false", "generate_secret     = true", "generate_secret"},
 		"hours":       {"cognito.tf", `access_token  = "minutes"`, `access_token  = "hours"`, "access_token"},

@@ -2,9 +2,10 @@
 # together.
 locals {
   ports = {
-    players = 7777 # the gateway's UDP port
-    status  = 7780 # its health checks
-    nakama  = 7350 # Nakama's HTTP API and WebSockets
+    players   = 7777 # the gateway's UDP port
+    websocket = 7443 # its WebSockets, for players whose network lets no UDP pass
+    status    = 7780 # its health checks
+    nakama    = 7350 # Nakama's HTTP API and WebSockets
   }
 }
 
@@ -23,7 +24,16 @@ resource "aws_security_group" "api" {
 
 resource "aws_security_group" "edge" {
   name_prefix = "${var.name}-edge-"
-  description = "The network load balancer"
+  description = "The network load balancer of gateways"
+  vpc_id      = aws_vpc.main.id
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_security_group" "sockets" {
+  name_prefix = "${var.name}-sockets-"
+  description = "The network load balancer of Nakama"
   vpc_id      = aws_vpc.main.id
   lifecycle {
     create_before_destroy = true
@@ -77,7 +87,16 @@ resource "aws_vpc_security_group_ingress_rule" "edge_players" {
 
 resource "aws_vpc_security_group_ingress_rule" "edge_websockets" {
   security_group_id = aws_security_group.edge.id
-  description       = "Players by WebSocket"
+  description       = "Players whose network lets no UDP pass"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
+resource "aws_vpc_security_group_ingress_rule" "sockets_players" {
+  security_group_id = aws_security_group.sockets.id
+  description       = "WebSockets of Nakama"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443
@@ -93,6 +112,15 @@ resource "aws_vpc_security_group_egress_rule" "edge_to_gateway" {
   to_port                      = local.ports.players
 }
 
+resource "aws_vpc_security_group_egress_rule" "edge_to_gateway_websocket" {
+  security_group_id            = aws_security_group.edge.id
+  description                  = "Gateways by WebSocket"
+  referenced_security_group_id = aws_security_group.gateway.id
+  ip_protocol                  = "tcp"
+  from_port                    = local.ports.websocket
+  to_port                      = local.ports.websocket
+}
+
 resource "aws_vpc_security_group_egress_rule" "edge_to_gateway_status" {
   security_group_id            = aws_security_group.edge.id
   description                  = "Health checks of gateways"
@@ -102,8 +130,8 @@ resource "aws_vpc_security_group_egress_rule" "edge_to_gateway_status" {
   to_port                      = local.ports.status
 }
 
-resource "aws_vpc_security_group_egress_rule" "edge_to_nakama" {
-  security_group_id            = aws_security_group.edge.id
+resource "aws_vpc_security_group_egress_rule" "sockets_to_nakama" {
+  security_group_id            = aws_security_group.sockets.id
   description                  = "WebSockets to Nakama"
   referenced_security_group_id = aws_security_group.nakama.id
   ip_protocol                  = "tcp"
@@ -118,6 +146,15 @@ resource "aws_vpc_security_group_ingress_rule" "gateway_players" {
   ip_protocol                  = "udp"
   from_port                    = local.ports.players
   to_port                      = local.ports.players
+}
+
+resource "aws_vpc_security_group_ingress_rule" "gateway_websocket" {
+  security_group_id            = aws_security_group.gateway.id
+  description                  = "Players by WebSocket, likewise"
+  referenced_security_group_id = aws_security_group.edge.id
+  ip_protocol                  = "tcp"
+  from_port                    = local.ports.websocket
+  to_port                      = local.ports.websocket
 }
 
 resource "aws_vpc_security_group_ingress_rule" "gateway_status" {
@@ -156,10 +193,10 @@ resource "aws_vpc_security_group_ingress_rule" "nakama_from_api" {
   to_port                      = local.ports.nakama
 }
 
-resource "aws_vpc_security_group_ingress_rule" "nakama_from_edge" {
+resource "aws_vpc_security_group_ingress_rule" "nakama_from_sockets" {
   security_group_id            = aws_security_group.nakama.id
   description                  = "WebSockets of players"
-  referenced_security_group_id = aws_security_group.edge.id
+  referenced_security_group_id = aws_security_group.sockets.id
   ip_protocol                  = "tcp"
   from_port                    = local.ports.nakama
   to_port                      = local.ports.nakama

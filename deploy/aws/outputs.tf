@@ -9,8 +9,13 @@ output "origin_cname" {
 }
 
 output "players_cname" {
-  description = "What the name in the players' certificate has to be a CNAME of: UDP and WebSockets."
+  description = "What the name in the players' certificate has to be a CNAME of: the gateways, by UDP and by WebSocket."
   value       = aws_lb.players.dns_name
+}
+
+output "sockets_cname" {
+  description = "What the name of Nakama's own WebSockets has to be a CNAME of."
+  value       = aws_lb.sockets.dns_name
 }
 
 output "cognito_pool" {

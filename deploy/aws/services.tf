@@ -155,6 +155,7 @@ resource "aws_ecs_task_definition" "gateway" {
       command = concat([
         "-listen=:${local.ports.players}",
         "-status=:${local.ports.status}",
+        "-websocket=:${local.ports.websocket}",
         "-cert=/etc/sallyport/cert.pem",
         "-key=/etc/sallyport/key.pem",
         "-fleet-keys=/etc/sallyport/fleet.keys",
@@ -167,6 +168,7 @@ resource "aws_ecs_task_definition" "gateway" {
       secrets = [{ name = "SALLYPORT_NAKAMA_SESSION_KEY", valueFrom = "${var.gateway_secrets_arn}:session_key::" }]
       portMappings = [
         { containerPort = local.ports.players, protocol = "udp" },
+        { containerPort = local.ports.websocket, protocol = "tcp" },
         { containerPort = local.ports.status, protocol = "tcp" },
       ]
       dependsOn        = [{ containerName = "secrets", condition = "SUCCESS" }]
@@ -249,9 +251,14 @@ resource "aws_ecs_service" "gateway" {
     container_name   = "gateway"
     container_port   = local.ports.players
   }
+  load_balancer {
+    target_group_arn = aws_lb_target_group.carrier.arn
+    container_name   = "gateway"
+    container_port   = local.ports.websocket
+  }
   deployment_circuit_breaker {
     enable   = true
     rollback = true
   }
-  depends_on = [aws_lb_listener.udp]
+  depends_on = [aws_lb_listener.udp, aws_lb_listener.carrier]
 }

@@ -61,7 +61,7 @@ variable "origin_secret" {
 }
 
 variable "websocket_certificate_arn" {
-  description = "The certificate with which the network load balancer ends TLS of WebSockets. Null passes TCP through, and what is behind ends TLS."
+  description = "The certificate with which the network load balancer ends TLS of Nakama's WebSockets. Null passes TCP through, and what is behind ends TLS. Gateways end theirs themselves."
   type        = string
   default     = null
 }
