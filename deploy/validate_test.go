@@ -92,3 +92,29 @@ func TestTerraformValidate(t *testing.T) {
 		}
 	}
 }
+
+// Terraform's own formatter has nothing to change: it knows rules that hclwrite does not.
+func TestTerraformFormat(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Skip("terraform is not here: the layout was held to hclwrite alone")
+	}
+	format := func(dir string) (string, error) {
+		cmd := exec.Command(program, "fmt", "-check", "-diff", "-recursive", dir)
+		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := format("aws"); err != nil {
+		t.Errorf("run terraform fmt: %v\n%s", err, out)
+	}
+	dir := t.TempDir()
+	// hclwrite leaves an interpolation that holds nothing else, and quoted types.
+	if err := os.WriteFile(filepath.Join(dir, "bad.tf"), []byte("variable \"x\" {\n  type = \"string\"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := format(dir); err == nil || !strings.Contains(out, "-  type") {
+		t.Errorf("terraform fmt leaves a quoted type: %v\n%s", err, out)
+	}
+}
