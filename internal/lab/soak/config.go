@@ -17,6 +17,7 @@ type Config struct {
 	Churn    float64       // share of the players that leaves and rejoins per second, 0 to 1
 	Bearer   bool          // the identity token travels in every datagram
 	Renew    bool          // tokens so short-lived that renewals happen
+	Life     time.Duration // of those tokens; zero means what TokenLife chooses
 
 	// At most one of these, in the middle of play and without Churn.
 	Migrate  bool          // every player goes on from another socket
@@ -40,8 +41,8 @@ type Config struct {
 // does a renewal with its repeats. A token outlives a blackout, and in a short run with one it is
 // renewed about then.
 func (c *Config) TokenLife() time.Duration {
-	if !c.Renew {
-		return 0
+	if !c.Renew || c.Life > 0 {
+		return c.Life
 	}
 	extra, life := 20*c.delay()+c.Blackout, c.Duration
 	if c.Blackout > 0 {

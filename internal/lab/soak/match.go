@@ -109,14 +109,14 @@ func StartReplaceable(tick int) (m Match, end func(), err error) {
 
 // developed is a server at addr whose tokens this process mints.
 func developed(addr string, dev *gameserver.Dev) Match {
-	return Match{Addr: addr, RootCAs: pool(dev.CA)}.minting(func(_ context.Context, g token.Grant) ([]byte, error) {
+	return Match{Addr: addr, RootCAs: pool(dev.CA)}.Minting(func(_ context.Context, g token.Grant) ([]byte, error) {
 		t, err := dev.Issuer.Mint(time.Now(), g)
 		return []byte(t), err
 	})
 }
 
-// minting returns m with tokens from mint.
-func (m Match) minting(mint func(context.Context, token.Grant) ([]byte, error)) Match {
+// Minting returns m with tokens from mint, those of its players included.
+func (m Match) Minting(mint func(context.Context, token.Grant) ([]byte, error)) Match {
 	m.Mint, m.Stated = mint, true
 	m.Token = func(ctx context.Context, player int, life time.Duration) ([]byte, error) {
 		return mint(ctx, token.Grant{Subject: subject(player), Scope: scope, Platform: platform, Build: build, Life: life})
@@ -147,7 +147,7 @@ func Remote(addr string, f gameserver.File) (Match, error) {
 			return readEvents(ctx, u.ResolveReference(&url.URL{Path: "/events"}).String(), since)
 		},
 	}
-	return m.minting(func(ctx context.Context, g token.Grant) ([]byte, error) {
+	return m.Minting(func(ctx context.Context, g token.Grant) ([]byte, error) {
 		q := url.Values{"subject": {g.Subject}, "scope": {g.Scope}, "platform": {g.Platform}, "build": {g.Build}}
 		if g.Life > 0 {
 			q.Set("life", g.Life.String())
