@@ -12,13 +12,14 @@ type Stats struct {
 	transport.Stats
 	CPU     *int64  `json:"cpu_us"`  // user and system time in µs; null where the system does not tell
 	Mallocs *uint64 `json:"mallocs"` // objects allocated
+	Process Process `json:"process"` // as it is now
 }
 
 // Stats returns the counts so far. It stops the process for some microseconds.
 func (s *Server) Stats() Stats {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	return Stats{Stats: s.game.Stats(), CPU: cpuMicroseconds(), Mallocs: &mem.Mallocs}
+	return Stats{Stats: s.game.Stats(), CPU: cpuMicroseconds(), Mallocs: &mem.Mallocs, Process: process()}
 }
 
 // Add returns the sum of two processes, of which the second is the later one.
