@@ -6,13 +6,13 @@ CODE    := $(filter-out ./tools,$(MODULES))
 
 LOOK  := format fix tidy staticcheck checklocks deadcode
 COUNT := fuzz-moment bench-moment
-STEPS := vet $(LOOK) test engine $(COUNT)
+STEPS := vet $(LOOK) test engine $(COUNT) soak-moment
 
 # Two steps at once do not write into each other's output, where make can hold it back.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 FUZZTIME ?= 60s
-SOAKTIME ?= 10m
+SOAKTIME ?= 2h
 
 # Packages without a goroutine, a lock or an unsafe pointer in their code or their tests: the race
 # detector has nothing to find in them. arch_test.go holds them to it.
@@ -53,6 +53,7 @@ try:
 	@$(MAKE) --no-print-directory step-test
 	@$(MAKE) --no-print-directory step-engine
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(COUNT:%=step-%)
+	@$(MAKE) --no-print-directory step-soak-moment
 
 passed:
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
@@ -131,9 +132,13 @@ bench-table:
 bench-compare:
 	tools/compare.sh $(OLD)
 
-# Soak tests are named TestSoak… and last as long as SALLYPORT_SOAK says.
+# Players for a long time, honest and hostile ones; -h of the program says more.
+SOAK := go run ./internal/lab/endurance/run
 soak:
-	SALLYPORT_SOAK=$(SOAKTIME) go test -race -count=1 -timeout=0 -v -run='^TestSoak' ./...
+	$(SOAK) -duration $(SOAKTIME) -players 2000 -svg soak.svg
+
+soak-moment:
+	$(SOAK) -duration 60s
 
 # Asks the vulnerability database over the network, so it is no part of check.
 vuln: tools

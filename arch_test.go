@@ -74,12 +74,15 @@ var imports = map[string][]string{
 	"internal/lab/arena":      {"..."},
 	"internal/lab/attack":     {"..."},
 	"internal/lab/command":    {},
+	"internal/lab/endurance":  {"..."},
 	"internal/lab/gameserver": {"..."},
 	"internal/lab/nakama":     {"session", "transport"},
 	"internal/lab/signin":     {},
 	"internal/lab/soak":       {"..."},
 	"internal/lab/succession": {"..."},
 	"internal/lab/tally":      {"audit"},
+
+	"internal/lab/endurance/run": {"..."},
 
 	"internal/addrtable":   {},
 	"internal/auditchain":  {},
