@@ -10,6 +10,9 @@ const (
 	// groLen is the most that the kernel puts together into one message.
 	groLen = 65535
 
+	// receiveTries is how often Receive asks when it gets an error in place of datagrams.
+	receiveTries = 4
+
 	// groStride keeps messages' beginnings apart in the processor's cache, where
 	// equal distances of 64 KiB would all fall on the same lines.
 	groStride = groLen + 1 + 320
@@ -47,7 +50,7 @@ func (m *inMessages) init() {
 }
 
 // Receive takes what the kernel has. A message that holds several datagrams of
-// one player becomes several packets.
+// one player becomes several packets. An error says nothing about what waits behind it.
 func (s *native) Receive() []Packet {
 	m := &s.in
 	for i := range m.headers {
@@ -56,7 +59,10 @@ func (s *native) Receive() []Packet {
 		h.SetControllen(controlLen)
 	}
 	m.packets = m.packets[:0]
-	n, _ := mmsg(unix.SYS_RECVMMSG, s.fd, m.headers[:])
+	n, errno := mmsg(unix.SYS_RECVMMSG, s.fd, m.headers[:])
+	for tries := 1; errno != 0 && errno != unix.EAGAIN && tries < receiveTries; tries++ {
+		n, errno = mmsg(unix.SYS_RECVMMSG, s.fd, m.headers[:])
+	}
 	for i := range n {
 		m.split(i)
 	}

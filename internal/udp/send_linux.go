@@ -19,6 +19,7 @@ const (
 // outMessages is what sendmmsg sends.
 type outMessages struct {
 	gso     bool
+	full    bool // a wait for room was in vain, and nothing has been taken since
 	headers [BatchLen]mmsghdr
 	vectors [BatchLen]unix.Iovec
 	names   [BatchLen]address
@@ -48,7 +49,8 @@ func (s *native) sendBatch(packets []Packet) {
 		n, errno := mmsg(unix.SYS_SENDMMSG, s.fd, s.out.headers[sent:count])
 		sent += n
 		switch {
-		case errno == 0:
+		case n > 0:
+			s.out.full = false
 		case errno == unix.EAGAIN && s.drain():
 		default: // the next message is not to blame
 			s.refused(packets, sent, errno)
@@ -87,12 +89,20 @@ func (s *native) refused(packets []Packet, message int, errno unix.Errno) {
 // Segments reports whether several datagrams go as one. Owner: the outbox.
 func (s *native) Segments() bool { return s.out.gso }
 
-// drain waits for room in the send buffer.
+// drain waits for room in the send buffer, unless it has just been waited for in vain: a line that
+// takes nothing must not hold up a match for each datagram.
 func (s *native) drain() bool {
+	if s.out.full {
+		return false
+	}
 	fds := [1]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLOUT}}
 	ts := unix.NsecToTimespec(int64(sendWait))
 	n, err := unix.Ppoll(fds[:], &ts, nil)
-	return err == nil && n > 0
+	for err == unix.EINTR { // the kernel has written what is left of the time
+		n, err = unix.Ppoll(fds[:], &ts, nil)
+	}
+	s.out.full = err != nil || n == 0
+	return !s.out.full
 }
 
 // fill makes messages of packets: those that follow each other to one address,
@@ -159,6 +169,10 @@ func (s *native) write(p Packet) unix.Errno {
 		h.Control = &control[0]
 		h.SetControllen(putSource(control[:], s.family, &l))
 	}
-	_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
-	return errno
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
 }

@@ -60,7 +60,8 @@ func (s *native) Wait(timeout time.Duration, share bool) {
 	}
 }
 
-// poll sleeps in ppoll.
+// poll sleeps in ppoll. Where the system refuses that, as a container may, it sleeps FailurePause: the
+// next look at the socket says whether anything has come.
 func (s *sleeper) poll(timeout time.Duration) {
 	s.state.Store(polling)
 	if s.woken.Swap(false) {
@@ -69,7 +70,10 @@ func (s *sleeper) poll(timeout time.Duration) {
 	fds := [2]unix.PollFd{{Fd: int32(s.socket), Events: unix.POLLIN}, {Fd: int32(s.notify), Events: unix.POLLIN}}
 	ts := unix.NsecToTimespec(int64(timeout))
 	n, err := unix.Ppoll(fds[:], &ts, nil)
-	if err == nil && n > 0 && fds[1].Revents != 0 {
+	switch {
+	case err != nil && err != unix.EINTR:
+		time.Sleep(min(timeout, FailurePause))
+	case err == nil && n > 0 && fds[1].Revents != 0:
 		var count [8]byte
 		_, _ = unix.Read(s.notify, count[:])
 		s.woken.Store(false)
