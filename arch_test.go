@@ -105,6 +105,7 @@ var imports = map[string][]string{
 	"internal/lanes":     {"internal/wire", "internal/record", "github.com/klauspost/reedsolomon"},
 	"internal/matchdata": {"transport"},
 	"internal/prefetch":  {},
+	"internal/vectors":   {},
 
 	"internal/testkit": {"token", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},
 }

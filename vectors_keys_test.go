@@ -2,23 +2,26 @@ package sallyport_test
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/vectors"
 )
 
 // scheduleText is 15.3.
 func scheduleText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	for i, v := range decode[[]struct {
-		Secret, Exporter, Binding, Session, Epoch, Platform, Build, Certificate, Digest string
+	for _, v := range decode[[]struct {
+		Name, Secret, Exporter, Binding, Session, Epoch, Platform, Build, Certificate, Digest string
 
 		ClientKey string `json:"client_key"`
 		ServerKey string `json:"server_key"`
 		Envelopes []struct{ From, Kind, Sequence, Envelope string }
 	}](t, data) {
-		x := newText(t, fmt.Sprintf("schedule %d", i+1))
+		x := newText(t, v.Name)
 		x.line(v.Secret, "secret")
 		x.line(v.Exporter, "exporter")
 		x.rest = v.Binding
@@ -41,25 +44,26 @@ func scheduleText(t *testing.T, data []byte) string {
 	return all.String()
 }
 
-type resumeVectors struct {
-	Tickets []struct {
+type (
+	ticketVector struct {
+		Name       string
 		FleetKeyID string `json:"fleet_key_id"`
 		FleetKey   string `json:"fleet_key"`
 
 		Nonce, Content, Ticket string
 	}
-	Proofs []struct {
-		Secret, Exporter, Hello, Proof string
+	proofVector struct {
+		Name, Secret, Exporter, Hello, Proof string
 
 		ResumptionKey string `json:"resumption_key"`
 	}
-}
+)
 
 // ticketText is 15.4 of docs/fleet.md.
 func ticketText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	for i, v := range decode[resumeVectors](t, data).Tickets {
-		x := newText(t, fmt.Sprintf("ticket %d", i+1))
+	for _, v := range decode[[]ticketVector](t, data) {
+		x := newText(t, v.Name)
 		x.line(v.FleetKeyID, "fleet key id")
 		x.line(v.FleetKey, "fleet key")
 		x.line(v.Nonce, "nonce")
@@ -113,9 +117,9 @@ func prefix(b []byte) string {
 // proofText is 15.4 of PROTOCOL.md. The ticket in a HELLO is not written again.
 func proofText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	vectors := decode[resumeVectors](t, data)
-	for i, v := range vectors.Proofs {
-		x := newText(t, fmt.Sprintf("proof %d", i+1))
+	tickets := vectors.Read[json.RawMessage](t, "tickets")
+	for i, v := range decode[[]proofVector](t, data) {
+		x := newText(t, v.Name)
 		x.line(v.Secret, "secret")
 		x.line(v.ResumptionKey, "resumption key")
 		x.line(v.Exporter, "exporter")
@@ -123,7 +127,7 @@ func proofText(t *testing.T, data []byte) string {
 		x.rest = v.Hello
 		x.hello()
 		x.field(3, fmt.Sprintf("field ticket: ticket %d follows", i+1))
-		if ticket := vectors.Tickets[i].Ticket; x.take(len(ticket)/2) != ticket {
+		if ticket := decode[ticketVector](t, tickets[i]).Ticket; x.take(len(ticket)/2) != ticket {
 			t.Errorf("proof %d is not of ticket %d", i+1, i+1)
 		}
 		for x.rest != "" {

@@ -10,46 +10,52 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// frameText is 15.5.
+// frameText is the first part of 15.5.
 func frameText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	file := decode[struct{ Frames, Malformed []struct{ Name, Hex string } }](t, data)
-	for _, v := range file.Frames {
+	for _, v := range decode[[]struct{ Name, Bytes string }](t, data) {
 		x := newText(t, v.Name)
-		x.rest = v.Hex
+		x.rest = v.Bytes
 		x.frames()
 		all.WriteString(x.end())
 	}
-	all.WriteString("Each of these bodies breaks one rule; of a long one the table has the beginning.\n\n")
-	all.WriteString("| malformed | body |\n|---|---|\n")
-	for _, v := range file.Malformed {
-		if len(v.Hex) > 40 {
-			v.Hex = v.Hex[:36] + "..."
+	return all.String()
+}
+
+// refusedText is a table of bytes that break one rule each: of long ones the beginning.
+func refusedText(t *testing.T, data []byte) string {
+	var all strings.Builder
+	all.WriteString("| refused | as | bytes | rule |\n|---|---|---|---|\n")
+	for _, v := range decode[[]struct{ Name, Bytes, Reason, Rule string }](t, data) {
+		if len(v.Bytes) > 40 {
+			v.Bytes = v.Bytes[:36] + "..."
 		}
-		fmt.Fprintf(&all, "| %s | %s |\n", v.Name, strings.TrimSpace("`"+v.Hex+"`"))
+		section, _, _ := strings.Cut(v.Rule, ":")
+		fmt.Fprintf(&all, "| %s | `%s` | `%s` | %s |\n", v.Name, v.Reason, v.Bytes, section)
 	}
 	return strings.ReplaceAll(all.String(), "| `` |", "| |") + "\n"
 }
 
-type messageVectors struct {
-	Parity []struct {
-		Message           string
+type (
+	parityVector struct {
+		Name, Message     string
 		Fragments, Parity []string
 	}
-	Acks []struct {
+	ackVector struct {
+		Name    string
 		Arrived []uint64
 		DelayUS int `json:"delay_us"`
 		Body    string
 	}
-	Packing []struct {
-		Lanes    string
-		Arrived  []uint64
-		Messages []messageVector
-		Bodies   []string
+	packingVector struct {
+		Name, Lanes string
+		Arrived     []uint64
+		Messages    []messageVector
+		Bodies      []string
 	}
-	Exchange struct {
-		Hello, Welcome string
-		Steps          []struct {
+	exchangeVector struct {
+		Name, Hello, Welcome string
+		Steps                []struct {
 			messageVector
 
 			AtUS     int `json:"at_us"`
@@ -61,7 +67,7 @@ type messageVectors struct {
 			Arrived  bool
 		}
 	}
-}
+)
 
 type messageVector struct {
 	Lane int
@@ -87,8 +93,8 @@ func (m messageVector) String() string {
 // parityText is the first part of 15.6.
 func parityText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	for i, v := range decode[messageVectors](t, data).Parity {
-		x := newText(t, fmt.Sprintf("message %d", i+1))
+	for _, v := range decode[[]parityVector](t, data) {
+		x := newText(t, v.Name)
 		for j, parts := range [][]string{{v.Message}, v.Fragments, v.Parity} {
 			for k, part := range parts {
 				label := fmt.Sprintf([]string{"message", "fragment %[1]d", "parity frame %[1]d"}[j], k)
@@ -105,8 +111,8 @@ func parityText(t *testing.T, data []byte) string {
 // ackText is the second part of 15.6.
 func ackText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	for i, v := range decode[messageVectors](t, data).Acks {
-		x := newText(t, fmt.Sprintf("acknowledgement %d", i+1))
+	for _, v := range decode[[]ackVector](t, data) {
+		x := newText(t, v.Name)
 		fmt.Fprintf(x, "arrived: %s; the highest of them %d µs ago\n", ranges(v.Arrived), v.DelayUS)
 		x.rest = v.Body
 		x.frames()
@@ -118,8 +124,8 @@ func ackText(t *testing.T, data []byte) string {
 // packingText is the third part of 15.6.
 func packingText(t *testing.T, data []byte) string {
 	var all strings.Builder
-	for _, v := range decode[messageVectors](t, data).Packing {
-		x := newText(t, "packing")
+	for _, v := range decode[[]packingVector](t, data) {
+		x := newText(t, v.Name)
 		x.rest = v.Lanes
 		x.lanes(len(v.Lanes)/2, wire.KindWelcome)
 		fmt.Fprintf(x, "\narrived: %s\nwaiting, in the order in which the game has sent them:\n", ranges(v.Arrived))
@@ -138,43 +144,45 @@ func packingText(t *testing.T, data []byte) string {
 
 // exchangeText is the last part of 15.6.
 func exchangeText(t *testing.T, data []byte) string {
-	v := decode[messageVectors](t, data).Exchange
-	x := newText(t, "exchange")
-	x.rest = v.Hello
-	x.lanes(len(v.Hello)/2, wire.KindHello)
-	x.WriteString("\n")
-	x.rest = v.Welcome
-	x.lanes(len(v.Welcome)/2, wire.KindWelcome)
 	var all strings.Builder
-	all.WriteString(x.end() + "| ms | end | what happens |\n|---|---|---|\n")
-	for _, s := range v.Steps {
-		what := s.What
-		switch s.What {
-		case "message":
-			what = fmt.Sprintf("its game sends message %d on %v", s.ID, s.messageVector)
-		case "value":
-			what = fmt.Sprintf("its game sends %v", s.messageVector)
-		case "sends", "loses":
-			what = fmt.Sprintf("sends %d: %s", s.Sequence, frameList(t, s.Body))
-			if s.What == "loses" {
-				what = strings.Replace(what, ":", ", which is lost:", 1)
+	for _, v := range decode[[]exchangeVector](t, data) {
+		x := newText(t, v.Name)
+		x.rest = v.Hello
+		x.lanes(len(v.Hello)/2, wire.KindHello)
+		x.WriteString("\n")
+		x.rest = v.Welcome
+		x.lanes(len(v.Welcome)/2, wire.KindWelcome)
+		all.WriteString(x.end() + "| ms | end | what happens |\n|---|---|---|\n")
+		for _, s := range v.Steps {
+			what := s.What
+			switch s.What {
+			case "message":
+				what = fmt.Sprintf("its game sends message %d on %v", s.ID, s.messageVector)
+			case "value":
+				what = fmt.Sprintf("its game sends %v", s.messageVector)
+			case "sends", "loses":
+				what = fmt.Sprintf("sends %d: %s", s.Sequence, frameList(t, s.Body))
+				if s.What == "loses" {
+					what = strings.Replace(what, ":", ", which is lost:", 1)
+				}
+			case "takes", "refuses", "leaves out":
+				what = fmt.Sprintf("%s %d", s.What, s.Sequence)
+			case "delivers":
+				what = fmt.Sprintf("delivers message %d on %v", s.ID, s.messageVector)
+				if s.Key != nil {
+					what = fmt.Sprintf("delivers %v", s.messageVector)
+				}
+			case "receipt":
+				what = fmt.Sprintf("message %d on lane %d has arrived", s.ID, s.Lane)
+				if !s.Arrived {
+					what = fmt.Sprintf("message %d on lane %d is not known to have arrived", s.ID, s.Lane)
+				}
 			}
-		case "takes", "refuses", "leaves out":
-			what = fmt.Sprintf("%s %d", s.What, s.Sequence)
-		case "delivers":
-			what = fmt.Sprintf("delivers message %d on %v", s.ID, s.messageVector)
-			if s.Key != nil {
-				what = fmt.Sprintf("delivers %v", s.messageVector)
-			}
-		case "receipt":
-			what = fmt.Sprintf("message %d on lane %d has arrived", s.ID, s.Lane)
-			if !s.Arrived {
-				what = fmt.Sprintf("message %d on lane %d is not known to have arrived", s.ID, s.Lane)
-			}
+			fmt.Fprintf(&all, "| %d | %s | %s |\n", s.AtUS/1000, s.End, what)
 		}
-		fmt.Fprintf(&all, "| %d | %s | %s |\n", s.AtUS/1000, s.End, what)
+		all.WriteString("\n")
 	}
-	return all.String() + "\n"
+	return all.String()
 }
 
 // ranges writes ascending numbers, those that follow each other as one range.

@@ -2,26 +2,22 @@ package sallyport_test
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/vectors"
 )
 
-//go:generate go test ./internal/wire -run TestFrameVectorsFile -update
-//go:generate go test ./internal/lanes -run TestVectors$ -update
+//go:generate go test -p 1 ./internal/wire ./internal/lanes -run Vectors -update
 //go:generate go test -run TestVectorsOfDocuments -update .
 
-var update = flag.Bool("update", false, "write the test vectors of PROTOCOL.md and docs/fleet.md anew, from the files that they name")
-
-// region is a part of a document that is generated from a file.
+// region is a part of a document that is generated from a group of the vectors.
 type region struct {
 	document, section string
-	begin             string // in the document, before what is generated
-	generate          func(t *testing.T, data []byte) string
+	group             string
+	generate          func(t *testing.T, data []byte) string // from a list of vectors as JSON
 }
 
 var regions = []region{
@@ -30,6 +26,7 @@ var regions = []region{
 	{"PROTOCOL.md", "15.3", "schedules", scheduleText},
 	{"PROTOCOL.md", "15.4", "proofs", proofText},
 	{"PROTOCOL.md", "15.5", "frames", frameText},
+	{"PROTOCOL.md", "15.5", "malformed frames", refusedText},
 	{"PROTOCOL.md", "15.6", "parity", parityText},
 	{"PROTOCOL.md", "15.6", "acknowledgements", ackText},
 	{"PROTOCOL.md", "15.6", "packing", packingText},
@@ -37,14 +34,15 @@ var regions = []region{
 	{testkit.FleetDocument, "15.4", "tickets", ticketText},
 }
 
-// vectorFile is the file that a section names, in which a program finds its vectors.
-var vectorFile = regexp.MustCompile("`([a-z/]+/testdata/[a-z]+\\.json)`")
-
-// The vectors in the documents are generated from the files that their sections name. After a
-// change of a file `go generate .` writes them anew.
+// The vectors in the documents are generated from conformance/vectors.json, each group once. After a
+// change `go generate .` writes them anew.
 func TestVectorsOfDocuments(t *testing.T) {
+	groups := map[string]vectors.Group{}
+	for _, g := range vectors.Of(t).Groups {
+		groups[g.Name] = g
+	}
 	for _, r := range regions {
-		begin, end := "<!-- generated: "+r.begin+" -->\n", "<!-- end of "+r.begin+" -->\n"
+		begin, end := "<!-- generated: "+r.group+" -->\n", "<!-- end of "+r.group+" -->\n"
 		text, err := os.ReadFile(r.document)
 		if err != nil {
 			t.Fatal(err)
@@ -54,25 +52,32 @@ func TestVectorsOfDocuments(t *testing.T) {
 		if !ok || !ok2 {
 			t.Fatalf("%s lacks %q or %q", r.document, begin, end)
 		}
-		name := vectorFile.FindStringSubmatch(testkit.SectionOf(t, r.document, r.section))
-		if name == nil {
-			t.Fatalf("%s %s names no file", r.document, r.section)
+		if !strings.Contains(testkit.SectionOf(t, r.document, r.section), begin) {
+			t.Errorf("%q does not stand in %s %s", r.group, r.document, r.section)
 		}
-		data, err := os.ReadFile(name[1])
+		g, ok := groups[r.group]
+		if !ok || g.Document != r.document || g.Section != r.section {
+			t.Fatalf("%s: group %q is of %s %s, and stands in %s %s", vectors.File, r.group, g.Document, g.Section, r.document, r.section)
+		}
+		delete(groups, r.group)
+		data, err := json.Marshal(g.Vectors)
 		if err != nil {
-			t.Fatalf("%s %s: %v", r.document, r.section, err)
+			t.Fatal(err)
 		}
 		want := "\n" + r.generate(t, data)
 		if got == want {
 			continue
 		}
-		if !*update {
-			t.Errorf("%s %s is not what go generate makes of %s", r.document, r.section, name[1])
+		if !vectors.Update() {
+			t.Errorf("%s %s: %q is not what go generate makes of %s", r.document, r.section, r.group, vectors.File)
 			continue
 		}
 		if err := os.WriteFile(r.document, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for name := range groups {
+		t.Errorf("%s: group %q stands in no document", vectors.File, name)
 	}
 }
 

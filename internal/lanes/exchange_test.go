@@ -3,14 +3,13 @@ package lanes
 import (
 	"cmp"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/vectors"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -182,7 +181,10 @@ func exchange(t *testing.T) exchangeVector {
 		t.Error("something is unfinished")
 	}
 	field := wire.Hello{Features: wire.FeatureLanes, Token: []byte("x"), Lanes: hello}.AppendTo(nil)
-	return exchangeVector{Hello: hex.EncodeToString(field[37+4+3:]), Welcome: welcome, Steps: s.steps}
+	return exchangeVector{
+		Name: "exchange", Hello: hex.EncodeToString(field[37+4+3:]), Welcome: welcome, Steps: s.steps, WelcomeFields: fieldsOf(&w),
+		HelloFields: helloLanes{fmt.Sprintf("%08x", hello.Generation), hello.Delay, hello.Credits[:hello.Stated]},
+	}
 }
 
 // script is what the server's game sends at a tick.
@@ -212,16 +214,10 @@ func script(e *sceneEnd, tick int) {
 // "give the bodies that an end takes to a receiver in their order, and it has to deliver the same"
 // PROTOCOL.md 15.6
 func TestExchangeReplays(t *testing.T) {
-	data, err := os.ReadFile("testdata/messages.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file vectorFile
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	for _, end := range []string{"server", "client"} {
-		replay(t, end, &file.Exchange)
+	for _, v := range vectors.Read[exchangeVector](t, "exchange") {
+		for _, end := range []string{"server", "client"} {
+			replay(t, end, &v)
+		}
 	}
 }
 

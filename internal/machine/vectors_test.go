@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/vectors"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// scheduleVector is an epoch's keys and what comes of them: testdata/schedule.json and PROTOCOL.md
+// scheduleVector is an epoch's keys and what comes of them: the group "schedules" and PROTOCOL.md
 // 15.3. All bytes are in hex.
 type scheduleVector struct {
+	Name        string      `json:"name"`
 	Secret      string      `json:"secret"`
 	Exporter    string      `json:"exporter"` // empty in binding mode none
 	Binding     string      `json:"binding"`
@@ -38,18 +39,6 @@ type tagVector struct {
 	Envelope string `json:"envelope"`
 }
 
-func readSchedules(t testing.TB) (vectors []scheduleVector) {
-	t.Helper()
-	data, err := os.ReadFile("testdata/schedule.json")
-	if err == nil {
-		err = json.Unmarshal(data, &vectors)
-	}
-	if err != nil || len(vectors) == 0 {
-		t.Fatalf("%d vectors, %v", len(vectors), err)
-	}
-	return vectors
-}
-
 func (v *scheduleVector) twin() twin {
 	return twin{
 		secret: unhex(v.Secret), exporter: unhex(v.Exporter), certificate: unhex(v.Certificate), binding: unhex(v.Binding)[0],
@@ -60,7 +49,7 @@ func (v *scheduleVector) twin() twin {
 
 // The twin and the code of the package both give what the file says.
 func TestScheduleVectors(t *testing.T) {
-	for i, v := range readSchedules(t) {
+	for i, v := range vectors.Read[scheduleVector](t, "schedules") {
 		w := v.twin()
 		digest, _, _ := w.fast(t)
 		s := keyContext{binding: w.binding, session: w.session, digest: digest}
@@ -108,7 +97,7 @@ func checkEnvelope(t *testing.T, w twin, v tagVector) {
 }
 
 var (
-	docSchedule = regexp.MustCompile("(?s)\\*\\*schedule \\d+\\*\\*\n\n```text\n(.*?)```\n\n((?:\\|[^\n]*\n)+)")
+	docSchedule = regexp.MustCompile("(?s)\\*\\*(schedule \\d+)\\*\\*\n\n```text\n(.*?)```\n\n((?:\\|[^\n]*\n)+)")
 	docLine     = regexp.MustCompile(`(?m)^([0-9a-f]+) +(.+)$`)
 	docRow      = regexp.MustCompile("(?m)^\\| (\\w+) \\| ([A-Z]+) \\| `([0-9a-f]{16})` \\| `([0-9a-f]+)` \\|$")
 )
@@ -122,23 +111,23 @@ func TestScheduleVectorsOfDocument(t *testing.T) {
 	var got []scheduleVector
 	for _, block := range docSchedule.FindAllStringSubmatch(string(doc), -1) {
 		values, label := map[string]string{}, ""
-		for _, line := range docLine.FindAllStringSubmatch(block[1], -1) {
+		for _, line := range docLine.FindAllStringSubmatch(block[2], -1) {
 			if line[2] != "..." {
 				label, _, _ = strings.Cut(line[2], ":")
 			}
 			values[label] += line[1]
 		}
 		v := scheduleVector{
-			values["secret"], values["exporter"], values["binding mode"], values["session id"], values["epoch"],
+			block[1], values["secret"], values["exporter"], values["binding mode"], values["session id"], values["epoch"],
 			values["platform"], values["build"], values["certificate"], values["digest"],
 			values["key from the client"], values["key from the server"], nil,
 		}
-		for _, row := range docRow.FindAllStringSubmatch(block[2], -1) {
+		for _, row := range docRow.FindAllStringSubmatch(block[3], -1) {
 			v.Envelopes = append(v.Envelopes, tagVector{row[1], row[2], row[3], row[4]})
 		}
 		got = append(got, v)
 	}
-	if want := readSchedules(t); !reflect.DeepEqual(got, want) {
+	if want := vectors.Read[scheduleVector](t, "schedules"); !reflect.DeepEqual(got, want) {
 		t.Errorf("PROTOCOL.md has\n%+v\nthe file\n%+v", got, want)
 	}
 }

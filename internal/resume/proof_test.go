@@ -12,6 +12,7 @@ import (
 
 // proofVector is a HELLO with a ticket, whole and without its proof field.
 type proofVector struct {
+	Name          string `json:"name"`
 	Secret        string `json:"secret"`
 	ResumptionKey string `json:"resumption_key"`
 	Binding       string `json:"binding"`
@@ -27,7 +28,7 @@ func (v *proofVector) inputs() (key [32]byte, binding byte, exporter [32]byte) {
 }
 
 func TestProofVectors(t *testing.T) {
-	for i, v := range readResume(t).Proofs {
+	for i, v := range readProofs(t) {
 		secret := [32]byte(unhex(v.Secret))
 		key, err := Key(&secret)
 		want, binding, exporter := v.inputs()
@@ -58,7 +59,7 @@ func TestProofTwin(t *testing.T) {
 		m.Write(data)
 		return m.Sum(nil)
 	}
-	for _, v := range readResume(t).Proofs {
+	for _, v := range readProofs(t) {
 		key := mac(mac(make([]byte, 32), unhex(v.Secret)), []byte("sallyport v1 resume\x01"))
 		body := unhex(v.Body)
 		want := mac(key, append(unhex(v.Exporter), body[:len(body)-35]...))
@@ -70,7 +71,7 @@ func TestProofTwin(t *testing.T) {
 
 // Whoever differs in the secret, the connection or one bit of the HELLO proves nothing.
 func TestProofRefused(t *testing.T) {
-	for _, v := range readResume(t).Proofs {
+	for _, v := range readProofs(t) {
 		key, binding, exporter := v.inputs()
 		body := unhex(v.Body)
 		for i := range body {
@@ -105,7 +106,7 @@ func TestProofRefused(t *testing.T) {
 
 // FuzzProof takes any body: a client's proof convinces the server, and no other does.
 func FuzzProof(f *testing.F) {
-	for _, v := range readResume(f).Proofs {
+	for _, v := range readProofs(f) {
 		f.Add(unhex(v.Body), unhex(v.Binding)[0])
 	}
 	key, exporter := [32]byte(counting(1, 32)), [32]byte(counting(2, 32))

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/identity"
+	"github.com/sallyport/sallyport/internal/vectors"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -37,50 +36,43 @@ func sealTicket(t testing.TB, keys *fleetkey.Ring, k *Ticket) []byte {
 	return b
 }
 
-// resumeVectors is testdata/resume.json and PROTOCOL.md 15.4; made by other code than ours. Numbers and
-// bytes are in hex.
-type resumeVectors struct {
-	Tickets []ticketVector `json:"tickets"`
-	Proofs  []proofVector  `json:"proofs"`
+// ticketVector is one of the group "tickets" and docs/fleet.md 15.4; made by other code than ours.
+// Bytes are in hex.
+type ticketVector struct {
+	Name       string        `json:"name"`
+	FleetKeyID string        `json:"fleet_key_id"`
+	FleetKey   string        `json:"fleet_key"`
+	Nonce      string        `json:"nonce"`
+	Fields     contentFields `json:"fields"`
+	Content    string        `json:"content"`
+	Ticket     string        `json:"ticket"`
 }
 
-type ticketVector struct {
-	FleetKeyID    string `json:"fleet_key_id"`
-	FleetKey      string `json:"fleet_key"`
-	Nonce         string `json:"nonce"`
-	Certificate   bool   `json:"certificate"`
-	Binding       string `json:"binding"`
-	Epoch         string `json:"epoch"`
-	Session       string `json:"session"`
-	Expiry        string `json:"expiry"`
+type contentFields struct {
+	Version       byte   `json:"version"`
+	Flags         byte   `json:"flags"`
+	Binding       byte   `json:"binding_mode"`
+	Epoch         uint32 `json:"epoch"`
+	Session       string `json:"session_id"`
+	Expiry        int64  `json:"expiry"`
 	ClientNext    string `json:"client_next"`
-	Issued        string `json:"issued"`
-	Name          string `json:"name"`
+	Issued        int64  `json:"issued"`
+	SessionName   string `json:"session_name"`
 	ResumptionKey string `json:"resumption_key"`
 	Digest        string `json:"digest"`
-	Network       string `json:"network"` // as text, empty without one
+	Network       string `json:"network_prefix"`
 	Issuer        string `json:"issuer"`
 	Subject       string `json:"subject"`
 	TokenID       string `json:"token_id"`
-	SignIn        string `json:"sign_in"`
+	SignIn        string `json:"sign_in_id"`
 	KeyID         string `json:"key_id"`
 	Scope         string `json:"scope"`
 	Identity      string `json:"identity"`
-	Content       string `json:"content"`
-	Ticket        string `json:"ticket"`
 }
 
-func readResume(t testing.TB) (v resumeVectors) {
-	t.Helper()
-	data, err := os.ReadFile("testdata/resume.json")
-	if err == nil {
-		err = json.Unmarshal(data, &v)
-	}
-	if err != nil || len(v.Tickets) == 0 || len(v.Proofs) == 0 {
-		t.Fatalf("%d tickets, %d proofs, %v", len(v.Tickets), len(v.Proofs), err)
-	}
-	return v
-}
+func readTickets(t testing.TB) []ticketVector { return vectors.Read[ticketVector](t, "tickets") }
+
+func readProofs(t testing.TB) []proofVector { return vectors.Read[proofVector](t, "proofs") }
 
 func number(hex string) uint64 {
 	b := unhex(hex)
@@ -88,20 +80,23 @@ func number(hex string) uint64 {
 }
 
 func (v *ticketVector) ticket() *Ticket {
+	f := &v.Fields
 	k := &Ticket{
-		Name: [16]byte(unhex(v.Name)), Key: [32]byte(unhex(v.ResumptionKey)), Digest: [32]byte(unhex(v.Digest)),
-		Issuer: v.Issuer, Subject: v.Subject, TokenID: v.TokenID, SignIn: v.SignIn, KeyID: v.KeyID, Scope: v.Scope, Identity: string(unhex(v.Identity)),
-		Binding: unhex(v.Binding)[0], Certificate: v.Certificate, Epoch: uint32(number(v.Epoch)),
-		Expires: int64(number(v.Expiry)), ClientNext: number(v.ClientNext), Issued: int64(number(v.Issued)), Session: uint32(number(v.Session)),
+		Name: [16]byte(unhex(f.SessionName)), Key: [32]byte(unhex(f.ResumptionKey)), Digest: [32]byte(unhex(f.Digest)),
+		Issuer: f.Issuer, Subject: f.Subject, TokenID: f.TokenID, SignIn: f.SignIn, KeyID: f.KeyID, Scope: f.Scope, Identity: string(unhex(f.Identity)),
+		Binding: f.Binding, Certificate: f.Flags&1 != 0, Bound: f.Flags&2 != 0, Epoch: f.Epoch,
+		Expires: f.Expiry, ClientNext: number(f.ClientNext), Issued: f.Issued, Session: uint32(number(f.Session)),
 	}
-	if v.Network != "" {
-		k.Network = netip.MustParsePrefix(v.Network)
+	if f.Network != "" {
+		if err := k.Network.UnmarshalBinary(unhex(f.Network)); err != nil {
+			panic(err)
+		}
 	}
 	return k
 }
 
 func TestTicketVectors(t *testing.T) {
-	for i, v := range readResume(t).Tickets {
+	for i, v := range readTickets(t) {
 		key, err := fleetkey.New(uint32(number(v.FleetKeyID)), unhex(v.FleetKey))
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +278,7 @@ func TestTicketNotIssued(t *testing.T) {
 func FuzzTicket(f *testing.F) {
 	ring := newRing(f, newTestKey(f, 1))
 	sealed := map[string]bool{}
-	for _, v := range readResume(f).Tickets {
+	for _, v := range readTickets(f) {
 		f.Add(unhex(v.Content))
 		f.Add(sealTicket(f, ring, v.ticket()))
 		sealed[string(sealTicket(f, ring, v.ticket()))] = true

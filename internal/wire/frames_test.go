@@ -84,36 +84,108 @@ func TestMalformedFrames(t *testing.T) {
 		if !r.Malformed() || slowFrames(b) {
 			t.Errorf("%s parses", v.name)
 		}
+		framesOf(t, unhex(t, v.instead))
 	}
 }
 
-var wholeFrame = "23 07 02 6869 "
-
-// malformedFrames are bodies that break one rule each.
-var malformedFrames = []struct{ name, hex string }{
-	{"nothing", ""},
-	{"type 0", "00"},
-	{"type 8", "80 01 00"},
-	{"ack with a lane", "11 00000102 0a 00 03"},
-	{"ack cut off", "10 00000102 0a 01 03 00"},
-	{"33 ranges", "10 00000102 0a 20 03" + strings.Repeat("0000", 32)},
-	{"second ack", "10 00000102 0a 00 03 10 00000102 0a 00 03"},
-	{"ack that is not first", wholeFrame + "10 00000102 0a 00 03"},
-	{"two bytes for one", "23 4007 02 6869"},
-	{"four bytes for two", "23 80003fff 02 6869"},
-	{"eight bytes for four", "23 c00000003fffffff 02 6869"},
-	{"id 0", "23 00 02 6869"},
-	{"data cut off", "23 07 03 6869"},
-	{"whole of 1,089", "23 07 4441" + strings.Repeat("00", 1089)},
-	{"fragment of a message of 1,088", "31 01 00 4440" + strings.Repeat("00", 1088)},
-	{"fragment beyond the last", "31 01 02 4441" + strings.Repeat("00", 544)},
-	{"fragment too short", "31 01 00 4441" + strings.Repeat("00", 544)},
-	{"message of 2^24", "31 01 00 81000000" + strings.Repeat("00", 1088)},
-	{"key of 2^32", "44 c000000100000000 09 01 78"},
-	{"skip of nothing", "52 01 00"},
-	{"parity of a whole", "71 08 4440 03" + strings.Repeat("00", 1088)},
-	{"fifth parity frame", "71 08 5000 04" + strings.Repeat("00", 1024)},
-	{"trailing byte", wholeFrame + "23"},
+// malformedFrames are bodies that break one rule each, and what stands instead where it is kept.
+var malformedFrames = []struct{ name, hex, rule, instead string }{
+	{
+		"nothing", "",
+		"3.11: The body is one or more frames", "10 00000102 0a 00 03",
+	},
+	{
+		"type 0", "00 01 00",
+		"16.3: an unknown type", "20 01 00",
+	},
+	{
+		"type 8", "80 01 00",
+		"16.3: an unknown type", "20 01 00",
+	},
+	{
+		"ack with a lane", "11 00000102 0a 00 03",
+		"16.3: its lane in the low 4, which are 0 in an ACK", "10 00000102 0a 00 03",
+	},
+	{
+		"ack cut off", "10 00000102 0a 01 03 00",
+		"16.3: gap (v) and length (v) of each further one", "10 00000102 0a 01 03 00 00",
+	},
+	{
+		"33 ranges", "10 00000102 0a 20 03" + strings.Repeat("0000", 32),
+		"16.8: number of ranges after the first, 0 to 31", "10 00000102 0a 1f 03" + strings.Repeat("0000", 31),
+	},
+	{
+		"second ack", "10 00000102 0a 00 03 10 00000102 0a 00 03",
+		"16.3: a second ACK or one that is not first", "10 00000102 0a 00 03",
+	},
+	{
+		"ack that is not first", "23 07 02 6869 10 00000102 0a 00 03",
+		"16.3: a second ACK or one that is not first", "10 00000102 0a 00 03 23 07 02 6869",
+	},
+	{
+		"two bytes for one", "23 4007 02 6869",
+		"16.3: an integer that is not in its shortest form", "23 07 02 6869",
+	},
+	{
+		"four bytes for two", "23 80003fff 02 6869",
+		"16.3: an integer that is not in its shortest form", "23 7fff 02 6869",
+	},
+	{
+		"eight bytes for four", "23 c00000003fffffff 02 6869",
+		"16.3: an integer that is not in its shortest form", "23 bfffffff 02 6869",
+	},
+	{
+		"id 0", "23 00 02 6869",
+		"16.3: an id of 0", "23 01 02 6869",
+	},
+	{
+		"data cut off", "23 07 03 6869",
+		"16.3: WHOLE | id (v), length (v), data", "23 07 02 6869",
+	},
+	{
+		"whole of 1,089", "23 07 4441" + strings.Repeat("00", 1089),
+		"16.3: WHOLE is a message of 0 to 1,088 bytes", "23 07 4440" + strings.Repeat("00", 1088),
+	},
+	{
+		"value of 1,089", "44 05 09 4441" + strings.Repeat("00", 1089),
+		"16.3: LATEST is the value of a key, of at most 1,088 bytes", "44 05 09 4440" + strings.Repeat("00", 1088),
+	},
+	{
+		"fragment of a message of 1,088", "31 01 00 4440" + strings.Repeat("00", 1088),
+		"16.4: A message of at most 1,088 bytes MUST travel in one frame", "31 01 00 4441" + strings.Repeat("00", 545),
+	},
+	{
+		"fragment beyond the last", "31 01 02 4441" + strings.Repeat("00", 544),
+		"16.3: an index or a range that cannot be", "31 01 01 4441" + strings.Repeat("00", 544),
+	},
+	{
+		"fragment too short", "31 01 00 4441" + strings.Repeat("00", 544),
+		"16.4: the length of the data follows from the length of the message", "31 01 00 4441" + strings.Repeat("00", 545),
+	},
+	{
+		"message of 2^24", "31 01 00 81000000" + strings.Repeat("00", 1088),
+		"16.1: A message is 0 to 2^24 - 1 bytes", "31 01 00 80ffffff" + strings.Repeat("00", 1088),
+	},
+	{
+		"key of 2^32", "44 c000000100000000 09 01 78",
+		"16.1: a value under a key, below 2^32", "44 c0000000ffffffff 09 01 78",
+	},
+	{
+		"skip of nothing", "52 01 00",
+		"16.3: SKIP, with an id of 2 or more", "52 02 00",
+	},
+	{
+		"parity of a whole", "71 08 4440 03" + strings.Repeat("00", 1088),
+		"16.4: for each message of more than one fragment", "71 08 4441 03" + strings.Repeat("00", 545),
+	},
+	{
+		"fifth parity frame", "71 08 5000 04" + strings.Repeat("00", 1024),
+		"16.2: parity in the low 4, 0 to 4", "71 08 5000 03" + strings.Repeat("00", 1024),
+	},
+	{
+		"trailing byte", "23 07 02 6869 23",
+		"16.3: or bytes left over", "23 07 02 6869",
+	},
 }
 
 func TestVarintBounds(t *testing.T) {

@@ -1,44 +1,39 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
+
+	shared "github.com/sallyport/sallyport/internal/vectors"
 )
 
-var update = flag.Bool("update", false, "write testdata/frames.json anew")
+// framesVector is one of the group "frames".
+type framesVector struct {
+	Name   string   `json:"name"`
+	Bytes  string   `json:"bytes"`
+	Fields []object `json:"fields"`
+}
 
-// The file has the frames of the tests, for programs in other languages.
+// refusedVector is bytes that a receiver must not take, for a reason of section 11, because of one
+// rule. What they have instead of what is right is all that is wrong with them.
+type refusedVector struct {
+	Name    string `json:"name"`
+	Bytes   string `json:"bytes"`
+	Reason  string `json:"reason"`
+	Rule    string `json:"rule"` // section and words
+	Instead string `json:"instead,omitempty"`
+}
+
+// The file has the frames of the tests, for programs in other languages; go generate writes it anew.
 func TestFrameVectorsFile(t *testing.T) {
-	type named struct {
-		Name string `json:"name"`
-		Hex  string `json:"hex"`
-	}
-	var file struct {
-		Frames    []named `json:"frames"`
-		Malformed []named `json:"malformed"`
-	}
+	var frames []framesVector
 	for _, v := range frameVectors {
-		file.Frames = append(file.Frames, named{v.name, strings.ReplaceAll(v.hex, " ", "")})
+		frames = append(frames, framesVector{v.name, strings.ReplaceAll(v.hex, " ", ""), framesOf(t, unhex(t, v.hex))})
 	}
+	shared.Hold(t, "frames", frames)
+	var malformed []refusedVector
 	for _, v := range malformedFrames {
-		file.Malformed = append(file.Malformed, named{v.name, strings.ReplaceAll(v.hex, " ", "")})
+		malformed = append(malformed, refusedVector{v.name, strings.ReplaceAll(v.hex, " ", ""), "malformed", v.rule, strings.ReplaceAll(v.instead, " ", "")})
 	}
-	want, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want = append(want, '\n')
-	const name = "testdata/frames.json"
-	if *update {
-		if err := os.WriteFile(name, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what go generate makes of the tests: %v", name, err)
-	}
+	shared.Hold(t, "malformed frames", malformed)
 }

@@ -1,18 +1,18 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
-	"os"
 	"reflect"
+	"slices"
 	"testing"
+
+	shared "github.com/sallyport/sallyport/internal/vectors"
 )
 
 // A message is a body with a meaning, of any kind.
 type message interface{ AppendTo([]byte) []byte }
 
-// vector is one message of testdata/vectors.json, built from values.
+// vector is one message of the group "envelopes", built from values.
 type vector struct {
 	name     string
 	envelope Envelope // without Body
@@ -151,39 +151,51 @@ func parseBody(k Kind, body []byte) (message, error) {
 	return nil, nil
 }
 
+// envelopeVector is one of the group "envelopes": the bytes, and what they mean. Other programs read the
+// fields; conformance/README.md says how values are written.
+type envelopeVector struct {
+	Name       string `json:"name"`
+	Bytes      string `json:"bytes"`
+	Fields     object `json:"fields"`
+	DecodeOnly bool   `json:"decode_only,omitempty"` // it has what a sender does not write
+}
+
+type tagInputVector struct {
+	Name     string `json:"name"`
+	Envelope string `json:"envelope"` // the one that the block is of
+	Bytes    string `json:"bytes"`
+	Fields   object `json:"fields"`
+}
+
+// readVectors returns the bytes of the groups "envelopes" and "tag input", by name.
 func readVectors(t testing.TB) map[string][]byte {
 	t.Helper()
-	data, err := os.ReadFile("testdata/vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file []struct{ Name, Hex string }
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
 	m := map[string][]byte{}
-	for _, v := range file {
-		if m[v.Name], err = hex.DecodeString(v.Hex); err != nil {
-			t.Fatalf("%s: %v", v.Name, err)
+	for _, group := range []string{"envelopes", "tag input"} {
+		for _, v := range shared.Read[struct {
+			Name, Bytes, Envelope string
+			Fields                any
+			DecodeOnly            bool `json:"decode_only"`
+		}](t, group) {
+			m[v.Name] = unhex(t, v.Bytes)
 		}
 	}
 	return m
 }
 
-// The values give the bytes of the file.
+// The values give the bytes and the fields of the file; go generate writes it anew.
 func TestVectorsAppend(t *testing.T) {
-	file := readVectors(t)
+	var list []envelopeVector
 	for _, v := range vectors {
-		if got, want := v.bytes(), file[v.name]; !bytes.Equal(got, want) {
-			t.Errorf("%s:\n got %x\nwant %x", v.name, got, want)
-		}
+		e := v.envelope
+		e.Body = v.bodyBytes()
+		list = append(list, envelopeVector{Name: v.name, Bytes: hex.EncodeToString(v.bytes()), Fields: fieldsOf(t, e)})
 	}
-	if got := tagInputVector(); !bytes.Equal(got, file["tag input"]) {
-		t.Errorf("tag input: got %x, want %x", got, file["tag input"])
-	}
-	if got, want := len(file), len(vectors)+1; got != want {
-		t.Errorf("the file has %d vectors, want %d", got, want)
-	}
+	shared.Hold(t, "envelopes", list)
+	data := list[slices.IndexFunc(vectors, func(v vector) bool { return v.name == "data" })]
+	shared.Hold(t, "tag input", []tagInputVector{{"tag input", data.Bytes, hex.EncodeToString(tagInput()), object{
+		{"version_kind", Version<<4 | KindData}, {"flags_epoch", 1}, {"session_id", "01020304"}, {"sequence", "0000000200000007"}, {"body_length", 5},
+	}}})
 }
 
 // The bytes of the file give the values.
@@ -217,8 +229,8 @@ func wholePart(t *testing.T, b []byte) []byte {
 	return p.Data
 }
 
-// tagInputVector is the block for the vector "data", whose sequence is 7 + 2^33.
-func tagInputVector() []byte {
+// tagInput is the block for the vector "data", whose sequence is 7 + 2^33.
+func tagInput() []byte {
 	var block [16]byte
 	TagInput(&block, KindData, 1, 0x01020304, 7+1<<33, len("input"))
 	return block[:]
