@@ -75,6 +75,7 @@ var imports = map[string][]string{
 	"internal/lab/attack":     {"..."},
 	"internal/lab/command":    {},
 	"internal/lab/endurance":  {"..."},
+	"internal/lab/flood":      {"...", "golang.org/x/sys"},
 	"internal/lab/gameserver": {"..."},
 	"internal/lab/nakama":     {"session", "transport"},
 	"internal/lab/signin":     {},
@@ -83,6 +84,7 @@ var imports = map[string][]string{
 	"internal/lab/tally":      {"audit"},
 
 	"internal/lab/endurance/run": {"..."},
+	"internal/lab/flood/run":     {"..."},
 
 	"internal/addrtable":   {},
 	"internal/auditchain":  {},

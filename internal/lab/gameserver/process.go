@@ -16,7 +16,8 @@ type Process struct {
 	Descriptors int   `json:"descriptors"` // open; Linux
 }
 
-func process() Process {
+// ReadProcess reads what this process holds.
+func ReadProcess() Process {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	p := Process{Goroutines: runtime.NumGoroutine(), Resident: resident()}

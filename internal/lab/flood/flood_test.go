@@ -1,0 +1,158 @@
+//go:build linux
+
+package flood
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/handshake"
+)
+
+func TestMain(m *testing.M) {
+	if IsChild() {
+		os.Exit(Child(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+func TestFirstHello(t *testing.T) {
+	hello, err := firstHello()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !handshake.IsFirstHello(hello) {
+		t.Errorf("%x is no first ClientHello", hello)
+	}
+	random := handshake.Random(hello)
+	for at := randomAt; at < randomAt+randomLen; at++ {
+		hello[at] ^= 0xff
+	}
+	for i, b := range handshake.Random(hello) {
+		if b != random[i]^0xff {
+			t.Fatalf("byte %d of the random is not where the flood writes it", i)
+		}
+	}
+}
+
+// Players have addresses of their own, and so has each newcomer, in a player's network.
+func TestAddresses(t *testing.T) {
+	seen, networks := map[[4]byte]bool{}, map[[3]byte]bool{}
+	for i := range Players {
+		a := player(i).As4()
+		if seen[a] {
+			t.Fatalf("%v twice", a)
+		}
+		seen[a], networks[[3]byte(a[:3])] = true, true
+	}
+	for i := range newcomers {
+		a := newcomer(i, Players).As4()
+		if seen[a] || !networks[[3]byte(a[:3])] {
+			t.Errorf("newcomer %v is a player, or in no player's network", a)
+		}
+		seen[a] = true
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		if a := elsewhere(rng); networks[[3]byte(a[:3])] || a[0] != 127 || a[1]&0xc0 != 64 {
+			t.Fatalf("%v is not elsewhere", a)
+		}
+		if a := among(Players)(rng); !networks[[3]byte(a[:3])] {
+			t.Fatalf("%v is in no player's network", a)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	quiet := Phase{Name: "quiet", Sent: 1000, P99: 100, Memory: 50 << 20, Buffer: MinBuffer}
+	flood := Phase{Name: "flood", Sent: 10000, P99: 300, Memory: 66 << 20, Buffer: MinBuffer, Flooded: 1000, Newcomers: 2, In: 2, Lost: 10}
+	for name, c := range map[string]struct {
+		change func(p *Phase)
+		want   string // in the only failure; empty means none
+	}{
+		"all bounds reached":  {func(*Phase) {}, ""},
+		"a player is out":     {func(p *Phase) { p.Gone = 1 }, "1 players are out"},
+		"a player resumed":    {func(p *Phase) { p.Resumed = 1 }, "1 have gone on by ticket"},
+		"one more lost":       {func(p *Phase) { p.Lost++ }, "11 of 10000 inputs lost"},
+		"a small buffer":      {func(p *Phase) { p.Lost, p.Buffer = 5000, MinBuffer-1 }, ""},
+		"slower":              {func(p *Phase) { p.P99++ }, "3.0 times"},
+		"more memory":         {func(p *Phase) { p.Memory++ }, "more resident"},
+		"a newcomer kept out": {func(p *Phase) { p.In-- }, "1 of 2 newcomers"},
+		"nobody plays":        {func(p *Phase) { p.Sent, p.Lost = 0, 0 }, "nobody has played"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := flood
+			c.change(&p)
+			r := Report{Config: Config{Rate: 1000, Duration: time.Second}, Phases: []Phase{quiet, p}}
+			r.judge()
+			if r.OK() != (c.want == "") || c.want != "" && (len(r.Failures) != 1 || !strings.Contains(r.Failures[0], c.want)) {
+				t.Errorf("failures %q, want one with %q", r.Failures, c.want)
+			}
+		})
+	}
+	t.Run("not shown", func(t *testing.T) {
+		q, p := quiet, flood
+		q.Buffer, p.Flooded = MinBuffer-1, 899
+		r := Report{Config: Config{Rate: 1000, Duration: time.Second}, Phases: []Phase{q, p}}
+		if r.judge(); len(r.NotShown) != 2 {
+			t.Errorf("not shown: %q, want the loss and the rate", r.NotShown)
+		}
+	})
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range []Config{
+		{Players: 0, Rate: Rate, Duration: time.Minute},
+		{Players: MaxPlayers + 1, Rate: Rate, Duration: time.Minute},
+		{Players: 1, Rate: 999, Duration: time.Minute},
+		{Players: 1, Rate: Rate, Duration: time.Second},
+	} {
+		if _, err := Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), "must be") {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// A socket gets what spray sends: first ClientHellos, none twice, from other addresses than the sender's.
+func TestSpray(t *testing.T) {
+	hello, err := firstHello()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var spraying sync.WaitGroup
+	defer spraying.Wait()
+	defer cancel()
+	spraying.Go(func() {
+		if _, err := spray(ctx, socket.LocalAddr().(*net.UDPAddr).AddrPort(), hello, 10_000, elsewhere); err != nil {
+			t.Error(err)
+		}
+	})
+	seen := map[[32]byte]bool{}
+	b := make([]byte, 2048)
+	for range 500 {
+		_ = socket.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, from, err := socket.ReadFromUDPAddrPort(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !handshake.IsFirstHello(b[:n]) || seen[handshake.Random(b[:n])] {
+			t.Fatalf("%x is no first ClientHello, or comes twice", b[:n])
+		}
+		seen[handshake.Random(b[:n])] = true
+		if a := from.Addr().Unmap().As4(); a[0] != 127 || a[1]&0xc0 != 64 {
+			t.Fatalf("from %v", from)
+		}
+	}
+}
