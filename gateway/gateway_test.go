@@ -309,3 +309,18 @@ func TestConfigBounds(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is put out counts once, however often it is looked before the kick is in force.
+func TestPutOutCounted(t *testing.T) {
+	play(t, nil, func(t *testing.T, s *scene) {
+		s.join(t, "alice")
+		s.join(t, "bob")
+		for range 3 {
+			s.putOut(t.Context())
+		}
+		time.Sleep(lookEvery)
+		if n := s.counts.putOut.Load(); n != 2 || s.Players() != 0 {
+			t.Errorf("%d counted as put out, %d still there", n, s.Players())
+		}
+	})
+}
