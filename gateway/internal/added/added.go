@@ -34,6 +34,16 @@ type Config struct {
 	Rate     int // payloads a second and player
 	Duration time.Duration
 	Rounds   int // of each, in turns
+
+	// Progress gets a line about each step before it begins; nil means none.
+	Progress io.Writer
+}
+
+// say writes a line of progress.
+func (c Config) say(format string, args ...any) {
+	if c.Progress != nil {
+		fmt.Fprintf(c.Progress, format+"\n", args...)
+	}
 }
 
 // Result is what one way of serving costs: medians over rounds.
@@ -51,8 +61,9 @@ type Result struct {
 // Run measures. self is this program, which calls Child when its first argument is "child".
 func Run(ctx context.Context, c Config, self string) (library, sidecar Result, err error) {
 	library.Name, sidecar.Name = "library", "sidecar"
-	for range c.Rounds {
+	for n := range c.Rounds {
 		for _, r := range []*Result{&library, &sidecar} {
+			c.say("round %d of %d, %s: %d players join, and play for %v", n+1, c.Rounds, r.Name, c.Players, c.Duration)
 			if err := once(ctx, c, self, r); err != nil {
 				return library, sidecar, fmt.Errorf("%s: %w", r.Name, err)
 			}

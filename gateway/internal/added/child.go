@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -24,8 +25,10 @@ import (
 const most = 8192
 
 // Child is a server process: mode is "library", "sidecar" or "game", which has the addresses of the game and of the sidecar
-// behind it. It ends with in. self is this program.
+// behind it. It ends with in. self is this program. What it says on standard error is of the measurement: only
+// errors are logged, by the whole process.
 func Child(self string, mode []string, in io.Reader, out io.Writer) error {
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	switch mode[0] {
 	case "library":
 		return library(in, out)

@@ -31,7 +31,7 @@ func main() {
 }
 
 func measure(self string) error {
-	c := added.Config{}
+	c := added.Config{Progress: os.Stderr}
 	flag.IntVar(&c.Players, "players", 100, "how many play")
 	flag.IntVar(&c.Rate, "rate", 60, "payloads a second and player")
 	flag.DurationVar(&c.Duration, "duration", 10*time.Second, "how long a round is")
