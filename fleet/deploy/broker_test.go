@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +24,9 @@ import (
 )
 
 // brokers starts three NATS servers in this process from deploy/kubernetes/base/nats.conf, as Kubernetes
-// would, with files of the role broker, or of another one; other addresses are all that is changed.
-func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (servers []*server.Server, urls []string) {
+// would, with files of the role broker, or of another one; other addresses are all that is changed. With logs
+// each has the log of its index.
+func brokers(t *testing.T, a *identitytest.Authority, role identity.Role, logs ...server.Logger) (servers []*server.Server, urls []string) {
 	t.Helper()
 	read, err := os.ReadFile("../../deploy/kubernetes/base/nats.conf")
 	if err != nil {
@@ -65,6 +67,9 @@ func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (serve
 		if err != nil {
 			t.Fatal(err)
 		}
+		if i < len(logs) {
+			s.SetLogger(logs[i], false, false)
+		}
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 		if !s.ReadyForConnections(20 * time.Second) {
@@ -74,6 +79,38 @@ func brokers(t *testing.T, a *identitytest.Authority, role identity.Role) (serve
 	}
 	return servers, urls
 }
+
+// admitted is with how many servers a server has routes that have been let in. Who dials counts a route before
+// the other end has judged it, but only an end that has let it in sends subscriptions.
+func admitted(t *testing.T, s *server.Server) int {
+	t.Helper()
+	z, err := s.Routez(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := map[string]bool{}
+	for _, r := range z.Routes {
+		if r.NumSubs > 0 {
+			others[r.RemoteID] = true
+		}
+	}
+	return len(others)
+}
+
+// refusals is a server's log, which counts the connections that the server has refused.
+type refusals struct{ n atomic.Int32 }
+
+func (r *refusals) Errorf(format string, args ...any) {
+	if strings.HasPrefix(fmt.Sprintf(format, args...), "127.0.0.1:") && strings.Contains(fmt.Sprintf(format, args...), server.ErrAuthentication.Error()) {
+		r.n.Add(1)
+	}
+}
+
+func (*refusals) Noticef(string, ...any) {}
+func (*refusals) Warnf(string, ...any)   {}
+func (*refusals) Fatalf(string, ...any)  {}
+func (*refusals) Debugf(string, ...any)  {}
+func (*refusals) Tracef(string, ...any)  {}
 
 // join connects a client of a service.
 func join(t *testing.T, s *identity.Source, urls []string) (*nats.Conn, error) {
@@ -106,7 +143,7 @@ func TestDeployedBroker(t *testing.T) {
 	a := identitytest.NewDomain(t, "game.example")
 	servers, urls := brokers(t, a, identity.Broker)
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if servers[0].NumRoutes() > 0 && servers[1].NumRoutes() > 0 && servers[2].NumRoutes() > 0 && servers[0].JetStreamIsCurrent() {
+		if admitted(t, servers[0]) == 2 && admitted(t, servers[1]) == 2 && admitted(t, servers[2]) == 2 && servers[0].JetStreamIsCurrent() {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -245,17 +282,17 @@ func TestDeployedBroker(t *testing.T) {
 // A service of another role is no server of the cluster, though it has the fleet's certificate.
 func TestDeployedBrokerRoutes(t *testing.T) {
 	t.Parallel()
-	servers, _ := brokers(t, identitytest.NewDomain(t, "game.example"), identity.Leaderboard)
-	alive := make([]int, len(servers)) // looks in a row that have seen a route
-	for range 50 {                     // a second, in which there are several attempts
-		time.Sleep(20 * time.Millisecond)
-		for i, s := range servers {
-			if alive[i]++; s.NumRoutes() == 0 { // who dials counts a route until it is refused
-				alive[i] = 0
-			}
-			if alive[i] > 15 {
-				t.Fatal("a route between servers of the role leaderboard lives")
-			}
+	var logs [3]refusals
+	servers, _ := brokers(t, identitytest.NewDomain(t, "game.example"), identity.Leaderboard, &logs[0], &logs[1], &logs[2])
+	for deadline := time.Now().Add(20 * time.Second); logs[0].n.Load() == 0 || logs[1].n.Load() == 0 || logs[2].n.Load() == 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the servers have refused %d, %d and %d routes", logs[0].n.Load(), logs[1].n.Load(), logs[2].n.Load())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, s := range servers {
+		if n := admitted(t, s); n > 0 {
+			t.Errorf("%s has routes with %d servers of the role leaderboard", s.Name(), n)
 		}
 	}
 }
