@@ -41,6 +41,22 @@ func FreePort(t testing.TB) string {
 	return ""
 }
 
+// FreePorts returns n ports as FreePort does, next to each other as far as there is room: the servers of a cluster have
+// several each.
+func FreePorts(t testing.TB, n int) (ports []int) {
+	t.Helper()
+	for len(ports) < n {
+		top, err := strconv.Atoi(FreePort(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i <= blockGiven && len(ports) < n; i++ {
+			ports = append(ports, top-i)
+		}
+	}
+	return ports
+}
+
 // free reports whether nobody listens on the ports from first to last.
 func free(first, last int) bool {
 	for port := first; port <= last; port++ {

@@ -94,3 +94,18 @@ func TestFreePortTaken(t *testing.T) {
 		t.Errorf("%d is not free any more", port)
 	}
 }
+
+// Ports of one call are free, and none is there twice.
+func TestFreePorts(t *testing.T) {
+	t.Parallel()
+	seen := make(map[int]bool)
+	for _, p := range FreePorts(t, 2*(blockGiven+1)+1) {
+		if seen[p] || !free(p, p) {
+			t.Errorf("port %d is not free", p)
+		}
+		seen[p] = true
+	}
+	if len(seen) != 2*(blockGiven+1)+1 {
+		t.Errorf("%d ports", len(seen))
+	}
+}

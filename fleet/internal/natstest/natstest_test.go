@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -24,21 +23,6 @@ func TestMain(m *testing.M) {
 		os.Exit(Child())
 	}
 	os.Exit(m.Run())
-}
-
-// ports returns six that are free.
-func ports(t *testing.T) (p [6]int) {
-	t.Helper()
-	for i := range 2 {
-		top, err := strconv.Atoi(testkit.FreePort(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := range 3 {
-			p[3*i+k] = top - k
-		}
-	}
-	return p
 }
 
 func connect(t *testing.T, urls string, options ...nats.Option) *nats.Conn {
@@ -70,7 +54,7 @@ func stream(t *testing.T, c *nats.Conn, replicas int) jetstream.JetStream {
 // store that is rolled back has lost what was acknowledged.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	c, err := StartCluster(t.TempDir(), ports(t), "")
+	c, err := StartCluster(t.TempDir(), [6]int(testkit.FreePorts(t, 6)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +137,7 @@ func TestCluster(t *testing.T) {
 // A line that is cut is silent, and one that is mended works again. Store and port outlive a server.
 func TestLineAndRestart(t *testing.T) {
 	t.Parallel()
-	config := Config{Dir: t.TempDir(), Name: "one", Port: ports(t)[0]}
+	config := Config{Dir: t.TempDir(), Name: "one", Port: testkit.FreePorts(t, 1)[0]}
 	s, err := StartEmbedded(config)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +224,7 @@ func TestTLS(t *testing.T) {
 // A child that cannot start says so, and one of a program that does not know of children starts no
 // other.
 func TestBadStart(t *testing.T) {
-	bad := Config{Dir: t.TempDir(), Name: "bad", Port: ports(t)[0], Extra: "nonsense: {"}
+	bad := Config{Dir: t.TempDir(), Name: "bad", Port: testkit.FreePorts(t, 1)[0], Extra: "nonsense: {"}
 	if p, err := StartProcess(bad); err == nil {
 		t.Error("started", p.Kill())
 	}

@@ -3,7 +3,6 @@ package reach
 import (
 	"context"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -17,23 +16,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// ports returns six that are free.
-func ports(t *testing.T) (p [6]int) {
-	t.Helper()
-	for i := range 2 {
-		top, err := strconv.Atoi(testkit.FreePort(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := range 3 {
-			p[3*i+k] = top - k
-		}
-	}
-	return p
-}
-
 func config(t *testing.T, servers int) Config {
-	return Config{Dir: t.TempDir(), Ports: ports(t), Servers: servers, Most: 1 << 18}
+	return Config{Dir: t.TempDir(), Ports: [6]int(testkit.FreePorts(t, 6)), Servers: servers, Most: 1 << 18}
 }
 
 func within(t *testing.T, d time.Duration) context.Context {

@@ -30,21 +30,6 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for what takes milliseconds.
 const patience = 20 * time.Second
 
-// ports returns six that are free.
-func ports(t testing.TB) (p [6]int) {
-	t.Helper()
-	for i := range 2 {
-		top, err := strconv.Atoi(testkit.FreePort(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := range 3 {
-			p[3*i+k] = top - k
-		}
-	}
-	return p
-}
-
 // embedded starts a server in this process.
 func embedded(t testing.TB, extra string) *natstest.Embedded {
 	t.Helper()
@@ -192,7 +177,7 @@ func store(t testing.TB, c *natscarrier.Carrier, k revocation.StateKey, m []byte
 // "Servers that are not there yet are no error": what is subscribed before works once they are.
 func TestBrokerAbsentAtStart(t *testing.T) {
 	t.Parallel()
-	config := natstest.Config{Dir: t.TempDir(), Name: "one", Port: ports(t)[0]}
+	config := natstest.Config{Dir: t.TempDir(), Name: "one", Port: testkit.FreePorts(t, 1)[0]}
 	c := open(t, natscarrier.Config{Servers: []string{fmt.Sprint("nats://127.0.0.1:", config.Port)}, Name: "a", Replicas: 1})
 	got := listen(t, c, revocation.TopicLive)
 	if err := c.Publish(t.Context(), revocation.TopicLive, []byte("lost")); err == nil {
@@ -397,7 +382,7 @@ func leader(t testing.TB, urls []string) int {
 // needs no leader. Store needs JetStream's leader, which is replaced within some ten seconds."
 func TestLeaderGone(t *testing.T) {
 	t.Parallel()
-	cluster, err := natstest.StartCluster(t.TempDir(), ports(t), "")
+	cluster, err := natstest.StartCluster(t.TempDir(), [6]int(testkit.FreePorts(t, 6)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
