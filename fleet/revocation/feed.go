@@ -27,12 +27,19 @@ type Feed struct {
 	publisher  *Publisher // likewise; nil without a Key
 	subscriber *Subscriber
 	sink       *lateSink
+
+	mu sync.Mutex
+	// +checklocks:mu
+	end context.CancelFunc // ends Run; nil before it
+	// +checklocks:mu
+	closed bool          // by Close
+	over   chan struct{} // closed when Run has returned
 }
 
-// NewFeed opens the publisher's store and returns a Feed, for one server. Errors match ErrConfig or
-// ErrStore.
+// NewFeed opens the publisher's store and returns a Feed, for one server. Whoever gets no server for it calls
+// Close: until then no other process can open the store. Errors match ErrConfig or ErrStore.
 func NewFeed(config FeedConfig) (f *Feed, err error) {
-	f = &Feed{config: config, sink: newLateSink()}
+	f = &Feed{config: config, sink: newLateSink(), over: make(chan struct{})}
 	if config.Key.signer != nil {
 		if f.publisher, err = OpenPublisher(config.publisher()); err != nil {
 			return nil, err
@@ -64,9 +71,16 @@ func (f *Feed) Transport(c transport.Config) transport.Config {
 	return c
 }
 
-// Run feeds the server until ctx is done, and then publishes what is left, closes the publisher's
-// store and returns ctx's error. Call it once, after transport.Listen and before players come.
+// Run feeds the server until ctx is done, or Close is called, and then publishes what is left, closes the
+// publisher's store and returns ctx's error, context.Canceled after Close. Call it once, after
+// transport.Listen and before players come. After Close it returns ErrClosed.
 func (f *Feed) Run(ctx context.Context, s *transport.Server) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !f.begin(cancel) {
+		return ErrClosed
+	}
+	defer close(f.over)
 	f.sink.set(s)
 	if f.publisher == nil {
 		return f.subscriber.Run(ctx)
@@ -80,6 +94,36 @@ func (f *Feed) Run(ctx context.Context, s *transport.Server) error {
 		err = errors.Join(err, published)
 	}
 	return errors.Join(err, f.publisher.Close())
+}
+
+// begin notes how Run ends, unless the Feed is closed.
+func (f *Feed) begin(end context.CancelFunc) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	f.end = end
+	return true
+}
+
+// Close ends Run, and returns when it has returned. A Feed that has not run is at its end, too: what it was
+// given to publish is published, if the carrier is connected, and the store is closed; the error is that of
+// the store. A second call does nothing more.
+func (f *Feed) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	end := f.end
+	f.mu.Unlock()
+	if end != nil {
+		end()
+		<-f.over
+		return nil // Run has returned it
+	}
+	if f.publisher == nil {
+		return nil
+	}
+	return f.publisher.Close()
 }
 
 // Status returns what is known now.

@@ -9,7 +9,7 @@ import (
 )
 
 // Run publishes heartbeats and what Enqueue takes, and announces what is in force, until ctx is
-// done. It returns ctx's error, or ErrSuperseded or ErrConfig. Call it once.
+// done. It returns ctx's error, or ErrClosed, ErrSuperseded or ErrConfig. Call it once.
 func (p *Publisher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -31,28 +31,40 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer wg.Wait()
 	wg.Go(func() { p.carry(ctx) })
 	wg.Go(func() { p.keepHouse(ctx) })
-	p.beat(ctx)
+	if err := p.beat(ctx); err != nil {
+		cancel(err)
+	}
 	return context.Cause(ctx)
 }
 
-// beat sends heads until ctx is done: each second, and soon after a subscriber has asked. It flushes
-// the queue.
-func (p *Publisher) beat(ctx context.Context) {
+// over says why the publisher has ended; nil while it lives.
+func (p *Publisher) over() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
+// beat sends heads until ctx is done, or the publisher has ended, of which it returns the reason: each second,
+// and soon after a subscriber has asked. It flushes the queue.
+func (p *Publisher) beat(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-p.wake:
 			if !pause(ctx, linger) {
-				return
+				return nil
 			}
 			if err := p.flush(); err != nil && !errors.Is(err, ErrClosed) {
 				p.config.Logger.Error("revocation: queued records wait", "publisher", p.config.Name, "error", err)
 			}
 		case <-timer.C:
 			_ = p.flush() // again, if the last one failed
+		}
+		if err := p.over(); err != nil {
+			return err // there is no head to send, and none is due ever again
 		}
 		now := time.Now()
 		if due := p.due(now); due > 0 {

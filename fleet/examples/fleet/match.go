@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -81,7 +82,7 @@ func serveMatch(in io.Reader, out io.Writer) error {
 	}
 	server, err := transport.Listen("127.0.0.1:0", feed.Transport(config))
 	if err != nil {
-		return err
+		return errors.Join(err, feed.Close())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
