@@ -21,6 +21,7 @@ type Carrier struct {
 
 	link                       *link // likewise
 	reconnects, received, sent atomic.Uint64
+	full                       atomic.Bool // the stream was, when something was last stored
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

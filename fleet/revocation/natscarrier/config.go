@@ -14,6 +14,13 @@ import (
 // ErrConfig is matched by every error about a Config. The text names the field.
 var ErrConfig = errors.New("natscarrier: bad configuration")
 
+// ErrFull is matched by the error of Store and Delete when the stream has Config.MaxBytes. What was stored
+// stays: nobody is un-revoked. Who runs hears of new revocations as before; who starts waits for those that
+// are not stored, and admits nobody new meanwhile (revocation.Mode). Give the central publisher a larger
+// MaxBytes, and find out who stores that much. Each publisher stores what is missing then. A cluster that is
+// full does not take what would replace a segment either.
+var ErrFull = errors.New("natscarrier: the stream is full")
+
 // Config configures a Carrier.
 type Config struct {
 	// Servers are the URLs of the NATS servers, such as "nats://nats-1:4222". One is enough to be
@@ -48,12 +55,19 @@ type Config struct {
 	// of match servers that are gone for good. Zero means 30 days; negative is an error.
 	Keep time.Duration
 
+	// MaxBytes bounds the stream on the disk of each server that holds it, all publishers together, for a
+	// carrier that may create it. JetStream sets as much aside, so max_file_store has to be more. What has no
+	// room is not stored, and nothing makes room for it: see ErrFull. Zero means 1 GiB, ten million
+	// revocations; less than 1 MiB is an error.
+	MaxBytes int64
+
 	// Queue is how many messages that have come wait to be looked at. Zero means 4,096; negative is
 	// an error. What exceeds it, or 64 MiB, is lost, and Log has a line; the subscriber notices by the
 	// number of the next record and reads the stored state.
 	Queue int
 
-	// Log has a line when the connection is lost, and when it is back. Nil means none.
+	// Log has a line when the connection is lost, and when it is back; and when the stream is full, and when
+	// it stores again. Nil means none.
 	Log *slog.Logger
 }
 
@@ -63,6 +77,7 @@ func (c Config) WithDefaults() (Config, error) {
 	c.Stream = cmp.Or(c.Stream, "SALLYPORT")
 	c.Queue = cmp.Or(c.Queue, defaultQueue)
 	c.Keep = cmp.Or(c.Keep, defaultKeep)
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -79,6 +94,8 @@ func (c Config) WithDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: Replicas: 0 to %d", ErrConfig, maxReplicas)
 	case c.Keep < 0:
 		return c, fmt.Errorf("%w: Keep: must not be negative", ErrConfig)
+	case c.MaxBytes < minMaxBytes:
+		return c, fmt.Errorf("%w: MaxBytes: %d at least", ErrConfig, minMaxBytes)
 	case c.Queue < 0:
 		return c, fmt.Errorf("%w: Queue: must not be negative", ErrConfig)
 	}

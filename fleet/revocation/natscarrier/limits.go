@@ -42,6 +42,11 @@ const (
 	// defaultKeep is far longer than any identity token lives.
 	defaultKeep = 30 * 24 * time.Hour
 
+	// defaultMaxBytes is a quarter of the store that deploy/ gives JetStream. The smallest holds four
+	// messages of the largest kind.
+	defaultMaxBytes = 1 << 30
+	minMaxBytes     = 1 << 20
+
 	// graveTime is how long the mark of a removed segment stays.
 	graveTime = time.Minute
 
