@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,13 @@ type Config struct {
 	// Origins are the web sites whose pages may connect, such as "https://play.example.com". A program
 	// that is no browser names none, and may always connect. Empty means that no browser may.
 	Origins []string
+
+	// Certificate lets browsers in, which have no DTLS, by SessionSubprotocol: for each of them a relay here
+	// makes the DTLS connection to the match server, which has to show this certificate. It is called for
+	// each browser, must not block and must not return nil. Origins has to name the sites then. Whoever ends
+	// the browser's TLS, this process or a proxy in front, can act as the player: PROTOCOL.md 9.9. A server
+	// that demands certificates of its clients takes no browsers. Nil means that browsers have no way in.
+	Certificate func() *tls.Certificate
 
 	// Proxies are the addresses of proxies in front, whose X-Forwarded-For is believed: the last address
 	// in it that is no proxy's is the player's. One that a proxy sends without such an address is
@@ -50,6 +58,8 @@ func (c Config) WithDefaults() (Config, error) {
 		return c, badConfig("Rate must be 10 or more")
 	case c.Idle < time.Second:
 		return c, badConfig("Idle must be a second or more")
+	case c.Certificate != nil && len(c.Origins) == 0:
+		return c, badConfig("Origins must name the sites whose pages may connect, since Certificate lets browsers in")
 	}
 	for _, o := range c.Origins {
 		u, err := url.Parse(o)

@@ -73,7 +73,7 @@ func (d *Dialer) Fallback(ctx context.Context, server string) (net.PacketConn, n
 		ws.Close() //nolint:errcheck // as above
 		return nil, nil, fmt.Errorf("websocket: no address of the server: %w", err)
 	}
-	c := &client{newStream(ws, netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port()))}
+	c := &client{newStream(ws, netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port()), nil)}
 	return c, net.UDPAddrFromAddrPort(c.peer), nil
 }
 

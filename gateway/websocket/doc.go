@@ -15,4 +15,11 @@
 // Each binary message is one datagram, of 1 to 1,500 bytes. Anything else closes the connection. A
 // datagram for which there is no room is dropped, as in any network: neither end waits for the other.
 // A WebSocket delivers late what UDP would have lost: players by UDP play better.
+//
+// # Browsers
+//
+// A browser has neither UDP nor DTLS. Config.Certificate lets pages of the sites in Config.Origins play all
+// the same, by another subprotocol: their messages are envelopes, which TLS alone protects on their way
+// here, and a transport.Relay has DTLS in their place, from here to the match server. So whoever ends that
+// TLS can act as the player. SECURITY.md and PROTOCOL.md 9.9 say what that means.
 package websocket

@@ -12,7 +12,7 @@ import (
 
 // ServeHTTP takes a WebSocket. It returns when the connection is over.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	peer, status := l.judge(r)
+	protocol, peer, status := l.judge(r)
 	if status != 0 {
 		l.counts.refused.Add(1)
 		http.Error(w, http.StatusText(status), status)
@@ -27,14 +27,18 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.give(peer.Addr())
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: headerTime, ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &buffers,
-		Subprotocols: []string{Subprotocol}, CheckOrigin: func(*http.Request) bool { return true }, // judge has
+		Subprotocols: []string{protocol}, CheckOrigin: func(*http.Request) bool { return true }, // judge has
 	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		l.counts.refused.Add(1) // it has been answered
 		return
 	}
-	s := newStream(ws, peer)
+	var relay *browser
+	if protocol == SessionSubprotocol {
+		relay = newBrowser(l)
+	}
+	s := newStream(ws, peer, relay)
 	s.allowed.Store(int64(l.config.Rate))
 	if !l.add(s) {
 		s.close()
@@ -42,22 +46,46 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l.counts.accepted.Add(1)
+	if relay != nil {
+		l.counts.browsers.Add(1)
+	}
 	l.serve(s)
 }
 
-// judge returns whose request it is, or the status of its refusal.
-func (l *Listener) judge(r *http.Request) (peer netip.AddrPort, status int) {
-	if o := r.Header.Get("Origin"); o != "" && !slices.Contains(l.config.Origins, o) {
-		return peer, http.StatusForbidden
+// judge returns what a request is for and whose it is, or the status of its refusal.
+func (l *Listener) judge(r *http.Request) (protocol string, peer netip.AddrPort, status int) {
+	origin := r.Header.Get("Origin")
+	if origin != "" && !slices.Contains(l.config.Origins, origin) {
+		return "", peer, http.StatusForbidden
 	}
-	if !websocket.IsWebSocketUpgrade(r) || !slices.Contains(websocket.Subprotocols(r), Subprotocol) {
-		return peer, http.StatusBadRequest
+	switch offers := websocket.Subprotocols(r); {
+	case !websocket.IsWebSocketUpgrade(r):
+		return "", peer, http.StatusBadRequest
+	case slices.Contains(offers, Subprotocol): // the better one, for whoever has the choice
+		protocol = Subprotocol
+	case !slices.Contains(offers, SessionSubprotocol) || l.config.Certificate == nil:
+		return "", peer, http.StatusBadRequest
+	case origin == "" || !l.protects(r):
+		return "", peer, http.StatusForbidden
+	default:
+		protocol = SessionSubprotocol
 	}
 	peer, ok := l.peerOf(r)
 	if !ok {
-		return peer, http.StatusBadRequest
+		return "", peer, http.StatusBadRequest
 	}
-	return peer, 0
+	return protocol, peer, 0
+}
+
+// protects reports whether TLS protects a request as far as anybody can see here: it ends here or at a
+// proxy, or nothing has left the machine.
+func (l *Listener) protects(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	a := from.Addr().Unmap()
+	return r.TLS != nil || a.IsLoopback() || l.isProxy(a)
 }
 
 // peerOf is the player's address, with the port of the connection that it has come by.

@@ -5,6 +5,9 @@ import "time"
 // Subprotocol is what both ends must name in the WebSocket's handshake.
 const Subprotocol = "sallyport.datagram.v1"
 
+// SessionSubprotocol is what a browser names, for which a relay has DTLS (PROTOCOL.md 9.9).
+const SessionSubprotocol = "sallyport.session.v1"
+
 // DefaultPath is where NewServer has the WebSockets, and a Dialer without a URL looks for them.
 const DefaultPath = "/sallyport"
 
@@ -29,6 +32,9 @@ const (
 
 	// opening is how long the server may say nothing to a new one: it answers whoever speaks DTLS at once.
 	opening = 10 * time.Second
+
+	// relayTime is how long the handshake of a browser's relay may take: as long as the match server gives it.
+	relayTime = 5 * time.Second
 
 	// writeTime is how long a write may take until the connection is given up.
 	writeTime = 5 * time.Second

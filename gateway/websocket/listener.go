@@ -32,14 +32,15 @@ type Listener struct {
 }
 
 // counts are a Listener's, for everybody to read.
-type counts struct{ accepted, refused, dropped atomic.Uint64 }
+type counts struct{ accepted, browsers, refused, dropped, failed atomic.Uint64 }
 
-// Stats counts since New, but for Open.
+// Stats counts since New, but for Open and OpenBrowsers.
 type Stats struct {
-	Open     int    // connections now
-	Accepted uint64 // connections
-	Refused  uint64 // requests
-	Dropped  uint64 // datagrams for which there was no room, or no allowance, either way
+	Open, OpenBrowsers int    // connections now, and of these the browsers'
+	Accepted, Browsers uint64 // connections, and of these the browsers'
+	Refused            uint64 // requests
+	Dropped            uint64 // datagrams for which there was no room, or no allowance, either way
+	RelaysFailed       uint64 // browsers' connections that ended because their relay's failed
 }
 
 // New makes a Listener. Close it when done, or give it to transport.Listen, which does so. The error matches ErrConfig.
@@ -60,9 +61,16 @@ func New(config Config) (*Listener, error) {
 func (l *Listener) Stats() Stats {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	st := Stats{Open: len(l.streams), Accepted: l.counts.accepted.Load(), Refused: l.counts.refused.Load(), Dropped: l.counts.dropped.Load()}
+	n := &l.counts
+	st := Stats{
+		Open: len(l.streams), Accepted: n.accepted.Load(), Browsers: n.browsers.Load(), Refused: n.refused.Load(),
+		Dropped: n.dropped.Load(), RelaysFailed: n.failed.Load(),
+	}
 	for _, s := range l.streams {
 		st.Dropped += s.lost.Load()
+		if s.relay != nil {
+			st.OpenBrowsers++
+		}
 	}
 	return st
 }
@@ -199,17 +207,10 @@ func (l *Listener) give(a netip.Addr) {
 // serve reads a stream until it ends.
 func (l *Listener) serve(s *stream) {
 	defer l.wg.Done()
-	for d := datagrams.Get().(*datagram); s.read(d) == nil; {
-		if s.allowed.Add(-1) < 0 {
-			l.counts.dropped.Add(1)
-			continue
-		}
-		select {
-		case l.in <- d:
-			d = datagrams.Get().(*datagram)
-		default:
-			l.counts.dropped.Add(1)
-		}
+	if s.relay != nil {
+		l.relay(s)
+	} else {
+		l.pass(s)
 	}
 	s.close()
 	s.wg.Wait()
@@ -217,6 +218,35 @@ func (l *Listener) serve(s *stream) {
 	defer l.mu.Unlock()
 	delete(l.streams, s.peer)
 	l.counts.dropped.Add(s.lost.Load())
+}
+
+// pass hands the server the datagrams that a stream brings.
+func (l *Listener) pass(s *stream) {
+	for d := datagrams.Get().(*datagram); s.read(d) == nil; {
+		if l.allows(s) && l.push(d) {
+			d = datagrams.Get().(*datagram)
+		}
+	}
+}
+
+// allows reports whether a stream may bring another message.
+func (l *Listener) allows(s *stream) bool {
+	if s.allowed.Add(-1) < 0 {
+		l.counts.dropped.Add(1)
+		return false
+	}
+	return true
+}
+
+// push has ReadFrom return a datagram. It reports false if there is no room.
+func (l *Listener) push(d *datagram) bool {
+	select {
+	case l.in <- d:
+		return true
+	default:
+		l.counts.dropped.Add(1)
+		return false
+	}
 }
 
 // watch renews what connections may bring, and closes those that are idle, until Close.

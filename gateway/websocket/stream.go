@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/sallyport/sallyport/transport"
 )
 
 // stream is one WebSocket. Its methods are safe for concurrent use, but for read, which one goroutine
@@ -21,7 +23,10 @@ type stream struct {
 	once sync.Once
 	wg   sync.WaitGroup // the writer
 
-	heard, sent, lost atomic.Uint64 // datagrams that have come, that were to go, and of these those that had no room
+	least, most int      // bytes of a message; constant
+	relay       *browser // nil unless a browser's; constant
+
+	heard, sent, lost atomic.Uint64 // messages that have come, that were to go, and datagrams that had no room
 	allowed           atomic.Int64  // how many may come until the next beat; a Listener's
 
 	// Of the Listener's beat.
@@ -38,16 +43,22 @@ type datagram struct {
 
 var datagrams = sync.Pool{New: func() any { return new(datagram) }}
 
-// newStream takes a WebSocket over, and has what is sent written.
-func newStream(ws *websocket.Conn, peer netip.AddrPort) *stream {
-	s := &stream{ws: ws, peer: peer, out: make(chan *datagram, outbound), done: make(chan struct{})}
-	ws.SetReadLimit(MaxDatagram)
+// newStream takes a WebSocket over, and has what is sent written. relay is nil unless it is a browser's.
+func newStream(ws *websocket.Conn, peer netip.AddrPort, relay *browser) *stream {
+	s := &stream{ws: ws, peer: peer, out: make(chan *datagram, outbound), done: make(chan struct{}), relay: relay}
+	if s.least, s.most = 1, MaxDatagram; relay != nil {
+		s.least, s.most = transport.MinEnvelope, transport.MaxEnvelope
+		relay.stream = s
+	}
+	ws.SetReadLimit(int64(s.most))
 	s.wg.Go(s.write)
 	return s
 }
 
-// errNoDatagram closes a connection that brings something else.
-var errNoDatagram = errors.New("websocket: a message is no datagram: it must be binary and have 1 to 1,500 bytes")
+var (
+	errNoDatagram = errors.New("websocket: a datagram has 1 to 1,500 bytes")
+	errNoMessage  = errors.New("websocket: a message must be binary, and no shorter or longer than its subprotocol says")
+)
 
 // read waits for the next datagram and writes it to d. An error ends the stream.
 func (s *stream) read(d *datagram) error {
@@ -57,19 +68,19 @@ func (s *stream) read(d *datagram) error {
 	}
 	if kind != websocket.BinaryMessage {
 		s.refuse(websocket.CloseUnsupportedData)
-		return errNoDatagram
+		return errNoMessage
 	}
-	d.n, err = io.ReadFull(r, d.b[:])
+	d.n, err = io.ReadFull(r, d.b[:s.most])
 	switch {
-	case err == io.ErrUnexpectedEOF:
-	case err == io.EOF: // an empty one
+	case err == io.ErrUnexpectedEOF && d.n >= s.least:
+	case err == io.ErrUnexpectedEOF, err == io.EOF: // too short
 		s.refuse(websocket.CloseUnsupportedData)
-		return errNoDatagram
+		return errNoMessage
 	case err != nil:
 		return err
 	default:
 		if _, err = r.Read(make([]byte, 1)); err != io.EOF { // more, for which the limit has told the peer why
-			return errNoDatagram
+			return errNoMessage
 		}
 	}
 	d.from = s.peer
@@ -86,7 +97,9 @@ func (s *stream) refuse(code int) {
 func (s *stream) send(b []byte) {
 	d := datagrams.Get().(*datagram)
 	d.n = copy(d.b[:], b)
-	s.sent.Add(1)
+	if s.relay == nil { // else what it makes of it counts
+		s.sent.Add(1)
+	}
 	for {
 		select {
 		case s.out <- d:
@@ -104,6 +117,7 @@ func (s *stream) send(b []byte) {
 
 // write writes until the stream is closed, and then what is left.
 func (s *stream) write() {
+	defer s.relay.close()
 	defer s.ws.Close() //nolint:errcheck // and a read under way returns
 	for {
 		select {
@@ -136,10 +150,16 @@ func (s *stream) writeRest() {
 }
 
 func (s *stream) writeOne(d *datagram, within time.Duration) error {
+	defer datagrams.Put(d)
+	if s.relay != nil {
+		return s.relay.deliver(d.b[:d.n], within)
+	}
+	return s.writeMessage(d.b[:d.n], within)
+}
+
+func (s *stream) writeMessage(b []byte, within time.Duration) error {
 	_ = s.ws.SetWriteDeadline(time.Now().Add(within))
-	err := s.ws.WriteMessage(websocket.BinaryMessage, d.b[:d.n])
-	datagrams.Put(d)
-	return err
+	return s.ws.WriteMessage(websocket.BinaryMessage, b)
 }
 
 // close ends the stream soon; a write under way has restTime left.

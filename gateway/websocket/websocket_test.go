@@ -12,6 +12,7 @@ import (
 	neturl "net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,27 +76,37 @@ type match struct {
 	tls    *tls.Config
 	hole   *net.UDPConn // an address from which nothing comes
 	left   atomic.Int64
+	got    atomic.Int64 // payloads
+
+	carrier *Listener
+	players sync.Map // *transport.Player by subject
 
 	patience time.Duration // of Dial
 }
 
-func newMatch(t *testing.T) *match {
+func newMatch(t *testing.T, configure ...func(*Config, *transport.Config)) *match {
 	t.Helper()
-	carrier, err := New(Config{})
+	m := &match{trust: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), patience: 10 * time.Second}
+	cert := *m.trust.Server(t)
+	var config Config
+	server := transport.Config{Certificate: cert, Verifier: m.issuer.Verifier(t), Shards: 2}
+	for _, f := range configure {
+		f(&config, &server)
+	}
+	carrier, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &match{trust: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), patience: 10 * time.Second}
-	cert := *m.trust.Server(t)
-	if m.Server, err = transport.Listen("127.0.0.1:0", transport.Config{
-		Certificate: cert, Verifier: m.issuer.Verifier(t), Also: carrier, Shards: 2,
-	}); err != nil {
+	m.carrier, server.Also = carrier, carrier
+	if m.Server, err = transport.Listen("127.0.0.1:0", server); err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
 	go func() {
 		served <- m.Serve(transport.Handler{
-			Receive: func(p *transport.Player, b []byte) { _ = p.Send(b) },
+			Join:    func(p *transport.Player) { m.players.Store(p.Session().Subject(), p) },
+			Receive: func(p *transport.Player, b []byte) { m.got.Add(1); _ = p.Send(b) },
+			Message: func(p *transport.Player, lane int, _ uint64, b []byte) { _, _ = p.SendMessage(lane, b) },
 			Leave:   func(*transport.Player, session.Reason) { m.left.Add(1) },
 		})
 	}()
@@ -340,7 +351,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, url := listener(t, Config{}) // "which both ends MUST name" (PROTOCOL.md 9.8)
-	for _, others := range [][]string{nil, {"sallyport.session.v1"}} {
+	for _, others := range [][]string{nil, {SessionSubprotocol}, {"sallyport.datagram.v2"}} {
 		if ws, _, err := (&websocket.Dialer{Subprotocols: others}).Dial(url, nil); err == nil {
 			ws.Close()
 			t.Errorf("with the subprotocols %q it is taken", others)
@@ -354,6 +365,7 @@ func TestRefused(t *testing.T) {
 		{Proxies: []netip.Prefix{{}}},
 		{Origins: []string{"play.example.com"}},
 		{Origins: []string{"https://play.example.com/"}},
+		{Certificate: func() *tls.Certificate { return nil }},
 	} {
 		if _, err := New(c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%+v: %v", c, err)
