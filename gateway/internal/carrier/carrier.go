@@ -22,24 +22,39 @@ import (
 
 // Flags are those of the port.
 type Flags struct {
-	address, proxies string
-	plain            bool
+	address, proxies, origins string
+	plain                     bool
 }
 
 // Define defines them.
 func (f *Flags) Define(set *flag.FlagSet) {
 	set.StringVar(&f.address, "websocket", "", "TCP `address` for players whose network lets no UDP pass, such as :443; empty means none")
 	set.StringVar(&f.proxies, "websocket-proxies", "", "address `ranges` of proxies in front whose X-Forwarded-For is believed, with commas between")
+	set.StringVar(&f.origins, "websocket-origins", "", "web `sites` whose pages may play, such as https://play.example.com, with commas between: a browser has no DTLS, so whoever ends its TLS can act as the player")
 	set.BoolVar(&f.plain, "websocket-plain", false, "no TLS at -websocket: a proxy in front ends it")
 }
 
 // Check returns an error for flags that cannot be used.
 func (f *Flags) Check() error {
-	if f.address == "" && (f.proxies != "" || f.plain) {
-		return errors.New("-websocket-proxies and -websocket-plain go with -websocket")
+	if f.address == "" && (f.proxies != "" || f.origins != "" || f.plain) {
+		return errors.New("-websocket-proxies, -websocket-origins and -websocket-plain go with -websocket")
 	}
-	_, err := f.ranges()
+	_, err := f.config()
 	return err
+}
+
+// config is what the port takes.
+func (f *Flags) config() (c websocket.Config, err error) {
+	if c.Proxies, err = f.ranges(); err != nil || f.origins == "" {
+		return c, err
+	}
+	for text := range strings.SplitSeq(f.origins, ",") {
+		c.Origins = append(c.Origins, strings.TrimSpace(text))
+	}
+	if _, err = c.WithDefaults(); err != nil {
+		return c, fmt.Errorf("-websocket-origins: %w", err)
+	}
+	return c, nil
 }
 
 func (f *Flags) ranges() (list []netip.Prefix, err error) {
@@ -71,7 +86,7 @@ func (f *Flags) Open(cert tls.Certificate) (*Port, error) {
 	if f.address == "" {
 		return nil, nil //nolint:nilnil // a nil Port does nothing
 	}
-	proxies, err := f.ranges()
+	config, err := f.config()
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +95,13 @@ func (f *Flags) Open(cert tls.Certificate) (*Port, error) {
 		return nil, fmt.Errorf("cannot listen on -websocket: %w", err)
 	}
 	p := &Port{listener: l, plain: f.plain}
-	if p.carrier, err = websocket.New(websocket.Config{Proxies: proxies}); err != nil {
+	p.SetCertificate(cert)
+	if len(config.Origins) > 0 {
+		config.Certificate = p.certificate.Load // of the match server, too
+	}
+	if p.carrier, err = websocket.New(config); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	p.SetCertificate(cert)
 	p.server = websocket.NewServer(p.carrier)
 	p.server.TLSConfig.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.certificate.Load(), nil }
 	return p, nil
@@ -154,7 +172,11 @@ func (p *Port) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_websocket_open", Help: "WebSockets of players now."},
 			func() float64 { return float64(p.carrier.Stats().Open) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_websocket_open_browsers", Help: "WebSockets of browsers now."},
+			func() float64 { return float64(p.carrier.Stats().OpenBrowsers) }),
 		counter("accepted", "WebSockets that were taken.", func(s websocket.Stats) uint64 { return s.Accepted }),
+		counter("browsers", "WebSockets of browsers that were taken.", func(s websocket.Stats) uint64 { return s.Browsers }),
+		counter("relays_failed", "Browsers whose connection to the server has failed.", func(s websocket.Stats) uint64 { return s.RelaysFailed }),
 		counter("refused", "Requests that were refused.", func(s websocket.Stats) uint64 { return s.Refused }),
 		counter("dropped", "Datagrams for which there was no room, or no allowance.", func(s websocket.Stats) uint64 { return s.Dropped }),
 	}

@@ -31,6 +31,8 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	for args, says := range map[string]string{
 		"": "", "-websocket :443": "", "-websocket :443 -websocket-proxies 10.0.0.0/8,fd00::/8 -websocket-plain": "",
+		"-websocket :443 -websocket-origins https://a.example,http://localhost:8080": "", "-websocket-origins https://a.example": "-websocket",
+		"-websocket :443 -websocket-origins a.example": "-websocket-origins", "-websocket :443 -websocket-origins https://a.example/": "-websocket-origins",
 		"-websocket-plain": "-websocket", "-websocket-proxies 10.0.0.0/8": "-websocket", "-websocket :443 -websocket-proxies 10.0.0.1": "10.0.0.1",
 	} {
 		if _, err := parse(t, strings.Fields(args)...); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
@@ -97,6 +99,7 @@ func TestPort(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"sallyport_websocket_open": 2, "sallyport_websocket_accepted_total": 2, "sallyport_websocket_refused_total": 0, "sallyport_websocket_dropped_total": 0,
+		"sallyport_websocket_open_browsers": 0, "sallyport_websocket_browsers_total": 0, "sallyport_websocket_relays_failed_total": 0,
 	} {
 		if got, ok := values[name]; !ok || got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

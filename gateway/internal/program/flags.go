@@ -48,7 +48,8 @@ those of the annotations sallyport.dev/scope and sallyport.dev/players of an all
 "host:port", and when the GameServer is to end, players go on there without signing in.
 
 WebSockets: with -websocket, players whose network lets no UDP pass come by a WebSocket at /sallyport there, under
--cert, or without TLS behind a proxy that ends it. DTLS runs inside, from the player to here, all the same.
+-cert, or without TLS behind a proxy that ends it. DTLS runs inside, from the player to here, all the same. With
+-websocket-origins pages of those sites may play there, too: whoever ends a browser's TLS can act as the player.
 
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
 process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
