@@ -115,7 +115,7 @@ func (s *Server) Ban(b session.Ban) (ended int, err error) {
 // there may be more. A player may have two, one of them with Everywhere. Issuer, Subject and Note are empty in a ban that another process has left: a
 // snapshot has no names.
 func (s *Server) Bans(most int) []session.Ban {
-	return s.gate.Bans(s.clock.at(s.clock.now()), most)
+	return s.gate.Bans(s.clock.now(), most)
 }
 
 // Lift ends a ban of this server's own before its time and reports whether there was one; if so, the

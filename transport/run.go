@@ -175,13 +175,13 @@ func (s *shard) checkClock(now time.Time) {
 	}
 	server.clock.checked = now
 	alarm := server.clock.check(now)
-	server.gate.StepClock(server.clock.ahead())
+	server.gate.StepClock(now, server.clock.ahead())
 	if alarm {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
 	server.outages.check(server, server.clock.at(now))
 	server.feedLines.summarize(server)
-	if detail := server.gate.Sweep(server.clock.at(now)); detail != "" {
+	if detail := server.gate.Sweep(now); detail != "" {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
 	}
 }

@@ -10,5 +10,5 @@ import "github.com/sallyport/sallyport/session"
 //
 // Use is meant for a feed that brings thousands a second. It may be called at any time after Listen.
 func (s *Server) Use(used ...session.Used) (ended int) {
-	return s.gate.Use(s.clock.at(s.clock.now()), used...)
+	return s.gate.Use(s.clock.now(), used...)
 }

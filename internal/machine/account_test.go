@@ -259,7 +259,7 @@ func TestAccountLinks(t *testing.T) {
 		if r.IntN(2) == 0 || len(live) == 0 {
 			c := minted(r.IntN(8), i, begin.Add(tokenLife))
 			s := new(Session)
-			s.init(c, identityOf(c), phone)
+			s.init(g, c, identityOf(c), phone)
 			if _, cause := g.admit(begin, c, s); cause == CauseNone {
 				live[s] = true
 			}

@@ -58,10 +58,11 @@ func (g *Gate) Banned(b session.Ban) bool {
 	return until <= g.latest || ok && old.until >= until
 }
 
-// Bans returns at most so many of the bans in force, in no order.
+// Bans returns at most so many of the bans in force at a time as machines are given, in no order.
 func (g *Gate) Bans(now time.Time, most int) (list []session.Ban) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now = g.kept(now)
 	for _, e := range g.bans.entries {
 		if len(list) >= most {
 			break

@@ -63,7 +63,7 @@ func (c *Conn) bearerVerified(claims *token.Claims, v verdict, now time.Time) (R
 		v = c.succeeds(now, claims)
 	}
 	if v.drop == audit.DropNone {
-		v = because(c.gate.adopt(c.gate.wall(now), c.session, claims, identityOf(claims)))
+		v = because(c.gate.adopt(c.gate.kept(now), c.session, claims, identityOf(claims)))
 	}
 	c.retryAt = now.Add(retryAfter).UnixNano()
 	if c.session.Revoked() {

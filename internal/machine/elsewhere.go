@@ -50,8 +50,9 @@ const useBatch = 64
 
 // Use refuses from now on what was used on other servers of the fleet, and ends the sessions that
 // were put out there, and what is left here of sessions that were resumed there. It returns how many
-// live sessions it has ended. now is the wall clock.
+// live sessions it has ended. now is a time as machines are given.
 func (g *Gate) Use(now time.Time, used ...session.Used) (ended int) {
+	now = g.kept(now)
 	for len(used) > 0 {
 		n := min(len(used), useBatch)
 		ended += g.useSome(now, used[:n])

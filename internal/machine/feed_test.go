@@ -28,7 +28,7 @@ func crowd(t testing.TB, n int, gc session.Config) *Gate {
 			Issuer: "issuer", Subject: fmt.Sprint("player ", i), ID: fmt.Sprint("token ", i), SignIn: fmt.Sprint("sign-in ", i), KeyID: "key",
 			IssuedAt: begin.Add(-time.Minute), Expires: begin.Add(tokenLife),
 		}
-		s.init(claims, identity.Identity{}, phone)
+		s.init(g, claims, identity.Identity{}, phone)
 		if _, cause := g.admit(begin, claims, s); cause != CauseNone {
 			t.Fatal(cause)
 		}

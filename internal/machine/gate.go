@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -20,7 +19,7 @@ type Gate struct {
 	config session.Config
 	limits *behaviour.Limits // those of config.Behaviour
 	seed   uint64            // of the digests of fingerprints
-	ahead  atomic.Int64      // see StepClock
+	steps  clockSteps        // of the wall clock
 	lanes  *offer            // nil without lanes; set before the first connection
 
 	mu sync.Mutex // held for a few map operations, never during a callback
@@ -45,7 +44,7 @@ type Gate struct {
 	// +checklocks:mu
 	reports []session.Used // see unlock
 	// +checklocks:mu
-	latest int64 // wall clock of the last check for revocation, Unix ns
+	latest int64 // memory's clock at the last check for revocation, Unix ns
 }
 
 // NewGate returns a Gate for config, or an error that names the field that is wrong.
@@ -69,14 +68,6 @@ func NewGate(config session.Config) (*Gate, error) {
 	g.seed = binary.BigEndian.Uint64(seed[:])
 	return g, nil
 }
-
-// StepClock sets how far the wall clock is ahead of the times that machines are given, in total.
-// Expiry follows the wall clock; durations follow the time given, which never steps. It is zero at
-// first.
-func (g *Gate) StepClock(ahead time.Duration) { g.ahead.Store(int64(ahead)) }
-
-// wall returns the wall clock at a time that a machine was given.
-func (g *Gate) wall(now time.Time) time.Time { return now.Add(time.Duration(g.ahead.Load())) }
 
 // Len returns the number of live sessions.
 func (g *Gate) Len() int {
@@ -117,9 +108,6 @@ func (g *Gate) findByName(name [16]byte) *Session { return g.stays[name].session
 func (g *Gate) insert(s *Session) {
 	for s.id == 0 || g.sessions[s.id] != nil {
 		s.id = g.random32()
-	}
-	if s.gate == nil {
-		s.gate = g
 	}
 	g.absent.remove(s.name)
 	g.sessions[s.id] = s

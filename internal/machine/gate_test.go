@@ -66,7 +66,7 @@ func TestGateIDs(t *testing.T) {
 	for i, want := range []uint32{7, 8, 9} {
 		c := &token.Claims{Subject: fmt.Sprint("player ", i), ID: fmt.Sprint(i), Expires: begin.Add(tokenLife)}
 		s := new(Session)
-		s.init(c, identityOf(c), phone)
+		s.init(g, c, identityOf(c), phone)
 		if _, cause := g.admit(begin, c, s); cause != CauseNone || s.ID() != want {
 			t.Fatalf("id %d, cause %v; want %d", s.ID(), cause, want)
 		}

@@ -151,20 +151,20 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	}
 	s := &c.own
 	p.identity = identityOf(claims)
-	s.init(claims, p.identity, p.hello.fingerprint)
+	s.init(c.gate, claims, p.identity, p.hello.fingerprint)
 	s.connectionID.Store(c.connectionID)
 	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
-	if drop := s.checkLife(c.gate.wall(now), config.Leeway); drop != audit.DropNone {
+	if drop := s.checkLife(now, config.Leeway); drop != audit.DropNone {
 		p.detail = "since it was verified"
 		return c.refuse(CauseExpired)
 	}
-	if cause := c.gate.mayAdmit(c.gate.wall(now), claims, s); cause != CauseNone {
+	if cause := c.gate.mayAdmit(c.gate.kept(now), claims, s); cause != CauseNone {
 		return c.refuse(cause)
 	}
 	if v := c.authorized(&session.Admission{Why: session.Opening, Claims: claims, Identity: p.identity, Scope: p.hello.scope, Metadata: p.hello.metadata}); v.cause != CauseNone {
 		return c.refuseFor(v)
 	}
-	replaced, cause := c.gate.admit(c.gate.wall(now), claims, s) // which looks at all of it again
+	replaced, cause := c.gate.admit(c.gate.kept(now), claims, s) // which looks at all of it again
 	if cause != CauseNone {
 		return c.refuse(cause)
 	}

@@ -181,15 +181,15 @@ func TestIdentityFits(t *testing.T) {
 // Players of whom their tokens say nothing share one identity, and those of whom nothing is known
 // have none.
 func TestIdentityOfNobody(t *testing.T) {
-	first, second := new(Session), new(Session)
+	g, first, second := new(Gate), new(Session), new(Session)
 	for _, s := range []*Session{first, second} {
 		c := &token.Claims{Issuer: "issuer", Subject: "player", ID: "id", Kept: []string{"rank"}}
-		s.init(c, identityOf(c), phone)
+		s.init(g, c, identityOf(c), phone)
 	}
 	if n := first.names.Load().identity; n == nil || n != second.names.Load().identity {
 		t.Errorf("identities %p and %p", n, second.names.Load().identity)
 	}
-	second.init(&token.Claims{}, session.Identity{}, phone)
+	second.init(g, &token.Claims{}, session.Identity{}, phone)
 	if n := second.names.Load().identity; n != nil || second.Identity() != (session.Identity{}) {
 		t.Errorf("nothing is known, and held at %p", n)
 	}

@@ -68,8 +68,8 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	if c.state == closed {
 		return c.why
 	}
-	if drop := c.session.checkLife(c.gate.wall(now), c.gate.config.Leeway); drop != audit.DropNone {
-		if drop = c.session.checkLife(c.gate.wall(now.Add(-waited)), c.gate.config.Leeway); drop != audit.DropNone {
+	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
+		if drop = c.session.checkLife(now.Add(-waited), c.gate.config.Leeway); drop != audit.DropNone {
 			return drop // the session had ended when the datagram arrived
 		}
 	}
@@ -117,7 +117,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 	}
 	if e == c.next {
 		claims, id := c.takeRenewal(now)
-		drop = c.gate.adopt(c.gate.wall(now), c.session, claims, id).Drop()
+		drop = c.gate.adopt(c.gate.kept(now), c.session, claims, id).Drop()
 		c.promote(now)
 	}
 	return drop

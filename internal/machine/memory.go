@@ -20,7 +20,7 @@ import (
 // any order.
 //
 // Entries are removed slot by slot as time passes; the map is never swept as a whole. Times are
-// wall-clock Unix seconds.
+// Unix seconds by the clock that clockSteps keeps.
 type memory struct {
 	key         [32]byte // of the digests, so that nobody can choose a token that collides
 	entries     map[uint64]remembered

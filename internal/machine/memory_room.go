@@ -79,6 +79,12 @@ func (s *shares) count(player owner) int {
 	return int(min(s.first[player%shareCells], s.second[player/shareCells%shareCells]))
 }
 
+// crowded reports whether the memory is three quarters full.
+func (m *memory) crowded(seats, live int) bool {
+	room := m.capacity(seats)
+	return int64(m.used(room, live))*4 >= int64(room)*3
+}
+
 // alarmLevel returns the level in percent that the memory has newly reached, or 0. A level is
 // reported again only after the memory has fallen ten percent below it.
 func (m *memory) alarmLevel(seats, live int) (level int) {
@@ -101,10 +107,11 @@ func (m *memory) alarmLevel(seats, live int) (level int) {
 
 // Sweep removes expired entries from the memory, as every use of it does. It returns the text of an
 // alarm when the memory reaches a level: before newcomers are refused because too many identity
-// tokens are recorded. Call it about once a second with the wall-clock time.
+// tokens are recorded. Call it about once a second with a time as machines are given.
 func (g *Gate) Sweep(now time.Time) (alarm string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now = g.kept(now)
 	g.latest = now.UnixNano()
 	g.memory.advance(now)
 	g.elsewhere.advance(now)

@@ -20,7 +20,7 @@ func minted(subject, id any, ends time.Time) *token.Claims {
 // enter opens a session.
 func enter(g *Gate, now time.Time, c *token.Claims) (*Session, audit.Drop) {
 	s := new(Session)
-	s.init(c, identityOf(c), phone)
+	s.init(g, c, identityOf(c), phone)
 	_, cause := g.admit(now, c, s)
 	return s, cause.Drop()
 }

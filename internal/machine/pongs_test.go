@@ -168,7 +168,7 @@ func TestTimesAndReportNeedLanes(t *testing.T) {
 // A step of the wall clock is no step of that one.
 func TestTimesOfPong(t *testing.T) {
 	d := playLanes(t)
-	d.gate.StepClock(time.Minute)
+	d.gate.StepClock(d.now, time.Minute)
 	ping := d.clientSends(wire.KindPing, pingBody)
 	r, _ := d.server.HandleLate(d.now, 1500*time.Microsecond, ping)
 	m, err := wire.ParsePong(r.Body)

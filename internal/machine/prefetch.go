@@ -12,7 +12,7 @@ import (
 func (c *Conn) PrefetchHandle(stage int) byte {
 	switch {
 	case stage == 0:
-		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.expires.Load()) ^ c.behaviour.Prefetch() ^ byte(c.window.Highest()) ^
+		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.ends.Load()) ^ c.behaviour.Prefetch() ^ byte(c.window.Highest()) ^
 			byte(c.previousUntil) ^ c.first.in.block[0]
 	case !c.begun():
 		return 0

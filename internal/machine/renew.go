@@ -87,13 +87,13 @@ func (c *Conn) succeeds(now time.Time, claims *token.Claims) verdict {
 	if cause := c.follows(claims); cause != CauseNone {
 		return because(cause)
 	}
-	if cause := c.gate.mayUseToken(c.gate.wall(now), claims, c.session); cause != CauseNone {
+	if cause := c.gate.mayUseToken(c.gate.kept(now), claims, c.session); cause != CauseNone {
 		return because(cause)
 	}
 	if v := c.reauthorized(claims); v.cause != CauseNone {
 		return v
 	}
-	return because(c.gate.useToken(c.gate.wall(now), claims, c.session)) // which looks at it again
+	return because(c.gate.useToken(c.gate.kept(now), claims, c.session)) // which looks at it again
 }
 
 // follows returns why a token with these claims could not succeed the session's own, whether or not

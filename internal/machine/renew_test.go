@@ -344,7 +344,7 @@ func TestRenewWithAnotherToken(t *testing.T) {
 // with the clock of WELCOME would renew ten minutes late once the server's clock has been set back.
 func TestRenewedTellsTheTime(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
-	d.gate.StepClock(-10 * time.Minute)
+	d.gate.StepClock(d.now, -10*time.Minute)
 	d.waits(time.Minute)
 	fresh := d.mints("fresh")
 	fresh.Expires = d.gate.wall(d.now).Add(tokenLife)

@@ -29,7 +29,10 @@ type resumption struct {
 
 // checkHelloTicket checks the ticket of a HELLO, as far as only this connection matters.
 func (c *Conn) checkHelloTicket(now time.Time, m *wire.Hello, body []byte) (Reply, Event) {
-	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.wall(now), m.Ticket)
+	t, err := resume.OpenTicket(c.gate.config.FleetKeys, c.gate.kept(now), m.Ticket)
+	if err == nil && now.UnixNano() >= c.gate.lapses(t.Expires*int64(time.Millisecond)) {
+		err = resume.ErrTicketExpired
+	}
 	p := c.pending
 	switch {
 	case errors.Is(err, resume.ErrTicketKey):
@@ -121,7 +124,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	if former != nil && former.state == welcomed {
 		waiting, former = former, nil
 	}
-	if cause := c.gate.checkTicket(c.gate.wall(now), t, c.claimsOfTicket(t)); cause != CauseNone {
+	if cause := c.gate.checkTicket(c.gate.kept(now), t, c.claimsOfTicket(t)); cause != CauseNone {
 		return c.refuse(cause)
 	}
 	s, cause := c.sessionFor(now, t, former)
@@ -150,7 +153,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	ask := session.Admission{Why: session.Resuming, Claims: p.claims, Identity: p.identity, Scope: p.hello.scope, Session: s}
 	if former == nil {
 		ask.Why = session.ResumingElsewhere
-		if cause := c.gate.mayReadmit(c.gate.wall(now), t, p.claims, s, displaced); cause != CauseNone {
+		if cause := c.gate.mayReadmit(c.gate.kept(now), t, p.claims, s, displaced); cause != CauseNone {
 			return c.refuse(cause)
 		}
 	}
@@ -165,17 +168,17 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return c.refuseFor(v)
 	}
 	if p.fresh {
-		if cause := c.gate.useToken(c.gate.wall(now), p.claims, s); cause != CauseNone {
+		if cause := c.gate.useToken(c.gate.kept(now), p.claims, s); cause != CauseNone {
 			return c.refuse(cause)
 		}
 		standOn(t, p.claims, p.identity)
 	}
 	if former != nil {
-		if cause := c.gate.answerTicket(c.gate.wall(now), t, p.claims, s); cause != CauseNone {
+		if cause := c.gate.answerTicket(c.gate.kept(now), t, p.claims, s); cause != CauseNone {
 			return c.refuse(cause)
 		}
 	} else {
-		if replaced, cause = c.gate.readmit(c.gate.wall(now), t, p.claims, s, displaced); cause != CauseNone {
+		if replaced, cause = c.gate.readmit(c.gate.kept(now), t, p.claims, s, displaced); cause != CauseNone {
 			return c.refuse(cause)
 		}
 		if waiting != nil {
@@ -221,7 +224,7 @@ func (c *Conn) mayTakeFresh(now time.Time, s *Session) Cause {
 			return CauseUsedOlder
 		}
 	}
-	return c.gate.mayUseToken(c.gate.wall(now), p.claims, s)
+	return c.gate.mayUseToken(c.gate.kept(now), p.claims, s)
 }
 
 // standOn makes t what a ticket is that was issued for a later identity token.
@@ -238,7 +241,7 @@ func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Sessi
 		if former.session.cause() == CauseElsewhere {
 			return former.session, CauseBusyMoved // what is left here is about to go: the client tries again
 		}
-		switch former.session.checkLife(c.gate.wall(now), 0) {
+		switch former.session.checkLife(now, 0) {
 		case audit.DropNone:
 			return former.session, CauseNone
 		case audit.DropExpired: // the ticket has not expired: it is accepted once the former connection has ended
@@ -247,8 +250,8 @@ func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Sessi
 		return former.session, CauseRevoked
 	}
 	s := &c.own
-	s.init(c.pending.claims, c.pending.identity, c.pending.hello.fingerprint)
-	s.gate, s.id, s.name = c.gate, t.Session, t.Name
+	s.init(c.gate, c.pending.claims, c.pending.identity, c.pending.hello.fingerprint)
+	s.id, s.name = t.Session, t.Name
 	s.bound, s.began = t.Bound, uint32(c.gate.wall(now).Unix())
 	return s, CauseNone
 }

@@ -37,7 +37,7 @@ func (c *Conn) completeResumption(now time.Time) audit.Drop {
 	if f := r.former; f != nil && f.state != live {
 		r.why = verdict{drop: f.why} // it has ended in the meantime
 	} else {
-		r.why = because(c.gate.spendTicket(c.gate.wall(now), r, c.session))
+		r.why = because(c.gate.spendTicket(c.gate.kept(now), r, c.session))
 	}
 	if r.why.drop != audit.DropNone {
 		return r.why.drop

@@ -57,8 +57,14 @@ var unresumables = []refusedResumption{
 	{name: "expired, -1 ms", good: true, after: func(r *dialogue) { r.now = begin.Add(tokenLife - time.Millisecond) }},
 	{name: "expired", over: true, after: func(r *dialogue) { r.now = begin.Add(tokenLife) }},
 	{name: "expired, +1 ms", over: true, after: func(r *dialogue) { r.now = begin.Add(tokenLife + time.Millisecond) }},
-	{name: "expired by the wall clock, -1 ms", good: true, after: func(r *dialogue) { r.gate.StepClock(tokenLife - time.Millisecond) }},
-	{name: "expired by the wall clock", over: true, after: func(r *dialogue) { r.gate.StepClock(tokenLife) }},
+	{name: "a clock that is set ahead, -1 ms", good: true, after: func(r *dialogue) {
+		r.gate.StepClock(r.now, 10*tokenLife)
+		r.now = begin.Add(tokenLife - time.Millisecond)
+	}},
+	{name: "a clock that is set ahead", over: true, after: func(r *dialogue) {
+		r.gate.StepClock(r.now, 10*tokenLife)
+		r.now = begin.Add(tokenLife)
+	}},
 	{name: "other binding mode", gate: unbound, hello: func(m *wire.Hello) { m.Binding = wire.BindingNone }},
 	{name: "binding mode that is not served", drop: audit.DropBinding, reason: wire.ReasonBinding, hello: func(m *wire.Hello) { m.Binding = wire.BindingNone }},
 	{name: "no binding", good: true, gate: unbound, client: session.ClientConfig{Unbound: true}},

@@ -236,13 +236,18 @@ func instant(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// wallClock returns the wall clock as far as it is known: it was at latest, and at r.Time, unless that
-// is still to come. What r says of the future must not make the others expire.
+// wallClock returns the clock by which revocations expire, as far as it is known: it was at latest. Before
+// it has been looked at it was at r.Time, unless that is still to come. Neither what r says of the future nor
+// a system's clock that is ahead must make the others expire.
 func wallClock(r *session.Revocation, latest int64) int64 {
-	return max(latest, min(instant(r.Time), time.Now().UnixNano()))
+	if latest > 0 {
+		return latest
+	}
+	return min(instant(r.Time), time.Now().UnixNano())
 }
 
-// revoke keeps r, and reports whether it is kept already. now is the wall clock, as far as it is known.
+// revoke keeps r, and reports whether it is kept already. now is the clock by which revocations
+// expire, as far as it is known.
 func (rs *revocations) revoke(r *session.Revocation, now int64) (known bool, err error) {
 	key, e := revocationKey(r.Kind, r.Issuer, r.Value), revocationOf(r)
 	now = wallClock(r, now)

@@ -22,7 +22,7 @@ func TestSeatsForTickets(t *testing.T) {
 			made++
 			claims := &token.Claims{Issuer: "issuer", Subject: fmt.Sprint(made), ID: fmt.Sprint(made), Expires: begin.Add(tokenLife)}
 			s := new(Session)
-			s.init(claims, identityOf(claims), session.Fingerprint{})
+			s.init(g, claims, identityOf(claims), session.Fingerprint{})
 			return s, claims
 		}
 		newcomer := func() audit.Drop {

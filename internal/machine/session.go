@@ -21,7 +21,8 @@ type Session struct {
 	connectionID atomic.Uint32           // of the connection that it lives on
 	quiet        atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
 	began        uint32                  // Unix s; constant
-	expires      atomic.Int64            // Unix ns, without the leeway
+	ends         atomic.Int64            // without the leeway, of the times given; Unix ns
+	expires      atomic.Int64            // likewise by the wall clock
 	names        atomic.Pointer[names]   // of the newest identity token
 	shared       atomic.Pointer[account] // with the player's other sessions; nil without any
 
@@ -53,7 +54,8 @@ func (s *Session) OnEnd(flag *atomic.Bool) {
 	}
 }
 
-func (s *Session) init(claims *token.Claims, id identity.Identity, f session.Fingerprint) {
+func (s *Session) init(g *Gate, claims *token.Claims, id identity.Identity, f session.Fingerprint) {
+	s.gate = g
 	s.issuer, s.subject, s.scope = claims.Issuer, claims.Subject, claims.Scope
 	both := f.Platform + f.Build // one piece of memory in place of two
 	s.fingerprint = session.Fingerprint{Platform: both[:len(f.Platform)], Build: both[len(f.Platform):]}
@@ -79,7 +81,9 @@ func namesOf(claims *token.Claims, id identity.Identity) *names {
 // adopt binds the session to a newer identity token.
 func (s *Session) adopt(claims *token.Claims, id identity.Identity) {
 	s.names.Store(namesOf(claims, id))
-	s.expires.Store(claims.Expires.UnixNano())
+	expires := claims.Expires.UnixNano()
+	s.expires.Store(expires)
+	s.ends.Store(s.gate.lapses(expires))
 }
 
 // Name returns the session's name, 16 random bytes: the same on every connection and every server.
@@ -107,7 +111,7 @@ func (s *Session) Identity() session.Identity { return s.names.Load().about() }
 // TokenID returns the id (jti) of the newest identity token.
 func (s *Session) TokenID() string { return s.names.Load().token }
 
-// Expires returns when the session ends unless it is renewed.
+// Expires returns when the session ends by the wall clock unless it is renewed or that clock steps.
 func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
 
 // Revoke ends the session with its next datagram: that is dropped, and the player is told once. The
@@ -147,12 +151,13 @@ func (s *Session) reason() wire.Reason { return wire.Reason(s.terminated.Load())
 // cause returns why the session was ended, CauseNone if it was not.
 func (s *Session) cause() Cause { return Cause(s.terminated.Load() >> 8) }
 
-// checkLife is step 5 of the receive list: it returns why the session has ended, or DropNone.
+// checkLife is step 5 of the receive list: it returns why the session has ended at a time that a
+// machine was given, or DropNone.
 func (s *Session) checkLife(now time.Time, leeway time.Duration) audit.Drop {
 	if s.terminated.Load() != 0 {
 		return audit.DropRevoked
 	}
-	if now.UnixNano() >= s.expires.Load()+int64(leeway) {
+	if now.UnixNano() >= s.ends.Load()+int64(leeway) {
 		return audit.DropExpired
 	}
 	return audit.DropNone

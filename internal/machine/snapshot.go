@@ -67,18 +67,18 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	c.Init(g, now, ch, r.Addr.Addr())
 	s := &c.own
 	claims := savedClaims(r, &r.Standing)
-	s.init(claims, savedIdentity(&r.Standing), session.Fingerprint{Platform: r.Platform, Build: r.Build})
+	s.init(g, claims, savedIdentity(&r.Standing), session.Fingerprint{Platform: r.Platform, Build: r.Build})
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
 	s.connectionID.Store(r.ConnectionID)
-	if drop := s.checkLife(g.wall(now), g.config.Leeway); drop != audit.DropNone {
+	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
 		return CauseExpired
 	}
 	agreed, ok := g.SavedLanes(r)
 	if !ok {
 		return CauseSessionLanes
 	}
-	if cause := g.restore(g.wall(now), claims, s, r.Epoch); cause != CauseNone {
+	if cause := g.restore(g.kept(now), claims, s, r.Epoch); cause != CauseNone {
 		return cause
 	}
 	c.enter(live)

@@ -121,7 +121,7 @@ func (c *Conn) confine(now time.Time) {
 		epoch, expires = c.next.number, c.pending.claims.Expires
 	}
 	c.confined = true
-	c.gate.confine(c.gate.wall(now), c.session.name, epoch, expires)
+	c.gate.confine(c.gate.kept(now), c.session.name, epoch, expires)
 }
 
 // plausible reports whether a token whose signature has not been verified could be the one that a
