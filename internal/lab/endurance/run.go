@@ -32,11 +32,12 @@ func (c *Config) Check() error {
 
 // run is one run.
 type run struct {
-	config Config          // constant
-	ctx    context.Context // done when interrupted
-	match  soak.Match      // constant
-	began  time.Time       // constant
-	over   time.Time       // constant: when everybody is to have left
+	config Config             // constant
+	ctx    context.Context    // done when interrupted, or when the server does not answer any more
+	cancel context.CancelFunc // of ctx
+	match  soak.Match         // constant
+	began  time.Time          // constant
+	over   time.Time          // constant: when everybody is to have left
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -54,7 +55,9 @@ func Run(ctx context.Context, config Config) (*Report, error) {
 		return nil, err
 	}
 	defer end()
-	r := &run{config: config, ctx: ctx, match: match, began: time.Now()}
+	r := &run{config: config, match: match, began: time.Now()}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	defer r.cancel()
 	r.over = r.began.Add(config.Duration)
 	r.report = Report{Players: config.Players, Groups: make([]Group, len(groups)), Failures: []string{}}
 	stop := r.watch()
@@ -120,8 +123,9 @@ func (r *run) watch() (stop func()) {
 			stats, err := r.match.Stats(ctx)
 			if err != nil {
 				r.mu.Lock()
-				r.report.Failures = append(r.report.Failures, fmt.Sprintf("the server after %v: %v", time.Since(r.began), err))
+				r.report.Failures = append(r.report.Failures, fmt.Sprintf("the server after %.0f s: %v", time.Since(r.began).Seconds(), err))
 				r.mu.Unlock()
+				r.cancel()
 				return
 			}
 			r.sample(stats)
