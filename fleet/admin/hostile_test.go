@@ -40,9 +40,9 @@ func TestOneServiceKeepsNobodyOut(t *testing.T) {
 	match.Join(t, "alice")
 	greedy, operator := fleet.Client(t, match, identity.Analytics), fleet.Client(t, match, identity.Operator)
 	var refused, served atomic.Int64
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a busy machine, under the race detector
 	defer cancel()
-	done := make(chan struct{})
+	began, done := time.Now(), make(chan struct{})
 	go func() {
 		defer close(done)
 		slots := make(chan struct{}, 64)
@@ -71,7 +71,7 @@ func TestOneServiceKeepsNobodyOut(t *testing.T) {
 		}
 	}()
 	asked := 0
-	for ; ctx.Err() == nil; asked++ {
+	for ; ctx.Err() == nil && (refused.Load() < 100 || asked < 3); asked++ {
 		begun := time.Now()
 		if page, err := operator.Sessions(t.Context(), admin.SessionQuery{}); err != nil || len(page.Sessions) != 1 {
 			t.Errorf("the operator: %+v, %v", page, err)
@@ -81,10 +81,12 @@ func TestOneServiceKeepsNobodyOut(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	cancel()
 	<-done
-	// 20 a second and 40 at once
-	if served.Load() > 40+20*4+int64(64) || refused.Load() < 100 || asked < 3 {
-		t.Errorf("served %d, refused %d, operator asked %d times", served.Load(), refused.Load(), asked)
+	// 20 a second and 40 at once; and those that the end has cut off
+	most := 40 + int64(20*time.Since(began).Seconds()) + 64
+	if served.Load() > most || refused.Load() < 100 || asked < 3 {
+		t.Errorf("served %d, at most %d; refused %d, operator asked %d times", served.Load(), most, refused.Load(), asked)
 	}
 	t.Logf("served %d, refused %d, operator asked %d times", served.Load(), refused.Load(), asked)
 }
