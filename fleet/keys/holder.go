@@ -35,19 +35,10 @@ func (c HolderConfig) WithDefaults() (HolderConfig, error) {
 	if c.Life == 0 {
 		c.Life = DefaultLife
 	}
-	switch {
-	case c.Identity == nil:
-		return c, badConfig("Identity is missing")
-	case c.Carrier == nil:
-		return c, badConfig("Carrier is missing")
-	case badFleet(c.Fleet):
-		return c, badConfig("Fleet must have 1 to %d bytes, and no space or control character", maxFleetName)
-	case c.Ring == nil:
+	if c.Ring == nil {
 		return c, badConfig("Ring is missing: give it to session.Config.FleetKeys, too")
-	case c.Life < 0 || c.Life > 7*24*time.Hour:
-		return c, badConfig("Life must be at most a week, and not negative")
 	}
-	return c, nil
+	return c, badMember(c.Identity, c.Carrier, c.Fleet, c.Life)
 }
 
 // Holder keeps the ring of one match server as the Keeper has it. It is safe for concurrent use.

@@ -47,26 +47,29 @@ func (c KeeperConfig) WithDefaults() (KeeperConfig, error) {
 		c.MaxInstances = DefaultMaxInstances
 	}
 	switch {
-	case c.Identity == nil:
-		return c, badConfig("Identity is missing")
-	case c.Carrier == nil:
-		return c, badConfig("Carrier is missing")
-	case badFleet(c.Fleet):
-		return c, badConfig("Fleet must have 1 to %d bytes, and no space or control character", maxFleetName)
 	case c.Directory == "":
 		return c, badConfig("Directory is missing: a Keeper that forgets its keys loses every ticket")
-	case c.Life < 0 || c.Life > 7*24*time.Hour:
-		return c, badConfig("Life must be at most a week, and not negative")
 	case c.Lease < minLease || c.Lease > 24*time.Hour:
 		return c, badConfig("Lease must be 30 s to 24 h")
 	case c.MaxInstances < 0:
 		return c, badConfig("MaxInstances must not be negative")
 	}
-	return c, nil
+	return c, badMember(c.Identity, c.Carrier, c.Fleet, c.Life)
 }
 
-func badFleet(name string) bool {
-	return name == "" || len(name) > maxFleetName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f })
+// badMember returns what is wrong with what Keeper and Holders of a fleet have in common, nil if nothing is.
+func badMember(s *identity.Source, c Carrier, fleet string, life time.Duration) error {
+	switch {
+	case s == nil:
+		return badConfig("Identity is missing")
+	case c == nil:
+		return badConfig("Carrier is missing")
+	case fleet == "" || len(fleet) > maxFleetName || strings.ContainsFunc(fleet, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return badConfig("Fleet must have 1 to %d bytes, and no space or control character", maxFleetName)
+	case life < 0 || life > 7*24*time.Hour:
+		return badConfig("Life must be at most a week, and not negative")
+	}
+	return nil
 }
 
 // Keeper makes the keys of a fleet, hands them out and rotates them. A fleet has one; while it is
