@@ -45,14 +45,19 @@ const (
 // sessionKey is Nakama's session.encryption_key.
 const sessionKey = "the-arena's-session-key, of 32 bytes or more"
 
+// asGateway is the environment of a gateway that signs in for its players.
+var asGateway = map[string]string{"SALLYPORT_NAKAMA_SERVER_KEY": serverKey}
+
 // gateways is a real Nakama without a plugin, whose matches are in JavaScript and Lua, and the gateway in front of it.
 type gateways struct {
 	*nakama
 	idp       *testkit.IDP
 	authority *testkit.Authority
-	address   string // of the gateway that takes identity tokens
-	sessions  string // of the one that takes Nakama's session tokens
-	cut       func() // cuts what connects the former to Nakama
+	address   string   // of the gateway that takes identity tokens
+	cognito   []string // its flags about identity tokens
+	websocket string   // where the former takes WebSockets
+	sessions  string   // of the one that takes Nakama's session tokens
+	cut       func()   // cuts what connects the former to Nakama
 	program   string
 	started   []*program
 }
@@ -67,8 +72,9 @@ func TestGateway(t *testing.T) {
 	g.build(t)
 	direct := g.api
 	g.api, g.cut = cable(t, direct)
-	g.address = g.start(t, g.program, map[string]string{"SALLYPORT_NAKAMA_SERVER_KEY": serverKey},
-		"-cognito-pool", testkit.Pool, "-cognito-clients", testkit.Client, "-cognito-endpoint", g.idp.Serve(t))
+	g.websocket = "127.0.0.1:" + testkit.FreePort(t)
+	g.cognito = []string{"-cognito-pool", testkit.Pool, "-cognito-clients", testkit.Client, "-cognito-endpoint", g.idp.Serve(t)}
+	g.address = g.start(t, g.program, asGateway, append(slices.Clone(g.cognito), "-websocket", g.websocket)...)
 	g.api = direct
 	g.sessions = g.start(t, g.program, map[string]string{"SALLYPORT_NAKAMA_SESSION_KEY": sessionKey})
 	for _, match := range []string{"probe_js", "probe_lua"} {
@@ -84,6 +90,8 @@ func TestGateway(t *testing.T) {
 	t.Run("Sessions", g.bySession)
 	t.Run("NoMatch", g.noMatch)
 	t.Run("Banned", g.banned)
+	t.Run("Blocked", g.blocked)
+	t.Run("Resumed", g.resumed)
 	t.Run("Cut", g.reconnected)
 	t.Run("Away", g.away)
 }
@@ -125,7 +133,11 @@ func (g *gateways) start(t *testing.T, binary string, env map[string]string, arg
 		"-listen", address, "-status", "", "-nakama", g.api, "-check", "100ms", "-hold", "1s",
 		"-cert", filepath.Join(dir, "cert.pem"), "-key", filepath.Join(dir, "key.pem"),
 	}, args...)...)
-	p.await(t, "players at "+address)
+	at := address
+	if i := slices.Index(args, "-listen"); i >= 0 {
+		at = args[i+1]
+	}
+	p.await(t, "players at "+at)
 	g.started = append(g.started, p)
 	return address
 }
@@ -162,8 +174,14 @@ type order struct {
 	Events   bool              `json:"presences,omitempty"`
 }
 
-// dial enters a match by a gateway.
-func (g *gateways) dial(t *testing.T, address, token string, o order, events ...chan<- string) (*udp, error) {
+// dial enters a match by a gateway. Each of change may alter how.
+func (g *gateways) dial(t *testing.T, address, token string, o order, change ...func(*transport.ClientConfig)) (*udp, error) {
+	t.Helper()
+	return g.listen(t, address, token, o, nil, change...)
+}
+
+// listen is dial for a client that asks for presences.
+func (g *gateways) listen(t *testing.T, address, token string, o order, events chan<- string, change ...func(*transport.ClientConfig)) (*udp, error) {
 	t.Helper()
 	b, err := json.Marshal(o)
 	if err != nil {
@@ -171,18 +189,19 @@ func (g *gateways) dial(t *testing.T, address, token string, o order, events ...
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := transport.Dial(ctx, address, transport.ClientConfig{
+	config := transport.ClientConfig{
 		Token:   func(context.Context) ([]byte, error) { return []byte(token), nil },
 		RootCAs: g.authority.Pool(), ServerName: testkit.ServerName,
 		Session: session.ClientConfig{Lanes: true, Metadata: b},
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	c, err := transport.Dial(ctx, address, config)
 	if err != nil {
 		return nil, err
 	}
-	u := &udp{Client: c, lanes: true, done: make(chan struct{})}
-	if len(events) > 0 {
-		u.events = events[0]
-	}
+	u := &udp{Client: c, lanes: true, done: make(chan struct{}), events: events}
 	go u.read()
 	t.Cleanup(func() {
 		u.Close() //nolint:errcheck // the server may have ended it
@@ -307,7 +326,7 @@ func (g *gateways) over(t *testing.T, match string) {
 func (g *gateways) presences(t *testing.T) {
 	id := g.create(t, "probe_js")
 	events := make(chan string, 100)
-	a, err := g.dial(t, g.address, g.idp.Token(t, newSub()), order{Match: id, Sender: true, Events: true}, events)
+	a, err := g.listen(t, g.address, g.idp.Token(t, newSub()), order{Match: id, Sender: true, Events: true}, events)
 	if err != nil {
 		t.Fatal(err)
 	}

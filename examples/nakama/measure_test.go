@@ -182,7 +182,7 @@ type udpPinger struct {
 
 func newUDPPinger(t *testing.T, g *gateways, match string) pinger {
 	p, events := &udpPinger{}, make(chan string, 100)
-	u, err := g.dial(t, g.address, g.idp.Token(t, newSub()), order{Match: match, Events: true}, events)
+	u, err := g.listen(t, g.address, g.idp.Token(t, newSub()), order{Match: match, Events: true}, events)
 	if err != nil {
 		t.Fatal(err)
 	}
