@@ -87,6 +87,10 @@ type Config struct {
 	// players come back by ticket. Nil means UDP alone.
 	Also net.PacketConn
 
+	// Filter is told where players are, for what stands in front of the socket. It hears of no player of
+	// Also. Nil means that nobody asks, and costs nothing.
+	Filter Filter
+
 	// Shards is how many sockets share the port in Serve, each with a goroutine
 	// and connections of its own. Zero means one for each processor; negative is an error. Listen opens
 	// them, and the first Poll closes all but one: set 1 for a server that polls.

@@ -58,7 +58,7 @@ func (c *conn) Tick(now time.Time) {
 	}
 	c.ForgetFlight(now)
 	if h := &c.Shard.Handshakes; c.player != nil && h.NoteDue(now) {
-		h.Note(now, c.Addr)
+		h.Note(now, &c.Conn)
 	}
 	c.rest()
 	c.ReprobePath(now) // which may have had to wait
@@ -139,7 +139,7 @@ func (c *conn) move(now time.Time) {
 		c.player.moved()
 	}
 	c.leaves(away, former)
-	c.Shard.Handshakes.Note(now, c.Addr)
+	c.Shard.Handshakes.Note(now, &c.Conn)
 	e := c.self.shard.decision(now, c, audit.Migrate)
 	e.Previous = prefixOf(former)
 	c.self.shard.server.config.Audit.Record(e)

@@ -128,7 +128,7 @@ func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
 	}
 	c.player.origin = max(c.player.origin, origin) // restore has said so before
 	c.self.shard.audit(now, c, decision, ev)
-	c.Shard.Handshakes.Note(now, c.Addr)
+	c.Shard.Handshakes.Note(now, &c.Conn)
 	c.admit(now, welcome, metadata)
 }
 
@@ -156,7 +156,7 @@ func (c *conn) leave(now time.Time, ev machine.Event) {
 	}
 	ev.Payload = []byte(detail)
 	c.self.shard.audit(now, c, decision, ev)
-	c.Shard.Handshakes.Note(now, c.Addr)
+	c.Shard.Handshakes.Note(now, &c.Conn)
 	c.player.farewell(ev.Reason)
 }
 

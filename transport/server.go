@@ -38,6 +38,7 @@ type Server struct {
 	feedLines     *feedLines // constant
 	outages       outages
 	log           *audit.Log // nil without Config.Logger; constant
+	filtering     *filtering // nil without Config.Filter; constant
 	handover      handover
 	lifetime      lifetime
 }
@@ -81,6 +82,10 @@ func Listen(address string, config Config) (*Server, error) {
 	s.certificate.Store(&config.Certificate)
 	below := endpointConfig(s)
 	below.Carrier = carrier
+	if config.Filter != nil {
+		s.filtering = newFiltering()
+		below.Known = s.filtering.put
+	}
 	s.endpoint = dtls.New(sock, below)
 	s.verifications = newVerifications(s.endpoint.Context(), config.Verifier, cmp.Or(config.Verifications, runtime.GOMAXPROCS(0)))
 	warnOfAddresses(s)
@@ -88,6 +93,9 @@ func Listen(address string, config Config) (*Server, error) {
 	s.handover.server = s
 	if config.Snapshot != "" {
 		s.handover.takeOver()
+	}
+	if f := s.filtering; f != nil {
+		f.wg.Go(func() { f.run(s.endpoint.Context(), config.Filter, s) })
 	}
 	return s, nil
 }

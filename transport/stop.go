@@ -95,6 +95,9 @@ func (s *Server) finish() error {
 	}
 	s.endpoint.Wait()
 	s.verifications.wg.Wait()
+	if s.filtering != nil {
+		s.filtering.wg.Wait()
+	}
 	var errs []error
 	for sh := range s.shards {
 		sh.Out.Close()

@@ -51,6 +51,7 @@ type Config struct {
 
 	NewUser func(l *Shard) User              // makes what is above a shard
 	Flooded func(now time.Time, begins bool) // a flood of strangers' datagrams begins or ends
+	Known   func(k Known)                    // a peer comes, is still there, moves or goes; called by several goroutines; nil if nobody asks
 }
 
 func New(sock udp.Socket, config Config) *Endpoint {

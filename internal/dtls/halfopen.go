@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,7 @@ type HalfOpen struct {
 	random  [32]byte       // of the ClientHello it began with
 	claim   *sources.Claim // what it holds until its address is proven
 	own     bool           // by what a live peer's address has of its own
+	told    sync.Once      // that the address is proven
 	began   time.Time
 	heard   time.Time // when something last came that it could use
 	backlog [][]byte  // came while the engine was done and the keys not here
@@ -68,6 +70,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	o.conn = handshake.NewConn(true, s.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
+			o.told.Do(func() { s.Endpoint.proven(addr) })
 		}
 		s.Socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
 	})
@@ -101,8 +104,11 @@ func (h *Handshakes) At(addr udp.Flow) *HalfOpen {
 func (h *Handshakes) Refuse() { h.refusing = true }
 
 // Note notes where a peer lives that is no stranger.
-func (h *Handshakes) Note(now time.Time, addr udp.Flow) {
-	h.shard.Endpoint.admission.live.Note(now, addr.Addr())
+func (h *Handshakes) Note(now time.Time, c *Conn) {
+	h.shard.Endpoint.admission.live.Note(now, c.Addr.Addr())
+	if c.Listed() {
+		c.known()
+	}
 }
 
 // NoteDue reports whether it is time to note where all such peers live: for noteTime, once in a

@@ -140,5 +140,7 @@ func (c *Conn) Answered(now time.Time) (former udp.Flow, ok bool) {
 	c.Addr, c.path = p.addr, p.moved(now)
 	s.Out.Mu.Unlock()
 	s.Table.occupy(c)
+	c.known()
+	s.left(former, 0)
 	return former, true
 }

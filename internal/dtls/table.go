@@ -80,6 +80,7 @@ func (t *Table) Adopt(now time.Time, c *Conn) {
 	c.Former = old
 	t.occupy(c)
 	t.list(c)
+	c.known()
 }
 
 // Remove forgets a connection.
@@ -89,6 +90,7 @@ func (t *Table) Remove(c *Conn) {
 	t.unlist(c)
 	c.stray.recall()
 	c.stray = nil
+	c.Shard.left(c.Addr, c.ID)
 	c.Shard.Out.Wipe(c)
 }
 

@@ -1,0 +1,54 @@
+package dtls
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/sources"
+	"github.com/sallyport/sallyport/internal/udp"
+)
+
+// Known is an address from which a peer's datagrams come, for whoever tells peers from strangers
+// before the socket does. It is said again once in a sources.LiveInterval, and whenever it changes.
+type Known struct {
+	Addr netip.AddrPort
+	ID   uint32        // the connection id of the peer's; 0 if it has none, or none yet
+	For  time.Duration // from now on; 0 if the peer has gone
+}
+
+// KnownFor is how long a peer is known: two notes may come late or be lost.
+const KnownFor = 2*sources.LiveInterval + 30*time.Second
+
+// tell reports an address, if anybody asks. It may be called by any goroutine. What travels by a
+// carrier does not come to the socket.
+func (e *Endpoint) tell(addr udp.Flow, id uint32, d time.Duration) {
+	if e.config.Known != nil && addr.Local != addrtable.Carried {
+		e.config.Known(Known{addr.AddrPort, id, d})
+	}
+}
+
+// proven reports an address that has returned the cookie: what comes next is the rest of its
+// handshake, and the first records under its keys.
+func (e *Endpoint) proven(addr udp.Flow) {
+	e.tell(addr, 0, e.config.HandshakeTimeout+e.config.ConfirmTimeout+SweepInterval)
+}
+
+// known reports where a connection is.
+func (c *Conn) known() { c.Shard.Endpoint.tell(c.Addr, c.ID, KnownFor) }
+
+// left reports that a connection has left an address, or has gone with its connection id, unless
+// somebody else is there.
+func (s *Shard) left(addr udp.Flow, id uint32) {
+	if s.Table.byAddr.Lookup(addr) != nil || s.Table.away(addr) != nil || s.Handshakes.At(addr) != nil {
+		addr = udp.Flow{}
+	}
+	s.Endpoint.tell(addr, id, 0)
+}
+
+// Renote reports where all peers are, at once.
+func (h *Handshakes) Renote() {
+	for _, c := range h.shard.Table.order {
+		c.known()
+	}
+}
