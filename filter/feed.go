@@ -1,0 +1,339 @@
+package filter
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/transport"
+)
+
+// FeedConfig is what a Feed needs: Port.
+type FeedConfig struct {
+	// Port is the UDP port that the server's players send to.
+	Port uint16
+
+	// Dir is where the maps are pinned. Empty means DefaultDir.
+	Dir string
+
+	// Log is told when the filter is found, has gone, or cannot be written to: a line for each change.
+	// Nil means slog.Default.
+	Log *slog.Logger
+}
+
+// Feed says to the filter of this host where a server's players are: it is a transport.Filter. The
+// filter may be there or not, and may come and go. The process needs no privilege but to write to the
+// maps (Config.Owner), and CAP_BPF where the kernel is older than 6.0.
+type Feed struct {
+	config FeedConfig
+	maps   feedMaps
+	told   string    // what the log has heard last
+	swept  time.Time // when what is over was last removed
+	tried  time.Time // when everything was last written
+	beats  bool      // the filter goes by what we say
+
+	// What is known, until when, in ns of the monotonic clock: to be written anew to maps that are new.
+	addrs map[netip.AddrPort]uint64
+	ids   map[uint32]uint64
+	hosts map[netKey]uint64
+}
+
+var _ transport.Filter = (*Feed)(nil)
+
+// NewFeed makes a Feed for one server. It touches nothing before the server calls it.
+func NewFeed(config FeedConfig) (*Feed, error) {
+	if config.Port == 0 {
+		return nil, fmt.Errorf("%w: FeedConfig.Port must be the server's UDP port", ErrConfig)
+	}
+	config.Dir = cmp.Or(config.Dir, DefaultDir)
+	config.Log = cmp.Or(config.Log, slog.Default())
+	return &Feed{config: config, addrs: map[netip.AddrPort]uint64{}, ids: map[uint32]uint64{}, hosts: map[netKey]uint64{}}, nil
+}
+
+// Peers implements transport.Filter. It is called by one goroutine at a time.
+func (f *Feed) Peers(changes []transport.Peer) {
+	w := f.note(changes)
+	found, fresh, err := f.maps.find(f.config.Dir)
+	switch {
+	case err != nil:
+		f.say(slog.LevelWarn, "the filter's maps cannot be used, so everything passes: "+err.Error())
+		return
+	case !found:
+		f.say(slog.LevelInfo, "there is no filter on this host")
+		return
+	case !fresh && !f.beats && time.Since(f.tried) < transport.FilterInterval/2:
+		_ = f.write(news{goneAddrs: w.goneAddrs, goneIDs: w.goneIDs}) // full as it is, the rest is not tried for each change
+		return
+	case fresh || !f.beats:
+		f.tried = time.Now()
+		f.all(&w)
+	}
+	if time.Since(f.swept) >= sweepTime || !f.beats {
+		f.swept = time.Now()
+		f.sweep()
+	}
+	if err := f.write(w); err != nil {
+		f.beats = false
+		f.say(slog.LevelWarn, "the filter's maps have no room, so everything passes: load it with more of it: "+err.Error())
+		return
+	}
+	if err := f.maps.beat(f.config.Port, monotonic()); err != nil {
+		f.beats = false
+		f.say(slog.LevelWarn, "the filter's maps cannot be written to, so everything passes: "+err.Error())
+		return
+	}
+	f.beats = true
+	f.say(slog.LevelInfo, "the filter knows the players")
+}
+
+// Close has everything pass at once, and frees what the Feed has. The server has to be closed before.
+func (f *Feed) Close() error {
+	var err error
+	if f.maps.open() {
+		err = f.maps.beat(f.config.Port, 0)
+	}
+	f.maps.close()
+	f.beats = false
+	return err
+}
+
+// say writes a line if it is another one than before.
+func (f *Feed) say(level slog.Level, line string) {
+	if line != f.told {
+		f.told = line
+		f.config.Log.Log(nil, level, line, "port", f.config.Port, "dir", f.config.Dir) //nolint:staticcheck // there is no context
+	}
+}
+
+// news is what is to be written.
+type news struct {
+	addrs, goneAddrs []netip.AddrPort
+	ids, goneIDs     []uint32
+	hosts            []netKey
+}
+
+// note remembers changes.
+func (f *Feed) note(changes []transport.Peer) (w news) {
+	now := monotonic()
+	for _, p := range changes {
+		a := netip.AddrPortFrom(p.Addr.Addr().Unmap().WithZone(""), p.Addr.Port())
+		until := now + uint64(max(p.For, 0))
+		if a.IsValid() {
+			if p.For > 0 {
+				f.addrs[a] = until
+				w.addrs = append(w.addrs, a)
+			} else {
+				delete(f.addrs, a)
+				w.goneAddrs = append(w.goneAddrs, a)
+			}
+		}
+		if p.ConnectionID == 0 {
+			continue
+		}
+		if p.For > 0 {
+			f.ids[p.ConnectionID] = until
+			w.ids = append(w.ids, p.ConnectionID)
+			if a.IsValid() {
+				host := hostKeyOf(a.Addr())
+				f.hosts[host] = until + uint64(lately)
+				w.hosts = append(w.hosts, host)
+			}
+		} else {
+			delete(f.ids, p.ConnectionID)
+			w.goneIDs = append(w.goneIDs, p.ConnectionID)
+		}
+	}
+	return w
+}
+
+// all has everything written that is known.
+func (f *Feed) all(w *news) {
+	w.addrs, w.ids, w.hosts = nil, nil, nil
+	for a := range f.addrs {
+		w.addrs = append(w.addrs, a)
+	}
+	for id := range f.ids {
+		w.ids = append(w.ids, id)
+	}
+	for h := range f.hosts {
+		w.hosts = append(w.hosts, h)
+	}
+}
+
+// write writes it. What was said twice is written as it is known now.
+func (f *Feed) write(w news) error {
+	port := f.config.Port
+	addrs := newBatch[peerKey, uint64](f.maps.peers)
+	for _, a := range w.addrs {
+		if until, ok := f.addrs[a]; ok {
+			addrs.put(peerKeyOf(a, port), until)
+		}
+	}
+	ids := newBatch[hintKey, budget](f.maps.hints)
+	for _, id := range w.ids {
+		if until, ok := f.ids[id]; ok {
+			ids.put(hintKeyOf(id, port), budget{Until: until})
+		}
+	}
+	hosts := newBatch[netKey, budget](f.maps.hosts)
+	for _, h := range w.hosts {
+		if until, ok := f.hosts[h]; ok {
+			hosts.put(h, budget{Until: until})
+		}
+	}
+	for _, a := range w.goneAddrs {
+		if _, ok := f.addrs[a]; !ok {
+			addrs.remove(peerKeyOf(a, port))
+		}
+	}
+	for _, id := range w.goneIDs {
+		if _, ok := f.ids[id]; !ok {
+			ids.remove(hintKeyOf(id, port))
+		}
+	}
+	return errors.Join(addrs.flush(), ids.flush(), hosts.flush())
+}
+
+// sweep forgets what is over, of this server and of others that have ended.
+func (f *Feed) sweep() {
+	now := monotonic()
+	forget(f.addrs, now)
+	forget(f.ids, now)
+	forget(f.hosts, now)
+	sweepMap(f.maps.peers, now, func(until uint64) uint64 { return until }, peerKey{})
+	sweepMap(f.maps.hints, now, func(b budget) uint64 { return b.Until }, hintKey{})
+	sweepMap(f.maps.hosts, now, func(b budget) uint64 { return b.Until }, netKey{})
+}
+
+func forget[K comparable](m map[K]uint64, now uint64) {
+	for k, until := range m {
+		if until <= now {
+			delete(m, k)
+		}
+	}
+}
+
+// sweepMap removes from a map what is over.
+func sweepMap[K, V any](m *ebpf.Map, now uint64, until func(V) uint64, key K) {
+	var value V
+	var over []K
+	for all := m.Iterate(); all.Next(&key, &value); {
+		if until(value) <= now {
+			over = append(over, key)
+		}
+	}
+	for i := range over {
+		_ = m.Delete(&over[i]) // whoever else has removed it
+	}
+}
+
+// feedMaps are the pinned maps.
+type feedMaps struct {
+	beats, peers, hints, hosts *ebpf.Map
+	ino                        uint64 // of the pin of peers
+}
+
+func (m *feedMaps) open() bool { return m.beats != nil }
+
+func (m *feedMaps) close() {
+	for _, each := range []**ebpf.Map{&m.beats, &m.peers, &m.hints, &m.hosts} {
+		(*each).Close() //nolint:errcheck // it is only read from here
+		*each = nil
+	}
+}
+
+// find opens what is pinned in a directory, unless it is open. It reports whether there is something, and
+// whether that is other maps than before.
+func (m *feedMaps) find(dir string) (found, fresh bool, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(dir, "peers"), &st); err != nil {
+		m.close()
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, false, nil
+		}
+		return false, false, err
+	}
+	if m.open() && st.Ino == m.ino {
+		return true, false, nil
+	}
+	m.close()
+	for _, each := range []struct {
+		name string
+		to   **ebpf.Map
+		key  uint32
+		of   uint32
+	}{{"beats", &m.beats, 4, 8}, {"peers", &m.peers, 20, 8}, {"hints", &m.hints, 8, 16}, {"hosts", &m.hosts, 16, 16}} {
+		opened, err := ebpf.LoadPinnedMap(filepath.Join(dir, each.name), nil)
+		if err == nil && (opened.KeySize() != each.key || opened.ValueSize() != each.of) {
+			opened.Close() //nolint:errcheck // nothing was written
+			err = errors.New("it is of another version")
+		}
+		if err != nil {
+			m.close()
+			return false, false, fmt.Errorf("%s: %w", each.name, err)
+		}
+		*each.to = opened
+	}
+	m.ino = st.Ino
+	return true, true, nil
+}
+
+// beat says that a port's server lives, or with 0 that it does not.
+func (m *feedMaps) beat(number uint16, now uint64) error {
+	return m.beats.Put(uint32(number), now)
+}
+
+// batch collects what is to be written to a map.
+type batch[K, V any] struct {
+	to     *ebpf.Map
+	keys   []K
+	values []V
+	gone   []K
+	err    error
+}
+
+func newBatch[K, V any](to *ebpf.Map) *batch[K, V] { return &batch[K, V]{to: to} }
+
+func (b *batch[K, V]) put(k K, v V) {
+	b.keys, b.values = append(b.keys, k), append(b.values, v)
+	if len(b.keys) == batchLen {
+		b.write()
+	}
+}
+
+func (b *batch[K, V]) remove(k K) { b.gone = append(b.gone, k) }
+
+// write writes what has been put. A few entries go one by one.
+func (b *batch[K, V]) write() {
+	if len(b.keys) > 4 {
+		if _, err := b.to.BatchUpdate(b.keys, b.values, nil); err == nil {
+			b.keys, b.values = b.keys[:0], b.values[:0]
+			return
+		}
+	}
+	for i := range b.keys {
+		if err := b.to.Put(&b.keys[i], &b.values[i]); err != nil && b.err == nil {
+			b.err = err
+		}
+	}
+	b.keys, b.values = b.keys[:0], b.values[:0]
+}
+
+// flush writes the rest, and removes what is gone first, to make room.
+func (b *batch[K, V]) flush() error {
+	for i := range b.gone {
+		if err := b.to.Delete(&b.gone[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) && b.err == nil {
+			b.err = err
+		}
+	}
+	b.write()
+	return b.err
+}

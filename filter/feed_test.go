@@ -1,0 +1,192 @@
+package filter
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/transport"
+)
+
+// crowd are so many players.
+func crowd(n int) (changes []transport.Peer) {
+	for i := range n {
+		changes = append(changes, transport.Peer{
+			Addr:         netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 5000),
+			ConnectionID: 0x10000000 + uint32(i), For: time.Minute,
+		})
+	}
+	return changes
+}
+
+// everybody fails unless all of them pass, and a stranger does not.
+func (b *bench) everybody(when string, players []transport.Peer) {
+	b.Helper()
+	for _, p := range players {
+		if got := b.judge(frame{from: p.Addr, payload: recordWith(0x1234567, 9)}.bytes()); got != PassPeer {
+			b.Fatalf("%s: player %v: %v", when, p.Addr, got)
+		}
+		if got := b.judge(frame{from: other6, payload: recordWith(p.ConnectionID, 9)}.bytes()); got != PassRoamer {
+			b.Fatalf("%s: connection id %x: %v", when, p.ConnectionID, got)
+		}
+	}
+	if got := b.judge(frame{from: other4, payload: recordWith(0x1234567, 9)}.bytes()); got != DropStranger {
+		b.Errorf("%s: a stranger: %v", when, got)
+	}
+}
+
+// "Either side may be restarted: the maps stay, and a Feed writes everything anew into maps that are new." doc.go
+func TestRestarts(t *testing.T) {
+	b := newBench(t)
+	players := crowd(100)
+	b.feed.Peers(players)
+	b.everybody("at first", players[:10])
+
+	reload := func(configure func(*Config)) {
+		t.Helper()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c := b.config
+		configure(&c)
+		f, err := Load(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*b.Filter = *f
+	}
+	reload(func(*Config) {})
+	b.everybody("after the program was loaded again", players[:10])
+
+	reload(func(c *Config) { c.Peers = 2048 }) // other maps
+	if got := b.judge(frame{from: other4, payload: recordWith(1, 9)}.bytes()); got != PassOpen {
+		t.Errorf("new maps that the server does not know yet: %v", got)
+	}
+	b.feed.Peers(nil)
+	b.everybody("new maps", players)
+
+	if err := b.feed.Close(); err != nil { // the next process of the server, which knows of nobody yet
+		t.Fatal(err)
+	}
+	b.feed = b.newFeed(b.config.Dir)
+	b.feed.Peers(nil)
+	b.everybody("after the server was started again", players[:10])
+
+	for _, name := range pinned {
+		if err := os.Remove(b.config.Dir + "/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.feed.Peers(players[:1])
+	if !strings.Contains(b.log.String(), "there is no filter on this host") {
+		t.Errorf("the log: %s", b.log.String())
+	}
+}
+
+// "A map that is full does so, too: the Feed stops beating until there is room." doc.go
+func TestFullMap(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Peers = 50 })
+	b.feed.Peers(crowd(50))
+	b.everybody("as many as fit", crowd(50))
+	b.feed.Peers(crowd(60))
+	if err := b.feed.maps.beat(localPort, 1); err != nil { // three seconds later
+		t.Fatal(err)
+	}
+	b.feed.Peers(nil)
+	if got := b.judge(frame{from: other4, payload: recordWith(1, 9)}.bytes()); got != PassOpen {
+		t.Errorf("with more than fit: %v", got)
+	}
+	gone := crowd(60)[:20]
+	for i := range gone {
+		gone[i].For = 0
+	}
+	time.Sleep(transport.FilterInterval / 2)
+	b.feed.Peers(gone)
+	b.everybody("when there is room", crowd(60)[20:])
+	if n, room := b.Known(); n != 40 || room != 50 {
+		t.Errorf("%d known, room for %d", n, room)
+	}
+	if n := strings.Count(b.log.String(), "level=WARN"); n != 1 {
+		t.Errorf("%d warnings: %s", n, b.log.String())
+	}
+}
+
+// What another process has left is removed when it is over, and makes room.
+func TestSweep(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Peers = 50 })
+	left := crowd(50)
+	for i := range left {
+		left[i].For = 1
+	}
+	b.feed.Peers(left)
+	if err := b.feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.feed = b.newFeed(b.config.Dir)
+	now := crowd(50)
+	for i := range now {
+		now[i].Addr = netip.AddrPortFrom(now[i].Addr.Addr(), 6000)
+		now[i].ConnectionID += 1 << 20
+	}
+	b.feed.Peers(now)
+	b.everybody("after a process that has left 50", now)
+	if n := len(b.feed.addrs); n != 50 {
+		t.Errorf("the feed remembers %d", n)
+	}
+}
+
+// asUser names the directory for the child process that feeds without privileges.
+const asUser = "SALLYPORT_FILTER_AS_USER"
+
+// "The process needs no privilege but to write to the maps" Feed: the user who owns them feeds, and another one cannot.
+func TestUnprivilegedFeed(t *testing.T) {
+	if dir := os.Getenv(asUser); dir != "" {
+		feed, err := NewFeed(FeedConfig{Port: localPort, Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed.Peers([]transport.Peer{{Addr: player4, ConnectionID: playerID, For: time.Minute}})
+		fmt.Println("beats:", feed.beats)
+		return
+	}
+	const owner = 12345
+	b := newBench(t, func(c *Config) { c.Owner = owner })
+	for _, dir := range []string{b.config.Dir + "/..", b.config.Dir + "/../.."} { // of the test's own
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exe := b.TempDir() + "/test"
+	if out, err := exec.Command("cp", os.Args[0], exe).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, dir := range []string{exe + "/..", exe} {
+		if err := os.Chmod(strings.TrimSuffix(dir, "/test/.."), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, uid := range []uint32{owner + 1, owner} {
+		child := exec.CommandContext(t.Context(), exe, "-test.run=^TestUnprivilegedFeed$", "-test.v")
+		child.Env = append(os.Environ(), asUser+"="+b.config.Dir)
+		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		child.Dir = "/"
+		out, err := child.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if want := fmt.Sprint("beats: ", uid == owner); !strings.Contains(string(out), want) {
+			t.Errorf("user %d: %s", uid, out)
+		}
+		if got := b.Serving(localPort); got != (uid == owner) {
+			t.Errorf("user %d: the filter hears the server: %v", uid, got)
+		}
+	}
+	if got := b.judge(frame{from: player4, payload: recordWith(1, 9)}.bytes()); got != PassPeer {
+		t.Errorf("the player: %v", got)
+	}
+}
