@@ -39,7 +39,7 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln test-modules test-race $(STEPS)
+.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln filter test-modules test-race $(STEPS)
 
 check: look try passed
 
@@ -150,6 +150,11 @@ $(BIN)/built: tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)
 	cd tools && go build -o $(BIN)/ tool
 	@touch $@
+
+# The XDP program of filter/, which is committed compiled: after a change of its source. Needs clang with the BPF
+# target, and llvm-strip; a test says if it was forgotten.
+filter:
+	filter/build.sh filter.bpf.o
 
 clean:
 	rm -rf $(BIN)

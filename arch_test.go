@@ -165,7 +165,7 @@ func TestArchitectureHasPackages(t *testing.T) {
 		rows[row[1]] = true
 	}
 	all := packages(t)
-	for _, module := range []string{"fleet", "gateway"} {
+	for _, module := range []string{"fleet", "gateway", "filter"} {
 		maps.Copy(all, packagesBelow(t, module))
 	}
 	for dir := range all {
@@ -207,6 +207,16 @@ var gatewayShares = []string{"gateway/nakama internal/aging", "gateway/nakama in
 
 func TestGatewayImports(t *testing.T) {
 	checkModule(t, "gateway", gatewayOwners, gatewayShares)
+}
+
+// The library links no BPF: the module filter does.
+var filterOwners = map[string][]string{
+	"github.com/cilium/ebpf": {"filter"},
+	"golang.org/x/sys":       {"filter"},
+}
+
+func TestFilterImports(t *testing.T) {
+	checkModule(t, "filter", filterOwners, nil)
 }
 
 // checkModule holds a module to its table of dependencies. What users import of it needs no internal package of the library,

@@ -11,11 +11,11 @@ const (
 	PassPeer                    // from a known address
 	PassRoamer                  // with a known connection id, from an unknown address
 	PassHello                   // of a handshake, from an unknown address
-	PassRetry                   // the same, with proof of its address
+	PassReturn                  // the same, with proof of its address
 	PassHost                    // the same, from a host at which somebody has played lately
 	DropStranger                // from an unknown address, and of no handshake
 	DropHellos                  // of a handshake: the budget of all unknown addresses is spent
-	DropRetries                 // the same, with proof of its address
+	DropReturns                 // the same, with proof of its address
 	DropSource                  // of a handshake: the budget of its /24 or /48 is spent
 	DropRoamer                  // with a known connection id whose budget is spent
 	DropChain                   // IPv6 with more than six extension headers

@@ -17,7 +17,8 @@
 //	first byte 20 or 22        a handshake. From a host (an IPv6 /64) at which somebody has played in the
 //	                           last ten minutes it passes within that host's budget. Otherwise it passes
 //	                           within the budgets of all unknown addresses and of its /24 (/48)
-//	RetryByte                  a hello with proof of its address: as before, with a larger budget of its own
+//	first byte 11              a handshake with proof of its address (PROTOCOL.md 9.10): the same, with budgets
+//	                           of its own
 //	known connection id        passes within the budget of this id: a peer whose address has changed
 //	else                       is dropped
 //
@@ -30,6 +31,8 @@
 // written is good for as long as the server has said, and for nothing once it beats no more. So a server that
 // has died, hangs in its Filter or never knew of the filter has the datagrams that it would have without.
 // A map that is full does so, too: the Feed stops beating until there is room.
+//
+// docs/deploy.md says how to run it.
 //
 // Addresses are those on the interface. Where something between it and the server translates addresses
 // or ports, a server cannot say what the filter needs, and there must be no filter.

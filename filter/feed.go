@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,7 +110,7 @@ func (f *Feed) Close() error {
 func (f *Feed) say(level slog.Level, line string) {
 	if line != f.told {
 		f.told = line
-		f.config.Log.Log(nil, level, line, "port", f.config.Port, "dir", f.config.Dir) //nolint:staticcheck // there is no context
+		f.config.Log.Log(context.Background(), level, line, "port", f.config.Port, "dir", f.config.Dir)
 	}
 }
 

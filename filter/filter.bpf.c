@@ -42,17 +42,17 @@ static u64 (*const coarse_clock)(void) = (void *)160; // CLOCK_MONOTONIC_COARSE 
 
 // What is set when the program is loaded (package filter, Config).
 const volatile u64 stale = 3000000000ULL;       // ns without a beat after which everything passes
-const volatile u64 hello_interval = 40000;      // ns between handshake datagrams of all unknown addresses together
-const volatile u64 hello_burst = 1000000000ULL; // ns of them that may come at once; so for the others
-const volatile u64 retry_interval = 10000;      // ... that begin with RETRY
-const volatile u64 retry_burst = 1000000000ULL;
-const volatile u64 source_interval = 5000000; // ... of one /24, or of a quarter of one /48
-const volatile u64 source_burst = 2000000000ULL;
+const volatile u64 hello_interval = 20000; // ns between handshake datagrams of all unknown addresses together
+const volatile u64 hello_burst = 20000000; // ns of them that may come at once; so for the others
+const volatile u64 return_interval = 20000; // ... that begin with a RETURN
+const volatile u64 return_burst = 20000000;
+const volatile u64 source_interval = 40000; // of each kind, of one /24, or of a quarter of one /48
+const volatile u64 source_burst = 20000000;
 const volatile u64 host_interval = 100000000; // ... of a host where somebody has played lately
 const volatile u64 host_burst = 3000000000ULL;
 const volatile u64 roamer_interval = 2000000; // datagrams with one connection id from unknown addresses
 const volatile u64 roamer_burst = 1000000000ULL;
-const volatile u32 retry_byte = 0;   // first byte of a hello with proof of its address; 0: there is none
+const volatile u32 return_byte = 11;  // first byte of a RETURN (PROTOCOL.md 9.10)
 const volatile u32 restricted = 0;   // only the addresses in locals are the server's
 
 // Whether a port is filtered, by its number in this machine's order.
@@ -123,7 +123,8 @@ struct {
 // the address count.
 struct net {
 	u64 prefix;
-	u32 bits, zero;
+	u32 bits;
+	u32 returns; // of the map sources: 1 for datagrams with a RETURN
 };
 
 // IPv4 hosts and IPv6 /64s where somebody plays or has played lately.
@@ -144,7 +145,7 @@ struct {
 } sources SEC(".maps");
 
 // The budgets of all strangers together, each on a cache line of its own.
-enum { HELLOS, RETRIES, TOTALS };
+enum { HELLOS, RETURNS, TOTALS };
 
 struct total {
 	u64 spent, pad[7];
@@ -165,11 +166,11 @@ enum verdict {
 	PASS_PEER,
 	PASS_ROAMER,
 	PASS_HELLO,
-	PASS_RETRY,
+	PASS_RETURN,
 	PASS_HOST,
 	DROP_STRANGER,
 	DROP_HELLOS,
-	DROP_RETRIES,
+	DROP_RETURNS,
 	DROP_SOURCE,
 	DROP_ROAMER,
 	DROP_CHAIN,
@@ -222,9 +223,9 @@ struct packet {
 };
 
 // newcomer judges a datagram of a handshake from an unknown address.
-INLINE int newcomer(struct packet *p, u64 now, int retried)
+INLINE int newcomer(struct packet *p, u64 now, int returns)
 {
-	struct net host = {.bits = 64}, net = {.bits = 48};
+	struct net host = {.bits = 64}, net = {.bits = 48, .returns = returns};
 	u64 interval = source_interval >> 2;
 	if (p->v4) {
 		host.prefix = SWAP32(p->peer.from.word[3]);
@@ -241,13 +242,13 @@ INLINE int newcomer(struct packet *p, u64 now, int retried)
 		return count(PASS_HOST);
 
 	// Room is looked at before anything is spent: what has none costs its network nothing.
-	u32 which = retried ? RETRIES : HELLOS;
+	u32 which = returns ? RETURNS : HELLOS;
 	struct total *all = map_lookup(&totals, &which);
 	if (!all)
 		return count(PASS_OPEN);
-	u64 all_interval = retried ? retry_interval : hello_interval, all_burst = retried ? retry_burst : hello_burst;
+	u64 all_interval = returns ? return_interval : hello_interval, all_burst = returns ? return_burst : hello_burst;
 	if (!has(&all->spent, now, all_interval, all_burst))
-		return count(retried ? DROP_RETRIES : DROP_HELLOS);
+		return count(returns ? DROP_RETURNS : DROP_HELLOS);
 	u64 *spent = map_lookup(&sources, &net);
 	if (spent) {
 		if (!take(spent, now, interval, source_burst))
@@ -257,8 +258,8 @@ INLINE int newcomer(struct packet *p, u64 now, int retried)
 		map_update(&sources, &net, &first, BPF_ANY);
 	}
 	if (!take(&all->spent, now, all_interval, all_burst))
-		return count(retried ? DROP_RETRIES : DROP_HELLOS);
-	return count(retried ? PASS_RETRY : PASS_HELLO);
+		return count(returns ? DROP_RETURNS : DROP_HELLOS);
+	return count(returns ? PASS_RETURN : PASS_HELLO);
 }
 
 // What a record begins with (PROTOCOL.md 9.2).
@@ -294,7 +295,7 @@ INLINE int datagram(struct packet *p, void *end, const u64 *beat)
 		return count(DROP_STRANGER);
 	if (*first == HANDSHAKE || *first == CHANGE_CIPHER_SPEC)
 		return newcomer(p, now, 0);
-	if (retry_byte && *first == retry_byte)
+	if (*first == return_byte)
 		return newcomer(p, now, 1);
 
 	struct record *r = p->payload;

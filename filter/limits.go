@@ -2,9 +2,9 @@ package filter
 
 import "time"
 
-// RetryByte is the first byte of a hello with proof of its sender's address, which comes before any
-// state of a handshake; 0 means that there is none.
-const RetryByte = 0
+// ReturnByte is the first byte of a RETURN: a datagram of a handshake with proof of its sender's address
+// in front (PROTOCOL.md 9.10).
+const ReturnByte = 11
 
 // Limits and defaults. Each says its unit and its reason.
 const (
@@ -18,18 +18,21 @@ const (
 	// as many sessions as a server admits by default.
 	defaultPeers = 65536
 
-	// defaultHellos is how many datagrams of handshakes pass a second from all unknown addresses
-	// together: a tenth of what a socket takes on one processor, and more than a full server's players
-	// need who all come at once.
-	defaultHellos = 20_000
+	// defaultHellos and defaultReturns are how many datagrams of handshakes pass a second from all unknown
+	// addresses together, and how many with a RETURN besides: what a server answers on a tenth of a
+	// processor, and more than its players need who all come at once. Fewer keep out newcomers in a
+	// flood that the server could answer.
+	defaultHellos  = 50_000
+	defaultReturns = 50_000
 
-	// defaultRetries is how many pass that carry proof of their address: the server refuses a forged one
-	// for less than it costs to begin a handshake.
-	defaultRetries = 100_000
+	// defaultSource is how many of each pass from one /24, and four times as many from a /48: half, so
+	// that no network alone keeps the others out.
+	defaultSource = 25_000
 
-	// defaultSource is how many of both pass a second from one /24, and four times as many from a /48:
-	// ten times as many as the server itself lets begin, of two to four datagrams each.
-	defaultSource = 200
+	// burstPart and leastBurst are how many of these may come at once: those of 20 ms, which fit into a
+	// socket's buffer together with the players', and 20 at least.
+	burstPart  = 50
+	leastBurst = 20
 
 	// defaultHost is how many pass besides from a host at which somebody has played lately, where the
 	// server lets one begin a second: four datagrams, and as many again.
@@ -39,11 +42,9 @@ const (
 	// more than a client sends until the server has followed it, and too few to be worth a cheat's while.
 	defaultRoamer = 500
 
-	// sourceTime, hostTime and totalTime are how much of their rate a source, a host, and all of
-	// them or one connection id may send at once: of two seconds, of three and of one.
-	sourceTime = 2 * time.Second
+	// hostTime and roamerTime are how much of their rate a host and a connection id may send at once.
 	hostTime   = 3 * time.Second
-	totalTime  = time.Second
+	roamerTime = time.Second
 
 	// lately is how long a host is remembered at which somebody has played: as long as the server does.
 	lately = 10 * time.Minute

@@ -41,10 +41,10 @@ type Config struct {
 	// Peers is for how many addresses, connection ids and hosts there is room. Zero means 65,536.
 	Peers int
 
-	// Hellos is what passes of handshakes of all unknown addresses together, and Retries what passes
-	// with proof of its address besides; of both, Source is what passes of one /24, and of a quarter of
-	// a /48. Zero means 20,000, 100,000 and 200.
-	Hellos, Retries, Source int
+	// Hellos is what passes of handshakes of all unknown addresses together, and Returns what passes of
+	// them with proof of its address in front (PROTOCOL.md 9.10); of each, Source is what passes of one
+	// /24, and of a quarter of a /48. Zero means 50,000, 50,000 and 25,000.
+	Hellos, Returns, Source int
 
 	// Host is what passes of handshakes besides, of a host (an IPv6 /64) at which somebody has played in
 	// the last ten minutes. Zero means 10.
@@ -81,7 +81,7 @@ func (c *Config) withDefaults() (Config, error) {
 		zero  int
 	}{
 		{"Hellos", &d.Hellos, defaultHellos},
-		{"Retries", &d.Retries, defaultRetries},
+		{"Returns", &d.Returns, defaultReturns},
 		{"Source", &d.Source, defaultSource},
 		{"Host", &d.Host, defaultHost},
 		{"Roamer", &d.Roamer, defaultRoamer},

@@ -38,16 +38,16 @@ func (c *Config) spec(object []byte) (*ebpf.CollectionSpec, error) {
 	}{
 		{"stale", uint64(c.Stale)},
 		{"hello_interval", interval(c.Hellos)},
-		{"hello_burst", uint64(totalTime)},
-		{"retry_interval", interval(c.Retries)},
-		{"retry_burst", uint64(totalTime)},
+		{"hello_burst", burst(c.Hellos)},
+		{"return_interval", interval(c.Returns)},
+		{"return_burst", burst(c.Returns)},
 		{"source_interval", interval(c.Source)},
-		{"source_burst", uint64(sourceTime)},
+		{"source_burst", burst(c.Source)},
 		{"host_interval", interval(c.Host)},
 		{"host_burst", uint64(hostTime)},
 		{"roamer_interval", interval(c.Roamer)},
-		{"roamer_burst", uint64(totalTime)},
-		{"retry_byte", uint32(RetryByte)},
+		{"roamer_burst", uint64(roamerTime)},
+		{"return_byte", uint32(ReturnByte)},
 		{"restricted", restricted},
 	} {
 		if err := spec.Variables[v.name].Set(v.value); err != nil {
@@ -59,3 +59,8 @@ func (c *Config) spec(object []byte) (*ebpf.CollectionSpec, error) {
 
 // interval is how much of a bucket one datagram takes, in ns.
 func interval(perSecond int) uint64 { return uint64(time.Second) / uint64(perSecond) }
+
+// burst is how much a bucket has, in ns.
+func burst(perSecond int) uint64 {
+	return uint64(max(perSecond/burstPart, leastBurst)) * interval(perSecond)
+}

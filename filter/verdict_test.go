@@ -69,6 +69,9 @@ var cases = []struct {
 	{"of the player's /64", frame{from: netip.MustParseAddrPort("[2001:db8:5:6::1]:1"), payload: hello()}, PassHost},
 	{"of another /64", frame{from: netip.MustParseAddrPort("[2001:db8:5:7::1]:1"), payload: hello()}, PassHello},
 
+	{"a RETURN", frame{from: other4, payload: append([]byte{11, 1}, hello()...)}, PassReturn},
+	{"a RETURN of the player's host", frame{from: netip.AddrPortFrom(player4.Addr(), 1), payload: append([]byte{11, 1}, hello()...)}, PassHost},
+
 	{"a first fragment with handshake", frame{from: other4, fragment: -1, payload: hello()}, PassHello},
 	{"a first fragment without", frame{from: other4, fragment: -1, payload: recordWith(1, 9)}, DropStranger},
 	{"a first fragment of the UDP header alone", frame{from: other4, fragment: -1, length: 100}, DropStranger},
@@ -155,8 +158,8 @@ func TestFirstBytes(t *testing.T) {
 		if first == 20 || first == 22 {
 			want = PassHello
 		}
-		if RetryByte != 0 && first == RetryByte {
-			want = PassRetry
+		if first == ReturnByte {
+			want = PassReturn
 		}
 		if got := b.judge(frame{from: other4, payload: with(recordWith(1, 9), 0, byte(first))}.bytes()); got != want {
 			t.Errorf("%d: %v, want %v", first, got, want)
@@ -241,38 +244,52 @@ func (b *bench) spend(f frame, pass Verdict) (n int, then Verdict) {
 	return n, then
 }
 
-// Budgets: of all unknown addresses, of one network, of one host, of one connection id. Each is spent without the others.
+// Budgets: of all unknown addresses, of one network, of one host, of one connection id. Each is spent without the others, and who
+// is known has none.
 func TestBudgets(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Hellos, c.Source, c.Host, c.Roamer = 200, 40, 2, 30 })
-	b.knows(player4)
-	start := time.Now()
-	for _, c := range []struct {
+	returns := append([]byte{11, 1}, hello()...)
+	type spent struct {
 		name string
 		frame
 		pass   Verdict
 		atOnce int
 		then   Verdict
+	}
+	for _, c := range []struct {
+		name      string
+		configure func(*Config)
+		rate      int // the highest
+		spends    []spent
 	}{
-		{"a network", frame{from: other4, payload: hello()}, PassHello, 80, DropSource},
-		{"its neighbour's address, the same /24", frame{from: netip.MustParseAddrPort("203.0.113.99:1"), payload: hello()}, PassHello, 0, DropSource},
-		{"a connection id", frame{from: other4, payload: recordWith(playerID, 9)}, PassRoamer, 30, DropRoamer},
-		{"a known host, then what everybody has", frame{from: netip.AddrPortFrom(player4.Addr(), 9), payload: hello()}, PassHost, 6, PassHello},
-		{"another /24", frame{from: netip.MustParseAddrPort("203.0.114.9:1"), payload: hello()}, PassHello, 80, DropSource},
-		{"all, by a /48 that has more", frame{from: other6, payload: hello()}, PassHello, 39, DropHellos},
-		{"a player", frame{from: player4, payload: hello()}, PassPeer, 99_999, 0},
+		{"all together", func(c *Config) { c.Hellos, c.Returns, c.Source = 100, 50, 1000 }, 100, []spent{
+			{"handshakes", frame{from: other6, payload: hello()}, PassHello, 20, DropHellos},
+			{"from anywhere", frame{from: other4, payload: hello()}, PassHello, 0, DropHellos},
+			{"with proof of the address", frame{from: other6, payload: returns}, PassReturn, 20, DropReturns},
+		}},
+		{"each", func(c *Config) { c.Source, c.Host, c.Roamer = 40, 2, 30 }, 40, []spent{
+			{"a network", frame{from: other4, payload: hello()}, PassHello, 20, DropSource},
+			{"its neighbour's address, the same /24", frame{from: netip.MustParseAddrPort("203.0.113.99:1"), payload: hello()}, PassHello, 0, DropSource},
+			{"with proof of the address", frame{from: other4, payload: returns}, PassReturn, 20, DropSource},
+			{"a connection id", frame{from: other4, payload: recordWith(playerID, 9)}, PassRoamer, 30, DropRoamer},
+			{"a known host, then what everybody has", frame{from: netip.AddrPortFrom(player4.Addr(), 9), payload: hello()}, PassHost, 6, PassHello},
+			{"another /24", frame{from: netip.MustParseAddrPort("203.0.114.9:1"), payload: hello()}, PassHello, 20, DropSource},
+			{"a /48", frame{from: other6, payload: hello()}, PassHello, 80, DropSource},
+		}},
 	} {
-		if c.pass == PassPeer {
-			for range 300 {
-				if got := b.judge(c.bytes()); got != PassPeer {
-					t.Fatalf("%s: %v", c.name, got)
-				}
+		b := newBench(t, c.configure)
+		b.knows(player4)
+		start := time.Now()
+		for _, s := range c.spends {
+			n, then := b.spend(s.frame, s.pass)
+			more := 2 + 4*int(time.Since(start)*time.Duration(c.rate)/time.Second) // what has come back meanwhile
+			if n < s.atOnce-more || n > s.atOnce+more || then != s.then {
+				t.Errorf("%s, %s: %d passed at once, want %d; then %v, want %v", c.name, s.name, n, s.atOnce, then, s.then)
 			}
-			continue
 		}
-		n, then := b.spend(c.frame, c.pass)
-		more := 3 + int(time.Since(start)*200/time.Second) // what has come back meanwhile, of the largest budget
-		if n < c.atOnce-more || n > c.atOnce+more || then != c.then {
-			t.Errorf("%s: %d passed at once, want %d; then %v, want %v", c.name, n, c.atOnce, then, c.then)
+		for range 300 {
+			if got := b.judge(frame{from: player4, payload: hello()}.bytes()); got != PassPeer {
+				t.Fatalf("a player: %v", got)
+			}
 		}
 	}
 }
@@ -290,7 +307,7 @@ func TestBudgetsComeBack(t *testing.T) {
 			passed++
 		}
 	}
-	if want := int(time.Since(start) * 100 / time.Second); passed < want-2 || passed > want+2 {
+	if want := int(time.Since(start) * 100 / time.Second); passed < want-3 || passed > want+3 {
 		t.Errorf("%d in %v, want %d", passed, time.Since(start), want)
 	}
 }

@@ -81,9 +81,9 @@ func parse(args []string, stdout, stderr io.Writer) (f flags, status int, ok boo
 	set.DurationVar(&f.every, "every", 0, "print the table so often; 0 prints it at the end alone")
 	set.DurationVar(&c.Stale, "stale", 3*time.Second, "pass everything when a server has said nothing for so long")
 	set.IntVar(&c.Peers, "peers", 65536, "room for so many players' addresses")
-	set.IntVar(&c.Hellos, "hellos", 20000, "datagrams a second of handshakes that pass from unknown addresses")
-	set.IntVar(&c.Retries, "retries", 100000, "the same, of those that carry proof of their address")
-	set.IntVar(&c.Source, "source", 200, "of both, from one IPv4 /24, or a quarter of an IPv6 /48")
+	set.IntVar(&c.Hellos, "hellos", 50000, "datagrams a second of handshakes that pass from unknown addresses")
+	set.IntVar(&c.Returns, "returns", 50000, "the same, of those that carry proof of their address")
+	set.IntVar(&c.Source, "source", 25000, "of each, from one IPv4 /24, or a quarter of an IPv6 /48")
 	set.IntVar(&c.Host, "host", 10, "besides, from a host where somebody has played in the last ten minutes")
 	set.IntVar(&c.Roamer, "roamer", 500, "datagrams a second of one player from a new address")
 	status, ok = command.Parse(set, help, args, func(rest []string) error {
@@ -173,5 +173,5 @@ func (f *flags) table(w io.Writer, loaded *filter.Filter, now, last *filter.Coun
 	for v := range filter.NumVerdicts {
 		fmt.Fprintf(w, "%-34v %14d %12.0f\n", v, now[v], float64(now[v]-last[v])/max(passed.Seconds(), 1e-3))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "%-34s %14d %12.0f\n\n", "dropped, all together", now.Dropped(), float64(now.Dropped()-last.Dropped())/max(passed.Seconds(), 1e-3))
 }
