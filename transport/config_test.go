@@ -71,7 +71,7 @@ func TestClientConfigRefused(t *testing.T) {
 // Errors of package net's kind: "It matches net.ErrClosed", "It is a net.Error whose Timeout reports true".
 func TestErrorsOfNet(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{ErrServerClosed, ErrDisconnected, &CloseError{Reason: session.ReasonFull}} {
+	for _, err := range []error{ErrServerClosed, ErrGone, ErrDisconnected, &CloseError{Reason: session.ReasonFull}} {
 		if !errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v does not match net.ErrClosed alone", err)
 		}

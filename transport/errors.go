@@ -23,7 +23,8 @@ var (
 	// one of them, and by Client.Poll while another Poll runs.
 	ErrServing = errors.New("transport: Serve or Poll runs already")
 	// ErrGone is returned by Player.Send when the player has left.
-	ErrGone = errors.New("transport: player has left")
+	// It matches net.ErrClosed.
+	ErrGone error = &closedError{"transport: player has left"}
 	// ErrNotConnected is returned by Player.Send and Client.Send while the session lives and has
 	// no connection that can carry a payload: the connection has ended, or its keys are used up,
 	// and the client has not resumed the session on another one yet. The payload is not sent.

@@ -136,6 +136,27 @@ func TestServing(t *testing.T) {
 	})
 }
 
+// "Serve and Poll return ErrServerClosed while it is at work": a match that polls is not told that another
+// goroutine is in Poll.
+func TestPollDuringShutdown(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s := w.listen()
+		turns := s.first().Turns
+		turns.Begin(nil)
+		ended := make(chan error, 1)
+		go func() { ended <- s.Shutdown(w.Context()) }()
+		synctest.Wait()
+		if _, err := s.Poll(Handler{}); err != ErrServerClosed {
+			t.Errorf("Poll returns %v", err)
+		}
+		turns.End()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // "Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
 // is called in the next turn", once, whoever else ends it.
 func TestKick(t *testing.T) {

@@ -38,6 +38,7 @@ type lifetime struct {
 	// +checklocks:mu
 	serving bool
 	closed  atomic.Bool    // set under mu
+	leaving atomic.Bool    // Shutdown has begun, and closed follows
 	loops   sync.WaitGroup // Serve, which begins under mu; Close waits
 }
 
@@ -113,7 +114,7 @@ func (s *Server) Poll(h Handler) (int, error) {
 			return sh.run(h, true)
 		}
 	}
-	if s.lifetime.closed.Load() {
+	if s.lifetime.closed.Load() || s.lifetime.leaving.Load() { // Shutdown has the turn
 		return 0, ErrServerClosed
 	}
 	return 0, ErrServing

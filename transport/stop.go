@@ -13,7 +13,8 @@ import (
 // Poll meanwhile. It waits for a turn that is under way; when ctx ends before that
 // turn does, it returns ctx's error, and the server closes without a word once it is
 // over. When ctx ends later, it returns ctx's error too, and whose copy of the news is
-// lost finds out by silence. It must not be called from a Handler.
+// lost finds out by silence. It must not be called from a Handler. Serve and Poll return
+// ErrServerClosed while it is at work: a program ends when Shutdown has returned.
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
 // the snapshot cannot be written it says so, and ends the sessions. Leave is called
@@ -22,6 +23,7 @@ import (
 // Handler.Receipt is called for them. What is more than Config.Snapshot has room for is
 // reported as lost, before Leave. A CloseAfter that waits ends its session at once.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.lifetime.leaving.Store(true)
 	var shards []*shard
 	for len(shards) < len(s.endpoint.All()) { // Serve may be about to add some
 		sh := shardOf(s.endpoint.All()[len(shards)])
