@@ -27,13 +27,10 @@ func refusedText(t *testing.T, data []byte) string {
 	var all strings.Builder
 	all.WriteString("| refused | as | bytes | rule |\n|---|---|---|---|\n")
 	for _, v := range decode[[]struct{ Name, Bytes, Reason, Rule string }](t, data) {
-		if len(v.Bytes) > 40 {
-			v.Bytes = v.Bytes[:36] + "..."
-		}
 		section, _, _ := strings.Cut(v.Rule, ":")
-		fmt.Fprintf(&all, "| %s | `%s` | `%s` | %s |\n", v.Name, v.Reason, v.Bytes, section)
+		fmt.Fprintf(&all, "| %s | `%s` | %s | %s |\n", v.Name, v.Reason, short(v.Bytes), section)
 	}
-	return strings.ReplaceAll(all.String(), "| `` |", "| |") + "\n"
+	return all.String() + "\n"
 }
 
 type (

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/vectors"
 )
 
-//go:generate go test -p 1 ./internal/wire ./internal/lanes -run Vectors -update
+//go:generate go test -p 1 ./replay ./internal/wire ./internal/record ./internal/resume ./internal/machine ./internal/lanes -run ^TestVectors -update
 //go:generate go test -run TestVectorsOfDocuments -update .
 
 // region is a part of a document that is generated from a group of the vectors.
@@ -21,17 +21,34 @@ type region struct {
 }
 
 var regions = []region{
+	{"PROTOCOL.md", "7.2", "restored numbers", numberText},
+	{"PROTOCOL.md", "7.3", "window", windowText},
 	{"PROTOCOL.md", "15.1", "envelopes", envelopeText},
+	{"PROTOCOL.md", "15.1", "closes of other versions", envelopeText},
+	{"PROTOCOL.md", "15.1", "refused envelopes", refusedText},
+	{"PROTOCOL.md", "15.1", "parts", partsText},
+	{"PROTOCOL.md", "15.1", "assembly", assemblyText},
+	{"PROTOCOL.md", "15.1", "destinations", destinationText},
 	{"PROTOCOL.md", "15.2", "tag input", tagInputText},
 	{"PROTOCOL.md", "15.3", "schedules", scheduleText},
+	{"PROTOCOL.md", "15.3", "exporters", exporterText},
+	{"PROTOCOL.md", "15.3", "received datagrams", receivedText},
+	{"PROTOCOL.md", "15.3", "copies of a CLOSE", copiesText},
 	{"PROTOCOL.md", "15.4", "proofs", proofText},
+	{"PROTOCOL.md", "15.4", "refused proofs", refusedProofText},
+	{"PROTOCOL.md", "15.4", "records", recordText},
+	{"PROTOCOL.md", "15.4", "refused records", refusedText},
 	{"PROTOCOL.md", "15.5", "frames", frameText},
 	{"PROTOCOL.md", "15.5", "malformed frames", refusedText},
+	{"PROTOCOL.md", "15.5", "frames that lanes refuse", refusedText},
 	{"PROTOCOL.md", "15.6", "parity", parityText},
 	{"PROTOCOL.md", "15.6", "acknowledgements", ackText},
+	{"PROTOCOL.md", "15.6", "judged acknowledgements", judgedText},
+	{"PROTOCOL.md", "15.6", "taking frames", takingText},
 	{"PROTOCOL.md", "15.6", "packing", packingText},
 	{"PROTOCOL.md", "15.6", "exchange", exchangeText},
 	{testkit.FleetDocument, "15.4", "tickets", ticketText},
+	{testkit.FleetDocument, "15.4", "refused tickets", refusedText},
 }
 
 // The vectors in the documents are generated from conformance/vectors.json, each group once. After a

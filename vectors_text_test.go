@@ -132,7 +132,7 @@ func tagInputText(t *testing.T, data []byte) string {
 
 func (x *text) header() wire.Kind {
 	kind := wire.Kind(value(x.rest[1:2]))
-	x.line(x.take(1), fmt.Sprintf("version 1, kind %d", kind))
+	x.line(x.take(1), fmt.Sprintf("version %d, kind %d", value(x.rest[:1]), kind))
 	x.number(1, "epoch %d")
 	return kind
 }
@@ -182,7 +182,9 @@ func (x *text) body(kind wire.Kind) {
 		x.field(1, "reason: "+reason.String())
 		x.counted(4, "retry after", "ms")
 		if reason == wire.ReasonVersion {
-			x.number(1, "detail: version %d is served")
+			for x.rest != "" {
+				x.number(1, "detail: version %d is served")
+			}
 		} else {
 			x.quoted("detail: ")
 		}

@@ -106,10 +106,11 @@ class Unreliable:
 
     def frame(self, f):
         i = f["id"]
+        if self.highest - i >= SPAN:
+            raise TooLate(f"id {i} after {self.highest}")
         if i in self.delivered:
             return []
-        old = self.highest - i >= SPAN or self.lane["mode"] == 2 and i < self.highest
-        if old or i in self.gone:
+        if self.lane["mode"] == 2 and i < self.highest or i in self.gone:
             raise TooLate(f"id {i} after {self.highest}")
         partial = self.partial.setdefault(i, Partial(f["length"]))
         partial.add(f)

@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/policy"
 )
 
-// "100 ms after the first, and again 200 ms and 400 ms after that" PROTOCOL.md 5.5
+// "100 ms after the first, then after another 200 ms and after another 400 ms, so at 100, 300 and 700 ms" PROTOCOL.md 5.5
 func TestDocumentCloseWaits(t *testing.T) {
 	t.Parallel()
 	sum := time.Duration(0)

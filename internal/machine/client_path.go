@@ -130,8 +130,11 @@ func (c *Client) pingDue(now time.Time) time.Time {
 func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	w, n := &c.watch, c.counts
+	if err != nil {
+		return dropped(audit.DropMalformed)
+	}
 	ping := w.find(m.Data)
-	if err != nil || ping < 0 {
+	if ping < 0 {
 		return dropped(audit.DropState)
 	}
 	sent := w.pings[ping].at

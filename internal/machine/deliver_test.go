@@ -55,7 +55,7 @@ func TestDeliverClient(t *testing.T) {
 		{wire.KindRenew, "", audit.DropState},
 		{wire.KindRenewed, "", audit.DropMalformed},
 		{wire.KindPing, "1234567", audit.DropMalformed},
-		{wire.KindPong, "1234567", audit.DropState},
+		{wire.KindPong, "1234567", audit.DropMalformed},
 		{wire.KindPong, pingBody, audit.DropState}, // an echo of nothing that was sent
 		{wire.KindNotice, "", audit.DropMalformed},
 		{wire.KindClose, "", audit.DropMalformed},
