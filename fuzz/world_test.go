@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"testing"
@@ -26,6 +27,8 @@ type world struct {
 	socket *socket
 	server *transport.Server
 	echoed int
+	heard  map[uint64]int // payloads of FuzzPlay, by their numbers
+	sent   uint64         // the number of the last
 	player *peer
 }
 
@@ -53,6 +56,9 @@ func newWorld(t testing.TB) *world {
 func (w *world) handler() transport.Handler {
 	return transport.Handler{Receive: func(p *transport.Player, payload []byte) {
 		w.echoed++
+		if len(payload) == 8 && w.heard != nil {
+			w.heard[binary.BigEndian.Uint64(payload)]++
+		}
 		_ = p.Send(payload)
 	}}
 }
@@ -138,7 +144,9 @@ func (w *world) join(p *peer, identity string) {
 		select {
 		case answer := <-w.socket.out:
 			if _, plaintext, err := p.record.Open(answer.b); err == nil {
-				p.session.Handle(time.Now(), plaintext)
+				if _, ev := p.session.Handle(time.Now(), plaintext); ev.Kind == machine.EventJoined {
+					p.record.SetConnectionID(ev.ConnectionID)
+				}
 			}
 		case <-time.After(time.Millisecond):
 		}
