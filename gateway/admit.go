@@ -45,8 +45,8 @@ func (g *Gateway) admits(why session.Purpose) error {
 	return nil
 }
 
-// inspect returns a session.Config.Inspect that gives the verdicts of the backend, and those of next. While none waits
-// it costs one load.
+// inspect returns a session.Config.Inspect that gives the verdicts of the backend, and those of next.
+// While none waits it costs one load.
 func (g *Gateway) inspect(next func(session.Session, []byte) policy.Verdict) func(session.Session, []byte) policy.Verdict {
 	return func(s session.Session, payload []byte) policy.Verdict {
 		var v policy.Verdict

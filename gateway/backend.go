@@ -33,7 +33,7 @@ type Backend interface {
 	// is asked at each admission and several times a second, and must not wait.
 	Ready() error
 
-	// Close ends the backend, after Left has been called for every player, and returns when nothing of it runs any
-	// more.
+	// Close ends the backend, after Left has been called for every player, and returns when nothing of
+	// it runs any more.
 	Close() error
 }

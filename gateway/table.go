@@ -5,9 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// table gives players handles, and finds them by those. A handle is a place in the low 16 bits and, above, a number
-// that grows each time the place is given to another player; it is never 0. Places that have been free for longest are given first,
-// so that an old handle names nobody for as long as possible.
+// table gives players handles, and finds them by those. A handle is a place in the low 16 bits and,
+// above, a number that grows each time the place is given to another player; it is never 0. Places that
+// have been free for longest are given first, so that an old handle names nobody for as long as
+// possible.
 type table struct {
 	at [places]atomic.Pointer[Player]
 

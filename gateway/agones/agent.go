@@ -159,8 +159,8 @@ func (a *Agent) refresh(ctx context.Context) {
 	}
 }
 
-// update takes over what the SDK server has told of the GameServer. A late answer that was asked for before what is known
-// was said may be of before that: it changes nothing.
+// update takes over what the SDK server has told of the GameServer. A late answer that was asked for
+// before what is known was said may be of before that: it changes nothing.
 func (a *Agent) update(ctx context.Context, g *GameServer) {
 	a.updates.Add(1)
 	assignment, err := AssignmentOf(g)

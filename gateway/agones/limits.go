@@ -48,7 +48,8 @@ const (
 	// together, and an id has up to 36 bytes as a rule.
 	maxPlayers = 5000
 
-	// maxSubject and maxScope are the longest subject and scope, in bytes: no identity token has longer ones.
+	// maxSubject and maxScope are the longest subject and scope, in bytes: no identity token has longer
+	// ones.
 	maxSubject = 256
 	maxScope   = 128
 

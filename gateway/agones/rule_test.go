@@ -144,8 +144,8 @@ func TestRule(t *testing.T) {
 	}
 }
 
-// An answer that was late says how it was when it was asked for: it takes back nothing that the watch has said since, and
-// nobody is turned away for what it does not know yet.
+// An answer that was late says how it was when it was asked for: it takes back nothing that the watch
+// has said since, and nobody is turned away for what it does not know yet.
 func TestLateAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		silent bool // the watch says nothing after the first word

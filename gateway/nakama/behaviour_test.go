@@ -67,8 +67,9 @@ func TestLeave(t *testing.T) {
 	await(t, "no player", func() bool { return s.Stats().Players == 0 })
 }
 
-// "A player whose WebSocket breaks stays for Config.Stay while it is made again." What was said reliably meanwhile arrives,
-// and a session that Nakama would not take any more is refreshed, or the gateway signs in anew.
+// "A player whose WebSocket breaks stays for Config.Stay while it is made again." What was said
+// reliably meanwhile arrives, and a session that Nakama would not take any more is refreshed, or the
+// gateway signs in anew.
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, newPeer(t), nil)
@@ -136,7 +137,8 @@ func TestRenewBound(t *testing.T) {
 	p.plays(t)
 }
 
-// A WebSocket that cannot be made again ends the session, with a reason after which the player may come again.
+// A WebSocket that cannot be made again ends the session, with a reason after which the player may come
+// again.
 func TestStay(t *testing.T) {
 	t.Parallel()
 	const stay = 300 * time.Millisecond
@@ -186,8 +188,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// "So is one that is behind with those who want to join, for which Nakama answers that it refuses." Neither who is new nor
-// who plays is put out for that, and who waits in vain may come again.
+// "So is one that is behind with those who want to join, for which Nakama answers that it refuses."
+// Neither who is new nor who plays is put out for that, and who waits in vain may come again.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
 	const stay = 500 * time.Millisecond

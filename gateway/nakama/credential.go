@@ -62,8 +62,8 @@ func (c *credential) token(ctx context.Context) (string, error) {
 	return s.Token, nil
 }
 
-// renew has the next token be a new one: Nakama looks at the account before it gives that, and has ended the WebSocket
-// perhaps because of a ban, which the tokens of that second outlive.
+// renew has the next token be a new one: Nakama looks at the account before it gives that, and has
+// ended the WebSocket perhaps because of a ban, which the tokens of that second outlive.
 func (c *credential) renew() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

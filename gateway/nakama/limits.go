@@ -34,8 +34,8 @@ const (
 	// spare is the capacity in bytes above which the memory of an input is not kept for the next one.
 	spare = 2048
 
-	// joinTimeout is how long a match may take to let a player in, and joinAnswer how long Nakama waits for its answer, which
-	// then says that the match has refused.
+	// joinTimeout is how long a match may take to let a player in, and joinAnswer how long Nakama waits
+	// for its answer, which then says that the match has refused.
 	joinTimeout = 12 * time.Second
 	joinAnswer  = 10 * time.Second
 

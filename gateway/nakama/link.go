@@ -161,8 +161,8 @@ func (l *link) end(e *ending) {
 	l.player.CloseAfter(lastWords, e.reason, cut(e.detail))
 }
 
-// play makes a WebSocket, joins the match, and carries messages until the WebSocket ends. entered says that the match
-// was joined.
+// play makes a WebSocket, joins the match, and carries messages until the WebSocket ends. entered says
+// that the match was joined.
 func (l *link) play() (entered bool, err error) {
 	s, sessionID, err := l.enter()
 	if err != nil {

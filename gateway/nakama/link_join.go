@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// open signs in if need be, and makes a WebSocket, when there is a place among those that do. A match that takes long to
-// answer holds none.
+// open signs in if need be, and makes a WebSocket, when there is a place among those that do. A match
+// that takes long to answer holds none.
 func (l *link) open() (*socket, error) {
 	select {
 	case l.backend.dials <- struct{}{}:
@@ -50,8 +50,8 @@ func (l *link) enter() (s *socket, sessionID string, err error) {
 	return s, sessionID, err
 }
 
-// unauthorized says what a refused session token means: one that had ended, that the player shows the next one; the last
-// that the player has shown, that Nakama has logged out or banned the player.
+// unauthorized says what a refused session token means: one that had ended, that the player shows the
+// next one; the last that the player has shown, that Nakama has logged out or banned the player.
 func (l *link) unauthorized(session string) error {
 	l.credential.forget()
 	if s := l.credential.sessions; s == nil || s.refused(l.credential.subject, session) || time.Now().Add(almost).After(expiry(session)) {
@@ -103,8 +103,8 @@ func (l *link) join(s *socket) (sessionID string, err error) {
 	return "", err
 }
 
-// refusal is what a match's answer means that took so long. What Nakama says in place of a match that is behind is no
-// verdict on the player, and no ending.
+// refusal is what a match's answer means that took so long. What Nakama says in place of a match that
+// is behind is no verdict on the player, and no ending.
 func refusal(e *rtapi.Error, took time.Duration) error {
 	switch rtapi.Error_Code(e.GetCode()) {
 	case rtapi.Error_MATCH_NOT_FOUND:

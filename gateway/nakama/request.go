@@ -57,8 +57,8 @@ func parseScope(scope string) (r request, ok bool) {
 	return r, ok && matchID(id)
 }
 
-// allows reports whether the scope of an identity token is for a match: it is for any unless the issuer has bound it, by a
-// word of it or by several.
+// allows reports whether the scope of an identity token is for a match: it is for any unless the issuer
+// has bound it, by a word of it or by several.
 func allows(own, match string) bool {
 	bound := false
 	for word := range strings.FieldsSeq(own) {

@@ -72,8 +72,8 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// "the player may have signed in on two devices, and logged out on one": that ends no session of the other, whichever token
-// is the newer one, and a token that Nakama refuses is not tried for ever.
+// "the player may have signed in on two devices, and logged out on one": that ends no session of the
+// other, whichever token is the newer one, and a token that Nakama refuses is not tried for ever.
 func TestLoggedOutElsewhere(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -29,7 +29,8 @@ type Config struct {
 	// less than 600 ms is an error.
 	Silence time.Duration
 
-	// Claims are the claims of identity tokens that the game is told, of those that token.Profile.Keep names.
+	// Claims are the claims of identity tokens that the game is told, of those that token.Profile.Keep
+	// names.
 	Claims []string
 
 	// Audit takes an alarm for each kind of fault of the game's, once a minute at most. Nil means none.

@@ -33,8 +33,8 @@ type Header struct {
 	Run, Peer uint32
 	// Handle names a player, 0 where the datagram is about none.
 	Handle uint32
-	// Number counts what the sidecar repeats until the game has it, from 1; 0 is not repeated. From the game it
-	// is the last number that it has taken.
+	// Number counts what the sidecar repeats until the game has it, from 1; 0 is not repeated. From the
+	// game it is the last number that it has taken.
 	Number uint32
 	// Key is that of a lane of mode latest.
 	Key uint32

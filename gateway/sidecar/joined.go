@@ -24,7 +24,8 @@ const (
 	FieldIdentity Field = 9 // JSON of what the identity token says besides
 )
 
-// Fields reads the body of a JOINED. It reports false if that is malformed, and passes over fields that it does not know.
+// Fields reads the body of a JOINED. It reports false if that is malformed, and passes over fields that
+// it does not know.
 func Fields(body []byte, f func(Field, []byte)) bool {
 	for len(body) > 0 {
 		if len(body) < 3 {
@@ -67,8 +68,8 @@ func appendJoined(dst []byte, s session.Session, metadata []byte, claims []strin
 	return dst
 }
 
-// identityJSON is what the identity token says about the player besides the name. A claim that the token has not
-// is null; one of which nothing is known is left out.
+// identityJSON is what the identity token says about the player besides the name. A claim that the
+// token has not is null; one of which nothing is known is left out.
 func identityJSON(id session.Identity, claims []string) []byte {
 	out := struct {
 		UserName any            `json:"user_name,omitempty"`

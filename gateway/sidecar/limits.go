@@ -16,8 +16,8 @@ const (
 	// maxDatagram is the longest datagram that either side sends, header included.
 	maxDatagram = HeaderLen + MaxMessage
 
-	// maxText is how many bytes of each text of a JOINED are sent; none that a server admits is longer but an issuer.
-	// maxIdentity is how many bytes of JSON it has at most: what is longer is left out.
+	// maxText is how many bytes of each text of a JOINED are sent; none that a server admits is longer
+	// but an issuer. maxIdentity is how many bytes of JSON it has at most: what is longer is left out.
 	maxText     = 512
 	maxIdentity = 8192
 
@@ -40,8 +40,8 @@ const (
 	// tickEvery is how often what is due is looked at.
 	tickEvery = 25 * time.Millisecond
 
-	// resendAfter is how long the oldest numbered datagram waits for its acknowledgement until what follows is sent
-	// again, at first and at most: a game with a tick of 20 Hz has answered by then.
+	// resendAfter is how long the oldest numbered datagram waits for its acknowledgement until what
+	// follows is sent again, at first and at most: a game with a tick of 20 Hz has answered by then.
 	resendAfter = 100 * time.Millisecond
 	resendMax   = 800 * time.Millisecond
 

@@ -91,7 +91,8 @@ func (l *link) join(s *seat) {
 	l.put(s.joined(0), s.body)
 }
 
-// joined is the header of a JOINED; again is joinedAgain for a player who was there before the game was known.
+// joined is the header of a JOINED; again is joinedAgain for a player who was there before the game was
+// known.
 func (s *seat) joined(again uint8) Header {
 	lane := again
 	if s.lanes {
@@ -207,8 +208,8 @@ func (l *link) hear(h Header) fate {
 }
 
 // begin tells a game that has just begun who plays, and then what they have sent that no game has
-// confirmed. All of it is queued, however much that is: a game that had to begin anew for it would have to do so for ever,
-// and everybody would be put out.
+// confirmed. All of it is queued, however much that is: a game that had to begin anew for it would have
+// to do so for ever, and everybody would be put out.
 //
 // +checklocks:l.mu
 func (l *link) begin(run uint32) {

@@ -167,10 +167,11 @@ func TestGameBehind(t *testing.T) {
 	}
 }
 
-// "The JOINEDs for everybody who plays, which a game gets that has begun, do not count in this." docs/sidecar.md 4
+// "The JOINEDs for everybody who plays, which a game gets that has begun, do not count in this."
+// docs/sidecar.md 4
 //
-// A game that restarts gets to know everybody, however many play, however much is known of each, and however much
-// waited for the game before it; and one that then stands still is behind, as any other.
+// A game that restarts gets to know everybody, however many play, however much is known of each, and
+// however much waited for the game before it; and one that then stands still is behind, as any other.
 func TestGameBeginsWithMany(t *testing.T) {
 	for name, c := range map[string]struct{ players, body, waiting int }{
 		"more players than a game may be behind":          {queueCount + 1000, 100, 1},

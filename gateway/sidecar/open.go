@@ -13,7 +13,8 @@ import (
 // unixScheme begins the address of a Unix datagram socket.
 const unixScheme = "unix:"
 
-// open makes the socket to the game. path is that of a game's Unix socket, which is to be connected; empty for UDP.
+// open makes the socket to the game. path is that of a game's Unix socket, which is to be connected;
+// empty for UDP.
 func open(c Config) (s *socket, path string, err error) {
 	game, isUnix := strings.CutPrefix(c.Game, unixScheme)
 	own, ownUnix := strings.CutPrefix(c.Own, unixScheme)

@@ -140,7 +140,8 @@ func (s *Sidecar) Ready() error {
 	return nil
 }
 
-// Close is that of a gateway.Backend. The game hears that everybody has left first. A second call does nothing.
+// Close is that of a gateway.Backend. The game hears that everybody has left first. A second call does
+// nothing.
 func (s *Sidecar) Close() (err error) {
 	s.once.Do(func() {
 		close(s.closing)
@@ -264,7 +265,8 @@ func sendFault(err error) (Fault, bool) {
 	}
 }
 
-// refuse tells the game that what it has asked for has no effect. What may be lost anyway is not worth a word.
+// refuse tells the game that what it has asked for has no effect. What may be lost anyway is not worth
+// a word.
 func (s *Sidecar) refuse(h Header, f Fault) {
 	if h.Kind == Data && (h.Lane == PayloadLane || int(h.Lane) < len(s.lanes) && !s.lanes[h.Lane].certain) {
 		return

@@ -40,7 +40,8 @@ type socket struct {
 	write  func(fd uintptr) bool
 }
 
-// stride is how far the beginnings of two buffers are apart: not a power of two, so that they do not share lines of a cache.
+// stride is how far the beginnings of two buffers are apart: not a power of two, so that they do not
+// share lines of a cache.
 const stride = 1<<16 + 320
 
 func newSocket(conn net.Conn) (*socket, error) {
@@ -72,8 +73,8 @@ func newSocket(conn net.Conn) (*socket, error) {
 	return s, nil
 }
 
-// receive waits for datagrams. They are borrowed until the next call. The error is that of a closed socket; what the
-// game's absence does to a socket is none.
+// receive waits for datagrams. They are borrowed until the next call. The error is that of a closed
+// socket; what the game's absence does to a socket is none.
 func (s *socket) receive() ([][]byte, error) {
 	for {
 		if err := s.raw.Read(s.read); err != nil {

@@ -211,7 +211,8 @@ type load struct {
 	took []time.Duration
 }
 
-// play has every player send at the rate, each at a time of its own in the tick, and returns how long payloads took.
+// play has every player send at the rate, each at a time of its own in the tick, and returns how long
+// payloads took.
 func (l *load) play(clients []*transport.Client) []time.Duration {
 	began := time.Now()
 	var playing sync.WaitGroup

@@ -24,9 +24,9 @@ import (
 // most is how many players a child admits; all come from one address.
 const most = 8192
 
-// Child is a server process: mode is "library", "sidecar" or "game", which has the addresses of the game and of the sidecar
-// behind it. It ends with in. self is this program. What it says on standard error is of the measurement: only
-// errors are logged, by the whole process.
+// Child is a server process: mode is "library", "sidecar" or "game", which has the addresses of the
+// game and of the sidecar behind it. It ends with in. self is this program. What it says on standard
+// error is of the measurement: only errors are logged, by the whole process.
 func Child(self string, mode []string, in io.Reader, out io.Writer) error {
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	switch mode[0] {

@@ -40,8 +40,8 @@ func Main(game Game) {
 	os.Exit(Run(ctx, game, os.Args[1:], sidecar.DefaultGame, sidecar.DefaultOwn, os.Stdout, os.Stderr))
 }
 
-// Run runs sidecar and game until ctx is done. args are more flags of the sidecar's; a game that ends is started
-// again, as a cluster would. The exit status is the sidecar's.
+// Run runs sidecar and game until ctx is done. args are more flags of the sidecar's; a game that ends
+// is started again, as a cluster would. The exit status is the sidecar's.
 func Run(ctx context.Context, game Game, args []string, own, side string, stdout, stderr io.Writer) int {
 	dir, err := os.MkdirTemp("", "sallyport-")
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/fleet/identity"
 )
 
-// serveAdmin serves the admin API until ctx is done. Players do not wait for it: its identity may come later.
+// serveAdmin serves the admin API until ctx is done. Players do not wait for it: its identity may come
+// later.
 func (p *program) serveAdmin(ctx context.Context, l net.Listener, metrics http.Handler, recent *audit.Recent) {
 	f := p.flags
 	source, err := identity.New(ctx, identity.Config{

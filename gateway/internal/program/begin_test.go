@@ -20,8 +20,8 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// The game of docs/sidecar.md plays, with a player who signs in by dev.SignIn at -status, and goes on when another
-// process of the sidecar comes, by UDP and by Unix sockets.
+// The game of docs/sidecar.md plays, with a player who signs in by dev.SignIn at -status, and goes on
+// when another process of the sidecar comes, by UDP and by Unix sockets.
 func TestBegin(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")

@@ -64,8 +64,8 @@ func (d *devIssuer) write(path, players, status string) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// token mints what the caller asks for. A web page in a browser on this machine could ask as well: the Host that it
-// must send is not ours.
+// token mints what the caller asks for. A web page in a browser on this machine could ask as well: the
+// Host that it must send is not ours.
 func (d *devIssuer) token(w http.ResponseWriter, r *http.Request) {
 	if !hosts.Loopback(r.Host) {
 		http.Error(w, "ask for tokens at a loopback address", http.StatusForbidden)
@@ -91,8 +91,8 @@ func (d *devIssuer) token(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, t) //nolint:errcheck // the player has gone
 }
 
-// login answers dev.SignIn, as a dev.Login does: GET /?name=alice. players is the address for players; where it names
-// no host, a client gets the one at which it has asked.
+// login answers dev.SignIn, as a dev.Login does: GET /?name=alice. players is the address for players;
+// where it names no host, a client gets the one at which it has asked.
 func (d *devIssuer) login(w http.ResponseWriter, r *http.Request, players netip.AddrPort) {
 	if !hosts.Loopback(r.Host) {
 		http.Error(w, "ask for tokens at a loopback address", http.StatusForbidden)

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// issuerKeys are keys of -keys that can be replaced. Tokens that were verified before stay good until they expire;
-// revoke the key to end their sessions.
+// issuerKeys are keys of -keys that can be replaced. Tokens that were verified before stay good until
+// they expire; revoke the key to end their sessions.
 type issuerKeys struct {
 	now atomic.Pointer[token.StaticKeys]
 }

@@ -52,7 +52,8 @@ type program struct {
 	closers   []func()
 }
 
-// Run is the program: it serves until ctx is done, and reads its files again on hup. The exit status is its own.
+// Run is the program: it serves until ctx is done, and reads its files again on hup. The exit status is
+// its own.
 func Run(ctx context.Context, hup <-chan os.Signal, args []string, stdout, stderr io.Writer) int {
 	f, code := parse(args, stdout, stderr)
 	if f == nil {

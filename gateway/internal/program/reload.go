@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// watchEvery is how often files are looked at: what writes a certificate or a key to a volume is not in a hurry.
+// watchEvery is how often files are looked at: what writes a certificate or a key to a volume is not in
+// a hurry.
 const watchEvery = 2 * time.Second
 
 // watch reads files again on hup, and when one has changed, until ctx is done.
@@ -50,8 +51,8 @@ func (p *program) state() (s stamps) {
 	return s
 }
 
-// reload puts what has changed in force. What cannot be read stays as it is in use, and what only a new process can
-// change is named.
+// reload puts what has changed in force. What cannot be read stays as it is in use, and what only a new
+// process can change is named.
 func (p *program) reload() {
 	p.again("certificate", p.flags.cert != "", p.reloadCertificate)
 	p.again("the issuer's keys", p.keys != nil, func() error { return p.keys.read(p.flags.keys, token.Algorithm(p.flags.alg)) })

@@ -23,7 +23,8 @@ import (
 type Server struct {
 	// Lag is how long a change is queued before the GameServer has it. Set before use.
 	Lag time.Duration
-	// Late is how long an answer of GET /gameserver, as it is when it is asked for, is under way. Set before use.
+	// Late is how long an answer of GET /gameserver, as it is when it is asked for, is under way. Set
+	// before use.
 	Late time.Duration
 
 	mu      sync.Mutex
