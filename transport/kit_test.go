@@ -33,7 +33,8 @@ type world struct {
 	audit     *sink
 	dialled   sync.Mutex // clients, for tests that dial at once
 	clients   []*Client
-	framed    bool           // clients run Poll, once a frame
+	framed    bool           // clients run Poll, once a pace
+	pace      time.Duration  // of frame loops, a 60th of a second; longer for tests of hours
 	frames    sync.WaitGroup // those loops
 	serving   sync.WaitGroup
 	served    error // what Serve returned
@@ -68,16 +69,26 @@ func both(t *testing.T, f func(w *world)) {
 
 func inBubble(t *testing.T, framed bool, f func(w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.net, w.framed = netsim.New(1), framed
-		defer w.close()
-		f(w)
+	short(t, func() (datagrams uint64) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.net, w.framed = netsim.New(1), framed
+			began := time.Now()
+			defer func() {
+				w.close()
+				datagrams = w.net.Stats().Sent
+				if framed {
+					datagrams += uint64(len(w.clients)) * uint64(time.Since(began)/w.pace)
+				}
+			}()
+			f(w)
+		})
+		return datagrams
 	})
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{T: t, address: "127.0.0.1:0", place: serverAddr, authority: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), match: &match{}, audit: &sink{}}
+	return &world{T: t, address: "127.0.0.1:0", place: serverAddr, authority: testkit.NewAuthority(t), issuer: testkit.NewIssuer(t), match: &match{}, audit: &sink{}, pace: time.Second / 60}
 }
 
 // close ends players, server and network, whatever the test has left of them.
@@ -196,19 +207,19 @@ func (w *world) tryFor(limit time.Duration, n int, configure ...func(*ClientConf
 		defer w.dialled.Unlock()
 		w.clients = append(w.clients, c)
 		if w.framed {
-			w.frames.Go(func() { frames(c, ClientHandler{}) })
+			w.frames.Go(func() { frames(c, ClientHandler{}, w.pace) })
 		}
 	}
 	return c, err
 }
 
 // frames is a game's frame loop. It ends when Poll has answered for the last time.
-func frames(c *Client, h ClientHandler) {
+func frames(c *Client, h ClientHandler, pace time.Duration) {
 	for {
 		if _, err := c.Poll(h); err != nil && !c.polled() {
 			return
 		}
-		time.Sleep(time.Second / 60)
+		time.Sleep(pace)
 	}
 }
 
