@@ -156,6 +156,7 @@ func TestDialErrors(t *testing.T) {
 func TestBearer(t *testing.T) {
 	t.Parallel()
 	both(t, func(w *world) {
+		w.pace = time.Second / 2
 		w.serve(func(c *Config) { c.Session.AllowBearer = true })
 		c := w.dial(1, func(c *ClientConfig) { c.Session.Bearer = true })
 		for range 60 {

@@ -143,6 +143,7 @@ func TestRenewalWithoutToken(t *testing.T) {
 	both(t, func(w *world) {
 		var refused atomic.Int64
 		var outage atomic.Bool
+		w.pace = time.Second / 2
 		w.serve()
 		c := w.dial(1, func(c *ClientConfig) {
 			mint := c.Token
