@@ -1,10 +1,34 @@
 #!/usr/bin/env bash
-# Runs every fuzz target in the tree, each for $1: a time (60s) or a number of executions (3000x).
-# The targets of a package share one program: to build and link it takes longer than 3,000 executions.
+# fuzz.sh TIME [N] runs every fuzz target in the tree, each for a time (60s) or a number of executions
+# (3000x): with all processors, or N packages at once, each with one. The targets of a package share one
+# program: to build and link it takes longer than 3,000 executions. The link leaves out what only a
+# debugger reads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-targets=$(grep -roE --include='*_test.go' '^func Fuzz\w*' . | sed -E 's|/[^/]*:func | |' | sort) || {
+# package FOLDER TIME FLAGS... runs the targets of one package, until one fails.
+package() {
+	local program import target
+	program=$programs/$(tr / . <<<"${1#./}").test
+	go test -C "$1" -c -fuzz=. -ldflags='-s -w' -o "$program" . || return
+	import=$(go list -C "$1" .) || return
+	for target in $(grep -hoE '^func Fuzz\w*' "$1"/*_test.go | cut -d' ' -f2 | sort); do
+		echo "-- $1 $target"
+		(cd "$1" && "$program" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$2" -test.fuzzminimizetime=10x \
+			-test.fuzzcachedir="$cache/$import" -test.paniconexit0 -test.timeout=0 "${@:3}") || return
+	done
+	rm "$program"
+}
+
+# together is package with its output in one piece.
+together() {
+	local status=0 out
+	out=$(package "$@" 2>&1) || status=$?
+	echo "$out"
+	return $status
+}
+
+folders=$(grep -rlE --include='*_test.go' '^func Fuzz' . | sed 's|/[^/]*$||' | sort -u) || {
 	echo "no fuzz target found" >&2
 	exit 1
 }
@@ -12,15 +36,10 @@ programs=$(mktemp -d)
 trap 'rm -rf "$programs"' EXIT
 cache=$(go env GOCACHE)/fuzz
 
-dir=
-while read -r folder target; do
-	if [ "$folder" != "$dir" ]; then
-		dir=$folder
-		program=$programs/$(tr / . <<<"${dir#./}").test
-		go test -C "$dir" -c -fuzz=. -o "$program" .
-		package=$(go list -C "$dir" .)
-	fi
-	echo "-- $dir $target"
-	(cd "$dir" && "$program" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$1" -test.fuzzminimizetime=10x \
-		-test.fuzzcachedir="$cache/$package" -test.paniconexit0 -test.timeout=0)
-done <<<"$targets"
+if [ $# -gt 1 ]; then
+	export programs cache
+	export -f package together
+	xargs -P "$2" -I{} bash -euo pipefail -c 'together "$@"' _ {} "$1" -test.parallel=1 <<<"$folders"
+else
+	for folder in $folders; do package "$folder" "$1"; done
+fi
