@@ -6,7 +6,7 @@ CODE    := $(filter-out ./tools,$(MODULES))
 
 LOOK  := format fix tidy staticcheck checklocks deadcode
 COUNT := fuzz-moment bench-moment
-STEPS := vet $(LOOK) test engine $(COUNT) soak-moment
+STEPS := vet $(LOOK) test race engine $(COUNT) soak-moment
 
 # Two steps at once do not write into each other's output, where make can hold it back.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -18,9 +18,9 @@ SOAKTIME ?= 2h
 # detector has nothing to find in them. arch_test.go holds them to it.
 SINGLE := internal/addrtable internal/cursor internal/lab/command internal/record internal/resume replay session
 
-# Tests wait more than they work: with as many programs at once the processors have something to do.
+# Tests wait more than they work: with as many at once the processors have something to do.
 # `make vet` asks more of the code than go test does.
-GOTEST := go test -p=4 -parallel=8 -vet=off -shuffle=on
+GOTEST := go test -parallel=8 -vet=off -shuffle=on
 
 # Neither a private go.work nor a tool from the caller's PATH changes what a step sees.
 export GOWORK := off
@@ -39,7 +39,7 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln filter test-modules test-race $(STEPS)
+.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln filter test-root test-modules $(STEPS)
 
 check: look try passed
 
@@ -51,6 +51,7 @@ look: tools
 
 try:
 	@$(MAKE) --no-print-directory step-test
+	@$(MAKE) --no-print-directory step-race
 	@$(MAKE) --no-print-directory step-engine
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(COUNT:%=step-%)
 	@$(MAKE) --no-print-directory step-soak-moment
@@ -63,23 +64,27 @@ step-%:
 	$(MAKE) --no-print-directory $* || exit 1; \
 	echo "== $*: $$(($$(date +%s) - start)) s"
 
-# Everything once, then under the race detector, which makes a test ten times as slow: there, those that try many random
-# cases in one goroutine try fewer (testing.Short). Tests of other modules start programs and servers, and wait for them:
-# beside the race detector they would wait in vain. The longest package begins first.
+# Everything once and in full. Tests of the other modules start programs and servers, and wait for
+# them, while those of the root module compute: both at a time keep two processors busy. The longest
+# package begins first.
 test:
-	$(GOTEST) ./transport ./...
-	@$(MAKE) --no-print-directory test-modules
-	@$(MAKE) --no-print-directory test-race
+	@$(MAKE) --no-print-directory -j2 $(SYNC) test-modules test-root
+
+test-root:
+	$(GOTEST) -p=3 ./transport ./...
 
 test-modules:
-	$(call each,$(GOTEST) ./...,$(filter-out .,$(CODE)))
+	$(call each,$(GOTEST) -p=3 ./...,$(filter-out .,$(CODE)))
 
-test-race:
-	$(GOTEST) -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
+# The race detector makes a test ten times as slow. Under it, those that try many cases in one
+# goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
+# wait in vain for their programs and servers.
+race:
+	$(GOTEST) -p=4 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
 
 # The other engine, where it is linked. What does not depend on it has been tried in full.
 engine:
-	$(if $(PION3),$(GOTEST) -short $(PION3) $(LINKED))
+	$(if $(PION3),$(GOTEST) -p=4 -short $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)

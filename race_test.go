@@ -20,7 +20,7 @@ var concurrent = []string{
 	module + "/netsim", module + "/internal/handshake/internal/enginetest", module + "/transport",
 }
 
-// The packages that `make test` does not test under the race detector have no goroutine.
+// The packages that `make race` leaves out have no goroutine.
 func TestSingleGoroutine(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
