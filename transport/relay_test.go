@@ -250,3 +250,27 @@ func TestRelayErases(t *testing.T) {
 		}
 	})
 }
+
+// What passes a Relay allocates nothing, either way.
+func TestRelayAllocates(t *testing.T) {
+	var secrets record.Secrets
+	secrets.Suite = 0xc02b
+	server, err := record.New(&secrets, false, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRelay(RelayConfig{Write: func([]byte) {}, Receive: func([]byte) {}})
+	if r.record, err = record.New(&secrets, true, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	envelope, buffer := make([]byte, MaxEnvelope), make([]byte, 0, wire.MaxDatagram)
+	if n := testing.AllocsPerRun(100, func() {
+		b, err := server.Seal(buffer, record.ApplicationData, envelope)
+		if err != nil || r.Deliver(b) != nil || r.Send(envelope) != nil {
+			t.Error("it is not relayed")
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations for a datagram each way", n)
+	}
+}

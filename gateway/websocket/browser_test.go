@@ -299,8 +299,8 @@ func TestBrowserForges(t *testing.T) {
 	}
 }
 
-// "MUST be binary and hold exactly one envelope" and "An end that gets anything else MUST close the connection: with 1003,
-// or with 1009 if it is too long." PROTOCOL.md 9.9
+// "MUST be binary and hold exactly one envelope" and "An end that gets anything else MUST close the connection: a server with
+// 1003, or with 1009 if it is too long" PROTOCOL.md 9.9
 func TestBrowserMessages(t *testing.T) {
 	t.Parallel()
 	m := newMatch(t, browsers)

@@ -3,16 +3,20 @@ package carrier
 import (
 	"crypto/tls"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	gorilla "github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sallyport/sallyport/gateway/websocket"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/transport"
 )
 
 func parse(t *testing.T, args ...string) (*Flags, error) {
@@ -49,6 +53,56 @@ func TestFlags(t *testing.T) {
 	f, _ = parse(t, "-websocket", "256.0.0.1:443")
 	if _, err := f.Open(tls.Certificate{}); err == nil || !strings.Contains(err.Error(), "-websocket") {
 		t.Errorf("an address that is none: %v", err)
+	}
+}
+
+// With -websocket-origins browsers of those sites get in, and no others, whatever certificate is shown by then.
+func TestBrowsers(t *testing.T) {
+	t.Parallel()
+	f, _ := parse(t, "-websocket", "127.0.0.1:0", "-websocket-origins", "https://other.example, https://play.example.com")
+	trust, issuer := testkit.NewAuthority(t), testkit.NewIssuer(t)
+	cert := *trust.Server(t)
+	p, err := f.Open(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	server, err := transport.Listen("127.0.0.1:0", transport.Config{Certificate: cert, Verifier: issuer.Verifier(t), Also: p.Also()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(transport.Handler{}) }()
+	defer func() { server.Close(); <-served }()
+	p.Serve(slog.New(slog.DiscardHandler))
+	visit := func(origin string) error {
+		d := gorilla.Dialer{Subprotocols: []string{websocket.SessionSubprotocol}, TLSClientConfig: &tls.Config{RootCAs: trust.Pool(), ServerName: testkit.ServerName}}
+		ws, _, err := d.Dial("wss://"+p.Addr()+websocket.DefaultPath, http.Header{"Origin": {origin}})
+		if err != nil {
+			return err
+		}
+		defer ws.Close()
+		_ = ws.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, b, err := ws.ReadMessage(); err != nil || len(b) != 32 {
+			return fmt.Errorf("the binding is %x: %w", b, err)
+		}
+		return nil
+	}
+	for range 2 {
+		if err := visit("https://play.example.com"); err != nil {
+			t.Error(err)
+		}
+		if visit("https://evil.example") == nil {
+			t.Error("another site's page gets in")
+		}
+		next := *trust.Server(t)
+		if err := server.SetCertificate(next); err != nil {
+			t.Fatal(err)
+		}
+		p.SetCertificate(next)
+	}
+	if st := p.carrier.Stats(); st.Browsers != 2 || st.Refused != 2 {
+		t.Errorf("%+v", st)
 	}
 }
 

@@ -198,7 +198,7 @@ export class Session {
       conn.binding = b;
       return this.#hello(conn);
     }
-    if (b.length < HEADER) throw new Error("a message is no envelope");
+    if (b.length < HEADER || b.length > HEADER + MAX_PAYLOAD) throw new Error("a message is no envelope");
     const kind = b[0] & 15, body = b.subarray(HEADER), version = b[0] >> 4;
     if (!conn.epoch) {
       if (b.subarray(1, HEADER).some((x) => x !== 0)) return; // to a session that there is not yet

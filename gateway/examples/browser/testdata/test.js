@@ -69,6 +69,12 @@ async function test() {
     await carol.hears(`carol: resumed ${i}`);
   }
 
+  for (const data of [new ArrayBuffer(17), new ArrayBuffer(1164), "text"]) { // what is no envelope ends a WebSocket, and no session
+    const seen = carol.states.length;
+    sockets.filter((s) => s.readyState === WebSocket.OPEN).at(-1).onmessage({data});
+    await until("it resumes after what is no envelope", () => carol.states.indexOf("playing", seen) >= 0);
+  }
+
   const erin = player("erin");
   await erin.session.joined;
   erin.session.close();
