@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ type page struct {
 	relay   *Relay
 	binding [32]byte
 	machine *machine.Client
+	heard   atomic.Int64  // datagrams
 	in      chan []byte   // envelopes
 	ended   chan struct{} // closed when the server has ended the connection
 }
@@ -47,6 +49,7 @@ func (w *world) page(n int, pin [32]byte) (*page, error) {
 			if err != nil {
 				return
 			}
+			p.heard.Add(1)
 			if err := p.relay.Deliver(b[:n]); err != nil {
 				if err != io.EOF {
 					w.Error(err)
@@ -225,6 +228,30 @@ func TestRelayLimits(t *testing.T) {
 		if err := p.relay.Send(make([]byte, MinEnvelope)); !errors.Is(err, ErrRelayUsedUp) {
 			t.Errorf("one more: %v", err)
 		}
+	})
+}
+
+// "The relay MUST send close_notify when the WebSocket ends" PROTOCOL.md 9.9. "An end that has sent no close_notify on the
+// connection MUST answer a close_notify with one." PROTOCOL.md 5.5
+func TestRelayEnds(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.serve()
+		p, err := w.page(1, w.server.pin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.close()
+		p.join(1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		before := p.heard.Load()
+		p.relay.Close()
+		synctest.Wait()
+		if n := p.heard.Load() - before; n != 1 {
+			t.Errorf("the server has answered with %d datagrams", n)
+		}
+		w.quiet()
 	})
 }
 

@@ -192,6 +192,13 @@ func TestBrowserPlays(t *testing.T) {
 	if a, b := m.player("alice").Addr(), p.ws.LocalAddr().String(); a.String() != b {
 		t.Errorf("the player is at %v, the browser at %v", a, b)
 	}
+	m.carrier.mu.RLock()
+	for _, s := range m.carrier.streams {
+		if n := s.sent.Load(); n != 63 || s.heard.Load() != 63 { // WELCOME, HELLO
+			t.Errorf("%d envelopes to the browser are counted, %d from it", n, s.heard.Load())
+		}
+	}
+	m.carrier.mu.RUnlock()
 	if st := m.carrier.Stats(); st.Browsers != 1 || st.OpenBrowsers != 1 || st.Open != 1 || st.Accepted != 1 {
 		t.Errorf("%+v", st)
 	}
@@ -589,6 +596,10 @@ func TestBrowserIdle(t *testing.T) {
 	}
 	if beats != int(opening/beat) {
 		t.Errorf("it is closed after %d beats", beats)
+	}
+	early := &browser{stream: &stream{}} // what comes before the binding is not written
+	if early.receive(make([]byte, wire.MaxEnvelope)); early.stream.sent.Load() != 0 || early.failed != nil {
+		t.Error("an envelope before the binding")
 	}
 }
 
