@@ -45,6 +45,10 @@ type Feed struct {
 	addrs map[netip.AddrPort]uint64
 	ids   map[uint32]uint64
 	hosts map[netKey]uint64
+
+	// opening are those of addrs where there is no connection yet, openPart of the room at most: a
+	// newcomer whose address is not among them comes in all the same, by the budget of handshakes.
+	opening map[netip.AddrPort]struct{}
 }
 
 var _ transport.Filter = (*Feed)(nil)
@@ -56,7 +60,7 @@ func NewFeed(config FeedConfig) (*Feed, error) {
 	}
 	config.Dir = cmp.Or(config.Dir, DefaultDir)
 	config.Log = cmp.Or(config.Log, slog.Default())
-	return &Feed{config: config, addrs: map[netip.AddrPort]uint64{}, ids: map[uint32]uint64{}, hosts: map[netKey]uint64{}}, nil
+	return &Feed{config: config, addrs: map[netip.AddrPort]uint64{}, ids: map[uint32]uint64{}, hosts: map[netKey]uint64{}, opening: map[netip.AddrPort]struct{}{}}, nil
 }
 
 // Peers implements transport.Filter. It is called by one goroutine at a time.
@@ -127,13 +131,17 @@ func (f *Feed) note(changes []transport.Peer) (w news) {
 	for _, p := range changes {
 		a := netip.AddrPortFrom(p.Addr.Addr().Unmap().WithZone(""), p.Addr.Port())
 		until := now + uint64(max(p.For, 0))
-		if a.IsValid() {
-			if p.For > 0 {
-				f.addrs[a] = until
-				w.addrs = append(w.addrs, a)
-			} else {
-				delete(f.addrs, a)
-				w.goneAddrs = append(w.goneAddrs, a)
+		switch {
+		case !a.IsValid():
+		case p.For == 0:
+			delete(f.addrs, a)
+			delete(f.opening, a)
+			w.goneAddrs = append(w.goneAddrs, a)
+		case p.ConnectionID != 0 || f.opens(a):
+			f.addrs[a] = max(f.addrs[a], until)
+			w.addrs = append(w.addrs, a)
+			if p.ConnectionID != 0 {
+				delete(f.opening, a)
 			}
 		}
 		if p.ConnectionID == 0 {
@@ -153,6 +161,18 @@ func (f *Feed) note(changes []transport.Peer) (w news) {
 		}
 	}
 	return w
+}
+
+// opens reports whether there is room for an address from which a connection is being made, and takes it.
+func (f *Feed) opens(a netip.AddrPort) bool {
+	if _, ok := f.addrs[a]; ok {
+		return true
+	}
+	if f.maps.open() && len(f.opening) >= int(f.maps.peers.MaxEntries())/openPart {
+		return false
+	}
+	f.opening[a] = struct{}{}
+	return true
 }
 
 // all has everything written that is known.
@@ -207,6 +227,11 @@ func (f *Feed) write(w news) error {
 func (f *Feed) sweep() {
 	now := monotonic()
 	forget(f.addrs, now)
+	for a := range f.opening {
+		if _, ok := f.addrs[a]; !ok {
+			delete(f.opening, a)
+		}
+	}
 	forget(f.ids, now)
 	forget(f.hosts, now)
 	sweepMap(f.maps.peers, now, func(until uint64) uint64 { return until }, peerKey{})

@@ -116,6 +116,27 @@ func TestFullMap(t *testing.T) {
 	}
 }
 
+// Those who only begin connections do not fill the maps, whoever plays has room, and who was let in is among those who play.
+func TestOpening(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Peers = 80 })
+	b.feed.Peers(nil)
+	begin := crowd(100)
+	for i := range begin {
+		begin[i].ConnectionID = 0
+	}
+	b.feed.Peers(begin)
+	if n, _ := b.Known(); n != 20 {
+		t.Errorf("%d addresses of 100 that begin connections are known, want a quarter of 80", n)
+	}
+	b.feed.Peers(crowd(60))
+	b.everybody("beside them", crowd(60))
+	b.feed.Peers(begin[60:80])
+	if n, _ := b.Known(); n != 80 || len(b.feed.opening) != 20 {
+		t.Errorf("%d addresses are known, %d of them where there is no connection, want 80 and 20", n, len(b.feed.opening))
+	}
+	b.everybody("at last", crowd(60))
+}
+
 // What another process has left is removed when it is over, and makes room.
 func TestSweep(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Peers = 50 })

@@ -52,6 +52,10 @@ const (
 	// sweepTime is how often what is over is removed from the maps.
 	sweepTime = 30 * time.Second
 
+	// openPart is which part of the room for addresses those may take from which a connection is being made:
+	// a botnet that begins as many as the server lets it does not fill the maps.
+	openPart = 4
+
 	// batchLen is how many entries are written to a map by one system call.
 	batchLen = 512
 )
