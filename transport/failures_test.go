@@ -6,12 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/netsim"
 )
@@ -130,6 +132,55 @@ func TestBrokenSocket(t *testing.T) {
 			t.Errorf("an echo takes %v", took)
 		}
 	})
+}
+
+// A socket, or a carrier, that somebody else closes under the server is an alarm, once: whoever has come
+// by the other one plays on.
+func TestSocketClosedByOthers(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*world, ...func(*Config)) *Server{"Serve": (*world).serve, "Poll": (*world).tick} {
+		for what, carried := range map[string]bool{"Config.Conn": false, "Config.Also": true} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				virtual(t, func(w *world) {
+					d := w.around()
+					defer d.close()
+					var conn, also net.PacketConn
+					start(w, func(c *Config) {
+						d.server(c)
+						conn, also = c.Conn, c.Also
+					})
+					direct := w.join(1)
+					w.block(true)
+					by := w.join(2, d.client(2))
+					w.block(false)
+					closed, rest := conn, by
+					if carried {
+						closed, rest = also, direct
+					}
+					alarms := func() (list []string) {
+						for _, e := range w.audit.all() {
+							if e.Decision == audit.Alarm && strings.Contains(e.Detail, "closed by somebody else") {
+								list = append(list, e.Detail)
+							}
+						}
+						return list
+					}
+					time.Sleep(5 * time.Second)
+					if list := alarms(); len(list) > 0 {
+						t.Errorf("%q", list)
+					}
+					closed.Close()
+					for range 10 {
+						time.Sleep(time.Second)
+						w.echo(rest, "still here")
+					}
+					if list := alarms(); len(list) != 1 || !strings.HasPrefix(list[0], what) {
+						t.Errorf("alarms %q", list)
+					}
+				})
+			})
+		}
+	}
 }
 
 // "Once close has begun, any error ends the reader": sockets of user-space stacks answer

@@ -181,6 +181,7 @@ func (s *shard) checkClock(now time.Time) {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
 	server.outages.check(server, server.clock.at(now))
+	server.closedSockets.check(server, server.clock.at(now))
 	server.feedLines.summarize(server)
 	if detail := server.gate.Sweep(now); detail != "" {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})

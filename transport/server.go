@@ -37,6 +37,7 @@ type Server struct {
 	refusals      causeCounts
 	feedLines     *feedLines // constant
 	outages       outages
+	closedSockets closedSockets
 	log           *audit.Log // nil without Config.Logger; constant
 	filtering     *filtering // nil without Config.Filter; constant
 	handover      handover

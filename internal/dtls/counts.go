@@ -39,6 +39,12 @@ func (e *Endpoint) CarrierOverflow() uint64 {
 	return e.config.Carrier.Overflow()
 }
 
+// Deaf reports whether somebody else has closed the socket of the first shard, and the carrier.
+func (e *Endpoint) Deaf() (socket, carrier bool) {
+	c := e.config.Carrier
+	return e.First().Socket.Stats().Closed, c != nil && c.Closed()
+}
+
 // Stats returns what s has done.
 func (s *Shard) Stats() Stats {
 	h := &s.Handshakes

@@ -35,6 +35,9 @@ func (c *Carrier) WakesToo(sock Socket) { c.in.waker.Store(&sock) }
 // Overflow is how many datagrams were lost because nobody took them in time. Safe for concurrent use.
 func (c *Carrier) Overflow() uint64 { return c.in.drops.Load() }
 
+// Closed reports whether nothing is received any more. Safe for concurrent use.
+func (c *Carrier) Closed() bool { return c.in.deaf.Load() }
+
 // Close ends the carrier; see Socket.
 func (c *Carrier) Close() error { return c.in.Close() }
 

@@ -70,6 +70,8 @@ type Stats struct {
 	ReceiveBuffer, SendBuffer int
 	// Overflow is how many datagrams were lost because nobody took them in time.
 	Overflow uint64
+	// Closed says that somebody else has closed the socket: nothing is received any more.
+	Closed bool
 }
 
 // NewBatch makes n packets with buffers that hold any datagram.

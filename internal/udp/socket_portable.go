@@ -20,6 +20,7 @@ type portable struct {
 	batch []Packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
 	ended atomic.Bool    // close has begun
+	deaf  atomic.Bool    // the reader has ended
 	drops atomic.Uint64
 
 	mu sync.Mutex
@@ -59,6 +60,7 @@ func (s *portable) read() {
 			spare = s.enqueue(spare)
 			s.Wake()
 		case s.ended.Load() || errors.Is(err, net.ErrClosed):
+			s.deaf.Store(true)
 			return
 		default:
 			failed.Pause()
@@ -141,7 +143,7 @@ func (s *portable) LocalAddr() netip.AddrPort { return AddrPort(s.conn.LocalAddr
 
 func (s *portable) Multihomed() bool { return s.flows != nil }
 
-func (s *portable) Stats() Stats { return Stats{Overflow: s.drops.Load()} }
+func (s *portable) Stats() Stats { return Stats{Overflow: s.drops.Load(), Closed: s.deaf.Load()} }
 
 func (s *portable) Close() error {
 	s.ended.Store(true)
