@@ -179,16 +179,16 @@ func (g *Gateway) join(c *transport.Player) {
 	g.backend.Join(p)
 }
 
-// leave tells the backend and takes the handle back.
+// leave tells the backend and takes the handle back, once: Close says so of whoever is left, and the server
+// may at the same time, if somebody else closes that.
 func (g *Gateway) leave(c *transport.Player, reason session.Reason) {
 	p, ok := c.Value.(*Player)
-	if !ok {
+	if !ok || !g.table.remove(p) {
 		return
 	}
 	if v := p.verdict.Swap(verdictNone); v != 0 {
 		g.judged.Add(-1)
 	}
-	g.table.remove(p)
 	g.players.Add(-1)
 	g.backend.Left(p, reason)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +96,29 @@ func TestBackendGone(t *testing.T) {
 		}
 		if w := s.get("/metrics"); !strings.Contains(w.Body.String(), "sallyport_gateway_backend_outages_total 4") {
 			t.Errorf("the outages are not counted: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// "Left is told once of each player that Join was told of": whoever says it first, the server or Close.
+func TestLeftOnce(t *testing.T) {
+	play(t, nil, func(t *testing.T, s *scene) {
+		s.join(t, "alice")
+		var p *Player
+		s.All(func(some *Player) bool { p = some; return false })
+		var both sync.WaitGroup
+		for range 4 {
+			both.Go(func() { s.leave(p.conn, session.ReasonShutdown) })
+		}
+		both.Wait()
+		if got := s.game.seen(); len(got) != 2 || s.Players() != 0 {
+			t.Errorf("%q, %d players", got, s.Players())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := s.game.seen(); len(got) != 2 || s.Players() != 0 {
+			t.Errorf("after Close %q, %d players", got, s.Players())
 		}
 	})
 }

@@ -49,17 +49,21 @@ func (t *table) add(p *Player) bool {
 	return true
 }
 
-// remove takes p's handle away.
-func (t *table) remove(p *Player) {
+// remove takes p's handle away, and reports whether p had it still.
+func (t *table) remove(p *Player) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	place := uint16(p.handle)
+	if t.at[place].Load() != p {
+		return false
+	}
 	t.at[place].Store(nil)
 	t.free[(t.first+t.count)%places] = place
 	t.count++
 	if t.sessions[p.session.ID()] == p {
 		delete(t.sessions, p.session.ID())
 	}
+	return true
 }
 
 // find returns the player with a handle, nil if there is none. It takes no lock.
