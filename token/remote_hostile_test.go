@@ -1,12 +1,16 @@
 package token_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +83,7 @@ func TestRemoteHostileAnswers(t *testing.T) {
 		"hangs up":               {hangUp(""), "no answer"},
 		"too late":               {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer"},
 		"body too late":          {stalls, "breaks off"},
+		"body byte by byte":      {drips, "breaks off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told error
@@ -118,6 +123,63 @@ func TestRemoteErrorWrapsItsCause(t *testing.T) {
 	var cause *url.Error
 	if err := keys.Hydrate(t.Context()); !errors.As(err, &cause) || !errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A provider whose name does not resolve, or at which nobody listens, or that does not answer at all, is
+// down like any: many who ask at once wait for one fetch, and for nothing afterwards.
+func TestRemoteUnreachable(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts, and nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // nobody has used it
+	lost := errors.New("no name server")
+	nameless := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, lost }}
+	for name, c := range map[string]struct {
+		url  string
+		dial func(ctx context.Context, network, address string) (net.Conn, error)
+	}{
+		"no name":   {"https://idp.example/jwks.json", (&net.Dialer{Resolver: nameless}).DialContext},
+		"no host":   {"https://127.0.0.1:1/jwks.json", nil},
+		"no answer": {"http://" + silent.Addr().String() + "/jwks.json", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, err := token.NewRemoteKeys(token.RemoteConfig{
+				URL: c.url, Algorithm: token.RS256, Timeout: 200 * time.Millisecond, Transport: &http.Transport{DialContext: c.dial, DisableKeepAlives: true},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := runtime.NumGoroutine()
+			var asking sync.WaitGroup
+			for i := range 50 {
+				asking.Go(func() {
+					if _, err := keys.Key(t.Context(), fmt.Sprint("key ", i)); err != token.ErrUnavailable {
+						t.Errorf("Key: %v", err)
+					}
+				})
+			}
+			asking.Wait()
+			if s := keys.Stats(); s.Fetches != 1 || s.Failures != 1 {
+				t.Errorf("%+v", s)
+			}
+			began := time.Now()
+			for range 1000 {
+				if _, err := keys.Key(t.Context(), "key"); err != token.ErrUnavailable {
+					t.Errorf("Key: %v", err)
+				}
+			}
+			if took := time.Since(began); took > 10*time.Second { // 200 ms each, if they waited
+				t.Errorf("a thousand refusals take %v", took)
+			}
+			keys.Close() //nolint:errcheck // always nil
+			for began := time.Now(); runtime.NumGoroutine() > before+2; time.Sleep(time.Millisecond) {
+				if time.Since(began) > 10*time.Second {
+					t.Fatalf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+				}
+			}
+		})
 	}
 }
 
@@ -183,6 +245,15 @@ func stalls(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `{"keys":[`)
 	w.(http.Flusher).Flush()
 	<-r.Context().Done()
+}
+
+// drips says something all the time, and never comes to an end.
+func drips(w http.ResponseWriter, r *http.Request) {
+	for r.Context().Err() == nil {
+		fmt.Fprint(w, " ")
+		w.(http.Flusher).Flush()
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // hangUp writes raw bytes in place of an answer.

@@ -14,7 +14,7 @@ import (
 
 // What the kernel may answer at each seam of this package, and what becomes of it. Errors are answered
 // in place of the kernel by withAnswers; where a network or a device can be had that answers so, tests of
-// package transport have it: TestSmallPath, TestNoNetwork, TestPlayersWithoutRoute, TestFullSendBuffer.
+// package transport have it: TestSmallPath, TestNoNetwork, TestPlayersWithoutRoute.
 //
 //	seam                  answer                      what happens                             test
 //	sendmmsg, one of it   EINTR, EAGAIN and room      nothing is lost                          TestSendFaults
