@@ -43,7 +43,7 @@ func (a *absent) add(s *Session) {
 	}
 	a.remove(s.name)
 	a.departures++
-	e := absentSession{departure: a.departures, id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires.Load()}
+	e := absentSession{departure: a.departures, id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires()}
 	if n := s.names.Load(); n != nil {
 		e.issued = n.issued
 	}

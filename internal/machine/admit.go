@@ -136,7 +136,7 @@ func (g *Gate) spendTicket(now time.Time, r *resumption, s *Session) Cause {
 	}
 	g.memory.put(sessionKey(t.Name), claims.Expires, e)
 	g.noteTickets(session.UsedTicket, t.Name, e.spent)
-	if r.fresh || r.former.renewsBy(t) || claims.Expires.UnixNano() > s.expires.Load() {
+	if r.fresh || r.former.renewsBy(t) || claims.Expires.UnixNano() > s.expires() {
 		g.rename(s, claims, r.identity)
 	}
 	return CauseNone

@@ -187,7 +187,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 func (c *Conn) welcome(now time.Time, number uint32, ticketed bool, network netip.Prefix) bool {
 	p, s, config := c.pending, c.session, &c.gate.config
 	c.id, c.binding, c.reports = s.id, p.hello.binding, p.hello.features&wire.FeatureReports != 0
-	names, expires := s.names.Load(), s.expires.Load()
+	names, expires := s.names.Load(), s.expires()
 	if p.ticket != nil && (p.newest || p.claims.Expires.UnixNano() > expires) { // as completeResumption will set them
 		names, expires = namesOf(p.claims, p.identity), p.claims.Expires.UnixNano()
 	}

@@ -266,7 +266,7 @@ func (c *Conn) resumedIdentity(former *Conn) identity.Identity {
 	if former.renewsBy(t) {
 		return former.pending.identity
 	}
-	if time.UnixMilli(t.Expires).UnixNano() > former.session.expires.Load() {
+	if time.UnixMilli(t.Expires).UnixNano() > former.session.expires() {
 		return sealed
 	}
 	return former.session.Identity()

@@ -22,7 +22,6 @@ type Session struct {
 	quiet        atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
 	began        uint32                  // Unix s; constant
 	ends         atomic.Int64            // without the leeway, of the times given; Unix ns
-	expires      atomic.Int64            // likewise by the wall clock
 	names        atomic.Pointer[names]   // of the newest identity token
 	shared       atomic.Pointer[account] // with the player's other sessions; nil without any
 
@@ -62,16 +61,16 @@ func (s *Session) init(g *Gate, claims *token.Claims, id identity.Identity, f se
 	s.adopt(claims, id)
 }
 
-// names are what a token can be revoked by, when it was issued (Unix ms, 0 if unknown), and what it
-// says about the player.
+// names are what a token can be revoked by, when it was issued (Unix ms, 0 if unknown), when it expires
+// by the wall clock (Unix ns), and what it says about the player.
 type names struct {
 	token, signIn, key string
-	issued             int64
+	issued, expires    int64
 	identity           *identity.Identity // nil if nothing is known
 }
 
 func namesOf(claims *token.Claims, id identity.Identity) *names {
-	n := &names{token: claims.ID, signIn: claims.SignIn, key: claims.KeyID, identity: keep(id)}
+	n := &names{token: claims.ID, signIn: claims.SignIn, key: claims.KeyID, expires: claims.Expires.UnixNano(), identity: keep(id)}
 	if !claims.IssuedAt.IsZero() {
 		n.issued = claims.IssuedAt.UnixMilli()
 	}
@@ -80,10 +79,9 @@ func namesOf(claims *token.Claims, id identity.Identity) *names {
 
 // adopt binds the session to a newer identity token.
 func (s *Session) adopt(claims *token.Claims, id identity.Identity) {
-	s.names.Store(namesOf(claims, id))
-	expires := claims.Expires.UnixNano()
-	s.expires.Store(expires)
-	s.ends.Store(s.gate.lapses(expires))
+	n := namesOf(claims, id)
+	s.names.Store(n)
+	s.ends.Store(s.gate.lapses(n.expires))
 }
 
 // Name returns the session's name, 16 random bytes: the same on every connection and every server.
@@ -112,7 +110,15 @@ func (s *Session) Identity() session.Identity { return s.names.Load().about() }
 func (s *Session) TokenID() string { return s.names.Load().token }
 
 // Expires returns when the session ends by the wall clock unless it is renewed or that clock steps.
-func (s *Session) Expires() time.Time { return time.Unix(0, s.expires.Load()) }
+func (s *Session) Expires() time.Time { return time.Unix(0, s.expires()) }
+
+// expires is Expires in Unix ns.
+func (s *Session) expires() int64 {
+	if n := s.names.Load(); n != nil {
+		return n.expires
+	}
+	return 0
+}
 
 // Revoke ends the session with its next datagram: that is dropped, and the player is told once. The
 // session's tickets are refused from now on, even if it has ended meanwhile or lives on another
