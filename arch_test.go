@@ -35,7 +35,7 @@ var imports = map[string][]string{
 	"token":         {"internal/aging", "internal/bucket", "github.com/golang-jwt/jwt/v5", "github.com/cespare/xxhash/v2"},
 
 	"internal/record":          {"replay", "internal/prefetch"},
-	"internal/handshake":       {"internal/record"},
+	"internal/handshake":       {"internal/record", "internal/retry"},
 	"internal/handshake/pion2": {"internal/handshake", "internal/handshake/internal/engine", "internal/record", "github.com/pion/dtls/v2"},
 	"internal/handshake/pion3": {"internal/handshake", "internal/handshake/internal/engine", "internal/record", "github.com/pion/dtls/v3"},
 
@@ -48,12 +48,12 @@ var imports = map[string][]string{
 	"session": {"internal/identity", "internal/wire", "replay", "policy", "token", "fleetkey"},
 	"internal/machine": {
 		"internal/lanes",
-		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "session", "internal/prefetch", "internal/resume",
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "session", "internal/prefetch", "internal/resume", "internal/retry",
 		"internal/behaviour", "internal/fingerprint", "internal/identity",
 	},
 	"transport": {
 		"internal/lanes",
-		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume",
+		"internal/wire", "replay", "policy", "audit", "token", "fleetkey", "internal/record", "session", "internal/machine", "internal/resume", "internal/retry",
 		"internal/handshake", "internal/addrtable", "internal/udp", "internal/dtls", "internal/fingerprint", "internal/sources", "internal/bucket",
 	},
 	"dev":          {"internal/hosts", "token", "transport"},
@@ -97,10 +97,11 @@ var imports = map[string][]string{
 	"internal/identity":    {"internal/cursor"},
 	"internal/fingerprint": {"policy", "internal/sources", "github.com/cespare/xxhash/v2"},
 	"internal/sources":     {"policy", "internal/bucket"},
+	"internal/retry":       {},
 	"internal/udp":         {"internal/addrtable", "internal/record", "golang.org/x/sys"},
 	"internal/dtls": {
 		"policy", "audit", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3",
-		"internal/addrtable", "internal/sources", "internal/udp",
+		"internal/addrtable", "internal/retry", "internal/sources", "internal/udp",
 	},
 	"internal/plaindtls": {"policy", "audit", "internal/record", "internal/handshake", "internal/dtls", "internal/udp"},
 	"internal/cognito":   {},

@@ -66,6 +66,11 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	count(handshakes, s.Handshakes.Completed, "completed")
 	count(handshakes, s.Handshakes.Failed, "failed")
 	count(handshakesBegun, s.Handshakes.Started)
+	r := s.Handshakes.Retries
+	count(retries, r.Sent, "sent")
+	count(retries, r.Returned, "returned")
+	count(retries, r.Vouched, "vouched")
+	count(retries, r.Wrong, "wrong")
 	gauge(sockets, s.Socket.Shards)
 	gauge(receiveBuffer, s.Socket.ReceiveBuffer)
 	gauge(sendBuffer, s.Socket.SendBuffer)

@@ -21,7 +21,7 @@ func counted() transport.Stats {
 	return transport.Stats{
 		Sessions: 1, SessionsPeak: 2, Received: 3, Sent: 4, Drops: map[string]uint64{"tag": 5, "queue": 11},
 		Refusals:   map[string]uint64{"token signature": 13},
-		Handshakes: transport.HandshakeStats{Started: 6, Completed: 7, Failed: 8, FailedBy: map[string]uint64{"timeout": 8}},
+		Handshakes: transport.HandshakeStats{Started: 6, Completed: 7, Failed: 8, FailedBy: map[string]uint64{"timeout": 8}, Retries: transport.RetryStats{Sent: 14, Returned: 15, Vouched: 16, Wrong: 17}},
 		Socket:     transport.SocketStats{Shards: 9, ReceiveBuffer: 10, SendBuffer: 12, Overflow: 11},
 	}
 }
@@ -53,6 +53,8 @@ func TestScrape(t *testing.T) {
 		`sallyport_drops_total{reason="tag"} 5`, `sallyport_drops_total{reason="idle"} 0`, `sallyport_drops_total{reason="queue"} 11`,
 		`sallyport_refusals_total{cause="token signature"} 13`, `sallyport_handshake_failures_total{cause="timeout"} 8`,
 		"sallyport_handshakes_started_total 6", `sallyport_handshakes_total{result="completed"} 7`, `sallyport_handshakes_total{result="failed"} 8`,
+		`sallyport_retries_total{event="sent"} 14`, `sallyport_retries_total{event="returned"} 15`,
+		`sallyport_retries_total{event="vouched"} 16`, `sallyport_retries_total{event="wrong"} 17`,
 		"sallyport_sockets 9", "sallyport_socket_receive_buffer_bytes 10", "sallyport_socket_send_buffer_bytes 12", "sallyport_socket_overflow_total 11",
 		`sallyport_tick_seconds_bucket{le="0.002"} 0`, `sallyport_tick_seconds_bucket{le="0.004"} 1`, "sallyport_tick_seconds_count 1",
 		"go_goroutines ", "process_",

@@ -13,6 +13,7 @@ var (
 	handshakes      = describe("sallyport_handshakes_total", "DTLS handshakes that completed or failed.", "result")
 	handshakesBegun = describe("sallyport_handshakes_started_total", "DTLS handshakes begun, strangers' among them.")
 	failures        = describe("sallyport_handshake_failures_total", "Failed DTLS handshakes (HandshakeStats.FailedBy).", "cause")
+	retries         = describe("sallyport_retries_total", "Proofs of address: sent, returned, vouched by a ticket, wrong (RetryStats).", "event")
 	sockets         = describe("sallyport_sockets", "UDP sockets that share the port.")
 	receiveBuffer   = describe("sallyport_socket_receive_buffer_bytes", "Receive buffers of all sockets; 0 if unknown.")
 	sendBuffer      = describe("sallyport_socket_send_buffer_bytes", "Send buffers of all sockets; 0 if unknown.")
@@ -32,5 +33,5 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // all is every metric with a description of its own; the histogram describes itself.
 var all = []*prometheus.Desc{
-	sessions, sessionsPeak, received, sent, drops, refusals, handshakes, handshakesBegun, failures, sockets, receiveBuffer, sendBuffer, overflow,
+	sessions, sessionsPeak, received, sent, drops, refusals, handshakes, handshakesBegun, failures, retries, sockets, receiveBuffer, sendBuffer, overflow,
 }

@@ -294,7 +294,7 @@ func TestNoAllocsOverBudget(t *testing.T) {
 	if n := testing.AllocsPerRun(runs, func() { e.shard.Datagram(e.now, udp.Flow{AddrPort: stranger(0)}, hello) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if got := e.shard.Dropped(audit.DropBudget); got != runs+1 {
+	if got := e.shard.Stats().Retries.Sent; got != runs+1 {
 		t.Errorf("%d over budget", got)
 	}
 }

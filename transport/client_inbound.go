@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
 )
 
 // arrive handles a datagram that a carrier has brought, nil for UDP: before the first handshake is complete the candidates may want it,
@@ -34,7 +35,7 @@ func (s *clientState) demultiplex(now time.Time, by *carrier, from netip.AddrPor
 	}
 	s.countHeard(b)
 	next := conns[1]
-	if next != nil && next.record == nil && dtls.IsHandshake(b) {
+	if next != nil && next.record == nil && (dtls.IsHandshake(b) || retry.IsRetry(b)) {
 		next.deliver(now, b)
 		return
 	}

@@ -90,6 +90,9 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 	default:
 		return earlier(due, goOn)
 	}
+	if ticket, key, ok := current.machine.ReturnTicket(); ok {
+		s.conns.next.negotiating.Show(&handshake.Ticket{Ticket: ticket, Key: key})
+	}
 	if s.resumption.proves {
 		s.prove(now) // the token of the attempt before is used, if it has been shown
 	}

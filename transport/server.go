@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/lanes"
 	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -114,8 +117,23 @@ func endpointConfig(s *Server) dtls.Config {
 		HandshakeTimeout: c.HandshakeTimeout, ConfirmTimeout: proofTimeout, MaxHandshakes: c.MaxHandshakes,
 		Sources: c.Sources, Live: max(cmp.Or(c.Session.MaxSessions, session.DefaultMaxSessions), 0),
 		ChallengeLen: challengeLen, Window: c.Session.Window, Shards: c.Shards,
-		Now: s.clock.now, Wall: func() time.Time { return s.clock.wall() },
+		Vouch: vouch(c.Session.FleetKeys, s.clock.at),
+		Now:   s.clock.now, Wall: func() time.Time { return s.clock.wall() },
 		NewUser: func(l *dtls.Shard) dtls.User { return newShard(s, l) }, Flooded: func(now time.Time, begins bool) { auditFlood(s, now, begins) },
+	}
+}
+
+// vouch returns what opens a ticket that a player shows before a handshake. What comes of it is a
+// place in that, and nothing more: the ticket is judged when HELLO shows it.
+func vouch(keys *fleetkey.Ring, wall func(now time.Time) time.Time) func(time.Time, []byte) ([16]byte, [32]byte, bool) {
+	return func(now time.Time, ticket []byte) (session [16]byte, key [32]byte, ok bool) {
+		t, err := resume.OpenTicket(keys, wall(now), ticket)
+		if err != nil {
+			return session, key, false
+		}
+		key, err = retry.ReturnKey(&t.Key)
+		clear(t.Key[:])
+		return t.Name, key, err == nil
 	}
 }
 

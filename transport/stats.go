@@ -32,6 +32,8 @@ type HandshakeStats struct {
 	Completed uint64 `json:"completed"` // and proven by a first record
 	Failed    uint64 `json:"failed"`
 
+	Retries RetryStats `json:"retries"`
+
 	// FailedBy is Failed by the kind of cause; what never happened is left out. The labels:
 	//
 	//	version, suite, group, signature, master_secret   what the two ends have not in common
@@ -45,6 +47,15 @@ type HandshakeStats struct {
 	//	evicted     it has made room for another one
 	//	other       anything else
 	FailedBy map[string]uint64 `json:"failed_by,omitempty"`
+}
+
+// RetryStats counts proofs of address (PROTOCOL.md 9.10): how the server answers a flood of
+// ClientHellos, of which it keeps nothing.
+type RetryStats struct {
+	Sent     uint64 `json:"sent"`     // ClientHellos that were asked for a proof
+	Returned uint64 `json:"returned"` // ClientHellos that have brought one
+	Vouched  uint64 `json:"vouched"`  // those of them that have shown a ticket, too
+	Wrong    uint64 `json:"wrong"`    // proofs and tickets that were no good
 }
 
 // SocketStats is what is known of a server's UDP sockets, all together.
@@ -87,6 +98,10 @@ func (s *shard) addTo(st *Stats) {
 	st.Handshakes.Started += of.Started
 	st.Handshakes.Completed += of.Completed
 	st.Handshakes.Failed += of.Failed
+	st.Handshakes.Retries.Sent += of.Retries.Sent
+	st.Handshakes.Retries.Returned += of.Retries.Returned
+	st.Handshakes.Retries.Vouched += of.Retries.Vouched
+	st.Handshakes.Retries.Wrong += of.Retries.Wrong
 	for kind, n := range of.FailedBy {
 		st.Handshakes.FailedBy[kind] += n
 	}

@@ -12,14 +12,19 @@ import (
 // that begin one, and the end of one, touch it.
 //
 //	address of a live peer    a handshake of its own, if it has none whose address is unproven
-//	else, or besides          its prefixes' share and budget
-//	either                    one of MaxHandshakes places, for which another one may have to go
+//	else, or besides
+//	  a ticket is shown       what its session has of its own
+//	  the address is proven   what the address has of its own, and its prefix for all of them
+//	  neither                 its prefixes' share and budget, and one of the few places for strangers
+//	each of them              one of MaxHandshakes places, for which another one may have to go
 //
 // Room is looked at before budget is spent: what is not let in for lack of room costs
 // its prefix nothing.
 type admission struct {
-	most     int64 // constant
-	sources  *sources.Sources
+	most     int64            // constant
+	sources  *sources.Sources // of strangers
+	proven   *sources.Sources // of addresses that are proven
+	sessions *sources.Sessions
 	live     *sources.LiveAddresses
 	underway atomic.Int64 // handshakes of all shards
 }
@@ -40,35 +45,69 @@ func (a *admission) take() bool {
 // give gives a place back.
 func (a *admission) give() { a.underway.Add(-1) }
 
-// admit finds room for a handshake from an address. It returns nil if there is none,
-// and reports whether the room is the address's own.
-func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, own bool) {
-	a := h.shard.Endpoint.admission
-	if claim = a.live.Claim(now, addr.Addr()); claim != nil {
+// standing is by what a handshake has its room.
+type standing uint8
+
+const (
+	stranger standing = iota
+	returned          // the address is proven, by a token that it has returned or by its carrier
+	own               // a peer lives at the address
+)
+
+// admit finds room for a handshake from an address. It returns nil if there is none.
+func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
+	if claim = h.shard.Endpoint.admission.live.Claim(now, addr.Addr()); claim != nil {
 		if h.room(now, true) {
-			return claim, true
+			return claim, own
 		}
 		claim.Refund()
 	}
-	if claim = a.sources.Claim(now, addr.Addr()); claim != nil {
+	if claim, as = h.claim(now, addr); claim != nil {
 		if h.room(now, false) {
-			return claim, false
+			return claim, as
 		}
 		claim.Refund()
 	}
-	return nil, false
+	return nil, as
+}
+
+// claim takes what a sender has by what it has shown.
+func (h *Handshakes) claim(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
+	a, shown := h.shard.Endpoint.admission, h.shownBy(addr)
+	switch {
+	case shown.vouched:
+		if claim = a.sessions.Claim(now, shown.session); claim != nil {
+			return claim, returned
+		}
+		fallthrough
+	case shown.returned:
+		return a.proven.Claim(now, addr.Addr()), returned
+	case a.sources.Full() && !h.outstayed(now):
+		return nil, stranger
+	}
+	return a.sources.Claim(now, addr.Addr()), stranger
+}
+
+// outstayed ends the stranger's handshake that has had its time, if there is one.
+func (h *Handshakes) outstayed(now time.Time) bool {
+	o := h.oldestStranger()
+	if o == nil || now.Sub(o.began) < StrangerTime {
+		return false
+	}
+	o.evict()
+	h.shard.Endpoint.admission.give()
+	return true
 }
 
 // readmit is admit for a handshake that takes the place of another one at its address.
-func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, own bool) {
-	if !o.conn.Proven() {
-		return o.claim.Renew(now), o.own
+func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, as standing) {
+	if !o.conn.Proven() && (o.as == returned || !h.shownBy(o.addr).returned) {
+		return o.claim.Renew(now), o.as
 	}
-	a := h.shard.Endpoint.admission
-	if claim = a.live.Claim(now, o.addr.Addr()); claim != nil {
-		return claim, true
+	if claim = h.shard.Endpoint.admission.live.Claim(now, o.addr.Addr()); claim != nil {
+		return claim, own
 	}
-	return a.sources.Claim(now, o.addr.Addr()), false
+	return h.claim(now, o.addr)
 }
 
 // room takes a place for a handshake, or that of a handshake which goes for it. Where

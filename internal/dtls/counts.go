@@ -28,7 +28,16 @@ type Stats struct {
 	Started, Completed, Failed uint64            // handshakes
 	FailedBy                   map[string]uint64 // the same by the label of their handshake.Kind
 	Underway                   int               // handshakes at present
+	Retries                    Retries
 	Socket                     udp.Stats
+}
+
+// Retries counts proofs of address.
+type Retries struct {
+	Sent     uint64 // ClientHellos that were asked for one; nothing is kept of them
+	Returned uint64 // ClientHellos that have brought one
+	Vouched  uint64 // those of them that have shown a ticket, too
+	Wrong    uint64 // tokens and tickets that were no good
 }
 
 // CarrierOverflow is how many of the carrier's datagrams were lost because nobody took them in time.
@@ -61,5 +70,9 @@ func (s *Shard) Stats() Stats {
 		Received: s.counts.received.Load(), Sent: sent, Forwarded: s.counts.forwarded.Load(), Drops: s.counts.drops.Snapshot(),
 		Started: h.started.Load(), Completed: h.completed.Load(), Failed: failed, FailedBy: by,
 		Underway: int(h.underway.Load()), Socket: s.Socket.Stats(),
+		Retries: Retries{
+			Sent: h.strange.sent.Load(), Returned: h.strange.returned.Load(),
+			Vouched: h.strange.vouched.Load(), Wrong: h.strange.wrong.Load(),
+		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/policy"
@@ -22,6 +23,7 @@ type Endpoint struct {
 	config    Config      // constant
 	sharing   udp.Sharing // the first shard's socket, nil if that cannot share its port; constant
 	admission *admission  // constant
+	tokens    retry.Keys
 	flood     flood
 	shards    atomic.Pointer[[]*Shard] // at least one; share may add some, gather takes all but one away
 	shared    bool                     // they stay; owned by the first shard's turn
@@ -46,6 +48,10 @@ type Config struct {
 	Shards           int          // sockets that share the port; 0 means one for each processor
 	Carrier          *udp.Carrier // takes datagrams beside UDP; nil without
 
+	// Vouch opens a ticket that a player shows: the name of its session, and the key by which its
+	// proof is made. Nil, or false, means that it is worth nothing. It is called in shards' turns.
+	Vouch func(now time.Time, ticket []byte) (session [16]byte, key [32]byte, ok bool)
+
 	Now  func() time.Time // time that never steps
 	Wall func() time.Time // the system's clock
 
@@ -56,7 +62,10 @@ type Config struct {
 
 func New(sock udp.Socket, config Config) *Endpoint {
 	e := &Endpoint{config: config, admission: &admission{
-		most: int64(config.MaxHandshakes), sources: sources.New(config.Sources), live: sources.NewLiveAddresses(config.Live),
+		most:     int64(config.MaxHandshakes),
+		sources:  sources.NewStrangers(config.Sources, max(config.MaxHandshakes/strangersShare, minStrangers)),
+		proven:   sources.NewAddresses(config.Sources),
+		sessions: sources.NewSessions(config.Live), live: sources.NewLiveAddresses(config.Live),
 	}}
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())

@@ -10,20 +10,15 @@ import (
 
 // dispensable is the handshake that makes room for a newcomer, nil if none does:
 //
-//	the oldest that has not proven its address
+//	the oldest stranger's, which has not proven its address
 //	else, of the site that holds most of the proven, the longest silent
 //	else, for a live peer's address, one of another's that has been silent for openingSilence
 //
 // What a live peer's address has begun goes for no stranger, unless it is proven and
 // has been silent for so long that its own client has given it up.
 func (h *Handshakes) dispensable(now time.Time, own bool) *HalfOpen {
-	for len(h.arrivals) > 0 {
-		o := h.arrivals[0]
-		if h.Open[o.addr] == o && !o.conn.Proven() {
-			return o
-		}
-		h.arrivals[0] = nil
-		h.arrivals = h.arrivals[1:]
+	if o := h.oldestStranger(); o != nil {
+		return o
 	}
 	if o := h.longestSilent(now); o != nil || !own {
 		return o
@@ -35,6 +30,19 @@ func (h *Handshakes) dispensable(now time.Time, own bool) *HalfOpen {
 		}
 	}
 	return silent
+}
+
+// oldestStranger is the oldest handshake of those that have proven nothing, nil without.
+func (h *Handshakes) oldestStranger() *HalfOpen {
+	for len(h.arrivals) > 0 {
+		o := h.arrivals[0]
+		if h.Open[o.addr] == o && !o.conn.Proven() {
+			return o
+		}
+		h.arrivals[0] = nil
+		h.arrivals = h.arrivals[1:]
+	}
+	return nil
 }
 
 // longestSilent is the longest silent handshake of the site that holds most, of those
@@ -61,7 +69,7 @@ func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
 
 // dispensable reports whether a handshake that has proven its address may go for a stranger.
 func (o *HalfOpen) dispensable(now time.Time) bool {
-	return o.conn.Proven() && (!o.own || now.Sub(o.heard) >= HalfOpenSilence)
+	return o.proven() && (o.as != own || now.Sub(o.heard) >= HalfOpenSilence)
 }
 
 // evict ends a handshake whose place another one takes.

@@ -20,15 +20,15 @@ func fromSite(site, host int) netip.AddrPort {
 var serverHello = []byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2}
 
 // slowDispensable says of each handshake whether it is the one to go, by the words of the document.
-func slowDispensable(now time.Time, all []*HalfOpen, own bool) map[*HalfOpen]bool {
+func slowDispensable(now time.Time, all []*HalfOpen, live bool) map[*HalfOpen]bool {
 	var unproven, silent []*HalfOpen
 	sites := map[netip.Prefix]int{}
 	for _, o := range all {
 		switch {
-		case o.conn.Proven() && (!o.own || now.Sub(o.heard) >= HalfOpenSilence):
+		case o.proven() && (o.as != own || now.Sub(o.heard) >= HalfOpenSilence):
 			silent = append(silent, o)
 			sites[sources.SitePrefix(o.addr.Addr())]++
-		case !o.conn.Proven() && !o.own:
+		case !o.proven() && o.as != own:
 			unproven = append(unproven, o)
 		}
 	}
@@ -44,7 +44,7 @@ func slowDispensable(now time.Time, all []*HalfOpen, own bool) map[*HalfOpen]boo
 			}
 		}
 	}
-	if len(candidates) == 0 && own {
+	if len(candidates) == 0 && live {
 		for _, o := range all {
 			if now.Sub(o.heard) >= HalfOpenSilence {
 				candidates = append(candidates, o)
@@ -71,22 +71,22 @@ func TestWhoGivesWay(t *testing.T) {
 			now := time.Now()
 			var all []*HalfOpen
 			for i := range 1 + r.IntN(20) {
-				o := &HalfOpen{addr: udp.Flow{AddrPort: fromSite(r.IntN(4), 1+i)}, own: r.IntN(3) == 0, heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
+				o := &HalfOpen{addr: udp.Flow{AddrPort: fromSite(r.IntN(4), 1+i)}, as: standing(r.IntN(3)), heard: now.Add(time.Duration(i-30) * 100 * time.Millisecond)}
 				o.conn = handshake.NewConn(true, nil, nil, func([]byte) {})
 				if seed%2 == 0 || r.IntN(2) == 0 {
 					_, _ = o.conn.Write(serverHello) // the cookie has come back
 				}
 				all = append(all, o)
 				h.Open[o.addr] = o
-				if !o.own {
+				if o.as == stranger {
 					h.arrivals = append(h.arrivals, o)
 				}
 			}
-			for _, own := range []bool{false, true} {
-				want := slowDispensable(now, all, own)
-				got := h.dispensable(now, own)
+			for _, live := range []bool{false, true} {
+				want := slowDispensable(now, all, live)
+				got := h.dispensable(now, live)
 				if got == nil != (len(want) == 0) || got != nil && !want[got] {
-					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, own, got, len(want))
+					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, live, got, len(want))
 				}
 			}
 		}

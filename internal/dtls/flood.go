@@ -15,6 +15,7 @@ const FloodFrom = 2000
 type flood struct {
 	refused uint64 // when last looked at
 	lasts   bool
+	shedding
 }
 
 // watch looks once in a sweepInterval.
@@ -22,10 +23,12 @@ func (e *Endpoint) watch(now time.Time) {
 	var n uint64
 	for _, s := range e.All() {
 		drops := &s.counts.drops
-		n += drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
+		n += s.Handshakes.strange.sent.Load() + drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
 	}
+	e.tokens.Age(now)
 	lasts := n-e.flood.refused >= FloodFrom
 	e.flood.refused = n
+	e.shed(lasts)
 	if lasts != e.flood.lasts {
 		e.flood.lasts = lasts
 		e.config.Flooded(now, lasts)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 )
@@ -26,6 +27,9 @@ type Handshakes struct {
 	notedAt  time.Time            // when live peers' addresses were last noted
 	askedAt  time.Time            // when another shard was last asked to make room
 	refusing bool                 // no newcomers any more
+	shown    shown                // by the sender of the datagram that is handled
+	minter   *retry.Minter
+	strange  retries
 
 	underway           atomic.Int64 // len(open), for other shards to see
 	started, completed atomic.Uint64
@@ -40,8 +44,8 @@ type HalfOpen struct {
 	conn    *handshake.Conn
 	cancel  context.CancelFunc
 	random  [32]byte       // of the ClientHello it began with
-	claim   *sources.Claim // what it holds until its address is proven
-	own     bool           // by what a live peer's address has of its own
+	claim   *sources.Claim // what it holds until its cookie has come back
+	as      standing       // by what it holds that
 	told    sync.Once      // that the address is proven
 	began   time.Time
 	heard   time.Time // when something last came that it could use
@@ -55,18 +59,18 @@ func newHandshakes(s *Shard) Handshakes {
 
 // greet begins a handshake with a first ClientHello, if there is room.
 func (h *Handshakes) greet(now time.Time, addr udp.Flow, hello []byte) {
-	claim, own := h.admit(now, addr)
+	claim, as := h.admit(now, addr)
 	if claim == nil {
-		h.shard.Drop(audit.DropBudget)
+		h.turnAway(now, addr, hello)
 		return
 	}
-	h.begin(now, addr, hello, claim, own)
+	h.begin(now, addr, hello, claim, as)
 }
 
 // begin starts a handshake for which there is room.
-func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *sources.Claim, own bool) {
+func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *sources.Claim, as standing) {
 	s := h.shard
-	o := &HalfOpen{shard: s, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, own: own}
+	o := &HalfOpen{shard: s, addr: addr, began: now, heard: now, random: handshake.Random(hello), claim: claim, as: as}
 	o.conn = handshake.NewConn(true, s.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
@@ -76,7 +80,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	})
 	h.add(o)
 	h.arrived = now
-	if !own {
+	if as == stranger {
 		h.arrivals = append(h.arrivals, o)
 	}
 	h.started.Add(1)
@@ -207,27 +211,37 @@ func (o *HalfOpen) deliver(now time.Time, b []byte) {
 // address: its sender has begun anew, or the one before was a forger. What nobody
 // has proven to receive makes room, if there is budget for another one; what somebody
 // has goes on, unless it has been silent for so long that its own client has given it up.
+// One that was begun with a token makes room for another one with a token.
 func (o *HalfOpen) restart(now time.Time, hello []byte) {
 	s := o.shard
 	s.Drop(audit.DropHandshake)
-	if o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence {
+	h := &s.Handshakes
+	switch {
+	case o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence:
+		return
+	case o.as == returned && !o.conn.Proven() && !h.shownBy(o.addr).returned:
+		h.turnAway(now, o.addr, hello)
 		return
 	}
-	claim, own := s.Handshakes.readmit(now, o)
+	claim, as := h.readmit(now, o)
 	if claim == nil {
-		s.Drop(audit.DropBudget)
+		h.turnAway(now, o.addr, hello)
 		return
 	}
-	s.Handshakes.failed[handshake.KindAnew].Add(1)
+	h.failed[handshake.KindAnew].Add(1)
 	o.discard()
-	s.Handshakes.begin(now, o.addr, hello, claim, own)
+	o.claim.Release()
+	h.begin(now, o.addr, hello, claim, as)
 }
 
 // Proven reports whether the address has returned the cookie.
 func (o *HalfOpen) Proven() bool { return o.conn.Proven() }
 
+// proven reports whether the address has returned the cookie or a token.
+func (o *HalfOpen) proven() bool { return o.as == returned || o.conn.Proven() }
+
 // OfItsOwn reports whether it takes what a live peer's address has of its own.
-func (o *HalfOpen) OfItsOwn() bool { return o.own }
+func (o *HalfOpen) OfItsOwn() bool { return o.as == own }
 
 // confirm is called when the first record has opened under the new keys: only now
 // do they take the address, and what was there before goes.

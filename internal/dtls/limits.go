@@ -41,6 +41,20 @@ const (
 	// waits before it begins anew.
 	HalfOpenSilence = 1500 * time.Millisecond
 
+	// strangersShare is the part of MaxHandshakes that addresses may hold which have proven
+	// nothing, minStrangers at least, and StrangerTime how long one keeps its place from another:
+	// a round trip by satellite. What is beyond is asked for a proof, which costs nothing here;
+	// the share is for clients that do not know how to answer.
+	strangersShare = 8
+	minStrangers   = 8
+	StrangerTime   = time.Second
+
+	// maxShed is the most of a flood of ClientHellos that sockets shed: they keep one in 2^maxShed.
+	// shedCalm is for how many looks, one in a SweepInterval, nothing may overflow until they keep
+	// twice as many again: a flood that goes on does not fill the buffers each second then.
+	maxShed  = 5
+	shedCalm = 5
+
 	// askInterval is how soon a shard without a handshake of its own asks another
 	// one again to let one go: sooner than a client repeats its ClientHello.
 	askInterval = 10 * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
@@ -13,10 +14,19 @@ import (
 // address, record types 20 and 22 go to it, types 21 and 23 to the old keys
 // first."
 func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
-	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > MaxDatagram && !IsHandshake(b) {
+	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > MaxDatagram && !IsHandshake(b) && !retry.IsReturn(b) {
 		s.Drop(audit.DropSize)
 		return
 	}
+	if retry.IsReturn(b) {
+		s.Handshakes.returned(now, addr, b)
+		return
+	}
+	s.route(now, addr, b)
+}
+
+// route is Datagram for records.
+func (s *Shard) route(now time.Time, addr udp.Flow, b []byte) {
 	c, o := s.Table.At(addr), s.Handshakes.At(addr)
 	switch {
 	case c == nil:

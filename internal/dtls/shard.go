@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
@@ -56,6 +57,7 @@ func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 		forwarding: forwarding{queue: make(chan forwarded, maxForwarded)},
 	}
 	s.Handshakes = newHandshakes(s)
+	s.Handshakes.minter = retry.NewMinter(&e.tokens)
 	s.waiting.turned = e.config.Now()
 	s.waiting.ran = s.waiting.turned
 	s.Out.socket, s.Out.batch = sock, udp.NewBatch(udp.BatchLen)

@@ -2,9 +2,11 @@ package dtls
 
 import (
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
@@ -38,7 +40,7 @@ func (c *Conn) Traces() (moved, roaming bool) { return c.stray != nil, c.path !=
 func (h *Handshakes) Offer(now time.Time, addr udp.Flow) func(now time.Time, r *handshake.Result) error {
 	o := &HalfOpen{shard: h.shard, addr: addr, cancel: func() {}, began: now, heard: now}
 	o.conn = handshake.NewConn(true, h.shard.local, net.UDPAddrFromAddrPort(addr.AddrPort), func([]byte) {})
-	if o.claim, o.own = h.admit(now, addr); o.claim == nil {
+	if o.claim, o.as = h.admit(now, addr); o.claim == nil {
 		return nil
 	}
 	h.add(o)
@@ -46,6 +48,14 @@ func (h *Handshakes) Offer(now time.Time, addr udp.Flow) func(now time.Time, r *
 		o.ready, err = h.shard.NewConn(o.began, now, addr, r)
 		return err
 	}
+}
+
+// Returned returns a first ClientHello as the sender with this address sends it once it has been
+// asked for a proof of that.
+func (e *Endpoint) Returned(now time.Time, addr netip.AddrPort, hello []byte) []byte {
+	random := handshake.Random(hello)
+	token := retry.NewMinter(&e.tokens).Mint(now, addr, &random)
+	return append(retry.AppendReturn(nil, &token, nil, nil), hello...)
 }
 
 // ForgetAll ends all handshakes, as when they make room.

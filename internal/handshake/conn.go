@@ -29,6 +29,8 @@ type Conn struct {
 	ccs   []byte   // its last ChangeCipherSpec record
 	fin   []byte   // its last Finished record
 
+	returning returning // of a client
+
 	// The reading side.
 	mu       sync.Mutex
 	wake     *sync.Cond // inbox, greeting, closed or deadline has changed

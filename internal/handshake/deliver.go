@@ -1,6 +1,9 @@
 package handshake
 
-import "github.com/sallyport/sallyport/internal/record"
+import (
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
+)
 
 // Verdict is the result of Deliver for a datagram.
 type Verdict uint8
@@ -24,9 +27,12 @@ func (v Verdict) String() string {
 }
 
 // Deliver filters a datagram from the peer and copies the part that the engine may read, now or
-// later. It may run concurrently with the engine, on one goroutine at a time. It may send an alert,
-// after which the handshake has failed.
+// later. It may run concurrently with the engine, on one goroutine at a time. A server's may send an
+// alert, after which the handshake has failed, and a client's the ClientHello again.
 func (c *Conn) Deliver(datagram []byte) Verdict {
+	if !c.server && retry.IsRetry(datagram) {
+		return c.retried(datagram)
+	}
 	v, failed := c.deliver(datagram)
 	if failed != nil {
 		c.refuse(failed)

@@ -1,12 +1,18 @@
 package handshake
 
-import "github.com/sallyport/sallyport/internal/record"
+import (
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
+)
 
 // Foreign returns a fixed text that says what a datagram is that a client's Conn has refused, if no
 // server that asks for a cookie in DTLS 1.2 sends it; empty for one that may be left over from a
 // handshake.
 func Foreign(datagram []byte) string {
 	rec, _, ok := record.Next(datagram)
+	if retry.IsRetry(datagram) {
+		return ""
+	}
 	if !ok {
 		return notDTLS(datagram)
 	}

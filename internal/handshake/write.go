@@ -27,7 +27,11 @@ func (c *Conn) Write(datagram []byte) (int, error) {
 		rest = more
 		c.observe(rec)
 	}
-	c.send(datagram)
+	if c.server {
+		c.send(datagram)
+	} else {
+		c.send(c.returning.ahead(datagram))
+	}
 	return len(datagram), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/resume"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -51,6 +52,16 @@ func (c *Client) Resume(now time.Time, ch Channel, identity []byte) (*Client, er
 	r.hello = m.AppendTo(nil)
 	resume.Prove(&c.resumption, r.binding, &ch.Exporter, r.hello)
 	return r, nil
+}
+
+// ReturnTicket returns the ticket with which Resume would resume the session, and the key by which its
+// possession is shown before a handshake; ok is false without one.
+func (c *Client) ReturnTicket() (ticket []byte, key [32]byte, ok bool) {
+	if !c.Resumable() {
+		return nil, key, false
+	}
+	key, err := retry.ReturnKey(&c.resumption)
+	return c.ticket, key, err == nil
 }
 
 // adoptNumbers reports whether the numbers of a WELCOME fit a new or resumed session, and takes

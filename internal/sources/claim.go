@@ -27,6 +27,7 @@ func (t *tier) claim(p *place, now time.Time) bool {
 type shares struct {
 	tiers  []tier
 	places [maxTiers]*place
+	crowd  *crowd // nil for none
 }
 
 // release gives up the places, which may then be displaced.
@@ -35,6 +36,9 @@ func (s *shares) release() {
 		if p != nil {
 			p.held.Add(-1)
 		}
+	}
+	if s.crowd != nil {
+		s.crowd.leave()
 	}
 }
 

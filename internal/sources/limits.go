@@ -31,6 +31,12 @@ const (
 	ownPerSecond = 1
 	ownUnproven  = 1
 
+	// sessionPerSecond, sessionBurst and sessionUnproven are the budget of a session whose ticket has
+	// been shown: a client's attempts are 1.5 s apart, and go to two addresses of a server in turn.
+	sessionPerSecond = 1
+	sessionBurst     = 3
+	sessionUnproven  = 2
+
 	// The table of live addresses has livePlaces places for liveSessions sessions, at 25 bytes
 	// each: it also has room for players who left in the last minutes.
 	livePlaces, liveSessions = 3, 2

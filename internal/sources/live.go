@@ -72,7 +72,7 @@ func (l *LiveAddresses) claim(set *set, now time.Time, key uint64) *Claim {
 	if p == nil || !p.lately(now) || !l.tiers[0].claim(p, now) {
 		return nil
 	}
-	return &Claim{shares: shares{l.tiers[:], [maxTiers]*place{p}}}
+	return &Claim{shares: shares{tiers: l.tiers[:], places: [maxTiers]*place{p}}}
 }
 
 // All returns the addresses that are live or were lately, an IPv6 /64 by its first address, and

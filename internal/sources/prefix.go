@@ -11,17 +11,26 @@ const (
 	networkBits4 = 24
 	networkBits6 = 56
 	siteBits6    = 48
+	hostBits4    = 32
 )
 
 // sourceTiers6 are the IPv6 prefixes that have budgets, the smallest first.
 var sourceTiers6 = [...]int{sourceBits6, networkBits6, siteBits6}
 
-// sourcePrefix returns the /24 or /64 that a budget is for. An IPv4 address in IPv6 form is an IPv4
-// address, and a zone is dropped. An invalid address gives the zero Prefix.
-func sourcePrefix(a netip.Addr) netip.Prefix { return Prefix(a, sourceBits4, sourceBits6) }
+// prefixes are those of an address that have budgets, by their numbers of bits, the smallest first.
+// Those of IPv6 are sourceTiers6. A tier without a prefix has none.
+type prefixes struct{ ipv4 []int }
 
-// NetworkPrefix returns the /24 or /56 that names a network, under the same rules: by default a
-// fingerprint is about it.
+// strangers share the smallest block that is routed; addresses have their own, and that of the block
+// is as many times larger as a /48's is than a /64's.
+var (
+	strangers = prefixes{ipv4: []int{sourceBits4}}
+	addresses = prefixes{ipv4: []int{hostBits4, 0, sourceBits4}}
+)
+
+// NetworkPrefix returns the /24 or /56 that names a network: by default a fingerprint is about it. An
+// IPv4 address in IPv6 form is an IPv4 address, and a zone is dropped. An invalid address gives the
+// zero Prefix.
 func NetworkPrefix(a netip.Addr) netip.Prefix { return Prefix(a, networkBits4, networkBits6) }
 
 // SitePrefix returns the /24 or /48 whose hosts may belong to one party, under the same rules.

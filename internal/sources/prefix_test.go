@@ -19,8 +19,8 @@ func TestPrefixes(t *testing.T) {
 		{"::", "::/64", "::/56"},
 	} {
 		a := netip.MustParseAddr(c.addr)
-		if got := sourcePrefix(a).String(); got != c.source {
-			t.Errorf("sourcePrefix(%v) = %v, want %v", a, got, c.source)
+		if got := Prefix(a, sourceBits4, sourceBits6).String(); got != c.source {
+			t.Errorf("the source of %v is %v, want %v", a, got, c.source)
 		}
 		if got := NetworkPrefix(a).String(); got != c.network {
 			t.Errorf("NetworkPrefix(%v) = %v, want %v", a, got, c.network)
@@ -30,7 +30,7 @@ func TestPrefixes(t *testing.T) {
 
 // "An invalid address gives the zero Prefix."
 func TestPrefixOfInvalid(t *testing.T) {
-	if sourcePrefix(netip.Addr{}) != (netip.Prefix{}) || NetworkPrefix(netip.Addr{}) != (netip.Prefix{}) {
+	if Prefix(netip.Addr{}, sourceBits4, sourceBits6) != (netip.Prefix{}) || NetworkPrefix(netip.Addr{}) != (netip.Prefix{}) {
 		t.Error("not zero")
 	}
 	sourcesWith(policy.SourceConfig{}).Allow(epoch, netip.Addr{}) // shares a budget with ::, and does not panic

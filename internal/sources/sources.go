@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/bucket"
@@ -17,20 +18,67 @@ import (
 // The prefixes lie in a table of fixed size. A new prefix displaces the one whose bucket is closest
 // to full, which loses least, among those without a claim.
 type Sources struct {
+	of    *prefixes      // constant
 	tiers [maxTiers]tier // constant
 	table places
+	crowd crowd
 }
+
+// crowd bounds the claims of all sources together.
+type crowd struct {
+	most int32 // constant; 0 for no bound
+	held atomic.Int32
+}
+
+// enter adds a claim if there is room.
+func (c *crowd) enter() bool {
+	if c.most == 0 {
+		return true
+	}
+	for {
+		n := c.held.Load()
+		if n >= c.most {
+			return false
+		}
+		if c.held.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave takes a claim back.
+func (c *crowd) leave() {
+	if c.most != 0 {
+		c.held.Add(-1)
+	}
+}
+
+// full reports whether there is no room.
+func (c *crowd) full() bool { return c.most != 0 && c.held.Load() >= c.most }
 
 // sourceKey is a source prefix without the pointer in netip.Prefix, so that it can be hashed in
 // place.
 type sourceKey struct {
-	address uint64 // the first 64 bits of an IPv6, the first 24 of an IPv4 address, zero behind the prefix
+	address uint64 // the first 64 bits of an IPv6 address, zero behind the prefix, or an IPv4 prefix
 	bits    int
 }
 
 // New returns the budgets of sources not seen yet. policy.SourceConfig.WithDefaults has returned c.
-func New(c policy.SourceConfig) *Sources {
-	s := &Sources{table: newPlaces(c.MaxSources)}
+func New(c policy.SourceConfig) *Sources { return newSources(c, &strangers, 0) }
+
+// NewStrangers is New for sources that have proven nothing, which hold at most so many claims all
+// together.
+func NewStrangers(c policy.SourceConfig, most int) *Sources {
+	return newSources(c, &strangers, int32(max(most, 1)))
+}
+
+// NewAddresses is New for sources that have proven their addresses: the budgets of c are those of
+// an IPv4 host, whatever its port, and of an IPv6 /64, and 16 times as much those of its /24 or
+// /48. Nobody's neighbours can use up what is a host's alone.
+func NewAddresses(c policy.SourceConfig) *Sources { return newSources(c, &addresses, 0) }
+
+func newSources(c policy.SourceConfig, of *prefixes, most int32) *Sources {
+	s := &Sources{of: of, table: newPlaces(c.MaxSources), crowd: crowd{most: most}}
 	factor := 1
 	for i := range s.tiers {
 		perSecond, burst := min(c.PerSecond, bucket.MaxRate/factor), min(c.Burst, bucket.MaxBurst/factor)
@@ -39,6 +87,9 @@ func New(c policy.SourceConfig) *Sources {
 	}
 	return s
 }
+
+// Full reports whether the sources hold as many claims all together as they may.
+func (s *Sources) Full() bool { return s.crowd.full() }
 
 // Allow takes one handshake from the budgets of the prefixes that contain from. A step of the wall
 // clock forward allows one burst, and one back empties the budgets at most.
@@ -62,9 +113,15 @@ func (s *Sources) Claim(now time.Time, from netip.Addr) *Claim {
 
 // take takes from every tier, or from none.
 func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
-	keys, n := keysOf(from)
-	held.tiers = s.tiers[:n]
+	if !s.crowd.enter() {
+		return shares{}, false
+	}
+	keys, n := s.of.keys(from)
+	held.tiers, held.crowd = s.tiers[:], &s.crowd
 	for i, k := range keys[:n] {
+		if k == (sourceKey{}) {
+			continue
+		}
 		if held.places[i] = s.enter(now, k, &s.tiers[i]); held.places[i] == nil {
 			held.refund(i)
 			held.release()
@@ -74,15 +131,20 @@ func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
 	return held, true
 }
 
-// enter takes a claim for one prefix.
+// enter takes a claim for one prefix. Two with one hash share a budget: of 2^64.
 func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
 	hash := max(maphash.Comparable(s.table.seed, k), 1)
-	set := s.table.set(hash)
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	p := set.find(hash) // two prefixes with one hash share a budget: of 2^64
+	return s.table.set(hash).claim(hash, now, t)
+}
+
+// claim takes a claim of a tier for a key, which gets the place that is closest to full if it has
+// none. It returns nil, and takes nothing, if there is no room or no token.
+func (s *set) claim(key uint64, now time.Time, t *tier) *place {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(key)
 	if p == nil {
-		p = set.displace(hash, func(a, b *place) bool { return a.full.Load() < b.full.Load() })
+		p = s.displace(key, func(a, b *place) bool { return a.full.Load() < b.full.Load() })
 	}
 	if p == nil || !t.claim(p, now) {
 		return nil
@@ -90,12 +152,18 @@ func (s *Sources) enter(now time.Time, k sourceKey, t *tier) *place {
 	return p
 }
 
-// keysOf returns the prefixes of an address that have budgets, the smallest first.
-func keysOf(a netip.Addr) (keys [maxTiers]sourceKey, n int) {
-	p := sourcePrefix(a).Addr()
-	b := p.As16()
-	if p.Is4() {
-		return [maxTiers]sourceKey{{uint64(binary.BigEndian.Uint32(b[12:])), sourceBits4}}, 1
+// keys returns the prefixes of an address that have budgets, the smallest first; the zero key where
+// a tier has none.
+func (p *prefixes) keys(a netip.Addr) (keys [maxTiers]sourceKey, n int) {
+	a = a.Unmap()
+	b := a.As16()
+	if a.Is4() {
+		for i, bits := range p.ipv4 {
+			if bits > 0 {
+				keys[i] = sourceKey{uint64(binary.BigEndian.Uint32(b[12:]) >> (32 - bits)), bits}
+			}
+		}
+		return keys, len(p.ipv4)
 	}
 	address := binary.BigEndian.Uint64(b[:])
 	for i, bits := range sourceTiers6 {

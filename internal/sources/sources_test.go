@@ -158,7 +158,6 @@ func TestNoAllocs(t *testing.T) {
 		"Sources.Allow known": func() { s.Allow(now, nth(1)) },
 		"Sources.Allow new":   func() { i++; s.Allow(now, nth(i)) },
 		"Sources.Allow zone":  func() { s.Allow(now, linkLocal) },
-		"sourcePrefix":        func() { sourcePrefix(linkLocal) },
 		"NetworkPrefix":       func() { NetworkPrefix(linkLocal) },
 	} {
 		if n := testing.AllocsPerRun(1000, f); n != 0 {

@@ -63,11 +63,25 @@ type Sharing interface {
 	Unite()
 }
 
+// Shed has a socket keep of the handshake records of DTLS epoch 0 one in 2^level, by lot, and
+// everything else: what is shed costs neither the receive buffer nor this process anything. Level 0
+// keeps all. It does so where the system can (Linux), and is safe for concurrent use.
+func Shed(s Socket, level int) {
+	if b, ok := s.(beside); ok {
+		s = b.Socket
+	}
+	if shedder, ok := s.(interface{ Shed(level int) }); ok {
+		shedder.Shed(level)
+	}
+}
+
 // Stats is what is known of a socket. Zero means unknown.
 type Stats struct {
 	// ReceiveBuffer and SendBuffer are the kernel's buffers in bytes, as it accounts for
 	// them: about twice the payload that fits.
 	ReceiveBuffer, SendBuffer int
+	// Waiting is what of the receive buffer is in use, in the same bytes.
+	Waiting int
 	// Overflow is how many datagrams were lost because nobody took them in time.
 	Overflow uint64
 	// Closed says that somebody else has closed the socket: nothing is received any more.

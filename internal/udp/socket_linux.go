@@ -166,7 +166,7 @@ func (s *native) Stats() Stats {
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno == 0 {
-		st.ReceiveBuffer, st.SendBuffer, st.Overflow = int(info[1]), int(info[3]), uint64(info[8])
+		st.Waiting, st.ReceiveBuffer, st.SendBuffer, st.Overflow = int(info[0]), int(info[1]), int(info[3]), uint64(info[8])
 	}
 	return st
 }

@@ -1,0 +1,52 @@
+package dtls
+
+import "github.com/sallyport/sallyport/internal/udp"
+
+// shedding is how much of a flood of ClientHellos the sockets shed before it fills their receive
+// buffers, where it would displace what players send. It belongs to the first shard's turn.
+type shedding struct {
+	level    int    // they keep one in 2^level
+	overflow uint64 // of all sockets, when last looked at
+	calm     int    // how often since then nothing has overflowed
+}
+
+// shed looks at the receive buffers: where one overflows during a flood, or is half full, all sockets keep half
+// as many handshake records as before. It asks only for that: without a flood, what overflows is
+// the players', for whom nothing is won by it.
+func (e *Endpoint) shed(flooded bool) {
+	f := &e.flood.shedding
+	var overflow uint64
+	pressed := false
+	for _, s := range e.All() {
+		st := s.Socket.Stats()
+		overflow += st.Overflow
+		pressed = pressed || st.ReceiveBuffer > 0 && 2*st.Waiting >= st.ReceiveBuffer
+	}
+	pressed = pressed || overflow > f.overflow
+	f.overflow = overflow
+	level := f.next(flooded, pressed)
+	if level == f.level {
+		return
+	}
+	f.level = level
+	for _, s := range e.All() {
+		udp.Shed(s.Socket, level)
+	}
+}
+
+// next returns the level that follows.
+func (f *shedding) next(flooded, pressed bool) int {
+	switch {
+	case pressed:
+		f.calm = 0
+		if flooded && f.level < maxShed {
+			return f.level + 1
+		}
+	case f.level > 0:
+		if f.calm++; f.calm >= shedCalm {
+			f.calm = 0
+			return f.level - 1
+		}
+	}
+	return f.level
+}
