@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
+	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/netsim"
@@ -60,7 +61,7 @@ func TestNewcomersOfABesiegedPrefix(t *testing.T) {
 					start := time.Now()
 					for i := range players {
 						all.Go(func() {
-							w.join(1, w.at(newcomer(i), 1+i))
+							w.join(2+i, w.at(newcomer(i), 2+i))
 							longest.Store(max(longest.Load(), int64(time.Since(start))))
 						})
 					}
@@ -113,6 +114,29 @@ func (w *world) crowded() (hello []byte) {
 	return hello
 }
 
+// inTurn calls f in the first shard's turn.
+func (w *world) inTurn(f func(s *shard)) {
+	w.Helper()
+	s := w.server.first()
+	if !s.Turns.Begin(nil) {
+		w.Fatal("no turn")
+	}
+	defer s.Turns.End()
+	f(s)
+}
+
+// underway returns the handshake at an address.
+func (w *world) underway(addr netip.AddrPort) (o *dtls.HalfOpen) {
+	w.inTurn(func(s *shard) { o = s.Handshakes.At(udp.Flow{AddrPort: addr}) })
+	return o
+}
+
+// holdings returns what the first shard holds.
+func (w *world) holdings() (h dtls.Holdings) {
+	w.inTurn(func(s *shard) { h = s.Holdings() })
+	return h
+}
+
 // collect returns what the server sends to an address from now on.
 func (w *world) collect(to netip.AddrPort) *tape {
 	got := new(tape)
@@ -131,7 +155,7 @@ func TestRetryKeepsNothing(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
 		hello := w.crowded()
-		before := w.server.first().Holdings()
+		before := w.holdings()
 		for n, b := range [][]byte{hello, shortest(hello)} {
 			victim := stranger(5000 + n)
 			got := w.collect(victim)
@@ -145,7 +169,7 @@ func TestRetryKeepsNothing(t *testing.T) {
 				w.Errorf("%x is no RETRY for it", (*got)[0])
 			}
 		}
-		after := w.server.first().Holdings()
+		after := w.holdings()
 		if after.Arrivals <= before.Arrivals { // what is over goes at the next look
 			before.Arrivals = after.Arrivals
 		}
@@ -257,7 +281,7 @@ func TestWrongTokens(t *testing.T) {
 		}
 		w.net.Inject(from, serverAddr, good)
 		synctest.Wait()
-		if got := s.Handshakes.At(udp.Flow{AddrPort: from}); got == nil {
+		if w.underway(from) == nil {
 			w.Error("a good token is worth nothing")
 		}
 		time.Sleep(retry.Life)
@@ -300,7 +324,7 @@ func TestReplayedReturn(t *testing.T) {
 		if n := w.server.Stats().Handshakes.Started - before; n > 8+uint64(30*time.Second/time.Second)*8+3 {
 			w.Errorf("3,000 copies begin %d handshakes", n)
 		}
-		own := w.server.first().Handshakes.At(udp.Flow{AddrPort: playerAddr(1)})
+		own := w.underway(playerAddr(1))
 		if own != nil && own.Proven() {
 			w.Error("a copy has proven something")
 		}
@@ -424,11 +448,10 @@ func TestReturnedStays(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
 		hello := w.crowded()
-		s, from := w.server.first(), stranger(5000)
-		flow := udp.Flow{AddrPort: from}
+		from := stranger(5000)
 		w.net.Inject(from, serverAddr, w.server.endpoint.Returned(w.server.clock.now(), from, hello))
 		synctest.Wait()
-		mine := s.Handshakes.At(flow)
+		mine := w.underway(from)
 		if mine == nil {
 			w.Fatal("it has no place")
 		}
@@ -440,12 +463,12 @@ func TestReturnedStays(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		synctest.Wait()
-		if s.Handshakes.At(flow) != mine {
+		if w.underway(from) != mine {
 			w.Error("it is gone")
 		}
 		w.net.Inject(from, serverAddr, w.server.endpoint.Returned(w.server.clock.now(), from, other))
 		synctest.Wait()
-		if now := s.Handshakes.At(flow); now == nil || now == mine {
+		if now := w.underway(from); now == nil || now == mine {
 			w.Error("another one with a token does not take its place")
 		}
 	})
@@ -457,17 +480,15 @@ func TestNoRetryOnACarrier(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
 		hello := w.crowded()
-		s := w.server.first()
-		if !s.Turns.Begin(nil) {
-			w.Fatal("no turn")
-		}
-		before := s.Stats()
-		for i := range 20 {
-			at := udp.Flow{AddrPort: netip.AddrPortFrom(stranger(5000).Addr(), uint16(1+i)), Local: addrtable.Carried}
-			s.Datagram(w.server.clock.now(), at, hello)
-		}
-		after := s.Stats()
-		s.Turns.End()
+		var before, after dtls.Stats
+		w.inTurn(func(s *shard) {
+			before = s.Stats()
+			for i := range 20 {
+				at := udp.Flow{AddrPort: netip.AddrPortFrom(stranger(5000).Addr(), uint16(1+i)), Local: addrtable.Carried}
+				s.Datagram(w.server.clock.now(), at, hello)
+			}
+			after = s.Stats()
+		})
 		if n := after.Started - before.Started; n != defaultMaxUnproven || after.Retries != before.Retries || after.Drops["budget"] != 20-defaultMaxUnproven {
 			w.Errorf("%d begin; %+v", n, after)
 		}
@@ -492,7 +513,7 @@ func TestReturnTogether(t *testing.T) {
 		var mu sync.Mutex
 		for i := range players {
 			all.Go(func() {
-				c := w.join(1, w.at(netip.AddrPortFrom(newcomer(0).Addr(), uint16(1000+i)), i))
+				c := w.join(2+i, w.at(netip.AddrPortFrom(newcomer(0).Addr(), uint16(1000+i)), i))
 				mu.Lock()
 				defer mu.Unlock()
 				clients = append(clients, c)
