@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/retry"
+	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/netsim"
 )
