@@ -180,13 +180,6 @@ func (c *Client) vanish() {
 	c.Close()
 }
 
-// joined is how many players the match has been told of.
-func (m *match) joined() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.players)
-}
-
 // callers makes each call over and over, each in a goroutine of its own, until stop.
 type callers struct {
 	over atomic.Bool

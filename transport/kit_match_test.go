@@ -72,6 +72,13 @@ func (m *match) count(payload string) int {
 	return m.got[payload]
 }
 
+// joined is how many players the match has been told of.
+func (m *match) joined() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.players)
+}
+
 func (m *match) player(n int) *Player {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -181,7 +181,7 @@ func (c *carried) play(w *world) {
 			turn.Unlock()
 		}
 	})
-	for range c.restarts {
+	for i := range c.restarts {
 		turn.Lock()
 		stay, pause := c.below(c.stay), c.below(c.pause)
 		turn.Unlock()
@@ -191,6 +191,7 @@ func (c *carried) play(w *world) {
 		time.Sleep(pause)
 		w.served = nil
 		c.run(fleet, allLanes)
+		c.taken(w, i+2)
 	}
 	time.Sleep(c.drain / 20)
 	close(done)
@@ -214,6 +215,17 @@ func (c *carried) play(w *world) {
 	}
 	if n := len(w.match.players); n != c.restarts+1 || down.sent[laneOrdered] < 10 {
 		w.Errorf("%d players, %d messages down", n, down.sent[laneOrdered])
+	}
+}
+
+// taken waits until the player has been in n processes: on sockets the last may get no time before
+// the next takes its place, however long it stays.
+func (c *carried) taken(w *world, n int) {
+	w.Helper()
+	for end := time.Now().Add(20 * time.Second); w.net == nil && w.match.joined() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("the player has been in %d processes, not in %d", w.match.joined(), n)
+		}
 	}
 }
 
