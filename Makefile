@@ -89,6 +89,9 @@ engine:
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)
 
+# What looks at code keeps most of what it allocates: to collect the rest less often saves a fifth.
+vet fix staticcheck checklocks deadcode: export GOGC := 400
+
 # Linux on 64 bits and Windows on 32 have all files between them; systems_test.go says so, and checks
 # the types on other systems. The other modules run on Linux. What is compiled for Windows only here
 # is compiled without optimization: that is quicker. With -trimpath, what cgo has made in one checkout
