@@ -206,6 +206,8 @@ func TestFilterHangs(t *testing.T) {
 				w.Errorf("player %d is not known", n+1)
 			}
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.changes > 100 {
 			w.Errorf("%d changes", d.changes)
 		}
