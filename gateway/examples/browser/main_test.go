@@ -68,7 +68,7 @@ func visit(t *testing.T, url string) {
 }
 
 // row is one of the table in PROTOCOL.md 7.2.
-var row = regexp.MustCompile("(?m)^\\| `([0-9a-f]{16})` \\| `([0-9a-f]{8})` \\| `([0-9a-f]{16})` \\|$")
+var row = regexp.MustCompile("(?m) \\| `([0-9a-f]{16})` \\| `([0-9a-f]{8})` \\| `([0-9a-f]{16})` \\|$")
 
 // The client in a browser signs in, joins, talks, renews, resumes on another WebSocket, is put out, and says why; and so
 // does the example's page. It restores sequence numbers as PROTOCOL.md 7.2 has them.
