@@ -39,7 +39,7 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check look try passed tools clean fuzz bench bench-table bench-compare soak vuln filter test-root test-modules $(STEPS)
+.PHONY: check look try passed tools clean fuzz corpora bench bench-table bench-compare soak vuln filter test-root test-modules $(STEPS)
 
 check: look try passed
 
@@ -125,6 +125,10 @@ fuzz-moment:
 
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)
+
+# What fuzzing has found interesting becomes part of the corpora in the tree.
+corpora:
+	@tools/corpora.sh
 
 # Packages without a benchmark are not linked.
 bench-moment:

@@ -2,22 +2,24 @@
 # fuzz.sh TIME [N] runs every fuzz target in the tree, each for a time (60s) or a number of executions
 # (3000x): with all processors, or N packages at once, each with one. The targets of a package share one
 # program: to build and link it takes longer than 3,000 executions. The link leaves out what only a
-# debugger reads.
+# debugger reads. An input that makes a target fail is written to its testdata/fuzz, where `go test`
+# tries it from then on; the other targets go on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# package FOLDER TIME FLAGS... runs the targets of one package, until one fails.
+# package FOLDER TIME FLAGS... runs the targets of one package.
 package() {
-	local program import target
+	local program import target status=0
 	program=$programs/$(tr / . <<<"${1#./}").test
 	go test -C "$1" -c -fuzz=. -ldflags='-s -w' -o "$program" . || return
 	import=$(go list -C "$1" .) || return
 	for target in $(grep -hoE '^func Fuzz\w*' "$1"/*_test.go | cut -d' ' -f2 | sort); do
 		echo "-- $1 $target"
 		(cd "$1" && "$program" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$2" -test.fuzzminimizetime=10x \
-			-test.fuzzcachedir="$cache/$import" -test.paniconexit0 -test.timeout=0 "${@:3}") || return
+			-test.fuzzcachedir="$cache/$import" -test.paniconexit0 -test.timeout=0 "${@:3}") || status=1
 	done
 	rm "$program"
+	return $status
 }
 
 # together is package with its output in one piece.
@@ -41,5 +43,7 @@ if [ $# -gt 1 ]; then
 	export -f package together
 	xargs -P "$2" -I{} bash -euo pipefail -c 'together "$@"' _ {} "$1" -test.parallel=1 <<<"$folders"
 else
-	for folder in $folders; do package "$folder" "$1"; done
+	status=0
+	for folder in $folders; do package "$folder" "$1" || status=1; done
+	exit $status
 fi
