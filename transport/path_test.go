@@ -155,7 +155,7 @@ func (w *world) listener(addr netip.AddrPort) *int {
 }
 
 // A copy from elsewhere: whether it comes before the original or after it, its
-// sender gets no more bytes than it sent, and at most three challenges that it
+// sender gets no more bytes than it sent, and in a second at most three challenges that it
 // cannot answer; the owner loses no more than the datagrams that were overtaken.
 func TestSpoofedMigration(t *testing.T) {
 	t.Parallel()
@@ -197,7 +197,7 @@ func TestSpoofedMigration(t *testing.T) {
 	})
 }
 
-// "and only when as many bytes have come from there" PROTOCOL.md 9.4: where copies are
+// "It MUST NOT send more bytes there than have come from there" PROTOCOL.md 9.4: where copies are
 // shorter than a challenge the first one does not earn it.
 func TestChallengeIsEarned(t *testing.T) {
 	t.Parallel()
@@ -226,6 +226,41 @@ func TestChallengeIsEarned(t *testing.T) {
 		}
 		if w.net.Tap(nil); heard == 0 {
 			w.Error("no challenge at all")
+		}
+	})
+}
+
+// "3 times 200 ms apart or more, and then 1 s apart or more, so that a path that loses much is followed, too" PROTOCOL.md 9.4:
+// the connection moves, without a resumption, although the first challenges are lost.
+func TestChallengesAreLost(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		w.serve()
+		c := w.dial(1, quietClient)
+		var at []time.Duration
+		start := time.Now()
+		w.net.Tap(func(_, to netip.AddrPort, _ []byte) bool {
+			if to != neighbour(1) {
+				return true
+			}
+			at = append(at, time.Since(start).Round(100*time.Millisecond))
+			return len(at) > 5
+		})
+		w.rebind(c, neighbour(1))
+		for range 350 {
+			if err := c.Send([]byte("from a new port")); err != nil {
+				w.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		ms := time.Millisecond
+		if want := []time.Duration{0, 200 * ms, 400 * ms, 1400 * ms, 2400 * ms, 3400 * ms}; len(at) < len(want) || !slices.Equal(at[:len(want)], want) {
+			w.Errorf("challenges at %v, want %v", at, want)
+		}
+		synctest.Wait()
+		if st := c.Stats(); w.match.player(0).Addr() != neighbour(1) || st.Moved != 1 || st.Resumed != 0 {
+			w.Errorf("the player is at %v; %+v", w.match.player(0).Addr(), st)
 		}
 	})
 }

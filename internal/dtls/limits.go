@@ -23,8 +23,9 @@ const (
 	MoveBurst    = 4
 	MoveInterval = 2 * time.Second
 
-	// MaxChallenges is how often a new address is challenged, and
-	// challengeInterval how soon again: on a lossy path two are lost now and then.
+	// MaxChallenges is how often a new address is challenged ChallengeInterval apart: on a lossy
+	// path two are lost now and then. After that it is challenged each pathTime, as long as the
+	// player sends from there.
 	MaxChallenges     = 3
 	ChallengeInterval = 200 * time.Millisecond
 

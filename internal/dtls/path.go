@@ -24,6 +24,14 @@ type path struct {
 // mayMove reports whether the peer has not moved too often lately.
 func (p *path) mayMove(now time.Time) bool { return p.rested.Sub(now) <= (MoveBurst-1)*MoveInterval }
 
+// pause is how long the next challenge waits for an answer to the one before.
+func (p *path) pause() time.Duration {
+	if p.times < MaxChallenges {
+		return ChallengeInterval
+	}
+	return pathTime
+}
+
 // moved returns what is left of a path that the peer has moved to.
 func (p *path) moved(now time.Time) *path {
 	rested := p.rested
@@ -114,7 +122,7 @@ func (c *Conn) ReprobePath(now time.Time) {
 // followed a little later: with the next datagram, or by tick.
 func (c *Conn) probePath(now time.Time) {
 	p := c.path
-	if p.times == MaxChallenges || p.credit < c.Shard.Endpoint.config.ChallengeLen || now.Sub(p.challenged) < ChallengeInterval || !p.mayMove(now) {
+	if p.credit < c.Shard.Endpoint.config.ChallengeLen || now.Sub(p.challenged) < p.pause() || !p.mayMove(now) {
 		return
 	}
 	first := p.times == 0
