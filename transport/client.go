@@ -13,7 +13,8 @@ import (
 // goroutine that it has until it is closed, or in Poll, which a game with a frame loop calls. Its
 // methods are safe for concurrent use.
 type Client struct {
-	config     ClientConfig // constant
+	config     ClientConfig     // constant
+	now        func() time.Time // time.Now, constant; what it returns differs by elapsed time, whatever steps the wall clock makes
 	socket     clientSocket
 	inbox      inbox
 	progress   progress
@@ -39,7 +40,7 @@ func (c *Client) Send(payload []byte) error {
 		return err
 	}
 	if m := c.state.messages; m != nil {
-		m.advance(time.Now())
+		m.advance(c.now())
 	}
 	if err := c.state.conns.current.send(wire.KindData, payload); err != nil {
 		return sendError(err)

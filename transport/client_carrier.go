@@ -77,7 +77,7 @@ func (c *Client) readCarrier(k *carrier) {
 	k.end()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); c.progress.over() == nil {
+	if now := c.now(); c.progress.over() == nil {
 		c.state.carrierGone(now, k)
 		if !c.socket.polled {
 			c.tick(now)
@@ -90,7 +90,7 @@ func (c *Client) readCarrier(k *carrier) {
 func (c *Client) carried(k *carrier, from netip.AddrPort, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	now := c.now()
 	if c.state.finished(now) {
 		return
 	}
@@ -237,7 +237,7 @@ func (c *Client) carryResume(server string) {
 	k, err := c.openCarrier(ctx, server)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, f := time.Now(), &c.state.fallback
+	now, f := c.now(), &c.state.fallback
 	f.asking = false
 	switch {
 	case err != nil:

@@ -24,7 +24,7 @@ func (c *Client) close() error {
 	if live {
 		goodbye = c.state.conns.current.machine.Close()
 		if goodbye.Kind != 0 {
-			c.state.linger = time.Now().Add(closeTime)
+			c.state.linger = c.now().Add(closeTime)
 		}
 	}
 	c.state.finish(errClientClosed) // and Dial, if it is at work

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/clockstep"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
 	"github.com/sallyport/sallyport/internal/machine"
@@ -90,12 +91,12 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := newClient(config, address, addresses{place: at, known: known})
+	c, err := newClient(config, address, addresses{place: at, known: known}, clockstep.Of(ctx))
 	return c, identity, err
 }
 
 // newClient returns a client that reads its socket, and has no connection yet.
-func newClient(config ClientConfig, address string, at addresses) (*Client, error) {
+func newClient(config ClientConfig, address string, at addresses, now func() time.Time) (*Client, error) {
 	socket := config.Conn
 	if socket == nil {
 		var err error
@@ -104,7 +105,7 @@ func newClient(config ClientConfig, address string, at addresses) (*Client, erro
 		}
 	}
 	config.KeyLog = newKeyLog(config.KeyLog, func() {})
-	c := &Client{config: config}
+	c := &Client{config: config, now: now}
 	c.socket.init(socket, address, config.Conn == nil)
 	c.inbox.arrived, c.inbox.letters = make(chan struct{}, 1), make(chan struct{}, 1)
 	c.polling.turns = make(dtls.Turns, 1)
@@ -170,7 +171,7 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := c.now()
 	m, err := machine.NewClient(now, c.config.Session, c.config.channel(keys), identity)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func (c *Client) handOver(t *clientTurn, h *ClientHandler) {
 		if l != nil { // the handler has panicked: its message is credit all the same
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.state.dealtWith(l)
+			c.state.dealtWith(c.now, l)
 		}
 	}()
 	for l = c.nextLetter(nil); l != nil; l = c.nextLetter(l) {
@@ -60,16 +60,16 @@ func (c *Client) nextLetter(done *letter) *letter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done != nil {
-		c.state.dealtWith(done)
+		c.state.dealtWith(c.now, done)
 	}
 	return c.state.letters.pop()
 }
 
 // dealtWith takes a letter back that the handler has seen.
-func (s *clientState) dealtWith(l *letter) {
+func (s *clientState) dealtWith(now func() time.Time, l *letter) {
 	if m := s.messages; m != nil && l.kind == letterMessage && l.endpoint == m.endpoint {
 		m.endpoint.Taken(int(l.lane), len(l.b))
-		s.released(time.Now())
+		s.released(now())
 	}
 	s.letters.recycle(l)
 }

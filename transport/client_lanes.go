@@ -45,7 +45,7 @@ func (c *Client) withMessages(send func(m *clientMessages) error) error {
 	case c.state.parting:
 		return errClientClosed
 	}
-	now := time.Now()
+	now := c.now()
 	m.advance(now)
 	if err := send(m); err != nil {
 		return errorOfLanes(err)
@@ -59,7 +59,7 @@ func (c *Client) withMessages(send func(m *clientMessages) error) error {
 func (c *Client) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.flush()
+	c.state.flush(c.now())
 }
 
 // Hold collects messages from now on, until Release, so that those of one frame travel together; a
@@ -76,12 +76,12 @@ func (c *Client) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.holds = max(0, c.state.holds-1)
-	c.state.flush()
+	c.state.flush(c.now())
 }
 
-func (s *clientState) flush() {
+func (s *clientState) flush(now time.Time) {
 	if m := s.messages; m != nil && s.progress.over() == nil {
-		m.pump(time.Now())
+		m.pump(now)
 		s.wakeFor(m)
 	}
 }
@@ -104,7 +104,7 @@ func (c *Client) Pending(lane int) (count, bytes int) {
 // lanes.
 func (c *Client) Budget() (bytes int) {
 	c.look(0, func(m *clientMessages) {
-		m.advance(time.Now())
+		m.advance(c.now())
 		bytes = m.endpoint.Budget(m.now)
 	})
 	return bytes
@@ -129,10 +129,10 @@ func (c *Client) CloseAfter(wait time.Duration) error {
 	c.state.parting = true
 	if c.progress.over() == nil {
 		c.runByItself()
-		c.state.flush()
+		c.state.flush(c.now())
 	}
 	c.mu.Unlock()
-	for end := time.Now().Add(wait); !c.idle() && time.Now().Before(end); {
+	for end := c.now().Add(wait); !c.idle() && c.now().Before(end); {
 		time.Sleep(closeAfterStep)
 	}
 	return c.Close()

@@ -53,14 +53,14 @@ func newClientTurn(wait bool) *clientTurn {
 // datagrams came, whether the socket is no longer this goroutine's to read, and the last read's
 // error.
 func (c *Client) turn(t *clientTurn, h *ClientHandler) (n int, over bool, err error) {
-	now := time.Now()
+	now := c.now()
 	for reads := 1; ; reads++ {
 		conn := c.socket.conn.Load()
 		var size int
 		var from netip.AddrPort
 		if t.wait {
 			size, from, err = conn.Read(t.buffer)
-			now = time.Now()
+			now = c.now()
 		} else {
 			size, from, err = conn.TryRead(t.buffer)
 		}

@@ -11,9 +11,10 @@ import (
 // clientMessages are the lanes of a client whose server has some. Client.mu guards them.
 type clientMessages struct {
 	endpoint *lanes.Endpoint
-	letters  *letters    // constant; what has come and waits for the handler
-	conn     *clientConn // on which the session lives
-	now      time.Duration
+	letters  *letters      // constant; what has come and waits for the handler
+	conn     *clientConn   // on which the session lives
+	began    time.Time     // constant; with a monotonic reading, so that a step of the wall clock is none of the lanes'
+	now      time.Duration // since then
 	due      time.Duration // when the lanes are to be looked at, never if they need not be
 	numbers  numbers
 	body     [wire.MaxBody]byte
@@ -32,7 +33,7 @@ func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
 		return false
 	case m == nil:
 		s.letters.arrived = s.inbox.letters
-		m = &clientMessages{letters: &s.letters}
+		m = &clientMessages{letters: &s.letters, began: now}
 		m.endpoint = m.newEndpoint(conn.machine, agreed, next)
 		s.messages = m
 	case agreed.Kept:
@@ -61,7 +62,7 @@ func (m *clientMessages) newEndpoint(of *machine.Client, l *machine.Lanes, next 
 }
 
 // advance sets the time.
-func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(epoch)) }
+func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(m.began)) }
 
 // take hands the body of FRAMES to the lanes. What no honest server does is dropped, and so is
 // everything while too much waits for the handler: it is not acknowledged, and comes again.
@@ -140,5 +141,5 @@ func (m *clientMessages) wait(due time.Time) time.Time {
 	if m == nil || m.due == never {
 		return due
 	}
-	return earlier(due, epoch.Add(m.due))
+	return earlier(due, m.began.Add(m.due))
 }

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"time"
-
 	"github.com/sallyport/sallyport/internal/dtls"
 )
 
@@ -71,7 +69,7 @@ func (c *Client) endLoop() {
 func (c *Client) polled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.socket.polled && !c.state.finished(time.Now())
+	return c.socket.polled && !c.state.finished(c.now())
 }
 
 // takeEvents returns what OnEvent has not been told yet.

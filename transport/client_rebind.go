@@ -3,7 +3,6 @@ package transport
 import (
 	"errors"
 	"net"
-	"time"
 )
 
 // Rebind has the client go on from another socket, which it then owns: on a phone, one of the
@@ -21,7 +20,7 @@ func (c *Client) Rebind(conn net.PacketConn) error {
 	if m := c.state.conns.current.machine; m != nil {
 		m.Ask()
 		c.state.moved()
-		c.tick(time.Now())
+		c.tick(c.now())
 	}
 	c.mu.Unlock()
 	return old.Close()

@@ -142,7 +142,7 @@ func (c *Client) lookUpRedirect(to string, place udp.Place) {
 	if r := &c.state.redirect; err == nil && r.to == to {
 		r.addresses.known = others(known, c.state.conns.current.remote)
 		if c.progress.over() == nil {
-			c.tick(time.Now())
+			c.tick(c.now())
 		}
 	}
 }

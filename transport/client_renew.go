@@ -60,7 +60,7 @@ func (c *Client) renew() {
 	if c.progress.over() != nil {
 		return
 	}
-	now := time.Now()
+	now := c.now()
 	c.state.renewal.fetched(now.Add(renewPatience))
 	if err == nil {
 		c.state.identity = identity

@@ -229,7 +229,7 @@ func (c *Client) resume(ctx context.Context, next *clientConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.conns.next == next {
-		now := time.Now()
+		now := c.now()
 		c.state.failed(now, err)
 		c.tick(now)
 	}
@@ -248,7 +248,7 @@ func (c *Client) present(next *clientConn, keys *handshake.Result) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := c.now()
 	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys), c.state.takeIdentity(next))
 	if err != nil {
 		return err

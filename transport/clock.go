@@ -3,6 +3,8 @@ package transport
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/clockstep"
 )
 
 // clock is time that runs with the monotonic clock and never steps, and the wall
@@ -20,6 +22,12 @@ type clock struct {
 	checked time.Time        // when check was last called
 	wall    func() time.Time // the system's clock
 	elapsed func(time.Time) time.Duration
+}
+
+func init() {
+	clockstep.Server = func(server any, now func() time.Time) {
+		server.(*Server).clock.wall = func() time.Time { return now().Round(0) }
+	}
 }
 
 func newClock() *clock {

@@ -88,3 +88,18 @@ func TestIssuer(t *testing.T) {
 		}
 	})
 }
+
+// A stepped time is as late as it would be without the step for whoever measures what has elapsed, and another for whoever reads
+// the wall clock.
+func TestStep(t *testing.T) {
+	at := time.Now()
+	for _, d := range []time.Duration{0, time.Hour, -time.Hour, time.Nanosecond, -999 * time.Millisecond} {
+		before, after := Step(t, at, 0), Step(t, at.Add(time.Second), d)
+		if got := after.Sub(before); got != time.Second {
+			t.Errorf("%v: %v have elapsed", d, got)
+		}
+		if got := after.Round(0).Sub(at.Round(0)); got != time.Second+d {
+			t.Errorf("%v: the wall clock is %v ahead", d, got)
+		}
+	}
+}
