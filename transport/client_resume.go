@@ -144,8 +144,7 @@ func (s *clientState) resumed(now time.Time) {
 		s.renewal.schedule(now, s.conns.current.machine.Expires())
 		return
 	}
-	lost := former.machine.Expires().Sub(s.conns.current.machine.Expires())
-	if former.machine.Renewing() || lost > clockError {
+	if former.machine.Renewing() || former.machine.Outlives(s.conns.current.machine) > clockError {
 		s.renewal.at = now // an answer may be lost, and its token used
 	}
 }

@@ -31,8 +31,11 @@ type Client struct {
 	watch       watch
 	counts      *counts // shared by all connections of the session
 	limits      wire.Limits
-	expires     time.Time     // when the session ends unless it is renewed, by the client's clock
-	clockOffset time.Duration // the server's clock minus the client's
+	expires     time.Time // when the session ends unless it is renewed, by the client's clock
+	expiry      int64     // the same as the server has stated it, Unix ms
+	asked       time.Time // when the HELLO or RENEW that is under way was first sent
+	clockAt     time.Time // when the server's clock showed clockSaid, at the latest
+	clockSaid   int64     // Unix ms
 
 	ticket      []byte   // the newest; nil without one
 	resumption  [32]byte // the key that proves possession of the ticket
@@ -100,6 +103,7 @@ func (c *Client) init(now time.Time, config session.ClientConfig, ch Channel) er
 	c.window = replay.Make(config.Window)
 	c.watch.lastAccepted = now
 	c.repeat.start(now)
+	c.asked = now
 	_, err := io.ReadFull(config.Random, c.nonce[:])
 	return err
 }
@@ -127,8 +131,15 @@ func (c *Client) ID() uint32 { return c.id }
 // Limits returns the limits that the server stated in WELCOME.
 func (c *Client) Limits() wire.Limits { return c.limits }
 
-// Expires returns when the session ends unless it is renewed, by the client's clock.
+// Expires returns when the session ends unless it is renewed, by the client's clock: not later than
+// it does, and earlier by no more than what the answer to the last HELLO or RENEW has taken.
 func (c *Client) Expires() time.Time { return c.expires }
+
+// Outlives returns how much longer the session lasts as the server has stated it on this connection than as
+// it has on another one.
+func (c *Client) Outlives(other *Client) time.Duration {
+	return time.UnixMilli(c.expiry).Sub(time.UnixMilli(other.expiry))
+}
 
 // MaxPayload is the largest payload in bytes that fits a datagram.
 func (c *Client) MaxPayload() int {
@@ -149,6 +160,7 @@ func (c *Client) Renew(now time.Time, identity []byte) error {
 	}
 	c.renew = append([]byte(nil), identity...)
 	c.repeat.start(now)
+	c.asked = now
 	return nil
 }
 

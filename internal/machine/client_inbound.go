@@ -57,8 +57,8 @@ func (c *Client) welcome(now time.Time, body []byte) (Reply, Event) {
 	c.current.token, c.renew = c.renew, nil
 	c.state, c.hello, c.limits = live, nil, m.Limits
 	c.watch.lastAccepted = now
-	c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
-	c.expires = c.localTime(m.Expiry)
+	c.clockAt, c.clockSaid = c.asked, m.ServerTime
+	c.expiry, c.expires = m.Expiry, c.localTime(m.Expiry)
 	c.counts.current = c
 	if l := c.lanes; l != nil {
 		c.counts.clock.follow(l.Kept)
@@ -146,14 +146,18 @@ func (c *Client) renewed(now time.Time, body []byte) (Reply, Event) {
 	c.sending.Store(next)
 	c.watch.lastPing = time.Time{} // the next Tick sends a PING: the expiry holds once a datagram of the new epoch arrives
 	if m.ServerTime != 0 {         // the server's clock may have been set since WELCOME
-		c.clockOffset = time.UnixMilli(m.ServerTime).Sub(now)
+		c.clockAt, c.clockSaid = c.asked, m.ServerTime
 	}
-	c.expires = c.localTime(m.Expiry)
+	c.expiry, c.expires = m.Expiry, c.localTime(m.Expiry)
 	return Reply{}, Event{Kind: EventRenewed}
 }
 
-// localTime converts Unix milliseconds of the server to the client's clock.
-func (c *Client) localTime(ms int64) time.Time { return time.UnixMilli(ms).Add(-c.clockOffset) }
+// localTime converts Unix milliseconds of the server to the client's clock. An answer that is repeated has
+// the time at which it was made, which was not before the client asked. The result has a monotonic reading:
+// what the client's wall clock is set to meanwhile changes nothing.
+func (c *Client) localTime(ms int64) time.Time {
+	return c.clockAt.Add(time.UnixMilli(ms).Sub(time.UnixMilli(c.clockSaid)))
+}
 
 func (c *Client) handleClose(body []byte) (Reply, Event) {
 	m, err := wire.ParseCloseBody(body)

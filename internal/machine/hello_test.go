@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -49,11 +50,52 @@ func TestHello(t *testing.T) {
 // "Expiry less server time is the life that is left" PROTOCOL.md 3.2
 func TestHelloClocksDisagree(t *testing.T) {
 	d := connectOnly(t, session.Config{}, session.ClientConfig{})
-	welcome := d.present(d.clientTick(wire.KindHello)...).joins()
+	hello := d.clientTick(wire.KindHello)
 	d.waits(-time.Hour)
+	welcome := d.present(hello...).joins()
+	d.waits(time.Hour)
 	d.toClient(welcome.envelope).joins()
-	if left := d.client.Expires().Sub(d.now); left != tokenLife {
+	if left := d.client.Expires().Sub(d.now); left != tokenLife+time.Hour {
 		t.Errorf("%v left", left)
+	}
+}
+
+// "a client MUST count from no later than the moment at which it first sent the message that is answered" PROTOCOL.md 3.2: a WELCOME
+// that is repeated for a HELLO has the first one's time, and so has a RENEWED. A client that counted from its arrival would
+// renew after the session's end.
+func TestLateAnswers(t *testing.T) {
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	hello := d.clientTick(wire.KindHello)
+	d.waits(time.Second)
+	d.present(hello...).joins() // and is lost
+	d.waits(5 * time.Second)
+	d.toClient(d.present(d.clientTick(wire.KindHello)...).says(wire.KindWelcome).envelope).joins()
+	end := d.server.Session().Expires()
+	if early := end.Sub(d.client.Expires()); early != time.Second {
+		t.Errorf("WELCOME: early by %v", early)
+	}
+	d.waits(tokenLife / 2)
+	d.mints("fresh")
+	d.present(d.renew("fresh")...)
+	d.waits(20 * time.Second)
+	d.toClient(d.present(d.clientTick(wire.KindRenew)...).says(wire.KindRenewed).envelope).renews()
+	d.exchangesData()
+	if early := d.server.Session().Expires().Sub(d.client.Expires()); early != 0 || d.server.Session().Expires() == end {
+		t.Errorf("RENEWED: early by %v", early)
+	}
+}
+
+// What a client's wall clock is set to changes nothing of when its session ends.
+func TestClientClockStep(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		d := connectOnly(t, session.Config{}, session.ClientConfig{})
+		d.now = testkit.Step(t, d.now, 0)
+		d = d.connect(session.ClientConfig{}, "identity", channel)
+		d.join()
+		later := testkit.Step(t, d.now.Add(time.Minute), step)
+		if left := d.client.Expires().Sub(later); left != tokenLife-time.Minute {
+			t.Errorf("%v: %v left", step, left)
+		}
 	}
 }
 

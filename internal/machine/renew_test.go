@@ -340,7 +340,7 @@ func TestRenewWithAnotherToken(t *testing.T) {
 	d.exchangesData()
 }
 
-// "A server MUST send it" PROTOCOL.md 3.5. "Expiry less time is the life that the next epoch has left" PROTOCOL.md 3.5. A client that went on
+// "A server MUST send it" PROTOCOL.md 3.5. "Expiry less time is the life that the next epoch has left, counted as for WELCOME" PROTOCOL.md 3.5. A client that went on
 // with the clock of WELCOME would renew ten minutes late once the server's clock has been set back.
 func TestRenewedTellsTheTime(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
