@@ -153,6 +153,11 @@ soak:
 soak-moment:
 	$(SOAK) -duration 60s
 
+# Every cell of the table in internal/lab/matrix; `make test` tries each pair of its values.
+.PHONY: matrix
+matrix:
+	SALLYPORT_MATRIX=full go test -count=1 -timeout=0 -run='^TestMatrix' ./internal/lab/matrix
+
 # Asks the vulnerability database over the network, so it is no part of check.
 vuln: tools
 	$(call each,$(BIN)/govulncheck ./...)
