@@ -36,3 +36,18 @@ func TestDocument(t *testing.T) {
 		t.Errorf("docs/deploy.md does not say that %v is how long a server may be silent", c.Stale)
 	}
 }
+
+// The byte map of a RETURN has the first byte that the filter looks for.
+func TestReturnByte(t *testing.T) {
+	text, err := os.ReadFile("../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(text), "\n### 9.10 ")
+	if !ok {
+		t.Skip("PROTOCOL.md has no section 9.10 yet: nobody sends a RETURN")
+	}
+	if _, section, ok = strings.Cut(section, "RETURN, from the client"); !ok || !strings.Contains(section[:min(len(section), 200)], fmt.Sprintf("type: %d\n", ReturnByte)) {
+		t.Errorf("a RETURN does not begin with %d", ReturnByte)
+	}
+}

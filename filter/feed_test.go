@@ -42,6 +42,7 @@ func (b *bench) everybody(when string, players []transport.Peer) {
 
 // "Either side may be restarted: the maps stay, and a Feed writes everything anew into maps that are new." doc.go
 func TestRestarts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	players := crowd(100)
 	b.feed.Peers(players)
@@ -90,6 +91,7 @@ func TestRestarts(t *testing.T) {
 
 // "A map that is full does so, too: the Feed stops beating until there is room." doc.go
 func TestFullMap(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Peers = 50 })
 	b.feed.Peers(crowd(50))
 	b.everybody("as many as fit", crowd(50))
@@ -118,6 +120,7 @@ func TestFullMap(t *testing.T) {
 
 // Those who only begin connections do not fill the maps, whoever plays has room, and who was let in is among those who play.
 func TestOpening(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Peers = 80 })
 	b.feed.Peers(nil)
 	begin := crowd(100)
@@ -139,6 +142,7 @@ func TestOpening(t *testing.T) {
 
 // What another process has left is removed when it is over, and makes room.
 func TestSweep(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Peers = 50 })
 	left := crowd(50)
 	for i := range left {
@@ -166,6 +170,7 @@ const asUser = "SALLYPORT_FILTER_AS_USER"
 
 // "The process needs no privilege but to write to the maps" Feed: the user who owns them feeds, and another one cannot.
 func TestUnprivilegedFeed(t *testing.T) {
+	t.Parallel()
 	if dir := os.Getenv(asUser); dir != "" {
 		feed, err := NewFeed(FeedConfig{Port: localPort, Dir: dir})
 		if err != nil {

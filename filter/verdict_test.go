@@ -100,6 +100,7 @@ func with(b []byte, at int, value byte) []byte {
 
 // "What is no UDP datagram to a filtered port passes" doc.go, and the others are judged in its order.
 func TestVerdicts(t *testing.T) {
+	t.Parallel()
 	tryVerdicts(t, newBench(t))
 }
 
@@ -116,6 +117,7 @@ func tryVerdicts(t *testing.T, b *bench) {
 
 // Frames that are cut short anywhere, and of every type, pass if they are no datagram to the port, and never harm the kernel.
 func TestShortFrames(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.knows(player4)
 	for _, f := range []frame{
@@ -151,6 +153,7 @@ func TestShortFrames(t *testing.T) {
 
 // Of a stranger, each first byte but those of a handshake is dropped.
 func TestFirstBytes(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.knows(player4)
 	for first := range 256 {
@@ -169,6 +172,7 @@ func TestFirstBytes(t *testing.T) {
 
 // "The server says nothing: passes, whatever it is."
 func TestNoBeat(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	junk := frame{from: other4, payload: recordWith(1, 9)}.bytes()
 	expect := func(when string, want Verdict) {
@@ -202,6 +206,7 @@ func TestNoBeat(t *testing.T) {
 
 // What is known is so for as long as the server has said, and until it says that it is gone.
 func TestKnownFor(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	from := frame{from: player4, payload: recordWith(0x1234567, 9)}.bytes()
 	elsewhere := frame{from: other4, payload: recordWith(playerID, 9)}.bytes()
@@ -247,6 +252,7 @@ func (b *bench) spend(f frame, pass Verdict) (n int, then Verdict) {
 // Budgets: of all unknown addresses, of one network, of one host, of one connection id. Each is spent without the others, and who
 // is known has none.
 func TestBudgets(t *testing.T) {
+	t.Parallel()
 	returns := append([]byte{11, 1}, hello()...)
 	type spent struct {
 		name string
@@ -296,6 +302,7 @@ func TestBudgets(t *testing.T) {
 
 // A budget comes back at its rate, no sooner.
 func TestBudgetsComeBack(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Source = 100 })
 	b.knows(player4)
 	f := frame{from: other4, payload: hello()}
@@ -317,6 +324,7 @@ func TestBudgetsComeBack(t *testing.T) {
 
 // Only the addresses that are named are the server's: what the host forwards passes.
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Addresses = []netip.Addr{server4, server6} })
 	b.knows(player4)
 	junk := recordWith(1, 9)
@@ -338,6 +346,7 @@ func TestAddresses(t *testing.T) {
 // The committed object is what the source makes. Where it is not this clang's version that has made it, what the source makes does the
 // same.
 func TestObjectIsOfTheSource(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("clang"); err != nil {
 		t.Skip("clang is not installed: apt-get install clang llvm")
 	}
@@ -366,6 +375,7 @@ const clang = "14"
 
 // doc.go has the limits that the program has.
 func TestDocumentedLimits(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile("filter.bpf.c")
 	if err != nil {
 		t.Fatal(err)
