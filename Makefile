@@ -39,7 +39,7 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check look try passed tools clean fuzz corpora bench bench-table bench-compare soak vuln filter test-root test-modules $(STEPS)
+.PHONY: check look try passed tools clean fuzz corpora bench bench-table bench-compare soak prove vuln filter test-root test-modules $(STEPS)
 
 check: look try passed
 
@@ -149,6 +149,10 @@ bench-compare:
 SOAK := go run ./internal/lab/endurance/run
 soak:
 	$(SOAK) -duration $(SOAKTIME) -players 2000 -svg soak.svg
+
+# Floods, hostile input, faults, long runs: what is promised beside what is measured.
+prove:
+	go run ./internal/lab/prove
 
 soak-moment:
 	$(SOAK) -duration 60s

@@ -80,6 +80,7 @@ var imports = map[string][]string{
 	"internal/lab/gameserver": {"..."},
 	"internal/lab/matrix":     {},
 	"internal/lab/nakama":     {"session", "transport"},
+	"internal/lab/prove":      {"..."},
 	"internal/lab/signin":     {},
 	"internal/lab/soak":       {"..."},
 	"internal/lab/succession": {"..."},

@@ -11,6 +11,7 @@ type Flat struct {
 	First string `json:"first"` // in the first third
 	Last  string `json:"last"`  // in the last third, or the growth
 	Bound string `json:"bound"` // of Last
+	Held  bool   `json:"held"`
 }
 
 // judge adds up.
@@ -44,7 +45,7 @@ func (r *Report) flat() {
 	if r.elapsed < JudgeMemoryFrom {
 		first, last = peaks(samples, func(s Sample) float64 { return float64(s.Resident) })
 		r.Flat = append(r.Flat, Flat{
-			"resident memory", megabytes(first), megabytes(last), fmt.Sprintf("judged from %v", JudgeMemoryFrom),
+			"resident memory", megabytes(first), megabytes(last), fmt.Sprintf("judged from %v", JudgeMemoryFrom), true,
 		})
 		return
 	}
@@ -63,7 +64,7 @@ func (r *Report) bound(what string, first, last, most float64, text func(float64
 	if first == 0 && last == 0 {
 		return
 	}
-	r.Flat = append(r.Flat, Flat{what, text(first), text(last), text(most)})
+	r.Flat = append(r.Flat, Flat{what, text(first), text(last), text(most), last <= most})
 	if last > most {
 		r.Failures = append(r.Failures, fmt.Sprintf("the server's process: %s: %s at first, then %s, want %s at most",
 			what, text(first), text(last), text(most)))

@@ -173,20 +173,34 @@ func (s *stage) watch(ctx context.Context) (most int64) {
 	}
 }
 
-// newcomers dial one after the other, and leave again. Those who need more than NewcomerTime are not
-// in.
+// newcomers dial at even intervals until ctx is about to end, and leave again. Those who need more than
+// NewcomerTime are not in.
 func (d *dialer) newcomers(ctx context.Context, n, players int) (in int, slowest time.Duration) {
-	for i := range n {
-		began := time.Now()
-		dialing, cancel := context.WithTimeout(ctx, NewcomerTime)
-		c, err := d.dial(dialing, fmt.Sprintf("newcomer-%d", i), newcomer(i, players), nil)
-		cancel()
-		slowest = max(slowest, time.Since(began))
-		if err == nil {
-			in++
-			c.Close() //nolint:errcheck // it has been let in
-		}
+	if n == 0 {
+		return 0, 0
 	}
+	end, _ := ctx.Deadline()
+	interval := (time.Until(end) - NewcomerTime) / time.Duration(n)
+	var mu sync.Mutex
+	var dialing sync.WaitGroup
+	for i := range n {
+		dialing.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, NewcomerTime)
+			defer cancel()
+			began := time.Now()
+			c, err := d.dial(ctx, fmt.Sprintf("newcomer-%d", i), newcomer(i, players), nil)
+			took := time.Since(began)
+			mu.Lock()
+			defer mu.Unlock()
+			slowest = max(slowest, took)
+			if err == nil {
+				in++
+				c.Close() //nolint:errcheck // it has been let in
+			}
+		})
+		time.Sleep(interval)
+	}
+	dialing.Wait()
 	return in, slowest
 }
 

@@ -1,0 +1,131 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// job is a part of the proof.
+type job struct {
+	name    string
+	command func(o options) line
+	read    func(output []byte) ([]row, error)
+}
+
+// line is a command line: in a folder of the module, with variables in its environment.
+type line struct {
+	folder string // empty means the root
+	env    []string
+	words  []string
+}
+
+// String returns the line as a shell takes it.
+func (l line) String() string {
+	text := strings.Join(append(append([]string{}, l.env...), l.words...), " ")
+	if l.folder != "" {
+		text = "cd " + l.folder + " && " + text
+	}
+	return text
+}
+
+func sh(text string) line { return line{words: strings.Fields(text)} }
+
+// either chooses a command.
+func either(full, quick string) func(options) line {
+	return func(o options) line {
+		if o.quick {
+			return sh(quick)
+		}
+		return sh(full)
+	}
+}
+
+// always is one command.
+func always(text string) func(options) line { return either(text, text) }
+
+// jobs are all parts, the longest last.
+var jobs = []job{
+	{"conformance", always("python3 conformance/check.py"), readConformance},
+	{"attacks", always("go test -count=1 -v -run TestAttacks ./examples/client"), readTests("attacks of a cheat, as README shows them", "all held")},
+	{"faults", always("go test -count=1 -race ./internal/udp ./transport ./token ./audit"), readPackages("faults of sockets, disks, clocks and identity providers, under the race detector")},
+	{"matrix", func(o options) line {
+		l := sh("go test -count=1 -timeout=0 -v -run TestMatrix ./internal/lab/matrix")
+		if !o.quick {
+			l.env = []string{"SALLYPORT_MATRIX=full"}
+		}
+		return l
+	}, readMatrix},
+	{"flood", either("go run ./internal/lab/flood/run -json -duration 30s", "go run ./internal/lab/flood/run -json -duration 10s"), readFlood},
+	{"filter", func(options) line {
+		l := sh("go test -count=1 -v -run TestReach ./cmd/sallyport-filter")
+		l.folder = "filter"
+		return l
+	}, readFilter},
+	{"hostile", either("go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 10000000",
+		"go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 300000"), readHostile},
+	{"fuzz", either("tools/fuzz.sh 60s", "tools/fuzz.sh 3000x 2"), readFuzz},
+	{"soak", func(o options) line {
+		if o.quick {
+			return sh("go run ./internal/lab/endurance/run -json -duration 60s")
+		}
+		return sh(fmt.Sprintf("go run ./internal/lab/endurance/run -json -players 2000 -duration %v -svg soak.svg", o.soak))
+	}, readSoak},
+}
+
+func names() (all []string) {
+	for _, j := range jobs {
+		all = append(all, j.name)
+	}
+	return all
+}
+
+// run runs the command and reads what it has printed. A command that fails has failed even if all that
+// it has printed is well.
+func (j job) run(ctx context.Context, l line, progress io.Writer) []row {
+	c := exec.CommandContext(ctx, l.words[0], l.words[1:]...)
+	c.Dir, c.Env = l.folder, append(os.Environ(), l.env...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = 10 * time.Second
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, io.MultiWriter(&stderr, indented{progress})
+	failure := c.Run()
+	rows, err := j.read(stdout.Bytes())
+	switch {
+	case failure != nil && (err != nil || worst(rows) != failed):
+		rows = append(rows, row{what: j.name, measured: fmt.Sprintf("%v: %s", failure, last(stdout.Bytes(), stderr.Bytes())), verdict: failed})
+	case err != nil:
+		rows = append(rows, row{what: j.name, measured: err.Error(), verdict: failed})
+	}
+	return rows
+}
+
+// last is the last line that was printed.
+func last(outputs ...[]byte) (text string) {
+	for _, b := range outputs {
+		if lines := strings.Split(strings.TrimSpace(string(b)), "\n"); lines[len(lines)-1] != "" {
+			text = lines[len(lines)-1]
+		}
+	}
+	return text
+}
+
+// indented passes on what a command says while it works.
+type indented struct{ w io.Writer }
+
+func (i indented) Write(b []byte) (int, error) {
+	for text := range strings.Lines(string(b)) {
+		if _, err := io.WriteString(i.w, "   "+text); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}
