@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/vectors"
 )
 
-//go:generate go test -p 1 ./replay ./internal/wire ./internal/record ./internal/resume ./internal/machine ./internal/lanes -run ^TestVectors -update
+//go:generate go test -p 1 ./replay ./internal/retry ./internal/wire ./internal/record ./internal/resume ./internal/machine ./internal/lanes -run ^TestVectors -update
 //go:generate go test -run TestVectorsOfDocuments -update .
 
 // region is a part of a document that is generated from a group of the vectors.
@@ -47,6 +47,7 @@ var regions = []region{
 	{"PROTOCOL.md", "15.6", "taking frames", takingText},
 	{"PROTOCOL.md", "15.6", "packing", packingText},
 	{"PROTOCOL.md", "15.6", "exchange", exchangeText},
+	{"PROTOCOL.md", "15.7", "proofs of address", retryText},
 	{testkit.FleetDocument, "15.4", "tickets", ticketText},
 	{testkit.FleetDocument, "15.4", "refused tickets", refusedText},
 }

@@ -113,6 +113,24 @@ def refused_envelope(c, v):
     refused(c, v, protocol.read_envelope)
 
 
+@check("proof of address")
+def proof_of_address(c, v):
+    """RETRY and RETURN, section 9.10, the server's token and the ticket's proof."""
+    random = raw(v, "hello")[27:59]
+    retry = {"token": v["token"], "random": random.hex()}
+    c.same("token", v["token"], protocol.token(raw(v, "key"), v["address"], v["time"], random).hex())
+    c.same("retry", v["retry"], protocol.write_retry(retry).hex())
+    c.same("retry", retry, protocol.read_retry(raw(v, "retry")))
+    returned = {"token": v["token"], "records": v["hello"]}
+    if "ticket" in v:
+        key = protocol.return_key(raw(v, "resumption_key"))
+        c.same("return_key", v["return_key"], key.hex())
+        c.same("proof", v["proof"], protocol.return_proof(key, raw(v, "token"), random).hex())
+        returned.update(ticket=v["ticket"], proof=v["proof"])
+    c.same("return", v["return"], protocol.write_return(returned).hex())
+    c.same("return", returned, protocol.read_return(raw(v, "return")))
+
+
 @check("foreign close")
 def foreign_close(c, v):
     """A CLOSE of another version, which a client reads before WELCOME and drops after it."""

@@ -687,6 +687,54 @@ def resumption_key(secret):
     return crypto.hkdf(secret, b"", b"sallyport v1 resume", 32)
 
 
+def return_key(resumption):
+    return crypto.hkdf(resumption, b"", b"sallyport v1 return", 32)
+
+
+def return_proof(key, token, random):
+    return crypto.hmac_sha256(key, token + random)[:16]
+
+
+# Proof of address, section 9.10: two datagrams beside DTLS.
+
+RETRY, RETURN = 10, 11
+
+
+def read_retry(data):
+    need(len(data) == 54 and data[0] == RETRY and data[1] == 1, "no RETRY")
+    return {"token": data[2:22].hex(), "random": data[22:].hex()}
+
+
+def write_retry(f):
+    return bytes([RETRY, 1]) + bytes.fromhex(f["token"]) + bytes.fromhex(f["random"])
+
+
+def read_return(data):
+    need(len(data) > 24 and data[0] == RETURN and data[1] == 1, "no RETURN")
+    n = int.from_bytes(data[22:24], "big")
+    f, rest = {"token": data[2:22].hex()}, data[24:]
+    if n > 0:
+        need(n <= 512 and len(rest) > n + 16, "a ticket of a wrong length")
+        f["ticket"], f["proof"], rest = rest[:n].hex(), rest[n : n + 16].hex(), rest[n + 16 :]
+    f["records"] = rest.hex()
+    return f
+
+
+def write_return(f):
+    ticket = bytes.fromhex(f.get("ticket", ""))
+    head = bytes([RETURN, 1]) + bytes.fromhex(f["token"]) + len(ticket).to_bytes(2, "big")
+    return head + ticket + bytes.fromhex(f.get("proof", "")) + bytes.fromhex(f["records"])
+
+
+def token(key, address, seconds, random):
+    """A token as this repository's server makes it."""
+    host, port = address.rsplit(":", 1)
+    ip = ipaddress.ip_address(host.strip("[]"))
+    wide = ip.packed if ip.version == 6 else bytes(10) + b"\xff\xff" + ip.packed
+    stamp = seconds.to_bytes(4, "big")
+    return stamp + crypto.hmac_sha256(key, wide + int(port).to_bytes(2, "big") + stamp + random)[:16]
+
+
 def proof(key, exporter_bytes, hello_before_proof):
     return crypto.hmac_sha256(key, exporter_bytes + hello_before_proof)
 
