@@ -102,6 +102,21 @@ func TestReservedShare(t *testing.T) {
 	})
 }
 
+// "half-open handshakes whose senders have proven nothing | an eighth of all places, 8 at least; twice as many begun a
+// second" PROTOCOL.md 12: also where few addresses begin anew all the time, each with a prefix of its own.
+func TestStrangersBeginFew(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.serve()
+		defer w.besiege(3000, func(i int) netip.AddrPort { return stranger(i % 100 * 200) })()
+		before := w.server.Stats().Handshakes.Started
+		time.Sleep(3 * time.Second)
+		if n := w.server.Stats().Handshakes.Started - before; n > 2*strangers*4 {
+			w.Errorf("%d handshakes begin in 3 s", n)
+		}
+	})
+}
+
 // crowded is a server that has no room for strangers, and a ClientHello.
 func (w *world) crowded() (hello []byte) {
 	w.Helper()

@@ -67,7 +67,8 @@ type SocketStats struct {
 	ReceiveBuffer int `json:"receive_buffer"`
 	SendBuffer    int `json:"send_buffer"`
 	// Overflow is how many datagrams were lost because nobody took them in time, those of Config.Also
-	// included.
+	// included. During a flood that overflows the buffers, Linux sockets shed handshake records of
+	// strangers, which the kernel counts here, too.
 	Overflow uint64 `json:"overflow"`
 }
 

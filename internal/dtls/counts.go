@@ -13,6 +13,7 @@ type counts struct {
 	drops     audit.Counters
 	received  atomic.Uint64
 	forwarded atomic.Uint64
+	longest   atomic.Int64 // datagrams of one turn, since the flood was last looked at
 }
 
 // Drop counts a datagram that has been dropped.

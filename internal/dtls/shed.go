@@ -10,9 +10,13 @@ type shedding struct {
 	calm     int    // how often since then nothing has overflowed
 }
 
-// shed looks at the receive buffers: where one overflows during a flood, or is half full, all sockets keep half
-// as many handshake records as before. It asks only for that: without a flood, what overflows is
-// the players', for whom nothing is won by it.
+// smallDatagram is what the kernel accounts for a small datagram in a receive buffer, in bytes.
+const smallDatagram = 768
+
+// shed looks at the receive buffers: where one overflows during a flood, or had been half full before a turn, all
+// sockets keep half as many handshake records as before. Without a flood, what overflows is the
+// players', for whom nothing is won by it. While sockets shed, the kernel counts what they do as
+// overflow, so that only the turns say what there is to take.
 func (e *Endpoint) shed(flooded bool) {
 	f := &e.flood.shedding
 	var overflow uint64
@@ -20,9 +24,10 @@ func (e *Endpoint) shed(flooded bool) {
 	for _, s := range e.All() {
 		st := s.Socket.Stats()
 		overflow += st.Overflow
-		pressed = pressed || st.ReceiveBuffer > 0 && 2*st.Waiting >= st.ReceiveBuffer
+		found := int(s.counts.longest.Swap(0)) * smallDatagram
+		pressed = pressed || st.ReceiveBuffer > 0 && 2*max(st.Waiting, found) >= st.ReceiveBuffer
 	}
-	pressed = pressed || overflow > f.overflow
+	pressed = pressed || f.level == 0 && overflow > f.overflow
 	f.overflow = overflow
 	level := f.next(flooded, pressed)
 	if level == f.level {

@@ -57,6 +57,9 @@ func (s *Shard) Turn(now time.Time) (n int) {
 	}
 	s.waiting.stamp = 0
 	s.counts.received.Add(uint64(n))
+	if int64(n) > s.counts.longest.Load() {
+		s.counts.longest.Store(int64(n))
+	}
 	s.User.Turned(now)
 	s.Sweep(now)
 	return n

@@ -70,6 +70,9 @@ func (c *Claim) Release() {
 func (c *Claim) Refund() {
 	if !c.over.Swap(true) {
 		c.shares.refund(maxTiers)
+		if c.shares.crowd != nil {
+			c.shares.crowd.refund()
+		}
 		c.shares.release()
 	}
 }
@@ -77,14 +80,24 @@ func (c *Claim) Refund() {
 // Renew passes the claim on to another handshake, for which it takes tokens. It returns nil, and
 // changes nothing, if there are none or the claim has been released.
 func (c *Claim) Renew(now time.Time) *Claim {
+	crowd := c.shares.crowd
+	if crowd != nil && !crowd.take(now) {
+		return nil
+	}
 	for i, p := range c.shares.places {
 		if p != nil && !c.shares.tiers[i].rate.TakeShared(&p.full, now.UnixNano()) {
 			c.shares.refund(i)
+			if crowd != nil {
+				crowd.refund()
+			}
 			return nil
 		}
 	}
 	if c.over.Swap(true) {
 		c.shares.refund(maxTiers)
+		if crowd != nil {
+			crowd.refund()
+		}
 		return nil
 	}
 	return &Claim{shares: c.shares}

@@ -31,6 +31,10 @@ const (
 	ownPerSecond = 1
 	ownUnproven  = 1
 
+	// crowdBurst is how many strangers may at least begin at once, of all sources together: in a small
+	// server, too, a few dozen cost nothing.
+	crowdBurst = 64
+
 	// sessionPerSecond, sessionBurst and sessionUnproven are the budget of a session whose ticket has
 	// been shown: a client's attempts are 1.5 s apart, and go to two addresses of a server in turn.
 	sessionPerSecond = 1

@@ -27,11 +27,13 @@ type Sources struct {
 // crowd bounds the claims of all sources together.
 type crowd struct {
 	most int32 // constant; 0 for no bound
+	rate bucket.Rate
 	held atomic.Int32
+	full atomic.Int64 // of the bucket, Unix ns
 }
 
-// enter adds a claim if there is room.
-func (c *crowd) enter() bool {
+// enter adds a claim if there is room and a token.
+func (c *crowd) enter(now time.Time) bool {
 	if c.most == 0 {
 		return true
 	}
@@ -41,8 +43,25 @@ func (c *crowd) enter() bool {
 			return false
 		}
 		if c.held.CompareAndSwap(n, n+1) {
-			return true
+			break
 		}
+	}
+	if c.take(now) {
+		return true
+	}
+	c.held.Add(-1)
+	return false
+}
+
+// take takes a token.
+func (c *crowd) take(now time.Time) bool {
+	return c.most == 0 || c.rate.TakeShared(&c.full, now.UnixNano())
+}
+
+// refund returns a token.
+func (c *crowd) refund() {
+	if c.most != 0 {
+		c.full.Add(-c.rate.Span(1))
 	}
 }
 
@@ -53,8 +72,8 @@ func (c *crowd) leave() {
 	}
 }
 
-// full reports whether there is no room.
-func (c *crowd) full() bool { return c.most != 0 && c.held.Load() >= c.most }
+// crowded reports whether there is no room.
+func (c *crowd) crowded() bool { return c.most != 0 && c.held.Load() >= c.most }
 
 // sourceKey is a source prefix without the pointer in netip.Prefix, so that it can be hashed in
 // place.
@@ -67,7 +86,7 @@ type sourceKey struct {
 func New(c policy.SourceConfig) *Sources { return newSources(c, &strangers, 0) }
 
 // NewStrangers is New for sources that have proven nothing, which hold at most so many claims all
-// together.
+// together, and take twice as many a second.
 func NewStrangers(c policy.SourceConfig, most int) *Sources {
 	return newSources(c, &strangers, int32(max(most, 1)))
 }
@@ -79,6 +98,9 @@ func NewAddresses(c policy.SourceConfig) *Sources { return newSources(c, &addres
 
 func newSources(c policy.SourceConfig, of *prefixes, most int32) *Sources {
 	s := &Sources{of: of, table: newPlaces(c.MaxSources), crowd: crowd{most: most}}
+	if most > 0 {
+		s.crowd.rate = bucket.PerSecond(2*int(most), max(2*int(most), crowdBurst))
+	}
 	factor := 1
 	for i := range s.tiers {
 		perSecond, burst := min(c.PerSecond, bucket.MaxRate/factor), min(c.Burst, bucket.MaxBurst/factor)
@@ -89,7 +111,7 @@ func newSources(c policy.SourceConfig, of *prefixes, most int32) *Sources {
 }
 
 // Full reports whether the sources hold as many claims all together as they may.
-func (s *Sources) Full() bool { return s.crowd.full() }
+func (s *Sources) Full() bool { return s.crowd.crowded() }
 
 // Allow takes one handshake from the budgets of the prefixes that contain from. A step of the wall
 // clock forward allows one burst, and one back empties the budgets at most.
@@ -113,7 +135,7 @@ func (s *Sources) Claim(now time.Time, from netip.Addr) *Claim {
 
 // take takes from every tier, or from none.
 func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
-	if !s.crowd.enter() {
+	if !s.crowd.enter(now) {
 		return shares{}, false
 	}
 	keys, n := s.of.keys(from)
@@ -124,6 +146,7 @@ func (s *Sources) take(now time.Time, from netip.Addr) (held shares, ok bool) {
 		}
 		if held.places[i] = s.enter(now, k, &s.tiers[i]); held.places[i] == nil {
 			held.refund(i)
+			s.crowd.refund()
 			held.release()
 			return shares{}, false
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/bucket"
 	"github.com/sallyport/sallyport/policy"
 )
 
@@ -182,5 +183,55 @@ func BenchmarkSourcesFlood(b *testing.B) {
 	for b.Loop() {
 		i++
 		s.Allow(epoch, nth(i))
+	}
+}
+
+// "which hold at most so many claims all together, and take twice as many a second": whatever is claimed, renewed, given
+// back and refunded, by many at once.
+func TestStrangersAreFew(t *testing.T) {
+	const most = 40
+	config, err := policy.SourceConfig{PerSecond: bucket.MaxRate, Burst: bucket.MaxBurst, Unproven: 1 << 20}.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewStrangers(config, most)
+	var claims []*Claim
+	for i := range 10 * most {
+		if c := s.Claim(epoch, nth(i)); c != nil {
+			claims = append(claims, c)
+		}
+	}
+	if len(claims) != most || !s.Full() {
+		t.Fatalf("%d claims of %d", len(claims), most)
+	}
+	claims[0].Refund()
+	renewed := 0
+	for range 10 * most {
+		if c := claims[1].Renew(epoch); c != nil {
+			claims[1] = c
+			renewed++
+		}
+	}
+	if want := most + 1; renewed != want { // one token was refunded, and most - 1 have been used
+		t.Errorf("%d begin again, want %d", renewed, want)
+	}
+	for _, c := range claims {
+		c.Release()
+	}
+	if s.Full() || s.Claim(epoch, nth(0)) != nil {
+		t.Error("a released claim holds a place, or there are tokens left")
+	}
+	if n := s.crowd.held.Load(); n != 0 {
+		t.Errorf("%d are still held", n)
+	}
+	later := epoch.Add(time.Second / 2)
+	for i := range 10 * most {
+		if c := s.Claim(later, nth(i)); c != nil {
+			renewed++
+			c.Release()
+		}
+	}
+	if renewed -= most + 1; renewed != most {
+		t.Errorf("%d in half a second, want %d", renewed, most)
 	}
 }

@@ -82,7 +82,7 @@ type Stats struct {
 	ReceiveBuffer, SendBuffer int
 	// Waiting is what of the receive buffer is in use, in the same bytes.
 	Waiting int
-	// Overflow is how many datagrams were lost because nobody took them in time.
+	// Overflow is how many datagrams were lost because nobody took them in time, or have been shed.
 	Overflow uint64
 	// Closed says that somebody else has closed the socket: nothing is received any more.
 	Closed bool
