@@ -68,7 +68,7 @@ type SocketStats struct {
 	SendBuffer    int `json:"send_buffer"`
 	// Overflow is how many datagrams were lost because nobody took them in time, those of Config.Also
 	// included. During a flood that overflows the buffers, Linux sockets shed handshake records of
-	// strangers, which the kernel counts here, too.
+	// strangers, which do not count; meanwhile this is an estimate, at least so many.
 	Overflow uint64 `json:"overflow"`
 }
 

@@ -26,7 +26,7 @@ func (e *Endpoint) watch(now time.Time) {
 		n += s.Handshakes.strange.sent.Load() + drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
 	}
 	e.tokens.Age(now)
-	lasts := n-e.flood.refused >= FloodFrom
+	lasts := (n-e.flood.refused)<<e.flood.level >= FloodFrom
 	e.flood.refused = n
 	e.shed(lasts)
 	if lasts != e.flood.lasts {

@@ -15,19 +15,21 @@ const smallDatagram = 768
 
 // shed looks at the receive buffers: where one overflows during a flood, or had been half full before a turn, all
 // sockets keep half as many handshake records as before. Without a flood, what overflows is the
-// players', for whom nothing is won by it. While sockets shed, the kernel counts what they do as
-// overflow, so that only the turns say what there is to take.
+// players', for whom nothing is won by it.
 func (e *Endpoint) shed(flooded bool) {
 	f := &e.flood.shedding
 	var overflow uint64
 	pressed := false
 	for _, s := range e.All() {
+		if f.level > 0 {
+			udp.Shed(s.Socket, f.level)
+		}
 		st := s.Socket.Stats()
 		overflow += st.Overflow
 		found := int(s.counts.longest.Swap(0)) * smallDatagram
 		pressed = pressed || st.ReceiveBuffer > 0 && 2*max(st.Waiting, found) >= st.ReceiveBuffer
 	}
-	pressed = pressed || f.level == 0 && overflow > f.overflow
+	pressed = pressed || overflow > f.overflow
 	f.overflow = overflow
 	level := f.next(flooded, pressed)
 	if level == f.level {

@@ -63,6 +63,11 @@ func (s *native) Receive() []Packet {
 	for tries := 1; errno != 0 && errno != unix.EAGAIN && tries < receiveTries; tries++ {
 		n, errno = mmsg(unix.SYS_RECVMMSG, s.fd, m.headers[:])
 	}
+	if s.shed.level.Load() > 0 {
+		for i := range n {
+			s.shed.draws(unsafe.Slice(m.vectors[i].Base, m.headers[i].len))
+		}
+	}
 	for i := range n {
 		m.split(i)
 	}

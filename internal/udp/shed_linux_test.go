@@ -63,3 +63,60 @@ func TestShed(t *testing.T) {
 		}
 	}
 }
+
+// What a socket sheds has not overflowed, and what overflows while it sheds has: a flood has to be told from
+// the shedding of it, or that would never end.
+func TestShedIsNoOverflow(t *testing.T) {
+	sock, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sock.Close() //nolint:errcheck // it has served
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(sock.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // likewise
+	hello, data := make([]byte, 200), make([]byte, 200)
+	hello[0], data[0], data[4] = 22, 23, 1
+	send := func(b []byte, n int, taken bool) {
+		t.Helper()
+		for range n {
+			if _, err := conn.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			for taken && len(sock.Receive()) > 0 {
+			}
+		}
+	}
+	for _, level := range []int{5, 5, 3, 1, 0, 5, 0} {
+		Shed(sock, level)
+		for _, n := range []int{1, 30, 300, 1000} {
+			send(hello, n, true)
+			Shed(sock, level)
+			if got := sock.Stats().Overflow; got != 0 {
+				t.Fatalf("at level %d %d have overflowed, of which all were taken", level, got)
+			}
+		}
+	}
+	for _, level := range []int{5, 0, 1} {
+		Shed(sock, level)
+		before := sock.Stats()
+		n := before.ReceiveBuffer/512 + 2000 // the kernel counts 512 bytes at least for each
+		send(data, n, false)
+		Shed(sock, level)
+		lost := uint64(n - taken(sock))
+		got := sock.Stats().Overflow - before.Overflow
+		if got == 0 || got > lost || level == 0 && got != lost {
+			t.Errorf("at level %d %d of %d that were lost have overflowed", level, got, lost)
+		}
+	}
+}
+
+// taken is how many packets a socket has.
+func taken(s Socket) (n int) {
+	for got := s.Receive(); len(got) > 0; got = s.Receive() {
+		n += len(got)
+	}
+	return n
+}

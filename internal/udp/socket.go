@@ -65,7 +65,8 @@ type Sharing interface {
 
 // Shed has a socket keep of the handshake records of DTLS epoch 0 one in 2^level, by lot, and
 // everything else: what is shed costs neither the receive buffer nor this process anything. Level 0
-// keeps all. It does so where the system can (Linux), and is safe for concurrent use.
+// keeps all. It does so where the system can (Linux), and is safe for concurrent use. While a socket sheds,
+// Shed is called once a second, with the same level too: Stats.Overflow is as of then.
 func Shed(s Socket, level int) {
 	if b, ok := s.(beside); ok {
 		s = b.Socket
@@ -82,7 +83,8 @@ type Stats struct {
 	ReceiveBuffer, SendBuffer int
 	// Waiting is what of the receive buffer is in use, in the same bytes.
 	Waiting int
-	// Overflow is how many datagrams were lost because nobody took them in time, or have been shed.
+	// Overflow is how many datagrams were lost because nobody took them in time. What the socket has shed
+	// is none of them: while it sheds, this is an estimate, as of the last Shed.
 	Overflow uint64
 	// Closed says that somebody else has closed the socket: nothing is received any more.
 	Closed bool

@@ -27,6 +27,8 @@ type native struct {
 	// +checklocks:mu
 	closed bool
 
+	shed shed
+
 	in  inMessages  // owned by the shard's turn
 	out outMessages // owned by the outbox
 }
@@ -161,14 +163,26 @@ func (s *native) Stats() Stats {
 	if s.closed {
 		return st
 	}
-	var info [9]uint32 // SO_MEMINFO; see SK_MEMINFO_ in linux/sock_diag.h
+	info, ok := s.meminfo()
+	if !ok {
+		return st
+	}
+	if s.shed.level.Load() == 0 { // else Shed looks
+		s.shed.account(info[drops])
+	}
+	st.Waiting, st.ReceiveBuffer, st.SendBuffer, st.Overflow = int(info[0]), int(info[1]), int(info[3]), s.shed.overflow
+	return st
+}
+
+// drops is the place in SO_MEMINFO of how many messages the kernel has dropped.
+const drops = 8
+
+// meminfo asks the kernel for SO_MEMINFO; see SK_MEMINFO_ in linux/sock_diag.h. mu is held.
+func (s *native) meminfo() (info [drops + 1]uint32, ok bool) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno == 0 {
-		st.Waiting, st.ReceiveBuffer, st.SendBuffer, st.Overflow = int(info[0]), int(info[1]), int(info[3]), uint64(info[8])
-	}
-	return st
+	return info, errno == 0
 }
 
 func (s *native) Close() error {
