@@ -36,9 +36,6 @@ const (
 	playTime = 2500 * time.Millisecond
 	goodTime = 1500 * time.Millisecond
 
-	// restTime is the longest time until everything that was promised has arrived, on a good path and with nothing new.
-	restTime = 8 * time.Second
-
 	// joinTime is the longest time that joining takes, whatever the cell.
 	joinTime = 60 * time.Second
 
@@ -58,6 +55,10 @@ var (
 // backTime is the longest time until a payload comes: each way, from the end of an impairment on, and within one unless nothing
 // passes at all. It is a second, within which the server asks at a new address, and what three round trips and some ticks take.
 func backTime(rtt time.Duration) time.Duration { return time.Second + 3*rtt + 4*tick }
+
+// restTime is the longest time until nothing waits any more, on a good path and with nothing new. After a bad path the lanes' window
+// is small, and grows by one datagram in a round trip (RFC 9002 7.3.3): twenty of them carry what has waited.
+func restTime(rtt time.Duration) time.Duration { return 5*time.Second + 20*rtt }
 
 // run is one cell that is being tried.
 type run struct {
@@ -431,7 +432,7 @@ func (r *run) rest() {
 		r.serve(func() {})
 		r.frame(func() {})
 		d := time.Since(start)
-		if r.up.open(r.client)+r.down.open(r.player) == 0 && d > r.rtt+2*tick || d > restTime {
+		if r.up.open(r.client)+r.down.open(r.player) == 0 && d > r.rtt+2*tick || d > restTime(r.rtt) {
 			r.row.rested = d
 			return
 		}
