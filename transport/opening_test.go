@@ -34,7 +34,7 @@ func stranger(i int) netip.AddrPort {
 }
 
 // strangers is how many handshakes of strangers are under way at most, in the whole server.
-const strangers = defaultMaxHandshakes / 8
+const strangers = defaultMaxHandshakes / 16
 
 // "A slow or dead handshake delays nobody else": 1,000 of them add less than
 // 200 ms to a newcomer's, in virtual time nothing at all.

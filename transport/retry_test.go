@@ -53,7 +53,7 @@ func TestNewcomersOfABesiegedPrefix(t *testing.T) {
 				t.Parallel()
 				virtual(t, func(w *world) {
 					w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
-					w.serve(func(c *Config) { c.MaxHandshakes = 128 }) // 16 for strangers
+					w.serve(func(c *Config) { c.MaxHandshakes = 256 }) // 16 for strangers
 					defer w.besiege(flood, from)()
 					time.Sleep(3 * time.Second)
 					var all sync.WaitGroup
@@ -102,7 +102,7 @@ func TestReservedShare(t *testing.T) {
 	})
 }
 
-// "half-open handshakes whose senders have proven nothing | an eighth of all places, 8 at least; twice as many begun a
+// "half-open handshakes whose senders have proven nothing | a sixteenth of all places, 8 at least; twice as many begun a
 // second" PROTOCOL.md 12: also where few addresses begin anew all the time, each with a prefix of its own.
 func TestStrangersBeginFew(t *testing.T) {
 	t.Parallel()

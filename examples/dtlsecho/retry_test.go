@@ -30,7 +30,7 @@ func TestForeignClientsAreAsked(t *testing.T) {
 				}
 				return false
 			})
-			for i := range plaindtls.DefaultMaxHandshakes / 8 {
+			for i := range plaindtls.DefaultMaxHandshakes / 16 {
 				local := &net.UDPAddr{IP: net.IPv4(127, 2, byte(i), 1)}
 				server, err := net.ResolveUDPAddr("udp", address)
 				if err != nil {

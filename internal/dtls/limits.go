@@ -46,7 +46,7 @@ const (
 	// nothing, minStrangers at least, and StrangerTime how long one keeps its place from another:
 	// a round trip by satellite. What is beyond is asked for a proof, which costs nothing here;
 	// the share is for clients that do not know how to answer.
-	strangersShare = 8
+	strangersShare = 16
 	minStrangers   = 8
 	StrangerTime   = time.Second
 
