@@ -618,3 +618,60 @@ func TestTicketsInReturn(t *testing.T) {
 		time.Sleep(2 * defaultHandshakeTimeout)
 	})
 }
+
+// "While it does so, a server SHOULD send RETRY in front of HelloVerifyRequest where there is room, too." PROTOCOL.md
+// 9.10: once one ClientHello has been drawn, none of the handshake is left to the lot, where a player lives at the
+// address or nobody does.
+func TestProofWhileShedding(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string]netip.AddrPort{"own": netip.AddrPortFrom(playerAddr(1).Addr(), 7000), "newcomer": newcomer(5)} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+			w.serve()
+			w.echo(w.dial(1), "in")
+			w.server.endpoint.Sheds()
+			came, answered, drawn := 0, 0, false
+			w.net.Tap(func(src, dst netip.AddrPort, b []byte) bool {
+				switch {
+				case dst == from && !drawn:
+					w.Errorf("%s: it is answered before it has asked", name)
+				case dst == from && b[0] != 23 && came < 400:
+					if answered += len(b); answered > came {
+						w.Errorf("%s: %d bytes have come, and %d are answered", name, came, answered)
+					}
+				case src == from && b[0] == 22 && b[4] == 0:
+					if drawn {
+						return false
+					}
+					drawn, came = true, came+len(b)
+				case src == from:
+					came += len(b)
+				}
+				return true
+			})
+			start := time.Now()
+			w.echo(w.dial(2, w.at(from, 2)), "in")
+			if d := time.Since(start); d > 500*time.Millisecond {
+				w.Errorf("%s: in after %v", name, d)
+			}
+		})
+	}
+}
+
+// "A server handles the records in a RETURN as if they had come without it." PROTOCOL.md 9.10: by the alert
+// behind one it knows why a client ends the handshake.
+func TestReturnedAlert(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.crowded()
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		_, err := w.try(1, func(c *ClientConfig) { c.ServerName = "elsewhere.example.com" })
+		if err == nil {
+			w.Fatal("it accepts another server's certificate")
+		}
+		time.Sleep(2 * time.Second)
+		if s := w.server.Stats().Handshakes; s.FailedBy["alert"] != 1 {
+			w.Errorf("%v: %+v", err, s)
+		}
+	})
+}

@@ -25,6 +25,7 @@ type Endpoint struct {
 	admission *admission  // constant
 	tokens    retry.Keys
 	flood     flood
+	sheds     atomic.Bool              // sockets keep not all handshake records, for all shards to see
 	shards    atomic.Pointer[[]*Shard] // at least one; share may add some, gather takes all but one away
 	shared    bool                     // they stay; owned by the first shard's turn
 	inherits  bool                     // connections of another process go on here; set before the first turn

@@ -87,6 +87,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	ctx, cancel := context.WithTimeout(s.Endpoint.ctx, s.Endpoint.config.HandshakeTimeout)
 	o.cancel = cancel
 	s.Endpoint.engines.Add(1)
+	h.beforehand(now, addr, hello)
 	go o.negotiate(ctx)
 	o.deliver(now, hello)
 }

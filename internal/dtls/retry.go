@@ -38,7 +38,7 @@ func (h *Handshakes) shownBy(addr udp.Flow) shown {
 // Other records of a handshake are handled as if they came without: what they need is there, or not.
 func (h *Handshakes) returned(now time.Time, addr udp.Flow, b []byte) {
 	r, ok := retry.ParseReturn(b)
-	if !ok || !IsHandshake(r.Records) {
+	if !ok || len(r.Records) > MaxDatagram && !IsHandshake(r.Records) {
 		h.shard.Drop(audit.DropSource)
 		return
 	}
@@ -69,6 +69,18 @@ func (h *Handshakes) look(now time.Time, addr udp.Flow, r *retry.Return) (s show
 		h.strange.vouched.Add(1)
 	}
 	return s
+}
+
+// beforehand asks who is let in, too, for a proof while the sockets shed what comes without: else the rest of
+// the handshake would be left to the lot. HelloVerifyRequest follows, and both are fewer bytes than have come.
+func (h *Handshakes) beforehand(now time.Time, addr udp.Flow, hello []byte) {
+	if !h.shard.Endpoint.sheds.Load() || h.shownBy(addr).returned || len(hello) < retry.RetryLen+handshake.VerifyLen {
+		return
+	}
+	random := handshake.Random(hello)
+	token := h.minter.Mint(now, addr.AddrPort, &random)
+	h.strange.sent.Add(1)
+	h.shard.Socket.SendOne(udp.Packet{Addr: addr, Buf: retry.AppendRetry(nil, &token, &random)}) // HelloVerifyRequest does not wait either
 }
 
 // turnAway is for a ClientHello for which there is no room. A stranger is told how to prove its

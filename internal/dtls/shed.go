@@ -36,6 +36,7 @@ func (e *Endpoint) shed(flooded bool) {
 		return
 	}
 	f.level = level
+	e.sheds.Store(level > 0)
 	for _, s := range e.All() {
 		udp.Shed(s.Socket, level)
 	}

@@ -58,6 +58,9 @@ func (e *Endpoint) Returned(now time.Time, addr netip.AddrPort, hello []byte) []
 	return append(retry.AppendReturn(nil, &token, nil, nil), hello...)
 }
 
+// Sheds has the endpoint do as if its sockets shed handshake records.
+func (e *Endpoint) Sheds() { e.sheds.Store(true) }
+
 // ForgetAll ends all handshakes, as when they make room.
 func (h *Handshakes) ForgetAll() {
 	for _, o := range h.Open {

@@ -1,8 +1,15 @@
 package handshake
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
 
 const (
+	// VerifyLen is the longest HelloVerifyRequest of ours in bytes, with a cookie of 32.
+	VerifyLen = record.HeaderLen + messageHeaderLen + 3 + 32
+
 	// MaxHellos is how many times a server asks for the cookie in one handshake: for a ClientHello
 	// and its retransmissions.
 	MaxHellos = 8
