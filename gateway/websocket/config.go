@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // ErrConfig is matched by errors about a configuration; their text names the field.
@@ -15,7 +17,8 @@ var ErrConfig = errors.New("websocket: configuration")
 
 // Config says who may connect. All of it may stay zero.
 type Config struct {
-	// Origins are the web sites whose pages may connect, such as "https://play.example.com". A program
+	// Origins are the web sites whose pages may connect, such as "https://play.example.com", as browsers
+	// write them: in lower case, with the port only if it is not the scheme's own. A program
 	// that is no browser names none, and may always connect. Empty means that no browser may.
 	Origins []string
 
@@ -62,9 +65,8 @@ func (c Config) WithDefaults() (Config, error) {
 		return c, badConfig("Origins must name the sites whose pages may connect, since Certificate lets browsers in")
 	}
 	for _, o := range c.Origins {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
-			return c, badConfig("Origins: %q must be a scheme and a host, such as https://play.example.com", o)
+		if !isOrigin(o) {
+			return c, badConfig("Origins: %q must be written as browsers do: a scheme, a host in lower case and ASCII, and a port that is not the scheme's own, such as https://play.example.com", o)
 		}
 	}
 	for _, p := range c.Proxies {
@@ -73,6 +75,17 @@ func (c Config) WithDefaults() (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// isOrigin reports whether a browser may write an origin so (RFC 6454, section 6.1): another one lets nobody in.
+func isOrigin(o string) bool {
+	u, err := url.Parse(o)
+	if err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+		return false
+	}
+	odd := strings.ContainsFunc(o, func(r rune) bool { return r == '*' || r > unicode.MaxASCII || unicode.IsUpper(r) })
+	port := u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" || strings.HasSuffix(o, ":")
+	return !odd && !port
 }
 
 func badConfig(format string, args ...any) error {

@@ -54,8 +54,8 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // judge returns what a request is for and whose it is, or the status of its refusal.
 func (l *Listener) judge(r *http.Request) (protocol string, peer netip.AddrPort, status int) {
-	origin := r.Header.Get("Origin")
-	if origin != "" && !slices.Contains(l.config.Origins, origin) {
+	origins := r.Header.Values("Origin") // a browser sends one
+	if len(origins) > 1 || len(origins) == 1 && !slices.Contains(l.config.Origins, origins[0]) {
 		return "", peer, http.StatusForbidden
 	}
 	switch offers := websocket.Subprotocols(r); {
@@ -65,7 +65,7 @@ func (l *Listener) judge(r *http.Request) (protocol string, peer netip.AddrPort,
 		protocol = Subprotocol
 	case !slices.Contains(offers, SessionSubprotocol) || l.config.Certificate == nil:
 		return "", peer, http.StatusBadRequest
-	case origin == "" || !l.protects(r):
+	case len(origins) == 0 || !l.protects(r):
 		return "", peer, http.StatusForbidden
 	default:
 		protocol = SessionSubprotocol
