@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"embed"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -30,10 +31,24 @@ import (
 //go:embed page
 var page embed.FS
 
+const help = `Browser has players in a browser: a chat whose page signs in, joins by a WebSocket, and talks. Whoever
+asks on this machine plays, under any name. In gateway:
+
+  go run ./examples/browser
+
+and then open http://127.0.0.1:8080/?name=alice in two windows.
+`
+
 func main() {
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), help, "\n")
+		flag.PrintDefaults()
+	}
+	listen := flag.String("listen", "127.0.0.1:8080", "TCP `address` of the page, of this machine")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, "127.0.0.1:8080", os.Stdout); err != nil {
+	if err := run(ctx, *listen, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
