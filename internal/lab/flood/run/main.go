@@ -20,7 +20,8 @@ import (
 
 const help = `Run lets players at a match server of its own on loopback, floods the server's port with first
 ClientHellos from addresses that are not the sender's, and compares with quiet play. It needs Linux,
-two processors, and for one column CAP_NET_RAW.
+two processors that do nothing else, and for one column CAP_NET_RAW: on a busy machine, promises about
+inputs and times are broken by whatever else runs.
 
   go run ./internal/lab/flood/run                                three times ten seconds
   go run ./internal/lab/flood/run -duration 30s -rate 100000
