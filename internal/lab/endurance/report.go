@@ -24,6 +24,18 @@ type Report struct {
 	elapsed time.Duration
 }
 
+// newReport is the report of a run that is about to begin.
+func newReport(players int) Report {
+	r := Report{Players: players, Groups: make([]Group, len(groups)), Failures: []string{}}
+	for i, g := range groups {
+		r.Groups[i].Name = g.name
+		for _, size := range g.teams(players) {
+			r.Groups[i].Players += size
+		}
+	}
+	return r
+}
+
 // Group is the sum over a group's rounds.
 type Group struct {
 	Name     string `json:"name"`

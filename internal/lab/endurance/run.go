@@ -55,17 +55,19 @@ func Run(ctx context.Context, config Config) (*Report, error) {
 		return nil, err
 	}
 	defer end()
-	r := &run{config: config, match: match, began: time.Now()}
+	r := &run{config: config, match: match, began: time.Now(), report: newReport(config.Players)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	defer r.cancel()
 	r.over = r.began.Add(config.Duration)
-	r.report = Report{Players: config.Players, Groups: make([]Group, len(groups)), Failures: []string{}}
 	stop := r.watch()
 	r.play()
 	stop()
-	r.report.elapsed = time.Since(r.began)
-	r.report.judge(ctx.Err() != nil)
-	return &r.report, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := r.report
+	report.elapsed = time.Since(r.began)
+	report.judge(ctx.Err() != nil)
+	return &report, nil
 }
 
 // play returns when all groups have.
@@ -73,10 +75,8 @@ func (r *run) play() {
 	var playing sync.WaitGroup
 	team := 0
 	for i, g := range groups {
-		entry := &r.report.Groups[i]
-		entry.Name = g.name
+		entry := r.group(i)
 		for _, players := range g.teams(r.config.Players) {
-			entry.Players += players
 			number, begins := team, time.Duration(team)*between
 			team++
 			playing.Go(func() {
@@ -89,6 +89,13 @@ func (r *run) play() {
 		}
 	}
 	playing.Wait()
+}
+
+// group is the entry of a group in the report. Its name and its players are constant.
+func (r *run) group(i int) *Group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &r.report.Groups[i]
 }
 
 // note adds a team's round to its group.
