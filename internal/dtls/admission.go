@@ -26,7 +26,8 @@ type admission struct {
 	proven   *sources.Sources // of addresses that are proven
 	sessions *sources.Sessions
 	live     *sources.LiveAddresses
-	underway atomic.Int64 // handshakes of all shards
+	underway atomic.Int64 // places that are taken: by handshakes of all shards, or kept for newcomers
+	kept     atomic.Int64 // those that are kept
 }
 
 // take takes a place if there is one.
@@ -112,35 +113,64 @@ func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, 
 
 // room takes a place for a handshake, or that of a handshake which goes for it. Where
 // the other shards hold them all, the one that holds most is asked to let one go, for
-// when the datagram comes again.
+// when the datagram comes again. So it is where that one holds far more than this one: who
+// fills the one does not have newcomers to the other put each other out.
 func (h *Handshakes) room(now time.Time, own bool) bool {
+	if h.kept > 0 {
+		h.kept--
+		h.shard.Endpoint.admission.kept.Add(-1)
+		return true
+	}
 	if h.shard.Endpoint.admission.take() {
 		return true
 	}
-	if o := h.dispensable(now, own); o != nil {
+	o, other := h.dispensable(now, own), h.shard.Endpoint.busiest()
+	ask := other != h.shard && now.Sub(h.askedAt) >= askInterval
+	if ask && o != nil {
+		ask = o.proven() && other.Handshakes.underway.Load() > 2*h.underway.Load()+fewHandshakes
+	}
+	switch {
+	case ask:
+		h.askedAt = now
+		other.Post(makeRoom{other, h.shard, own})
+		return false
+	case o != nil:
 		o.evict()
 		return true
-	}
-	if now.Sub(h.askedAt) < askInterval {
-		return false
-	}
-	h.askedAt = now
-	if other := h.shard.Endpoint.busiest(); other != h.shard {
-		other.Post(makeRoom{other, own})
 	}
 	return false
 }
 
-// makeRoom asks a shard to let a handshake go.
+// makeRoom asks a shard to let a handshake go for a newcomer to another one.
 type makeRoom struct {
-	shard *Shard
-	own   bool // for a live peer's address
+	shard, newcomers *Shard
+	own              bool // for a live peer's address
 }
 
 func (m makeRoom) Deliver(now time.Time) {
 	if o := m.shard.Handshakes.dispensable(now, m.own); o != nil {
 		o.evict()
-		m.shard.Endpoint.admission.give()
+		m.shard.Endpoint.admission.kept.Add(1)
+		m.newcomers.Post(place{m.newcomers})
+	}
+}
+
+// place is a place that another shard has let go. It is kept for roomTime, or those who
+// fill that shard would take it.
+type place struct{ shard *Shard }
+
+func (m place) Deliver(now time.Time) {
+	h := &m.shard.Handshakes
+	h.kept++
+	h.keptAt = now
+}
+
+// giveKept gives back the places for which nobody has come.
+func (h *Handshakes) giveKept(now time.Time) {
+	for now.Sub(h.keptAt) >= roomTime && h.kept > 0 {
+		h.kept--
+		h.shard.Endpoint.admission.kept.Add(-1)
+		h.shard.Endpoint.admission.give()
 	}
 }
 

@@ -115,7 +115,7 @@ func (e *Endpoint) Live() *sources.LiveAddresses { return e.admission.live }
 func (e *Endpoint) Sources() *sources.Sources { return e.admission.sources }
 
 // Underway is how many handshakes are, on all shards.
-func (e *Endpoint) Underway() int64 { return e.admission.underway.Load() }
+func (e *Endpoint) Underway() int64 { return e.admission.underway.Load() - e.admission.kept.Load() }
 
 // Context is done when stop has been called.
 func (e *Endpoint) Context() context.Context { return e.ctx }

@@ -26,6 +26,8 @@ type Handshakes struct {
 	sites    map[netip.Prefix]int // how many confirmed addresses each has, while that is looked at
 	notedAt  time.Time            // when live peers' addresses were last noted
 	askedAt  time.Time            // when another shard was last asked to make room
+	kept     int                  // places that other shards have let go for newcomers here
+	keptAt   time.Time            // when the last of them was
 	refusing bool                 // no newcomers any more
 	shown    shown                // by the sender of the datagram that is handled
 	minter   *retry.Minter
@@ -126,6 +128,7 @@ func (h *Handshakes) sweep(now time.Time) {
 	if now.Sub(h.notedAt) >= sources.LiveInterval {
 		h.notedAt = now
 	}
+	h.giveKept(now)
 	for _, o := range h.Open {
 		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
 			h.failed[handshake.KindUnconfirmed].Add(1)

@@ -60,6 +60,13 @@ const (
 	// one again to let one go: sooner than a client repeats its ClientHello.
 	askInterval = 10 * time.Millisecond
 
+	// fewHandshakes is by how many a shard may hold more than twice those of another one by chance.
+	fewHandshakes = 16
+
+	// roomTime is how long a place that another shard has let go waits for the newcomer who asked for
+	// it: a client repeats its ClientHello after a second.
+	roomTime = 2 * time.Second
+
 	// noteTime is how long a shard notes its players' addresses, once in a
 	// sources.LiveInterval: each of them is looked at twice in it.
 	noteTime = 2 * SweepInterval
