@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -22,10 +23,14 @@ func forgedTag() []scene {
 	}
 }
 
-// noise looks like a record of the connection every other time.
+// noise looks like a record of the connection every other time. What looks like a RETURN is none, and
+// would be dropped as another reason says.
 func noise(i int, _ []byte) []byte {
 	b := make([]byte, 100)
 	rand.Read(b) //nolint:errcheck // never fails
+	if b[0] == retry.TypeReturn {
+		b[0]++
+	}
 	if i%2 == 0 {
 		copy(b, []byte{23, 0xfe, 0xfd, 0, 1, 0, 0, 0xff})
 		b[11], b[12] = 0, byte(len(b)-13)
