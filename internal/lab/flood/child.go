@@ -23,11 +23,10 @@ func IsChild() bool { return os.Getenv(variable) != "" }
 
 // answer is a line of a child: the first says where it listens, each other one answers a line of its input.
 type answer struct {
-	Addr    string             `json:"addr,omitempty"`
-	Stats   transport.Stats    `json:"stats"`
-	Process gameserver.Process `json:"process"`
-	Handled uint64             `json:"handled"` // inputs
-	Error   string             `json:"error,omitempty"`
+	Addr    string          `json:"addr,omitempty"`
+	Stats   transport.Stats `json:"stats"`
+	Handled uint64          `json:"handled"` // inputs
+	Error   string          `json:"error,omitempty"`
 }
 
 // Child answers inputs until in ends, and returns the exit status of the process. Its limits are a
@@ -50,7 +49,7 @@ func Child(in io.Reader, out io.Writer) int {
 	}()
 	if answers.Encode(answer{Addr: server.Addr().String()}) == nil {
 		for lines := bufio.NewScanner(in); lines.Scan(); {
-			if answers.Encode(answer{Stats: server.Stats(), Process: gameserver.ReadProcess(), Handled: handled.Load()}) != nil {
+			if answers.Encode(answer{Stats: server.Stats(), Handled: handled.Load()}) != nil {
 				break
 			}
 		}

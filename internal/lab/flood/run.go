@@ -157,14 +157,13 @@ func (s *stage) phase(ctx context.Context, from func(*rand.Rand) [4]byte, newcom
 // than none.
 func missing(sent, came uint64) uint64 { return sent - min(sent, came) }
 
-// watch returns the most that the server's process holds until ctx is done.
+// watch returns the most that is resident of the server's process until ctx is done. It does not ask the
+// server, which would keep it from its players.
 func (s *stage) watch(ctx context.Context) (most int64) {
 	ticker := time.NewTicker(time.Second / 2)
 	defer ticker.Stop()
 	for {
-		if a, err := s.server.ask(); err == nil {
-			most = max(most, a.Process.Resident)
-		}
+		most = max(most, s.server.resident())
 		select {
 		case <-ctx.Done():
 			return most

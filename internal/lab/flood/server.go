@@ -107,6 +107,9 @@ func (s *server) hear(patience time.Duration) (answer, error) {
 	}
 }
 
+// resident is how much memory of the server's process is resident, in bytes; 0 once it is gone.
+func (s *server) resident() int64 { return gameserver.Resident(s.command.Process.Pid) }
+
 // end ends the server.
 func (s *server) end() {
 	s.in.Close() //nolint:errcheck // it may be gone

@@ -16,11 +16,10 @@ type Process struct {
 	Descriptors int   `json:"descriptors"` // open; Linux
 }
 
-// ReadProcess reads what this process holds.
-func ReadProcess() Process {
+func process() Process {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	p := Process{Goroutines: runtime.NumGoroutine(), Resident: resident()}
+	p := Process{Goroutines: runtime.NumGoroutine(), Resident: Resident(os.Getpid())}
 	if live[0].Value.Kind() == metrics.KindUint64 {
 		p.Heap = int64(live[0].Value.Uint64())
 	}
@@ -30,9 +29,9 @@ func ReadProcess() Process {
 	return p
 }
 
-// resident reads the second field of statm, in pages.
-func resident() int64 {
-	b, err := os.ReadFile("/proc/self/statm")
+// Resident returns how much memory of a process is resident, in bytes; 0 if the system does not tell.
+func Resident(pid int) int64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm") // its second field, in pages
 	fields := bytes.Fields(b)
 	if err != nil || len(fields) < 2 {
 		return 0

@@ -19,7 +19,7 @@ type Stats struct {
 func (s *Server) Stats() Stats {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	return Stats{Stats: s.game.Stats(), CPU: cpuMicroseconds(), Mallocs: &mem.Mallocs, Process: ReadProcess()}
+	return Stats{Stats: s.game.Stats(), CPU: cpuMicroseconds(), Mallocs: &mem.Mallocs, Process: process()}
 }
 
 // Add returns the sum of two processes, of which the second is the later one.
