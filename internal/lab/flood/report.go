@@ -51,6 +51,22 @@ func (p *Phase) residence(took []time.Duration) {
 	p.P50, p.P99 = us(0.5), us(0.99)
 }
 
+// Undisturbed reports whether no player was put out, or had to go on by ticket.
+func (p *Phase) Undisturbed() bool { return p.Gone == 0 && p.Resumed == 0 }
+
+// LossJudged reports whether the receive buffer is large enough for the loss to say something about the
+// server.
+func (p *Phase) LossJudged() bool { return p.Buffer >= MinBuffer }
+
+// LostLittle reports whether at most MaxLoss of the inputs were lost.
+func (p *Phase) LostLittle() bool { return float64(p.Lost) <= MaxLoss*float64(p.Sent) }
+
+// AsQuickAs reports whether inputs stayed at most MaxResidence times as long as in quiet play.
+func (p *Phase) AsQuickAs(quiet *Phase) bool { return p.P99 <= MaxResidence*quiet.P99 }
+
+// Above is how much more was resident of the server than in quiet play, in bytes: MaxMemory at most.
+func (p *Phase) Above(quiet *Phase) int64 { return p.Memory - quiet.Memory }
+
 func countsBetween(before, after map[string]uint64) tally.Counts {
 	return tally.Counts(after).Since(before)
 }
@@ -61,15 +77,16 @@ func (r *Report) OK() bool { return r.Verdict == "ok" }
 // judge compares the floods with quiet play.
 func (r *Report) judge() {
 	fail := func(format string, args ...any) { r.Failures = append(r.Failures, fmt.Sprintf(format, args...)) }
-	quiet := r.Phases[0]
-	for _, p := range r.Phases {
-		if p.Gone > 0 || p.Resumed > 0 {
+	quiet := &r.Phases[0]
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		if !p.Undisturbed() {
 			fail("%s: %d players are out, %d have gone on by ticket", p.Name, p.Gone, p.Resumed)
 		}
 		if p.Sent == 0 {
 			fail("%s: nobody has played", p.Name)
 		}
-		if p.Buffer >= MinBuffer && float64(p.Lost) > MaxLoss*float64(p.Sent) {
+		if p.LossJudged() && !p.LostLittle() {
 			fail("%s: %d of %d inputs lost, %.2f %%", p.Name, p.Lost, p.Sent, 100*float64(p.Lost)/float64(p.Sent))
 		}
 		if p.In < p.Newcomers {
@@ -78,10 +95,10 @@ func (r *Report) judge() {
 		if p.Flooded == 0 {
 			continue
 		}
-		if p.P99 > MaxResidence*quiet.P99 {
+		if !p.AsQuickAs(quiet) {
 			fail("%s: residence p99 %.0f µs, %.1f times that of quiet play", p.Name, p.P99, p.P99/quiet.P99)
 		}
-		if more := p.Memory - quiet.Memory; more > MaxMemory {
+		if more := p.Above(quiet); more > MaxMemory {
 			fail("%s: %.1f MB more resident than in quiet play", p.Name, float64(more)/(1<<20))
 		}
 		if want := 0.9 * float64(r.Config.Rate) * r.Config.Duration.Seconds(); float64(p.Flooded) < want {
@@ -89,7 +106,7 @@ func (r *Report) judge() {
 				float64(p.Flooded)/r.Config.Duration.Seconds()))
 		}
 	}
-	if quiet.Buffer < MinBuffer {
+	if !quiet.LossJudged() {
 		r.NotShown = append(r.NotShown, fmt.Sprintf("loss: the receive buffer is %d KiB: raise net.core.rmem_max to %d", quiet.Buffer>>10, MinBuffer))
 	}
 	r.Verdict = "failed"

@@ -84,15 +84,16 @@ func readFlood(output []byte) (rows []row, err error) {
 	if len(r.Phases) < 3 {
 		return nil, errNothing
 	}
-	quiet := r.Phases[0]
-	for _, p := range r.Phases[1:] {
+	quiet := &r.Phases[0]
+	for i := range r.Phases[1:] {
+		p := &r.Phases[1+i]
 		from := fmt.Sprintf("%d ClientHellos from %s", p.Flooded, p.Name)
-		rows = append(rows, judged(p.Gone == 0 && p.Resumed == 0, from+": players put out", "0", "%d, %d resumed", p.Gone, p.Resumed))
-		lost := judged(float64(p.Lost) <= flood.MaxLoss*float64(p.Sent), "inputs lost", "0.1 %", "%d of %d", p.Lost, p.Sent)
-		if p.Buffer < flood.MinBuffer {
+		rows = append(rows, judged(p.Undisturbed(), from+": players put out", "0", "%d, %d resumed", p.Gone, p.Resumed))
+		lost := judged(p.LostLittle(), "inputs lost", "0.1 %", "%d of %d", p.Lost, p.Sent)
+		if !p.LossJudged() {
 			lost.verdict = notShown
 		}
-		residence := judged(p.P99 <= flood.MaxResidence*quiet.P99, "residence, p99", "3 times that of quiet play",
+		residence := judged(p.AsQuickAs(quiet), "residence, p99", "3 times that of quiet play",
 			"%.0f µs, %.1f times", p.P99, p.P99/quiet.P99)
 		if p.Measured == 0 {
 			residence.verdict, residence.measured = notShown, "needs CAP_NET_RAW"
@@ -102,8 +103,8 @@ func readFlood(output []byte) (rows []row, err error) {
 			rows = append(rows, judged(p.In == p.Newcomers, "newcomers from there, in within 2 s", "all", "%d of %d, the slowest after %v",
 				p.In, p.Newcomers, p.Slowest.Round(time.Millisecond)))
 		}
-		rows = append(rows, judged(p.Memory-quiet.Memory <= flood.MaxMemory, "memory above quiet play", "16 MB", "%.1f MB",
-			float64(p.Memory-quiet.Memory)/(1<<20)))
+		rows = append(rows, judged(p.Above(quiet) <= flood.MaxMemory, "memory above quiet play", "16 MB", "%.1f MB",
+			float64(p.Above(quiet))/(1<<20)))
 	}
 	return rows, nil
 }
