@@ -80,8 +80,8 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 
 // check returns an error for flags that cannot be used. It does not read files.
 func (f *flags) check(rest []string) error {
-	if len(rest) > 0 {
-		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+	if err := command.NoRest(rest); err != nil {
+		return err
 	}
 	for _, check := range []func() error{f.checkTurns, f.checkNumbers, f.checkAttack} {
 		if err := check(); err != nil {

@@ -10,7 +10,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 		fmt.Fprintf(stderr, "client: %v\n", err)
 		return exitUsage
 	}
-	if err := write(stdout, r, f.json); err != nil {
+	if err := command.Show(stdout, r, f.json); err != nil {
 		fmt.Fprintf(stderr, "client: %v\n", err)
 		return exitFailed
 	}
@@ -85,14 +84,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, watched b
 	return exitOK
 }
 
-// report is a *soak.Report, an *attack.Report or a *nakama.Report.
-type report interface {
-	OK() bool
-	WriteTable(w io.Writer) error
-}
-
-// play attacks or plays.
-func (f *flags) play(ctx context.Context) (report, error) {
+// play attacks or plays: the report is a *soak.Report, an *attack.Report or a *nakama.Report.
+func (f *flags) play(ctx context.Context) (command.Report, error) {
 	if f.nakama.url != "" {
 		return f.playNakama(ctx)
 	}
@@ -105,11 +98,4 @@ func (f *flags) play(ctx context.Context) (report, error) {
 		return attack.Run(ctx, attack.Config{Attack: f.attack, Honest: f.config}, target), nil
 	}
 	return soak.Run(ctx, f.config, target), nil
-}
-
-func write(w io.Writer, r report, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(r)
-	}
-	return r.WriteTable(w)
 }

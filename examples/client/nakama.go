@@ -6,6 +6,7 @@ import (
 	"flag"
 	"net/url"
 
+	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/internal/lab/nakama"
 	"github.com/sallyport/sallyport/netsim"
 )
@@ -43,7 +44,7 @@ func (f *flags) checkNakama() error {
 }
 
 // playNakama plays on a Nakama server.
-func (f *flags) playNakama(ctx context.Context) (report, error) {
+func (f *flags) playNakama(ctx context.Context) (command.Report, error) {
 	identity := func(context.Context) ([]byte, error) {
 		tokens, err := f.readTokens()
 		if err != nil {

@@ -88,9 +88,10 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 // check says what is wrong with the flags, what is in files aside.
 func (f *flags) check(rest []string) error {
 	_, known := clientAuths[f.clientAuth]
+	if err := command.NoRest(rest); err != nil {
+		return err
+	}
 	switch {
-	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
 	case (f.listen == "") == (f.connect == ""):
 		return errors.New("give -listen for a server, or -connect for a client")
 	case f.listen != "" && (f.ca != "" || f.name != ""):

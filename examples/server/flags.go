@@ -127,9 +127,10 @@ func parse(args []string, stdout, stderr io.Writer) (*flags, int) {
 
 // check returns an error for flags that cannot be used. It does not read files.
 func (f *flags) check(rest []string) error {
+	if err := command.NoRest(rest); err != nil {
+		return err
+	}
 	switch {
-	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
 	case f.tick < 1 || f.tick > arena.MaxTick:
 		return fmt.Errorf("-tick %d: must be 1 to %d", f.tick, arena.MaxTick)
 	case f.eventsMax < 1 || f.eventsMax > audit.MaxRecent:

@@ -1,8 +1,10 @@
 // Package command reads the command lines of the examples, all in one way: -h
-// answers on standard output, a mistake is one sentence on standard error.
+// answers on standard output, a mistake is one sentence on standard error. What a program has found it
+// shows in one way, too.
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,4 +37,26 @@ func Parse(set *flag.FlagSet, help string, args []string, check func(rest []stri
 		return Usage, false
 	}
 	return OK, true
+}
+
+// NoRest returns an error for arguments that are no flags.
+func NoRest(rest []string) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+	}
+	return nil
+}
+
+// Report is the result of a program that judges.
+type Report interface {
+	OK() bool // every promise was kept
+	WriteTable(w io.Writer) error
+}
+
+// Show writes a report as a table for people, or as one JSON object.
+func Show(w io.Writer, r Report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	return r.WriteTable(w)
 }

@@ -58,8 +58,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.DurationVar(&o.soak, "soak", 2*time.Hour, "how long the soak lasts without -quick")
 	set.BoolVar(&o.markdown, "markdown", false, "write the table in Markdown")
 	check := func(rest []string) error {
-		if len(rest) > 0 {
-			return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+		if err := command.NoRest(rest); err != nil {
+			return err
 		}
 		for _, name := range o.parts() {
 			if !slices.Contains(names(), name) {

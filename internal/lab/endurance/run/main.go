@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -47,8 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	picture := set.String("svg", "", "`file` for a picture of the server's process over time")
 	asJSON := set.Bool("json", false, "write one JSON object in place of the table")
 	check := func(rest []string) error {
-		if len(rest) > 0 {
-			return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+		if err := command.NoRest(rest); err != nil {
+			return err
 		}
 		return config.Check()
 	}
@@ -71,11 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // write shows the report, and draws it if there is a file to draw it in.
 func write(r *endurance.Report, stdout io.Writer, picture string, asJSON bool) error {
-	show := r.WriteTable
-	if asJSON {
-		show = func(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
-	}
-	if err := show(stdout); err != nil || picture == "" {
+	if err := command.Show(stdout, r, asJSON); err != nil || picture == "" {
 		return err
 	}
 	file, err := os.Create(picture)

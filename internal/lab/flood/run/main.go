@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -47,8 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.DurationVar(&config.Duration, "duration", 10*time.Second, "of quiet play, and of each of two floods")
 	asJSON := set.Bool("json", false, "write one JSON object in place of the table")
 	check := func(rest []string) error {
-		if len(rest) > 0 {
-			return fmt.Errorf("unexpected argument %q: everything is a flag", rest[0])
+		if err := command.NoRest(rest); err != nil {
+			return err
 		}
 		return config.Check()
 	}
@@ -57,11 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	report, err := flood.Run(ctx, config)
 	if err == nil {
-		if *asJSON {
-			err = json.NewEncoder(stdout).Encode(report)
-		} else {
-			err = report.WriteTable(stdout)
-		}
+		err = command.Show(stdout, report, *asJSON)
 	}
 	switch {
 	case err != nil:
