@@ -22,9 +22,11 @@ import (
 )
 
 // "A record without a connection id belongs to the newest connection of the address that it comes
-// from. When that connection ends it belongs to the newest of those that are left."
-// PROTOCOL.md 9.6. Whatever players do, with connection ids or without, on however many shards. The slow
-// twin looks at all connections of all shards.
+// from: the last one that was made there, or that has moved there. When that connection ends it
+// belongs to the newest of those that are left." PROTOCOL.md 9.6. "A record of application data is
+// opened under the keys that its connection id names, whatever address it comes from." 9.4. Whatever
+// players do, with connection ids or without, on however many shards. The slow twin looks at all
+// connections of all shards.
 func TestNewestConnectionHasTheAddress(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(12)
@@ -56,10 +58,17 @@ type floor struct {
 	addrs   []udp.Flow
 	players []*visitor
 	lines   []*visit // of all players
-	seen    map[*conn]int
+	seen    map[*conn]place
+	places  int
 	got     []string // payloads that the match has received, by whom
 	log     []string
 	lost    func(from *shard, b []byte) bool // may be nil
+}
+
+// place is where a connection is, and which in order of time has come to be where it is.
+type place struct {
+	addr   udp.Flow
+	number int
 }
 
 // visitor is a player, some without a connection id: "A client that chooses its nonces otherwise cannot change its address."
@@ -106,7 +115,7 @@ func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
 		c.Session.Fingerprint = policy.FingerprintConfig{Network: policy.ActionNote}
 		c.Session.MaxPerSubject = -1 // each comes anew as often as it likes
 	})
-	f := &floor{world: w, Rand: chance, seen: make(map[*conn]int)}
+	f := &floor{world: w, Rand: chance, seen: make(map[*conn]place)}
 	for i := range shards {
 		f.shards = append(f.shards, s.newShard(new(radio), i))
 		f.shards[i].handler = Handler{Receive: func(p *Player, b []byte) {
@@ -176,13 +185,14 @@ func (f *floor) turn(s *shard) {
 	s.Out.Hold(false)
 }
 
-// look notes which connections are new.
+// look notes which connections are new, or somewhere else.
 func (f *floor) look() {
 	for _, s := range f.shards {
 		for _, c := range s.Table.All() {
 			a := connOf(c)
-			if f.seen[a] == 0 {
-				f.seen[a] = len(f.seen) + 1
+			if f.seen[a].addr != a.Addr {
+				f.places++
+				f.seen[a] = place{a.Addr, f.places}
 			}
 		}
 	}
@@ -323,7 +333,8 @@ func (f *floor) pass(d time.Duration) {
 	}
 }
 
-// check has everybody say something from where they are: of each address, the newest connection with a player is heard.
+// check has everybody say something from where they are: who has a connection id is heard, and so is the newest
+// connection with a player of each address.
 func (f *floor) check() {
 	f.Helper()
 	f.settle()
@@ -335,10 +346,10 @@ func (f *floor) check() {
 				if a.Addr != addr {
 					continue
 				}
-				if last == nil || f.seen[a] > f.seen[last] {
+				if last == nil || f.seen[a].number > f.seen[last].number {
 					last = a
 				}
-				if a.player != nil && a.ending == nil && (newest == nil || f.seen[a] > f.seen[newest]) {
+				if a.player != nil && a.ending == nil && (newest == nil || f.seen[a].number > f.seen[newest].number) {
 					newest = a
 				}
 			}
@@ -353,16 +364,39 @@ func (f *floor) check() {
 			if last != newest && connOf(last.Former) != newest {
 				continue // somebody else's attempt has the address for the moment
 			}
-			f.got = nil
-			f.say(v, addr, wire.KindData, []byte("here"))
-			f.settle()
-			if want := fmt.Sprintf("player %d here", v.of.name); len(f.got) != 1 || f.got[0] != want {
-				for _, line := range f.log {
-					f.Log(line)
-				}
-				f.Fatalf("from %v on shard %d, by a connection on shard %d, came %q, want %q", addr, f.kernel(addr).Index, newest.self.shard.Index, f.got, want)
+			f.here(v)
+		}
+	}
+	for _, v := range f.lines {
+		if v.of.hasID && v.of.visit == v && v.client.Live() && f.lives(v) {
+			f.here(v)
+		}
+	}
+}
+
+// lives reports whether the session of a player has a connection.
+func (f *floor) lives(v *visit) bool {
+	for _, s := range f.shards {
+		for _, c := range s.Table.All() {
+			if a := connOf(c); a.player != nil && a.ending == nil && a.session.Session().ID() == v.client.ID() {
+				return true
 			}
 		}
+	}
+	return false
+}
+
+// here has a player say something who must be heard.
+func (f *floor) here(v *visit) {
+	f.Helper()
+	f.got = nil
+	f.say(v, v.addr, wire.KindData, []byte("here"))
+	f.settle()
+	if want := fmt.Sprintf("player %d here", v.of.name); len(f.got) != 1 || f.got[0] != want {
+		for _, line := range f.log {
+			f.Log(line)
+		}
+		f.Fatalf("from %v on shard %d came %q, want %q", v.addr, f.kernel(v.addr).Index, f.got, want)
 	}
 }
 

@@ -19,11 +19,13 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 			c.records(now, b)
 		}
 	}
+	s.forwarding.taking = true
 	for range len(s.forwarding.queue) {
 		f := <-s.forwarding.queue
 		handle(f.addr, f.b[:f.n])
 		s.Endpoint.buffers.Put(f.b)
 	}
+	s.forwarding.taking = false
 	sources := []receiver{s.Socket}
 	if s.carrier != nil {
 		sources = append(sources, s.carrier)
@@ -43,14 +45,10 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 
 // drainUnlisted is for an address that no connection has here.
 func (s *Shard) drainUnlisted(now time.Time, addr udp.Flow, b []byte) {
-	if s.forwardStray(addr, b) {
+	if s.roamed(now, addr, b) {
 		return
 	}
-	home, c, roamer := s.named(b)
-	switch {
-	case home != nil:
-		s.forward(home, addr, b)
-	case roamer != nil:
-		c.elsewhere(now, roamer, addr, b)
+	if t := s.Table.away(addr); t != nil {
+		s.forward(t.to, addr, b)
 	}
 }

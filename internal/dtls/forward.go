@@ -13,6 +13,7 @@ import (
 // forwarding is what a shard has of it.
 type forwarding struct {
 	queue   chan forwarded // from other shards
+	taking  bool           // what is handled comes from there
 	scratch []byte         // copies of what may open under a second key
 	second  []byte         // and under a third
 }
@@ -47,22 +48,14 @@ func (s *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
 
 // takeForwarded handles n datagrams that other shards have forwarded.
 func (s *Shard) takeForwarded(now time.Time, n int) {
+	s.forwarding.taking = true
 	for range n {
 		f := <-s.forwarding.queue
 		s.waiting.stamp = f.stamp
 		s.Datagram(now, f.addr, f.b[:f.n])
 		s.Endpoint.buffers.Put(f.b)
 	}
-}
-
-// forwardStray forwards what belongs to a connection that has moved to another shard.
-func (s *Shard) forwardStray(addr udp.Flow, b []byte) bool {
-	t := s.Table.away(addr)
-	if t == nil {
-		return false
-	}
-	s.forward(t.to, addr, b)
-	return true
+	s.forwarding.taking = false
 }
 
 // Move hands a connection over to another shard, unless it has gone, and has then delivered

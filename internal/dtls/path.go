@@ -133,11 +133,11 @@ func (c *Conn) probePath(now time.Time) {
 }
 
 // Answered moves a connection to the address that its challenge was answered from, which is
-// that of the datagram that is handled. It reports false if it cannot, and returns the former
-// address.
+// that of the datagram that is handled, whoever was there before. It reports false if there is no
+// such challenge, and returns the former address.
 func (c *Conn) Answered(now time.Time) (former udp.Flow, ok bool) {
 	p, s := c.path, c.Shard
-	if p == nil || p.addr != s.from || s.Table.byAddr.Lookup(p.addr) != nil || s.Table.away(p.addr) != nil {
+	if p == nil || p.addr != s.from {
 		return former, false
 	}
 	former = c.Addr

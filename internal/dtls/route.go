@@ -33,13 +33,20 @@ func (s *Shard) route(now time.Time, addr udp.Flow, b []byte) {
 		s.unlisted(now, addr, o, b)
 	case o == nil && handshake.IsFirstHello(b):
 		s.Handshakes.greet(now, addr, b)
+	case o != nil && IsHandshake(b):
+		o.deliver(now, b)
+	case c.names(b) && s.roamed(now, addr, b): // a translator has given the address to somebody else
 	case o == nil:
 		c.records(now, b)
-	case IsHandshake(b):
-		o.deliver(now, b)
 	default:
 		c.either(now, o, b)
 	}
+}
+
+// names reports whether a datagram names another connection than those at this one's address.
+func (c *Conn) names(b []byte) bool {
+	id, ok := IDOf(b)
+	return ok && id != c.ID && (c.Former == nil || id != c.Former.ID)
 }
 
 // unlisted is for an address that no connection has here: o is the half-open handshake there,
@@ -47,16 +54,12 @@ func (s *Shard) route(now time.Time, addr udp.Flow, b []byte) {
 // of one whose peer has moved, which its connection id names.
 func (s *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
 	away := s.Table.away(addr)
-	home, c, roamer := s.named(b)
 	switch {
 	case o == nil && handshake.IsFirstHello(b) && !s.Handshakes.refusing:
 		s.Handshakes.greet(now, addr, b)
+	case s.roamed(now, addr, b):
 	case o == nil && away != nil:
 		s.forward(away.to, addr, b)
-	case home != nil:
-		s.forward(home, addr, b)
-	case roamer != nil:
-		c.elsewhere(now, roamer, addr, b)
 	case o == nil:
 		s.Drop(audit.DropSource)
 	case away != nil && !IsHandshake(b):
@@ -66,20 +69,27 @@ func (s *Shard) unlisted(now time.Time, addr udp.Flow, o *HalfOpen, b []byte) {
 	}
 }
 
-// named is whom a datagram's connection id names: another shard, or a connection that is heard
-// at any address, and who is told. All are nil without.
-func (s *Shard) named(b []byte) (home *Shard, c *Conn, r Roamer) {
+// roamed handles a datagram whose connection id names another shard, or a connection that is heard
+// at any address, and reports whether it does.
+func (s *Shard) roamed(now time.Time, addr udp.Flow, b []byte) bool {
 	id, ok := IDOf(b)
 	if !ok {
-		return nil, nil, nil
+		return false
 	}
 	if home := s.Endpoint.Home(id); home != nil && home.Index != s.Index {
-		return home, nil, nil
+		if s.forwarding.taking {
+			return false // it would go back and forth
+		}
+		s.forward(home, addr, b)
+		return true
 	}
-	if c = s.Table.byID[id]; c != nil {
-		r = roamerOf(c)
+	if c := s.Table.byID[id]; c != nil {
+		if r := roamerOf(c); r != nil {
+			c.elsewhere(now, r, addr, b)
+			return true
+		}
 	}
-	return nil, c, r
+	return false
 }
 
 // either tries the old keys, then the new ones that wait for key confirmation. Since
