@@ -98,10 +98,16 @@ func (p *raw) newest() arena.Snapshot {
 }
 
 // delivered is how many inputs the server has taken from this player, of all that have been sent so far. It waits a few
-// ticks; ok is false if the server falls silent.
+// ticks, from the first that the player has seen; ok is false if the server falls silent.
 func (p *raw) delivered() (n uint64, ok bool) {
 	first := p.newest().Tick
-	ok = await(func() bool { return p.newest().Tick >= first+settleTicks })
+	ok = await(func() bool {
+		newest := p.newest().Tick
+		if first == 0 {
+			first = newest
+		}
+		return newest > 0 && newest >= first+settleTicks
+	})
 	return p.newest().Delivered, ok
 }
 
