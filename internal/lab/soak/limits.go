@@ -16,8 +16,9 @@ const (
 	// shutdownTime is how long an embedded server has to tell its players that it ends.
 	shutdownTime = 5 * time.Second
 
-	// drainTime is how long a player who leaves waits for what is still on its way.
-	drainTime = 2 * time.Second
+	// drainTime is how long a player who leaves waits for what is still on its way: what is repeated until it arrives
+	// is repeated ever more rarely.
+	drainTime = 8 * time.Second
 
 	// narrow is a bandwidth below which inputs, snapshots and lanes together may take a line more
 	// than it has: what must arrive on lanes goes on being sent, but may need longer than anybody
