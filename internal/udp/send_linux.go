@@ -170,7 +170,12 @@ func (s *native) write(p Packet) unix.Errno {
 		h.SetControllen(putSource(control[:], s.family, &l))
 	}
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		var errno unix.Errno
+		if mayWait {
+			_, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		} else {
+			_, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		}
 		if errno != unix.EINTR {
 			return errno
 		}

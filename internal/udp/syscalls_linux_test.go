@@ -34,6 +34,8 @@ func returns(n int) answer { return answer{instead: true, value: n} }
 // watched are the system calls on which a socket of this package stands.
 var watched = [...]uint32{unix.SYS_SENDMMSG, unix.SYS_SENDMSG, unix.SYS_RECVMMSG, unix.SYS_RECVFROM, unix.SYS_PPOLL}
 
+func init() { mayWait = true }
+
 // watchedThread runs functions, one at a time, whose watched system calls are answered by a test
 // (seccomp_unotify(2)), so that the code under test is the code that ships. It lasts for as long as the
 // process: a thread that ended might hand its filter on to the one that takes its place.
