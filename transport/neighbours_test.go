@@ -185,6 +185,38 @@ func TestNeighboursAfterARestart(t *testing.T) {
 	})
 }
 
+// "Of those whose senders have proven nothing at such addresses there MUST NOT be more at once than of
+// strangers: beyond that the server asks for a proof." PROTOCOL.md 9.1. Who forges all players' addresses
+// begins few handshakes, and keeps no player from resuming.
+func TestFewBeginInPlayersNames(t *testing.T) {
+	t.Parallel()
+	const players, few = 40, 16
+	for _, flood := range []int{300, 3000} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
+			r := w.run(func(c *Config) { c.MaxHandshakes = 16 * few })
+			stayers := w.stayAll(players)
+			end := w.besiege(flood, func(i int) netip.AddrPort {
+				return netip.AddrPortFrom(playerAddr(i%players).Addr(), uint16(2000+i))
+			})
+			for range 100 {
+				time.Sleep(100 * time.Millisecond)
+				if n := w.server.first().Holdings().HalfOpen; n > 2*few {
+					t.Fatalf("%d a second: %d handshakes are half-open, want %d and as many of strangers", flood, n, few)
+				}
+			}
+			if n := w.server.Stats().Handshakes.Started - players; n < few {
+				t.Errorf("%d a second: %d handshakes have begun: there is no flood", flood, n)
+			}
+			w.resumes(stayers[1], 0)
+			time.Sleep(2 * time.Second)
+			w.resumes(stayers[1], 5001)
+			end()
+			w.quit(r, stayers...)
+		})
+	}
+}
+
 // Players of one household, whose addresses differ by the port alone, lose their path at once, and come back one by one.
 func TestHouseholdResumes(t *testing.T) {
 	t.Parallel()

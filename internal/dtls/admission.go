@@ -11,7 +11,8 @@ import (
 // admission is what handshakes may take, of all shards together: only datagrams
 // that begin one, and the end of one, touch it.
 //
-//	address of a live peer    a handshake of its own, if it has none whose address is unproven
+//	address of a live peer    a handshake of its own, if it has none whose address is unproven, and
+//	                          if few of those that have proven nothing are under way
 //	else, or besides
 //	  a ticket is shown       what its session has of its own
 //	  the address is proven   what the address has of its own, and its prefix for all of them
@@ -57,7 +58,7 @@ const (
 
 // admit finds room for a handshake from an address. It returns nil if there is none.
 func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
-	if claim = h.shard.Endpoint.admission.live.Claim(now, addr.Addr()); claim != nil {
+	if claim = h.own(now, addr); claim != nil {
 		if h.room(now, true) {
 			return claim, own
 		}
@@ -70,6 +71,11 @@ func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, 
 		claim.Refund()
 	}
 	return nil, as
+}
+
+// own takes what a live peer's address has of its own.
+func (h *Handshakes) own(now time.Time, addr udp.Flow) *sources.Claim {
+	return h.shard.Endpoint.admission.live.Claim(now, addr.Addr(), h.shownBy(addr).returned)
 }
 
 // claim takes what a sender has by what it has shown.
@@ -105,7 +111,7 @@ func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, 
 	if !o.conn.Proven() && (o.as == returned || !h.shownBy(o.addr).returned) {
 		return o.claim.Renew(now), o.as
 	}
-	if claim = h.shard.Endpoint.admission.live.Claim(now, o.addr.Addr()); claim != nil {
+	if claim = h.own(now, o.addr); claim != nil {
 		return claim, own
 	}
 	return h.claim(now, o.addr)

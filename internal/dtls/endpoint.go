@@ -62,11 +62,13 @@ type Config struct {
 }
 
 func New(sock udp.Socket, config Config) *Endpoint {
+	few := max(config.MaxHandshakes/unprovenShare, minUnproven)
 	e := &Endpoint{config: config, admission: &admission{
 		most:     int64(config.MaxHandshakes),
-		sources:  sources.NewStrangers(config.Sources, max(config.MaxHandshakes/strangersShare, minStrangers)),
+		sources:  sources.NewStrangers(config.Sources, few),
 		proven:   sources.NewAddresses(config.Sources),
-		sessions: sources.NewSessions(config.Live), live: sources.NewLiveAddresses(config.Live),
+		sessions: sources.NewSessions(config.Live),
+		live:     sources.NewLiveAddresses(config.Live, few),
 	}}
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())

@@ -33,6 +33,14 @@ const (
 	// tick: 10,000 players at one datagram a tick fit, with room.
 	maxPerTurn = 16384
 
+	// maxGreetings is how many datagrams that begin a handshake wait for those who have a connection:
+	// what comes while a processor is away for a few milliseconds. maxHellos is how many of them may be
+	// without a RETURN. greetAtOnce is how many are handled before peers are looked at again, a quarter
+	// of a millisecond's.
+	maxGreetings = 512
+	maxHellos    = maxGreetings * 3 / 4
+	greetAtOnce  = 32
+
 	// MaxBacklog is how many datagrams wait for a handshake whose engine has
 	// finished but whose keys are not here yet: a few hundred microseconds.
 	MaxBacklog = 16
@@ -42,13 +50,14 @@ const (
 	// waits before it begins anew.
 	HalfOpenSilence = 1500 * time.Millisecond
 
-	// strangersShare is the part of MaxHandshakes that addresses may hold which have proven
-	// nothing, minStrangers at least, and StrangerTime how long one keeps its place from another:
-	// a round trip by satellite. What is beyond is asked for a proof, which costs nothing here;
-	// the share is for clients that do not know how to answer.
-	strangersShare = 16
-	minStrangers   = 8
-	StrangerTime   = time.Second
+	// unprovenShare is the part of MaxHandshakes that strangers may hold who have proven nothing,
+	// and that those may hold of whom live peers' addresses have their own and who have not proven to
+	// be there; minUnproven at least. What is beyond is asked for a proof, which costs nothing here:
+	// the share is for clients that do not know how to answer. StrangerTime is how long a stranger
+	// keeps its place from another: a round trip by satellite.
+	unprovenShare = 16
+	minUnproven   = 8
+	StrangerTime  = time.Second
 
 	// maxShed is the most of a flood of ClientHellos that sockets shed: they keep one in 2^maxShed.
 	// shedCalm is for how many looks, one in a SweepInterval, nothing may overflow until they keep

@@ -14,8 +14,10 @@ import (
 
 // LiveAddresses remembers the addresses at which sessions live, or have lived in the last
 // LatelyLive, and lets each have a handshake of its own, whatever its neighbours do: one
-// ClientHello a second, and one handshake that has not returned its cookie. An address is that of
-// an IPv4 host, whatever its port, or an IPv6 /64. It is safe for concurrent use.
+// ClientHello a second, and one handshake that has not returned its cookie. Of those that have not
+// proven to be there either, there may be so many in all: somebody else may have written their
+// addresses. An address is that of an IPv4 host, whatever its port, or an IPv6 /64. It is safe for
+// concurrent use.
 //
 // The addresses lie in a table of fixed size, each in one of two sets, so that those of a full
 // server fit, though no two are the same. A new one goes to the set with more room, and displaces
@@ -23,12 +25,15 @@ import (
 type LiveAddresses struct {
 	tiers  [1]tier // constant
 	table  places
+	crowd  crowd      // of those that have proven nothing
 	noting sync.Mutex // held by the caller that gives places to addresses
 }
 
-// NewLiveAddresses returns a table for the addresses of so many sessions.
-func NewLiveAddresses(sessions int) *LiveAddresses {
+// NewLiveAddresses returns a table for the addresses of so many sessions, at which so many handshakes
+// that have proven nothing may be under way at once, 1 at least.
+func NewLiveAddresses(sessions, unproven int) *LiveAddresses {
 	return &LiveAddresses{
+		crowd: crowd{most: int32(max(unproven, 1)), rate: bucket.PerSecond(bucket.MaxRate, bucket.MaxBurst)},
 		tiers: [1]tier{{rate: bucket.PerSecond(ownPerSecond, ownPerSecond), most: ownUnproven}},
 		table: newPlaces(min(max(sessions, 1), maxLive) * livePlaces / liveSessions),
 	}
@@ -52,14 +57,26 @@ func (l *LiveAddresses) Note(now time.Time, a netip.Addr) {
 	}
 }
 
-// Claim takes what an address has of its own. It returns nil, and nothing is taken, for one that is
-// not live and was not lately, and for one that has used it up.
-func (l *LiveAddresses) Claim(now time.Time, a netip.Addr) *Claim {
+// Claim takes what an address has of its own; proven is whether the sender has proven to be there. It
+// returns nil, and nothing is taken, for an address that is not live and was not lately, for one that has
+// used it up, and where too many have proven nothing.
+func (l *LiveAddresses) Claim(now time.Time, a netip.Addr, proven bool) *Claim {
+	var of *crowd
+	if !proven {
+		if of = &l.crowd; !of.enter(now) {
+			return nil
+		}
+	}
 	key := liveKey(a)
 	for _, set := range l.sets(key) {
 		if claim := l.claim(set, now, key); claim != nil {
+			claim.shares.crowd = of
 			return claim
 		}
+	}
+	if of != nil {
+		of.refund()
+		of.leave()
 	}
 	return nil
 }

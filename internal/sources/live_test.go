@@ -11,23 +11,23 @@ import (
 
 // "one ClientHello a second, and one handshake that has not returned its cookie"
 func TestLiveAddressHasItsOwn(t *testing.T) {
-	l, a := NewLiveAddresses(10), ip("192.0.2.1")
-	if l.Claim(epoch, a) != nil {
+	l, a := NewLiveAddresses(10, 100), ip("192.0.2.1")
+	if l.Claim(epoch, a, false) != nil {
 		t.Error("a stranger has something of its own")
 	}
 	l.Note(epoch, a)
-	first := l.Claim(epoch, a)
+	first := l.Claim(epoch, a, false)
 	if first == nil {
 		t.Fatal("a live address has nothing of its own")
 	}
-	if l.Claim(epoch.Add(5*time.Second), a) != nil {
+	if l.Claim(epoch.Add(5*time.Second), a, false) != nil {
 		t.Error("two at once")
 	}
 	first.Release()
-	if l.Claim(epoch.Add(time.Second-1), a) != nil {
+	if l.Claim(epoch.Add(time.Second-1), a, false) != nil {
 		t.Error("two in a second")
 	}
-	if l.Claim(epoch.Add(time.Second), a) == nil {
+	if l.Claim(epoch.Add(time.Second), a, false) == nil {
 		t.Error("none after a second")
 	}
 }
@@ -46,9 +46,9 @@ func TestLiveAddressKeys(t *testing.T) {
 		{"::1", "0.0.0.0", false},
 		{"fe80::1%eth0", "fe80::1%eth1", true},
 	} {
-		l := NewLiveAddresses(10)
+		l := NewLiveAddresses(10, 100)
 		l.Note(epoch, ip(c.a))
-		if same := l.Claim(epoch, ip(c.b)) != nil; same != c.same {
+		if same := l.Claim(epoch, ip(c.b), false) != nil; same != c.same {
 			t.Errorf("%s and %s are one address: %v, want %v", c.a, c.b, same, c.same)
 		}
 	}
@@ -56,14 +56,14 @@ func TestLiveAddressKeys(t *testing.T) {
 
 // "or have lived in the last LatelyLive", which is noted once in a LiveInterval.
 func TestLiveAddressLapses(t *testing.T) {
-	l, a := NewLiveAddresses(10), ip("2001:db8::1")
+	l, a := NewLiveAddresses(10, 100), ip("2001:db8::1")
 	l.Note(epoch, a)
 	l.Note(epoch.Add(-time.Hour), a) // another shard's clock, or an old snapshot
 	for _, c := range []struct {
 		after time.Duration
 		want  bool
 	}{{LatelyLive - time.Second, true}, {LatelyLive + LiveInterval, true}, {LatelyLive + LiveInterval + time.Second, false}} {
-		claim := l.Claim(epoch.Add(c.after), a)
+		claim := l.Claim(epoch.Add(c.after), a, false)
 		if (claim != nil) != c.want {
 			t.Errorf("%v later: %v", c.after, claim != nil)
 		}
@@ -80,7 +80,7 @@ func TestLiveAddressLapses(t *testing.T) {
 // room for all addresses of a full server, if no two are the same, whoever has left lately.
 func TestLiveAddressesAreBounded(t *testing.T) {
 	for _, sessions := range []int{-1, 0, 1, 7, 8, 1000, 10_000} {
-		l := NewLiveAddresses(sessions)
+		l := NewLiveAddresses(sessions, 100)
 		places := len(l.table.sets) * ways
 		if most := max(sessions, 1)*livePlaces/liveSessions + ways; places > most {
 			t.Errorf("%d places for %d sessions", places, sessions)
@@ -107,12 +107,12 @@ func TestLiveAddressesAreBounded(t *testing.T) {
 			t.Errorf("%d addresses in %d places", n, places)
 		}
 	}
-	l := NewLiveAddresses(1)
+	l := NewLiveAddresses(1, 100)
 	for i := range ways {
 		l.Note(epoch, nth(i))
 	}
 	l.Note(epoch.Add(time.Second), nth(3))
-	l.Claim(epoch, nth(5))
+	l.Claim(epoch, nth(5), false)
 	for i := range ways - 2 {
 		l.Note(epoch.Add(2*time.Second), nth(100+i))
 	}
@@ -126,7 +126,7 @@ func TestLiveAddressesAreBounded(t *testing.T) {
 
 // All gives back what was noted.
 func TestLiveAddressesAll(t *testing.T) {
-	l, want := NewLiveAddresses(100), map[netip.Addr]time.Time{}
+	l, want := NewLiveAddresses(100, 100), map[netip.Addr]time.Time{}
 	for i, a := range []string{"192.0.2.1", "255.255.255.255", "0.0.0.0", "2001:db8::", "fe80::", "::"} {
 		at := time.Unix(epoch.Unix()+int64(i), 0)
 		l.Note(at, ip(a))
@@ -139,7 +139,7 @@ func TestLiveAddressesAll(t *testing.T) {
 
 // Shards that note and claim at once give an address one handshake, however many ask.
 func TestLiveAddressesAtOnce(t *testing.T) {
-	l := NewLiveAddresses(1000)
+	l := NewLiveAddresses(1000, 100)
 	claims := make([]atomic.Int64, 100)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -147,7 +147,7 @@ func TestLiveAddressesAtOnce(t *testing.T) {
 			for i := range claims {
 				l.Note(epoch, nth(i))
 				for range 10 {
-					if l.Claim(epoch, nth(i)) != nil {
+					if l.Claim(epoch, nth(i), false) != nil {
 						claims[i].Add(1)
 					}
 				}
