@@ -156,11 +156,16 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	s.handler = h.withDefaults()
 	s.Out.Hold(true)
 	s.begin(now)
+	s.PeersFirst = !hold // else nothing goes out before the next Flush
 	n := s.Turn(now)
 	s.deliverReceipts()
 	if !hold {
 		s.Out.Hold(false)
+		more := s.Greet(now)
 		s.pause = s.sleep(now, s.endings.idle(now))
+		if more {
+			s.pause = 0
+		}
 	}
 	if s.Shard == s.Endpoint.First() {
 		s.checkClock(now)

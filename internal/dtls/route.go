@@ -18,6 +18,15 @@ func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 		s.Drop(audit.DropSize)
 		return
 	}
+	if s.PeersFirst && begins(b) {
+		s.postpone(addr, b)
+		return
+	}
+	s.handle(now, addr, b)
+}
+
+// handle is Datagram for one whose turn has come.
+func (s *Shard) handle(now time.Time, addr udp.Flow, b []byte) {
 	if retry.IsReturn(b) {
 		s.Handshakes.returned(now, addr, b)
 		return

@@ -22,8 +22,12 @@ type Shard struct {
 
 	Turns Turns
 
+	// PeersFirst has what begins a handshake wait for Greet. It belongs to the turn.
+	PeersFirst bool
+
 	Table      Table
 	Handshakes Handshakes
+	greetings  greetings
 	forwarding forwarding
 	from       udp.Flow // while a datagram is handled that comes from elsewhere than its connection's address
 	waiting    waiting  // of the datagram that is handled

@@ -1,0 +1,67 @@
+package transport
+
+import (
+	mathrand "math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+)
+
+// "A server SHOULD handle what has come for connections before ClientHellos that have come with it."
+// PROTOCOL.md 9.10: behind hundreds of them a player's datagram is served first, and they are answered a
+// few at a time. What is more than a shard keeps of them is dropped, but not what proves an address.
+func TestPeersBeforeStrangers(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
+		s, p := f.shards[0], f.players[0]
+		f.connect(p, f.addrs[0], func(ch machine.Channel) (*machine.Client, error) {
+			identity, err := f.tokens(grantFor(1))(w.Context())
+			if err != nil {
+				f.Fatal(err)
+			}
+			return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
+		})
+		const hellos, kept, atOnce = 600, 384, 32
+		socket, now := s.Socket.(*radio), f.server.clock.now()
+		var g greeter
+		hello := g.fragments(0, g.hello(nil, []uint16{0xc02b}, usual[:2]...), udp.MaxLen)[0]
+		for i := range hellos {
+			socket.in = append(socket.in, udp.Packet{Addr: udp.Flow{AddrPort: stranger(i * 200)}, Buf: hello})
+		}
+		proof := w.server.endpoint.Returned(now, stranger(hellos*200), hello)
+		socket.in = append(socket.in, udp.Packet{Addr: udp.Flow{AddrPort: stranger(hellos * 200)}, Buf: proof})
+		f.got = nil
+		f.say(p.visit, f.addrs[0], wire.KindData, []byte("here"))
+		before := s.Stats()
+		s.Out.Hold(true)
+		s.PeersFirst = true
+		s.Turn(now)
+		s.Out.Hold(false)
+		after := s.Stats()
+		if len(f.got) != 1 || after.Started != before.Started || after.Retries.Sent != before.Retries.Sent {
+			t.Errorf("first came %q; %d handshakes had begun, %d RETRYs were sent", f.got, after.Started-before.Started, after.Retries.Sent-before.Retries.Sent)
+		}
+		if n := after.Drops["budget"] - before.Drops["budget"]; n != hellos-kept {
+			t.Errorf("%d were dropped, want %d", n, hellos-kept)
+		}
+		for handled, more := uint64(0), true; more; {
+			more = s.Greet(now)
+			stats := s.Stats()
+			n := stats.Started - before.Started + stats.Retries.Sent - before.Retries.Sent
+			if n != min(handled+atOnce, kept+1) || more != (n <= kept) {
+				t.Fatalf("%d of %d were answered, after %d; more wait: %v", n, kept+1, handled, more)
+			}
+			handled = n
+		}
+		if n := s.Stats().Retries.Returned - before.Retries.Returned; n != 1 {
+			t.Errorf("%d have proven their addresses, want 1", n)
+		}
+		s.PeersFirst = false
+		f.leaveAll()
+	})
+}
