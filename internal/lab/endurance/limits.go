@@ -18,6 +18,12 @@ const (
 	growthTime      = 2 * time.Hour
 	JudgeMemoryFrom = 30 * time.Minute
 
+	// collect is the variable that says by how much a program's memory may grow before garbage is collected, in percent
+	// of what is in use. At collectAt what is resident of the server's process is little more than what it keeps: what is
+	// judged is whether that grows.
+	collect   = "GOGC"
+	collectAt = "25"
+
 	// settled is from when goroutines, heap and descriptors must be flat, warm from when resident memory must.
 	settled = 10 * time.Second
 	warm    = time.Minute

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -49,6 +50,11 @@ type run struct {
 func Run(ctx context.Context, config Config) (*Report, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
+	}
+	if _, set := os.LookupEnv(collect); !set {
+		if err := os.Setenv(collect, collectAt); err != nil { // the server's process has our environment
+			return nil, err
+		}
 	}
 	match, end, err := soak.StartReplaceable(Tick)
 	if err != nil {
