@@ -26,7 +26,7 @@ func TestPeersBeforeStrangers(t *testing.T) {
 			}
 			return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
 		})
-		const hellos, kept, atOnce = 600, 384, 32
+		const hellos, kept, atOnce = 600, 384, 8
 		socket, now := s.Socket.(*radio), f.server.clock.now()
 		var g greeter
 		hello := g.fragments(0, g.hello(nil, []uint16{0xc02b}, usual[:2]...), udp.MaxLen)[0]
