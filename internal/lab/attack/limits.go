@@ -9,8 +9,8 @@ const (
 	// joinTime is how long the honest players may take to join.
 	joinTime = 20 * time.Second
 
-	// waitTime is how long the server may take to count what has been sent, pollTime how often it is asked.
-	waitTime = 2 * time.Second
+	// waitTime is how long a busy server may take to count what has been sent, pollTime how often it is asked.
+	waitTime = 5 * time.Second
 	pollTime = 20 * time.Millisecond
 
 	// settleTicks is how many ticks later everything that was sent has been delivered, or has not been.

@@ -10,8 +10,9 @@ const (
 	// dialsAtOnce is how many clients of one /24 a server lets negotiate at once (PROTOCOL.md, "Limits").
 	dialsAtOnce = 8
 
-	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s.
-	dialTime = 10 * time.Second
+	// dialTime bounds one attempt to join: the server gives up on a handshake after 5 s, and where a tenth of all
+	// flights is lost several of them do not arrive in time.
+	dialTime = 20 * time.Second
 
 	// shutdownTime is how long an embedded server has to tell its players that it ends.
 	shutdownTime = 5 * time.Second
