@@ -38,6 +38,7 @@ func spray(ctx context.Context, to netip.AddrPort, hello []byte, rate int, from 
 			began = began.Add(time.Duration(due-sent-rate/10) * time.Second / time.Duration(rate))
 			due = sent + rate/10
 		}
+		due = min(due, sent+int(2*float64(rate)*every.Seconds())) // nor all at once
 		for sent < due {
 			n, err := s.send(min(clump, due-sent), rng, from)
 			if err != nil {
