@@ -9,15 +9,18 @@
 //	  Out         the outbox: what is sealed goes out in batches
 //	  mailbox     what has happened elsewhere, for the next turn
 //	  forwarding  datagrams that the kernel gave to another shard
+//	  greetings   ClientHellos that wait until peers are served
 //	Conn        a connection: keys and address; its user embeds it
 //
 // The way of a datagram, from Shard.Turn down:
 //
-//	Shard.Datagram     size; the connection and the half-open handshake at its address
-//	 → Shard.unlisted    nobody has the address: a ClientHello, a connection id, or nothing
-//	 → HalfOpen.deliver  the engine, or keys that wait for key confirmation
-//	 → Conn.records      each record is opened in place, by the connection or its former one
-//	     → ConnUser.Handle   the plaintext
+//	Shard.Datagram     size; where peers are first, what begins a handshake waits for Shard.Greet
+//	 → Shard.route       the connection and the half-open handshake at its address
+//	   → Shard.roamed      its connection id names another connection, or another shard
+//	   → Shard.unlisted    nobody has the address: a ClientHello, a connection id, or nothing
+//	   → HalfOpen.deliver  the engine, or keys that wait for key confirmation
+//	   → Conn.records      each record is opened in place, by the connection or its former one
+//	       → ConnUser.Handle   the plaintext
 //
 // A shard belongs to whoever runs its turn; its outbox has a lock, its mailbox and its counters are
 // for everybody. What a datagram needs allocates nothing and takes no lock that two shards share.
