@@ -502,7 +502,8 @@ func TestNoRetryOnACarrier(t *testing.T) {
 				at := udp.Flow{AddrPort: netip.AddrPortFrom(stranger(5000).Addr(), uint16(1+i)), Local: addrtable.Carried}
 				s.Datagram(w.server.clock.now(), at, hello)
 			}
-			s.Greet(w.server.clock.now())
+			for s.Greet(w.server.clock.now(), 0) {
+			}
 			after = s.Stats()
 		})
 		if n := after.Started - before.Started; n != defaultMaxUnproven || after.Retries != before.Retries || after.Drops["budget"] != 20-defaultMaxUnproven {

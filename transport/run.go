@@ -161,7 +161,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	s.deliverReceipts()
 	if !hold {
 		s.Out.Hold(false)
-		more := s.Greet(now)
+		more := s.Greet(now, n)
 		s.pause = s.sleep(now, s.endings.idle(now))
 		if more {
 			s.pause = 0

@@ -11,18 +11,20 @@ import (
 
 // greetings are first ClientHellos, with what is in front of them, that wait until those who have a
 // connection are served: each costs a shard more than a record does, and of a flood there are hundreds
-// at once. It belongs to the shard's turn.
-type greetings struct {
-	ring  [maxGreetings]greeting
-	first int // place of the oldest
-	count int
+// at once. While some are handled, others arrive. It belongs to the shard's turn.
+type greetings struct{ handled, arriving clump }
+
+// clump is datagrams in the order in which they came.
+type clump struct {
+	list  []greeting
+	bytes []byte // of all of them
+	next  int    // of list
 }
 
-// greeting is a datagram that waits.
+// greeting is a datagram: its bytes end where those of the next one begin.
 type greeting struct {
 	addr udp.Flow
-	b    *[udp.BufferLen]byte
-	n    int
+	end  int
 }
 
 // begins reports whether a datagram begins a handshake.
@@ -31,35 +33,53 @@ func begins(b []byte) bool { return handshake.IsFirstHello(b) || retry.IsReturn(
 // postpone keeps a copy of a datagram that begins a handshake for Greet. One for which there is no room
 // is dropped: its sender repeats it. Who proves an address finds room where others do not.
 func (s *Shard) postpone(addr udp.Flow, b []byte) {
-	g, most := &s.greetings, maxHellos
+	c, most := &s.greetings.arriving, maxHellos
 	if retry.IsReturn(b) {
 		most = maxGreetings
 	}
-	if g.count >= most {
+	if len(c.list) >= most || len(c.bytes)+len(b) > maxGreetingBytes {
 		s.Drop(audit.DropBudget)
 		return
 	}
-	buffer := s.Endpoint.buffers.Get().(*[udp.BufferLen]byte)
-	g.ring[(g.first+g.count)%maxGreetings] = greeting{addr, buffer, copy(buffer[:], b)}
-	g.count++
+	c.bytes = append(c.bytes, b...)
+	c.list = append(c.list, greeting{addr, len(c.bytes)})
 }
 
-// Greet handles some of the datagrams that begin handshakes and have waited, and reports whether more
-// wait.
-func (s *Shard) Greet(now time.Time) (more bool) {
+// Greet handles some of the datagrams that begin handshakes and have waited, after a turn of n
+// datagrams, and reports whether more wait.
+func (s *Shard) Greet(now time.Time, n int) (more bool) {
 	g := &s.greetings
-	if g.count == 0 {
+	if !g.more() {
 		return false
 	}
 	s.Out.Acquire()
 	defer s.Out.Release()
-	for range min(g.count, greetAtOnce) {
-		next := &g.ring[g.first]
-		s.handle(now, next.addr, next.b[:next.n])
-		s.Endpoint.buffers.Put(next.b)
-		*next = greeting{}
-		g.first = (g.first + 1) % maxGreetings
-		g.count--
+	for range max(n/greetShare, greetAtOnce) {
+		if !g.more() {
+			return false
+		}
+		addr, b := g.handled.take()
+		s.handle(now, addr, b)
 	}
-	return g.count > 0
+	return g.more()
+}
+
+// more reports whether some wait, which handled has then.
+func (g *greetings) more() bool {
+	if g.handled.next < len(g.handled.list) {
+		return true
+	}
+	g.handled, g.arriving = g.arriving, clump{list: g.handled.list[:0], bytes: g.handled.bytes[:0]}
+	return len(g.handled.list) > 0
+}
+
+// take returns the next one. Its bytes are valid until more is called.
+func (c *clump) take() (addr udp.Flow, b []byte) {
+	from := 0
+	if c.next > 0 {
+		from = c.list[c.next-1].end
+	}
+	next := &c.list[c.next]
+	c.next++
+	return next.addr, c.bytes[from:next.end:next.end]
 }

@@ -33,13 +33,18 @@ const (
 	// tick: 10,000 players at one datagram a tick fit, with room.
 	maxPerTurn = 16384
 
-	// maxGreetings is how many datagrams that begin a handshake wait for those who have a connection:
-	// what comes while a processor is away for a few milliseconds. maxHellos is how many of them may be
-	// without a RETURN. greetAtOnce is how many are handled before peers are looked at again: some 50 µs,
-	// of which most is the system's, for the answers.
-	maxGreetings = 512
-	maxHellos    = maxGreetings * 3 / 4
-	greetAtOnce  = 8
+	// maxGreetings is how many datagrams that begin a handshake wait at most while as many are handled,
+	// and maxGreetingBytes how many bytes: when thousands come back at once, each has some hundred bytes.
+	// maxHellos is how many of them may be without a RETURN.
+	maxGreetings     = 2048
+	maxGreetingBytes = 512 << 10
+	maxHellos        = maxGreetings * 3 / 4
+
+	// greetAtOnce is how many of them are handled before peers are looked at again: some 50 µs, of which
+	// most is the system's, for the answers. After a long turn it is one for each greetShare datagrams, so
+	// that peers who are always busy keep nobody out.
+	greetAtOnce = 8
+	greetShare  = 32
 
 	// MaxBacklog is how many datagrams wait for a handshake whose engine has
 	// finished but whose keys are not here yet: a few hundred microseconds.
