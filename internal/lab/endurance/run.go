@@ -116,7 +116,18 @@ func (r *run) note(g *Group, team, number int, p *soak.Report, failures []string
 	g.Migrated += p.Migrated
 	g.Resumed += p.Resumed
 	for _, f := range failures {
-		r.report.Failures = append(r.report.Failures, fmt.Sprintf("%s, team %d, round %d: %s", g.Name, team, number, f))
+		r.fail("%s, team %d, round %d: %s", g.Name, team, number, f)
+	}
+}
+
+// fail notes a promise that was broken, and says so at once.
+//
+// +checklocks:r.mu
+func (r *run) fail(format string, args ...any) {
+	failure := fmt.Sprintf(format, args...)
+	r.report.Failures = append(r.report.Failures, failure)
+	if r.config.Progress != nil {
+		fmt.Fprintf(r.config.Progress, "%5.0f s of %.0f  %s\n", time.Since(r.began).Seconds(), r.config.Duration.Seconds(), failure)
 	}
 }
 
@@ -136,7 +147,7 @@ func (r *run) watch() (stop func()) {
 			stats, err := r.match.Stats(ctx)
 			if err != nil {
 				r.mu.Lock()
-				r.report.Failures = append(r.report.Failures, fmt.Sprintf("the server after %.0f s: %v", time.Since(r.began).Seconds(), err))
+				r.fail("the server after %.0f s: %v", time.Since(r.began).Seconds(), err)
 				r.mu.Unlock()
 				r.cancel()
 				return
