@@ -74,7 +74,7 @@ func stalled(s *stage) error {
 
 // pace sends inputs at an even rate for a while, or until the session is over, and returns how many
 // and how long it took. Like a game on a machine that is busy with other things, it makes up for no
-// more than the last second.
+// more than the last quarter of a second.
 func (p *raw) pace(rate int, long time.Duration) (sent int, took time.Duration) {
 	began := time.Now()
 	ticker := time.NewTicker(time.Millisecond)
@@ -82,7 +82,7 @@ func (p *raw) pace(rate int, long time.Duration) (sent int, took time.Duration) 
 	for skipped := 0; p.lives() && took < long; {
 		took = time.Since(began)
 		due := int(took.Seconds()*float64(rate)) - skipped
-		if late := due - sent - rate; late > 0 {
+		if late := due - sent - rate/4; late > 0 {
 			due, skipped = due-late, skipped+late
 		}
 		for ; sent < due; sent++ {
