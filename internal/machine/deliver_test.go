@@ -31,7 +31,7 @@ func TestDeliverServer(t *testing.T) {
 		{wire.KindClose, "", audit.DropMalformed},
 		{wire.KindClose, "\x00\x00\x00\x00\x00", audit.DropMalformed},
 		{wire.KindPong, pingBody, audit.DropNone},
-		{wire.KindPong, "", audit.DropNone},
+		{wire.KindPong, "", audit.DropMalformed},
 	} {
 		if h := d.toServer(d.clientSends(c.kind, c.body)); h.Drop != c.drop || h.Event.Kind != EventNone || h.kind != 0 {
 			t.Errorf("%v %q: %+v, want drop %v", c.kind, c.body, h.Event, c.drop)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -84,7 +85,9 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 	m, err := wire.ParsePong(body)
 	p := c.probe
 	switch {
-	case err != nil || p == nil:
+	case err != nil:
+		return dropped(audit.DropMalformed)
+	case p == nil:
 	case p.awaiting && m.Data == p.ping.Data:
 		rtt := now.Sub(p.sent)
 		if p.rtt > 0 {
