@@ -85,6 +85,36 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
+// A name or a hash of any length is read, and one of another length than it has is of no chain.
+func TestLengthsOfNames(t *testing.T) {
+	const id, previous = 2 * 16, 2 * 32 // hex digits
+	text := func(chain, previous, after int) []byte {
+		return fmt.Appendf(nil, `{"metadata":{"sequence":1},"unmapped":{"chain":{"id":"%s","previous":"%s","after":{"id":"%s","sequence":1}}}}`,
+			strings.Repeat("0", chain), strings.Repeat("0", previous), strings.Repeat("1", after))
+	}
+	for n := range 2*previous + 2 {
+		for which, l := range map[string]struct {
+			text []byte
+			want bool
+		}{
+			"chain":    {text(n, previous, id), n == id},
+			"previous": {text(id, n, id), n == previous},
+			"after":    {text(id, previous, n), n == id},
+		} {
+			if _, ok := parse(l.text); ok != l.want {
+				t.Errorf("%s of %d digits: %t", which, n, ok)
+			}
+			v, found := tester(t)
+			if err := v.Read("x", bytes.NewReader(l.text)); err != nil {
+				t.Errorf("%s of %d digits: %v", which, n, err)
+			}
+			if v.Close(); len(found) == 0 {
+				t.Errorf("%s of %d digits: nothing found", which, n)
+			}
+		}
+	}
+}
+
 // FuzzRead: whatever is in a file, each line is of a chain, or found.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("{}\n\n{\"a\":"))

@@ -41,19 +41,18 @@ func parse(text []byte) (line, bool) {
 		chain: l.Unmapped.Chain.ID, sequence: l.Metadata.Sequence, hash: auditchain.Hash(text),
 		time: time.UnixMilli(l.Time).UTC(), link: l.Unmapped.Chain, lost: l.Unmapped.Lost, suppressed: l.Unmapped.Suppressed,
 	}
-	ok := isHex(parsed.chain, auditchain.IDLen)
+	ok := fromHex(make([]byte, auditchain.IDLen), parsed.chain)
 	if parsed.link.Previous != "" {
-		ok = ok && isHex(parsed.link.Previous, sha256.Size)
-		hex.Decode(parsed.previous[:], []byte(parsed.link.Previous)) //nolint:errcheck // isHex
+		ok = fromHex(parsed.previous[:], parsed.link.Previous) && ok
 	}
 	if after := parsed.link.After; after != nil {
-		ok = ok && isHex(after.ID, auditchain.IDLen) && after.ID != parsed.chain && after.Sequence > 0 && parsed.link.Previous != ""
+		ok = ok && fromHex(make([]byte, auditchain.IDLen), after.ID) && after.ID != parsed.chain && after.Sequence > 0 && parsed.link.Previous != ""
 	}
 	return parsed, ok
 }
 
-// isHex reports whether s is n bytes in lower-case hex digits.
-func isHex(s string, n int) bool {
+// fromHex reports whether s is len(to) bytes in lower-case hex digits, and reads them into to.
+func fromHex(to []byte, s string) bool {
 	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == n && hex.EncodeToString(b) == s
+	return err == nil && copy(to, b) == len(b) && len(b) == len(to) && hex.EncodeToString(b) == s
 }
