@@ -122,7 +122,7 @@ deadcode: tools
 # Counted in executions: a run ended by the clock now and then fails without a finding (golang/go#75804).
 # Two packages at once: the program of one is linked while another's runs.
 fuzz-moment:
-	@tools/fuzz.sh 3000x 2
+	@tools/fuzz.sh 5000x 2
 
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)
