@@ -56,3 +56,37 @@ func TestExchangedAddresses(t *testing.T) {
 		})
 	}
 }
+
+// "What somebody else opens there ends nothing." PROTOCOL.md 9.6. A translator gives a player's port to
+// a newcomer while the player says nothing: the player goes on from another one.
+func TestNewcomerAtAPlayersAddress(t *testing.T) {
+	t.Parallel()
+	for name, bearer := range map[string]bool{"key": false, "bearer": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.serve(func(c *Config) { c.Session.AllowBearer = true })
+				mode := func(c *ClientConfig) { c.Session.Bearer = bearer }
+				first := w.dial(1, mode, quietClient)
+				at := playerAddr(1)
+				w.rebind(first, neighbour(1))
+				second := w.dial(2, mode, func(c *ClientConfig) {
+					c.Conn.Close() //nolint:errcheck // never fails
+					c.Conn = w.socket(at)
+				})
+				w.echo(second, "a newcomer")
+				if err := first.Send([]byte("to be answered where the player was")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				w.echo(first, "from elsewhere")
+				w.echo(second, "still here")
+				if left := w.match.left(); len(left) > 0 {
+					t.Errorf("left: %v", left)
+				}
+				if n := w.audits(audit.Resume) + w.audits(audit.Replace); n > 0 {
+					t.Errorf("%d sessions were resumed or replaced", n)
+				}
+			})
+		})
+	}
+}

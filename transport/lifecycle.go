@@ -110,16 +110,15 @@ func (m verified) Deliver(now time.Time) {
 func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
 	metadata := ev.Payload
 	ev.Payload = nil                         // else the audit would have what a player may have chosen freely
-	if old := connOf(c.Former); old != nil { // somebody else's, or the same player's who begins anew
-		c.Former = nil
-		if old.Listed() && old.Addr == c.Addr { // else it has moved away meanwhile
-			old.giveWay(now)
-			old.Shard.Table.Remove(&old.Conn)
-		}
-	}
+	old := connOf(c.Former) // the same player's who begins anew, or somebody else's who has had the address before
+	c.Former = nil
 	s := c.self.shard
 	c.player = &c.self
 	c.player.conn, c.player.session = c, c.session.Session()
+	if old != nil && old.Listed() && old.Addr == c.Addr && (old.player == nil || old.player.is(c.player)) { // else it goes on
+		old.giveWay(now)
+		old.Shard.Table.Remove(&old.Conn)
+	}
 	c.player.session.OnEnd(&c.player.ended)
 	s.server.sessions.add()
 	decision, origin := audit.Accept, OriginOpened
@@ -176,6 +175,12 @@ func (c *conn) linger(now time.Time) {
 		c.ending = &ending{conn: c, began: now, done: true}
 		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 	}
+}
+
+// is reports whether two players are one.
+func (p *Player) is(other *Player) bool {
+	a, b := p.session, other.session
+	return a.Issuer() == b.Issuer() && a.Subject() == b.Subject()
 }
 
 // giveWay ends the session of a connection that a newer one of its player takes the place of.

@@ -368,22 +368,10 @@ func (f *floor) check() {
 		}
 	}
 	for _, v := range f.lines {
-		if v.of.hasID && v.of.visit == v && v.client.Live() && f.lives(v) {
+		if v.of.hasID && v.of.visit == v && v.client.Live() {
 			f.here(v)
 		}
 	}
-}
-
-// lives reports whether the session of a player has a connection.
-func (f *floor) lives(v *visit) bool {
-	for _, s := range f.shards {
-		for _, c := range s.Table.All() {
-			if a := connOf(c); a.player != nil && a.ending == nil && a.session.Session().ID() == v.client.ID() {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // here has a player say something who must be heard.
