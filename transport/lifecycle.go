@@ -109,7 +109,7 @@ func (m verified) Deliver(now time.Time) {
 // join begins a player's stay, unless Handler.Join refuses the player. welcome is as for admit.
 func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
 	metadata := ev.Payload
-	ev.Payload = nil                         // else the audit would have what a player may have chosen freely
+	ev.Payload = nil        // else the audit would have what a player may have chosen freely
 	old := connOf(c.Former) // the same player's who begins anew, or somebody else's who has had the address before
 	c.Former = nil
 	s := c.self.shard
