@@ -5,8 +5,8 @@ MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '
 CODE    := $(filter-out ./tools,$(MODULES))
 
 LOOK  := format fix tidy staticcheck checklocks deadcode
-COUNT := fuzz-moment bench-moment
-STEPS := vet $(LOOK) test race engine $(COUNT) soak-moment
+COUNT := soak-moment fuzz-moment bench-moment
+STEPS := vet $(LOOK) test race engine $(COUNT)
 
 # Two steps at once do not write into each other's output, where make can hold it back.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -43,8 +43,9 @@ quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
 check: look try passed
 
-# Steps that only look at the code share what `go vet` has compiled, and run two at a time; so do
-# those that count. Tests have the machine to themselves.
+# Steps that only look at the code share what `go vet` has compiled, and run two at a time. Those that
+# count run beside the players, who leave a processor and a half idle for a minute. Tests have the
+# machine to themselves.
 look: tools
 	@$(MAKE) --no-print-directory step-vet
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
@@ -53,8 +54,7 @@ try:
 	@$(MAKE) --no-print-directory step-test
 	@$(MAKE) --no-print-directory step-race
 	@$(MAKE) --no-print-directory step-engine
-	@$(MAKE) --no-print-directory -j2 $(SYNC) $(COUNT:%=step-%)
-	@$(MAKE) --no-print-directory step-soak-moment
+	@$(MAKE) --no-print-directory -j3 $(SYNC) $(COUNT:%=step-%)
 
 passed:
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
@@ -65,16 +65,21 @@ step-%:
 	echo "== $*: $$(($$(date +%s) - start)) s"
 
 # Everything once and in full. Tests of the other modules start programs and servers, and wait for
-# them, while those of the root module compute: both at a time keep two processors busy. The longest
-# package begins first.
+# them, while those of the root module compute: three modules at a time keep two processors busy. Those
+# that take longest begin first.
+LONGEST := ./fleet ./examples/nakama .
 test:
-	@$(MAKE) --no-print-directory -j2 $(SYNC) test-modules test-root
+	@$(MAKE) --no-print-directory -j3 $(SYNC) $(addprefix test-in/,$(LONGEST) $(filter-out $(LONGEST),$(CODE)))
 
-test-root:
-	$(GOTEST) -p=3 ./transport ./...
+test-root: test-in/.
 
 test-modules:
-	$(call each,$(GOTEST) -p=3 ./...,$(filter-out .,$(CODE)))
+	@$(MAKE) --no-print-directory -j2 $(SYNC) $(addprefix test-in/,$(filter-out .,$(CODE)))
+
+# The longest package of the root module begins first.
+test-in/%:
+	@echo "-- $*"
+	cd $* && $(GOTEST) -p=2 $(if $(filter .,$*),./transport) ./...
 
 # The race detector makes a test ten times as slow. Under it, those that try many cases in one
 # goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
