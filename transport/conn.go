@@ -39,9 +39,9 @@ func channel(r *handshake.Result) machine.Channel {
 // stays reports whether its player can come back by another connection.
 func (c *conn) stays() bool { return c.player != nil && c.session.Resumable() }
 
-// Replaced implements dtls.ConnUser: the session ends, unless its player can resume it.
+// Replaced implements dtls.ConnUser: who plays may have lost the address to somebody else.
 func (c *conn) Replaced(now time.Time) (stays bool) {
-	if c.stays() {
+	if c.player != nil {
 		return true
 	}
 	c.giveWay(now)

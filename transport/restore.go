@@ -60,5 +60,6 @@ func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
 		c.self.restoreMessages(endpoint)
 	}
 	c.Shard.Table.Adopt(now, &c.Conn)
+	c.Former = nil // of several at one address each has been somewhere else
 	c.join(now, machine.Reply{}, machine.Event{Kind: machine.EventResumed})
 }
