@@ -3,12 +3,9 @@ package transport
 import (
 	mathrand "math/rand/v2"
 	"testing"
-	"time"
 
-	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/session"
 )
 
 // "A server SHOULD handle what has come for connections before ClientHellos that have come with it."
@@ -19,13 +16,7 @@ func TestPeersBeforeStrangers(t *testing.T) {
 	virtual(t, func(w *world) {
 		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
 		s, p := f.shards[0], f.players[0]
-		f.connect(p, f.addrs[0], func(ch machine.Channel) (*machine.Client, error) {
-			identity, err := f.tokens(grantFor(1))(w.Context())
-			if err != nil {
-				f.Fatal(err)
-			}
-			return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
-		})
+		f.comes(p, f.addrs[0])
 		const hellos, kept, atOnce = 1600, 1536, 8
 		socket, now := s.Socket.(*radio), f.server.clock.now()
 		var g greeter

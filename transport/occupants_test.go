@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/addrtable"
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/handshake"
@@ -255,6 +256,18 @@ func (f *floor) connect(p *visitor, addr udp.Flow, start func(ch machine.Channel
 	f.settle()
 }
 
+// comes has a player come anew from an address.
+func (f *floor) comes(p *visitor, addr udp.Flow) {
+	f.Helper()
+	f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) {
+		identity, err := f.tokens(grantFor(p.name))(context.Background())
+		if err != nil {
+			f.Fatal(err)
+		}
+		return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
+	})
+}
+
 // step has something happen.
 func (f *floor) step() {
 	p, addr := f.players[f.IntN(len(f.players))], f.addrs[f.IntN(len(f.addrs))]
@@ -269,13 +282,7 @@ func (f *floor) step() {
 	switch what {
 	case 0: // comes anew
 		p.visit = nil
-		f.connect(p, addr, func(ch machine.Channel) (*machine.Client, error) {
-			identity, err := f.tokens(grantFor(p.name))(context.Background())
-			if err != nil {
-				f.Fatal(err)
-			}
-			return machine.NewClient(time.Now(), session.ClientConfig{}, ch, identity)
-		})
+		f.comes(p, addr)
 		if p.visit == nil {
 			f.Errorf("player %d was not let in", p.name)
 		}
@@ -405,4 +412,47 @@ func (f *floor) leaveAll() {
 			f.Errorf("shard %d remembers %d things: %d connections, %d addresses, %d occupants", s.Index, n, s.Holdings().Conns, s.Holdings().Addresses, s.Holdings().Occupants)
 		}
 	}
+}
+
+// moves has a player with a connection id follow its translator to an address.
+func (f *floor) moves(p *visitor, addr udp.Flow) {
+	f.Helper()
+	before := f.audit.count(audit.Migrate)
+	p.visit.addr = addr
+	f.say(p.visit, addr, wire.KindData, make([]byte, 100))
+	f.settle()
+	if f.audit.count(audit.Migrate) != before+1 {
+		f.Fatal("the server does not follow")
+	}
+}
+
+// "A record of application data is opened under the keys that its connection id names, whatever
+// address it comes from. The address may have another connection." PROTOCOL.md 9.4: that of a player
+// who is about to resume, too, where somebody else has moved since.
+func TestResumesWhereSomebodyMoves(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
+		p, other := f.players[0], f.players[2]
+		f.comes(p, f.addrs[0])
+		f.comes(other, f.addrs[2])
+		old, late := p.visit, []byte(nil)
+		f.lost = func(_ *shard, b []byte) bool {
+			if len(b) > 200 {
+				late = append([]byte(nil), b...)
+			}
+			return len(b) > 200
+		}
+		f.connect(p, f.addrs[1], func(ch machine.Channel) (*machine.Client, error) { return old.client.Resume(time.Now(), ch, nil) })
+		f.lost = nil
+		f.moves(other, f.addrs[1])
+		f.deliver(f.addrs[1], late)
+		f.settle()
+		if p.visit == old {
+			t.Fatal("WELCOME has not come")
+		}
+		f.here(p.visit)
+		f.here(other.visit)
+		f.leaveAll()
+	})
 }

@@ -13,12 +13,16 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 		if len(b) == 0 || len(b) > MaxDatagram {
 			return
 		}
-		if c := s.Table.At(addr); c == nil {
+		switch c := s.Table.At(addr); {
+		case c == nil:
 			s.drainUnlisted(now, addr, b)
-		} else if hears(c) {
+		case c.names(b) && s.roamed(now, addr, b):
+		case hears(c):
 			c.records(now, b)
 		}
 	}
+	s.hears = hears
+	defer func() { s.hears = nil }()
 	s.forwarding.taking = true
 	for range len(s.forwarding.queue) {
 		f := <-s.forwarding.queue

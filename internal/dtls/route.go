@@ -92,13 +92,19 @@ func (s *Shard) roamed(now time.Time, addr udp.Flow, b []byte) bool {
 		s.forward(home, addr, b)
 		return true
 	}
-	if c := s.Table.byID[id]; c != nil {
-		if r := roamerOf(c); r != nil {
-			c.elsewhere(now, r, addr, b)
-			return true
-		}
+	c := s.Table.byID[id]
+	if c == nil || s.hears != nil && !s.hears(c) {
+		return false
 	}
-	return false
+	if c.Addr == addr { // where another one has come since
+		c.records(now, b)
+		return true
+	}
+	r := roamerOf(c)
+	if r != nil {
+		c.elsewhere(now, r, addr, b)
+	}
+	return r != nil
 }
 
 // either tries the old keys, then the new ones that wait for key confirmation. Since

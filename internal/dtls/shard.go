@@ -29,8 +29,9 @@ type Shard struct {
 	Handshakes Handshakes
 	greetings  greetings
 	forwarding forwarding
-	from       udp.Flow // while a datagram is handled that comes from elsewhere than its connection's address
-	waiting    waiting  // of the datagram that is handled
+	hears      func(c *Conn) bool // while it drains, whom it still hears; nil for everybody
+	from       udp.Flow           // while a datagram is handled that comes from elsewhere than its connection's address
+	waiting    waiting            // of the datagram that is handled
 	sweeping   sweeping
 	Out        Outbox
 	carrier    *udp.Carrier // is received from, too; nil unless this shard is the only one
