@@ -8,11 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/transport"
 )
@@ -25,21 +24,23 @@ type FeedConfig struct {
 	// Dir is where the maps are pinned. Empty means DefaultDir.
 	Dir string
 
-	// Log is told when the filter is found, has gone, or cannot be written to: a line for each change.
-	// Nil means slog.Default.
+	// Log is told when the filter is found, has gone, or cannot be written to: a line for each change,
+	// with what is to be done. Nil means slog.Default.
 	Log *slog.Logger
 }
 
 // Feed says to the filter of this host where a server's players are: it is a transport.Filter. The
-// filter may be there or not, and may come and go. The process needs no privilege but to write to the
-// maps (Config.Owner), and CAP_BPF where the kernel is older than 6.0.
+// filter may be there or not, and may come and go. The process needs no privilege but to enter the maps'
+// directory and write to them (Config.Owner), and CAP_BPF where the kernel is older than 6.0. Check says
+// what it lacks.
 type Feed struct {
 	config FeedConfig
 	maps   feedMaps
-	told   string    // what the log has heard last
-	swept  time.Time // when what is over was last removed
-	tried  time.Time // when everything was last written
-	beats  bool      // the filter goes by what we say
+	told   string      // what the log has heard last
+	swept  time.Time   // when what is over was last removed
+	tried  time.Time   // when everything was last written
+	beats  bool        // the filter goes by what we say
+	feeds  atomic.Bool // and is for our port; what Feeding reports
 
 	// What is known, until when, in ns of the monotonic clock: to be written anew to maps that are new.
 	addrs map[netip.AddrPort]uint64
@@ -66,13 +67,13 @@ func NewFeed(config FeedConfig) (*Feed, error) {
 // Peers implements transport.Filter. It is called by one goroutine at a time.
 func (f *Feed) Peers(changes []transport.Peer) {
 	w := f.note(changes)
-	found, fresh, err := f.maps.find(f.config.Dir)
+	fresh, err := f.maps.find(f.config.Dir)
 	switch {
-	case err != nil:
-		f.say(slog.LevelWarn, "the filter's maps cannot be used, so everything passes: "+err.Error())
+	case errors.Is(err, fs.ErrNotExist):
+		f.mute(slog.LevelWarn, "there is no filter on this host, so everything passes", err)
 		return
-	case !found:
-		f.say(slog.LevelInfo, "there is no filter on this host")
+	case err != nil:
+		f.mute(slog.LevelError, "the filter's maps cannot be used, so everything passes", err)
 		return
 	case !fresh && !f.beats && time.Since(f.tried) < transport.FilterInterval/2:
 		_ = f.write(news{goneAddrs: w.goneAddrs, goneIDs: w.goneIDs}) // full as it is, the rest is not tried for each change
@@ -86,18 +87,26 @@ func (f *Feed) Peers(changes []transport.Peer) {
 		f.sweep()
 	}
 	if err := f.write(w); err != nil {
-		f.beats = false
-		f.say(slog.LevelWarn, "the filter's maps have no room, so everything passes: load it with more of it: "+err.Error())
+		f.mute(slog.LevelWarn, "the filter's maps have no room, so everything passes: load it with more of it", err)
 		return
 	}
 	if err := f.maps.beat(f.config.Port, monotonic()); err != nil {
-		f.beats = false
-		f.say(slog.LevelWarn, "the filter's maps cannot be written to, so everything passes: "+err.Error())
+		f.mute(slog.LevelError, "the filter's maps cannot be written to, so everything passes", err)
 		return
 	}
 	f.beats = true
+	if !f.maps.filters(f.config.Port) {
+		f.feeds.Store(false)
+		f.say(slog.LevelWarn, fmt.Sprintf("the filter is for other ports, so everything passes: start sallyport-filter with -port %d", f.config.Port))
+		return
+	}
+	f.feeds.Store(true)
 	f.say(slog.LevelInfo, "the filter knows the players")
 }
+
+// Feeding reports whether the last call of Peers has told a filter of this port where the players are.
+// Otherwise everything passes. It may be called at any time.
+func (f *Feed) Feeding() bool { return f.feeds.Load() }
 
 // Close has everything pass at once, and frees what the Feed has. The server has to be closed before.
 func (f *Feed) Close() error {
@@ -107,7 +116,15 @@ func (f *Feed) Close() error {
 	}
 	f.maps.close()
 	f.beats = false
+	f.feeds.Store(false)
 	return err
+}
+
+// mute says why the filter does not go by what we say.
+func (f *Feed) mute(level slog.Level, line string, err error) {
+	f.beats = false
+	f.feeds.Store(false)
+	f.say(level, line+": "+err.Error())
 }
 
 // say writes a line if it is another one than before.
@@ -259,62 +276,6 @@ func sweepMap[K, V any](m *ebpf.Map, now uint64, until func(V) uint64, key K) {
 	for i := range over {
 		_ = m.Delete(&over[i]) // whoever else has removed it
 	}
-}
-
-// feedMaps are the pinned maps.
-type feedMaps struct {
-	beats, peers, hints, hosts *ebpf.Map
-	ino                        uint64 // of the pin of peers
-}
-
-func (m *feedMaps) open() bool { return m.beats != nil }
-
-func (m *feedMaps) close() {
-	for _, each := range []**ebpf.Map{&m.beats, &m.peers, &m.hints, &m.hosts} {
-		(*each).Close() //nolint:errcheck // it is only read from here
-		*each = nil
-	}
-}
-
-// find opens what is pinned in a directory, unless it is open. It reports whether there is something, and
-// whether that is other maps than before.
-func (m *feedMaps) find(dir string) (found, fresh bool, err error) {
-	var st unix.Stat_t
-	if err := unix.Stat(filepath.Join(dir, "peers"), &st); err != nil {
-		m.close()
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, false, nil
-		}
-		return false, false, err
-	}
-	if m.open() && st.Ino == m.ino {
-		return true, false, nil
-	}
-	m.close()
-	for _, each := range []struct {
-		name string
-		to   **ebpf.Map
-		key  uint32
-		of   uint32
-	}{{"beats", &m.beats, 4, 8}, {"peers", &m.peers, 20, 8}, {"hints", &m.hints, 8, 16}, {"hosts", &m.hosts, 16, 16}} {
-		opened, err := ebpf.LoadPinnedMap(filepath.Join(dir, each.name), nil)
-		if err == nil && (opened.KeySize() != each.key || opened.ValueSize() != each.of) {
-			opened.Close() //nolint:errcheck // nothing was written
-			err = errors.New("it is of another version")
-		}
-		if err != nil {
-			m.close()
-			return false, false, fmt.Errorf("%s: %w", each.name, err)
-		}
-		*each.to = opened
-	}
-	m.ino = st.Ino
-	return true, true, nil
-}
-
-// beat says that a port's server lives, or with 0 that it does not.
-func (m *feedMaps) beat(number uint16, now uint64) error {
-	return m.beats.Put(uint32(number), now)
 }
 
 // batch collects what is to be written to a map.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,6 +166,45 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// executable copies the test program to where every user may run it.
+func executable(t testing.TB) string {
+	t.Helper()
+	exe := t.TempDir() + "/test"
+	if out, err := exec.Command("cp", os.Args[0], exe).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, dir := range []string{exe, filepath.Dir(exe), filepath.Dir(filepath.Dir(exe))} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return exe
+}
+
+// asUserRun runs the test that calls it in a child process of a user, and returns what that prints.
+func asUserRun(t *testing.T, exe string, uid uint32, env ...string) string {
+	t.Helper()
+	child := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
+	child.Env = append(os.Environ(), env...)
+	child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	child.Dir = "/"
+	out, err := child.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// enter lets every user enter the BPF file system, which is the test's own.
+func (b *bench) enter() {
+	b.Helper()
+	for _, dir := range []string{b.config.Dir + "/..", b.config.Dir + "/../.."} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // asUser names the directory for the child process that feeds without privileges.
 const asUser = "SALLYPORT_FILTER_AS_USER"
 
@@ -182,30 +222,11 @@ func TestUnprivilegedFeed(t *testing.T) {
 	}
 	const owner = 12345
 	b := newBench(t, func(c *Config) { c.Owner = owner })
-	for _, dir := range []string{b.config.Dir + "/..", b.config.Dir + "/../.."} { // of the test's own
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exe := b.TempDir() + "/test"
-	if out, err := exec.Command("cp", os.Args[0], exe).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for _, dir := range []string{exe + "/..", exe} {
-		if err := os.Chmod(strings.TrimSuffix(dir, "/test/.."), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b.enter()
+	exe := executable(b)
 	for _, uid := range []uint32{owner + 1, owner} {
-		child := exec.CommandContext(t.Context(), exe, "-test.run=^TestUnprivilegedFeed$", "-test.v")
-		child.Env = append(os.Environ(), asUser+"="+b.config.Dir)
-		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-		child.Dir = "/"
-		out, err := child.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if want := fmt.Sprint("beats: ", uid == owner); !strings.Contains(string(out), want) {
+		out := asUserRun(t, exe, uid, asUser+"="+b.config.Dir)
+		if want := fmt.Sprint("beats: ", uid == owner); !strings.Contains(out, want) {
 			t.Errorf("user %d: %s", uid, out)
 		}
 		if got := b.Serving(localPort); got != (uid == owner) {

@@ -152,18 +152,21 @@ func (c *Config) prepare() error {
 
 // fill says which ports and addresses are filtered, and who may write to the maps.
 func (f *Filter) fill() error {
-	for number := range uint32(1 << 16) {
-		var was, on uint32
-		if err := f.collection.Maps["ports"].Lookup(number, &was); err != nil {
+	ports := f.collection.Maps["ports"]
+	for _, number := range f.config.Ports { // first of all: a Feed may look already
+		if err := ports.Put(uint32(number), uint32(1)); err != nil {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
-		if slices.Contains(f.config.Ports, uint16(number)) {
-			on = 1
+	}
+	for number := range uint32(1 << 16) { // of the one before
+		var on uint32
+		if err := ports.Lookup(number, &on); err != nil {
+			return fmt.Errorf("filter: ports: %w", err)
 		}
-		if on == was {
+		if on == 0 || slices.Contains(f.config.Ports, uint16(number)) {
 			continue
 		}
-		if err := f.collection.Maps["ports"].Put(number, on); err != nil {
+		if err := ports.Put(number, uint32(0)); err != nil {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
 	}
