@@ -44,6 +44,19 @@ func list(set *flag.FlagSet, name, usage string, add func(string) error) {
 	})
 }
 
+// owner is the number of the user that text names by name or by number: a container's user may have no
+// name on this host.
+func owner(text string) (int, error) {
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return int(n), nil
+	}
+	u, err := user.Lookup(text)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(u.Uid)
+}
+
 func parse(args []string, stdout, stderr io.Writer) (f flags, status int, ok bool) {
 	set := flag.NewFlagSet("sallyport-filter", flag.ContinueOnError)
 	c := &f.filter
@@ -70,11 +83,8 @@ func parse(args []string, stdout, stderr io.Writer) (f flags, status int, ok boo
 		}
 		return errors.New("want best, native or generic")
 	})
-	set.Func("user", "`name` of the user that the servers run as, who may write to the maps (default root alone)", func(s string) error {
-		u, err := user.Lookup(s)
-		if err == nil {
-			c.Owner, err = strconv.Atoi(u.Uid)
-		}
+	set.Func("user", "`name` or number of the user that the servers run as, who may write to the maps (default root alone)", func(s string) (err error) {
+		c.Owner, err = owner(s)
 		return err
 	})
 	set.StringVar(&c.Dir, "dir", filter.DefaultDir, "`directory` in a BPF file system for the maps")
