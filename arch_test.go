@@ -205,6 +205,8 @@ var gatewayOwners = map[string][]string{
 	"github.com/gorilla/websocket":        {"gateway/nakama", "gateway/websocket"},
 	"github.com/heroiclabs/nakama-common": {"gateway/nakama"},
 	"google.golang.org/protobuf":          {"gateway/nakama"},
+	"github.com/cilium/ebpf":              {},
+	"filter":                              {}, // but for gateway/internal/filterfeed: whoever uses these packages links no BPF
 }
 
 // What the gateway for Nakama and the plugin have to say in the same way.

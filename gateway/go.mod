@@ -4,6 +4,7 @@ go 1.26.5
 
 replace (
 	github.com/sallyport/sallyport => ../
+	github.com/sallyport/sallyport/filter => ../filter
 	github.com/sallyport/sallyport/fleet => ../fleet
 )
 
@@ -12,6 +13,7 @@ require (
 	github.com/heroiclabs/nakama-common v1.47.0
 	github.com/prometheus/client_golang v1.23.2
 	github.com/sallyport/sallyport v0.0.0
+	github.com/sallyport/sallyport/filter v0.0.0
 	github.com/sallyport/sallyport/fleet v0.0.0
 	golang.org/x/sys v0.49.0
 	google.golang.org/protobuf v1.36.12
@@ -21,6 +23,7 @@ require (
 	github.com/Microsoft/go-winio v0.6.2 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/cilium/ebpf v0.22.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.5 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect

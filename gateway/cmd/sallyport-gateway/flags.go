@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
+	"github.com/sallyport/sallyport/gateway/internal/filterfeed"
 	"github.com/sallyport/sallyport/gateway/nakama"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -36,6 +37,7 @@ type flags struct {
 	sessionLife, hold, stay, checkEvery time.Duration
 	remote                              bool
 	websocket                           carrier.Flags
+	filter                              filterfeed.Flags
 }
 
 func newFlags(env func(string) string) *flags {
@@ -45,6 +47,7 @@ func newFlags(env func(string) string) *flags {
 	s.StringVar(&f.statusAddress, "status", "127.0.0.1:7780", "HTTP `address` of /live, /ready and /metrics; empty for none")
 	s.BoolVar(&f.remote, "remote-metrics", false, "answer /metrics to other machines, too")
 	f.websocket.Define(s)
+	f.filter.Define(s)
 	s.StringVar(&f.nakama, "nakama", "", "`URL` of Nakama's API, as http://127.0.0.1:7350")
 	s.StringVar(&f.cert, "cert", "", "`file` with the server's certificate chain, PEM")
 	s.StringVar(&f.key, "key", "", "`file` with the private key of -cert, PEM")
@@ -85,7 +88,10 @@ func (f *flags) check(rest []string) error {
 	case f.sessionKey() == "" && (f.pool == "") == (f.issuer == ""):
 		return errors.New("one of -cognito-pool and -issuer has to be set")
 	}
-	return f.websocket.Check()
+	if err := f.websocket.Check(); err != nil {
+		return err
+	}
+	return f.filter.Check(f.listen)
 }
 
 func (f *flags) serverKey() string  { return f.env("SALLYPORT_NAKAMA_SERVER_KEY") }

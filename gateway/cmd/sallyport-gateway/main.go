@@ -74,6 +74,12 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		config.Transport.Also = port.Also()
 		config.Metrics = append(config.Metrics, port.Collectors()...)
 	}
+	feed, err := f.filter.Open(f.listen, log)
+	if err != nil {
+		return err
+	}
+	defer feed.Close()
+	config.Transport.Filter, config.Metrics = feed.Filter(), append(config.Metrics, feed.Collectors()...)
 	g, err := gateway.New(config)
 	if err != nil {
 		return err

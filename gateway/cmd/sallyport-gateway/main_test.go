@@ -38,6 +38,7 @@ func TestUsage(t *testing.T) {
 		"no such file":        {base, session, 1, "none.pem"},
 		"op codes":            {with("-unreliable", "2,x"), session, 1, "-unreliable"},
 		"an unknown flag":     {with("-quick"), session, 2, "-quick"},
+		"a filter, no port":   {with("-filter", "/sys/fs/bpf/sallyport", "-listen", ":0"), session, 2, "-listen"},
 		"a file without keys": {with("-fleet-keys", os.DevNull), session, 1, "none.pem"},
 	} {
 		status, _, says := try(c.args, c.env)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
+	"github.com/sallyport/sallyport/gateway/internal/filterfeed"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/token"
@@ -51,6 +52,10 @@ WebSockets: with -websocket, players whose network lets no UDP pass come by a We
 -cert, or without TLS behind a proxy that ends it. DTLS runs inside, from the player to here, all the same. With
 -websocket-origins pages of those sites may play there, too: whoever ends a browser's TLS can act as the player.
 
+Filter: with -filter, the directory of sallyport-filter on this host, that program learns where players are, and drops
+strangers' datagrams before the kernel's UDP stack has them. Either may come, go and be restarted: what is missing is in
+the log, and meanwhile everything passes. What -filter needs of this host and of a container is in docs/deploy.md.
+
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
 process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
 change in a process that runs is named in the log. SIGHUP opens -audit anew.
@@ -77,6 +82,7 @@ type flags struct {
 	spiffeCert, spiffeKey, spiffeB string
 	agones                         agonesFlags
 	websocket                      carrier.Flags
+	filter                         filterfeed.Flags
 	dev                            bool
 	devFile                        string
 }
@@ -110,6 +116,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.spiffeB, "spiffe-bundle", "", "PEM `file`: the authorities of the trust domain")
 	f.agones.define(set)
 	f.websocket.Define(set)
+	f.filter.Define(set)
 	set.BoolVar(&f.dev, "dev", false, "development: self-signed certificate, built-in issuer")
 	set.StringVar(&f.devFile, "dev-file", "sallyport-dev.json", "`file` for what a client needs, with -dev")
 }
@@ -142,6 +149,9 @@ func (f *flags) check(rest []string) error {
 		return err
 	}
 	if err := f.websocket.Check(); err != nil {
+		return err
+	}
+	if err := f.filter.Check(f.listen); err != nil {
 		return err
 	}
 	if f.dev {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
+	"github.com/sallyport/sallyport/gateway/internal/filterfeed"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
@@ -46,9 +48,10 @@ type program struct {
 	drain     admin.Drain
 	gateway   *gateway.Gateway
 	game      *sidecar.Sidecar
-	rule      *agones.Rule  // nil without -agones
-	agent     *agones.Agent // likewise
-	websocket *carrier.Port // nil without -websocket
+	rule      *agones.Rule     // nil without -agones
+	agent     *agones.Agent    // likewise
+	websocket *carrier.Port    // nil without -websocket
+	filter    *filterfeed.Feed // nil without -filter
 	closers   []func()
 }
 
@@ -108,6 +111,11 @@ func (p *program) start(ctx context.Context) (err error) {
 	if p.websocket != nil {
 		config.Transport.Also = p.websocket.Also()
 	}
+	if p.filter, err = f.filter.Open(f.listen, p.log); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.filter.Close)
+	config.Transport.Filter = p.filter.Filter()
 	limits, err := readLimits(f.limits)
 	if err != nil {
 		return err
@@ -135,7 +143,8 @@ func (p *program) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.game, config.Backend, config.Metrics = game, game, append([]prometheus.Collector{game, fleet}, p.websocket.Collectors()...)
+	p.game, config.Backend = game, game
+	config.Metrics = slices.Concat([]prometheus.Collector{game, fleet}, p.websocket.Collectors(), p.filter.Collectors())
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
 		return err

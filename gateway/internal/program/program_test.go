@@ -241,6 +241,8 @@ func TestFlags(t *testing.T) {
 		"-snapshot is sealed":      "-dev -snapshot s",
 		"-alg":                     "-dev -alg none",
 		"address of the loopback":  "-dev -game 192.0.2.1:7 -listen 127.0.0.1:0 -status 127.0.0.1:0",
+		"-filter needs the port":   "-dev -filter /sys/fs/bpf/sallyport -listen 127.0.0.1:0",
+		"in no BPF file system":    "-dev -filter " + t.TempDir() + " -listen 127.0.0.1:7777 -status 127.0.0.1:0",
 		"-lanes: open":             "-dev -lanes /nowhere -listen 127.0.0.1:0 -status 127.0.0.1:0",
 		"others than its owner":    "-dev -fleet-keys " + readable(t) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",
 		"mode must be unreliable,": "-dev -lanes " + lane(t, `[{"mode": "fast"}]`) + " -listen 127.0.0.1:0 -status 127.0.0.1:0",

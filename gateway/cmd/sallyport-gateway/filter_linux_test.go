@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/dev"
+	"github.com/sallyport/sallyport/filter"
+	"github.com/sallyport/sallyport/internal/testkit"
+)
+
+// With -filter the program tells a filter of its port that it serves, and at its end that it does not; what is no place for a filter
+// is refused.
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	certificate, err := dev.NewCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalECPrivateKey(certificate.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, own := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}, own: {Type: "EC PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := testkit.FreePort(t)
+	env := func(name string) string {
+		return map[string]string{"SALLYPORT_NAKAMA_SESSION_KEY": strings.Repeat("k", 32)}[name]
+	}
+	args := []string{
+		"-nakama", "http://127.0.0.1:" + testkit.FreePort(t), "-cert", cert, "-key", own, "-listen", "127.0.0.1:" + port, "-status", "",
+		"-filter", filepath.Join(root, "sallyport"),
+	}
+	out := new(testkit.Console)
+	if status := run(t.Context(), args, env, out, out); status != 1 || !strings.Contains(out.String(), "mount -t bpf bpf") {
+		t.Errorf("-filter in no BPF file system: status %d, %s", status, out)
+	}
+
+	permitted := func(err error) {
+		t.Helper()
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+			t.Skipf("BPF is not allowed here: %v", err)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	permitted(unix.Mount("bpf", root, "bpf", 0, ""))
+	defer unix.Unmount(root, 0) //nolint:errcheck // nothing would be left but a folder
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := filter.Load(filter.Config{Ports: []uint16{uint16(number)}, Dir: filepath.Join(root, "sallyport"), Peers: 16})
+	permitted(err)
+	defer f.Close() //nolint:errcheck // it is attached to nothing
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, args, env, out, out) }()
+	out.Await(t, "the filter knows the players")
+	if !f.Serving(uint16(number)) {
+		t.Error("the filter does not hear the program")
+	}
+	stop()
+	select {
+	case status := <-ended:
+		if status != 0 || f.Serving(uint16(number)) {
+			t.Errorf("the program has ended with status %d, and that the filter takes it for alive is %v: %s", status, f.Serving(uint16(number)), out)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("it does not end: %s", out)
+	}
+}

@@ -1,0 +1,113 @@
+// Package filterfeed has the gateway's programs say to the filter of their host where players are: their
+// flag, the feed and its metric.
+package filterfeed
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport/sallyport/transport"
+)
+
+// Flags are those of the feed.
+type Flags struct{ dir string }
+
+// Define defines them.
+func (f *Flags) Define(set *flag.FlagSet) {
+	set.StringVar(&f.dir, "filter", "", "`directory` in which sallyport-filter has pinned its maps, such as /sys/fs/bpf/sallyport: it is told where players are; empty means no filter")
+}
+
+// Check returns an error for flags that cannot be used, with the programs' -listen. It touches nothing.
+func (f *Flags) Check(listen string) error {
+	if f.dir == "" {
+		return nil
+	}
+	if !supported {
+		return errors.New("-filter: there is XDP on Linux alone: leave it out")
+	}
+	_, err := port(listen)
+	return err
+}
+
+// port is the UDP port of an address.
+func port(listen string) (uint16, error) {
+	_, text, err := net.SplitHostPort(listen)
+	var n int
+	if err == nil {
+		n, err = net.LookupPort("udp", text)
+	}
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("-filter needs the port in -listen that sallyport-filter is given as -port, such as :7777, not %q", listen)
+	}
+	return uint16(n), nil
+}
+
+// source is what feeds: a filter.Feed.
+type source interface {
+	transport.Filter
+	Feeding() bool
+	Close() error
+}
+
+// Feed tells the filter. Its methods are safe for concurrent use; those of nil do nothing.
+type Feed struct {
+	source source
+	log    *slog.Logger
+}
+
+// Open makes the feed of the server at listen; nil without -filter. An error is what no filter mends that
+// is loaded later: there is no BPF file system, or this process may use no BPF. Whatever else is missing is
+// in the log once the server runs, until it is there, and keeps no player out.
+func (f *Flags) Open(listen string, log *slog.Logger) (*Feed, error) {
+	if f.dir == "" {
+		return nil, nil //nolint:nilnil // a nil Feed does nothing
+	}
+	number, err := port(listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(f.dir, number, log)
+	if err != nil {
+		return nil, fmt.Errorf("-filter: %w", err)
+	}
+	return &Feed{s, log}, nil
+}
+
+// Filter is what transport.Config.Filter takes.
+func (f *Feed) Filter() transport.Filter {
+	if f == nil {
+		return nil
+	}
+	return f.source
+}
+
+// Collectors are its metrics.
+func (f *Feed) Collectors() []prometheus.Collector {
+	if f == nil {
+		return nil
+	}
+	return []prometheus.Collector{prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "sallyport_filter_feeding", Help: "1 while the filter in front of the port goes by what it is told, else 0."},
+		func() float64 {
+			if f.source.Feeding() {
+				return 1
+			}
+			return 0
+		},
+	)}
+}
+
+// Close has everything pass at once. The transport server has to be closed before.
+func (f *Feed) Close() {
+	if f == nil {
+		return
+	}
+	if err := f.source.Close(); err != nil {
+		f.log.Warn("the filter was not told that the server ends, and finds out by itself", "error", err)
+	}
+}
