@@ -201,6 +201,7 @@ func TestFewBeginInPlayersNames(t *testing.T) {
 			})
 			for range 100 {
 				time.Sleep(100 * time.Millisecond)
+				synctest.Wait()
 				if n := w.server.first().Holdings().HalfOpen; n > 2*few {
 					t.Fatalf("%d a second: %d handshakes are half-open, want %d and as many of strangers", flood, n, few)
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,10 +88,13 @@ type visit struct {
 	client *machine.Client
 }
 
-// radio is a socket in memory.
+// radio is a socket in memory. Engines send while the shard has its turn.
 type radio struct {
 	memory
-	in, out []udp.Packet
+	in []udp.Packet
+
+	mu  sync.Mutex
+	out []udp.Packet
 }
 
 func (r *radio) Receive() []udp.Packet {
@@ -107,7 +111,20 @@ func (r *radio) Send(packets []udp.Packet) {
 }
 
 func (r *radio) SendOne(p udp.Packet) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.out = append(r.out, udp.Packet{Addr: p.Addr, Buf: append([]byte(nil), p.Buf...)})
+}
+
+// next takes the first packet that has been sent; false if there is none.
+func (r *radio) next() (p udp.Packet, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.out) == 0 {
+		return p, false
+	}
+	p, r.out = r.out[0], r.out[1:]
+	return p, true
 }
 
 func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
@@ -165,9 +182,11 @@ func (f *floor) settle() {
 				busy = true
 				f.turn(s)
 			}
-			for len(r.out) > 0 {
-				p := r.out[0]
-				r.out = r.out[1:]
+			for {
+				p, ok := r.next()
+				if !ok {
+					break
+				}
 				if f.lost == nil || !f.lost(s, p.Buf) {
 					f.deliver(p.Addr, p.Buf)
 				}

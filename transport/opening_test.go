@@ -198,6 +198,7 @@ func TestHandshakesLeaveNothing(t *testing.T) {
 			w.net.Inject(stranger(i), serverAddr, hello)
 			time.Sleep(200 * time.Millisecond)
 		}
+		synctest.Wait()
 		sh := w.server.first()
 		if n := sh.Holdings().Arrivals; n > 100 || sh.Holdings().HalfOpen > 30 {
 			w.Errorf("%d of 600 handshakes are remembered, %d are under way", n, sh.Holdings().HalfOpen)
