@@ -2,8 +2,12 @@ package transport
 
 import (
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -54,6 +58,80 @@ func TestPeersBeforeStrangers(t *testing.T) {
 		if n := s.Stats().Retries.Returned - before.Retries.Returned; n != 1 {
 			t.Errorf("%d have proven their addresses, want 1", n)
 		}
+		s.PeersFirst = false
+		f.leaveAll()
+	})
+}
+
+// "Whoever can prove an address comes in, whatever is sent from the rest of its prefix, or in its name."
+// PROTOCOL.md 13: also if what is sent are long ClientHellos, or RETURNs with tokens that are no good.
+func TestProofsFindRoom(t *testing.T) {
+	t.Parallel()
+	var g greeter
+	hello := func(extensions ...[]byte) []byte {
+		return g.fragments(0, g.hello(nil, []uint16{0xc02b}, extensions...), udp.MaxLen)[0]
+	}
+	forged := append(retry.AppendReturn(nil, new(retry.Token), nil, nil), hello(usual[:2]...)...)
+	for name, filling := range map[string][]byte{"short": hello(usual[:2]...), "long": hello(usual...), "forged RETURNs": forged} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
+				s, now := f.shards[0], f.server.clock.now()
+				s.PeersFirst = true
+				for i := range 5000 {
+					s.Datagram(now, udp.Flow{AddrPort: stranger(i * 200)}, slices.Clone(filling))
+				}
+				const newcomers = 50
+				for i := range newcomers {
+					from := stranger(i)
+					s.Datagram(now, udp.Flow{AddrPort: from}, w.server.endpoint.Returned(now, from, hello(usual[:2]...)))
+				}
+				for s.Greet(now, 0) {
+				}
+				if n := s.Stats().Retries.Returned; n != newcomers {
+					t.Errorf("%d of %d have proven their addresses: %+v", n, newcomers, s.Stats())
+				}
+				s.PeersFirst = false
+				f.leaveAll()
+			})
+		})
+	}
+}
+
+// Only what begins a handshake waits, and not what follows with a RETURN in front of it.
+func TestRestOfAHandshakeDoesNotWait(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
+		s, now := f.shards[0], f.server.clock.now()
+		s.PeersFirst = true
+		follows := append(retry.AppendReturn(nil, new(retry.Token), nil, nil), byte(record.Handshake), 0xfe, 0xfd)
+		s.Datagram(now, udp.Flow{AddrPort: stranger(1)}, follows)
+		if n := s.Stats().Drops["source"]; n != 1 {
+			t.Error("it waits, though nothing that waits is in front of it")
+		}
+		s.PeersFirst = false
+		f.leaveAll()
+	})
+}
+
+// While engines negotiate a shard leaves the processor to them: so it does from the first ClientHello on.
+func TestEnginesOfTheFirstGreeting(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
+		s := f.shards[0]
+		var g greeter
+		hello := g.fragments(0, g.hello(nil, []uint16{0xc02b}, usual[:2]...), udp.MaxLen)[0]
+		s.Socket.(*radio).in = []udp.Packet{{Addr: udp.Flow{AddrPort: stranger(1)}, Buf: hello}}
+		s.Turns.Begin(nil)
+		if _, err := s.run(s.handler, false); err != nil {
+			t.Fatal(err)
+		}
+		if s.Holdings().HalfOpen != 1 || !s.engines {
+			t.Errorf("%d handshakes are under way; the shard waits for engines: %v", s.Holdings().HalfOpen, s.engines)
+		}
+		time.Sleep(2 * defaultHandshakeTimeout)
 		s.PeersFirst = false
 		f.leaveAll()
 	})

@@ -162,6 +162,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	if !hold {
 		s.Out.Hold(false)
 		more := s.Greet(now, n)
+		s.engines = s.Handshakes.Busy(now)
 		s.pause = s.sleep(now, s.endings.idle(now))
 		if more {
 			s.pause = 0

@@ -56,10 +56,7 @@ func (s *shard) Failed(began, now time.Time, addr udp.Flow, err error) {
 }
 
 // Turned repeats what is to be repeated.
-func (s *shard) Turned(now time.Time) {
-	s.endings.repeat(now)
-	s.engines = s.Handshakes.Busy(now)
-}
+func (s *shard) Turned(now time.Time) { s.endings.repeat(now) }
 
 // Prefetch reads the memory that a session needs for a record.
 func (s *shard) Prefetch(c *dtls.Conn, stage int) byte {

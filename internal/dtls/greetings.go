@@ -28,16 +28,20 @@ type greeting struct {
 }
 
 // begins reports whether a datagram begins a handshake.
-func begins(b []byte) bool { return handshake.IsFirstHello(b) || retry.IsReturn(b) }
+func begins(b []byte) bool {
+	if r, ok := retry.ParseReturn(b); ok {
+		b = r.Records
+	}
+	return handshake.IsFirstHello(b)
+}
 
 // postpone keeps a copy of a datagram that begins a handshake for Greet. One for which there is no room
 // is dropped: its sender repeats it. Who proves an address finds room where others do not.
-func (s *Shard) postpone(addr udp.Flow, b []byte) {
-	c, most := &s.greetings.arriving, maxHellos
-	if retry.IsReturn(b) {
-		most = maxGreetings
-	}
-	if len(c.list) >= most || len(c.bytes)+len(b) > maxGreetingBytes {
+func (s *Shard) postpone(now time.Time, addr udp.Flow, b []byte) {
+	c := &s.greetings.arriving
+	full := len(c.list) >= maxGreetings || len(c.bytes)+len(b) > maxGreetingBytes
+	crowded := len(c.list) >= maxHellos || len(c.bytes)+len(b) > maxHelloBytes
+	if full || crowded && !s.Handshakes.proves(now, addr, b) {
 		s.Drop(audit.DropBudget)
 		return
 	}

@@ -35,10 +35,11 @@ const (
 
 	// maxGreetings is how many datagrams that begin a handshake wait at most while as many are handled,
 	// and maxGreetingBytes how many bytes: when thousands come back at once, each has some hundred bytes.
-	// maxHellos is how many of them may be without a RETURN.
+	// maxHellos and maxHelloBytes are how many of them may be without a proof of their sender's address.
 	maxGreetings     = 2048
 	maxGreetingBytes = 512 << 10
 	maxHellos        = maxGreetings * 3 / 4
+	maxHelloBytes    = maxGreetingBytes * 3 / 4
 
 	// greetAtOnce is how many of them are handled before peers are looked at again: some 50 µs, of which
 	// most is the system's, for the answers. After a long turn it is one for each greetShare datagrams, so

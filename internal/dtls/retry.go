@@ -49,17 +49,29 @@ func (h *Handshakes) returned(now time.Time, addr udp.Flow, b []byte) {
 	h.shown = shown{}
 }
 
+// proves reports whether the sender of a datagram that begins a handshake has proven its address.
+func (h *Handshakes) proves(now time.Time, addr udp.Flow, b []byte) bool {
+	r, ok := retry.ParseReturn(b)
+	return ok && h.owns(now, addr, &r) || h.shownBy(addr).returned
+}
+
+// owns reports whether the token of a RETURN with a first ClientHello is its sender's.
+func (h *Handshakes) owns(now time.Time, addr udp.Flow, r *retry.Return) bool {
+	random := handshake.Random(r.Records)
+	return h.minter.Check(now, addr.AddrPort, &random, r.Token)
+}
+
 // look checks a RETURN with a first ClientHello. A token that is no good, such as that of another
 // process, is none.
 func (h *Handshakes) look(now time.Time, addr udp.Flow, r *retry.Return) (s shown) {
-	random := handshake.Random(r.Records)
-	if !h.minter.Check(now, addr.AddrPort, &random, r.Token) {
+	if !h.owns(now, addr, r) {
 		h.strange.wrong.Add(1)
 		return shown{}
 	}
 	s.returned = true
 	h.strange.returned.Add(1)
 	if vouch := h.shard.Endpoint.config.Vouch; r.Ticket != nil && vouch != nil {
+		random := handshake.Random(r.Records)
 		session, key, ok := vouch(now, r.Ticket)
 		if !ok || !r.Proven(&key, &random) {
 			h.strange.wrong.Add(1)

@@ -19,7 +19,7 @@ func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 		return
 	}
 	if s.PeersFirst && begins(b) {
-		s.postpone(addr, b)
+		s.postpone(now, addr, b)
 		return
 	}
 	s.handle(now, addr, b)
