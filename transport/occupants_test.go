@@ -57,6 +57,7 @@ type floor struct {
 	*mathrand.Rand
 
 	shards  []*shard
+	door    *doorman
 	addrs   []udp.Flow
 	players []*visitor
 	lines   []*visit // of all players
@@ -128,12 +129,14 @@ func (r *radio) next() (p udp.Packet, ok bool) {
 }
 
 func newFloor(w *world, shards int, chance *mathrand.Rand) *floor {
+	door := newDoorman()
 	s := w.listen(func(c *Config) {
+		c.Filter = door
 		c.Sources = policy.SourceConfig{PerSecond: 1e6, Burst: 1e6}
 		c.Session.Fingerprint = policy.FingerprintConfig{Network: policy.ActionNote}
 		c.Session.MaxPerSubject = -1 // each comes anew as often as it likes
 	})
-	f := &floor{world: w, Rand: chance, seen: make(map[*conn]place)}
+	f := &floor{world: w, Rand: chance, door: door, seen: make(map[*conn]place)}
 	for i := range shards {
 		f.shards = append(f.shards, s.newShard(new(radio), i))
 		f.shards[i].handler = Handler{Receive: func(p *Player, b []byte) {
@@ -398,6 +401,29 @@ func (f *floor) check() {
 			f.here(v)
 		}
 	}
+	f.filtered()
+}
+
+// filtered fails unless a Filter knows where all connections are.
+func (f *floor) filtered() {
+	f.Helper()
+	synctest.Wait() // until it has been told
+	for _, s := range f.shards {
+		for _, c := range s.Table.All() {
+			if !f.door.knows(c.Addr.AddrPort) {
+				f.fail("%v, where a connection of shard %d is, is not known", c.Addr, s.Index)
+			}
+		}
+	}
+}
+
+// fail ends the test, and says what has happened.
+func (f *floor) fail(format string, what ...any) {
+	f.Helper()
+	for _, line := range f.log {
+		f.Log(line)
+	}
+	f.Fatalf(format, what...)
 }
 
 // here has a player say something who must be heard.
@@ -407,10 +433,7 @@ func (f *floor) here(v *visit) {
 	f.say(v, v.addr, wire.KindData, []byte("here"))
 	f.settle()
 	if want := fmt.Sprintf("player %d here", v.of.name); len(f.got) != 1 || f.got[0] != want {
-		for _, line := range f.log {
-			f.Log(line)
-		}
-		f.Fatalf("from %v on shard %d came %q, want %q", v.addr, f.kernel(v.addr).Index, f.got, want)
+		f.fail("from %v on shard %d came %q, want %q", v.addr, f.kernel(v.addr).Index, f.got, want)
 	}
 }
 
@@ -429,6 +452,12 @@ func (f *floor) leaveAll() {
 	for _, s := range f.shards {
 		if n := s.Holdings().Conns + s.Holdings().Addresses + s.Holdings().Occupants + s.Holdings().IDs + s.Holdings().HalfOpen; n > 0 {
 			f.Errorf("shard %d remembers %d things: %d connections, %d addresses, %d occupants", s.Index, n, s.Holdings().Conns, s.Holdings().Addresses, s.Holdings().Occupants)
+		}
+	}
+	synctest.Wait()
+	for _, addr := range f.addrs {
+		if f.door.knows(addr.AddrPort) {
+			f.Errorf("%v is known, where nobody is any more", addr)
 		}
 	}
 }

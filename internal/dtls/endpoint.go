@@ -29,7 +29,8 @@ type Endpoint struct {
 	shards    atomic.Pointer[[]*Shard] // at least one; share may add some, gather takes all but one away
 	shared    bool                     // they stay; owned by the first shard's turn
 	inherits  bool                     // connections of another process go on here; set before the first turn
-	buffers   sync.Pool                // of *[udp.BufferLen]byte, for what is forwarded
+	lodgers   lodgers
+	buffers   sync.Pool // of *[udp.BufferLen]byte, for what is forwarded
 
 	ctx     context.Context // done when close begins
 	cancel  context.CancelFunc

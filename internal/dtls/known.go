@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/addrtable"
@@ -37,13 +38,44 @@ func (e *Endpoint) proven(addr udp.Flow) {
 // known reports where a connection is.
 func (c *Conn) known() { c.Shard.Endpoint.tell(c.Addr, c.ID, KnownFor) }
 
-// left reports that a connection has left an address, or has gone with its connection id, unless
-// somebody else is there.
+// left reports that a connection has left an address, or has gone with its connection id. The address
+// is not known any more, unless somebody else is there.
 func (s *Shard) left(addr udp.Flow, id uint32) {
-	if s.Table.byAddr.Lookup(addr) != nil || s.Table.away(addr) != nil || s.Handshakes.At(addr) != nil {
+	if s.Endpoint.lodgers.at(addr) || s.Handshakes.At(addr) != nil {
 		addr = udp.Flow{}
 	}
 	s.Endpoint.tell(addr, id, 0)
+}
+
+// lodgers counts the connections of all shards by their peers' addresses, where somebody asks for them:
+// several may have one, on any shard, or with another address of ours. It is safe for concurrent use.
+type lodgers struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	count map[netip.AddrPort]int
+}
+
+// lodge notes that one more connection is at an address, or with -1 one less.
+func (e *Endpoint) lodge(addr udp.Flow, more int) {
+	if e.config.Known == nil || addr.Local == addrtable.Carried {
+		return
+	}
+	l := &e.lodgers
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.count == nil {
+		l.count = make(map[netip.AddrPort]int)
+	}
+	if l.count[addr.AddrPort] += more; l.count[addr.AddrPort] == 0 {
+		delete(l.count, addr.AddrPort)
+	}
+}
+
+// at reports whether a connection is at an address.
+func (l *lodgers) at(addr udp.Flow) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count[addr.AddrPort] > 0
 }
 
 // Renote reports where all peers are, at once.

@@ -104,13 +104,16 @@ func (t *Table) occupy(c *Conn) {
 		t.setOccupants(c.Addr, append(list, occupant{here: c}))
 	}
 	t.byAddr.Set(c)
-	t.last = nil // it may be one that is not found there any more
+	c.Shard.Endpoint.lodge(c.Addr, 1)
+	t.last = nil // it may be one that is not found there any more, and so may be those found ahead
+	t.ahead.forget()
 }
 
 // vacate takes one occupant from an address: the newest of the others gets it.
 func (t *Table) vacate(addr udp.Flow, gone occupant) {
 	if gone.here != nil {
 		t.byAddr.Remove(gone.here)
+		gone.here.Shard.Endpoint.lodge(addr, -1)
 	}
 	t.last = nil
 	list := slices.DeleteFunc(t.occupants[addr], func(o occupant) bool { return o == gone })
@@ -131,6 +134,7 @@ func (t *Table) vacate(addr udp.Flow, gone occupant) {
 // forwarded.
 func (t *Table) swap(c *Conn, to *stray) {
 	t.byAddr.Remove(c)
+	c.Shard.Endpoint.lodge(c.Addr, -1)
 	t.last = nil
 	list := t.occupants[c.Addr]
 	if i := slices.Index(list, occupant{here: c}); i >= 0 {
