@@ -1,6 +1,7 @@
 package endurance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -92,6 +93,7 @@ func (r *run) target(g *Group, team, number int) soak.Match {
 	mint := m.Mint
 	m.Mint = func(ctx context.Context, grant token.Grant) ([]byte, error) {
 		grant.Subject = fmt.Sprintf("%s-%s-%d-%d", grant.Subject, g.Name, team, number)
+		grant.Life = cmp.Or(grant.Life, usualLife)
 		return mint(ctx, grant)
 	}
 	m = m.Minting(m.Mint)

@@ -28,6 +28,10 @@ const (
 	settled = 10 * time.Second
 	warm    = time.Minute
 
+	// usualLife is how long the tokens of all others live: who stays renews many times in an hour, and what the server
+	// keeps of tokens is as much after some minutes as after hours.
+	usualLife = 5 * time.Minute
+
 	// roundTime is how long a round takes, and tokenLife how long the tokens of impaired players live.
 	// The last third of a life is for its renewal, and a busy machine's worst is a second.
 	roundTime = 16 * time.Second

@@ -100,10 +100,8 @@ func reason(err error) string {
 		return refused.Reason.String()
 	case errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "no answer"
-	case errors.Is(err, transport.ErrHandshake):
-		return "handshake failed"
 	}
-	return err.Error()
+	return err.Error() // a handshake's says why
 }
 
 // pace ticks rate times a second, beginning anywhere within the first tick, so that players do not move in step.
