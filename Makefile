@@ -44,16 +44,15 @@ quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 check: look try passed
 
 # Steps that only look at the code share what `go vet` has compiled, and run two at a time. Those that
-# count run beside the players, who leave a processor and a half idle for a minute. Tests have the
-# machine to themselves.
+# count run beside the players, who leave a processor and a half idle for a minute. The race detector
+# computes while tests of the other engine wait.
 look: tools
 	@$(MAKE) --no-print-directory step-vet
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
 
 try:
 	@$(MAKE) --no-print-directory step-test
-	@$(MAKE) --no-print-directory step-race
-	@$(MAKE) --no-print-directory step-engine
+	@$(MAKE) --no-print-directory -j2 $(SYNC) step-race step-engine
 	@$(MAKE) --no-print-directory -j3 $(SYNC) $(COUNT:%=step-%)
 
 passed:
@@ -85,11 +84,11 @@ test-in/%:
 # goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
 # wait in vain for their programs and servers.
 race:
-	$(GOTEST) -p=4 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
+	$(GOTEST) -p=3 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
 
 # The other engine, where it is linked. What does not depend on it has been tried in full.
 engine:
-	$(if $(PION3),$(GOTEST) -p=4 -short $(PION3) $(LINKED))
+	$(if $(PION3),$(GOTEST) -p=2 -short $(PION3) $(LINKED))
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)
