@@ -10,14 +10,14 @@ import (
 )
 
 // portable is a socket over any net.PacketConn: one goroutine reads it into a
-// bounded queue, since nothing portable can be asked what has arrived.
+// bounded queue, since nothing portable can be asked what has arrived. It has as many
+// buffers as have ever been needed at once, BatchLen made at a time.
 type portable struct {
 	conn  Conn
 	flows flowConn               // conn, where that knows several addresses of ours; else nil
 	local localHandle            // of all flows, where flows is nil; constant
 	waker atomic.Pointer[Socket] // is woken, too
 	ready chan struct{}
-	batch []Packet       // what receive returned last
 	wg    sync.WaitGroup // the reader; close waits
 	ended atomic.Bool    // close has begun
 	deaf  atomic.Bool    // the reader has ended
@@ -25,9 +25,13 @@ type portable struct {
 
 	mu sync.Mutex
 	// +checklocks:mu
-	queue []Packet // ring; a receive swaps buffers with it
+	queue []Packet // ring; what is not counted has no buffer
 	// +checklocks:mu
 	first, count int
+	// +checklocks:mu
+	batch []Packet // what receive returned last
+	// +checklocks:mu
+	free []Packet // with buffers that are in no use
 }
 
 // NewPortable makes a socket of conn, which it then owns.
@@ -35,7 +39,7 @@ func NewPortable(conn net.PacketConn) *portable { return newPortable(conn, local
 
 // newPortable is NewPortable of which all flows have a Local.
 func newPortable(conn net.PacketConn, local localHandle) *portable {
-	s := &portable{conn: NewConn(conn), local: local, ready: make(chan struct{}, 1), queue: NewBatch(QueueLen), batch: NewBatch(BatchLen)}
+	s := &portable{conn: NewConn(conn), local: local, ready: make(chan struct{}, 1), queue: make([]Packet, QueueLen), batch: make([]Packet, 0, BatchLen)}
 	if local == (localHandle{}) && s.LocalAddr().Addr().IsUnspecified() {
 		s.flows = flowsOf(conn)
 	}
@@ -90,20 +94,28 @@ func (s *portable) enqueue(p Packet) (spare Packet) {
 	slot := &s.queue[(s.first+s.count)%len(s.queue)]
 	spare, *slot = *slot, p
 	s.count++
+	if spare.Buf == nil {
+		if len(s.free) == 0 {
+			s.free = append(s.free, NewBatch(BatchLen)...)
+		}
+		last := len(s.free) - 1
+		spare, s.free = s.free[last], s.free[:last]
+	}
 	return spare
 }
 
 func (s *portable) Receive() []Packet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := min(len(s.batch), s.count)
-	for i := range n {
+	s.free = append(s.free, s.batch...)
+	s.batch = s.batch[:min(BatchLen, s.count)]
+	for i := range s.batch {
 		slot := &s.queue[s.first]
-		s.batch[i], *slot = *slot, s.batch[i]
+		s.batch[i], *slot = *slot, Packet{}
 		s.first = (s.first + 1) % len(s.queue)
 	}
-	s.count -= n
-	return s.batch[:n]
+	s.count -= len(s.batch)
+	return s.batch
 }
 
 func (s *portable) Wait(timeout time.Duration, _ bool) {
