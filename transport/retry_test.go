@@ -489,6 +489,34 @@ func TestReturnedStays(t *testing.T) {
 	})
 }
 
+// "Such a handshake MUST NOT end for one whose sender has proven nothing" PROTOCOL.md 9.10: where all places are taken by such
+// handshakes, neither for a stranger's, nor for one at a live player's address, which anybody may have written.
+func TestTokensHoldAllPlaces(t *testing.T) {
+	t.Parallel()
+	const most = 16
+	virtual(t, func(w *world) {
+		w.serve(func(c *Config) { c.MaxHandshakes = most })
+		hello := w.firstHello()
+		w.dial(1, quietClient)
+		for i := range most {
+			from := stranger(i * 200)
+			w.net.Inject(from, serverAddr, w.server.endpoint.Returned(w.server.clock.now(), from, hello))
+		}
+		synctest.Wait()
+		for i := range 30 {
+			w.net.Inject(stranger((most+i)*200), serverAddr, hello)
+			w.net.Inject(netip.AddrPortFrom(playerAddr(1).Addr(), uint16(2000+i)), serverAddr, hello)
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		for i := range most {
+			if w.underway(stranger(i*200)) == nil {
+				w.Errorf("the handshake %d with a token has ended: %+v", i, w.server.Stats().Handshakes)
+			}
+		}
+	})
+}
+
 // "On a carrier (section 9.7) the address is proven: a server MUST NOT send RETRY there." PROTOCOL.md 9.10: a
 // ClientHello has what its address has, or is dropped.
 func TestNoRetryOnACarrier(t *testing.T) {

@@ -58,14 +58,15 @@ const (
 
 // admit finds room for a handshake from an address. It returns nil if there is none.
 func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
+	proven := h.shownBy(addr).returned
 	if claim = h.own(now, addr); claim != nil {
-		if h.room(now, true) {
+		if h.room(now, newcomer{true, proven}) {
 			return claim, own
 		}
 		claim.Refund()
 	}
 	if claim, as = h.claim(now, addr); claim != nil {
-		if h.room(now, false) {
+		if h.room(now, newcomer{false, proven}) {
 			return claim, as
 		}
 		claim.Refund()
@@ -121,7 +122,7 @@ func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, 
 // the other shards hold them all, the one that holds most is asked to let one go, for
 // when the datagram comes again. So it is where that one holds far more than this one: who
 // fills the one does not have newcomers to the other put each other out.
-func (h *Handshakes) room(now time.Time, own bool) bool {
+func (h *Handshakes) room(now time.Time, by newcomer) bool {
 	if h.kept > 0 {
 		h.kept--
 		h.shard.Endpoint.admission.kept.Add(-1)
@@ -130,7 +131,7 @@ func (h *Handshakes) room(now time.Time, own bool) bool {
 	if h.shard.Endpoint.admission.take() {
 		return true
 	}
-	o, other := h.dispensable(now, own), h.shard.Endpoint.busiest()
+	o, other := h.dispensable(now, by), h.shard.Endpoint.busiest()
 	ask := other != h.shard && now.Sub(h.askedAt) >= askInterval
 	if ask && o != nil {
 		ask = o.proven() && other.Handshakes.underway.Load() > 2*h.underway.Load()+fewHandshakes
@@ -138,7 +139,7 @@ func (h *Handshakes) room(now time.Time, own bool) bool {
 	switch {
 	case ask:
 		h.askedAt = now
-		other.Post(makeRoom{other, h.shard, own})
+		other.Post(makeRoom{other, h.shard, by})
 		return false
 	case o != nil:
 		o.evict()
@@ -150,11 +151,11 @@ func (h *Handshakes) room(now time.Time, own bool) bool {
 // makeRoom asks a shard to let a handshake go for a newcomer to another one.
 type makeRoom struct {
 	shard, newcomers *Shard
-	own              bool // for a live peer's address
+	by               newcomer
 }
 
 func (m makeRoom) Deliver(now time.Time) {
-	if o := m.shard.Handshakes.dispensable(now, m.own); o != nil {
+	if o := m.shard.Handshakes.dispensable(now, m.by); o != nil {
 		o.evict()
 		m.shard.Endpoint.admission.kept.Add(1)
 		m.newcomers.Post(place{m.newcomers})

@@ -15,21 +15,33 @@ import (
 //	else, for a live peer's address, one of another's that has been silent for openingSilence
 //
 // What a live peer's address has begun goes for no stranger, unless it is proven and
-// has been silent for so long that its own client has given it up.
-func (h *Handshakes) dispensable(now time.Time, own bool) *HalfOpen {
+// has been silent for so long that its own client has given it up. What was begun with a token goes
+// for nobody who has proven nothing, until its cookie has come back.
+func (h *Handshakes) dispensable(now time.Time, by newcomer) *HalfOpen {
 	if o := h.oldestStranger(); o != nil {
 		return o
 	}
-	if o := h.longestSilent(now); o != nil || !own {
+	if o := h.longestSilent(now, by); o != nil || !by.own {
 		return o
 	}
 	var silent *HalfOpen
 	for _, o := range h.Open {
-		if now.Sub(o.heard) >= HalfOpenSilence && (silent == nil || o.heard.Before(silent.heard)) {
+		if by.mayEnd(o) && now.Sub(o.heard) >= HalfOpenSilence && (silent == nil || o.heard.Before(silent.heard)) {
 			silent = o
 		}
 	}
 	return silent
+}
+
+// newcomer is for whom a handshake makes room.
+type newcomer struct {
+	own    bool // it comes from a live peer's address
+	proven bool // it has proven to be at its address
+}
+
+// mayEnd reports whether a handshake with a token, if o is one, may end for it.
+func (by newcomer) mayEnd(o *HalfOpen) bool {
+	return by.proven || o.as != returned || o.conn.Proven()
 }
 
 // oldestStranger is the oldest handshake of those that have proven nothing, nil without.
@@ -47,16 +59,16 @@ func (h *Handshakes) oldestStranger() *HalfOpen {
 
 // longestSilent is the longest silent handshake of the site that holds most, of those
 // that have proven their addresses. A site that takes many places competes with itself.
-func (h *Handshakes) longestSilent(now time.Time) (silent *HalfOpen) {
+func (h *Handshakes) longestSilent(now time.Time, by newcomer) (silent *HalfOpen) {
 	clear(h.sites)
 	for _, o := range h.Open {
-		if o.dispensable(now) {
+		if o.dispensable(now) && by.mayEnd(o) {
 			h.sites[sources.SitePrefix(o.addr.Addr())]++
 		}
 	}
 	most := 0
 	for _, o := range h.Open {
-		if !o.dispensable(now) {
+		if !o.dispensable(now) || !by.mayEnd(o) {
 			continue
 		}
 		n := h.sites[sources.SitePrefix(o.addr.Addr())]

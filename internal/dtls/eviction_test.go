@@ -20,11 +20,12 @@ func fromSite(site, host int) netip.AddrPort {
 var serverHello = []byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2}
 
 // slowDispensable says of each handshake whether it is the one to go, by the words of the document.
-func slowDispensable(now time.Time, all []*HalfOpen, live bool) map[*HalfOpen]bool {
+func slowDispensable(now time.Time, all []*HalfOpen, live, proven bool) map[*HalfOpen]bool {
 	var unproven, silent []*HalfOpen
 	sites := map[netip.Prefix]int{}
 	for _, o := range all {
 		switch {
+		case o.as == returned && !o.conn.Proven() && !proven:
 		case o.proven() && (o.as != own || now.Sub(o.heard) >= HalfOpenSilence):
 			silent = append(silent, o)
 			sites[sources.SitePrefix(o.addr.Addr())]++
@@ -46,7 +47,7 @@ func slowDispensable(now time.Time, all []*HalfOpen, live bool) map[*HalfOpen]bo
 	}
 	if len(candidates) == 0 && live {
 		for _, o := range all {
-			if now.Sub(o.heard) >= HalfOpenSilence {
+			if now.Sub(o.heard) >= HalfOpenSilence && (proven || o.as != returned || o.conn.Proven()) {
 				candidates = append(candidates, o)
 			}
 		}
@@ -82,11 +83,11 @@ func TestWhoGivesWay(t *testing.T) {
 					h.arrivals = append(h.arrivals, o)
 				}
 			}
-			for _, live := range []bool{false, true} {
-				want := slowDispensable(now, all, live)
-				got := h.dispensable(now, live)
+			for _, by := range []newcomer{{false, false}, {true, false}, {false, true}, {true, true}} {
+				want := slowDispensable(now, all, by.own, by.proven)
+				got := h.dispensable(now, by)
 				if got == nil != (len(want) == 0) || got != nil && !want[got] {
-					t.Fatalf("seed %d, for a live player's address %v: %+v goes, want one of %d", seed, live, got, len(want))
+					t.Fatalf("seed %d, for %+v: %+v goes, want one of %d", seed, by, got, len(want))
 				}
 			}
 		}
