@@ -41,7 +41,7 @@ func TestDocumentLimits(t *testing.T) {
 			defaultMaxUnproven, 4*defaultMaxUnproven, 16*defaultMaxUnproven),
 		fmt.Sprintf("| handshakes begun | %d a second, %d at once for each IPv4 /24 or IPv6 /64; 4 times for a /56, 16 times for a /48 |",
 			begun.PerSecond, begun.Burst),
-		fmt.Sprintf("| those of an address at which a session lives, or has in the last %.f min | besides: 1 a second, 1 half-open; of all of these whose senders have proven nothing a sixteenth of all places, 8 at least |",
+		fmt.Sprintf("| those of an address at which a session lives, or has in the last %.f min | besides: 1 a second, 1 half-open; of all of these whose senders have proven nothing a sixteenth of all places, 8 at least but a quarter at most |",
 			sources.LatelyLive.Minutes()),
 		fmt.Sprintf("| life of a handshake | %.f s, 16 KB of handshake bytes |", defaultHandshakeTimeout.Seconds()),
 		fmt.Sprintf("| identity tokens that wait for a key of their issuer | %d in all, for %.f s |", maxParked, parkTime.Seconds()),

@@ -218,6 +218,33 @@ func TestFewBeginInPlayersNames(t *testing.T) {
 	}
 }
 
+// "of all of these whose senders have proven nothing a sixteenth of all places, 8 at least but a quarter at most"
+// PROTOCOL.md 12: who forges all players' addresses keeps nobody out, however few handshakes a server allows.
+func TestNewcomersOfASmallServer(t *testing.T) {
+	t.Parallel()
+	const players = 20
+	for _, most := range []int{4, 8, 12, 32} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
+			w.serve(func(c *Config) { c.MaxHandshakes = most })
+			for i := range players {
+				w.join(i, quietClient)
+			}
+			end := w.besiege(1000, func(i int) netip.AddrPort {
+				return netip.AddrPortFrom(playerAddr(i%players).Addr(), uint16(2000+i))
+			})
+			defer end()
+			time.Sleep(2 * time.Second)
+			for i := range 3 {
+				start := time.Now()
+				if _, err := w.try(players + i); err != nil || time.Since(start) > 2*time.Second {
+					t.Errorf("%d handshakes at most: a newcomer is in after %v: %v", most, time.Since(start), err)
+				}
+			}
+		})
+	}
+}
+
 // Players of one household, whose addresses differ by the port alone, lose their path at once, and come back one by one.
 func TestHouseholdResumes(t *testing.T) {
 	t.Parallel()

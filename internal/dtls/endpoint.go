@@ -69,7 +69,7 @@ func New(sock udp.Socket, config Config) *Endpoint {
 		sources:  sources.NewStrangers(config.Sources, few),
 		proven:   sources.NewAddresses(config.Sources),
 		sessions: sources.NewSessions(config.Live),
-		live:     sources.NewLiveAddresses(config.Live, few),
+		live:     sources.NewLiveAddresses(config.Live, min(few, config.MaxHandshakes/mostUnproven)),
 	}}
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())

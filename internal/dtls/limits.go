@@ -59,10 +59,12 @@ const (
 	// unprovenShare is the part of MaxHandshakes that strangers may hold who have proven nothing,
 	// and that those may hold of whom live peers' addresses have their own and who have not proven to
 	// be there; minUnproven at least. What is beyond is asked for a proof, which costs nothing here:
-	// the share is for clients that do not know how to answer. StrangerTime is how long a stranger
-	// keeps its place from another: a round trip by satellite.
+	// the share is for clients that do not know how to answer. Live peers' addresses, whose handshakes
+	// end for no stranger's, have one in mostUnproven at most: a small server has room besides.
+	// StrangerTime is how long a stranger keeps its place from another: a round trip by satellite.
 	unprovenShare = 16
 	minUnproven   = 8
+	mostUnproven  = 4
 	StrangerTime  = time.Second
 
 	// maxShed is the most of a flood of ClientHellos that sockets shed: they keep one in 2^maxShed.
