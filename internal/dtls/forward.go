@@ -61,7 +61,7 @@ func (s *Shard) takeForwarded(now time.Time, n int) {
 // Move hands a connection over to another shard, unless it has gone, and has then delivered
 // there. What comes from its address is forwarded.
 func (t *Table) Move(c *Conn, to *Shard, then Message) {
-	if t.byAddr.Lookup(c.Addr) != c {
+	if !c.Listed() {
 		return
 	}
 	c.Former = nil
