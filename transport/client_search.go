@@ -40,11 +40,15 @@ type carrierResult struct {
 // attempt is the search at one address.
 type attempt struct {
 	conn  *clientConn // nil once it has failed
-	first time.Time   // when it began
-	began time.Time   // when it last began anew
-	anew  int         // how often since anything was heard
-	err   error       // why it has failed
-	vain  bool        // of this handshake nothing has come for attemptTime, which is counted
+	addr  netip.AddrPort
+	first time.Time // when it began
+	began time.Time // when it last began anew
+	anew  int       // how often since anything was heard
+	err   error     // why it has failed
+	vain  bool      // of this handshake nothing has come for attemptTime, which is counted
+
+	spoilt int       // how often it has failed because of what may have come from elsewhere
+	again  time.Time // when it is to begin anew because of that; zero for not
 }
 
 // searchResult is the end of a handshake.
@@ -65,8 +69,7 @@ func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, 
 		select {
 		case r := <-s.results:
 			if a := s.attemptOn(r.conn); a != nil {
-				a.conn, a.err = nil, r.err // and end leaves the connection alone
-				if r.err == nil {
+				if a.fail(time.Now(), r.err); r.err == nil { // and end leaves the connection alone
 					return r.conn, r.keys, nil
 				}
 				if r.conn.carrier != nil {
@@ -97,14 +100,25 @@ func (s *search) run(ctx context.Context, addrs []netip.AddrPort) (*clientConn, 
 
 // begin tries another address.
 func (s *search) begin(ctx context.Context, addr netip.AddrPort) {
-	a := &attempt{first: time.Now()}
+	a := &attempt{addr: addr, first: time.Now()}
 	s.attempts = append(s.attempts, a)
-	s.try(ctx, a, addr)
+	s.try(ctx, a)
+}
+
+// fail ends an attempt. One that has failed because of what may have come from elsewhere begins anew a
+// few times, once that has passed by.
+func (a *attempt) fail(now time.Time, err error) {
+	a.conn, a.err, a.again = nil, err, time.Time{}
+	if handshake.Spoilt(err) && a.spoilt < maxSpoilt {
+		a.spoilt++
+		a.again = now.Add(attemptPause)
+	}
 }
 
 // try begins a handshake.
-func (s *search) try(ctx context.Context, a *attempt, addr netip.AddrPort) {
-	s.tryBy(ctx, a, nil, addr)
+func (s *search) try(ctx context.Context, a *attempt) {
+	a.err, a.again = nil, time.Time{}
+	s.tryBy(ctx, a, nil, a.addr)
 }
 
 // tryBy is try by a carrier, nil for UDP.
@@ -160,11 +174,15 @@ func (s *search) attemptOn(conn *clientConn) *attempt {
 	return nil
 }
 
-// restart begins anew where nothing has come for as long as the attempt is given.
+// restart begins anew where nothing has come for as long as the attempt is given, and where something
+// has spoilt it.
 func (s *search) restart(ctx context.Context, now time.Time) {
 	for _, a := range s.attempts {
 		conn := a.conn
 		if conn == nil {
+			if !a.again.IsZero() && !now.Before(a.again) {
+				s.try(ctx, a)
+			}
 			continue
 		}
 		heard := s.candidates.lastHeard(conn)
@@ -175,7 +193,7 @@ func (s *search) restart(ctx context.Context, now time.Time) {
 			a.anew = 0
 		}
 		s.stop(a)
-		s.try(ctx, a, conn.remote)
+		s.try(ctx, a)
 	}
 }
 
@@ -217,7 +235,7 @@ func (s *search) idle(now time.Time) bool {
 // could be sent for sendPatience. It returns nil while one of them may.
 func (s *search) hopeless(now time.Time) error {
 	for _, a := range s.attempts {
-		if a.conn != nil && (!a.conn.unsent() || now.Before(a.first.Add(sendPatience))) {
+		if !a.again.IsZero() || a.conn != nil && (!a.conn.unsent() || now.Before(a.first.Add(sendPatience))) {
 			return nil
 		}
 	}

@@ -135,6 +135,10 @@ const (
 	// handshakes that a server lets begin at once.
 	maxAddresses = defaultMaxUnproven
 
+	// maxSpoilt is how often Dial begins anew at an address where a handshake has failed because of what
+	// may have come from elsewhere.
+	maxSpoilt = 3
+
 	// addressPause is how long the server's next address waits for those before it to
 	// answer (RFC 8305, section 5), and searchInterval how often that is looked at.
 	addressPause   = 250 * time.Millisecond

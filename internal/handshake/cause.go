@@ -38,6 +38,16 @@ func KindOf(err error) Kind {
 	return kind
 }
 
+// Spoilt reports whether a client's handshake has failed because of a message that may not have been
+// its server's: left over from an earlier handshake between the same addresses, of which nothing tells
+// it before there are keys, or forged. Then another one may succeed.
+func Spoilt(err error) bool {
+	if alert, ok := errors.AsType[AlertError](err); ok {
+		return alert.spoilt()
+	}
+	return errors.Is(err, ErrProof) || errors.Is(err, ErrMessage)
+}
+
 func classify(err error) (text string, kind Kind) {
 	for _, known := range causes {
 		if errors.Is(err, known.err) {
@@ -92,8 +102,12 @@ type AlertError uint8
 
 // Alerts that are sent or looked at.
 const (
+	alertUnexpectedMessage    AlertError = 10
+	alertBadRecordMAC         AlertError = 20
 	alertHandshakeFailure     AlertError = 40
 	alertIllegalParameter     AlertError = 47
+	alertDecodeError          AlertError = 50
+	alertDecryptError         AlertError = 51
 	alertProtocolVersion      AlertError = 70
 	alertInsufficientSecurity AlertError = 71
 )
@@ -105,11 +119,11 @@ const (
 )
 
 var alerts = map[AlertError]string{
-	10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow",
+	alertUnexpectedMessage: "unexpected_message", alertBadRecordMAC: "bad_record_mac", 22: "record_overflow",
 	alertHandshakeFailure: "handshake_failure", alertNoCertificate: "no_certificate", 42: "bad_certificate",
 	43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
-	alertIllegalParameter: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error",
-	51: "decrypt_error", alertProtocolVersion: "protocol_version", alertInsufficientSecurity: "insufficient_security",
+	alertIllegalParameter: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", alertDecodeError: "decode_error",
+	alertDecryptError: "decrypt_error", alertProtocolVersion: "protocol_version", alertInsufficientSecurity: "insufficient_security",
 	80: "internal_error", 86: "inappropriate_fallback", 90: "user_canceled", 109: "missing_extension",
 	110: "unsupported_extension", 112: "unrecognized_name", 115: "unknown_psk_identity",
 	alertCertificateRequired: "certificate_required", 120: "no_application_protocol",
@@ -120,6 +134,15 @@ func (a AlertError) name() string {
 		return name
 	}
 	return "alert " + strconv.Itoa(int(a))
+}
+
+// spoilt reports whether the peer has ended it because a message did not fit the others.
+func (a AlertError) spoilt() bool {
+	switch a {
+	case alertUnexpectedMessage, alertBadRecordMAC, alertIllegalParameter, alertDecodeError, alertDecryptError:
+		return true
+	}
+	return false
 }
 
 // Error names the alert as RFC 5246 does.

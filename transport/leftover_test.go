@@ -1,0 +1,56 @@
+package transport
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/netsim"
+)
+
+// "A client SHOULD begin anew then, a few times." PROTOCOL.md 9.6: of a handshake that the client has given
+// up, HelloVerifyRequest and what follows it come in the middle of the next one, whose random they
+// do not fit.
+func TestLeftoverOfAHandshake(t *testing.T) {
+	t.Parallel()
+	const latency = 20 * time.Millisecond
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: latency})
+		w.serve()
+		var first [32]byte
+		var held [][]byte
+		over := false
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) (passes bool) {
+			switch {
+			case over:
+			case to == serverAddr && handshake.IsFirstHello(b) && first == [32]byte{}:
+				first = handshake.Random(b)
+			case to == serverAddr && handshake.IsFirstHello(b) && first != handshake.Random(b):
+				leftover := slices.Clone(held)
+				over = true
+				go func() {
+					for _, b := range leftover {
+						w.net.Inject(to, from, b)
+						time.Sleep(time.Millisecond)
+					}
+				}()
+			case from == serverAddr:
+				held = append(held, slices.Clone(b))
+				return record.ContentType(b[0]) == record.Handshake && b[record.HeaderLen] == 3 // HelloVerifyRequest
+			}
+			return true
+		})
+		start := time.Now()
+		c, err := w.try(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d > 3*time.Second {
+			t.Errorf("in after %v", d)
+		}
+		w.echo(c, "after all")
+	})
+}
