@@ -44,8 +44,9 @@ quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 check: look try passed
 
 # Steps that only look at the code share what `go vet` has compiled, and run two at a time. Those that
-# count run beside the players, who leave a processor and a half idle for a minute. The race detector
-# computes while tests of the other engine wait.
+# count run beside the players, who leave a processor and a half idle for a minute, and never before
+# them. The race detector computes while tests of the other engine wait.
+ASIDE := nice -n 19
 look: tools
 	@$(MAKE) --no-print-directory step-vet
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
@@ -126,7 +127,7 @@ deadcode: tools
 # Counted in executions: a run ended by the clock now and then fails without a finding (golang/go#75804).
 # Two packages at once: the program of one is linked while another's runs.
 fuzz-moment:
-	@tools/fuzz.sh 5000x 2
+	@$(ASIDE) tools/fuzz.sh 5000x 2
 
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)
@@ -137,7 +138,7 @@ corpora:
 
 # Packages without a benchmark are not linked.
 bench-moment:
-	$(call each,$(CURDIR)/tools/bench.sh)
+	$(call each,$(ASIDE) $(CURDIR)/tools/bench.sh)
 
 bench:
 	$(call each,go test -run='^$$' -bench=. -benchmem ./...)
