@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/audit/chain"
 )
@@ -23,6 +24,14 @@ func TestAuditChain(t *testing.T) {
 	args := []string{"-dev", "-dev-file", filepath.Join(dir, "dev.json"), "-audit", log, "-audit-key", key}
 	p := launch(t, args...)
 	p.Find(t, `msg=listening`)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // else the first file may be empty
+		if text, _ := os.ReadFile(log); bytes.Contains(text, []byte("\n")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing is written to %s", log)
+		}
+	}
 	if err := os.Rename(log, log+".1"); err != nil {
 		t.Fatal(err)
 	}
