@@ -13,16 +13,7 @@ import (
 // A socket that sheds keeps one in 2^level of the handshake records of epoch 0, and everything else:
 // each payload that a live peer or one with a token sends, whatever its length.
 func TestShed(t *testing.T) {
-	sock, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sock.Close() //nolint:errcheck // it has served
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(sock.LocalAddr()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // likewise
+	sock, conn := dialed(t)
 	arrive := func(b []byte, n int) (got int) {
 		t.Helper()
 		for i := range n {
@@ -67,16 +58,7 @@ func TestShed(t *testing.T) {
 // What a socket sheds has not overflowed, and what overflows while it sheds has: a flood has to be told from
 // the shedding of it, or that would never end.
 func TestShedIsNoOverflow(t *testing.T) {
-	sock, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sock.Close() //nolint:errcheck // it has served
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(sock.LocalAddr()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // likewise
+	sock, conn := dialed(t)
 	hello, data := make([]byte, 200), make([]byte, 200)
 	hello[0], data[0], data[4] = 22, 23, 1
 	send := func(b []byte, n int, taken bool) {
@@ -111,6 +93,22 @@ func TestShedIsNoOverflow(t *testing.T) {
 			t.Errorf("at level %d %d of %d that were lost have overflowed", level, got, lost)
 		}
 	}
+}
+
+// dialed returns a socket, and one that sends to it.
+func dialed(t *testing.T) (Socket, *net.UDPConn) {
+	t.Helper()
+	sock, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sock.Close() }) //nolint:errcheck // it has served
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(sock.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // likewise
+	return sock, conn
 }
 
 // taken is how many packets a socket has.
