@@ -23,13 +23,7 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 	}
 	s.hears = hears
 	defer func() { s.hears = nil }()
-	s.forwarding.taking = true
-	for range len(s.forwarding.queue) {
-		f := <-s.forwarding.queue
-		handle(f.addr, f.b[:f.n])
-		s.Endpoint.buffers.Put(f.b)
-	}
-	s.forwarding.taking = false
+	s.takeForwarded(len(s.forwarding.queue), func(f forwarded) { handle(f.addr, f.b[:f.n]) })
 	sources := []receiver{s.Socket}
 	if s.carrier != nil {
 		sources = append(sources, s.carrier)

@@ -46,13 +46,12 @@ func (s *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
 	}
 }
 
-// takeForwarded handles n datagrams that other shards have forwarded.
-func (s *Shard) takeForwarded(now time.Time, n int) {
+// takeForwarded has n datagrams handled that other shards have forwarded.
+func (s *Shard) takeForwarded(n int, handle func(f forwarded)) {
 	s.forwarding.taking = true
 	for range n {
 		f := <-s.forwarding.queue
-		s.waiting.stamp = f.stamp
-		s.Datagram(now, f.addr, f.b[:f.n])
+		handle(f)
 		s.Endpoint.buffers.Put(f.b)
 	}
 	s.forwarding.taking = false

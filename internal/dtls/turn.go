@@ -46,7 +46,10 @@ func (s *Shard) Turn(now time.Time) (n int) {
 	if len(packets)+len(carried)+others > 0 {
 		s.waiting.begin(now, s.Endpoint.config.Wall())
 	}
-	s.takeForwarded(now, others)
+	s.takeForwarded(others, func(f forwarded) {
+		s.waiting.stamp = f.stamp
+		s.Datagram(now, f.addr, f.b[:f.n])
+	})
 	n, all := s.batches(now, packets, s.Socket)
 	if s.carrier != nil {
 		m, every := s.batches(now, carried, s.carrier)
