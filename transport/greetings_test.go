@@ -12,6 +12,12 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
+// helloWith is a datagram with a first ClientHello that has these extensions.
+func helloWith(extensions ...[]byte) []byte {
+	var g greeter
+	return g.fragments(0, g.hello(nil, []uint16{0xc02b}, extensions...), udp.MaxLen)[0]
+}
+
 // "A server SHOULD handle what has come for connections before ClientHellos that have come with it."
 // PROTOCOL.md 9.10: behind hundreds of them a player's datagram is served first, and they are answered a
 // few at a time. What is more than a shard keeps of them is dropped, but not what proves an address.
@@ -23,8 +29,7 @@ func TestPeersBeforeStrangers(t *testing.T) {
 		f.comes(p, f.addrs[0])
 		const hellos, kept, atOnce = 1600, 1536, 8
 		socket, now := s.Socket.(*radio), f.server.clock.now()
-		var g greeter
-		hello := g.fragments(0, g.hello(nil, []uint16{0xc02b}, usual[:2]...), udp.MaxLen)[0]
+		hello := helloWith(usual[:2]...)
 		for i := range hellos {
 			socket.in = append(socket.in, udp.Packet{Addr: udp.Flow{AddrPort: stranger(i * 200)}, Buf: hello})
 		}
@@ -67,12 +72,9 @@ func TestPeersBeforeStrangers(t *testing.T) {
 // PROTOCOL.md 13: also if what is sent are long ClientHellos, or RETURNs with tokens that are no good.
 func TestProofsFindRoom(t *testing.T) {
 	t.Parallel()
-	var g greeter
-	hello := func(extensions ...[]byte) []byte {
-		return g.fragments(0, g.hello(nil, []uint16{0xc02b}, extensions...), udp.MaxLen)[0]
-	}
-	forged := append(retry.AppendReturn(nil, new(retry.Token), nil, nil), hello(usual[:2]...)...)
-	for name, filling := range map[string][]byte{"short": hello(usual[:2]...), "long": hello(usual...), "forged RETURNs": forged} {
+	hello := helloWith(usual[:2]...)
+	forged := append(retry.AppendReturn(nil, new(retry.Token), nil, nil), hello...)
+	for name, filling := range map[string][]byte{"short": hello, "long": helloWith(usual...), "forged RETURNs": forged} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(w *world) {
 				f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
@@ -84,7 +86,7 @@ func TestProofsFindRoom(t *testing.T) {
 				const newcomers = 50
 				for i := range newcomers {
 					from := stranger(i)
-					s.Datagram(now, udp.Flow{AddrPort: from}, w.server.endpoint.Returned(now, from, hello(usual[:2]...)))
+					s.Datagram(now, udp.Flow{AddrPort: from}, w.server.endpoint.Returned(now, from, hello))
 				}
 				for s.Greet(now, 0) {
 				}
@@ -121,8 +123,7 @@ func TestEnginesOfTheFirstGreeting(t *testing.T) {
 	virtual(t, func(w *world) {
 		f := newFloor(w, 1, mathrand.New(mathrand.NewPCG(1, 1)))
 		s := f.shards[0]
-		var g greeter
-		hello := g.fragments(0, g.hello(nil, []uint16{0xc02b}, usual[:2]...), udp.MaxLen)[0]
+		hello := helloWith(usual[:2]...)
 		s.Socket.(*radio).in = []udp.Packet{{Addr: udp.Flow{AddrPort: stranger(1)}, Buf: hello}}
 		s.Turns.Begin(nil)
 		if _, err := s.run(s.handler, false); err != nil {
