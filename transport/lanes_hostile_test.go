@@ -292,10 +292,12 @@ func TestLeftOutNumbers(t *testing.T) {
 		}
 		sent := l.out.sent
 		l.shard.Out.Flush()
-		if n := l.conn().session.Sequence(); int(n-sequence) > l.out.sent-sent {
+		n := l.conn().session.Sequence()
+		switch leftOut := int(n-sequence) - (l.out.sent - sent); {
+		case leftOut == 1: // two in a row would be two lies in one acknowledgement
 			lies++
-			l.acks(sequence+1, n) // what was left out among them
-		} else if n > sequence {
+			l.acks(sequence+1, n)
+		case leftOut == 0 && n > sequence:
 			l.acks(n, n)
 		}
 	}
