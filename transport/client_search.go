@@ -47,7 +47,7 @@ type attempt struct {
 	err   error     // why it has failed
 	vain  bool      // of this handshake nothing has come for attemptTime, which is counted
 
-	spoilt int       // how often it has failed because of what may have come from elsewhere
+	spoilt int       // how often it has failed because of what has changed on its way
 	again  time.Time // when it is to begin anew because of that; zero for not
 }
 
@@ -105,8 +105,8 @@ func (s *search) begin(ctx context.Context, addr netip.AddrPort) {
 	s.try(ctx, a)
 }
 
-// fail ends an attempt. One that has failed because of what may have come from elsewhere begins anew a
-// few times, once that has passed by.
+// fail ends an attempt. One that has failed because of what has changed on its way begins anew a few
+// times, after a pause.
 func (a *attempt) fail(now time.Time, err error) {
 	a.conn, a.err, a.again = nil, err, time.Time{}
 	if handshake.Spoilt(err) && a.spoilt < maxSpoilt {

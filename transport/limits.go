@@ -136,7 +136,7 @@ const (
 	maxAddresses = defaultMaxUnproven
 
 	// maxSpoilt is how often Dial begins anew at an address where a handshake has failed because of what
-	// may have come from elsewhere.
+	// has changed on its way.
 	maxSpoilt = 3
 
 	// addressPause is how long the server's next address waits for those before it to

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,18 @@ import (
 // returned function is called.
 func (w *world) besiege(perSecond int, from func(i int) netip.AddrPort) (end func()) {
 	hello := w.firstHello()
+	return w.often(perSecond, func(i int) { w.net.Inject(from(i), serverAddr, anotherHello(hello, i)) })
+}
+
+// anotherHello is a copy of a ClientHello that begins a handshake of its own: its random is another one.
+func anotherHello(hello []byte, i int) []byte {
+	b := slices.Clone(hello)
+	b[40] = byte(i)
+	return b
+}
+
+// often does something perSecond times, until the returned function is called.
+func (w *world) often(perSecond int, do func(i int)) (end func()) {
 	done := make(chan struct{})
 	w.serving.Go(func() {
 		ticker := time.NewTicker(time.Second / time.Duration(perSecond))
@@ -28,9 +41,7 @@ func (w *world) besiege(perSecond int, from func(i int) netip.AddrPort) (end fun
 				return
 			case <-ticker.C:
 			}
-			b := append([]byte(nil), hello...)
-			b[40] = byte(i) // of the random: each begins a handshake of its own
-			w.net.Inject(from(i), serverAddr, b)
+			do(i)
 		}
 	})
 	return func() { close(done) }
@@ -73,8 +84,11 @@ func TestNeighboursOfALivePlayer(t *testing.T) {
 	}
 	for _, flood := range floods {
 		for name, from := range map[string]func(int) netip.AddrPort{
-			"the player's /24":         neighbours,
-			"everywhere":               func(i int) netip.AddrPort { return stranger(i * 7) },
+			"the player's /24": neighbours,
+			"everywhere":       func(i int) netip.AddrPort { return stranger(i * 7) },
+			"the player's own ports": func(i int) netip.AddrPort {
+				return netip.AddrPortFrom(playerAddr(1).Addr(), []uint16{playerAddr(1).Port(), 5001, 5002}[i%3])
+			},
 			"the /24s of many players": func(i int) netip.AddrPort { return netip.AddrPortFrom(playerAddr(i%250).Addr().Next(), 9) },
 		} {
 			t.Run(fmt.Sprintf("%d a second from %s", flood, name), func(t *testing.T) {

@@ -212,10 +212,11 @@ func (o *HalfOpen) deliver(now time.Time, b []byte) {
 }
 
 // restart is for a ClientHello that does not belong to the handshake under way at its
-// address: its sender has begun anew, or the one before was a forger. What nobody
-// has proven to receive makes room, if there is budget for another one; what somebody
-// has goes on, unless it has been silent for so long that its own client has given it up.
-// One that was begun with a token makes room for another one with a token.
+// address: its sender has begun anew, or one of both is a forger, who does not receive there.
+// So one whose cookie has not come back makes room for one with a token, if there is budget, and
+// for others only when it has been silent for so long that its own client has given it up; one
+// that was begun with a token does not even then. One whose cookie has come back goes on
+// until it is silent.
 func (o *HalfOpen) restart(now time.Time, hello []byte) {
 	s := o.shard
 	s.Drop(audit.DropHandshake)
@@ -223,7 +224,7 @@ func (o *HalfOpen) restart(now time.Time, hello []byte) {
 	switch {
 	case o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence:
 		return
-	case o.as == returned && !o.conn.Proven() && !h.shownBy(o.addr).returned:
+	case !o.conn.Proven() && (o.as == returned || now.Sub(o.heard) < HalfOpenSilence) && !h.shownBy(o.addr).returned:
 		h.turnAway(now, o.addr, hello)
 		return
 	}

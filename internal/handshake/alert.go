@@ -7,9 +7,10 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Before there are keys, anyone can forge an alert from the peer. So an alert ends nothing by
+// Before there are keys, nothing authenticates an alert from the peer. So an alert ends nothing by
 // itself: it only suggests why nothing else comes, and if that lasts for AlertPatience the
-// handshake ends with it.
+// handshake ends with it. One whose record number is not the handshake's, as that of a server that has
+// not understood the ClientHello may be, suggests a cause and no more.
 
 // noteAlert records the alerts of a datagram; useful reports whether the engine could use anything
 // in it. The caller holds mu.
@@ -28,9 +29,12 @@ func (c *Conn) noteAlert(datagram []byte, useful bool) {
 		if h.Type != record.Alert || h.Epoch != 0 || !known(h.Version) || len(body) != 2 || body[0] != alertFatal || body[1] == 0 {
 			continue
 		}
-		c.alert = AlertError(body[1])
-		if c.patience == nil {
+		switch near := c.filter.numbers.has(h.Seq); {
+		case near && c.patience == nil:
 			c.patience = time.AfterFunc(AlertPatience, c.giveUp)
+			fallthrough
+		case near || c.patience == nil:
+			c.alert = AlertError(body[1])
 		}
 	}
 }

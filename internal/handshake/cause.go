@@ -38,9 +38,8 @@ func KindOf(err error) Kind {
 	return kind
 }
 
-// Spoilt reports whether a client's handshake has failed because of a message that may not have been
-// its server's: left over from an earlier handshake between the same addresses, of which nothing tells
-// it before there are keys, or forged. Then another one may succeed.
+// Spoilt reports whether a client's handshake has failed because of a message that was changed on its
+// way, or forged by somebody who sees them. Then another one may succeed.
 func Spoilt(err error) bool {
 	if alert, ok := errors.AsType[AlertError](err); ok {
 		return alert.spoilt()

@@ -29,6 +29,7 @@ type Conn struct {
 	ccs   []byte   // its last ChangeCipherSpec record
 	fin   []byte   // its last Finished record
 
+	numbering numbering
 	returning returning // of a client
 
 	// The reading side.
@@ -56,13 +57,17 @@ func NewConn(server bool, local, remote net.Addr, send func(datagram []byte)) *C
 	return c
 }
 
-// ExpectCookie makes a client ignore everything before HelloVerifyRequest: datagrams left over from
-// an abandoned handshake between the same addresses would mislead the engine. Call it before the
-// handshake, for a server that always sends one.
+// ExpectCookie makes a client ignore everything before HelloVerifyRequest, and everything of epoch 0
+// that does not go on from the record number of its ClientHello: what is forged, or left over from an
+// earlier handshake between the same addresses, would mislead the engine. Call it before the handshake,
+// for a server that always asks for the cookie and answers so.
 func (c *Conn) ExpectCookie() {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.numbering.first = randomNumber()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.filter.cookie = true
+	c.filter.cookie, c.filter.numbers = true, numbers{c.numbering.first, true}
 }
 
 // Read waits for the next datagram that passed the filter. It returns net.ErrClosed after Close and

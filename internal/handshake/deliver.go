@@ -99,6 +99,9 @@ func (c *Conn) greet(datagram []byte) (v Verdict, failed error) {
 				v = Taken
 			}
 			if whole != nil || failed != nil {
+				if h, ok := record.ParseHeader(whole); ok {
+					c.filter.numbers = numbers{h.Seq, true}
+				}
 				now, _ := c.filter.sift(whole)
 				c.unlike = c.greeting.unlike
 				c.proven.Store(true)

@@ -24,7 +24,8 @@
 // use them. An alert of epoch 0 ends the handshake only if nothing better arrives for
 // AlertPatience.
 //
-// Nothing here protects an unauthenticated DTLS 1.2 handshake from an attacker who can forge
-// datagrams from the peer's address: the attacker can make that handshake fail, and it is tried
-// again, but cannot make it succeed.
+// Both ends pass no record of epoch 0 whose number is not the handshake's: a client begins at a random
+// one. Who does not see a handshake cannot write into it. Nothing here protects it from an attacker who
+// sees it and can forge datagrams from the peer's address: the attacker can make it fail, and it is
+// tried again, but cannot make it succeed.
 package handshake

@@ -6,7 +6,8 @@ import "github.com/sallyport/sallyport/internal/record"
 // guards it.
 type filter struct {
 	server  bool
-	cookie  bool   // of a client: the server has yet to ask for the cookie
+	cookie  bool // of a client: the server has yet to ask for the cookie
+	numbers numbers
 	budget  int    // bytes that may still pass or wait
 	flight  flight // the client's messages that a server has passed
 	keyed   bool   // the engine can derive the keys, or has used them
@@ -62,7 +63,7 @@ func (f *filter) judge(rec []byte) fate {
 	body := rec[record.HeaderLen:]
 	what := drop
 	switch {
-	case !known(h.Version):
+	case !known(h.Version) || h.Epoch == 0 && !f.numbers.has(h.Seq):
 	case h.Epoch == 0 && h.Type == record.Handshake:
 		what = f.message(body)
 	case h.Epoch == 0 && h.Type == record.ChangeCipherSpec && len(body) == 1 && body[0] == 1:

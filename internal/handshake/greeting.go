@@ -36,7 +36,8 @@ type greeting struct {
 	message0 []byte
 	cookie   []byte // the engine's; nil before it has asked for it
 	assembly assembly
-	unlike   bool // the ClientHello with the cookie names signature algorithms, and none of ours
+	returned []byte // the header of the record in which the first fragment with the cookie came
+	unlike   bool   // the ClientHello with the cookie names signature algorithms, and none of ours
 }
 
 // Accept waits for the ClientHello of a server's handshake and returns the suite, of suites in
@@ -142,18 +143,26 @@ func (g *greeting) second(header []byte, m message) (rec []byte, used bool, fail
 		return g.judge(header, m.body)
 	} else if first && (!g.assembly.begun() || g.assembly.disputed) {
 		g.assembly.begin(m.length)
+		g.returned = slices.Clone(header)
 	}
-	if !g.assembly.begun() || !g.assembly.add(m) {
+	if !g.assembly.begun() || !g.follows(header) || !g.assembly.add(m) {
 		return nil, false, nil
 	}
 	whole, ok := g.assembly.take()
 	if !ok {
 		return nil, true, nil
 	}
-	if rec, _, failed = g.judge(header, whole); errors.Is(failed, ErrHello) {
+	if rec, _, failed = g.judge(g.returned, whole); errors.Is(failed, ErrHello) {
 		return nil, false, nil // perhaps not the client's
 	}
 	return rec, true, failed
+}
+
+// follows reports whether a fragment came in a record whose number goes with that of the first one.
+func (g *greeting) follows(header []byte) bool {
+	first, _ := record.ParseHeader(g.returned)
+	h, _ := record.ParseHeader(header)
+	return numbers{first.Seq, true}.has(h.Seq)
 }
 
 // judge looks at the ClientHello with the cookie, all of it.

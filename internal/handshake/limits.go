@@ -33,6 +33,10 @@ const (
 	// second, a server with a long chain sends it several times before it receives anything.
 	MaxClientBytes = 64 << 10
 
+	// maxDistance is how far from a ClientHello's the record numbers of a handshake are at most: more
+	// than the records of MaxClientBytes, so few of all that a forger who guesses has no chance.
+	maxDistance = 1 << 12
+
 	// maxDatagram is the longest datagram in bytes that Deliver accepts: more than any path MTU in
 	// use. With the records that the filter adds it is below the 8,192 bytes that an engine reads
 	// at once, and so is the record of a MaxHello.

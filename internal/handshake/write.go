@@ -19,18 +19,21 @@ func (c *Conn) Write(datagram []byte) (int, error) {
 	if c.isClosed() {
 		return 0, net.ErrClosed
 	}
-	for rest := datagram; ; {
+	b := append(c.numbering.buffer[:0], datagram...)
+	c.numbering.buffer = b
+	for rest := b; ; {
 		rec, more, ok := record.Next(rest)
 		if !ok {
 			break
 		}
 		rest = more
+		c.renumber(rec)
 		c.observe(rec)
 	}
 	if c.server {
-		c.send(datagram)
+		c.send(b)
 	} else {
-		c.send(c.returning.ahead(datagram))
+		c.send(c.returning.ahead(b))
 	}
 	return len(datagram), nil
 }

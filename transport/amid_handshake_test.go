@@ -1,0 +1,143 @@
+package transport
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/dtls"
+	"github.com/sallyport/sallyport/internal/handshake"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/retry"
+	"github.com/sallyport/sallyport/netsim"
+)
+
+// "Each end MUST drop a record of DTLS epoch 0 whose number is not the handshake's" PROTOCOL.md 9.1: a newcomer gets in
+// within two seconds whatever is forged meanwhile in the name of its address and port, and of the server's, at every
+// rate. Forged are the datagrams of another handshake, each with a random of its own where it is a ClientHello.
+func TestForgeriesAmidHandshake(t *testing.T) {
+	t.Parallel()
+	for name, forge := range map[string]func(toServer, toClient tape) (from, to netip.AddrPort, forged tape){
+		"ClientHellos": func(toServer, _ tape) (from, to netip.AddrPort, forged tape) {
+			return playerAddr(1), serverAddr, toServer[:1]
+		},
+		"a client's datagrams": func(toServer, _ tape) (from, to netip.AddrPort, forged tape) {
+			return playerAddr(1), serverAddr, toServer
+		},
+		"all but its ClientHello": func(toServer, _ tape) (from, to netip.AddrPort, forged tape) {
+			return playerAddr(1), serverAddr, toServer[1:]
+		},
+		"a server's datagrams": func(_, toClient tape) (from, to netip.AddrPort, forged tape) {
+			return serverAddr, playerAddr(1), toClient
+		},
+	} {
+		for _, perSecond := range []int{3, 30, 300, 3000} {
+			if testing.Short() && perSecond > 300 {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d a second of %s", perSecond, name), func(t *testing.T) {
+				t.Parallel()
+				virtual(t, func(w *world) {
+					w.net.SetImpairment(netsim.Impairment{Latency: 40 * time.Millisecond})
+					w.serve()
+					toServer, toClient := w.tap(250)
+					w.dial(250).Close()
+					synctest.Wait()
+					w.net.Tap(nil)
+					from, to, forged := forge(*toServer, *toClient)
+					defer w.often(perSecond, func(i int) {
+						b := forged[i%len(forged)]
+						if handshake.IsFirstHello(b) {
+							b = anotherHello(b, i)
+						}
+						w.net.Inject(from, to, b)
+					})()
+					time.Sleep(3 * time.Second)
+					began := time.Now()
+					w.join(1)
+					if d := time.Since(began); d > 2*time.Second {
+						w.Errorf("in after %v; %+v", d, w.server.Stats().Handshakes)
+					}
+				})
+			})
+		}
+	}
+}
+
+// "Until then one whose cookie has not come back MUST NOT give way to one whose sender has proven nothing" PROTOCOL.md
+// 9.6: its sender is asked for a proof, with which it takes the place at once.
+func TestFirstHandshakeStays(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.serve()
+		hello := w.firstHello()
+		from := stranger(1)
+		w.net.Inject(from, serverAddr, hello)
+		synctest.Wait()
+		first := w.underway(from)
+		second := anotherHello(hello, 1)
+		offer := func(b []byte) (answer tape, is *dtls.HalfOpen) {
+			got := w.collect(from)
+			w.net.Inject(from, serverAddr, b)
+			synctest.Wait()
+			return *got, w.underway(from)
+		}
+		for range 20 {
+			answer, is := offer(second)
+			if len(answer) != 1 || len(answer[0]) >= len(second) || is != first || first == nil {
+				t.Fatalf("answered by %x", answer)
+			}
+			if random := handshake.Random(second); !retry.IsRetry(answer[0]) || [32]byte(answer[0][retry.RetryLen-32:]) != random {
+				t.Fatalf("answered by %x", answer[0])
+			}
+		}
+		if _, is := offer(w.server.endpoint.Returned(w.server.clock.now(), from, second)); is == first {
+			t.Error("a token is worth nothing")
+		}
+		from = stranger(2)
+		if _, first = offer(hello); first == nil {
+			t.Fatal("no handshake")
+		}
+		time.Sleep(dtls.HalfOpenSilence)
+		if _, is := offer(second); is == first || is == nil {
+			t.Error("one that is silent stays")
+		}
+	})
+}
+
+// "something has changed on its way: a client SHOULD begin anew then, a few times" PROTOCOL.md 9.6: in whatever datagram
+// of the handshake.
+func TestChangedOnTheWay(t *testing.T) {
+	t.Parallel()
+	for nth := range 4 {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+			w.serve()
+			seen := 0
+			w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+				if !dtls.IsHandshake(b) {
+					return true
+				}
+				if seen++; seen != nth+3 { // after the ClientHello, HelloVerifyRequest and the next
+					return true
+				}
+				changed := slices.Clone(b)
+				changed[record.HeaderLen+16] ^= 0x10 // of ServerHello the random, of ClientKeyExchange the key
+				go w.net.Inject(from, to, changed)
+				return false
+			})
+			began := time.Now()
+			c, err := w.try(1)
+			if err != nil {
+				t.Fatalf("datagram %d: %v", nth+3, err)
+			}
+			if d := time.Since(began); seen < nth+3 || d > 3*attemptTime {
+				t.Errorf("datagram %d of %d: in after %v", nth+3, seen, d)
+			}
+			w.echo(c, "after all")
+		})
+	}
+}
