@@ -74,7 +74,7 @@ type place struct {
 	number int
 }
 
-// visitor is a player, some without a connection id: "A client that chooses its nonces otherwise cannot change its address."
+// visitor is a player, some without a connection id: "A client that chooses its nonces otherwise cannot change its address"
 type visitor struct {
 	name  int
 	hasID bool
