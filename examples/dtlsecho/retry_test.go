@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/plaindtls"
 	"github.com/sallyport/sallyport/internal/retry"
@@ -23,34 +24,38 @@ func TestForeignClientsAreAsked(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			_, address := serve(t, f)
-			var asked atomic.Int64
-			through := relayTo(t, address, func(fromServer bool, b []byte) bool {
-				if fromServer && retry.IsRetry(b) {
-					asked.Add(1)
-				}
-				return false
-			})
+			server, err := net.ResolveUDPAddr("udp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var strangers []*net.UDPConn
 			for i := range plaindtls.DefaultMaxHandshakes / 16 {
-				local := &net.UDPAddr{IP: net.IPv4(127, 2, byte(i), 1)}
-				server, err := net.ResolveUDPAddr("udp", address)
-				if err != nil {
-					t.Fatal(err)
-				}
-				conn, err := net.DialUDP("udp", local, server)
+				conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 2, byte(i), 1)}, server)
 				if err != nil {
 					t.Skip("this machine has no addresses on the loopback interface but one: ", err)
 				}
 				t.Cleanup(func() { conn.Close() }) //nolint:errcheck // it has served
-				if _, err := conn.Write(hello); err != nil {
-					t.Fatal(err)
-				}
+				strangers = append(strangers, conn)
 			}
+			var begun, asked atomic.Bool
+			through := relayTo(t, address, func(fromServer bool, b []byte) bool {
+				if !fromServer && !begun.Swap(true) { // just before the client: strangers keep their places for a second
+					for _, conn := range strangers {
+						conn.Write(hello) //nolint:errcheck // the client is not asked then
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if fromServer && retry.IsRetry(b) {
+					asked.Store(true)
+				}
+				return false
+			})
 			p := c.start(t, through, f, nil)
 			text := fmt.Sprint("in after all, by ", c.name)
 			p.say(t, text+"\n")
 			p.Await(t, text)
 			p.leave(t)
-			if asked.Load() == 0 {
+			if !asked.Load() {
 				t.Error("it was not asked")
 			}
 		})
