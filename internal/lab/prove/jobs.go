@@ -56,6 +56,10 @@ func always(text string) func(options) line { return either(text, text) }
 var jobs = []job{
 	{"conformance", always("python3 conformance/check.py"), readConformance},
 	{"attacks", always("go test -count=1 -v -run TestAttacks ./examples/client"), readTests("attacks of a cheat, as README shows them", "all held")},
+	{
+		"newcomers", always("go test -count=1 -v -run TestForgeriesAmidHandshake ./transport"),
+		readTests("newcomers in whose name, or the server's, 3 to 3,000 datagrams a second are forged, in virtual time", "all in within 2 s"),
+	},
 	{"faults", always("go test -count=1 -race -short ./internal/udp ./internal/machine ./transport ./token ./audit"), readPackages("faults of sockets, disks, clocks and identity providers, under the race detector")},
 	{"matrix", func(o options) line {
 		l := sh("go test -count=1 -timeout=0 -v -run TestMatrix ./internal/lab/matrix")
