@@ -13,8 +13,9 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// A full disk under a snapshot is Shutdown's error. Nothing is left of the snapshot, and what is there
-// beside it stays. With room again sessions are handed on as ever.
+// A full disk under a snapshot is Shutdown's error, and an alarm in the audit before the sessions end.
+// Nothing is left of the snapshot, and what is there beside it stays. With room again sessions are handed
+// on as ever.
 func TestSnapshotOnFullDisk(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
@@ -33,6 +34,12 @@ func TestSnapshotOnFullDisk(t *testing.T) {
 		}
 		if files := disk.Files(); len(files) != 0 {
 			t.Errorf("left: %v", files)
+		}
+		lines := w.audit.all()
+		alarm := slices.IndexFunc(lines, func(e audit.Event) bool { return e.Decision == audit.Alarm })
+		end := slices.IndexFunc(lines, func(e audit.Event) bool { return e.Decision == audit.Close })
+		if want := "the snapshot was not written, and its sessions end: no space left on device"; alarm < 0 || alarm > end || lines[alarm].Detail != want {
+			t.Errorf("the alarm is line %d and the end line %d of %+v; want first the alarm %q", alarm, end, lines, want)
 		}
 		s.quit()
 		disk.Free()
@@ -70,7 +77,7 @@ func TestTakeOverOnFullDisk(t *testing.T) {
 		w.end(r, r.shutdown)
 		disk.Fill()
 		r = w.run(here)
-		w.refusedSnapshot("the sessions of a snapshot were refused: ", "cannot be used")
+		w.refusedSnapshot("the sessions of a snapshot were refused: ", "cannot be used: no space left on device")
 		if n := w.audits(audit.Reject); n != 1 {
 			t.Errorf("%d lines", n)
 		}

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
 )
 
@@ -30,6 +32,8 @@ func (h *handover) depart(shards []*shard) (err error) {
 		if err = h.handOver(shards); err == nil {
 			return nil
 		}
+		auditNow(s, audit.Event{Decision: audit.Alarm, Detail: "the snapshot was not written, and its sessions end" + said(err)})
+		err = fmt.Errorf("transport: the snapshot was not written: %w", err)
 	}
 	for _, sh := range shards {
 		sh.shutdown(s.clock.now())

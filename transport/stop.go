@@ -17,7 +17,8 @@ import (
 // ErrServerClosed while it is at work: a program ends when Shutdown has returned.
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If
-// the snapshot cannot be written it says so, and ends the sessions. Leave is called
+// the snapshot cannot be written it says so, as an error and as an alarm in the audit,
+// and ends the sessions. Leave is called
 // for each either way, with session.ReasonShutdown. Once it has begun no message is
 // delivered or acknowledged any more; those of lanes go on in the next process, where
 // Handler.Receipt is called for them. What is more than Config.Snapshot has room for is

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -59,7 +60,16 @@ func reasonOf(err error) string {
 	case errors.Is(err, resume.ErrSnapshot):
 		return "it is damaged, or of another fleet"
 	}
-	return "its file or directory cannot be used"
+	return "its file or directory cannot be used" + said(err)
+}
+
+// said is what the system says of a file, behind a colon and without its path; empty if the error is
+// none of the system's.
+func said(err error) string {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return ": " + errno.Error()
+	}
+	return ""
 }
 
 // claimSnapshot reads a snapshot that nobody has taken before. Of two processes that try, one succeeds: the file loses its

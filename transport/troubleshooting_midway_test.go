@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +43,19 @@ var midway = map[string]func(w *world, again func(*Config)) *running{
 		time.Sleep(5 * time.Second)
 		w.end(r, r.shutdown)
 		return w.revive(again)
+	},
+	"The server shuts down, and cannot write its snapshot": func(w *world, again func(*Config)) *running {
+		r := w.underWay(again)
+		if err := os.RemoveAll(filepath.Dir(r.config.Snapshot)); err != nil {
+			w.Fatal(err)
+		}
+		w.end(r, func() error {
+			if err := r.shutdown(); !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("want os.ErrNotExist, not %w", err)
+			}
+			return nil
+		})
+		return w.revive()
 	},
 	"The server shuts down, without a snapshot": func(w *world, _ func(*Config)) *running {
 		r := w.underWay()
