@@ -74,12 +74,11 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		config.Transport.Also = port.Also()
 		config.Metrics = append(config.Metrics, port.Collectors()...)
 	}
-	feed, err := f.filter.Open(f.listen, log)
+	endFeed, err := f.filter.Open(&config)
 	if err != nil {
 		return err
 	}
-	defer feed.Close()
-	config.Transport.Filter, config.Metrics = feed.Filter(), append(config.Metrics, feed.Collectors()...)
+	defer endFeed()
 	g, err := gateway.New(config)
 	if err != nil {
 		return err

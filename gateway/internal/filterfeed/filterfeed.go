@@ -6,11 +6,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -54,60 +54,41 @@ type source interface {
 	Close() error
 }
 
-// Feed tells the filter. Its methods are safe for concurrent use; those of nil do nothing.
-type Feed struct {
-	source source
-	log    *slog.Logger
-}
-
-// Open makes the feed of the server at listen; nil without -filter. An error is what no filter mends that
-// is loaded later: there is no BPF file system, or this process may use no BPF. Whatever else is missing is
-// in the log once the server runs, until it is there, and keeps no player out.
-func (f *Flags) Open(listen string, log *slog.Logger) (*Feed, error) {
+// Open has the server of config, at its Listen, tell the filter, and adds the feed's metric. end is to be
+// called when that server is closed: everything passes at once. Without -filter both do nothing. An error
+// is what no filter mends that is loaded later: there is no BPF file system, or this process may use no
+// BPF. Whatever else is missing is in config's Log once the server runs, until it is there, and keeps no
+// player out.
+func (f *Flags) Open(config *gateway.Config) (end func(), err error) {
 	if f.dir == "" {
-		return nil, nil //nolint:nilnil // a nil Feed does nothing
+		return func() {}, nil
 	}
-	number, err := port(listen)
+	number, err := port(config.Listen)
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(f.dir, number, log)
+	log := config.Log
+	feed, err := open(f.dir, number, log)
 	if err != nil {
 		return nil, fmt.Errorf("-filter: %w", err)
 	}
-	return &Feed{s, log}, nil
+	config.Transport.Filter, config.Metrics = feed, append(config.Metrics, gauge(feed))
+	return func() {
+		if err := feed.Close(); err != nil {
+			log.Warn("the filter was not told that the server ends, and finds out by itself", "error", err)
+		}
+	}, nil
 }
 
-// Filter is what transport.Config.Filter takes.
-func (f *Feed) Filter() transport.Filter {
-	if f == nil {
-		return nil
-	}
-	return f.source
-}
-
-// Collectors are its metrics.
-func (f *Feed) Collectors() []prometheus.Collector {
-	if f == nil {
-		return nil
-	}
-	return []prometheus.Collector{prometheus.NewGaugeFunc(
+// gauge is the feed's metric.
+func gauge(feed source) prometheus.Collector {
+	return prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: "sallyport_filter_feeding", Help: "1 while the filter in front of the port goes by what it is told, else 0."},
 		func() float64 {
-			if f.source.Feeding() {
+			if feed.Feeding() {
 				return 1
 			}
 			return 0
 		},
-	)}
-}
-
-// Close has everything pass at once. The transport server has to be closed before.
-func (f *Feed) Close() {
-	if f == nil {
-		return
-	}
-	if err := f.source.Close(); err != nil {
-		f.log.Warn("the filter was not told that the server ends, and finds out by itself", "error", err)
-	}
+	)
 }

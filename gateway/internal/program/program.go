@@ -21,7 +21,6 @@ import (
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
-	"github.com/sallyport/sallyport/gateway/internal/filterfeed"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
@@ -48,10 +47,9 @@ type program struct {
 	drain     admin.Drain
 	gateway   *gateway.Gateway
 	game      *sidecar.Sidecar
-	rule      *agones.Rule     // nil without -agones
-	agent     *agones.Agent    // likewise
-	websocket *carrier.Port    // nil without -websocket
-	filter    *filterfeed.Feed // nil without -filter
+	rule      *agones.Rule  // nil without -agones
+	agent     *agones.Agent // likewise
+	websocket *carrier.Port // nil without -websocket
 	closers   []func()
 }
 
@@ -111,11 +109,11 @@ func (p *program) start(ctx context.Context) (err error) {
 	if p.websocket != nil {
 		config.Transport.Also = p.websocket.Also()
 	}
-	if p.filter, err = f.filter.Open(f.listen, p.log); err != nil {
+	endFeed, err := f.filter.Open(&config)
+	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, p.filter.Close)
-	config.Transport.Filter = p.filter.Filter()
+	p.closers = append(p.closers, endFeed)
 	limits, err := readLimits(f.limits)
 	if err != nil {
 		return err
@@ -144,7 +142,7 @@ func (p *program) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.game, config.Backend = game, game
-	config.Metrics = slices.Concat([]prometheus.Collector{game, fleet}, p.websocket.Collectors(), p.filter.Collectors())
+	config.Metrics = slices.Concat(config.Metrics, []prometheus.Collector{game, fleet}, p.websocket.Collectors())
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
 		return err
