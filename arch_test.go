@@ -83,6 +83,7 @@ var imports = map[string][]string{
 	"internal/lab/prove":      {"..."},
 	"internal/lab/signin":     {},
 	"internal/lab/soak":       {"..."},
+	"internal/lab/subprocess": {},
 	"internal/lab/succession": {"..."},
 	"internal/lab/tally":      {"audit"},
 

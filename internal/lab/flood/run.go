@@ -50,7 +50,7 @@ type stage struct {
 
 // Run plays and floods, and reports. This process must begin as the package comment of run says, and
 // keeps to one processor afterwards.
-func Run(ctx context.Context, config Config) (*Report, error) {
+func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
@@ -58,14 +58,13 @@ func Run(ctx context.Context, config Config) (*Report, error) {
 		return nil, errors.New("flood: needs two processors, one for the server")
 	}
 	s := &stage{config: config}
-	var err error
 	if s.hello, err = firstHello(); err != nil {
 		return nil, err
 	}
 	if s.server, err = start(0); err != nil {
 		return nil, err
 	}
-	defer s.server.end()
+	defer func() { err = errors.Join(err, s.server.end()) }()
 	if err := stayOn(1); err != nil {
 		return nil, fmt.Errorf("flood: cannot stay on one processor: %w", err)
 	}
@@ -77,7 +76,7 @@ func Run(ctx context.Context, config Config) (*Report, error) {
 		return nil, err
 	}
 	defer s.players.leave()
-	report := &Report{Config: config, Failures: []string{}}
+	report = &Report{Config: config, Failures: []string{}}
 	if s.residence, err = measure(s.server.addr.Port()); err != nil {
 		report.NotShown = append(report.NotShown, fmt.Sprintf("residence: %v: run it as root, or with CAP_NET_RAW", err))
 	} else {

@@ -3,17 +3,14 @@
 package flood
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/exec"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/subprocess"
 )
 
 // server is the child, as its parent sees it. It belongs to one goroutine.
@@ -21,14 +18,12 @@ type server struct {
 	dev     *gameserver.Dev
 	addr    netip.AddrPort
 	folder  string
-	command *exec.Cmd
-	in      io.WriteCloser
-	answers chan answer // closed when its output ends
+	process *subprocess.Process
 }
 
 // start starts the server on a processor; end it when done.
 func start(processor int) (s *server, err error) {
-	s = &server{answers: make(chan answer)}
+	s = &server{}
 	if s.dev, err = gameserver.NewDev(); err != nil {
 		return nil, err
 	}
@@ -45,78 +40,34 @@ func start(processor int) (s *server, err error) {
 	return s, nil
 }
 
-func (s *server) spawn(processor int) error {
-	name, err := os.Executable()
+func (s *server) spawn(processor int) (err error) {
+	s.process, err = subprocess.Start(variable, s.folder, func(c *exec.Cmd) error { return startOn(processor, c) })
 	if err != nil {
 		return err
 	}
-	s.command = exec.Command(name)
-	s.command.Env = append(os.Environ(), variable+"="+s.folder)
-	s.command.Stderr = os.Stderr
-	if s.in, err = s.command.StdinPipe(); err != nil {
-		return err
-	}
-	out, err := s.command.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := startOn(processor, s.command); err != nil {
-		return err
-	}
-	go func() {
-		defer close(s.answers)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var a answer
-			if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
-				a.Error = err.Error()
-			}
-			s.answers <- a
-		}
-	}()
-	first, err := s.hear(startTime)
-	if err == nil {
+	var first answer
+	if err = s.process.Hear(&first, startTime); err == nil {
 		s.addr, err = netip.ParseAddrPort(first.Addr)
 	}
 	if err != nil {
-		s.command.Process.Kill() //nolint:errcheck // err says more
-		return errors.Join(err, s.command.Wait())
+		return errors.Join(err, s.process.Kill())
 	}
 	return nil
 }
 
 // ask asks what the server has done so far.
-func (s *server) ask() (answer, error) {
-	if _, err := io.WriteString(s.in, "\n"); err != nil {
-		return answer{}, fmt.Errorf("flood: the server is gone: %w", err)
+func (s *server) ask() (a answer, err error) {
+	if err = s.process.Ask("stats", &a, statsTime); err != nil {
+		err = fmt.Errorf("flood: the server: %w", err)
 	}
-	return s.hear(statsTime)
-}
-
-func (s *server) hear(patience time.Duration) (answer, error) {
-	select {
-	case a, ok := <-s.answers:
-		switch {
-		case !ok:
-			return a, errors.New("flood: the server has ended")
-		case a.Error != "":
-			return a, errors.New(a.Error)
-		}
-		return a, nil
-	case <-time.After(patience):
-		return answer{}, fmt.Errorf("flood: the server does not answer within %v", patience)
-	}
+	return a, err
 }
 
 // resident is how much memory of the server's process is resident, in bytes; 0 once it is gone.
-func (s *server) resident() int64 { return gameserver.Resident(s.command.Process.Pid) }
+func (s *server) resident() int64 { return gameserver.Resident(s.process.ID()) }
 
 // end ends the server.
-func (s *server) end() {
-	s.in.Close() //nolint:errcheck // it may be gone
-	killer := time.AfterFunc(startTime, func() { s.command.Process.Kill() })
-	defer killer.Stop()
-	for range s.answers { // its output must have been read before Wait
-	}
-	s.command.Wait()       //nolint:errcheck // what it did has been asked
-	os.RemoveAll(s.folder) //nolint:errcheck // it holds development's keys
+func (s *server) end() error {
+	defer os.RemoveAll(s.folder) //nolint:errcheck // it holds development's keys
+	return s.process.End(startTime)
 }

@@ -76,7 +76,7 @@ func (s *Server) Replace(context.Context) error {
 	s.present = nil
 	last, err := former.ask("stop", stopTime)
 	if err != nil {
-		return errors.Join(err, former.wait(), next.kill())
+		return errors.Join(err, former.wait(), next.Kill())
 	}
 	s.past = s.past.Add(*last.Stats)
 	if _, err := next.serve(s.order(s.number+1, s.addr)); err != nil {

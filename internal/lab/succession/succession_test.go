@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
+	"github.com/sallyport/sallyport/internal/lab/subprocess"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -80,7 +82,8 @@ func receives(t *testing.T, c *transport.Client) arena.Snapshot {
 // gone wants a process to have ended.
 func gone(t *testing.T, p *process) {
 	t.Helper()
-	if p.command.ProcessState == nil {
+	other, err := os.FindProcess(p.ID())
+	if err == nil && other.Signal(syscall.Signal(0)) == nil {
 		t.Error("the process runs")
 	}
 }
@@ -184,7 +187,6 @@ func TestFolderIsPrivate(t *testing.T) {
 func TestParentGone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.present.in.Close()
 	if err := s.present.wait(); err == nil {
 		t.Error("a child without a parent has ended as told")
 	}
@@ -197,7 +199,9 @@ func TestParentGone(t *testing.T) {
 func TestChildDies(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.present.command.Process.Kill()
+	if p, err := os.FindProcess(s.present.ID()); err != nil || p.Kill() != nil {
+		t.Fatalf("the child cannot be killed (%v)", err)
+	}
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := s.Stats(t.Context()); err != nil {
 			break
@@ -246,7 +250,7 @@ func TestChildRefuses(t *testing.T) {
 // "A program that does not know of children" starts itself once.
 func TestNoChildOfAChild(t *testing.T) {
 	t.Setenv(variable, "1")
-	if _, err := Start(60); !errors.Is(err, errNoChild) {
-		t.Errorf("%v, want %v", err, errNoChild)
+	if _, err := Start(60); !errors.Is(err, subprocess.ErrNested) {
+		t.Errorf("%v, want %v", err, subprocess.ErrNested)
 	}
 }
