@@ -32,6 +32,9 @@
 // has died, hangs in its Filter or never knew of the filter has the datagrams that it would have without.
 // A map that is full does so, too: the Feed stops beating until there is room.
 //
+// The program notes when it has last had a datagram to a port, whatever it made of it: a program that is loaded
+// and attached to nothing, or not where players come in, is known by that (Feed.Seeing).
+//
 // docs/deploy.md says how to run it.
 //
 // Addresses are those on the interface. Where something between it and the server translates addresses

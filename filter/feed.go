@@ -24,8 +24,8 @@ type FeedConfig struct {
 	// Dir is where the maps are pinned. Empty means DefaultDir.
 	Dir string
 
-	// Log is told when the filter is found, has gone, or cannot be written to: a line for each change,
-	// with what is to be done. Nil means slog.Default.
+	// Log is told when the filter is found, has gone, cannot be written to, or sees no datagram of the
+	// players: a line for each change, with what is to be done. Nil means slog.Default.
 	Log *slog.Logger
 }
 
@@ -41,6 +41,8 @@ type Feed struct {
 	tried  time.Time   // when everything was last written
 	beats  bool        // the filter goes by what we say
 	feeds  atomic.Bool // and is for our port; what Feeding reports
+	sees   atomic.Bool // and has datagrams to judge; what Seeing reports
+	unseen time.Time   // since when there are players, and no datagram is seen
 
 	// What is known, until when, in ns of the monotonic clock: to be written anew to maps that are new.
 	addrs map[netip.AddrPort]uint64
@@ -80,6 +82,7 @@ func (f *Feed) Peers(changes []transport.Peer) {
 		return
 	case fresh || !f.beats:
 		f.tried = time.Now()
+		f.unseen = f.tried
 		f.all(&w)
 	}
 	if time.Since(f.swept) >= sweepTime || !f.beats {
@@ -95,18 +98,30 @@ func (f *Feed) Peers(changes []transport.Peer) {
 		return
 	}
 	f.beats = true
-	if !f.maps.filters(f.config.Port) {
-		f.feeds.Store(false)
-		f.say(slog.LevelWarn, fmt.Sprintf("the filter is for other ports, so everything passes: start sallyport-filter with -port %d", f.config.Port))
-		return
+	on, sees := f.maps.filters(f.config.Port)
+	f.feeds.Store(on)
+	f.sees.Store(sees)
+	if sees || len(f.addrs) == 0 {
+		f.unseen = time.Now()
 	}
-	f.feeds.Store(true)
-	f.say(slog.LevelInfo, "the filter knows the players")
+	switch {
+	case !on:
+		f.say(slog.LevelWarn, fmt.Sprintf("the filter is for other ports, so everything passes: start sallyport-filter with -port %d", f.config.Port))
+	case time.Since(f.unseen) >= sightTime:
+		f.say(slog.LevelWarn, "the filter sees none of the players' datagrams, so it keeps nobody out where they come in: start sallyport-filter with that -interface")
+	default:
+		f.say(slog.LevelInfo, "the filter knows the players")
+	}
 }
 
 // Feeding reports whether the last call of Peers has told a filter of this port where the players are.
 // Otherwise everything passes. It may be called at any time.
 func (f *Feed) Feeding() bool { return f.feeds.Load() }
+
+// Seeing reports whether the program has had datagrams to the port to judge in the last half minute, as of
+// the last call of Peers: it is attached to an interface by which they come. While nobody plays by UDP
+// there may be none. It may be called at any time.
+func (f *Feed) Seeing() bool { return f.sees.Load() }
 
 // Close has everything pass at once, and frees what the Feed has. The server has to be closed before.
 func (f *Feed) Close() error {
@@ -115,16 +130,21 @@ func (f *Feed) Close() error {
 		err = f.maps.beat(f.config.Port, 0)
 	}
 	f.maps.close()
-	f.beats = false
-	f.feeds.Store(false)
+	f.silent()
 	return err
 }
 
 // mute says why the filter does not go by what we say.
 func (f *Feed) mute(level slog.Level, line string, err error) {
+	f.silent()
+	f.say(level, line+": "+err.Error())
+}
+
+// silent notes that the filter does not go by what we say.
+func (f *Feed) silent() {
 	f.beats = false
 	f.feeds.Store(false)
-	f.say(level, line+": "+err.Error())
+	f.sees.Store(false)
 }
 
 // say writes a line if it is another one than before.

@@ -119,6 +119,73 @@ func TestFullMap(t *testing.T) {
 	}
 }
 
+// Maps that have players do not say that the program is attached to anything: the Feed says whether it has seen
+// a datagram lately, and the log that it sees none of those of players.
+func TestSeeing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	sees := func(when string, want bool) {
+		t.Helper()
+		b.feed.Peers(nil)
+		if got := b.feed.Seeing(); got != want || !b.feed.Feeding() {
+			t.Errorf("%s: it sees datagrams: %v, want %v; it is fed: %v", when, got, want, b.feed.Feeding())
+		}
+	}
+	const blind = "sees none of the players' datagrams"
+	warned := func(when string, want int) {
+		t.Helper()
+		if got := strings.Count(b.log.String(), blind); got != want {
+			t.Errorf("%s: %d warnings, want %d: %s", when, got, want, b.log.String())
+		}
+	}
+	b.feed.unseen = time.Now().Add(-sightTime) // half a minute has passed
+	sees("without players", false)
+	warned("without players", 0)
+	b.feed.Peers(crowd(1))
+	sees("with players", false)
+	warned("with players who have just come", 0)
+	b.feed.unseen = time.Now().Add(-sightTime)
+	sees("half a minute later", false)
+	sees("half a minute later", false)
+	warned("half a minute later", 1)
+
+	b.judge(frame{from: other4, port: localPort + 1, payload: hello()}.bytes())
+	b.judge(frame{from: other4, fragment: 3, payload: hello()}.bytes())
+	sees("after datagrams to other ports", false)
+	b.judge(frame{from: other4, payload: recordWith(1, 9)}.bytes()) // a stranger's will do
+	sees("after a datagram", true)
+	if log := b.log.String(); strings.LastIndex(log, "the filter knows the players") < strings.LastIndex(log, blind) {
+		t.Errorf("the log does not say that it is over: %s", log)
+	}
+
+	seen := func(ago time.Duration) {
+		t.Helper()
+		if err := b.feed.maps.ports.Put(uint32(localPort), port{Seen: monotonic() - uint64(ago), On: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen(sightTime - time.Second)
+	sees("almost half a minute after a datagram", true)
+	seen(sightTime)
+	sees("half a minute after a datagram", false)
+	b.judge(frame{from: player4, payload: hello()}.bytes())
+	sees("after another one", true)
+
+	if err := b.feed.Close(); err != nil || b.feed.Seeing() {
+		t.Errorf("a closed feed sees (%v)", err)
+	}
+	b.judge(frame{from: player4, payload: hello()}.bytes())
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Load(b.config) // attached to nothing yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	*b.Filter = *f
+	sees("a program that was loaded anew", false)
+}
+
 // Those who only begin connections do not fill the maps, whoever plays has room, and who was let in is among those who play.
 func TestOpening(t *testing.T) {
 	t.Parallel()

@@ -6,8 +6,8 @@
 //
 // Every path reads the clock once and takes no lock. A datagram of a known address costs three look-ups
 // (port, peer, counter), one of a stranger that is dropped two or three. Memory that all processors write
-// to is touched by handshakes and connection ids within their budget alone: a budget that is spent is only
-// read, so a flood moves no cache line between processors.
+// to is touched by handshakes and connection ids within their budget alone, and once a second: a budget that
+// is spent is only read, so a flood moves no cache line between processors.
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -55,11 +55,17 @@ const volatile u64 roamer_burst = 1000000000ULL;
 const volatile u32 return_byte = 11;  // first byte of a RETURN (PROTOCOL.md 9.10)
 const volatile u32 restricted = 0;   // only the addresses in locals are the server's
 
-// Whether a port is filtered, by its number in this machine's order.
+// Whether a port is filtered, and when a datagram to it was last seen, within a second, CLOCK_MONOTONIC in ns;
+// 0: not since the program was loaded. By its number in this machine's order.
+struct port {
+	u64 seen;
+	u32 on, zero;
+};
+
 struct {
 	FIELD(type, MAP_ARRAY);
 	TYPED(key, u32);
-	TYPED(value, u32);
+	TYPED(value, struct port);
 	FIELD(max_entries, 65536);
 	FIELD(pinning, PIN_BY_NAME);
 } ports SEC(".maps");
@@ -277,10 +283,15 @@ enum { CHANGE_CIPHER_SPEC = 20, HANDSHAKE = 22, APPLICATION_DATA = 23 };
 // OVERHEAD is the length of the shortest record, in bytes: header, explicit nonce, authentication tag.
 enum { OVERHEAD = 37 };
 
+// SEEN is every how many ns it is noted that datagrams come.
+enum { SEEN = 1000000000 };
+
 // datagram judges what has come to a port that is filtered.
-INLINE int datagram(struct packet *p, void *end, const u64 *beat)
+INLINE int datagram(struct packet *p, void *end, struct port *port, const u64 *beat)
 {
 	u64 now = coarse_clock();
+	if (now - *(volatile u64 *)&port->seen >= SEEN)
+		port->seen = now;
 	// A server writes the clock that is exact, which may be a few ms ahead of the coarse one; one that is further ahead is another
 	// clock.
 	s64 age = now - *beat;
@@ -429,8 +440,8 @@ int sallyport_filter(struct xdp_md *ctx)
 	if ((void *)(udp + 1) > end)
 		return count(PASS_OTHER);
 	u32 to = SWAP16(udp->to);
-	u32 *on = map_lookup(&ports, &to);
-	if (!on || !*on)
+	struct port *port = map_lookup(&ports, &to);
+	if (!port || !port->on)
 		return count(PASS_OTHER);
 	if (restricted && !map_lookup(&locals, &p.to))
 		return count(PASS_OTHER);
@@ -440,7 +451,7 @@ int sallyport_filter(struct xdp_md *ctx)
 	p.peer.local = udp->to;
 	p.payload = udp + 1;
 	u64 *beat = map_lookup(&beats, &to);
-	return beat ? datagram(&p, end, beat) : count(PASS_OPEN);
+	return beat ? datagram(&p, end, port, beat) : count(PASS_OPEN);
 }
 
 const char granted[] SEC("license") = "Apache-2.0";

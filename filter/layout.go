@@ -8,6 +8,13 @@ import (
 // What stands in the maps, as filter.bpf.c has it. Addresses, ports and connection ids are as they
 // stand in a packet; times are CLOCK_MONOTONIC in ns.
 
+// port is a value of the map ports.
+type port struct {
+	Seen uint64 // when a datagram to it was last seen, within a second; 0: not since the program was loaded
+	On   uint32 // 1: it is filtered
+	_    uint32
+}
+
 // peerKey is a key of the map peers; its value is until when the peer is known.
 type peerKey struct {
 	From  [16]byte

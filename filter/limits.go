@@ -52,6 +52,10 @@ const (
 	// sweepTime is how often what is over is removed from the maps.
 	sweepTime = 30 * time.Second
 
+	// sightTime is how long the program may see no datagram to a port until it is said that it sees none: what lives
+	// says something in the 30 s in which a server ends a silent session.
+	sightTime = 30 * time.Second
+
 	// openPart is which part of the room for addresses those may take from which a connection is being made:
 	// a botnet that begins as many as the server lets it does not fill the maps.
 	openPart = 4

@@ -154,19 +154,19 @@ func (c *Config) prepare() error {
 func (f *Filter) fill() error {
 	ports := f.collection.Maps["ports"]
 	for _, number := range f.config.Ports { // first of all: a Feed may look already
-		if err := ports.Put(uint32(number), uint32(1)); err != nil {
+		if err := ports.Put(uint32(number), port{On: 1}); err != nil {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
 	}
 	for number := range uint32(1 << 16) { // of the one before
-		var on uint32
-		if err := ports.Lookup(number, &on); err != nil {
+		var at port
+		if err := ports.Lookup(number, &at); err != nil {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
-		if on == 0 || slices.Contains(f.config.Ports, uint16(number)) {
+		if at.On == 0 || slices.Contains(f.config.Ports, uint16(number)) {
 			continue
 		}
-		if err := ports.Put(number, uint32(0)); err != nil {
+		if err := ports.Put(number, port{}); err != nil {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -94,7 +95,7 @@ func (m *feedMaps) find(dir string) (fresh bool, err error) {
 		to   **ebpf.Map
 		key  uint32
 		of   uint32
-	}{{"ports", &m.ports, 4, 4}, {"beats", &m.beats, 4, 8}, {"peers", &m.peers, 20, 8}, {"hints", &m.hints, 8, 16}, {"hosts", &m.hosts, 16, 16}} {
+	}{{"ports", &m.ports, 4, 16}, {"beats", &m.beats, 4, 8}, {"peers", &m.peers, 20, 8}, {"hints", &m.hints, 8, 16}, {"hosts", &m.hosts, 16, 16}} {
 		opened, err := ebpf.LoadPinnedMap(filepath.Join(dir, each.name), nil)
 		if err == nil && (opened.KeySize() != each.key || opened.ValueSize() != each.of) {
 			opened.Close() //nolint:errcheck // nothing was written
@@ -110,10 +111,13 @@ func (m *feedMaps) find(dir string) (fresh bool, err error) {
 	return true, nil
 }
 
-// filters reports whether the program looks at datagrams to a port.
-func (m *feedMaps) filters(number uint16) bool {
-	var on uint32
-	return m.ports.Lookup(uint32(number), &on) != nil || on != 0
+// filters reports whether the program looks at datagrams to a port, and whether it has seen one lately.
+func (m *feedMaps) filters(number uint16) (on, sees bool) {
+	var p port
+	if m.ports.Lookup(uint32(number), &p) != nil {
+		return true, false
+	}
+	return p.On != 0, p.Seen != 0 && time.Duration(monotonic()-p.Seen) < sightTime
 }
 
 // beat says that a port's server lives, or with 0 that it does not.

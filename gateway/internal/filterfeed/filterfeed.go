@@ -1,5 +1,5 @@
 // Package filterfeed has the gateway's programs say to the filter of their host where players are: their
-// flag, the feed and its metric.
+// flag, the feed and its metrics.
 package filterfeed
 
 import (
@@ -51,10 +51,11 @@ func port(listen string) (uint16, error) {
 type source interface {
 	transport.Filter
 	Feeding() bool
+	Seeing() bool
 	Close() error
 }
 
-// Open has the server of config, at its Listen, tell the filter, and adds the feed's metric. end is to be
+// Open has the server of config, at its Listen, tell the filter, and adds the feed's metrics. end is to be
 // called when that server is closed: everything passes at once. Without -filter both do nothing. An error
 // is what no filter mends that is loaded later: there is no BPF file system, or this process may use no
 // BPF. Whatever else is missing is in config's Log once the server runs, until it is there, and keeps no
@@ -72,7 +73,10 @@ func (f *Flags) Open(config *gateway.Config) (end func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("-filter: %w", err)
 	}
-	config.Transport.Filter, config.Metrics = feed, append(config.Metrics, gauge(feed))
+	config.Transport.Filter, config.Metrics = feed, append(config.Metrics,
+		gauge("feeding", "1 while the filter in front of the port goes by what it is told, else 0.", feed.Feeding),
+		gauge("seeing", "1 while the filter in front of the port has datagrams to judge, else 0: nobody plays by UDP, or it is attached to no interface by which players come.", feed.Seeing),
+	)
 	return func() {
 		if err := feed.Close(); err != nil {
 			log.Warn("the filter was not told that the server ends, and finds out by itself", "error", err)
@@ -80,15 +84,12 @@ func (f *Flags) Open(config *gateway.Config) (end func(), err error) {
 	}, nil
 }
 
-// gauge is the feed's metric.
-func gauge(feed source) prometheus.Collector {
-	return prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "sallyport_filter_feeding", Help: "1 while the filter in front of the port goes by what it is told, else 0."},
-		func() float64 {
-			if feed.Feeding() {
-				return 1
-			}
-			return 0
-		},
-	)
+// gauge is a metric of the feed's, which is or is not.
+func gauge(name, help string, is func() bool) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_filter_" + name, Help: help}, func() float64 {
+		if is() {
+			return 1
+		}
+		return 0
+	})
 }

@@ -24,7 +24,7 @@ func parsed(t *testing.T, args ...string) *Flags {
 	return f
 }
 
-// A configuration gets the feed of its own port and the feed's metric, beside what it has; without
+// A configuration gets the feed of its own port and the feed's metrics, beside what it has; without
 // -filter, and with one that cannot be, it stays as it is.
 func TestOpen(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestOpen(t *testing.T) {
 	if end, err = parsed(t, "-filter", root+"/maps").Open(&config); err != nil {
 		t.Fatal(err)
 	}
-	if len(config.Metrics) != 1 {
+	if len(config.Metrics) != 2 {
 		t.Errorf("%d metrics", len(config.Metrics))
 	}
 	config.Transport.Filter.Peers(nil)

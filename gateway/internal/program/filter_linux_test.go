@@ -100,6 +100,9 @@ func TestFilterComesLater(t *testing.T) {
 	if got := s.metric(t, "sallyport_filter_feeding"); got != "1" || !f.Serving(uint16(port)) {
 		t.Errorf("with a filter sallyport_filter_feeding is %s, and that the filter hears the server is %v", got, f.Serving(uint16(port)))
 	}
+	if got := s.metric(t, "sallyport_filter_seeing"); got != "0" {
+		t.Errorf("with a filter that is attached to nothing sallyport_filter_seeing is %s", got)
+	}
 	if n, _ := f.Known(); n != 1 {
 		t.Errorf("the filter knows %d players, want alice", n)
 	}
@@ -204,6 +207,11 @@ func serveBehind(t *testing.T) {
 	}
 	if got := s.metric(t, "sallyport_filter_feeding"); got != "1" {
 		t.Errorf("sallyport_filter_feeding is %s", got)
+	}
+	for start := time.Now(); s.metric(t, "sallyport_filter_seeing") != "1"; time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("sallyport_filter_seeing stays 0 while alice plays through the filter")
+		}
 	}
 
 	// Without the filter the same datagrams do come to the socket.
