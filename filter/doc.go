@@ -32,6 +32,9 @@
 // has died, hangs in its Filter or never knew of the filter has the datagrams that it would have without.
 // A map that is full does so, too: the Feed stops beating until there is room.
 //
+// The maps have a version, which is pinned beside them. A Feed of another one does not touch them, and says so;
+// a program of another one replaces them.
+//
 // The program notes when it has last had a datagram to a port, whatever it made of it: a program that is loaded
 // and attached to nothing, or not where players come in, is known by that (Feed.Seeing).
 //

@@ -102,7 +102,7 @@ type Filter struct {
 }
 
 // Load loads the program and makes its maps, or takes those that are there from before. It does not attach
-// anything. It needs CAP_BPF and CAP_NET_ADMIN, in practice root. Errors are the kernel's, or match ErrConfig.
+// anything. Maps of another size or version it replaces. It needs CAP_BPF and CAP_NET_ADMIN, in practice root. Errors are the kernel's, or match ErrConfig.
 func Load(config Config) (*Filter, error) { return load(config, object) }
 
 func load(config Config, object []byte) (*Filter, error) {
@@ -117,11 +117,12 @@ func load(config Config, object []byte) (*Filter, error) {
 	if err := c.prepare(); err != nil {
 		return nil, err
 	}
+	if err := renew(c.Dir); err != nil {
+		return nil, err
+	}
 	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: c.Dir}})
-	if errors.Is(err, ebpf.ErrMapIncompatible) { // of another size or another version
-		for _, name := range pinned {
-			_ = os.Remove(filepath.Join(c.Dir, name))
-		}
+	if errors.Is(err, ebpf.ErrMapIncompatible) { // of another size
+		unpin(c.Dir, pinned)
 		collection, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: c.Dir}})
 	}
 	if err != nil {
@@ -175,7 +176,7 @@ func (f *Filter) fill() error {
 			return fmt.Errorf("filter: addresses: %w", err)
 		}
 	}
-	for _, name := range append([]string{""}, pinned...) {
+	for _, name := range append([]string{"", versionName}, pinned...) {
 		if err := os.Chown(filepath.Join(f.config.Dir, name), f.config.Owner, -1); err != nil {
 			return fmt.Errorf("filter: the owner of the maps: %w", err)
 		}

@@ -14,8 +14,11 @@ import (
 //go:embed filter.bpf.o
 var object []byte
 
-// program is the name of the XDP program in it, and the maps that are pinned.
-const program = "sallyport_filter"
+// The name of the XDP program in it, and of the maps that are pinned: versionName is that of no map in it.
+const (
+	program     = "sallyport_filter"
+	versionName = "version"
+)
 
 var pinned = []string{"ports", "beats", "locals", "peers", "hints", "hosts"}
 

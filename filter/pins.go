@@ -90,6 +90,9 @@ func (m *feedMaps) find(dir string) (fresh bool, err error) {
 		return false, nil
 	}
 	m.close()
+	if err := agree(dir); err != nil {
+		return false, pinFault(dir, err)
+	}
 	for _, each := range []struct {
 		name string
 		to   **ebpf.Map
@@ -138,7 +141,7 @@ func pinFault(dir string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("filter: no maps are pinned in %s: start sallyport-filter there, with -dir %s: %w", dir, dir, fs.ErrNotExist)
 	case errors.Is(err, ErrVersion):
-		return fmt.Errorf("%w: run a sallyport-filter of this program's own version, which replaces those in %s", ErrVersion, dir)
+		return fmt.Errorf("%w: run a sallyport-filter of this program's own version, which replaces those in %s", err, dir)
 	case errors.Is(err, fs.ErrPermission):
 		if closed := notEntered(filepath.Dir(filepath.Clean(dir))); closed != "" {
 			return fmt.Errorf("filter: user %d may not enter %s: as root, chmod o+x %s: %w", os.Geteuid(), closed, closed, fs.ErrPermission)
