@@ -164,8 +164,8 @@ func (w *world) collect(to netip.AddrPort) *tape {
 	return got
 }
 
-// "A server that has no room for a first ClientHello SHOULD answer it with one RETRY. It MUST NOT keep
-// anything of it. A RETRY is shorter than the shortest ClientHello." PROTOCOL.md 9.10
+// "A server that has no room for a first ClientHello, or another handshake in its place, SHOULD answer it with one
+// RETRY. It MUST NOT keep anything of it. A RETRY is shorter than the shortest ClientHello." PROTOCOL.md 9.10
 func TestRetryKeepsNothing(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {

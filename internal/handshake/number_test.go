@@ -14,8 +14,8 @@ func numberOf(b []byte) uint64 {
 	return h.Seq
 }
 
-// "A client MUST begin its record numbers of DTLS epoch 0 at a random one of 47 bits" PROTOCOL.md 9.1, another one in
-// each handshake, and go on from there.
+// "A client SHOULD begin its record numbers of DTLS epoch 0 at a random one of 47 bits, another one in each handshake, and
+// go on from there" PROTOCOL.md 9.1
 func TestClientNumbers(t *testing.T) {
 	seen := map[uint64]bool{}
 	for range 100 {
@@ -43,8 +43,8 @@ func TestClientNumbers(t *testing.T) {
 	}
 }
 
-// "HelloVerifyRequest MUST have the record number of the ClientHello that it answers, and so MUST the first record
-// that answers a ClientHello with the cookie; those after it go on from there" PROTOCOL.md 9.1
+// "HelloVerifyRequest MUST have the record number of the ClientHello that it answers, and so MUST the first record that
+// answers a ClientHello with the cookie (RFC 6347, section 4.2.1); those after it go on from there." PROTOCOL.md 9.1
 func TestServerNumbers(t *testing.T) {
 	const at = 1<<47 - 1
 	c, sent := newConn(true)
