@@ -29,8 +29,6 @@ BIN := $(CURDIR)/.bin
 # With this tag a program links pion3 in place of pion2. Tests and vet cover both.
 ifneq ($(wildcard internal/handshake/pion3/*.go),)
 PION3 := -tags=sallyport_pion3
-# What links an engine; in the others the tag changes nothing.
-LINKED := ./transport/... ./internal/handshake/... ./nakamabridge/... ./fuzz/... ./examples/... ./internal/lab/...
 endif
 
 # $(call each,command,modules): the command in each of these modules, by default in all that hold code.
@@ -87,9 +85,12 @@ test-in/%:
 race:
 	$(GOTEST) -p=3 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
 
-# The other engine, where it is linked. What does not depend on it has been tried in full.
+# The other engine, where a package's tests link it: elsewhere the tag changes nothing, and all has been
+# tried in full.
+LINKED = go list -test $(PION3) -f '{{range .Deps}}{{if eq . "$(ENGINE)"}}{{$$.ForTest}}{{end}}{{end}}' ./...
+ENGINE := github.com/sallyport/sallyport/internal/handshake/pion3
 engine:
-	$(if $(PION3),$(GOTEST) -p=2 -short $(PION3) $(LINKED))
+	$(if $(PION3),linked=$$($(LINKED)) && $(GOTEST) -p=2 -short $(PION3) ./transport $$linked)
 
 format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)
