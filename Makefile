@@ -123,7 +123,7 @@ checklocks: tools
 	$(call each,go vet -vettool=$(BIN)/checklocks ./...)
 
 deadcode: tools
-	$(call each,$(call quiet,$(BIN)/deadcode -test ./...))
+	@$(call quiet,$(BIN)/deadcode $(CODE))
 
 # Counted in executions: a run ended by the clock now and then fails without a finding (golang/go#75804).
 # Two packages at once: the program of one is linked while another's runs.

@@ -4,7 +4,7 @@ go 1.26.5
 
 tool (
 	github.com/sallyport/sallyport/tools/checklocks
-	golang.org/x/tools/cmd/deadcode
+	github.com/sallyport/sallyport/tools/deadcode
 	golang.org/x/vuln/cmd/govulncheck
 	honnef.co/go/tools/cmd/staticcheck
 	mvdan.cc/gofumpt
