@@ -3,6 +3,7 @@ package minimal_test
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -77,7 +78,10 @@ func TestMain(m *testing.M) {
 	if folder, err = os.MkdirTemp("", "sallyport-*"); err != nil {
 		log.Fatal(err)
 	}
-	if err = build(); err != nil {
+	if flag.Parse(); !testing.Short() {
+		err = build()
+	}
+	if err != nil {
 		log.Print(err)
 	}
 	code := 1
@@ -112,6 +116,9 @@ type program struct {
 // start starts a program, which ends with the test at the latest.
 func start(t *testing.T, name string) *program {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("its programs are built without the race detector")
+	}
 	r := &program{cmd: exec.CommandContext(t.Context(), filepath.Join(folder, name))}
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {

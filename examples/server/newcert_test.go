@@ -85,6 +85,9 @@ var (
 
 // A login without Go: what docs/login.md says, word for word, lets a player in.
 func TestLoginDocument(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its programs are built without the race detector")
+	}
 	for _, tool := range []string{"openssl", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			testkit.Need(t, testkit.Install("openssl", "python3"))
