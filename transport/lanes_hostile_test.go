@@ -315,6 +315,10 @@ func TestLeftOutNumbers(t *testing.T) {
 
 // "16 lanes full of half messages: bounded memory, no effect on others."
 func TestMemoryOfHalfMessages(t *testing.T) {
+	floods := 3
+	if testing.Short() {
+		floods = 1
+	}
 	for name, c := range map[string]struct {
 		lane  Lane
 		most  int // bytes, all lanes together
@@ -351,7 +355,7 @@ func TestMemoryOfHalfMessages(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
-			for range 3 {
+			for range floods {
 				for lane := range uint8(16) {
 					c.flood(l, lane)
 				}
