@@ -147,10 +147,8 @@ func TestDrainIsOver(t *testing.T) {
 				var took atomic.Bool
 				w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
 					alert := from == playerAddr(1) && to == serverAddr && record.ContentType(b[0]) == record.Alert
-					if alert {
-						took.Store(true)
-					}
-					return !alert || !lost || s.told(EventResumed) > 0
+					first := alert && !took.Swap(true)
+					return !first || !lost
 				})
 				var gone atomic.Int64
 				go func() {
