@@ -16,7 +16,7 @@ SOAKTIME ?= 2h
 
 # Packages without a goroutine, a lock or an unsafe pointer in their code or their tests: the race
 # detector has nothing to find in them. race_test.go holds them to it.
-SINGLE := internal/addrtable internal/cursor internal/fingerprint internal/identity internal/lab/command internal/record internal/resume policy replay session
+SINGLE := internal/addrtable internal/behaviour internal/cursor internal/customid internal/fingerprint internal/identity internal/lab/command internal/record internal/resume policy replay session
 
 # Tests wait more than they work: with as many at once the processors have something to do.
 # `make vet` asks more of the code than go test does.

@@ -3,9 +3,9 @@ package behaviour
 import (
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/sallyport/sallyport/internal/bucket"
 	"github.com/sallyport/sallyport/policy"
@@ -42,7 +42,7 @@ var lots = policy.BehaviourConfig{Datagrams: bucket.MaxRate, DatagramBurst: buck
 
 // It has 120 bytes
 func TestBehaviourIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(Behaviour{}); got != 120 {
+	if got := reflect.TypeFor[Behaviour]().Size(); got != 120 {
 		t.Errorf("%d bytes", got)
 	}
 }

@@ -108,7 +108,6 @@ func TestHonestSenders(t *testing.T) {
 		"holds": holds, "drains": drains, "leaks": leaks, "jitters": jitters, "queues": queues, "trickles": trickles,
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := rand.New(rand.NewPCG(7, 8))
 			for range senders {
 				hz := 1 + r.IntN(standard.Datagrams)
