@@ -23,16 +23,16 @@ func aSession(d Decision, n int) *Event {
 // Nobody can hide them behind a flood: whatever ten thousand sessions do, and however long, a revocation is written, and
 // so is what the server has to say; and all of the sessions may be revoked at once.
 func TestRevocationIsWritten(t *testing.T) {
-	seeds := uint64(3)
+	seeds, rounds := uint64(3), 50
 	if testing.Short() {
-		seeds = 1
+		seeds, rounds = 1, 10
 	}
 	for _, perSecond := range []int{1, 10, defaultPerSecond, 10_000} {
 		for seed := range seeds {
 			rnd := rand.New(rand.NewPCG(seed, uint64(perSecond)))
 			l := newLimiter(perSecond)
 			now := begun
-			for range 50 {
+			for range rounds {
 				now = now.Add(time.Duration(rnd.Int64N(int64(2 * time.Second))))
 				for range rnd.IntN(3000) {
 					e := aSession(noise[rnd.IntN(len(noise))], rnd.IntN(10_000))
