@@ -35,7 +35,9 @@ func replayElsewhere(s *stage) error {
 		return err
 	}
 	_, captured := p.play(copies)
-	other, err := net.Dial("udp", s.target.Addr)
+	// Among thousands of players a port of any is now and then that of one who has just gone.
+	from := net.Dialer{LocalAddr: place(s.target.Addr)}
+	other, err := from.Dial("udp", s.target.Addr)
 	if err != nil {
 		return err
 	}
