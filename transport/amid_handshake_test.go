@@ -108,6 +108,31 @@ func TestFirstHandshakeStays(t *testing.T) {
 	})
 }
 
+// "If the server's last flight is lost, it answers the client's authenticated Finished again." PROTOCOL.md 9.1: whoever
+// begins a handshake in the client's name meanwhile.
+func TestFinishedAgainAmidForgeries(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		w.serve()
+		hello := w.firstHello()
+		lost := 0
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
+			if from != serverAddr || record.ContentType(b[0]) != record.ChangeCipherSpec || lost == 3 {
+				return true
+			}
+			lost++
+			return false
+		})
+		defer w.often(30, func(i int) { w.net.Inject(playerAddr(1), serverAddr, anotherHello(hello, i)) })()
+		before := w.server.Stats().Handshakes.Completed
+		w.join(1)
+		if n := w.server.Stats().Handshakes.Completed - before; lost < 3 || n != 1 {
+			w.Errorf("%d flights are lost, and %d handshakes complete", lost, n)
+		}
+	})
+}
+
 // "something has changed on its way: a client SHOULD begin anew then, a few times" PROTOCOL.md 9.6: in whatever datagram
 // of the handshake.
 func TestChangedOnTheWay(t *testing.T) {

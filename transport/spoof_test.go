@@ -186,9 +186,8 @@ func TestReturnFromSamePort(t *testing.T) {
 	})
 }
 
-// "While a second handshake runs on an address, record types 20 and 22 go to it,
-// types 21 and 23 to the old keys first": what does not open under the old ones,
-// for which it is new as well, is whole for the new ones.
+// "While a second handshake runs on an address, the old keys are tried first": what does not open under
+// them, for which it is new as well, is whole for the new ones.
 func TestReturnUnderNewKeys(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {

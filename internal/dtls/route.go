@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// Datagram finds whose a datagram is. "While a second handshake runs on an
-// address, record types 20 and 22 go to it, types 21 and 23 to the old keys
-// first."
+// Datagram finds whose a datagram is. While a second handshake runs on an
+// address, the old keys are tried first: what opens under them is nobody
+// else's, such as a repeated Finished, whoever has begun the handshake.
 func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 	if len(b) == 0 || len(b) > udp.MaxLen || len(b) > MaxDatagram && !IsHandshake(b) && !retry.IsReturn(b) {
 		s.Drop(audit.DropSize)
@@ -42,8 +42,6 @@ func (s *Shard) route(now time.Time, addr udp.Flow, b []byte) {
 		s.unlisted(now, addr, o, b)
 	case o == nil && handshake.IsFirstHello(b):
 		s.Handshakes.greet(now, addr, b)
-	case o != nil && IsHandshake(b):
-		o.deliver(now, b)
 	case c.names(b) && s.roamed(now, addr, b): // a translator has given the address to somebody else
 	case o == nil:
 		c.records(now, b)
