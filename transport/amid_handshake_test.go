@@ -108,6 +108,58 @@ func TestFirstHandshakeStays(t *testing.T) {
 	})
 }
 
+// epochOne are records of epoch 1 as anybody can write them.
+func epochOne() (records tape) {
+	for typ, length := range map[record.ContentType]int{record.Handshake: 24, record.Alert: 2, record.ApplicationData: 60} {
+		records = append(records, rec(typ, 1, 0, make([]byte, record.Overhead-record.HeaderLen+length)...))
+	}
+	return records
+}
+
+// "an end MUST NOT take one for a sign that the other goes on with the handshake" PROTOCOL.md 9.1: a client begins anew
+// where its server has given the handshake up, whatever is forged meanwhile in the server's name.
+func TestForgedSignsOfLife(t *testing.T) {
+	t.Parallel()
+	for _, forged := range epochOne() {
+		for _, perSecond := range []int{1, 30} {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+				w.serve()
+				var back time.Time
+				w.net.Tap(func(_, to netip.AddrPort, b []byte) bool {
+					if to == serverAddr && back.IsZero() && b[record.HeaderLen] == 16 { // ClientKeyExchange: the client has keys
+						back = time.Now().Add(defaultHandshakeTimeout + time.Second/2)
+					}
+					return to != serverAddr || !time.Now().Before(back)
+				})
+				defer w.often(perSecond, func(int) { w.net.Inject(serverAddr, playerAddr(1), forged) })()
+				began := time.Now()
+				w.join(1)
+				if d := time.Since(began); back.IsZero() || d > defaultHandshakeTimeout+2*attemptTime {
+					w.Errorf("%d a second of type %d: in after %v", perSecond, forged[0], d)
+				}
+			})
+		}
+	}
+}
+
+// The same of an address that nobody answers at: the client goes on to the next one.
+func TestForgedSignsOfLifeElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, forged := range epochOne() {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+			w.serve()
+			defer w.often(30, func(int) { w.net.Inject(nowhere[0], playerAddr(1), forged) })()
+			began := time.Now()
+			_, err := w.dialAny(1, 10*time.Second, nowhere[0], serverAddr)
+			if d := time.Since(began); err != nil || d > 2*addressPause {
+				w.Errorf("type %d: in after %v, %v", forged[0], d, err)
+			}
+		})
+	}
+}
+
 // "If the server's last flight is lost, it answers the client's authenticated Finished again." PROTOCOL.md 9.1: whoever
 // begins a handshake in the client's name meanwhile.
 func TestFinishedAgainAmidForgeries(t *testing.T) {

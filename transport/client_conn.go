@@ -80,7 +80,6 @@ func (c *clientConn) deliver(now time.Time, b []byte) {
 		c.heard, c.answered = now, true
 		c.socket.progressed()
 	case handshake.Divert:
-		c.heard, c.answered = now, true
 		if len(c.backlog) < dtls.MaxBacklog {
 			c.backlog = append(c.backlog, slices.Clone(b))
 		}

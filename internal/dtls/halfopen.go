@@ -202,7 +202,6 @@ func (o *HalfOpen) deliver(now time.Time, b []byte) {
 	case handshake.Taken:
 		o.heard = now
 	case handshake.Divert:
-		o.heard = now
 		if len(o.backlog) == MaxBacklog {
 			o.shard.Drop(audit.DropQueue)
 			return

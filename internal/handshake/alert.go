@@ -12,10 +12,10 @@ import (
 // handshake ends with it. One whose record number is not the handshake's, as that of a server that has
 // not understood the ClientHello may be, suggests a cause and no more.
 
-// noteAlert records the alerts of a datagram; useful reports whether the engine could use anything
-// in it. The caller holds mu.
-func (c *Conn) noteAlert(datagram []byte, useful bool) {
-	if useful {
+// noteAlert records the alerts of a datagram; heard reports whether the peer has gone on with the
+// handshake in it. The caller holds mu.
+func (c *Conn) noteAlert(datagram []byte, heard bool) {
+	if heard {
 		c.clearAlert()
 	}
 	for rest := datagram; ; {

@@ -8,10 +8,11 @@ import (
 // Verdict is the result of Deliver for a datagram.
 type Verdict uint8
 
-// The three answers of Deliver.
+// The four answers of Deliver. Only Taken says that the peer goes on with the handshake.
 const (
 	Refused Verdict = iota // breaks a rule or a limit: drop it
 	Taken                  // passed on to the engine, at least in part
+	Unsure                 // only a Finished, passed on as well, which anybody may have written
 	Divert                 // it holds records for the record layer: keep it, within limits, for the Result
 )
 
@@ -20,6 +21,8 @@ func (v Verdict) String() string {
 	switch v {
 	case Taken:
 		return "taken"
+	case Unsure:
+		return "unsure"
 	case Divert:
 		return "divert"
 	}
@@ -53,15 +56,17 @@ func (c *Conn) deliver(datagram []byte) (v Verdict, failed error) {
 	case c.server && !c.Proven():
 		return c.greet(datagram)
 	}
-	now, f := c.filter.sift(datagram)
+	now, f, heard := c.filter.sift(datagram)
 	c.pass(now)
 	switch {
 	case f == divert:
 		v = Divert
-	case f == later || len(now) > 0:
+	case heard:
 		v = Taken
+	case f != drop:
+		v = Unsure
 	}
-	c.noteAlert(datagram, v != Refused)
+	c.noteAlert(datagram, heard)
 	return v, nil
 }
 
@@ -102,7 +107,7 @@ func (c *Conn) greet(datagram []byte) (v Verdict, failed error) {
 				if h, ok := record.ParseHeader(whole); ok {
 					c.filter.numbers = numbers{h.Seq, true}
 				}
-				now, _ := c.filter.sift(whole)
+				now, _, _ := c.filter.sift(whole)
 				c.unlike = c.greeting.unlike
 				c.proven.Store(true)
 				c.greeting = greeting{}

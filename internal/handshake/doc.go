@@ -4,6 +4,7 @@
 // discarded:
 //
 //	socket ─ Deliver ─► filter ─► Read ─► engine        Taken    a handshake record, copied
+//	                      │                             Unsure   the same, but anybody may have written it
 //	                      │                             Refused  breaks a rule or a limit: drop it
 //	                      └──── Divert ────────────►    Divert   for the record layer: keep it for the Result
 //	socket ◄── send ── observe ◄─ Write ─ engine        until Mute

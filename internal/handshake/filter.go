@@ -35,14 +35,15 @@ const (
 	divert      // to the record layer
 )
 
-// sift returns a copy of the records that the engine may see now, and the greatest fate among all.
-// Records that may not be seen are left out one by one: "invalid records SHOULD be silently
+// sift returns a copy of the records that the engine may see now, the greatest fate among all, and
+// whether the peer was heard: by a record of epoch 0 that is not dropped, while anybody can write one of
+// epoch 1. Records that may not be seen are left out one by one: "invalid records SHOULD be silently
 // discarded" (RFC 6347 4.1.2.7).
-func (f *filter) sift(datagram []byte) (now []byte, most fate) {
+func (f *filter) sift(datagram []byte) (now []byte, most fate, heard bool) {
 	for rest := datagram; ; {
 		rec, more, ok := record.Next(rest)
 		if !ok {
-			return f.release(now), most
+			return f.release(now), most, heard
 		}
 		rest = more
 		what := f.judge(rec)
@@ -53,6 +54,8 @@ func (f *filter) sift(datagram []byte) (now []byte, most fate) {
 			f.hold(rec)
 		}
 		most = max(most, what)
+		h, _ := record.ParseHeader(rec)
+		heard = heard || what != drop && h.Epoch == 0
 	}
 }
 

@@ -160,7 +160,7 @@ func TestDeliverCopies(t *testing.T) {
 	b := slices.Clone(cke)
 	deliver(t, c, b, Taken)
 	f := slices.Clone(fin)
-	deliver(t, c, f, Taken)
+	deliver(t, c, f, Unsure)
 	clear(b)
 	clear(f)
 	deliver(t, c, ccs, Taken)

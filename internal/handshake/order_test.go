@@ -64,7 +64,7 @@ func TestClientOrder(t *testing.T) {
 	if _, err := c.Write(slices.Concat(cke, ccs, fin)); err != nil {
 		t.Fatal(err)
 	}
-	deliver(t, c, fin, Taken)
+	deliver(t, c, fin, Unsure)
 	reads(t, c, slices.Concat(ccs, fin))
 }
 
