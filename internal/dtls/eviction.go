@@ -15,10 +15,11 @@ import (
 //	else, for a live peer's address, one of another's that has been silent for openingSilence
 //
 // What a live peer's address has begun goes for no stranger, unless it is proven and
-// has been silent for so long that its own client has given it up. What was begun with a token goes
-// for nobody who has proven nothing, until its cookie has come back.
+// has been silent for so long that its own client has given it up. For a newcomer that has proven nothing,
+// whose address may be forged, a stranger's goes once it has had its time, and nothing that has proven its
+// address but what is as silent; what was begun with a token does not, until its cookie has come back.
 func (h *Handshakes) dispensable(now time.Time, by newcomer) *HalfOpen {
-	if o := h.oldestStranger(); o != nil {
+	if o := h.oldestStranger(); o != nil && (by.proven || now.Sub(o.began) >= StrangerTime) {
 		return o
 	}
 	if o := h.longestSilent(now, by); o != nil || !by.own {
@@ -26,7 +27,7 @@ func (h *Handshakes) dispensable(now time.Time, by newcomer) *HalfOpen {
 	}
 	var silent *HalfOpen
 	for _, o := range h.Open {
-		if by.mayEnd(o) && now.Sub(o.heard) >= HalfOpenSilence && (silent == nil || o.heard.Before(silent.heard)) {
+		if by.mayEnd(now, o) && now.Sub(o.heard) >= HalfOpenSilence && (silent == nil || o.heard.Before(silent.heard)) {
 			silent = o
 		}
 	}
@@ -39,9 +40,9 @@ type newcomer struct {
 	proven bool // it has proven to be at its address
 }
 
-// mayEnd reports whether a handshake with a token, if o is one, may end for it.
-func (by newcomer) mayEnd(o *HalfOpen) bool {
-	return by.proven || o.as != returned || o.conn.Proven()
+// mayEnd reports whether a handshake that is no stranger's may end for it.
+func (by newcomer) mayEnd(now time.Time, o *HalfOpen) bool {
+	return by.proven || now.Sub(o.heard) >= HalfOpenSilence && (o.as != returned || o.conn.Proven())
 }
 
 // oldestStranger is the oldest handshake of those that have proven nothing, nil without.
@@ -62,13 +63,13 @@ func (h *Handshakes) oldestStranger() *HalfOpen {
 func (h *Handshakes) longestSilent(now time.Time, by newcomer) (silent *HalfOpen) {
 	clear(h.sites)
 	for _, o := range h.Open {
-		if o.dispensable(now) && by.mayEnd(o) {
+		if o.dispensable(now) && by.mayEnd(now, o) {
 			h.sites[sources.SitePrefix(o.addr.Addr())]++
 		}
 	}
 	most := 0
 	for _, o := range h.Open {
-		if !o.dispensable(now) || !by.mayEnd(o) {
+		if !o.dispensable(now) || !by.mayEnd(now, o) {
 			continue
 		}
 		n := h.sites[sources.SitePrefix(o.addr.Addr())]
