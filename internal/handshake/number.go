@@ -66,5 +66,5 @@ func (c *Conn) helloNumber() uint64 {
 	return h.Seq
 }
 
-// setNumber writes the record number of a record of epoch 0.
-func setNumber(rec []byte, number uint64) { binary.BigEndian.PutUint64(rec[3:], number) }
+// setNumber writes the record number of a record of epoch 0, modulo 2^48: a peer may have begun near its end.
+func setNumber(rec []byte, number uint64) { binary.BigEndian.PutUint64(rec[3:], number&(1<<48-1)) }

@@ -46,7 +46,13 @@ func TestClientNumbers(t *testing.T) {
 // "HelloVerifyRequest MUST have the record number of the ClientHello that it answers, and so MUST the first record that
 // answers a ClientHello with the cookie (RFC 6347, section 4.2.1); those after it go on from there." PROTOCOL.md 9.1
 func TestServerNumbers(t *testing.T) {
-	const at = 1<<47 - 1
+	for _, at := range []uint64{0, 1<<47 - 1, 1<<48 - 4} {
+		testServerNumbers(t, at)
+	}
+}
+
+func testServerNumbers(t *testing.T, at uint64) {
+	t.Helper()
 	c, sent := newConn(true)
 	first, again, with := slices.Clone(hello), slices.Clone(hello), rec(record.Handshake, 0, 1, second)
 	setNumber(first, at)
@@ -72,8 +78,8 @@ func TestServerNumbers(t *testing.T) {
 		if _, err := c.Write(rec(record.Handshake, 0, uint16(2+i), msg(serverHello, uint16(1+i), 70))); err != nil {
 			t.Fatal(err)
 		}
-		if n := numberOf((*sent)[2+i]); n != at+2+uint64(i) {
-			t.Errorf("record %d of its flight has number %d", i, n)
+		if n := numberOf((*sent)[2+i]); n != (at+2+uint64(i))%(1<<48) || (*sent)[2+i][4] != 0 {
+			t.Errorf("record %d of its flight: %x", i, (*sent)[2+i][:record.HeaderLen])
 		}
 	}
 }
