@@ -10,6 +10,9 @@
 //	own /24    first ClientHellos from addresses of the players' own networks, while newcomers from
 //	           the same networks dial, one after the other
 //
+// The flood leaves core 1 no time for anything else, so that kernel threads and other programs come to
+// core 0, for some milliseconds each. Config.Alone keeps them off it.
+//
 // All addresses are loopback's: Linux takes any address of 127.0.0.0/8 as a source (IP_PKTINFO), so
 // that the flood needs no privilege. Sockets that nobody reads take the server's answers, or the
 // kernel would send an ICMP error for each.

@@ -7,10 +7,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/internal/handshake"
 )
@@ -154,5 +157,41 @@ func TestSpray(t *testing.T) {
 		if a := from.Addr().Unmap().As4(); a[0] != 127 || a[1]&0xc0 != 64 {
 			t.Fatalf("from %v", from)
 		}
+	}
+}
+
+// Others leave a processor, and are where they were afterwards. What is bound there stays, and so do the
+// threads of the one process that is left alone.
+func TestAlone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("moving other programs needs root")
+	}
+	var everywhere unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &everywhere); err != nil || !everywhere.IsSet(0) || everywhere.Count() < 2 {
+		t.Skip("needs two processors: ", err)
+	}
+	sleeper := func(start func(*exec.Cmd) error) *exec.Cmd {
+		c := exec.Command("sleep", "60")
+		if err := start(c); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Process.Kill(); c.Wait() }) //nolint:errcheck // it is over then
+		return c
+	}
+	server, other := sleeper((*exec.Cmd).Start), sleeper((*exec.Cmd).Start)
+	bound := sleeper(func(c *exec.Cmd) error { return startOn(0, c) })
+	on := func(c *exec.Cmd) bool {
+		var set unix.CPUSet
+		if err := unix.SchedGetaffinity(c.Process.Pid, &set); err != nil {
+			t.Fatal(err)
+		}
+		return set.IsSet(0)
+	}
+	moved, restore := alone(0, server.Process.Pid)
+	if moved == 0 || on(other) || !on(server) || !on(bound) {
+		t.Errorf("%d moved; on the processor: server %v, another %v, one that is bound %v", moved, on(server), on(other), on(bound))
+	}
+	if restore(); !on(other) {
+		t.Error("it is not put back")
 	}
 }

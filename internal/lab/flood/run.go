@@ -19,6 +19,7 @@ type Config struct {
 	Players  int           // 1 to MaxPlayers
 	Rate     int           // ClientHellos a second, at least 1,000
 	Duration time.Duration // of quiet play, and of each flood; at least 5 s
+	Alone    bool          // others are kept off the server's processor, as far as this process may
 	Progress io.Writer     // takes a line for each phase; nil means none
 }
 
@@ -68,6 +69,15 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if err := stayOn(1); err != nil {
 		return nil, fmt.Errorf("flood: cannot stay on one processor: %w", err)
 	}
+	report = &Report{Config: config, Failures: []string{}}
+	if config.Alone {
+		moved, restore := alone(0, s.server.process.ID())
+		defer restore()
+		s.say("%d threads of others are kept off the server's processor", moved)
+		if moved == 0 {
+			report.NotShown = append(report.NotShown, "alone: nothing could be kept off the server's processor: run it as root, or with CAP_SYS_NICE")
+		}
+	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.server.dev.CA)
 	s.dialer = &dialer{server: s.server, roots: roots}
@@ -76,7 +86,6 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 		return nil, err
 	}
 	defer s.players.leave()
-	report = &Report{Config: config, Failures: []string{}}
 	if s.residence, err = measure(s.server.addr.Port()); err != nil {
 		report.NotShown = append(report.NotShown, fmt.Sprintf("residence: %v: run it as root, or with CAP_NET_RAW", err))
 	} else {

@@ -68,7 +68,7 @@ var jobs = []job{
 		}
 		return l
 	}, readMatrix},
-	{"flood", either("go run ./internal/lab/flood/run -json -duration 30s", "go run ./internal/lab/flood/run -json -duration 10s"), readFlood},
+	{"flood", either("go run ./internal/lab/flood/run -json -alone -duration 30s", "go run ./internal/lab/flood/run -json -alone -duration 10s"), readFlood},
 	{"filter", func(options) line {
 		l := sh("go test -count=1 -v -run TestReach ./cmd/sallyport-filter")
 		l.folder = "filter"

@@ -20,10 +20,12 @@ import (
 const help = `Run lets players at a match server of its own on loopback, floods the server's port with first
 ClientHellos from addresses that are not the sender's, and compares with quiet play. It needs Linux,
 two processors that do nothing else, and for one column CAP_NET_RAW: on a busy machine, promises about
-inputs and times are broken by whatever else runs.
+inputs and times are broken by whatever else runs. The flood fills one processor, and what else the
+machine has to do then happens on the server's; with -alone it does not, as on a server's machine that
+has processors set apart for it.
 
   go run ./internal/lab/flood/run                                three times ten seconds
-  go run ./internal/lab/flood/run -duration 30s -rate 100000
+  go run ./internal/lab/flood/run -duration 30s -rate 100000 -alone
 
 The exit status is 0 if every promise was kept, 1 if one was not, 2 for flags that cannot be used.
 `
@@ -44,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.IntVar(&config.Players, "players", flood.Players, "how many play, 60 inputs a second each")
 	set.IntVar(&config.Rate, "rate", flood.Rate, "ClientHellos a `second`")
 	set.DurationVar(&config.Duration, "duration", 10*time.Second, "of quiet play, and of each of two floods")
+	set.BoolVar(&config.Alone, "alone", false, "keep other programs and kernel threads off the server's processor meanwhile, which needs root")
 	asJSON := set.Bool("json", false, "write one JSON object in place of the table")
 	check := func(rest []string) error {
 		if err := command.NoRest(rest); err != nil {
