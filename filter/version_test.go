@@ -29,13 +29,14 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := fmt.Sprintln("version", version)
+	var found strings.Builder
+	found.WriteString(fmt.Sprintln("version", version))
 	for _, name := range pinned {
 		m := spec.Maps[name]
-		found += fmt.Sprintln(name, m.Type, m.KeySize, m.ValueSize)
+		found.WriteString(fmt.Sprintln(name, m.Type, m.KeySize, m.ValueSize))
 	}
-	if found != layout {
-		t.Errorf("the maps are\n%swant\n%s", found, layout)
+	if found.String() != layout {
+		t.Errorf("the maps are\n%swant\n%s", found.String(), layout)
 	}
 }
 
