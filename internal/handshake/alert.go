@@ -29,12 +29,12 @@ func (c *Conn) noteAlert(datagram []byte, heard bool) {
 		if h.Type != record.Alert || h.Epoch != 0 || !known(h.Version) || len(body) != 2 || body[0] != alertFatal || body[1] == 0 {
 			continue
 		}
-		switch near := c.filter.numbers.has(h.Seq); {
-		case near && c.patience == nil:
-			c.patience = time.AfterFunc(AlertPatience, c.giveUp)
-			fallthrough
-		case near || c.patience == nil:
+		near := c.filter.numbers.has(h.Seq)
+		if near || c.patience == nil {
 			c.alert = AlertError(body[1])
+		}
+		if near && c.patience == nil {
+			c.patience = time.AfterFunc(AlertPatience, c.giveUp)
 		}
 	}
 }
