@@ -76,7 +76,7 @@ var jobs = []job{
 	}, readFilter},
 	{"hostile", either("go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 10000000",
 		"go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 300000"), readHostile},
-	{"fuzz", either("tools/fuzz.sh 60s", "tools/fuzz.sh 5000x 2"), readFuzz},
+	{"fuzz", either("tools/fuzz.sh 20s", "tools/fuzz.sh 5000x 2"), readFuzz},
 	{"soak", func(o options) line {
 		if o.quick {
 			return sh("go run ./internal/lab/endurance/run -json -duration 60s")

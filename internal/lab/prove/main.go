@@ -28,7 +28,7 @@ const help = `Prove runs each part of the proof, one after the other, and shows 
 in the module's root, on a machine that does nothing else. Floods need Linux and two processors; as root
 it shows more.
 
-  make prove                                          some three hours, two of them for the soak
+  make prove                                          two and a half hours, two of them for the soak
   go run ./internal/lab/prove -quick                  minutes
   go run ./internal/lab/prove -only flood,hostile     parts of it
 
