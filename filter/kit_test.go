@@ -13,32 +13,23 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/transport"
 )
 
-// allowed skips a test where the kernel does not let us load programs, and says so, in CI as well: this is the machine's to permit.
+// allowed is testkit.AllowBPF, and skips a test of what this kernel lacks, too.
 func allowed(t testing.TB, err error) {
 	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS), errors.Is(err, ebpf.ErrNotSupported):
-		t.Skipf("BPF is not allowed here: %v", err)
-	default:
-		t.Fatal(err)
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		t.Skipf("BPF cannot do that here: %v", err)
 	}
+	testkit.AllowBPF(t, err)
 }
 
-// bpffs mounts a BPF file system for the test.
-func bpffs(t testing.TB) (dir string) {
+// bpffs is a directory in a BPF file system of the test's own, which is not made yet.
+func bpffs(t testing.TB) string {
 	t.Helper()
-	root := t.TempDir()
-	allowed(t, unix.Mount("bpf", root, "bpf", 0, ""))
-	t.Cleanup(func() {
-		if err := unix.Unmount(root, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return root + "/sallyport"
+	return testkit.BPFDir(t) + "/sallyport"
 }
 
 // The addresses of the tests.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -381,13 +382,13 @@ func TestWarningOfAddresses(t *testing.T) {
 // on the loopback interface; over both kinds of socket.
 func TestAskedAddressFromAnotherHost(t *testing.T) {
 	t.Parallel()
-	alone(t, func(n *ownNet) {
-		n.neighbour()
+	testkit.OwnNetwork(t, func(n *testkit.Network) {
+		n.Cable()
 		hosts := []string{"10.99.0.1", "10.99.0.7", "fd99::1", "fd99::7"}
-		n.address("10.99.0.1/24", "10.99.0.2/24")
-		n.address("10.99.0.7/24", "10.99.0.3/24")
-		n.address("fd99::1/64", "fd99::2/64")
-		n.address("fd99::7/64", "fd99::3/64")
+		n.Address("10.99.0.1/24", "10.99.0.2/24")
+		n.Address("10.99.0.7/24", "10.99.0.3/24")
+		n.Address("fd99::1/64", "fd99::2/64")
+		n.Address("fd99::7/64", "fd99::3/64")
 		for _, conn := range []bool{false, true} {
 			loopback(t, func(w *world) {
 				w.address = ":0"
@@ -399,7 +400,7 @@ func TestAskedAddressFromAnotherHost(t *testing.T) {
 				for i, host := range hosts {
 					at := net.JoinHostPort(host, fmt.Sprint(w.server.Addr().Port()))
 					var c *Client
-					n.there(func() (err error) {
+					n.There(func() (err error) {
 						if c, err = w.dialAt(at, i); err != nil {
 							err = fmt.Errorf("Config.Conn %v, %s: %w", conn, host, err)
 						}

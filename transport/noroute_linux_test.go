@@ -6,13 +6,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // Without a network Dial says so, within a second: with a socket of its own, to an address
 // of either family.
 func TestNoNetwork(t *testing.T) {
 	t.Parallel()
-	alone(t, func(*ownNet) {
+	testkit.OwnNetwork(t, func(*testkit.Network) {
 		loopback(t, func(w *world) {
 			for _, at := range []string{"192.0.2.1:7777", "[2001:db8::1]:7777"} {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

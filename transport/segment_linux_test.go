@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // segmenting is a socket that may send several datagrams as one.
@@ -70,8 +72,8 @@ func (w *world) allArrive(s segmenting, c *Client) {
 // arrive as one does, and other players' still go out as one message.
 func TestSmallPath(t *testing.T) {
 	t.Parallel()
-	alone(t, func(n *ownNet) {
-		n.ip("link set lo mtu 1150")
+	testkit.OwnNetwork(t, func(n *testkit.Network) {
+		n.IP("link set lo mtu 1150")
 		loopback(t, func(w *world) {
 			s := w.manifold()
 			w.allArrive(s, w.dial(1))
@@ -83,19 +85,19 @@ func TestSmallPath(t *testing.T) {
 // and the player's address, and is not on the path.
 func TestForgedPathMTU(t *testing.T) {
 	t.Parallel()
-	alone(t, func(n *ownNet) {
-		n.neighbour()
-		n.address("10.99.0.1/24", "10.99.0.2/24")
-		n.address("10.99.0.9/24", "10.99.0.3/24")
+	testkit.OwnNetwork(t, func(n *testkit.Network) {
+		n.Cable()
+		n.Address("10.99.0.1/24", "10.99.0.2/24")
+		n.Address("10.99.0.9/24", "10.99.0.3/24")
 		loopback(t, func(w *world) {
 			w.address = "10.99.0.1:0"
 			s := w.manifold()
 			var c *Client
-			n.there(func() (err error) {
+			n.There(func() (err error) {
 				c, err = w.try(1)
 				return err
 			})
-			n.there(func() error { return forgePathMTU(w.server.Addr(), netip.MustParseAddr("10.99.0.2"), 600) })
+			n.There(func() error { return forgePathMTU(w.server.Addr(), netip.MustParseAddr("10.99.0.2"), 600) })
 			w.allArrive(s, c)
 		})
 	})

@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"net"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // A server at a link-local address is reached by the name of the interface, by its number,
 // and at what it says of itself; over both kinds of socket.
 func TestLinkLocal(t *testing.T) {
 	t.Parallel()
-	alone(t, func(n *ownNet) {
-		n.neighbour()
-		n.address("fe80::1/64", "fe80::2/64")
+	testkit.OwnNetwork(t, func(n *testkit.Network) {
+		n.Cable()
+		n.Address("fe80::1/64", "fe80::2/64")
 		v0, err := net.InterfaceByName("v0")
 		if err != nil {
 			t.Fatal(err)

@@ -158,7 +158,7 @@ func (m *match) join(name, from string) *player {
 func (m *match) open(p *player, from string) {
 	m.Helper()
 	var conn *net.UDPConn
-	m.there(func() (err error) {
+	m.There(func() (err error) {
 		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(from)})
 		return err
 	})
@@ -197,7 +197,7 @@ func (p *player) receive() {
 func (m *match) flood(perSecond int, payloads [][]byte) (end func() int) {
 	m.Helper()
 	fd := -1
-	m.there(func() (err error) {
+	m.There(func() (err error) {
 		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/filter"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -33,12 +34,7 @@ func reach(n *network) {
 	runtime.LockOSThread() // whose time is measured
 	defer runtime.UnlockOSThread()
 	loaded, err := filter.Load(filter.Config{Ports: []uint16{7777}, Dir: n.maps, Hellos: 1})
-	if err != nil {
-		if errors.Is(err, unix.EPERM) {
-			n.Skip("BPF is not allowed here: " + err.Error())
-		}
-		n.Fatal(err)
-	}
+	testkit.AllowBPF(n, err)
 	defer loaded.Close()
 	feed, err := filter.NewFeed(filter.FeedConfig{Port: 7777, Dir: n.maps})
 	if err != nil {

@@ -5,15 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/dev"
 	"github.com/sallyport/sallyport/filter"
@@ -24,7 +21,6 @@ import (
 // is refused.
 func TestFilter(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
 	certificate, err := dev.NewCertificate()
 	if err != nil {
 		t.Fatal(err)
@@ -45,29 +41,21 @@ func TestFilter(t *testing.T) {
 	}
 	args := []string{
 		"-nakama", "http://127.0.0.1:" + testkit.FreePort(t), "-cert", cert, "-key", own, "-listen", "127.0.0.1:" + port, "-status", "",
-		"-filter", filepath.Join(root, "sallyport"),
+		"-filter", filepath.Join(t.TempDir(), "sallyport"),
 	}
 	out := new(testkit.Console)
 	if status := run(t.Context(), args, env, out, out); status != 1 || !strings.Contains(out.String(), "mount -t bpf bpf") {
 		t.Errorf("-filter in no BPF file system: status %d, %s", status, out)
 	}
 
-	permitted := func(err error) {
-		t.Helper()
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-			t.Skipf("BPF is not allowed here: %v", err)
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	permitted(unix.Mount("bpf", root, "bpf", 0, ""))
-	defer unix.Unmount(root, 0) //nolint:errcheck // nothing would be left but a folder
+	maps := filepath.Join(testkit.BPFDir(t), "sallyport")
+	args[len(args)-1] = maps
 	number, err := strconv.Atoi(port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := filter.Load(filter.Config{Ports: []uint16{uint16(number)}, Dir: filepath.Join(root, "sallyport"), Peers: 16})
-	permitted(err)
+	f, err := filter.Load(filter.Config{Ports: []uint16{uint16(number)}, Dir: maps, Peers: 16})
+	testkit.AllowBPF(t, err)
 	defer f.Close() //nolint:errcheck // it is attached to nothing
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

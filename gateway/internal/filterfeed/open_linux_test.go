@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sallyport/sallyport/filter"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // parsed are the flags of a command line.
@@ -42,18 +41,9 @@ func TestOpen(t *testing.T) {
 		t.Errorf("without a feed: %v, %v", config.Transport.Filter, config.Metrics)
 	}
 
-	permitted := func(err error) {
-		t.Helper()
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-			t.Skipf("BPF is not allowed here: %v", err)
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	permitted(unix.Mount("bpf", root, "bpf", 0, ""))
-	defer unix.Unmount(root, 0) //nolint:errcheck // nothing would be left but a folder
+	root = testkit.BPFDir(t)
 	loaded, err := filter.Load(filter.Config{Ports: []uint16{7777}, Dir: root + "/maps", Peers: 16})
-	permitted(err)
+	testkit.AllowBPF(t, err)
 	defer loaded.Close() //nolint:errcheck // it is attached to nothing
 	if end, err = parsed(t, "-filter", root+"/maps").Open(&config); err != nil {
 		t.Fatal(err)

@@ -29,32 +29,15 @@ import (
 // maps is a directory in a BPF file system of the test's own, which is not made yet.
 func maps(t *testing.T) string {
 	t.Helper()
-	root := t.TempDir()
-	permitted(t, unix.Mount("bpf", root, "bpf", 0, ""))
-	t.Cleanup(func() {
-		if err := unix.Unmount(root, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return root + "/sallyport"
+	return testkit.BPFDir(t) + "/sallyport"
 }
 
 // load loads the filter for a port.
 func load(t *testing.T, dir string, port uint16) *filter.Filter {
 	t.Helper()
 	f, err := filter.Load(filter.Config{Ports: []uint16{port}, Dir: dir, Peers: 1024})
-	permitted(t, err)
+	testkit.AllowBPF(t, err)
 	return f
-}
-
-// permitted skips a test where the machine does not permit BPF.
-func permitted(t *testing.T, err error) {
-	t.Helper()
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-		t.Skipf("BPF is not allowed here: %v", err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // metric is the value of a metric of the program's.
@@ -108,61 +91,26 @@ func TestFilterComesLater(t *testing.T) {
 	}
 }
 
-// The host of a child process, in the variable of that name: "server", or "players" at the other end of a cable.
 const (
-	host      = "SALLYPORT_PROGRAM_HOST"
-	strangers = 100 // datagrams that nobody's player has sent
-	behind    = "192.0.2.1:7777"
+	playersHost = "SALLYPORT_PLAYERS_HOST" // is set in the process that is the players' host, at the other end of a cable
+	strangers   = 100                      // datagrams that nobody's player has sent
+	behind      = "192.0.2.1:7777"
 )
 
 // The program with -filter behind a filter that is attached to its interface: a player on another host comes in and plays, and a
 // stranger's datagrams do not come to the socket.
 func TestBehindFilter(t *testing.T) {
 	t.Parallel()
-	switch os.Getenv(host) {
-	case "server":
-		serveBehind(t)
-		return
-	case "players":
+	if os.Getenv(playersHost) != "" {
 		playBehind(t)
-		return
-	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("ip is not installed: apt-get install iproute2")
-	}
-	out, err := onHost(t, "server").CombinedOutput()
-	switch {
-	case errors.Is(err, unix.EPERM):
-		t.Skip("network namespaces are not allowed here: only root may make one")
-	case err != nil:
-		t.Fatalf("%v\n%s", err, out)
-	case strings.Contains(string(out), "--- SKIP"):
-		t.Skipf("%s", out)
-	case !strings.Contains(string(out), "--- PASS: "+t.Name()):
-		t.Fatalf("it has not run:\n%s", out)
-	}
-}
-
-// onHost is this test in a child process with a network of its own.
-func onHost(t *testing.T, name string) *exec.Cmd {
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	child.Env = append(os.Environ(), host+"="+name)
-	child.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
-	return child
-}
-
-// ip configures this host's network.
-func ip(t *testing.T, commands ...string) {
-	t.Helper()
-	for _, args := range commands {
-		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %v: %s", args, err, out)
-		}
+	} else {
+		testkit.OwnNetwork(t, serveBehind)
 	}
 }
 
 // serveBehind is the server's host. It tells the players' host by lines what to do.
-func serveBehind(t *testing.T) {
+func serveBehind(n *testkit.Network) {
+	t := n.T
 	dir := maps(t)
 	attached := load(t, dir, 7777)
 	beside := load(t, dir, 7777) // to look into the maps
@@ -172,7 +120,9 @@ func serveBehind(t *testing.T) {
 			t.Error("the program has ended, and the filter does not let everything pass")
 		}
 	})
-	players, out := onHost(t, "players"), new(testkit.Console)
+	players, out := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v"), new(testkit.Console)
+	players.Env = append(os.Environ(), playersHost+"=true")
+	players.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	players.Stdout, players.Stderr = out, out
 	tell, err := players.StdinPipe()
 	if err == nil {
@@ -181,7 +131,9 @@ func serveBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ip(t, "link set lo up", "link add v0 type veth peer name v1 netns "+strconv.Itoa(players.Process.Pid), "address add 192.0.2.1/24 dev v0", "link set v0 up")
+	n.IP("link add v0 type veth peer name v1 netns " + strconv.Itoa(players.Process.Pid))
+	n.IP("addr add 192.0.2.1/24 dev v0")
+	n.IP("link set v0 up")
 	if _, err := attached.Attach("v0", filter.Best); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +189,9 @@ func playBehind(t *testing.T) {
 	if !lines.Scan() {
 		return // the server's host has ended
 	}
-	ip(t, "link set v1 up", "address add 192.0.2.2/24 dev v1")
+	if err := errors.Join(testkit.IP("link set v1 up"), testkit.IP("addr add 192.0.2.2/24 dev v1")); err != nil {
+		t.Fatal(err)
+	}
 	text, alice, _ := strings.Cut(lines.Text(), " ")
 	var pin [32]byte
 	if _, err := hex.Decode(pin[:], []byte(text)); err != nil {
