@@ -4,9 +4,10 @@
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*'))))
 CODE    := $(filter-out ./tools,$(MODULES))
 
-LOOK  := format fix tidy staticcheck checklocks deadcode
-COUNT := soak-moment fuzz-moment bench-moment
-STEPS := vet $(LOOK) test race engine $(COUNT)
+LOOK    := format fix tidy staticcheck
+ANALYZE := checklocks deadcode
+COUNT   := soak-moment fuzz-moment bench-moment
+STEPS   := vet $(LOOK) $(ANALYZE) test race engine $(COUNT)
 
 # Two steps at once do not write into each other's output, where make can hold it back.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -41,16 +42,17 @@ quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
 check: look try passed
 
-# Steps that only look at the code share what `go vet` has compiled, and run two at a time. Those that
-# count run beside the players, who leave a processor and a half idle for a minute, and never before
-# them. The race detector computes while tests of the other engine wait.
+# Steps that only look at the code share what `go vet` has compiled, and run two at a time. The longest of
+# them take what the tests leave idle. Those that count run beside the players, who leave a processor
+# and a half idle for a minute, and never before them. The race detector computes while tests of the
+# other engine wait.
 ASIDE := nice -n 19
 look: tools
 	@$(MAKE) --no-print-directory step-vet
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
 
 try:
-	@$(MAKE) --no-print-directory step-test
+	@$(MAKE) --no-print-directory -j2 $(SYNC) step-test $(ANALYZE:%=step-%)
 	@$(MAKE) --no-print-directory -j2 $(SYNC) step-race step-engine
 	@$(MAKE) --no-print-directory -j3 $(SYNC) $(COUNT:%=step-%)
 
@@ -120,10 +122,10 @@ staticcheck: tools
 # Annotated fields are checked; those that only look guarded are not, nor are tests, which look inside at rest.
 # What go vet has found of a package it keeps until that changes.
 checklocks: tools
-	$(call each,go vet -vettool=$(BIN)/checklocks ./...)
+	$(call each,$(ASIDE) go vet -vettool=$(BIN)/checklocks ./...)
 
 deadcode: tools
-	@$(call quiet,$(BIN)/deadcode $(CODE))
+	@$(call quiet,$(ASIDE) $(BIN)/deadcode $(CODE))
 
 # Counted in executions: a run ended by the clock now and then fails without a finding (golang/go#75804).
 # Two packages at once: the program of one is linked while another's runs.
