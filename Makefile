@@ -127,7 +127,6 @@ checklocks: tools
 deadcode: tools
 	@$(call quiet,$(ASIDE) $(BIN)/deadcode $(CODE))
 
-# Counted in executions: a run ended by the clock now and then fails without a finding (golang/go#75804).
 # Two packages at once: the program of one is linked while another's runs.
 fuzz-moment:
 	@$(ASIDE) tools/fuzz.sh 5000x 2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh TIME [N] runs every fuzz target in the tree, each for a time (60s) or a number of executions
+# fuzz.sh TIME [N] runs every fuzz target in the tree, each for a time (60s, 10m, 2h) or a number of executions
 # (5000x): with all processors and guided by coverage, or N packages at once, each with one processor and
 # the program that `go test` runs. For a moment guidance is in the way: one that measures what the
 # corpus covers has hardly begun when one that does not has executed 5,000 inputs. The targets of a package
@@ -10,14 +10,15 @@ cd "$(dirname "$0")/.."
 
 # package FOLDER TIME FLAGS... runs the targets of one package; with flags, without guidance.
 package() {
-	local program import target status=0 guided=(-fuzz=.)
+	local program import target status=0 guided=(-fuzz=.) until=(timeout --foreground --preserve-status --signal=INT "$2") count=()
 	[ $# -eq 2 ] || guided=()
+	[[ $2 != *x ]] || until=() count=(-test.fuzztime="$2")
 	program=$programs/$(tr / . <<<"${1#./}").test
 	go test -C "$1" -c "${guided[@]}" -ldflags='-s -w' -o "$program" . || return
 	import=$(go list -C "$1" .) || return
 	for target in $(grep -hoE '^func Fuzz\w*' "$1"/*_test.go | cut -d' ' -f2 | sort); do
 		echo "-- $1 $target"
-		(cd "$1" && "$program" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$2" -test.fuzzminimizetime=10x \
+		(cd "$1" && "${until[@]}" "$program" -test.run='^$' -test.fuzz="^$target\$" "${count[@]}" -test.fuzzminimizetime=10x \
 			-test.fuzzcachedir="$cache/$import" -test.paniconexit0 -test.timeout=0 "${@:3}") || status=1
 	done
 	rm "$program"
