@@ -38,11 +38,11 @@ each = @for m in $(or $(2),$(CODE)); do echo "-- $$m"; (cd $$m && $(1)) || exit 
 # $(call quiet,command): fails if the command fails or prints anything.
 quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 
-.PHONY: check look try passed tools clean fuzz corpora bench bench-table bench-compare soak prove vuln filter test-root test-modules $(STEPS)
+.PHONY: check look try tests passed tools clean fuzz corpora bench bench-table bench-compare soak prove vuln filter test-root test-modules $(STEPS)
 
 check: look try passed
 
-# Steps that only look at the code share what `go vet` has compiled, and run two at a time. The longest of
+# Steps that only look at the code share what `go vet` has compiled, and run two at a time; the longest of
 # them take what the tests leave idle. Those that count run beside the players, who leave a processor
 # and a half idle for a minute, and never before them. The race detector computes while tests of the
 # other engine wait.
@@ -52,9 +52,12 @@ look: tools
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(LOOK:%=step-%)
 
 try:
-	@$(MAKE) --no-print-directory -j2 $(SYNC) step-test $(ANALYZE:%=step-%)
-	@$(MAKE) --no-print-directory -j2 $(SYNC) step-race step-engine
+	@$(MAKE) --no-print-directory -j3 $(SYNC) tests $(ANALYZE:%=step-%)
 	@$(MAKE) --no-print-directory -j3 $(SYNC) $(COUNT:%=step-%)
+
+tests:
+	@$(MAKE) --no-print-directory step-test
+	@$(MAKE) --no-print-directory -j2 $(SYNC) step-race step-engine
 
 passed:
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
