@@ -127,8 +127,8 @@ type Config struct {
 	// has resumed one, a session that was put out. Hand it to transport.Server.Use of every other
 	// server. A session that ends because of its network, its silence, its expiry or a shutdown is not
 	// reported, nor is one that gives way to another of its player. OnUsed runs on the goroutine of the
-	// connection or of the caller of Kick, Ban or Revoke, several at a time, so it must not block, and
-	// it must not call the server. Nil costs nothing.
+	// connection or of the caller of Kick, Ban, Revoke or Use, several at a time, so it must not block,
+	// and it must not call the server. Nil costs nothing.
 	OnUsed func(Used)
 
 	// Random is the source of ids and secrets; nil means crypto/rand. It must be safe for

@@ -63,7 +63,7 @@ func (g *Gate) Use(now time.Time, used ...session.Used) (ended int) {
 
 func (g *Gate) useSome(now time.Time, used []session.Used) (ended int) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	g.memory.advance(now)
 	g.elsewhere.advance(now)
 	life := g.memory.longestLife // of the tokens that are shown here
@@ -125,7 +125,8 @@ func (g *Gate) useTickets(u *session.Used, until time.Time) bool {
 	return lives && u.Kind == session.UsedTicket && u.Epoch > stay.epoch && stay.session.halt(wire.ReasonReplaced, CauseElsewhere)
 }
 
-// usePutOut ends a session that was put out, and refuses its tickets, whether or not it is known here.
+// usePutOut ends a session that was put out, and refuses its tickets, whether or not it is known here. If
+// this server has given tickets that are good for longer than it is told to remember, it says so itself.
 //
 // +checklocks:g.mu
 func (g *Gate) usePutOut(u *session.Used, until time.Time) (ended bool) {
@@ -139,19 +140,25 @@ func (g *Gate) usePutOut(u *session.Used, until time.Time) (ended bool) {
 	}
 	key := sessionKey(u.ID)
 	if e, known := g.memory.lookup(key); known || ended {
-		if e.why == audit.DropNone || e.why == audit.DropUsed { // else it has been refused already
-			g.refuseTickets(u.ID, until.Add(-token.MaxLeeway), why)
+		if e.why != audit.DropNone && e.why != audit.DropUsed { // it has been refused already
+			g.memory.put(key, until.Add(-token.MaxLeeway), e)
+			return ended
+		}
+		g.refuseTickets(u.ID, until.Add(-token.MaxLeeway), why)
+		if int64(e.ends) > u.Until.Unix() { // tickets from here may outlive what the other servers remember
+			g.note(session.Used{Kind: session.UsedSession, ID: u.ID, Reason: reason, Until: wholeTime(e.ends)})
 		}
 		return ended
 	}
 	out := &g.elsewhere.putOut
-	if _, known := out.lookup(key); known {
-		return ended
+	e, known := out.lookup(key)
+	if !known {
+		e.why = why
+		if last := g.memory.lastExpiry().Add(token.MaxLeeway); last.After(until) { // clocks differ
+			until = last
+		}
 	}
-	if last := g.memory.lastExpiry().Add(token.MaxLeeway); last.After(until) { // clocks differ
-		until = last
-	}
-	if out.keep(key, until, remembered{why: why}, g.elsewhere.mostOut) {
+	if out.keep(key, until, e, g.elsewhere.mostOut) {
 		g.elsewhere.dropped = true
 	}
 	return ended
