@@ -107,7 +107,7 @@ func (m *memory) lastExpiry() time.Time { return time.Unix(m.now, 0).Add(m.longe
 // put stores e under key until the token or ticket that expires at expires is invalid on every
 // server, or until the old expiry if that is later. It does not check the capacity.
 func (m *memory) put(key uint64, expires time.Time, e remembered) {
-	m.noteLife(expires)
+	m.noteRest(expires)
 	old, known := m.entries[key]
 	e.ends = max(forgetAt(expires), old.ends)
 	if slot := slotOf(e.ends); !known || slot > slotOf(old.ends) {
@@ -131,9 +131,14 @@ func ceilUnix(t time.Time) uint32 {
 }
 
 // noteLife updates the longest token life.
-func (m *memory) noteLife(expires time.Time) {
-	if life := time.Duration(expires.Unix()-m.now) * time.Second; m.now > 0 && life > m.longestLife {
-		m.longestLife = min(life, token.LongestLife)
+func (m *memory) noteLife(life time.Duration) {
+	m.longestLife = max(m.longestLife, min(life, token.LongestLife))
+}
+
+// noteRest is noteLife for a token of which no more is known than when it expires.
+func (m *memory) noteRest(expires time.Time) {
+	if m.now > 0 {
+		m.noteLife(time.Duration(expires.Unix()-m.now) * time.Second)
 	}
 }
 

@@ -35,7 +35,10 @@ func (m *memory) fitsToken(seats int) bool { return len(m.entries) < m.capacity(
 // mayUse returns why a token may not open or renew a session, or CauseNone: the token is known,
 // there is no room, or the player has this many shares already. key is the token's.
 func (m *memory) mayUse(key uint64, claims *token.Claims, room bool, shares int) Cause {
-	m.noteLife(claims.Expires)
+	if !claims.IssuedAt.IsZero() {
+		m.noteLife(claims.Expires.Sub(claims.IssuedAt))
+	}
+	m.noteRest(claims.Expires)
 	if _, known := m.lookup(key); known {
 		return CauseUsed
 	}

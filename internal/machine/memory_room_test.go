@@ -168,14 +168,14 @@ func TestMemoryRoom(t *testing.T) {
 	} {
 		m := newMemory()
 		m.advance(begin)
-		m.noteLife(begin.Add(c.life))
+		m.noteRest(begin.Add(c.life))
 		if got := m.capacity(c.seats); got != c.want {
 			t.Errorf("%d seats, %v: %d, want %d", c.seats, c.life, got, c.want)
 		}
 	}
 	m := newMemory()
 	m.advance(begin)
-	m.noteLife(begin.Add(365 * token.LongestLife)) // a verifier of somebody else's
+	m.noteRest(begin.Add(365 * token.LongestLife)) // a verifier of somebody else's
 	if m.longestLife != token.LongestLife {
 		t.Error(m.longestLife)
 	}
