@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/clockstep"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
@@ -32,7 +33,7 @@ const (
 	tick = time.Second / 30
 
 	// playTime is how long a cell without an event plays under its impairment, and goodTime how long every cell plays after
-	// that on a good path.
+	// that on a good path, from when payloads come both ways.
 	playTime = 2500 * time.Millisecond
 	goodTime = 1500 * time.Millisecond
 
@@ -54,7 +55,18 @@ var (
 
 // backTime is the longest time until a payload comes: each way, from the end of an impairment on, and within one unless nothing
 // passes at all. It is a second, within which the server asks at a new address, and what three round trips and some ticks take.
-func backTime(rtt time.Duration) time.Duration { return time.Second + 3*rtt + 4*tick }
+// A session that has to be resumed takes longer: the attempt that began on a bad path is given up after four round trips, a
+// second and a half at least, and the next one takes six. A handshake that has been damaged goes on for five seconds before.
+func (c *cell) backTime() time.Duration {
+	d := time.Second + 3*c.rtt + 4*tick
+	if c.event.cuts {
+		d += 2*time.Second + 10*c.rtt
+		if c.corrupt > 0 {
+			d += 5 * time.Second
+		}
+	}
+	return d
+}
 
 // restTime is the longest time until nothing waits any more, on a good path and with nothing new. After a bad path the lanes' window
 // is small, and grows by one datagram in a round trip (RFC 9002 7.3.3): twenty of them carry what has waited.
@@ -87,6 +99,8 @@ type run struct {
 	dark  [3]bool          // whose do not pass
 	ahead [2]time.Duration // of the server's clock and of the player's
 	audit []audit.Event
+
+	line, gone line // the one that the last records belonged to, and the one that is cut
 }
 
 // Whose datagrams.
@@ -220,6 +234,12 @@ func (r *run) tap(from, to netip.AddrPort, b []byte) bool {
 	r.sent[both]++
 	r.sent[whose]++
 	r.large = max(r.large, len(b))
+	if b[0] == byte(record.ApplicationData) {
+		r.line.see(whose, b)
+		if r.gone.id != 0 && r.row.resumed == 0 && r.gone.has(whose, r.line) {
+			return false
+		}
+	}
 	if r.dark[both] || r.dark[whose] || r.mtu > 0 && len(b)+headers > r.mtu {
 		return false
 	}
@@ -393,15 +413,18 @@ func (r *run) match() {
 	}
 	play(started.Add(cmp.Or(r.event.long, playTime)))
 	r.heal()
+	for most := time.Now().Add(r.backTime()); min(r.up.back, r.down.back) == 0 && time.Now().Before(most); {
+		play(time.Now().Add(tick))
+	}
 	play(time.Now().Add(goodTime + 3*r.rtt))
 	last := [2]uint64{r.up.payload.sent, r.down.payload.sent}
 	r.rest()
 	for i, f := range []*flow{&r.up, &r.down} {
 		r.row.longest = max(r.row.longest, f.longest)
-		if limit := backTime(r.rtt) + r.event.without; f.longest > limit {
+		if limit := r.backTime() + r.event.without; f.longest > limit {
 			r.errorf("%s: no payload for %v, want at most %v", f.name, f.longest, limit)
 		}
-		if limit := backTime(r.rtt); f.back == 0 || f.back > limit {
+		if limit := r.backTime(); f.back == 0 || f.back > limit {
 			r.errorf("%s: %v until a payload comes after the impairment, want at most %v", f.name, f.back, limit)
 		}
 		if got := f.payload.newest; got < last[i] {
@@ -445,7 +468,7 @@ func (r *run) judge() {
 	if r.joins != 1 || len(r.left) > 0 || r.server.Stats().Sessions != 1 {
 		r.errorf("%d joins, left for %v, %+v", r.joins, r.left, r.server.Stats())
 	}
-	if int(st.Resumed) != r.row.resumed || st.Queued != 0 || r.up.open(r.client)+r.down.open(r.player) != 0 {
+	if int(st.Resumed) != r.row.resumed || r.event.cuts && st.Resumed == 0 || st.Queued != 0 || r.up.open(r.client)+r.down.open(r.player) != 0 {
 		r.errorf("%d resumptions, %+v", r.row.resumed, st)
 	}
 	r.mu.Lock()

@@ -2,7 +2,7 @@
 // of a table of what a network and a clock can do:
 //
 //	cells_test.go     the table: loss, round trip, jitter, reordering, copies, corruption, MTU, and an event
-//	events_test.go    the events: another address, blackouts of each direction, clocks that jump
+//	events_test.go    the events: another address, blackouts of each direction, a connection that is cut, clocks that jump
 //	flights_test.go   each datagram of the handshake, of HELLO and of WELCOME lost or copied
 //	    │
 //	    ▼

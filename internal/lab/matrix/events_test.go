@@ -1,8 +1,11 @@
 package matrix
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // event is what happens in the middle of a match.
@@ -14,6 +17,7 @@ type event struct {
 
 	without  time.Duration // how long nothing may pass for it: a blackout, or until the end of an impairment that hides a new address
 	restarts bool          // the server does
+	cuts     bool          // the player's connection, so that its session has to be resumed on another one
 }
 
 // step is what is done once so much of the match has gone by.
@@ -38,6 +42,7 @@ var events = []event{
 	{name: "dark-port", without: 4 * time.Second, long: 5 * time.Second, steps: []step{
 		blackout(time.Second, both), rebind(3*time.Second, netip.AddrPortFrom(playerAddr.Addr(), 2000)),
 	}},
+	{name: "cut", without: 3 * time.Second, long: 4 * time.Second, cuts: true, steps: []step{cut(time.Second)}},
 	{name: "server-clock+1h", steps: []step{jump(time.Second, 0, time.Hour)}},
 	{name: "server-clock-1h", steps: []step{jump(time.Second, 0, -time.Hour)}},
 	{name: "client-clock+1h", steps: []step{jump(time.Second, 1, time.Hour)}},
@@ -64,6 +69,39 @@ func blackout(at time.Duration, whose int) step {
 		defer r.mu.Unlock()
 		r.dark[whose] = true
 	}}
+}
+
+// cut has nothing arrive any more on the connection that there is, not even after the impairment.
+func cut(at time.Duration) step {
+	return step{at, func(r *run) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.gone = r.line
+	}}
+}
+
+// line is what tells the records of one connection from those of the next: the id in the player's, and how far the server has
+// counted in its own.
+type line struct {
+	id     uint32
+	number uint64
+}
+
+// see notes what a record says.
+func (l *line) see(whose int, b []byte) {
+	if whose == ofPlayer {
+		l.id = binary.BigEndian.Uint32(b[record.HeaderLen:])
+	} else {
+		l.number = binary.BigEndian.Uint64(b[3:]) & (1<<48 - 1)
+	}
+}
+
+// has reports whether the record just seen goes on where l is.
+func (l *line) has(whose int, seen line) bool {
+	if whose == ofPlayer {
+		return seen.id == l.id
+	}
+	return seen.number >= l.number
 }
 
 // restart has the server hand its session to the next one.
