@@ -65,15 +65,11 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		return err
 	}
 	defer closeAudit()
-	port, err := f.websocket.Open(config.Transport.Certificate)
+	port, err := f.websocket.Open(&config)
 	if err != nil {
 		return err
 	}
 	defer port.Close()
-	if port != nil {
-		config.Transport.Also = port.Also()
-		config.Metrics = append(config.Metrics, port.Collectors()...)
-	}
 	endFeed, err := f.filter.Open(&config)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/websocket"
 )
 
@@ -81,12 +82,13 @@ type Port struct {
 	serving     sync.WaitGroup
 }
 
-// Open opens the port, which shows cert; nil without -websocket. Nothing is taken before Serve.
-func (f *Flags) Open(cert tls.Certificate) (*Port, error) {
+// Open opens the port, which shows the certificate of config, has the server of config take what comes there,
+// and adds the port's metrics. It is nil without -websocket. Nothing is taken before Serve.
+func (f *Flags) Open(config *gateway.Config) (*Port, error) {
 	if f.address == "" {
 		return nil, nil //nolint:nilnil // a nil Port does nothing
 	}
-	config, err := f.config()
+	own, err := f.config()
 	if err != nil {
 		return nil, err
 	}
@@ -95,24 +97,17 @@ func (f *Flags) Open(cert tls.Certificate) (*Port, error) {
 		return nil, fmt.Errorf("cannot listen on -websocket: %w", err)
 	}
 	p := &Port{listener: l, plain: f.plain}
-	p.SetCertificate(cert)
-	if len(config.Origins) > 0 {
-		config.Certificate = p.certificate.Load // of the match server, too
+	p.SetCertificate(config.Transport.Certificate)
+	if len(own.Origins) > 0 {
+		own.Certificate = p.certificate.Load // of the match server, too
 	}
-	if p.carrier, err = websocket.New(config); err != nil {
+	if p.carrier, err = websocket.New(own); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	p.server = websocket.NewServer(p.carrier)
 	p.server.TLSConfig.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.certificate.Load(), nil }
+	config.Transport.Also, config.Metrics = p.carrier, append(config.Metrics, p.collectors()...)
 	return p, nil
-}
-
-// Also is what transport.Config.Also takes, which owns it then.
-func (p *Port) Also() net.PacketConn {
-	if p == nil {
-		return nil
-	}
-	return p.carrier
 }
 
 // SetCertificate shows cert from now on.
@@ -160,11 +155,8 @@ func (p *Port) Close() {
 	p.serving.Wait()
 }
 
-// Collectors are its metrics.
-func (p *Port) Collectors() []prometheus.Collector {
-	if p == nil {
-		return nil
-	}
+// collectors are its metrics.
+func (p *Port) collectors() []prometheus.Collector {
 	counter := func(name, help string, value func(websocket.Stats) uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sallyport_websocket_" + name + "_total", Help: help},
 			func() float64 { return float64(value(p.carrier.Stats())) })

@@ -14,6 +14,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/websocket"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/transport"
@@ -44,14 +45,15 @@ func TestFlags(t *testing.T) {
 		}
 	}
 	f, _ := parse(t)
-	p, err := f.Open(tls.Certificate{})
-	if p != nil || err != nil || p.Also() != nil || p.Addr() != "" || p.Collectors() != nil {
+	var config gateway.Config
+	p, err := f.Open(&config)
+	if p != nil || err != nil || config.Transport.Also != nil || p.Addr() != "" || config.Metrics != nil {
 		t.Errorf("without -websocket there is %v, %v", p, err)
 	}
 	p.Serve(nil)
 	p.Close()
 	f, _ = parse(t, "-websocket", "256.0.0.1:443")
-	if _, err := f.Open(tls.Certificate{}); err == nil || !strings.Contains(err.Error(), "-websocket") {
+	if _, err := f.Open(&config); err == nil || !strings.Contains(err.Error(), "-websocket") {
 		t.Errorf("an address that is none: %v", err)
 	}
 }
@@ -61,13 +63,13 @@ func TestBrowsers(t *testing.T) {
 	t.Parallel()
 	f, _ := parse(t, "-websocket", "127.0.0.1:0", "-websocket-origins", "https://other.example, https://play.example.com")
 	trust, issuer := testkit.NewAuthority(t), testkit.NewIssuer(t)
-	cert := *trust.Server(t)
-	p, err := f.Open(cert)
+	config := gateway.Config{Transport: transport.Config{Certificate: *trust.Server(t), Verifier: issuer.Verifier(t)}}
+	p, err := f.Open(&config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	server, err := transport.Listen("127.0.0.1:0", transport.Config{Certificate: cert, Verifier: issuer.Verifier(t), Also: p.Also()})
+	server, err := transport.Listen("127.0.0.1:0", config.Transport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,8 @@ func TestPort(t *testing.T) {
 	t.Parallel()
 	f, _ := parse(t, "-websocket", "127.0.0.1:0")
 	first, second := testkit.NewAuthority(t), testkit.NewAuthority(t)
-	p, err := f.Open(*first.Server(t))
+	config := gateway.Config{Transport: transport.Config{Certificate: *first.Server(t)}}
+	p, err := f.Open(&config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +145,7 @@ func TestPort(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(p.Collectors()...)
+	registry.MustRegister(config.Metrics...)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -8,11 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleet/admin"
@@ -102,13 +99,10 @@ func (p *program) start(ctx context.Context) (err error) {
 	if config.Transport.Lanes, err = readLanes(f.lanes); err != nil {
 		return err
 	}
-	if p.websocket, err = f.websocket.Open(config.Transport.Certificate); err != nil {
+	if p.websocket, err = f.websocket.Open(&config); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.websocket.Close)
-	if p.websocket != nil {
-		config.Transport.Also = p.websocket.Also()
-	}
 	endFeed, err := f.filter.Open(&config)
 	if err != nil {
 		return err
@@ -142,7 +136,7 @@ func (p *program) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.game, config.Backend = game, game
-	config.Metrics = slices.Concat(config.Metrics, []prometheus.Collector{game, fleet}, p.websocket.Collectors())
+	config.Metrics = append(config.Metrics, game, fleet)
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
 		return err
