@@ -159,12 +159,12 @@ func (f *Filter) fill() error {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
 	}
-	for number := range uint32(1 << 16) { // of the one before
-		var at port
-		if err := ports.Lookup(number, &at); err != nil {
-			return fmt.Errorf("filter: ports: %w", err)
-		}
-		if at.On == 0 || slices.Contains(f.config.Ports, uint16(number)) {
+	numbers, before := make([]uint32, ports.MaxEntries()), make([]port, ports.MaxEntries())
+	if _, err := ports.BatchLookup(new(ebpf.MapBatchCursor), numbers, before, nil); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("filter: ports: %w", err)
+	}
+	for i, number := range numbers { // of the program before
+		if before[i].On == 0 || slices.Contains(f.config.Ports, uint16(number)) {
 			continue
 		}
 		if err := ports.Put(number, port{}); err != nil {

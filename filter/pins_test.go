@@ -103,7 +103,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A filter of other ports is none, and the log says so.
+// A filter of other ports is none, and the log says so. The program that is loaded next filters its own ports alone.
 func TestOtherPort(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Ports = []uint16{localPort + 1} })
@@ -125,6 +125,9 @@ func TestOtherPort(t *testing.T) {
 		t.Errorf("after it was loaded for the port: %s", b.log.String())
 	}
 	b.everybody("then", peers)
+	if got := b.judge(frame{from: other4, port: localPort + 1, payload: recordWith(1, 9)}.bytes()); got != PassOther {
+		t.Errorf("the port of the program before: %v", got)
+	}
 	if err := b.feed.Close(); err != nil || b.feed.Feeding() {
 		t.Errorf("a closed feed feeds (%v)", err)
 	}
