@@ -9,9 +9,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Client is a player's end of one session with one server, made by Dial. It runs by itself, in a
-// goroutine that it has until it is closed, or in Poll, which a game with a frame loop calls. Its
-// methods are safe for concurrent use.
+// Client is a player's end of one session with one server, made by Dial. It runs in a goroutine of
+// its own until it is closed, or in Poll, which a game with a frame loop calls. Its methods are
+// safe for concurrent use.
 type Client struct {
 	config     ClientConfig     // constant
 	now        func() time.Time // time.Now, constant; what it returns differs by elapsed time, whatever steps the wall clock makes
@@ -49,10 +49,9 @@ func (c *Client) Send(payload []byte) error {
 	return nil
 }
 
-// Receive waits for the next payload and copies it to b. It returns
-// io.ErrShortBuffer when b is too short for it, ctx's error, and after the end of
-// the session a *CloseError, ErrTimeout, ErrDisconnected or, after Close, an error that
-// matches net.ErrClosed.
+// Receive waits for the next payload and copies it to b. It returns io.ErrShortBuffer when b is too
+// short, ctx's error when ctx ends first, and after the end of the session a *CloseError,
+// ErrTimeout, ErrDisconnected or, after Close, an error that matches net.ErrClosed.
 func (c *Client) Receive(ctx context.Context, b []byte) (int, error) {
 	for {
 		over := c.progress.over() // first: payloads that came before the end are still received

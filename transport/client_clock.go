@@ -13,18 +13,18 @@ type ServerTime struct {
 	// until the next PONG after the client's machine has slept; and where another process has taken
 	// over from a snapshot, by as much as the clocks of the two processes differ.
 	Bound time.Duration
-	// Clock is the number of the clock, from 1; 0 while Time is not known. Under one number Time
-	// never jumps and never goes back as the client's time goes on: it runs slower or faster by a
-	// twentieth until it is right. One more says that Time goes on by another server's clock, or
-	// that one of the clocks has been stopped: a game begins anew with what it has derived.
+	// Clock is the number of the clock, from 1; 0 while Time is not known. Under one number Time never
+	// jumps and never goes back as the client's time goes on: it runs slower or faster by a twentieth
+	// until it is right. An increase says that Time now follows another server's clock, or that one of
+	// the clocks was stopped: a game has to discard what it has derived from earlier times.
 	Clock uint32
 }
 
-// ServerTime returns the server's time at local, a time by time.Now not long ago or a little ahead.
-// So a client tells in which tick of the server's it is, or when a datagram that carries a time has
-// left. It is measured by each PING: by the first right after the client has joined, and again after
-// it has resumed at another server, where the time is not known until then. Only a client with lanes
-// has it (session.ClientConfig.Lanes), of a server with lanes.
+// ServerTime returns the server's time at local, a time from time.Now that is recent or slightly
+// ahead. It tells a client which tick the server is in, or when a datagram that carries a time was
+// sent. Each PING measures it: the first right after the client has joined, and again after it has
+// resumed on another server, where the time is unknown until then. It needs lanes at both ends
+// (session.ClientConfig.Lanes).
 func (c *Client) ServerTime(local time.Time) ServerTime {
 	c.mu.Lock()
 	defer c.mu.Unlock()

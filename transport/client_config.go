@@ -17,9 +17,9 @@ import (
 // ClientConfig is what Dial needs: a Token, and RootCAs unless the server's certificate comes
 // from an authority that the system trusts.
 type ClientConfig struct {
-	// Token returns an identity token that has not been used yet: at Dial, again in good time before
-	// the one in use expires, and when the server asks for one because the player's network has
-	// changed.
+	// Token returns an identity token that has not been used yet. It is called at Dial, again well
+	// before the token in use expires, and when the server asks for a token because the player's
+	// network has changed.
 	Token func(ctx context.Context) ([]byte, error)
 
 	// RootCAs are the authorities trusted to certify the server; nil means the system's.
@@ -27,8 +27,8 @@ type ClientConfig struct {
 	// ServerName is the name that the server's certificate must be for; empty means the host
 	// of the address. A trailing dot is ignored.
 	ServerName string
-	// Pin, when set, is the SHA-256 of the only certificate (DER) that is accepted from the
-	// server, in place of RootCAs and ServerName: for one that no authority has signed, but that
+	// Pin, when set, is the SHA-256 of the only certificate (DER) that is accepted from the server, in
+	// place of RootCAs and ServerName. It is for a certificate that no authority has signed, but that
 	// a service trusted by the client has named.
 	Pin *[32]byte
 	// Certificate is shown if the server asks for one.
@@ -41,26 +41,26 @@ type ClientConfig struct {
 	// address families. It may be connected to the server.
 	Conn net.PacketConn
 
-	// Fallback carries the session where the network lets no UDP pass: package websocket of module
-	// gateway has one. It returns a carrier of datagrams to server, which is the address that was given
-	// to Dial, or another one that the server has sent the client to, as host:port; and the server's
-	// address there, an IP address and a port. The Client then owns the carrier. An error that ReadFrom
-	// returns ends it, and another one is asked for.
+	// Fallback carries the session where the network blocks UDP: package websocket of module gateway
+	// has one. It returns a carrier of datagrams to server, and the server's address on that carrier,
+	// an IP address and a port. server is host:port: the address that was given to Dial, or another one
+	// that the server has sent the client to. The Client then owns the carrier. When its ReadFrom
+	// returns an error, it is closed and Fallback is called for another one.
 	//
-	// Dial asks for it once two handshakes by UDP have had 1.5 s each without an answer, and goes on
-	// with both: the one whose handshake is complete first has the session. A session whose path is
-	// lost asks for it after two attempts by UDP, at once if it was on a carrier. It stays on that
-	// carrier until it is resumed: UDP is tried first then, and has a quarter of a second to answer. The handshake, the certificate that is
-	// asked for and the session are the same on both, so that whoever runs a proxy in between can
-	// neither read nor forge. It is called in a goroutine of its own, and again after an error, with
-	// pauses. It must return when ctx is done, which Close waits for. Nil means UDP alone.
+	// Dial calls it once two handshakes by UDP have had 1.5 s each without an answer, and goes on with both: the
+	// first to complete its handshake has the session. A session whose path is lost calls it after two attempts by
+	// UDP, or at once if it was on a carrier. It stays on that carrier until it is resumed: then UDP is tried
+	// first, and has a quarter of a second to answer. The handshake, the certificate check and the session are the
+	// same on both, so that whoever runs a proxy in between can neither read nor forge anything. Fallback is
+	// called in a goroutine of its own, and again after an error, with pauses. It must return when ctx is done;
+	// Close waits for that. Nil means UDP alone.
 	Fallback func(ctx context.Context, server string) (net.PacketConn, net.Addr, error)
 
-	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
-	// that this client and its server say to each other, identity tokens included, in captures of
-	// the past as well. It takes the master secret of each of the client's handshakes in NSS key log
-	// format, one line a call and one call at a time for each client, with which Wireshark decrypts
-	// the client's traffic. Nil, the default, means that no secret leaves the process. Errors are
+	// KeyLog is for debugging ONLY: whoever reads what is written there can read and forge everything
+	// that this client and its server say to each other, identity tokens included, in captures of the
+	// past as well. It receives the master secret of each of the client's handshakes in NSS key log
+	// format, with which Wireshark decrypts the client's traffic: one line a call, and one call at a
+	// time for each client. Nil, the default, means that no secret leaves the process. Errors are
 	// ignored, and a writer that panics is not called again.
 	KeyLog io.Writer
 
@@ -103,18 +103,18 @@ type ClientStats struct {
 	RTT    time.Duration // the last one measured, 0 before
 	Jitter time.Duration // mean difference between one RTT and the next
 
-	// LostIn counts datagrams of the server that have not come, or came too late; with lanes also the
-	// numbers that the server has left out, one in about 256. LostOut counts those of the client,
-	// without numbers left out, as of the server's last report a few seconds ago.
+	// LostIn counts datagrams from the server that have not arrived, or arrived too late; with lanes
+	// also the numbers that the server has left out, one in about 256. LostOut counts those of the
+	// client, without numbers left out, as of the server's last report a few seconds ago.
 	LostIn, LostOut uint64
 	// Rate is how many bytes a second the lanes may send at most, as the path and the server's limits
 	// are now, headers of IP and UDP included. Queued is how many bytes of messages on all lanes have
 	// neither arrived nor been given up. Both are 0 without lanes.
 	Rate, Queued int
-	// Moved counts the notices that the server has followed to another address, Resumed how
-	// often the session has gone on on another connection.
+	// Moved counts how often the server has followed the client to another address, Resumed how often
+	// the session has continued on another connection.
 	Moved, Resumed uint64
 
-	// Fallback is whether the session is on a carrier of ClientConfig.Fallback now.
+	// Fallback reports whether the session is on a carrier of ClientConfig.Fallback now.
 	Fallback bool
 }

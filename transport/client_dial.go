@@ -15,20 +15,20 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// Dial connects to the server at address, presents an identity token, and returns when the
-// session is live. ctx bounds only that; give it a deadline, since Dial tries until ctx is done. A
-// port on which nobody listens looks like silence, because anybody could forge the message that
-// says otherwise: Dial goes on, and its error says in the end that nothing listens there, where the
-// system reports it (Linux), or that something answers that is no Sallyport server.
+// Dial connects to the server at address, presents an identity token, and returns when the session
+// is live. ctx bounds only that; give it a deadline, since Dial tries until ctx is done. A port on
+// which nobody listens looks like silence, because anybody could forge the message that says
+// otherwise: Dial goes on, and its error says in the end that nothing listens there, where the
+// system reports it (Linux), or that what answers is not a Sallyport server.
 //
-// Where a name has several addresses Dial goes on to the next when one does not answer for a
-// quarter of a second, and keeps the first with which a handshake is complete. The client looks
-// the name up again when it loses the server.
+// Where a name has several addresses, Dial tries the next when one does not answer for a quarter of
+// a second, and keeps the first that completes a handshake. The client looks the name up again when
+// it loses the server.
 //
-// A handshake in which nothing comes for 1.5 s begins anew: the server may have evicted it, or
-// have been replaced. Once it is shown the identity token, the server has 5 s more to verify it.
-// If HELLO is not answered then, Dial asks ClientConfig.Token for another token, since the first
-// may have been used, and begins anew with that.
+// A handshake in which nothing arrives for 1.5 s starts over: the server may have evicted it, or
+// have been replaced. Once the server has the identity token, it has 5 s more to verify it. If
+// HELLO is still not answered, Dial asks ClientConfig.Token for another token, since the first may
+// have been used, and starts over with it.
 //
 // The error is a *CloseError when the server refuses, ErrTimeout when it does not answer,
 // ErrHandshake when DTLS fails, ErrConfig, or what ClientConfig.Token returned. An ErrTimeout
@@ -36,8 +36,8 @@ import (
 // when the socket sends nothing at all, it comes within a second. A port, a name or a token that no
 // server can have is an error before anything is sent.
 //
-// With ClientConfig.Fallback Dial goes on by that, too, once UDP has been in vain; it has until ctx is
-// done then, whatever the socket does.
+// With ClientConfig.Fallback, Dial tries that as well once UDP has failed, and then goes on until ctx
+// is done, even if the socket sends nothing.
 //
 // A server admits at most eight clients of one /24 that have not yet returned its cookie. A
 // program that starts many clients must not exceed that number.

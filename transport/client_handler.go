@@ -2,9 +2,9 @@ package transport
 
 import "time"
 
-// ClientHandler is what a game does with what comes for its client. Each function may be nil, and
-// must not block. Poll and Serve call them from their caller's goroutine, one at a time; they may
-// call the client's methods except Poll and Serve. Bytes are borrowed: they are valid until the
+// ClientHandler holds a game's callbacks for what its client receives. Each function may be nil,
+// and must not block. Poll and Serve call them from their caller's goroutine, one at a time; they
+// may call the client's methods except Poll and Serve. Bytes are borrowed: they are valid until the
 // function returns.
 type ClientHandler struct {
 	// Receive is called for each payload. Without it payloads wait for Client.Receive.
@@ -12,11 +12,11 @@ type ClientHandler struct {
 	// Message is called for each message of a lane of any mode but Latest, in the order of its mode,
 	// with the id that the server's SendMessage has returned. Without it messages are discarded.
 	Message func(lane int, id uint64, b []byte)
-	// Latest is called with the newest value of a key of a lane of mode Latest. No bytes mean that the
-	// key was removed.
+	// Latest is called with the newest value of a key of a lane of mode Latest. An empty value means
+	// that the key was removed.
 	Latest func(lane int, key uint32, b []byte)
-	// Receipt is called once for each message to the server on a lane with Receipts: arrived says
-	// that the server has it; false means not known to have arrived.
+	// Receipt is called once for each message to the server on a lane with Receipts: arrived reports
+	// whether the server is known to have it.
 	Receipt func(lane int, id uint64, arrived bool)
 }
 
@@ -74,10 +74,10 @@ func (s *clientState) dealtWith(now func() time.Time, l *letter) {
 	s.letters.recycle(l)
 }
 
-// Serve hands everything that has come since Dial, and what comes from now on, to h, on the caller's
-// goroutine, until the session is over; then it returns the error of Receive. It is for a game
-// without a frame loop: Poll is its twin. The error is ErrServing while Poll or another Serve runs,
-// or once Poll has been called.
+// Serve delivers everything that has arrived since Dial, and what arrives from now on, to h, on the
+// caller's goroutine, until the session is over; then it returns the error of Receive. It is for a
+// game without a frame loop; a game with one calls Poll. The error is ErrServing while Poll or
+// another Serve runs, or once Poll has been called.
 func (c *Client) Serve(h ClientHandler) error {
 	if !c.polling.turns.Try() {
 		return ErrServing

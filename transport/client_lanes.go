@@ -12,11 +12,12 @@ func (c *Client) HasLanes() bool {
 
 // SendMessage queues a copy of b as the next message of a lane of any mode but Latest, and returns
 // the message's id, from 1 on each lane. It leaves as soon as priority, credit, the path's rate and
-// the server's limits let it: at once, or for a client that polls with Flush or the next Poll. A lane
-// queues 262,144 bytes, 128 for each message included, or one longest message if that is more.
+// the server's limits let it: at once, or, for a polled client, with the next Flush or Poll. A lane
+// queues up to 262,144 bytes, counting 128 more for each message, or one message of the maximum
+// length if that is more.
 //
-// Nothing has been queued if there is an error: session.ErrTooLarge, ErrFull, ErrLane, ErrNoLanes,
-// or after the end of the session that of Receive, and after CloseAfter that of Close.
+// On an error nothing has been queued: session.ErrTooLarge, ErrFull, ErrLane, ErrNoLanes, after the
+// end of the session the error of Receive, or after CloseAfter one that matches net.ErrClosed.
 func (c *Client) SendMessage(lane int, b []byte) (id uint64, err error) {
 	err = c.withMessages(func(m *clientMessages) error {
 		id, err = m.endpoint.Send(m.now, lane, b, m.letters)
@@ -54,17 +55,16 @@ func (c *Client) withMessages(send func(m *clientMessages) error) error {
 	return nil
 }
 
-// Flush sends what SendMessage and SendLatest have queued, as far as it may leave now. Only a client
-// that polls needs it.
+// Flush sends what SendMessage and SendLatest have queued, as far as the limits let it leave now.
+// Only a polled client needs it.
 func (c *Client) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.flush(c.now())
 }
 
-// Hold collects messages from now on, until Release, so that those of one frame travel together; a
-// client that polls need not. Payloads leave at once all the same. Call Release once for each Hold,
-// soon.
+// Hold collects messages until Release, so that those of one frame travel together; a polled client
+// does not need it. Payloads still leave at once. Call Release once for each Hold, and soon.
 func (c *Client) Hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +100,8 @@ func (c *Client) Pending(lane int) (count, bytes int) {
 	return count, bytes
 }
 
-// Budget returns how many bytes of messages would leave now without waiting for the rate, 0 without
-// lanes.
+// Budget returns how many bytes of messages could leave now without waiting for the path's rate; 0
+// without lanes.
 func (c *Client) Budget() (bytes int) {
 	c.look(0, func(m *clientMessages) {
 		m.advance(c.now())
@@ -122,8 +122,8 @@ func (c *Client) look(lane int, f func(m *clientMessages)) {
 // CloseAfter closes the client as Close does, once every message of the lanes of mode Reliable,
 // Ordered and Latest has arrived or been given up, and after wait at the latest. It blocks until
 // then. Nothing more can be queued on the lanes: SendMessage and SendLatest return an error that
-// matches net.ErrClosed. A client that polls runs by itself from now on; Poll still hands over what
-// comes.
+// matches net.ErrClosed. A polled client runs by itself from then on; Poll still delivers what
+// arrives.
 func (c *Client) CloseAfter(wait time.Duration) error {
 	c.mu.Lock()
 	c.state.parting = true

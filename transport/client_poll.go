@@ -14,9 +14,9 @@ type polling struct {
 
 // Poll is for a game with a frame loop, which calls it once a frame: it handles everything that has
 // come since the last Poll, or since Dial, on the caller's goroutine and without waiting, does what
-// is due, and says how many datagrams came. What a client does by itself it does in Poll: it keeps
-// the session alive, renews it, and resumes it. A client that is not polled for the server's idle
-// time, 30 s by default, is taken for gone.
+// is due, and returns the number of datagrams. What a client otherwise does by itself happens in
+// Poll: it keeps the session alive, renews it, and resumes it. The server considers a client gone
+// that is not polled for its idle time, 30 s by default.
 //
 // The first Poll ends the goroutine that Dial has started, and from then on the client has none of
 // its own, except while it negotiates keys for another connection, looks up the server's name,
@@ -25,10 +25,10 @@ type polling struct {
 // millisecond for a datagram, by the socket's read deadline.
 //
 // The error is ErrServing while another Poll runs. After the end of the session, once everything
-// that came before has been handed over, it is that of Receive.
+// that came before has been delivered, it is that of Receive.
 //
-// What the handler sends on lanes, and what is sent there after, leaves with the next Flush or Poll;
-// Send does not wait for them.
+// Messages that the handler sends on lanes, or that are sent after Poll returns, leave with the next
+// Flush or Poll; payloads of Send leave at once.
 func (c *Client) Poll(h ClientHandler) (int, error) {
 	if !c.polling.turns.Try() {
 		return 0, ErrServing

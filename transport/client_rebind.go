@@ -5,10 +5,10 @@ import (
 	"net"
 )
 
-// Rebind has the client go on from another socket, which it then owns: on a phone, one of the
-// network that is there now. The old one is closed. The server finds the session by its
-// connection id, and moves it once the new path is validated. After the end of the session
-// Rebind closes conn and returns the session's error.
+// Rebind moves the client to another socket, which it then owns: on a phone, one on the network
+// that is now available. The old socket is closed. The server finds the session by its connection
+// id, and moves it once the new path is validated. After the end of the session Rebind closes conn
+// and returns the session's error.
 func (c *Client) Rebind(conn net.PacketConn) error {
 	c.mu.Lock()
 	if err := c.progress.over(); err != nil {

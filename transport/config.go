@@ -18,10 +18,9 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Verifier says whether an identity token is good, and what it claims.
-// *token.Verifier is one. It is called by several goroutines at once, and may
-// block until ctx is done, five seconds at most. One that is about to wait calls
-// token.AboutToWait first, so that others do not wait behind it.
+// Verifier verifies identity tokens and returns their claims. *token.Verifier is one. It is called
+// by several goroutines at once, and may block until ctx is done, five seconds at most. One that is
+// about to wait calls token.AboutToWait first, so that others do not wait behind it.
 type Verifier interface {
 	Verify(ctx context.Context, now time.Time, raw []byte) (*token.Claims, error)
 }
@@ -29,10 +28,9 @@ type Verifier interface {
 // Config is what a Server needs: a Certificate and a Verifier. The rest may
 // stay zero.
 type Config struct {
-	// Certificate is what the server shows: an ECDSA P-256 or an RSA key, which
-	// must be the certificate's, and a certificate that has not expired. With the
-	// default engine an RSA certificate must be signed by an RSA key, and the key
-	// must be here, not behind another crypto.Signer; -tags sallyport_pion3 takes one.
+	// Certificate is the server's certificate, which has not expired, with its own key, ECDSA P-256 or
+	// RSA. With the default engine an RSA certificate must be signed by an RSA key, and the key must
+	// be in memory; with -tags sallyport_pion3 it may be behind another crypto.Signer.
 	// Server.SetCertificate replaces it while the server runs.
 	Certificate tls.Certificate
 
@@ -43,9 +41,9 @@ type Config struct {
 	// nil the server makes a key of its own: players resume here and nowhere else.
 	Session session.Config
 
-	// Lanes are those on which messages travel, at most 16, in both directions. A client learns of them
-	// when it joins, and uses them if its session.ClientConfig.Lanes says so. Without Lanes there are
-	// payloads alone, and a session costs nothing for them.
+	// Lanes are the lanes on which messages travel, at most 16, in both directions. A client learns of
+	// them when it joins, and uses them if its session.ClientConfig.Lanes says so. Without Lanes there
+	// are only payloads, and a session spends nothing on messages.
 	Lanes []Lane
 
 	// ClientAuth asks clients for a certificate: NoClientCert,
@@ -54,20 +52,17 @@ type Config struct {
 	ClientAuth tls.ClientAuthType
 	ClientCAs  *x509.CertPool
 
-	// Snapshot is a file by which sessions outlive the process: Shutdown writes the
-	// live ones there, sealed with Session.FleetKeys, and a Listen within 30 s on
-	// the same address goes on with them. Their players notice nothing but the pause.
-	// Messages of Lanes go on, too: up to 64 KiB a session, and up to 128 MiB in all,
-	// not counting Unreliable and Sequenced, which are stale by then. A session with
-	// more unfinished ones comes back by ticket, as all do if Lanes or
-	// Session.Behaviour.Bytes have changed: its lanes begin anew, and both ends report
-	// what was unfinished as lost.
-	// Used tokens, ended sessions, revocations and bans go with them, and are taken
-	// over by a later Listen, too. Beside it a file with the suffix .taken keeps
-	// anybody from taking it twice. Both must be regular files in a directory that
-	// only the server may write; links are not followed. Without Session.FleetKeys
-	// Listen refuses it. Empty means that Shutdown ends all sessions, and that the
-	// next process knows of nothing.
+	// Snapshot is a file by which sessions outlive the process: Shutdown writes the live ones there,
+	// sealed with Session.FleetKeys, and a Listen within 30 s on the same address goes on with them.
+	// Their players notice nothing but the pause. Messages of Lanes go on, too: up to 64 KiB a
+	// session, and up to 128 MiB in all, not counting Unreliable and Sequenced, which are stale by
+	// then. A session with more unfinished ones comes back by ticket, as all do if Lanes or
+	// Session.Behaviour.Bytes have changed: its lanes begin anew, and both ends report what was
+	// unfinished as lost. Used tokens, ended sessions, revocations and bans go with them, and are
+	// taken over by a later Listen, too. A file beside it with the suffix .taken keeps it from being
+	// used twice. Both must be regular files in a directory that only the server may write; links are
+	// not followed. Without Session.FleetKeys, Listen returns an error. Empty means that Shutdown ends
+	// all sessions, and that the next process knows nothing of them.
 	Snapshot string
 
 	// Conn is a socket made elsewhere, which the Server then owns; nil means
@@ -76,19 +71,19 @@ type Config struct {
 	// from the address that the system chooses, and an alarm in the audit says so.
 	Conn net.PacketConn
 
-	// Also carries datagrams beside the UDP socket, for players in networks that let no UDP pass: package
-	// websocket of module gateway makes one. The Server then owns it. Each datagram is what it would be
-	// by UDP, under the same rules; a session may come by either and be resumed by the other. An address
-	// that it returns is the peer's, as a *net.UDPAddr or as text with an IP address and a port: sources
-	// are limited, and fingerprints compared, by it. The same address by UDP is another peer. Its
-	// ReadFrom is called by one goroutine, its WriteTo by several at once: that must not block, and may
-	// lose what it has no room for. Serve gives it a shard of its own, Poll reads it after the UDP
-	// socket. Its sessions are not in a Snapshot, since its connections end with the process: their
-	// players come back by ticket. Nil means UDP alone.
+	// Also carries datagrams beside the UDP socket, for players in networks that block UDP: package
+	// websocket of module gateway makes one. The Server then owns it. Each datagram is handled as it
+	// would be by UDP, under the same rules; a session may come by either and be resumed by the other. An
+	// address that ReadFrom returns is the peer's, as a *net.UDPAddr or as text with an IP address and a
+	// port: source limits and fingerprints go by it. The same address by UDP is another peer. ReadFrom is
+	// called by one goroutine, WriteTo by several at once: it must not block, and may drop what it has no
+	// room for. Serve gives Also a shard of its own, Poll reads it after the UDP socket. Its sessions are
+	// not in a Snapshot, since its connections end with the process: their players come back by ticket.
+	// Nil means UDP alone.
 	Also net.PacketConn
 
-	// Filter is told where players are, for what stands in front of the socket. It hears of no player of
-	// Also. Nil means that nobody asks, and costs nothing.
+	// Filter is told the players' addresses, for a packet filter in front of the socket. It is told
+	// nothing of players of Also. Nil means none, and costs nothing.
 	Filter Filter
 
 	// Shards is how many sockets share the port in Serve, each with a goroutine
@@ -98,32 +93,31 @@ type Config struct {
 	// there is one.
 	Shards int
 
-	// Audit takes a record of every trust decision; nil means none is kept.
+	// Audit receives a record of every trust decision; nil means that none is kept.
 	Audit audit.Sink
 
-	// Logger takes the same decisions as lines for a person: joins and ends, refusals with their
-	// cause, bans, alarms. See audit.Log for attributes, levels and bounds. A line holds no secret,
-	// no name of a player, no whole address and no text of a client's. Lines are written by one
-	// goroutine, never while a datagram is handled; a Logger that hangs holds up Close. Whether its
-	// level is enabled is asked at the decision itself: Enabled of its Handler must not wait. Nil
-	// means none.
+	// Logger receives the same decisions as lines for a person: joins and ends, refusals with their
+	// cause, bans, alarms. See audit.Log for attributes, levels and bounds. A line holds no secret, no
+	// name of a player, no whole address and no text from a client. Lines are written by one
+	// goroutine, never while a datagram is handled; a Logger that hangs holds up Close. Enabled of its
+	// Handler is called while the decision is made, so it must not wait. Nil means none.
 	Logger *slog.Logger
 
 	// OnExchange is told of each handshake, sign-in, resumption and renewal when it is over: how long
 	// its steps took, their outcome, and the trace id that the audit's lines about it have. Handshakes
-	// of addresses that have not returned the cookie are counted alone. It is called in the turn of
-	// the player's shard, at the same time by several shards in Serve, and never for a datagram of a
-	// live session that asks for nothing. It must not block: it holds up the match. Nil means
-	// nobody asks, and costs nothing.
+	// of addresses that have not returned the cookie are only counted. It is called in the turn of the
+	// player's shard, at the same time by several shards in Serve, and never for a datagram of a live
+	// session that asks for nothing. It must not block: it holds up the match. Nil means none, and
+	// costs nothing.
 	OnExchange func(Exchange)
 
-	// KeyLog is for debugging ONLY: whoever reads what is written there reads and forges everything
-	// that the server and its players say to each other, identity tokens included, in captures of
-	// the past as well. It takes the master secret of each handshake in NSS key log format, one line
-	// a call and one call at a time, with which Wireshark decrypts the server's traffic. Nil, the
+	// KeyLog is for debugging ONLY: whoever reads what is written there can read and forge everything
+	// that the server and its players say to each other, identity tokens included, in captures of the
+	// past as well. It receives the master secret of each handshake in NSS key log format, with which
+	// Wireshark decrypts the server's traffic: one line a call, and one call at a time. Nil, the
 	// default, means that no secret leaves the process. Listen puts an alarm in the audit when it is
-	// set. A handshake waits for its line to be written, and no datagram of a session does; errors
-	// are ignored, and a writer that panics is not called again, which is an alarm, too.
+	// set. A handshake waits for its line to be written, and no datagram of a session does; errors are
+	// ignored, and a writer that panics is not called again, which is an alarm, too.
 	KeyLog io.Writer
 
 	// MaxHandshakes, MaxUnproven and HandshakeTimeout bound handshakes that are

@@ -16,7 +16,8 @@
 // that two cores share, or can be made to change a player's state by somebody else. The way out is
 // the mirror: payload, envelope, record, one batch for each tick.
 //
-// In functions, where a conn of this package joins the DTLS connection, the session and the Player:
+// The same path in functions; a conn of this package joins the DTLS connection, the session and the
+// Player:
 //
 //	in   Server.Poll → dtls.Shard.Turn → conn.Handle → machine.Conn.HandleLate → Handler.Receive
 //	out  Player.Send → conn.put → machine.Conn.Append → record.Conn.Seal → dtls.Outbox → udp.Socket
@@ -24,8 +25,8 @@
 // # Messages
 //
 // Besides payloads, each of one datagram, there are messages on lanes, for a server with
-// [Config.Lanes]: reliable, in order, large, or the newest of a kind. The same machine works for both
-// ends, package internal/lanes; nothing runs for it between turns but what is due.
+// [Config.Lanes]: reliable, in order, large, or the newest of a kind. Both ends use the same state
+// machine, package internal/lanes; between turns only what is due runs.
 //
 //	in   conn.Handle → machine.Conn.HandleLate, Charge → lanes.Endpoint.Receive → Handler.Message
 //	out  Player.SendMessage → lanes.Endpoint.Send … dtls.Outbox.Fill → shard.pump → Endpoint.Append → put
@@ -45,8 +46,8 @@
 // [Server.Serve]: each datagram is handled as it comes. What a Handler sends
 // goes out together when the datagrams at hand are done.
 //
-// A [Client] runs by itself, in one goroutine, and [Client.Serve] hands over what comes; or in
-// [Client.Poll], without a goroutine: a game with a frame loop calls it once a frame.
+// A [Client] runs in a goroutine of its own, and [Client.Serve] delivers what arrives; or it runs
+// in [Client.Poll], without a goroutine, which a game with a frame loop calls once a frame.
 //
 // # Connections come and go
 //

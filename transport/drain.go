@@ -16,11 +16,11 @@ import (
 // session.Config.FleetKeys, and the matches have to be one as far as the game is concerned.
 //
 // Drain returns nil once nobody plays here any more, ctx's error when it ends before, and
-// ErrServerClosed if the server is closed. What remains are players whose client cannot follow, since
-// it is an older one, is in bearer mode, or is refused there; Shutdown ends their sessions. The
-// deadline of ctx is what clients are told: for so long, between 10 s and 10 min, they try. Each player
-// is told once a second. Whoever is admitted meanwhile is sent on, too: refuse newcomers by
-// session.Config.Authorize where that is not wanted.
+// ErrServerClosed if the server is closed. Players remain whose client cannot follow, because it is an
+// older one, is in bearer mode, or is refused there; Shutdown ends their sessions. Clients are told how
+// long ctx has left, and try for that long, between 10 s and 10 min. Each player is told once a second.
+// Whoever is admitted meanwhile is sent on, too: refuse newcomers by session.Config.Authorize where
+// that is not wanted.
 //
 // A later Drain replaces the address; Shutdown names the last one to whoever has not left by then. An
 // address that clients would ignore is an error that matches ErrConfig. Drain must not be called from
@@ -53,8 +53,8 @@ func (s *Server) Drain(ctx context.Context, to string) error {
 	}
 }
 
-// CheckDestination returns the error of Server.Drain for an address that clients would ignore, and nil
-// for one that they follow.
+// CheckDestination returns the error that Server.Drain returns for an address that clients would
+// ignore, and nil for an address that they follow.
 func CheckDestination(to string) error {
 	if _, _, ok := wire.ParseDestination(to); ok {
 		return nil

@@ -29,10 +29,10 @@ var (
 	// no connection that can carry a payload: the connection has ended, or its keys are used up,
 	// and the client has not resumed the session on another one yet. The payload is not sent.
 	ErrNotConnected = errors.New("transport: the session has no usable connection at present")
-	// ErrFull is returned by SendMessage and SendLatest where the lane's queue has no room for the
-	// message, or the lane for another key: what is to arrive for certain is not dropped.
+	// ErrFull is returned by SendMessage and SendLatest when the lane's queue has no room for the
+	// message, or the lane for another key: a message that must arrive is not dropped silently.
 	ErrFull = errors.New("transport: the lane's queue is full")
-	// ErrLane is returned for a lane that the server has not, or of a mode that does not take such
+	// ErrLane is returned for a lane that the server does not have, or whose mode does not take such
 	// messages.
 	ErrLane = errors.New("transport: no such lane, or one of another mode")
 	// ErrNoLanes is returned where a session has no lanes: the server has none, or the client does
@@ -46,10 +46,10 @@ var (
 	// connection, or restarted, without saying why.
 	// It matches net.ErrClosed.
 	ErrDisconnected error = &closedError{"transport: the server closed the connection"}
-	// ErrTimeout is returned by Dial when no answer came, and by Receive when the server has
-	// fallen silent. It is a net.Error whose Timeout reports true. The text says what the client
-	// has seen instead of an answer, if anything. Where Dial's context has ended, the context's
-	// error matches, too.
+	// ErrTimeout is returned by Dial when no answer came, and by Receive when the server has fallen
+	// silent. It is a net.Error whose Timeout reports true. The text says what the client has seen
+	// instead of an answer, if anything. Once Dial's context has ended, it also matches the context's
+	// error.
 	ErrTimeout error = timeoutError{}
 	// ErrConfig is matched by every error about a Config or ClientConfig. The text names the
 	// field. An error about Config.Session matches session.ErrConfig, too.
@@ -158,11 +158,11 @@ func (e *unanswered) Error() string {
 
 func (e *unanswered) Unwrap() []error { return append([]error{ErrTimeout}, e.causes...) }
 
-// CloseError is how the other end, or a time limit, ended a session. It matches net.ErrClosed.
+// CloseError says how the other end, or a time limit, ended a session. It matches net.ErrClosed.
 type CloseError struct {
 	Reason     session.Reason
-	RetryAfter time.Duration // when to come again, 0 if the server did not say
-	Detail     string        // what the server has said besides, for a log: at most 64 bytes, which may be anything
+	RetryAfter time.Duration // how long to wait before another attempt, 0 if the server did not say
+	Detail     string        // what the server says about it, for a log: at most 64 bytes, which may be anything
 
 	// Hint is what the client itself can tell about the refusal, for a person: what its identity
 	// token says, unverified, and how that compares with its own clock and configuration. It never

@@ -15,8 +15,8 @@ type ClientEvent struct {
 	Notice NoticeCode     // EventNotice
 	To     string         // EventNotice of drain: host:port of another server, on which the session is about to be resumed; empty if the server names none, or the client cannot follow
 
-	// LanesLost says with EventResumed that the lanes begin anew, as they do on another server: what
-	// was unfinished is lost, and ids begin at 1.
+	// LanesLost reports, with EventResumed, that the lanes have started over, as they do on another
+	// server: unfinished messages are lost, and ids begin at 1.
 	LanesLost bool
 
 	Err error // EventNoToken: why there is no fresh token; EventClosed: what Receive returns, with its cause
@@ -69,14 +69,14 @@ const (
 	NoticeMoved  NoticeCode = 3 // the server sends to the client's new address from now on
 )
 
-// Doubt is what a server has recorded of a player who plays on.
+// Doubt is what a server has recorded against a player who is still playing.
 type Doubt uint8
 
 // The doubts about a player.
 const (
 	DoubtNone    Doubt = iota // nothing
 	DoubtStepUp               // a fresh identity token is owed: the fingerprint has changed
-	DoubtFlagged              // the fingerprint has changed and may, or the behaviour was conspicuous
+	DoubtFlagged              // the fingerprint has changed, which is permitted, or the behaviour was conspicuous
 )
 
 var doubtNames = [...]string{DoubtNone: "none", DoubtStepUp: "step up", DoubtFlagged: "flagged"}

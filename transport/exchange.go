@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Exchange is what a client has asked of the server in one go, and how it was answered: how it
-// signed in or resumed its session on a new connection, with the DTLS handshake before that, or how
-// it renewed its session.
+// Exchange is one request of a client and its outcome: a sign-in or a resumption on a new
+// connection, with the DTLS handshake before it, or a renewal.
 //
 //	handshake ─ sign-in, with the verification of its identity token
 //	handshake ─ resume, with the verification of an identity token that is shown beside the ticket
@@ -17,17 +16,17 @@ import (
 //
 // It names neither a player nor an address. Config.OnExchange gets it once it is over.
 type Exchange struct {
-	// Trace is in the audit's lines about the exchange, too (audit.Event.Trace). Lines about a
-	// session that no exchange has caused, as of a changed address or its end, name the one by which
-	// the session came to the connection that it is on.
+	// Trace also stands in the audit's lines about the exchange (audit.Event.Trace). Lines about a
+	// session that no exchange has caused, such as a change of address or the session's end, have the
+	// trace of the exchange that brought the session to its present connection.
 	Trace TraceID
 
 	// Steps are in the order in which they began; there is at least one. The caller may keep them.
 	Steps []Step
 }
 
-// Main returns the step that the exchange was for: sign-in, resume or renewal; the handshake where
-// it came to nothing else.
+// Main returns the step that the exchange was for: sign-in, resume or renewal, or the handshake
+// where none of them followed.
 func (e Exchange) Main() Step {
 	if n := len(e.Steps); n > 1 && e.Steps[0].Kind == StepHandshake {
 		return e.Steps[1]

@@ -9,32 +9,32 @@ import (
 	"github.com/sallyport/sallyport/internal/dtls"
 )
 
-// Filter is told where players are, so that something in front of the server's socket can let their
-// datagrams pass and drop those of strangers: package filter of the module of that name has one for
-// XDP on Linux.
+// Filter is told the players' addresses, so that something in front of the server's socket can let
+// their datagrams pass and drop those of strangers: package filter of the module of that name has
+// one for XDP on Linux.
 type Filter interface {
-	// Peers takes what has changed, in order, and then what is only said again. It is called by one
-	// goroutine, at least once in FilterInterval while the server runs, with nothing if there is
-	// nothing to say. A Filter that has not been called for three times as long MUST let everything
-	// pass: the server has ended, or has to find out anew where its players are. What Peers returns
-	// late holds up no player, only the news. The slice is valid until it returns.
+	// Peers receives the changes in order, and then repetitions of what it has been told. It is called
+	// by one goroutine, at least once in FilterInterval while the server runs, with an empty slice if
+	// there is nothing to say. A Filter that has not been called for three times as long MUST let
+	// everything pass: the server has ended, or has to find its players' addresses anew. A slow Peers
+	// holds up no player, only later changes. The slice is valid until Peers returns.
 	Peers(changes []Peer)
 }
 
-// FilterInterval is how long Config.Filter is without a call at most.
+// FilterInterval is the longest time between two calls of Config.Filter.
 const FilterInterval = time.Second
 
-// Peer is an address from which datagrams of a player come, or of a newcomer that has shown that its
-// address is its own. A peer is said again each minute, so that a Filter may forget one that was not.
+// Peer is the address of a player, or of a newcomer who has proven that the address is its own. Each
+// peer is repeated every minute, so a Filter may forget one that was not.
 type Peer struct {
 	// Addr is the address. It is invalid where only the ConnectionID has changed.
 	Addr netip.AddrPort
 
-	// ConnectionID is what the player's datagrams begin their explicit nonces with, if the client
-	// does that: by it they are known at another address, too (PROTOCOL.md 9.3, 9.4). 0 means none.
+	// ConnectionID is the beginning of the explicit nonces of the player's datagrams, if the client
+	// puts it there: it identifies them at another address, too (PROTOCOL.md 9.3, 9.4). 0 means none.
 	ConnectionID uint32
 
-	// For is how long both are known from now on. 0 means that they are not any more.
+	// For is how long both are valid from now on. 0 means that they no longer are.
 	For time.Duration
 }
 

@@ -31,8 +31,7 @@ type joiningPlayer struct {
 
 // Metadata returns what the client's HELLO carried for the game, session.ClientConfig.Metadata: at
 // most 256 bytes, which the player may have chosen freely. The caller may keep them. It returns nil
-// unless it is called in Handler.Join, and for a session that began on another server or in another
-// process.
+// outside Handler.Join, and for a session that began on another server or in another process.
 func (p *Player) Metadata() []byte {
 	o := &p.shard.Out
 	o.Mu.Lock()
@@ -43,13 +42,12 @@ func (p *Player) Metadata() []byte {
 	return nil
 }
 
-// Refuse refuses a player whom Handler.Join has been called for and has not returned: the session
-// ends with its tickets before the client has got anything of the game, Dial of the client returns a
-// CloseError with reason and detail, and Leave is not called. The audit has the player's Accept or
-// Resume, and a Reject. Reason and detail are as for Kick. The player's identity token has not been used: the
-// client may show it again, and should after session.ReasonFull, ReasonBusy and ReasonUnavailable
-// alone. A player's other session that had to give way to this one stays ended;
-// session.Config.Authorize decides before. After Join has returned Refuse is Kick.
+// Refuse refuses a player while Handler.Join runs: the session ends with its tickets before the client has
+// received anything of the game, the client's Dial returns a CloseError with reason and detail, and Leave is
+// not called. The audit has the player's Accept or Resume, and a Reject. Reason and detail are as for Kick.
+// The player's identity token has not been used: the client may show it again, but should do so only after
+// session.ReasonFull, ReasonBusy and ReasonUnavailable. A player's other session that had to give way to
+// this one stays ended; session.Config.Authorize decides before. After Join has returned Refuse is Kick.
 func (p *Player) Refuse(reason session.Reason, detail ...string) {
 	o := &p.shard.Out
 	o.Mu.Lock()

@@ -30,8 +30,8 @@ func (m Mode) String() string {
 	return "mode " + strconv.Itoa(int(m))
 }
 
-// Lane is one of up to 16 ways that messages of a session take, in both directions. The server
-// chooses its lanes, in Config.Lanes, and tells the client; a lane's number is its place there.
+// Lane is one of up to 16 channels for a session's messages, in both directions. The server chooses
+// its lanes, in Config.Lanes, and tells the client; a lane's number is its index there.
 type Lane struct {
 	// Mode is what the lane promises. It is required.
 	Mode Mode
@@ -44,20 +44,20 @@ type Lane struct {
 	// Parity. Zero means 1,088, which fits one datagram. Negative is an error.
 	MaxMessage int
 
-	// MaxAge is how long a message is worth sending: one that has not arrived by then is given up.
-	// It counts in whole milliseconds. Zero means for ever; negative is an error, and so is a MaxAge
-	// for Latest.
+	// MaxAge is how long a message is worth sending: a message that has not arrived by then is given
+	// up. It counts in whole milliseconds. Zero means for ever; negative is an error, and so is a
+	// MaxAge for Latest.
 	MaxAge time.Duration
 
-	// Credit is how many bytes of messages either end may have begun that the other game has not
-	// taken yet, for Reliable and Ordered: MaxMessage to 16,777,215. Zero means 65,536, or four
-	// times MaxMessage if that is more. Negative is an error.
+	// Credit is how many bytes of messages either end may have begun to send that the game at the
+	// other end has not taken yet, for Reliable and Ordered: MaxMessage to 16,777,215. Zero means
+	// 65,536, or four times MaxMessage if that is more. Negative is an error.
 	Credit int
 
-	// Queue is how many bytes the server queues for one player on this lane, 128 bytes a message
-	// included, at least MaxMessage and 128. Where it is full, Unreliable and Sequenced drop their
-	// oldest message, and sending on the others returns ErrFull. Zero means 262,144, or MaxMessage
-	// and 128 if that is more. Negative is an error.
+	// Queue is how many bytes the server queues for one player on this lane, counting 128 more for
+	// each message: at least MaxMessage + 128. When it is full, Unreliable and Sequenced drop their
+	// oldest message, and sending on the others returns ErrFull. Zero means 262,144, or MaxMessage +
+	// 128 if that is more. Negative is an error.
 	Queue int
 
 	// Parity is how many parity frames each message of several fragments gets, 0 to 4, for
@@ -68,9 +68,10 @@ type Lane struct {
 	// as one state change.
 	Input bool
 
-	// Insure repeats short messages of Reliable and Ordered in the next datagrams while there is
-	// loss: they arrive a round trip earlier for more bytes. While lanes of the last Priority wait
-	// for the rate, that is at most a twelfth of it: on a slow line not all are repeated then.
+	// Insure repeats short messages of Reliable and Ordered in the next datagrams while there is loss:
+	// they arrive a round trip earlier, at the cost of more bytes. While lanes of the lowest priority
+	// wait for the rate, repetitions take at most a twelfth of it, so a slow line does not repeat all
+	// of them.
 	Insure bool
 
 	// Receipts has Handler.Receipt called for each message.

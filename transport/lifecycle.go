@@ -15,12 +15,12 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Handler is what a match server does with its players. Each function may be
-// nil, and must not block.
+// Handler holds a match server's callbacks for its players. Each function may be nil, and must not
+// block.
 //
-// Poll calls them from its caller's goroutine, one at a time. Serve calls them
-// from one goroutine for each shard: for one player one at a time, for players
-// of different shards at the same time.
+// Poll calls them from its caller's goroutine, one at a time. Serve calls them from one goroutine
+// for each shard: one at a time for the players of a shard, concurrently for those of different
+// shards.
 type Handler struct {
 	// Join is called when a player's session has begun, before the client hears of it: what is sent
 	// to the player goes out when Join has returned. Player.Origin says whether the session is new,
@@ -34,12 +34,12 @@ type Handler struct {
 	// returns. session.Config.Cost and Inspect do not see messages.
 	Message func(p *Player, lane int, id uint64, b []byte)
 	// Latest is called with the newest value of a key of a lane of mode Latest, borrowed as in
-	// Message. No bytes mean that the key was removed.
+	// Message. An empty value means that the key was removed.
 	Latest func(p *Player, lane int, key uint32, b []byte)
-	// Receipt is called once for each message to the player on a lane with Receipts: arrived says
-	// that the player's machine has it, not that its game has looked at it; false means not known to
-	// have arrived. What is unfinished when the player leaves is reported before Leave, but for what
-	// Config.Snapshot hands on: the next process reports that, with the same id.
+	// Receipt is called once for each message to the player on a lane with Receipts: arrived says that
+	// the player's machine has it, not that its game has looked at it; false means not known to have
+	// arrived. Messages that are unfinished when the player leaves are reported before Leave, except
+	// those that Config.Snapshot hands on: the next process reports them, with the same ids.
 	Receipt func(p *Player, lane int, id uint64, arrived bool)
 	// Leave is called once for each Join that has not refused the player, when the session is over.
 	Leave func(p *Player, reason session.Reason)

@@ -24,6 +24,7 @@ func (o Origin) String() string {
 
 // Origin returns how the player's stay began. A match that keeps its state beyond its process finds
 // that of a player who was resumed or restored by Session().Name: the client plays on, and expects
-// no beginning. Of OriginRestored the lanes go on, with their ids; of OriginResumed they begin anew,
-// and the client has been told so. A session that is resumed where it lives begins no stay.
+// no beginning. After OriginRestored the lanes continue, with their ids; after OriginResumed they
+// start over, and the client has been told so. Resuming a session on the server where it lives
+// begins no new stay.
 func (p *Player) Origin() Origin { return p.origin }

@@ -33,10 +33,10 @@ type Player struct {
 	messages *messages // nil without lanes; under the outbox's lock, changed by the shard's turn
 }
 
-// Session says who the player is and until when.
+// Session returns the player's session, which says who the player is and until when.
 func (p *Player) Session() session.Session { return p.session }
 
-// Addr is the address that the player's datagrams come from.
+// Addr returns the address that the player's datagrams come from.
 func (p *Player) Addr() netip.AddrPort {
 	p.shard.Out.Mu.Lock()
 	defer p.shard.Out.Mu.Unlock()
@@ -47,10 +47,9 @@ func (p *Player) Addr() netip.AddrPort {
 // with the end of the turn or the next Flush; Send never waits for the network,
 // and never says whether the datagram arrives.
 //
-// It returns ErrGone when the player has left, or has been banned, revoked or put out by
-// Authorize, although Leave is called later; session.ErrTooLarge; or ErrNotConnected when the
-// player's connection has ended, or has carried 2^24 datagrams, and the player has not come back
-// by another.
+// It returns ErrGone when the player has left, or has been banned, revoked or put out by Authorize,
+// although Leave is called later; session.ErrTooLarge; or ErrNotConnected when the player's
+// connection has ended, or has carried 2^24 datagrams, and the player has not resumed on another.
 func (p *Player) Send(payload []byte) error {
 	if p.ended.Load() {
 		return ErrGone
@@ -63,16 +62,14 @@ func (p *Player) Send(payload []byte) error {
 	return p.sendPayload(payload)
 }
 
-// Kick ends the player's session soon: CLOSE with the reason is sent, and Leave
-// is called in the next turn. The player does not come back by ticket, whatever the
-// reason, nor after it has left: to keep the player's identity out too, see
-// Server.Ban. A match that removes a player for silence gives session.ReasonIdle: in a
-// fleet (session.Config.OnUsed) any other reason but ReasonLeft, ReasonShutdown and
-// ReasonReplaced ends the session on every server, also where the player has gone on
-// meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and one that
-// the protocol does not define, is session.ReasonKicked. A detail is text for the player's
-// log, of which the first 64 bytes are sent. The audit and the log have it, too: it should
-// name nobody.
+// Kick ends the player's session soon: CLOSE with the reason is sent, and Leave is called in the
+// next turn. The player does not come back by ticket, whatever the reason, nor after it has left:
+// to keep the player's identity out too, see Server.Ban. A match that removes a player for silence
+// gives session.ReasonIdle: in a fleet (session.Config.OnUsed) any other reason but ReasonLeft,
+// ReasonShutdown and ReasonReplaced ends the session on every server, even where the player has
+// continued it meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and one that
+// the protocol does not define, is session.ReasonKicked. A detail is text for the player's log, of
+// which the first 64 bytes are sent. The audit and the log have it, too: it should name nobody.
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.Post(kicked{p, reason, text})

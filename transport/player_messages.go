@@ -16,12 +16,12 @@ func (p *Player) HasLanes() bool {
 }
 
 // SendMessage queues a copy of b as the next message of a lane of any mode but Latest, and returns
-// the message's id, from 1 on each lane. It leaves with the end of the turn or the next Flush, as
-// soon as priority, credit and the path's rate let it; SendMessage never waits.
+// the message's id, from 1 on each lane. It leaves at the end of the turn or with the next Flush,
+// as soon as priority, credit and the path's rate let it; SendMessage never waits.
 //
-// Nothing has been queued if there is an error: session.ErrTooLarge for more than the lane's
-// MaxMessage; ErrFull; ErrLane; ErrNoLanes if the player's client has none; or ErrGone when the
-// player has left, as in Send, or after CloseAfter.
+// On an error nothing has been queued: session.ErrTooLarge for more than the lane's MaxMessage;
+// ErrFull; ErrLane; ErrNoLanes if the player's client has none; or ErrGone when the player has
+// left, as in Send, or after CloseAfter.
 func (p *Player) SendMessage(lane int, b []byte) (id uint64, err error) {
 	err = p.withMessages(func(m *messages, now time.Duration) error {
 		id, err = m.endpoint.Send(now, lane, b, m)
@@ -31,8 +31,8 @@ func (p *Player) SendMessage(lane int, b []byte) (id uint64, err error) {
 }
 
 // SendLatest queues a copy of b, at most 1,088 bytes, as the value of key on a lane of mode Latest,
-// in place of the value that has not arrived yet, if there is one. No bytes remove the key. A lane
-// has at most 1,024 keys at a time. Errors are those of SendMessage.
+// in place of a value that has not arrived yet. An empty b removes the key. A lane has at most
+// 1,024 keys at a time. Errors are those of SendMessage.
 func (p *Player) SendLatest(lane int, key uint32, b []byte) error {
 	return p.withMessages(func(m *messages, _ time.Duration) error {
 		return m.endpoint.SendLatest(lane, key, b)
@@ -75,7 +75,7 @@ func (p *Player) Pending(lane int) (count, bytes int) {
 	return count, bytes
 }
 
-// Budget returns how many bytes of messages would leave now without waiting for the path's rate:
+// Budget returns how many bytes of messages could leave now without waiting for the path's rate:
 // what a tick may still send. It is 0 without lanes.
 func (p *Player) Budget() (bytes int) {
 	p.look(0, func(m *messages) {
@@ -95,10 +95,10 @@ func (p *Player) look(lane int, f func(m *messages)) {
 	}
 }
 
-// BroadcastMessage queues b, of which all players share one copy, as the next message of a lane for
-// every player with lanes, except some. With session.ErrTooLarge, ErrLane or ErrNoLanes, if the
-// server has none, it is queued for nobody. missed are players whose queue was full: where
-// everybody must have every message, they are to be put out.
+// BroadcastMessage queues b, copied once for all, as the next message of a lane for every player
+// with lanes but those of except. With session.ErrTooLarge, ErrLane or ErrNoLanes, if the server
+// has none, it is queued for nobody. missed are the players whose queue was full: where everybody
+// must have every message, kick them.
 func (s *Server) BroadcastMessage(lane int, b []byte, except ...*Player) (missed []*Player, err error) {
 	if s.lanes == nil {
 		return nil, ErrNoLanes

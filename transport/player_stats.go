@@ -12,13 +12,14 @@ type PlayerStats struct {
 	Received uint64 // datagrams that passed every check
 	Sent     uint64 // datagrams to the player; with lanes also the numbers left out, one in about 256
 
-	// Lost counts datagrams that the player has sent and that have not come, or too late; with lanes
+	// Lost counts datagrams from the player that have not arrived, or arrived too late; with lanes
 	// also the numbers that the player's client has left out, one in about 256.
 	Lost uint64
-	// LostOut counts datagrams to the player that have not come, or too late, without numbers left
-	// out: as of the client's last report, and what the lanes have lost since. Without lanes it is 0,
-	// because nothing is known; without session.Config.Ping the lanes alone tell, and only while
-	// messages flow. After the session has come from another server it counts from the first report.
+	// LostOut counts datagrams to the player that have not arrived, or arrived too late, without
+	// numbers left out: as of the client's last report, and what the lanes have lost since. Without
+	// lanes it is 0, because nothing is known; without session.Config.Ping the lanes alone tell, and
+	// only while messages flow. After the session has come from another server it counts from the
+	// first report.
 	LostOut uint64
 
 	// RTT is the smoothed time to the player and back, as the lanes measure it, and Jitter its mean
@@ -38,8 +39,8 @@ type PlayerStats struct {
 	Doubt Doubt
 }
 
-// Stats counts. Unlike the other methods it belongs to the goroutine that calls
-// the Handler for this player.
+// Stats returns what is known of the player's traffic. Unlike the other methods it belongs to the
+// goroutine that calls the Handler for this player.
 func (p *Player) Stats() PlayerStats {
 	p.shard.Out.Mu.Lock() // Sent is the sending half's, and so are the lanes
 	defer p.shard.Out.Mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// RelayConfig is what a Relay needs. All of it has to be set.
+// RelayConfig configures a Relay. Every field is required.
 type RelayConfig struct {
 	// Pin is the SHA-256 of the only certificate (DER) that is accepted from the server.
 	Pin [32]byte
@@ -49,7 +49,7 @@ type Relay struct {
 	buffer [wire.MaxDatagram]byte // for the datagram being sealed
 }
 
-// MinEnvelope and MaxEnvelope are how many bytes an envelope has at least and at most.
+// MinEnvelope and MaxEnvelope are the smallest and the largest size of an envelope in bytes.
 const (
 	MinEnvelope = wire.HeaderLen
 	MaxEnvelope = wire.MaxEnvelope
@@ -99,9 +99,10 @@ func (r *Relay) Handshake(ctx context.Context) (binding [32]byte, err error) {
 	return binding, err
 }
 
-// Deliver handles a datagram of the server's, which it destroys. It returns io.EOF once the server has
-// ended the connection, and nil for what does not authenticate. What comes before the handshake is
-// complete and is no part of it is dropped: a server says nothing before HELLO.
+// Deliver handles a datagram from the server, whose bytes it overwrites. It returns io.EOF once the
+// server has ended the connection, and nil for a datagram that does not authenticate. What arrives
+// before the handshake is complete and is not part of it is dropped: a server says nothing before
+// HELLO.
 func (r *Relay) Deliver(datagram []byte) error {
 	r.mu.Lock()
 	ready := r.record != nil
@@ -130,8 +131,8 @@ func (r *Relay) Deliver(datagram []byte) error {
 	return nil
 }
 
-// Send sends an envelope of the client's to the server. It does not keep it. The error is ErrRelayUsedUp,
-// or says that it is no envelope or that the Relay is closed.
+// Send sends an envelope from the client to the server, and does not keep it. The error is
+// ErrRelayUsedUp, or says that the bytes are no envelope or that the Relay is closed.
 func (r *Relay) Send(envelope []byte) error {
 	if len(envelope) < MinEnvelope || len(envelope) > MaxEnvelope {
 		return errNoEnvelope

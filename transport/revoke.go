@@ -27,11 +27,11 @@ func (s *Server) Session(id uint32) (session.Session, bool) {
 // "withdraw", unless r only repeats what is kept. The error is session.ErrRevocation or
 // session.ErrRevocationsFull.
 //
-// Revoke may be called at any time after Listen, and is meant for a feed that serves a whole fleet:
-// repeated as often as the feed likes, it takes about a microsecond, as it does for whoever is not
-// here. A revocation by key or by build, and a token or sign-in that is here, is looked for among all
-// sessions. Of what a feed brings (Revocation.Everywhere, Ban.Everywhere) and what ends nobody here the
-// audit has 1,024 lines at once and ten a second; the rest is counted in one line a second.
+// Revoke may be called at any time after Listen, and is meant for a feed that serves a whole fleet: a
+// repetition takes about a microsecond, as does a revocation that concerns nobody here. One by key or
+// by build, or of a token or sign-in that is in use here, searches all sessions. Of revocations and
+// bans from a feed (Revocation.Everywhere, Ban.Everywhere) that end no session here the audit has 1,024
+// lines at once and ten a second; the rest is counted in one line a second.
 func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 	known := s.gate.Revoked(r)
 	ended, err = s.gate.Revoke(r)
@@ -111,17 +111,17 @@ func (s *Server) Ban(b session.Ban) (ended int, err error) {
 	return ended, err
 }
 
-// Bans returns at most so many of the bans in force, in no order: as many as asked for mean that
-// there may be more. A player may have two, one of them with Everywhere. Issuer, Subject and Note are empty in a ban that another process has left: a
-// snapshot has no names.
+// Bans returns up to most of the bans in force, in no particular order; if it returns that many, there may be
+// more. A player may have two, one of them with Everywhere. Issuer, Subject and Note are empty in a ban that
+// another process has left: a snapshot has no names.
 func (s *Server) Bans(most int) []session.Ban {
 	return s.gate.Bans(s.clock.now(), most)
 }
 
 // Lift ends a ban of this server's own before its time and reports whether there was one; if so, the
 // audit has a line "lift". The player may come again with an identity token; sessions that the ban has
-// ended stay ended. A ban that a feed has brought (Ban.Everywhere) holds on: whoever has published it
-// lifts it.
+// ended stay ended. A ban that a feed has brought (Ban.Everywhere) stays in force: whoever has
+// published it lifts it.
 func (s *Server) Lift(issuer, subject string) bool { return lift(s, issuer, subject, false) }
 
 // LiftEverywhere is Lift for a feed: it ends the ban that was given with Ban.Everywhere, and leaves

@@ -98,10 +98,9 @@ func (es *endings) idle(now time.Time) time.Duration {
 	return dtls.SweepInterval / 4
 }
 
-// Poll handles everything that has come since the last Poll, on the caller's
-// goroutine and without waiting, and says how many datagrams that were. The first
-// Poll leaves the server with one socket. What was sent before goes out first. What the Handler sends, and what is sent
-// after, goes out with the next Flush or Poll.
+// Poll handles everything that has arrived since the last Poll, on the caller's goroutine and without waiting, and
+// returns the number of datagrams. The first Poll closes all sockets but one. What was sent before goes out first. What
+// the Handler sends, and what is sent later, goes out with the next Flush or Poll.
 func (s *Server) Poll(h Handler) (int, error) {
 	sh := shardOf(s.endpoint.First())
 	if !s.lifetime.inServe() {
@@ -127,10 +126,10 @@ func (s *Server) Flush() {
 	}
 }
 
-// Hold collects what is sent from now on, until Release: for a game that runs
-// Serve and sends from a tick of its own, a system call for many players in place
-// of one for each. A full batch goes out earlier, and so does everything when
-// somebody else releases. Call Release once for each Hold, soon.
+// Hold collects what is sent until Release: a game that runs Serve and sends from a tick of its own
+// then needs one system call for many players in place of one for each. A full batch goes out
+// earlier, and so does everything when somebody else releases. Call Release once for each Hold, and
+// soon.
 func (s *Server) Hold() {
 	now := s.clock.now()
 	for sh := range s.shards {

@@ -174,12 +174,12 @@ func (s *Server) shards(yield func(*shard) bool) {
 	}
 }
 
-// Addr is the address that the server listens on.
+// Addr returns the address that the server listens on.
 func (s *Server) Addr() netip.AddrPort { return s.endpoint.First().Socket.LocalAddr() }
 
-// SetCertificate shows cert in every handshake that begins from now on. One that no
-// handshake could use, whose key is another's or which has expired, is refused, and
-// the one in use stays; the error matches ErrConfig.
+// SetCertificate presents cert in every handshake that begins from now on. A certificate that no
+// handshake could use, whose key does not match or that has expired is refused, and the one in use
+// stays; the error matches ErrConfig.
 func (s *Server) SetCertificate(cert tls.Certificate) error {
 	if err := checkCertificate(&cert); err != nil {
 		return err

@@ -36,7 +36,7 @@ type HandshakeStats struct {
 
 	// FailedBy is Failed by the kind of cause; what never happened is left out. The labels:
 	//
-	//	version, suite, group, signature, master_secret   what the two ends have not in common
+	//	version, suite, group, signature, master_secret   what the two ends do not have in common
 	//	no_certificate, certificate                       a client certificate is missing, or refused
 	//	proof       a signature or a Finished of the client does not verify
 	//	malformed   a message is malformed or out of place
@@ -58,7 +58,7 @@ type RetryStats struct {
 	Wrong    uint64 `json:"wrong"`    // proofs and tickets that were no good
 }
 
-// SocketStats is what is known of a server's UDP sockets, all together.
+// SocketStats describes a server's UDP sockets, all together.
 type SocketStats struct {
 	// Shards is how many sockets share the port.
 	Shards int `json:"shards"`
@@ -72,7 +72,7 @@ type SocketStats struct {
 	Overflow uint64 `json:"overflow"`
 }
 
-// Stats counts. It is safe for concurrent use.
+// Stats returns what the server has counted since it began.
 func (s *Server) Stats() Stats {
 	st := Stats{
 		Sessions: int(s.sessions.live.Load()), SessionsPeak: int(s.sessions.peak.Load()), Drops: make(map[string]uint64),

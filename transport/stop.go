@@ -9,20 +9,19 @@ import (
 )
 
 // Shutdown admits nobody any more, tells every player by NOTICE of drain and CLOSE that the server
-// shuts down, and closes once each has answered, or after a second. Nobody needs to call
-// Poll meanwhile. It waits for a turn that is under way; when ctx ends before that
-// turn does, it returns ctx's error, and the server closes without a word once it is
-// over. When ctx ends later, it returns ctx's error too, and whose copy of the news is
-// lost finds out by silence. It must not be called from a Handler. Serve and Poll return
-// ErrServerClosed while it is at work: a program ends when Shutdown has returned.
+// shuts down, and closes once each has answered, or after a second. Nobody needs to call Poll
+// meanwhile. It waits for a turn that is under way. If ctx ends before that turn does, it returns
+// ctx's error, and once the turn is over the server closes without telling the players. If ctx ends
+// later, it returns ctx's error, too, and players whose CLOSE is lost find out by silence. It must
+// not be called from a Handler. Serve and Poll return ErrServerClosed while it is at work: a
+// program ends when Shutdown has returned.
 //
-// With Config.Snapshot it hands the sessions on, and tells the players nothing. If
-// the snapshot cannot be written it says so, as an error and as an alarm in the audit,
-// and ends the sessions. Leave is called
-// for each either way, with session.ReasonShutdown. Once it has begun no message is
-// delivered or acknowledged any more; those of lanes go on in the next process, where
-// Handler.Receipt is called for them. What is more than Config.Snapshot has room for is
-// reported as lost, before Leave. A CloseAfter that waits ends its session at once.
+// With Config.Snapshot it hands the sessions on, and tells the players nothing. If the snapshot
+// cannot be written, Shutdown reports that as an error and as an alarm in the audit, and ends the
+// sessions. Leave is called for each either way, with session.ReasonShutdown. Once it has begun no
+// message is delivered or acknowledged any more; those of lanes go on in the next process, where
+// Handler.Receipt is called for them. Those for which Config.Snapshot has no room are reported as
+// lost, before Leave. A waiting CloseAfter ends its session at once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.lifetime.leaving.Store(true)
 	var shards []*shard
