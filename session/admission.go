@@ -33,8 +33,8 @@ type Admission struct {
 	// claims of the game's own here, but in Identity.
 	Claims *token.Claims
 
-	// Identity is what the identity token says about the player besides. For a session that is
-	// resumed some of it may be unknown.
+	// Identity is what else the identity token says about the player. For a resumed session some of it
+	// may be unknown.
 	Identity Identity
 
 	// Scope is the match that the client asks for in HELLO: empty if it asks for none, and for

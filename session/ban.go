@@ -13,9 +13,9 @@ var ErrBan = errors.New("session: a ban needs an issuer, a subject, and a reason
 // sessions have ended, but the player can join again. Refuse newcomers, or raise MaxBans.
 var ErrBansFull = errors.New("session: MaxBans reached; the player's sessions are ended, but the player is not refused")
 
-// Ban keeps a player out, with whatever identity token; a revocation by subject admits tokens that
-// were issued later. Issuer and Subject are compared exactly with those of tokens. It is no error
-// if no player has them.
+// Ban keeps a player out, whatever identity token the player shows; a revocation by subject admits
+// tokens that were issued later. Issuer and Subject are compared exactly with those of tokens. It
+// is no error if no player has them.
 type Ban struct {
 	Issuer  string
 	Subject string
@@ -30,8 +30,8 @@ type Ban struct {
 	// 64 bytes. It should name neither a person nor an address, because the audit does not.
 	Note string
 
-	// Everywhere says that every server of the fleet is told the same, so that Config.OnUsed is not
-	// called for the sessions that end of it: set it for what a feed brings. It is kept beside a ban of
-	// the server's own: transport.Server.Lift ends that one, and LiftEverywhere this one.
+	// Everywhere says that every server of the fleet is told of the ban, so that Config.OnUsed is not
+	// called for the sessions that it ends: set it for bans from a feed. Such a ban is kept beside one
+	// of the server's own: transport.Server.Lift ends the server's own, LiftEverywhere the feed's.
 	Everywhere bool
 }

@@ -16,15 +16,16 @@ type ClientConfig struct {
 	Fingerprint Fingerprint
 	// Scope is the match asked for, with the same limits; empty means the token's own.
 	Scope string
-	// Metadata is the game's own, at most 256 bytes: sent in HELLO with the identity token, it is what
-	// transport.Player.Metadata returns in Handler.Join. It is not sent when the session is resumed.
-	// Nothing proves it: the player may have written anything. Do not change the bytes afterwards.
+	// Metadata is data of the game's own, at most 256 bytes, sent in HELLO with the identity token:
+	// transport.Player.Metadata returns it in Handler.Join. It is not sent when the session is
+	// resumed. Nothing proves it: the player may have written anything. Do not change the bytes
+	// afterwards.
 	Metadata []byte
 	// Bearer sends the identity token in every datagram instead of a tag. The server must set
 	// Config.AllowBearer, else it drops every datagram silently.
 	Bearer bool
-	// Lanes has the session use the server's lanes for messages, if it has any. Without it, and in
-	// bearer mode, a session has DATA alone.
+	// Lanes makes the session use the server's lanes for messages, if there are any. Without it, and
+	// in bearer mode, a session has only payloads.
 	Lanes bool
 	// Unbound asks for binding mode none.
 	Unbound bool

@@ -17,8 +17,9 @@ import (
 // for.
 type Config struct {
 	// Scope is the match that this server hosts. A token of another scope is refused; scopes are
-	// compared as a whole. Empty takes any token, but a client that asks for a scope must have
-	// exactly that one. Where tokens list several scopes, use Authorize and token.Claims.HasScope.
+	// compared as a whole. If empty, any token is accepted, but a client that asks for a scope must
+	// have a token of exactly that one. Where tokens list several scopes, use Authorize and
+	// token.Claims.HasScope.
 	Scope string
 
 	// Authorize, if set, decides whether a session is opened, renewed or resumed by a ticket;
@@ -29,8 +30,8 @@ type Config struct {
 	//	}
 	//
 	// unless tokens for other matches than Scope are to get in, too. It is asked last: bans, used
-	// tokens and seats have been looked at, and are looked at once more afterwards, because they may
-	// change meanwhile. So take a seat of the game's in Handler.Join.
+	// tokens and seats have been checked, and are checked once more afterwards, because they may
+	// change meanwhile. So claim a seat of the game's own in Handler.Join.
 	//
 	// An error refuses. A Refusal gives the reason that the player receives; otherwise that is
 	// ReasonScope. The player never receives the text of an error: it goes to the audit and the log,
@@ -41,8 +42,8 @@ type Config struct {
 	Authorize func(*Admission) error
 
 	// MaxSessions is how many sessions may be live at once. Zero means DefaultMaxSessions, negative
-	// means none. For a player who resumes by ticket a session that does not live here, there is a
-	// sixteenth more, so that newcomers who have taken the seats do not keep the player out.
+	// means none. Players who resume by ticket a session that does not live here have a sixteenth
+	// more, so that newcomers who have taken the seats do not keep them out.
 	MaxSessions int
 
 	// MaxPerSubject is how many sessions of one player (issuer and subject) may be live at once.
@@ -68,7 +69,7 @@ type Config struct {
 	// Zero means 5 s; negative is an error.
 	Overlap time.Duration
 
-	// Idle is how long nothing may be accepted from a client until its session ends. Zero means
+	// Idle is how long a session lives without an accepted datagram from its client. Zero means
 	// DefaultIdle; negative is an error.
 	Idle time.Duration
 
@@ -86,20 +87,20 @@ type Config struct {
 	// Fingerprint configures what happens when a client differs from what its session is bound to.
 	Fingerprint policy.FingerprintConfig
 
-	// Unverified, if set, returns the claims of an identity token without verifying its signature,
-	// or an error if the token would be refused in any case; token.Verifier has it. While a step up
-	// is owed, its time pauses only for a waiting token whose claims fit the session. Nothing else
-	// depends on it. Nil means that every waiting token pauses the time. It runs on the goroutine
-	// of the connection, so it must not block. transport.Listen sets it.
+	// Unverified, if set, returns the claims of an identity token without verifying its signature, or
+	// an error if the token would be refused in any case; token.Verifier has it. While a step up is
+	// owed, its time pauses only while a token whose claims fit the session waits for its
+	// verification. Nothing else depends on it. Nil means that every waiting token pauses the time. It
+	// runs on the goroutine of the connection, so it must not block. transport.Listen sets it.
 	Unverified func(now time.Time, raw []byte) (*token.Claims, error)
 
 	// MaxRevocations is how many revocations are kept, at less than 100 bytes each. Zero means
-	// 1,048,576; negative is an error. Whoever runs a feed should have room for all that it may hold:
-	// a revocation that finds none ends the sessions that are here, and keeps nobody out.
+	// 1,048,576; negative is an error. A server with a feed should have room for all that the feed may
+	// hold: a revocation that finds no room ends the live sessions, and keeps nobody out.
 	MaxRevocations int
 
-	// MaxBans is how many bans are kept, at about 200 bytes each and those of the names. Zero means
-	// 1,048,576; negative is an error.
+	// MaxBans is how many bans are kept, at about 200 bytes each plus the names. Zero means 1,048,576;
+	// negative is an error.
 	MaxBans int
 
 	// Ping is how often the round trip to a client is measured. Zero means never; negative is an
@@ -122,13 +123,13 @@ type Config struct {
 	// servers with the same keys. Nil means no tickets.
 	FleetKeys *fleetkey.Ring
 
-	// OnUsed, if set, is told once what must not be used on another server of the fleet either, after
-	// it has been used up here: an identity token that has opened or renewed a session, a ticket that
-	// has resumed one, a session that was put out. Hand it to transport.Server.Use of every other
-	// server. A session that ends because of its network, its silence, its expiry or a shutdown is not
-	// reported, nor is one that gives way to another of its player. OnUsed runs on the goroutine of the
-	// connection or of the caller of Kick, Ban, Revoke or Use, several at a time, so it must not block,
-	// and it must not call the server. Nil costs nothing.
+	// OnUsed, if set, is called once for each thing that was used up here and must not be used on
+	// another server of the fleet either: an identity token that has opened or renewed a session, a
+	// ticket that has resumed one, a session that was ended by force. Hand it to transport.Server.Use
+	// of every other server. A session that ends because of its network, its silence, its expiry or a
+	// shutdown is not reported, nor is one that gives way to another of its player. OnUsed runs on the
+	// goroutine of the connection or of the caller of Kick, Ban, Revoke or Use, several at a time, so
+	// it must not block, and it must not call the server. Nil costs nothing.
 	OnUsed func(Used)
 
 	// Random is the source of ids and secrets; nil means crypto/rand. It must be safe for

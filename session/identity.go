@@ -8,8 +8,8 @@ import "github.com/sallyport/sallyport/internal/identity"
 //
 // A ticket and a snapshot hand on about 160 bytes of it, in this order, and what does not fit is
 // unknown until the next renewal: after a session has been resumed on another server, or after a
-// restart. So every method takes what it returns for a player of whom it is not known. A match that
-// refuses such a player refuses an honest one.
+// restart. So every method takes the value to return when the answer is not known. A match that
+// refuses a player for that refuses an honest one.
 //
 //	id := player.Session().Identity()
 //	vip := id.InGroup("vip", false)                       // false if it is not known
@@ -41,7 +41,7 @@ type ClaimState = identity.State
 
 // The states of a claim.
 const (
-	ClaimUnknown ClaimState = identity.Unknown // the token may have it, and ticket or snapshot had no room for it
+	ClaimUnknown ClaimState = identity.Unknown // the token may have it, but the ticket or snapshot had no room for it
 	ClaimAbsent  ClaimState = identity.Absent  // the token has no such claim
 	ClaimPresent ClaimState = identity.Present
 )

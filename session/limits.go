@@ -22,7 +22,7 @@ const (
 	// one: longer than any datagram is under way.
 	defaultOverlap = 5 * time.Second
 
-	// DefaultIdle is how long nothing may be accepted from a client until its session ends.
+	// DefaultIdle is how long a session lives without an accepted datagram from its client.
 	DefaultIdle = 30 * time.Second
 
 	// defaultMaxRevocations is how many revocations a server keeps, at less than 100 bytes each: a

@@ -44,12 +44,11 @@ type Revocation struct {
 	Issuer string // of the subject, token, sign-in or key; empty for a build or session
 	Value  string
 
-	// Time is when trust was withdrawn; zero means now. A subject's tokens that were issued later
-	// are valid again, because their issuer has decided so. A token without a time of issue never
-	// is.
+	// Time is when trust was withdrawn; zero means now. Tokens of a subject that were issued later are
+	// valid, because their issuer has decided so; a token without a time of issue never is.
 	Time time.Time
 
-	// Everywhere says that every server of the fleet is told the same, so that Config.OnUsed is not
-	// called for the sessions that end of it: set it for what a feed brings.
+	// Everywhere says that every server of the fleet is told of the revocation, so that Config.OnUsed
+	// is not called for the sessions that it ends: set it for revocations from a feed.
 	Everywhere bool
 }

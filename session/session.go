@@ -39,8 +39,8 @@ type Session interface {
 
 	// Revoke ends the session with its next datagram: that is dropped, and the player is told once.
 	// The session's tickets are refused from now on, even if it has ended meanwhile or lives on
-	// another connection of this server. Revoke reports whether the session had not ended for good
-	// before.
+	// another connection of this server. Revoke reports whether it had any effect: false means that
+	// the session had already ended for good.
 	Revoke() bool
 
 	// Revoked reports whether the session has been revoked or ended by the server otherwise. If the

@@ -14,17 +14,17 @@ const (
 	// ReasonUsed.
 	UsedToken UsedKind = iota + 1
 
-	// UsedTicket is the tickets of a session up to an epoch: one of them has resumed it, or its player
-	// has left. They are refused with ReasonTicket; later ones are good.
+	// UsedTicket stands for the tickets of a session up to an epoch: one of them has resumed it, or
+	// its player has left. They are refused with ReasonTicket; later ones are good.
 	UsedTicket
 
-	// UsedSession is a session that was put out: by a kick, a ban, a revocation, or by what its client
-	// did. It ends wherever it lives, and all of its tickets are refused: with ReasonRevoked if it was
-	// revoked, else with ReasonTicket.
+	// UsedSession is a session that was ended by force: by a kick, a ban, a revocation, or by what its
+	// client did. It ends wherever it lives, and all of its tickets are refused: with ReasonRevoked if
+	// it was revoked, else with ReasonTicket.
 	UsedSession
 
-	// UsedNetwork is what is left of a session whose step up has lapsed: its tickets up to an epoch are
-	// good from the network that they are bound to alone.
+	// UsedNetwork is a session whose step up has lapsed: its tickets up to an epoch are good only from
+	// the network that they are bound to.
 	UsedNetwork
 )
 
@@ -38,9 +38,9 @@ func (k UsedKind) String() string {
 	return "used " + strconv.Itoa(int(k))
 }
 
-// Used is something that counts once in a whole fleet and was used up on one of its servers:
-// Config.OnUsed reports it there, and transport.Server.Use has it refused on another server. It
-// names no player and is no secret. Applying it twice, late or in another order changes nothing.
+// Used is something that is good once in a whole fleet and was used up on one of its servers:
+// Config.OnUsed reports it there, and transport.Server.Use makes another server refuse it. It names
+// no player and is no secret. Applying it twice, late or in another order changes nothing.
 type Used struct {
 	Kind UsedKind
 
@@ -48,11 +48,10 @@ type Used struct {
 	// docs/fleet.md 8.5 describes.
 	ID [16]byte
 
-	// Epoch is up to which epoch the session's tickets are concerned. It is 0 for UsedToken and
-	// UsedSession.
+	// Epoch is the last epoch whose tickets are concerned. It is 0 for UsedToken and UsedSession.
 	Epoch uint32
 
-	// Reason is why a session was put out, 0 for the other kinds.
+	// Reason is why a session was ended by force, 0 for the other kinds.
 	Reason Reason
 
 	// Until is when it may be forgotten: what it concerns has expired by then, on every server.
