@@ -64,9 +64,9 @@ type BehaviourConfig struct {
 	// Zero means 256, 400 and 480, so set all three if you set one: with a Limit of 100, Flag has
 	// to be at most 100, too.
 	//
-	// Datagrams that the path may have delayed raise Revoke for a while, by up to 10 s of the
-	// stated rate: Datagrams a second with one state change each, or Flag in a Window where that is
-	// more, for games whose payloads cost more than one, but never more than Limit.
+	// Datagrams that the path may have delayed raise Revoke for a while, by the state changes of up to
+	// 10 s: at Datagrams a second with one state change each, or at Flag in a Window if that is more,
+	// as in games whose payloads cost more than one; but never at more than Limit in a Window.
 	Flag, Limit, Revoke int
 
 	// Window is the time over which state changes are counted, 16 ms to 1 minute. Zero means 1 s.

@@ -68,8 +68,8 @@ func (c Check) String() string {
 // known returns c, or CheckOther in place of a number that is no check's.
 func (c Check) known() Check { return min(c, CheckOther) }
 
-// CheckOf returns the check that err says has failed: CheckNone for nil, and CheckOther if it
-// matches no error of this package.
+// CheckOf returns the check that failed with err: CheckNone for nil, and CheckOther if err matches
+// no error of this package.
 func CheckOf(err error) Check {
 	if err == nil {
 		return CheckNone
@@ -85,8 +85,8 @@ func CheckOf(err error) Check {
 	return CheckOther
 }
 
-// Label returns the label of the check that err says has failed, and for CheckClaim a space and the
-// claim's name after it: "claim sub". It comes from a fixed set, however the token was made, so it
+// Label returns the label of the check that failed with err, and for CheckClaim a space and the
+// claim's name after it: "claim sub". It comes from a fixed set, whatever the token contains, so it
 // fits audit lines and names of counters.
 func Label(err error) string {
 	e, ok := errors.AsType[*Error](err)

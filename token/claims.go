@@ -30,7 +30,8 @@ type Claims struct {
 	// -2^53 and 2^53; and all texts together, in the order of Keep, have at most 1,024 bytes.
 	Custom map[string]any
 
-	// Kept is the profile's Keep: a claim that it names and Custom has not is absent.
+	// Kept is the profile's Keep: a claim that is named there and missing in Custom is absent from the
+	// token.
 	Kept []string
 
 	Expires, NotBefore, IssuedAt time.Time

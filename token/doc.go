@@ -25,9 +25,6 @@
 //
 // # Which rules hold for it
 //
-// Of other issuers than those of [FormStandard], platform and build count as absent unless they are
-// short texts. [Profile.Keep] names claims of the game's own, which [Claims.Custom] then has.
-//
 // A [Profile] is written by the operator for each issuer: one algorithm, one key set, the
 // audiences, the longest life. The token names its issuer; everything else comes from the profile,
 // never from the token. Use
@@ -38,14 +35,17 @@
 //     tokens, in which client_id stands for aud, [FormCognitoID] for ID tokens);
 //   - [FormNakama] with HS256 for Nakama session tokens (uid and tid stand for sub and jti; no iss, no aud).
 //
+// In tokens of another form than [FormStandard], platform and build count as absent unless they are
+// short texts. [Profile.Keep] names claims of the game's own, which [Claims.Custom] then has.
+//
 // # Where keys come from
 //
 // [ParseKeys] reads them from a file once. [RemoteKeys] fetches what an identity provider
-// publishes, and keeps it fresh: for a key that is known a token takes no lock, a rotation costs
-// one fetch however many players wait for it, and invented key ids cost a small budget and delay no
+// publishes, and keeps it fresh: a token whose key is known takes no lock, a rotation costs one
+// fetch however many players wait for it, and invented key ids cost a small budget and delay no
 // token whose key is known.
 //
-// The well-known libraries were measured for that, against a provider that takes 100 ms to answer.
+// The well-known libraries were measured against that, with a provider that takes 100 ms to answer.
 // With 500 players signing in during a rotation, keyfunc/v3 v3.9.1 lets 1 of them in and jwx/v3
 // v3.3.0 none; keyfunc then refuses a second rotation for up to 5 minutes. go-oidc v3.21.0 lets in
 // all 500, but each token with an invented key or a bad signature costs a fetch. keyfunc and

@@ -42,7 +42,8 @@ func withDetail(err error, detail string) error { return fmt.Errorf("%w: %s", er
 
 // An Error says which check a token has failed, what was wrong and what to do about it, for the
 // operator. Of the token it holds a name that this package knows and a number of seconds, never a
-// value; it belongs into logs all the same, not to a stranger, whom it would tell what to try next.
+// value; it still belongs in logs, and not in an answer to a stranger, whom it would tell what to
+// try next.
 type Error struct {
 	Check Check
 	Claim string // claim or header field at fault, as the token's form has it; or empty
@@ -84,7 +85,7 @@ func (e *Error) Error() string {
 	return "token: " + e.Check.String()
 }
 
-// Unwrap returns the error above that e is a kind of.
+// Unwrap returns the exported error of this package that e is a kind of.
 func (e *Error) Unwrap() error { return checks[e.Check.known()].err }
 
 // failed returns the failure of a check on the claim or header field called name.

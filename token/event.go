@@ -25,8 +25,8 @@ type Event struct {
 
 // An EventVerifier verifies security event tokens under the rules for identity tokens, with these
 // differences: typ is TypeEvent, so that neither is ever taken for the other; jti and iat are
-// required; sub and exp must not be there (Shared Signals Framework 1.0, 4.1.7); nothing is kept. How
-// old a SET may be is the caller's to say. It is safe for concurrent use.
+// required; sub and exp must not be there (Shared Signals Framework 1.0, 4.1.7); nothing is cached.
+// The caller decides how old a SET may be. It is safe for concurrent use.
 type EventVerifier struct{ profiles map[string]*Profile }
 
 // NewEventVerifier returns a verifier for the events of these issuers. Of a Profile only Issuer, Name,

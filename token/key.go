@@ -22,10 +22,10 @@ const (
 	HS256 Algorithm = "HS256" // HMAC, SHA-256: a verifier can also sign
 )
 
-// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). It may be several that
-// the issuer publishes under one name: a token is good under any. The key itself, which
-// may be a secret, is out of reach of fmt, log/slog and encoders, and Keys do not compare with ==.
-// A Key never changes.
+// A Key verifies the tokens of one issuer under one algorithm (RFC 8725 3.1). It may stand for
+// several keys that the issuer publishes under one name: a token is good under any of them. The key
+// itself, which may be a secret, is out of reach of fmt, log/slog and encoders, and Keys do not
+// compare with ==. A Key never changes.
 type Key struct {
 	id       string
 	alg      Algorithm

@@ -80,8 +80,8 @@ func (s *StaticKeys) keep(earlier *StaticKeys) {
 // a JWK set (RFC 7517), at most 64 KiB. A key without an id gets its RFC 7638 thumbprint as one.
 //
 // A key that is listed more than once counts once. Different keys with one id, which RFC 7517 4.5
-// only advises against, count as one Key, under any of which a token that names the id is good: each
-// is the issuer's own. Of more than 8 the first count.
+// only advises against, count as one Key: a token that names the id is good under any of them,
+// since each is the issuer's own. Of more than 8, only the first 8 count.
 //
 // Every PEM block must be usable. Of a JWK set, keys for other algorithms and purposes are left
 // out, as RFC 7517 5 asks; a set that contains a private key is refused. Of a certificate only the

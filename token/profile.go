@@ -33,8 +33,8 @@ const (
 	FormStandard  Form = iota // sub, jti, aud (RFC 7519)
 	FormCognito               // Amazon Cognito access token: sub, jti, origin_jti; client_id for aud, token_use "access"
 	FormCognitoID             // Amazon Cognito ID token: sub, jti, origin_jti, aud, token_use "id"
-	// FormNakama is a Nakama session token: uid, a UUID, and tid; no iss and no aud. Give its profile the session key alone: with the
-	// key of refresh tokens, those would pass too.
+	// FormNakama is a Nakama session token: uid, a UUID, and tid; no iss and no aud. Give its
+	// profile the session key alone: with the key of refresh tokens, those would pass too.
 	FormNakama
 )
 

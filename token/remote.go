@@ -91,9 +91,9 @@ func NewRemoteKeys(config RemoteConfig) (*RemoteKeys, error) {
 }
 
 // Key returns the key named kid, or the set's only key when kid is empty. It waits for a fetch at
-// most, and no longer than ctx. It returns ErrUnknownKey when a fetch that began after the call did
-// not bring the key, or another one did so just before, and ErrUnavailable when none could be made:
-// the endpoint is down, the budget is spent, ctx is done, or the set is closed.
+// most, and no longer than ctx. It returns ErrUnknownKey when a fetch that began after the call, or
+// one just before it, did not bring the key, and ErrUnavailable when no fetch could be made: the
+// endpoint is down, the budget is spent, ctx is done, or the set is closed.
 func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
 	if k, ok := r.known(kid); ok {
 		return k, nil

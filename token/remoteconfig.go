@@ -20,8 +20,8 @@ type RemoteConfig struct {
 	Transport http.RoundTripper
 
 	// MinRefresh and MaxRefresh bound the time between two background fetches. In between,
-	// Cache-Control of the answer decides; without it MaxRefresh holds. Up to a tenth less, at
-	// random, keeps a fleet from asking all at once. Zero means 5 minutes and 1 hour.
+	// Cache-Control of the answer decides; without it MaxRefresh holds. Each wait is up to a tenth
+	// shorter, at random, so that a fleet does not ask all at once. Zero means 5 minutes and 1 hour.
 	MinRefresh, MaxRefresh time.Duration
 
 	MaxAge  time.Duration // how long keys are trusted after the last successful fetch; more than MaxRefresh

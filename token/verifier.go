@@ -40,8 +40,8 @@ func NewVerifier(profiles ...Profile) (*Verifier, error) {
 }
 
 // Verify returns the claims of raw if it is acceptable at now, otherwise an *Error. It keeps no
-// reference to raw. A token may have 32 KiB, as some of Amazon Cognito have in a request by HTTP;
-// HELLO carries MaxLen. It may block as long as the key set does; ctx ends that wait. A
+// reference to raw. A token may have 32 KiB, as some of Amazon Cognito's have in a request by HTTP;
+// HELLO carries MaxLen. Verify may block as long as the key set does; ctx ends that wait. A
 // signature costs some tens to hundreds of microseconds, so do not verify new tokens in a tick.
 func (v *Verifier) Verify(ctx context.Context, now time.Time, raw []byte) (*Claims, error) {
 	if len(raw) > maxVerified {
