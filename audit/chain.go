@@ -23,8 +23,8 @@ type ChainConfig struct {
 	// it is unknown.
 	After chain.End
 
-	// Every is how often a head is signed, whether or not there are lines: that long an unsigned
-	// end of the file can be. Zero means a minute; negative is an error.
+	// Every is how often a head is signed, whether or not there are lines: the end of the file is
+	// unsigned for at most that long. Zero means a minute; negative is an error.
 	Every time.Duration
 }
 

@@ -23,8 +23,8 @@ const (
 	KeyRotation                     // the server's certificate changed; other keys are the program's to record
 	Flood                           // far more is refused than usual; one event for all of it
 	Alarm                           // something an operator should look at
-	Operate                         // a service of the fleet has made a call of the server's API that it may; with a Cause it failed
-	Deny                            // such a service has made a call that it may not, or not as often, or was not let in
+	Operate                         // a service of the fleet has made a permitted call of the server's API; with a Cause the call failed
+	Deny                            // such a service has made a call that it may not make, or too many calls, or was not let in
 	numDecisions
 )
 

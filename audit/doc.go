@@ -11,8 +11,8 @@
 //
 // # Lines
 //
-// There is one schema: a line is an event of OCSF, the Open Cybersecurity Schema Framework, version
-// 1.8.0, as one JSON object, and stands before it what OCSF has no attribute for, so that grep
+// There is one schema: a line is one JSON object, an event of OCSF, the Open Cybersecurity Schema
+// Framework, version 1.8.0. It begins with two members that OCSF does not define, so that grep
 // '"decision":"revoke"' is enough:
 //
 //	decision  as in the table below; absent in a line that holds a tally only
@@ -47,7 +47,7 @@
 // An operate with an unmapped.cause was permitted and has failed: its status_id is 2.
 //
 // Ban, lift and withdraw are what the operator or the match has decided, one line each, whether or
-// not a player is here whom it concerns; each session that ends of it has a line of its own.
+// not a player whom it concerns is here; each session that it ends has a line of its own.
 //
 // The other attributes; those without a value are left out:
 //
@@ -78,16 +78,16 @@
 //	unmapped.cause            Event.Cause: the check that has refused
 //	unmapped.part             part of the fingerprint that differs            text
 //	unmapped.previous         network before a migration, like src_endpoint.name
-//	unmapped.suppressed       events since the line before that exceeded their share
-//	unmapped.lost             events since the line before that the queue or the writer did not take
-//	unmapped.chain            how the line hangs on the one before: package audit/chain
+//	unmapped.suppressed       events since the previous line that exceeded their share
+//	unmapped.lost             events since the previous line that the queue or the writer did not take
+//	unmapped.chain            how the line is linked to the previous one: package audit/chain
 //
-// Text has at most 128 bytes. What does not print is replaced by U+FFFD, and JSON escapes the rest,
-// so that no viewer takes it for a line or for an escape sequence.
+// Text has at most 128 bytes. Characters that do not print are replaced by U+FFFD, and JSON escapes
+// the rest, so that no viewer takes it for a line or for an escape sequence.
 //
 // Lines, suppressed and lost add up to the events recorded; a last line with the two counts alone,
-// a Base Event (class 0, activity 0, message "tally"), is written by Close if it takes one. A chain
-// has Base Events of its own, the heads "chain begin", "chain mark" and "chain end". No line
+// a Base Event (class 0, activity 0, message "tally"), is written by Close if one is needed. A
+// chain has Base Events of its own, the heads "chain begin", "chain mark" and "chain end". No line
 // holds a token, a key, an address or a player's id in clear; whoever holds the key can find a
 // known player's lines, and nobody can once it is gone.
 //

@@ -17,8 +17,8 @@ var ErrConfig = errors.New("audit: bad configuration")
 
 // JSONConfig configures a JSON sink. The zero value works.
 type JSONConfig struct {
-	// Key turns subjects and token ids into pseudonyms, the same ones for as long as the key is. At
-	// least 16 bytes; nil means a random key that ends with the process.
+	// Key turns subjects and token ids into pseudonyms, which are the same for as long as the key is.
+	// It has at least 16 bytes; nil means a random key that ends with the process.
 	Key []byte
 
 	// Queue is how many events may wait for the writer. Zero means 4,096; negative is an error.
@@ -28,10 +28,10 @@ type JSONConfig struct {
 
 	// PerSecond is how many lines are written in one second of the clock; further events are only
 	// counted. Rejections and denials, which strangers can cause, take at most half of them. The
-	// sessions of one player write 20 lines at once, and then one each 2 s. Revocations, bans and calls
-	// of services do not count among them, nor do alarms, floods and key changes: each of these two
-	// groups has a share of its own, PerSecond in the long run and 16,384 or 256 at once, so that no
-	// flood hides them. Zero means 100, negative means no limit.
+	// sessions of one player may write 20 lines at once, and then one every 2 s. Revocations, bans and
+	// calls of services do not count among them, nor do alarms, floods and key changes: each of these
+	// two groups has a share of its own, PerSecond in the long run and 16,384 or 256 at once, so that
+	// no flood hides them. Zero means 100, negative means no limit.
 	PerSecond int
 
 	// Chain makes a chain of the lines; nil means none.

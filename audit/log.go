@@ -23,7 +23,7 @@ import (
 //	previous  Event.Previous, likewise
 //	actor     Event.Actor
 //	operation Event.Operation
-//	left_out  lines since the one before that exceeded their share or found no room
+//	left_out  lines since the previous one that exceeded their share or found no room
 //
 // The texts are cut and cleaned as those of JSON are. A line has no name of a player, whether in
 // clear or as a pseudonym, no token id, and nothing that a client states about itself.

@@ -24,8 +24,9 @@ type Recent struct {
 
 var _ Sink = (*Recent)(nil)
 
-// NewRecent returns a Recent of n lines, 1 to MaxRecent; numbers outside count as the nearest. Its
-// pseudonym key exists only in memory: use JSON.Recent for one that shares a sink's.
+// NewRecent returns a Recent of n lines, 1 to MaxRecent; an n outside that range counts as the
+// nearest one inside. Its pseudonym key exists only in memory: use JSON.Recent for one that shares
+// a sink's.
 func NewRecent(n int) *Recent { return newRecent(n, newPseudonymizer(randomKey())) }
 
 // Recent returns a Recent of n lines with the pseudonyms of j, so that a line on the page can be
