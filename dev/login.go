@@ -51,8 +51,8 @@ type Login struct {
 	listener    net.Listener
 }
 
-// NewLogin listens at c.Address and logs a warning with slog that says so. Errors about c match
-// ErrConfig.
+// NewLogin listens at c.Address and logs a warning with slog that anybody may sign in there. Errors
+// about c match ErrConfig.
 func NewLogin(c Config) (*Login, error) {
 	address := c.Address
 	if address == "" {
@@ -84,7 +84,7 @@ func NewLogin(c Config) (*Login, error) {
 func (l *Login) Addr() netip.AddrPort { return l.listener.Addr().(*net.TCPAddr).AddrPort() }
 
 // Config returns what transport.Listen needs: the certificate, and a verifier that accepts the
-// login's tokens and no others. Change what else the game wants.
+// login's tokens and no others. Set whatever else the game wants.
 func (l *Login) Config() transport.Config {
 	verifier, err := token.NewVerifier(l.issuer.Profile())
 	if err != nil {

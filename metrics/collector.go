@@ -23,8 +23,8 @@ type Collector struct {
 
 var _ prometheus.Collector = (*Collector)(nil)
 
-// NewCollector returns the metrics of what stats counts: pass the method Stats of a
-// transport.Server. It is called for each scrape, several at once.
+// NewCollector returns a Collector of what stats counts: pass the method Stats of a
+// transport.Server. It is called for each scrape, by several goroutines at once.
 func NewCollector(stats func() transport.Stats) *Collector {
 	return &Collector{stats: stats, ticks: prometheus.NewHistogram(tick)}
 }
@@ -33,7 +33,7 @@ func NewCollector(stats func() transport.Stats) *Collector {
 // each with the time since the beginning, from any goroutine. Without it the histogram stays empty.
 func (c *Collector) ObserveTick(took time.Duration) { c.ticks.Observe(took.Seconds()) }
 
-// Describe is that of a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range all {
 		out <- d
@@ -41,7 +41,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	c.ticks.Describe(out)
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	s := c.stats()
 	gauge := func(d *prometheus.Desc, n int) {
@@ -79,7 +79,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 }
 
 // Handler serves the metrics of collectors, of the Go runtime (go_…) and of the process
-// (process_…), as Prometheus text or as OpenMetrics. Anybody may ask it: package statuspage, whose
+// (process_…), as Prometheus text or as OpenMetrics. It answers anybody: package statuspage, whose
 // Config.Metrics it fits, restricts that. It panics if two collectors have a metric in common, as
 // two of NewCollector do.
 func Handler(own ...prometheus.Collector) http.Handler {

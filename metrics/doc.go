@@ -1,4 +1,4 @@
-// Package metrics gives a server's counters to Prometheus, under names that all programs of this
+// Package metrics exports a server's counters to Prometheus, under names that all programs of this
 // project share. docs/deploy.md lists them.
 //
 //	collector := metrics.NewCollector(server.Stats)

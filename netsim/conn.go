@@ -106,8 +106,9 @@ func (c *Conn) Rebind(addr netip.AddrPort) error {
 	return nil
 }
 
-// SetImpairment holds for what this socket sends from now on, instead of the network's. All that it
-// sends, to whatever addresses, shares one bottleneck. The error matches ErrConfig.
+// SetImpairment applies im to what this socket sends from now on, in place of the network's
+// impairment. All that it sends, to whatever addresses, shares one bottleneck. The error matches
+// ErrConfig.
 func (c *Conn) SetImpairment(im Impairment) error {
 	im, err := im.WithDefaults()
 	if err != nil {
@@ -119,9 +120,8 @@ func (c *Conn) SetImpairment(im Impairment) error {
 	return nil
 }
 
-// SetIncoming holds for what comes to this socket from now on, after what the sender's impairment
-// does to it. All that comes, from whatever addresses, shares one bottleneck. The error matches
-// ErrConfig.
+// SetIncoming applies im to what comes to this socket from now on, after the sender's impairment.
+// All that comes, from whatever addresses, shares one bottleneck. The error matches ErrConfig.
 func (c *Conn) SetIncoming(im Impairment) error {
 	im, err := im.WithDefaults()
 	if err != nil {

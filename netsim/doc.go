@@ -32,23 +32,23 @@
 //	                                                                     │
 //	Inject ─ copy ───────────────────────────────────────────────────────┘
 //
-// Each direction between two addresses is a link with a generator of its own, seeded by the network's
-// seed and the two addresses. What is lost, copied, corrupted or late of a link therefore depends on
-// the seed, the impairment and how many came before it, and not on what other goroutines do
-// meanwhile; a bottleneck that several links share adds what it had to send before. Datagrams of
-// different links that are due at the same instant arrive ordered by address. Only writers without
-// latency that write to one address at the same instant race, as on a real host, and so do writers to
-// one bottleneck.
+// Each direction between two addresses is a link with a generator of its own, seeded by the
+// network's seed and the two addresses. What a link loses, copies, corrupts or delays therefore
+// depends on the seed, the impairment and the number of datagrams before it, and not on what other
+// goroutines do meanwhile; a bottleneck that several links share adds what it had to send before.
+// Datagrams of different links that are due at the same instant arrive ordered by address. Only
+// writers without latency that write to one address at the same instant race, as on a real host,
+// and so do writers to one bottleneck.
 //
 // Every datagram draws the same number of times: a higher share of losses does not change which ones
 // are duplicated, and neither does a bottleneck.
 //
 // # Bandwidth
 //
-// Bandwidth means what it means of a real line: a byte on the link is a byte of an IP packet, so that
-// a UDP payload counts 28 bytes more than it has over IPv4 and 48 more over IPv6. Fragments of a large
-// payload are not counted, nor is what Ethernet or a radio adds. Packets leave the bottleneck one
-// after the other, and the queue before it drops what comes when it is full. Loss, Jitter and
+// Bandwidth is counted as on a real line: a byte on the link is a byte of an IP packet, so that a
+// UDP payload counts 28 bytes more than it has over IPv4 and 48 more over IPv6. Fragments of a
+// large payload are not counted, nor is what Ethernet or a radio adds. Packets leave the bottleneck
+// one after the other, and the queue before it drops what comes when it is full. Loss, Jitter and
 // Duplicate come behind: what they take or add has no effect on the bottleneck.
 //
 // A socket has a bottleneck for what it sends and one for what it is sent, each shared by all its

@@ -34,8 +34,8 @@ var _ net.PacketConn = (*Impaired)(nil)
 // Impair puts im between pc and its user, for what it sends and, drawn separately, for what it
 // receives. Each direction is one link with one bottleneck, whatever the peer's address, so that
 // ephemeral ports do not change the outcome for a seed. With a zero im every call goes straight to
-// pc. The addresses must be *net.UDPAddr otherwise. The result owns pc. The error matches ErrConfig,
-// and then pc remains the caller's.
+// pc. Otherwise the addresses must be *net.UDPAddr. The result owns pc. The error matches
+// ErrConfig, and then pc remains the caller's.
 func Impair(pc net.PacketConn, im Impairment, seed uint64) (*Impaired, error) {
 	im, err := im.WithDefaults()
 	if err != nil {
@@ -48,8 +48,8 @@ func Impair(pc net.PacketConn, im Impairment, seed uint64) (*Impaired, error) {
 	return i, nil
 }
 
-// Blackout begins or ends one: as long as it lasts everything is lost that is written, and everything
-// that the socket receives. What was in flight before still arrives. Reads wait as if nothing came.
+// Blackout begins or ends a blackout: while it lasts, everything that is written or that the socket
+// receives is lost. What was in flight before still arrives. Reads wait as if nothing came.
 func (i *Impaired) Blackout(on bool) { i.dark.Store(on) }
 
 // WriteToUDPAddrPort sends a copy of b. With an impairment it reports no error but net.ErrClosed.

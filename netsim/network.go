@@ -83,8 +83,9 @@ func (n *Network) free(addr netip.AddrPort) (netip.AddrPort, error) {
 	return addr, fmt.Errorf("%w: %v has no free port", ErrAddress, addr.Addr())
 }
 
-// SetImpairment holds for what is written from now on by sockets without an impairment of their own,
-// as if each of them had been given im: each has a bottleneck to itself. The error matches ErrConfig.
+// SetImpairment applies im to what is written from now on by sockets without an impairment of their
+// own, as if each of them had been given im: each has a bottleneck to itself. The error matches
+// ErrConfig.
 func (n *Network) SetImpairment(im Impairment) error {
 	im, err := im.WithDefaults()
 	if err != nil {

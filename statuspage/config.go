@@ -94,8 +94,8 @@ type Panel struct {
 	// not contain "</script".
 	Script string
 
-	// Data returns what becomes JSON for the script, and does not change any more: a copy of what
-	// the game goes on with. It is safe for concurrent use, and does not wait; nil means null.
+	// Data returns what is encoded as JSON for the script. It must not change any more: return a copy
+	// of what the game goes on with. It is safe for concurrent use, and does not wait; nil means null.
 	Data func() any
 }
 

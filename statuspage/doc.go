@@ -1,7 +1,7 @@
 // Package statuspage shows a match server in a browser: its players, what it drops and refuses, its
 // handshakes and sockets, and each trust decision as it is taken. It is one HTML file without a
-// build step, which asks nobody but the server that it came from. Four lines in a program that has
-// a transport.Server:
+// build step, which loads nothing from any other server. Four lines in a program that has a
+// transport.Server:
 //
 //	recent := audit.NewRecent(1000) // in transport.Config.Audit
 //	page, err := statuspage.Handler(statuspage.Config{Server: server, Events: recent})
@@ -32,10 +32,10 @@
 //
 // # Who may do what
 //
-// There are no passwords. Requests are answered if they come to a loopback address of this machine
-// or a Unix socket, and others with Config.Remote only, except for /live and /ready, which tell
-// nothing else. The three POSTs exist with Config.Authorize only, which is asked each time. Players
-// are shown by the pseudonyms that the audit gives them, and by name with Config.Names.
+// There are no passwords. Requests to a loopback address of this machine or a Unix socket are
+// answered, others only with Config.Remote, except for /live and /ready, which tell nothing else.
+// The three POSTs exist only with Config.Authorize, which is asked each time. Players are shown by
+// the pseudonyms that the audit gives them, and by name with Config.Names.
 //
 // A web page that an operator has open elsewhere can neither read nor act:
 //

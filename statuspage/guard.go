@@ -26,8 +26,8 @@ func guard(config Config, h http.Handler) http.Handler {
 	})
 }
 
-// Local permits requests that come from this machine itself, to a loopback address or a Unix
-// socket, and not by a proxy that says so. It is for Config.Authorize where whoever is logged in to
+// Local permits requests from this machine itself, to a loopback address or a Unix socket, unless a
+// header says that a proxy forwards them. It is for Config.Authorize where whoever is logged in to
 // the machine may act.
 func Local(r *http.Request) error {
 	if !local(r) || r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" {

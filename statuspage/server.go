@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// NewServer returns an http.Server for h with what a small server needs and the zero one lacks: time
-// limits, short headers, and at most 128 connections at once. Another one then takes the place of
-// the oldest of the address, or the IPv6 network of 64 bits, that holds the most: whoever holds all
-// of them keeps no health check of another machine out. It is not listening yet.
+// NewServer returns an http.Server for h with what a small server needs and the zero one lacks:
+// time limits, short headers, and at most 128 connections at once. A further one then replaces the
+// oldest of the address, or the IPv6 network of 64 bits, that holds the most: whoever holds all of
+// them cannot keep the health checks of another machine out. It is not listening yet.
 func NewServer(h http.Handler) *http.Server {
 	p := &places{taken: make(map[net.Conn]place)}
 	return &http.Server{
