@@ -150,7 +150,7 @@ func (b *Bridge) Close() {
 	b.wg.Wait()
 }
 
-// Addr is the address that the Bridge listens on.
+// Addr returns the address that the Bridge listens on.
 func (b *Bridge) Addr() netip.AddrPort { return b.server.Addr() }
 
 // Stats counts the events of a Bridge since New.
@@ -159,14 +159,14 @@ type Stats struct {
 	Inputs    uint64          `json:"inputs"`    // inputs put into a match's queue
 	Overflow  uint64          `json:"overflow"`  // refused, because the queue was full or the match is over
 	Malformed uint64          `json:"malformed"` // refused, because the op code did not parse
-	Orphaned  uint64          `json:"orphaned"`  // refused in the tick: their sender is not, or not any more, in the match
+	Orphaned  uint64          `json:"orphaned"`  // refused in the tick: their sender is not in the match, or no longer
 
-	Oversized   uint64 `json:"oversized"`   // broadcasts too large for the UDP of a player who was to get them so: sockets got them
+	Oversized   uint64 `json:"oversized"`   // broadcasts too large for the UDP of a player who should have got them that way: sockets got them
 	Undelivered uint64 `json:"undelivered"` // and those of them that a player without a socket did not get
 	Behind      uint64 `json:"behind"`      // sessions ended because too many reliable broadcasts waited for the player
 }
 
-// Stats counts.
+// Stats returns the counts since New.
 func (b *Bridge) Stats() Stats {
 	return Stats{
 		Transport: b.server.Stats(), Inputs: b.counts.inputs.Load(), Overflow: b.counts.overflow.Load(),

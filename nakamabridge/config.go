@@ -25,7 +25,7 @@ type Config struct {
 	Accounts Accounts
 	// Logger receives messages for the operator; nil means no log.
 	Logger Logger
-	// Audit takes a record of every trust decision; nil means none is kept.
+	// Audit receives a record of every trust decision; nil means that none is kept.
 	Audit audit.Sink
 
 	// Address is the UDP address to listen on; empty means DefaultAddress.

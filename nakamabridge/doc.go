@@ -28,20 +28,20 @@
 //
 // The sub has only printable ASCII, and the whole at most 128 bytes; other identities are refused.
 // Nakama makes a user id of its own and keeps the custom id beside it, so the custom id is the map
-// between the two: see [Bridge.UserID] and [Bridge.Subject]. A session variable never is, because
-// some of Nakama's ways in let clients write them. A new account's username is random and does not
-// show the sub; a player may change it later.
+// between the two: see [Bridge.UserID] and [Bridge.Subject]. A session variable never serves for
+// that, because some of Nakama's ways to sign in let clients write them. A new account's username
+// is random and does not show the sub; a player may change it later.
 //
 // Nakama keeps one hook of each kind, and the last one registered wins. A plugin with hooks of its
-// own calls those of the Bridge first, from within them. No panic leaves a hook, since it would end
+// own calls those of the Bridge first, from within them. Hooks recover from panics, which would end
 // Nakama. A hook's errors have fixed texts and the codes 3 (not a request), 7 (not allowed), 13
-// (our fault), 14 (try again), 16 (token refused); the cause is logged. Two first sign-ins of one
-// player at once may give one of them Nakama's code 13: the client tries again.
+// (internal error), 14 (try again), 16 (token refused); the cause is logged. Two first sign-ins of
+// one player at once may give one of them Nakama's code 13: the client tries again.
 //
-// The issuer is asked at sign-in. Nakama refreshes the session that this gives for as long as its
-// own account is good, so a player whom the issuer has banned, or whose account there is gone, stays
-// until the account is banned in Nakama, too. With the option [VerifyRefresh] a refresh needs a
-// valid identity token of the same player, as the session variable [IdentityVar].
+// The issuer is asked only at sign-in. Nakama refreshes the resulting session for as long as its
+// own account is good, so a player whom the issuer has banned, or whose account there is gone,
+// stays until the account is banned in Nakama, too. With the option [VerifyRefresh] a refresh needs
+// a valid identity token of the same player, as the session variable [IdentityVar].
 //
 // # How a client connects
 //
@@ -123,16 +123,16 @@
 // Most handlers send everything as reliable, with which players who have a socket get nothing by
 // UDP. [Config.Unreliable] names the op codes that count as not reliable without a change to the
 // handler. A broadcast that is too large for a player's UDP, or whose op code is negative, goes by
-// socket, players without one do not get it, [Stats] counts it, and the log has the first of each op
-// code in a match. The broadcast returns no error then, as Nakama's would not: one player's client
-// is nothing that a game should fail by.
+// socket, and players without one do not get it; [Stats] counts it, and the log has the first of each
+// op code in a match. The broadcast then returns no error, as Nakama's would not: a game should not
+// fail because of one player's client.
 //
 // Like Nakama's, the dispatcher may be used by any goroutine. The nk that the handler is given is
 // that of [Bridge.Module]. Nakama itself knows nothing of UDP-only players: they are not counted in
 // MatchList, get no presence events on sockets, and a match of theirs alone ends after
 // match.max_empty_sec if that is set.
 //
-// Handlers in Lua and TypeScript run in Nakama's own interpreters, which no Go plugin gets between:
+// Handlers in Lua and TypeScript run in Nakama's own interpreters, out of a Go plugin's reach:
 // their players have sockets, or come by package gateway/nakama, with the same client.
 //
 // # How it ends

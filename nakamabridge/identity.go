@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// CustomID is Nakama's custom id for an issuer's subject, in the form that the package comment
+// CustomID returns Nakama's custom id for an issuer's subject, in the form that the package comment
 // shows. The error is ErrIdentity.
 func CustomID(issuer, subject string) (string, error) {
 	id, ok := customid.New(issuer, subject)
@@ -45,8 +45,8 @@ func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, er
 	return userID, nil
 }
 
-// Subject is the reverse of UserID: provider is "cognito:" and the pool, or "jwt:" and the hash of
-// the issuer. The error is ErrUnknown.
+// Subject returns the identity behind a Nakama user id, the reverse of UserID: provider is
+// "cognito:" and the pool, or "jwt:" and the hash of the issuer. The error is ErrUnknown.
 func (b *Bridge) Subject(ctx context.Context, userID string) (provider, subject string, err error) {
 	if id, ok := b.customIDs.Get(userID); ok {
 		return subjectOf(id)
