@@ -23,15 +23,15 @@ const (
 	// and a player who waits longer has left already.
 	DefaultHold = 10 * time.Second
 
-	// DefaultMaxPlayers is how many players a gateway has at most: those of one game process.
+	// DefaultMaxPlayers is the largest number of players of a gateway: those of one game process.
 	DefaultMaxPlayers = 1000
 
 	// DefaultShutdown is how long players are told that the gateway ends.
 	DefaultShutdown = 5 * time.Second
 )
 
-// Config says who may play, and which game. Backend, Transport.Certificate and Transport.Verifier have
-// to be set.
+// Config says who may play, and which game. Backend, Transport.Certificate and Transport.Verifier
+// are required.
 type Config struct {
 	// Listen is the UDP address for players; empty means DefaultListen.
 	Listen string

@@ -15,14 +15,14 @@
 //
 // # When the backend is gone
 //
-// A gateway fails closed: while Backend.Ready returns an error nobody new is admitted, and is told
-// that the server is unavailable, never why. Who plays stays. Only when the backend has been away for
-// Config.Hold in one piece do the sessions end, with session.ReasonUnavailable, after which a client
-// may come again at once with another identity token: nobody is put out for good for what a backend
-// did. What players send meanwhile is given to the backend all the same, which drops it.
+// A gateway fails closed: while Backend.Ready returns an error, newcomers are refused, and are told
+// that the server is unavailable, never why. Players stay. Only when the backend has been away for
+// Config.Hold without a break do the sessions end, with session.ReasonUnavailable, after which a
+// client may come again at once with another identity token: no player is shut out for good because
+// a backend failed. What players send meanwhile is still given to the backend, which drops it.
 //
 // # What a backend may do to a player
 //
-// It may send, and it may end a session with a reason of the game's own or one that says why the game
-// cannot go on. It cannot ban, revoke or withdraw trust: CheckReason has the rule.
+// It may send, and it may end a session with a reason of the game's own or one that says why the
+// game cannot go on. It cannot ban, revoke or withdraw trust: see CheckReason.
 package gateway

@@ -57,20 +57,20 @@ func New(config Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Server is the players' end: for an admin API, a feed of revocations, a certificate.
+// Server returns the players' end: for an admin API, a feed of revocations, a certificate.
 func (g *Gateway) Server() *transport.Server { return g.server }
 
-// Addr is where players connect.
+// Addr returns the address to which players connect.
 func (g *Gateway) Addr() netip.AddrPort { return g.server.Addr() }
 
-// Players returns how many play.
+// Players returns the number of players.
 func (g *Gateway) Players() int { return int(g.players.Load()) }
 
-// Find returns the player with a handle, nil if nobody who plays has it. It takes no lock.
+// Find returns the player with a handle, nil if no present player has it. It takes no lock.
 func (g *Gateway) Find(handle uint32) *Player { return g.table.find(handle) }
 
-// All calls f for each player who plays, in no order, until f returns false. Players who join or leave
-// meanwhile may be missed.
+// All calls f for each player, in no particular order, until f returns false. Players who join or
+// leave meanwhile may be missed.
 func (g *Gateway) All(f func(*Player) bool) { g.table.all(f) }
 
 // Hold collects what is sent to players until Release, so that it goes out in few system calls; see
@@ -80,7 +80,7 @@ func (g *Gateway) Hold() { g.server.Hold() }
 // Release ends a Hold.
 func (g *Gateway) Release() { g.server.Release() }
 
-// Lanes are those of Config.Transport. They must not be changed.
+// Lanes returns the lanes of Config.Transport. They must not be changed.
 func (g *Gateway) Lanes() []transport.Lane { return g.config.Transport.Lanes }
 
 // latest reports whether a lane is of mode Latest.
@@ -121,11 +121,11 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	return errors.Join(err, g.Close())
 }
 
-// Drain admits no newcomers from now on, and has /ready answer 503. Who plays goes on, and who
-// resumes may. End it by ending the context of Serve.
+// Drain admits no newcomers from now on, and makes /ready answer 503. Players go on, and may
+// resume. To end the gateway, end the context of Serve.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
-// Close ends everything at once, without a word to the players, unless Serve has ended. A second call
+// Close ends everything at once, without telling the players, unless Serve has ended. A second call
 // does nothing.
 func (g *Gateway) Close() (err error) {
 	g.closing.Do(func() {

@@ -21,7 +21,7 @@ type health struct {
 	met bool // it has been ready once
 }
 
-// Ready returns nil while new players may come, else why not, for an operator.
+// Ready returns nil while new players may come, else an error that tells an operator why not.
 func (g *Gateway) Ready() error {
 	if g.draining.Load() || g.config.Draining != nil && g.config.Draining() {
 		return errDraining

@@ -28,11 +28,11 @@ type Player struct {
 // identified is what the table asks of a session.
 type identified interface{ ID() uint32 }
 
-// Handle is a number that names the player's stay on this gateway: never 0, and given to another stay
-// only after all others were, some 60,000 times for each place.
+// Handle returns a number that names the player's stay on this gateway: never 0, and not used for
+// another stay until all other numbers have been, some 60,000 for each seat.
 func (p *Player) Handle() uint32 { return p.handle }
 
-// Session says who the player is and until when.
+// Session returns the player's session, which says who the player is and until when.
 func (p *Player) Session() session.Session { return p.conn.Session() }
 
 // Origin returns how the player's stay began.
@@ -42,7 +42,7 @@ func (p *Player) Origin() transport.Origin { return p.conn.Origin() }
 // have chosen freely. They must not be changed.
 func (p *Player) Metadata() []byte { return p.metadata }
 
-// Addr is the address that the player's datagrams come from.
+// Addr returns the address that the player's datagrams come from.
 func (p *Player) Addr() netip.AddrPort { return p.conn.Addr() }
 
 // HasLanes reports whether the player's client uses the lanes of the gateway.
@@ -95,9 +95,9 @@ func CheckReason(r session.Reason) error {
 	return ErrReason
 }
 
-// Judge has the game's own anti-cheat count. policy.VerdictFlag and VerdictLimit are the verdict on the
-// player's next payload, as session.Config.Inspect would have given it: it is recorded, or dropped; of
-// several before that payload the gravest counts, and messages of lanes are not judged.
+// Judge applies a verdict of the game's own anti-cheat. policy.VerdictFlag and VerdictLimit apply
+// to the player's next payload, as if session.Config.Inspect had returned them: it is recorded, or
+// dropped. Of several before that payload the gravest counts; messages of lanes are not judged.
 // policy.VerdictRevoke ends the session with the player's next datagram, and its tickets.
 func (p *Player) Judge(v policy.Verdict) {
 	switch v {

@@ -48,14 +48,14 @@ var (
 // collector gives Prometheus the counts of a gateway.
 type collector struct{ g *Gateway }
 
-// Describe is that of a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descPlayers, descReady, descOutages, descRefused, descPutOut} {
 		out <- d
 	}
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	ready := 0.0
 	if c.g.backend.Ready() == nil {

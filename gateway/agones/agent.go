@@ -11,16 +11,16 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// AgentConfig says what an Agent keeps in step with its GameServer. Client and Well have to be set.
+// AgentConfig says what an Agent keeps in step with its GameServer. Client and Well are required.
 type AgentConfig struct {
 	Client *Client
 
-	// Well returns nil while the server can play: both the side of the players and the game behind it. It
-	// is asked before each call of Health, and before Ready; it must not wait long. A server that drains
-	// is well: it must go on to say so, or Agones ends the pod before its players have gone.
+	// Well returns nil while the server can play: both the side of the players and the game behind it.
+	// It is asked before each call of Health, and before Ready; it must not wait long. A draining
+	// server is well: it must keep saying so, or Agones ends the pod before its players have gone.
 	Well func() error
 
-	// Rule is told of what the allocator has written. Nil means that nobody asks.
+	// Rule is told what the allocator has written. Nil means none.
 	Rule *Rule
 
 	// Drain sends the players away: to host:port of another server, or nowhere in particular if to is
@@ -46,8 +46,8 @@ type AgentConfig struct {
 	Audit audit.Sink
 }
 
-// DefaultWithin is how long a drain may take: Agones' pods have 30 s by default after which they are
-// killed, and a player who has gone no further by then has other troubles.
+// DefaultWithin is how long a drain may take: Agones' pods have 30 s by default after which they
+// are killed, and a player who has not moved on by then has other troubles.
 const DefaultWithin = 25 * time.Second
 
 // AgentStats is what an Agent has counted.
@@ -83,7 +83,7 @@ type Agent struct {
 	running sync.WaitGroup
 }
 
-// NewAgent returns an Agent that Run has begin. The error matches ErrConfig.
+// NewAgent returns an Agent that does nothing before Run. The error matches ErrConfig.
 func NewAgent(config AgentConfig) (*Agent, error) {
 	switch {
 	case config.Client == nil:
@@ -104,7 +104,7 @@ func NewAgent(config AgentConfig) (*Agent, error) {
 	return &Agent{config: config, known: make(chan struct{}), failing: make(map[string]bool)}, nil
 }
 
-// GameServer returns the GameServer as it was last told of, nil before.
+// GameServer returns the GameServer as last reported, nil before the first report.
 func (a *Agent) GameServer() *GameServer { return a.server.Load() }
 
 // Stats returns what the agent has counted.
@@ -112,8 +112,8 @@ func (a *Agent) Stats() AgentStats {
 	return AgentStats{a.updates.Load(), a.health.Load(), a.unwell.Load(), a.failures.Load(), a.drains.Load()}
 }
 
-// Run keeps in step until ctx is done, and returns when nothing of it runs any more. Whatever the SDK
-// server does, it goes on.
+// Run keeps the two in step until ctx is done, whatever the SDK server does, and returns once all
+// of its goroutines have ended.
 func (a *Agent) Run(ctx context.Context) {
 	for _, f := range []func(context.Context){a.watch, a.becomeReady, a.sayHealthy, a.publish, a.refresh} {
 		a.running.Go(func() { f(ctx) })

@@ -12,8 +12,8 @@ type draining struct {
 	done   chan struct{}
 }
 
-// Destination returns where players are to go when the server ends: what the annotation says, as far as
-// it is known, or an empty string.
+// Destination returns where players are to go when the server ends: what the annotation says, or an
+// empty string if there is none or it is not known.
 func (a *Agent) Destination() string {
 	if g := a.server.Load(); g != nil {
 		assignment, _ := AssignmentOf(g)

@@ -33,9 +33,10 @@ type Assignment struct {
 	Within  time.Duration
 }
 
-// AssignmentOf reads the annotations of a GameServer. What is malformed is left out, as far as that lets
-// in fewer and not more: of players the ones that are no subjects, and a list that is none at all lets
-// in nobody. The error says what was, for a log; it names keys and never a player.
+// AssignmentOf reads the annotations of a GameServer. Malformed parts are left out where that admits
+// fewer players and not more: entries that are no subjects are dropped from the players, and a list that
+// cannot be read admits nobody. The error says what was malformed, for a log; it names keys and never a
+// player.
 func AssignmentOf(g *GameServer) (a Assignment, err error) {
 	var wrong []error
 	note := func(key, what string) { wrong = append(wrong, fmt.Errorf("%s: %s", key, what)) }

@@ -22,11 +22,11 @@ var (
 	// ErrUnanswered means that the SDK server was not reached, or has not answered in time: it may not
 	// have started yet.
 	ErrUnanswered = errors.New("agones: the SDK server does not answer")
-	// ErrAnswer means that what the SDK server has answered is no answer.
+	// ErrAnswer means that the SDK server's answer could not be read.
 	ErrAnswer = errors.New("agones: the SDK server's answer is malformed")
 )
 
-// StatusError is an answer of the SDK server that refuses.
+// StatusError is a refusal by the SDK server.
 type StatusError struct {
 	Status  int    // of HTTP
 	Code    int    // of gRPC; 0 if there is none
@@ -79,10 +79,10 @@ func (c *Client) Ready(ctx context.Context) error { return c.post(ctx, "/ready",
 // Health says that the server is well. Without it the GameServer becomes Unhealthy.
 func (c *Client) Health(ctx context.Context) error { return c.post(ctx, "/health", empty{}) }
 
-// Allocate has the server allocate itself.
+// Allocate marks the server as allocated by itself.
 func (c *Client) Allocate(ctx context.Context) error { return c.post(ctx, "/allocate", empty{}) }
 
-// Shutdown has Agones end the pod.
+// Shutdown asks Agones to end the pod.
 func (c *Client) Shutdown(ctx context.Context) error { return c.post(ctx, "/shutdown", empty{}) }
 
 // Reserve keeps the server from being allocated by others for d, in whole seconds, after which it is

@@ -40,7 +40,7 @@ func (c *Client) List(ctx context.Context, name string) (List, error) {
 	return List{int64(j.Capacity), j.Values}, err
 }
 
-// SetList replaces a List's values. One that the list has no room for is refused by the SDK server.
+// SetList replaces a List's values. The SDK server refuses more than the List has room for.
 func (c *Client) SetList(ctx context.Context, name string, values []string) error {
 	if values == nil {
 		values = []string{}
@@ -55,8 +55,8 @@ func (c *Client) AddValue(ctx context.Context, name, value string) error {
 	return c.change(ctx, name, "addValue", value, "already exists")
 }
 
-// RemoveValue removes a value from a List. One that is not there is no error, and neither is a List that
-// is not there, which the SDK server does not tell apart.
+// RemoveValue removes a value from a List. A missing value is no error, nor is a missing List: the SDK
+// server does not tell them apart.
 func (c *Client) RemoveValue(ctx context.Context, name, value string) error {
 	return c.change(ctx, name, "removeValue", value, "not found")
 }

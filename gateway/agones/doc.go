@@ -16,11 +16,11 @@
 //
 // # What an SDK server may do to us
 //
-// It may start after us, be restarted, be late, say nothing, answer 500, or answer rubbish. Nobody who
-// plays notices: an Agent tries again, after up to 30 s, knows what it has known, logs once when a
-// call begins to fail and once when it no longer does, and counts in Stats. An answer that is late
-// takes back nothing that the watch has said since it was asked for. What a state is set to is not
-// what it is: the calls only queue a change, and the watch says when it is there. Numbers of 64 bits
-// are strings in JSON. The interface has no authentication: every container of the pod can call it,
-// and the annotations are whatever may write GameServers.
+// It may start after us, be restarted, be late, say nothing, answer 500, or answer rubbish. Players
+// notice nothing: an Agent tries again, after up to 30 s, keeps what it knows, logs once when a
+// call begins to fail and once when it succeeds again, and counts in Stats. A late answer does not
+// override what the watch has reported since the request. The calls only queue a change of state;
+// the watch reports when it has happened. Numbers of 64 bits are strings in JSON. The interface has
+// no authentication: every container of the pod can call it, and whoever may write GameServers can
+// write the annotations.
 package agones

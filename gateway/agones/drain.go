@@ -13,8 +13,8 @@ type Server interface {
 	Stats() transport.Stats
 }
 
-// DrainServer returns an AgentConfig.Drain that sends a server's players to the destination, and where
-// there is none waits until they have left by themselves.
+// DrainServer returns an AgentConfig.Drain that sends a server's players to the destination, or,
+// without one, waits until they have left by themselves.
 func DrainServer(s Server) func(ctx context.Context, to string) error {
 	return func(ctx context.Context, to string) error {
 		if to != "" {
@@ -29,9 +29,9 @@ func DrainServer(s Server) func(ctx context.Context, to string) error {
 	}
 }
 
-// Leave drains a server on the way out, as when its process has got SIGTERM: to the destination of its
-// GameServer, for as long as within, if the agent knows one; otherwise at once. What is left is for
-// transport.Server.Shutdown.
+// Leave drains a server that is about to end, as after SIGTERM: its players go to the destination
+// of its GameServer, for up to within, if the agent knows one; otherwise Leave returns at once.
+// Call transport.Server.Shutdown after it.
 func (a *Agent) Leave(s Server, within time.Duration) error {
 	to := a.Destination()
 	if to == "" || s.Stats().Sessions == 0 {

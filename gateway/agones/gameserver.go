@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// GameServer is what of a GameServer of Agones its SDK server tells.
+// GameServer is what the SDK server tells of a GameServer of Agones.
 type GameServer struct {
 	Name, Namespace, UID string
 	ResourceVersion      string

@@ -18,10 +18,11 @@ import (
 //	config.Session.Authorize = rule.Authorize(match.Authorize)
 //	agent, err := agones.NewAgent(agones.AgentConfig{Client: client, Rule: rule, …})
 //
-// A player may come before what the allocator has written: while the server is not allocated, or the
-// GameServer is not known, the answer is session.ReasonUnavailable, after which a client may try again
-// with the same token. So it is for a player who is not listed, until the SDK server has been asked for
-// the list and has said it since; then it is session.ReasonScope.
+// A player may come before what the allocator has written: while the server is not allocated, or
+// the GameServer is not known, the answer is session.ReasonUnavailable, after which a client may
+// try again with the same token. A player who is not listed gets the same answer until the SDK
+// server has been asked for the list again; if the list still lacks the player, the answer is
+// session.ReasonScope.
 type Rule struct {
 	config RuleConfig
 	now    atomic.Pointer[known] // nil before anything is known
@@ -32,14 +33,14 @@ type Rule struct {
 	asked time.Time // when last
 }
 
-// RuleConfig says what a Rule asks for besides.
+// RuleConfig configures a Rule. The zero value works.
 type RuleConfig struct {
 	// Unallocated admits players to a server that nobody has allocated: for games whose players find
 	// servers by themselves.
 	Unallocated bool
 	// Keys returns the ids of the server's fleet keys, as fleetkey.Ring.IDs does, and makes the server
-	// unready while that of the annotation is not among them: tickets of players who are to come would be
-	// refused. Nil means that this is not looked at.
+	// unready while the annotation's key is not among them: tickets of arriving players would be
+	// refused. Nil means that this is not checked.
 	Keys func() []uint32
 }
 
@@ -58,7 +59,7 @@ func NewRule(config RuleConfig) *Rule {
 // set tells the rule of the GameServer, as it was at a time or later.
 func (r *Rule) set(at time.Time, state State, a Assignment) { r.now.Store(&known{state, a, at}) }
 
-// Assignment returns what the allocator has written, as far as it is known.
+// Assignment returns what the allocator has written; ok is false while that is unknown.
 func (r *Rule) Assignment() (a Assignment, ok bool) {
 	if k := r.now.Load(); k != nil {
 		return k.Assignment, true
@@ -66,7 +67,8 @@ func (r *Rule) Assignment() (a Assignment, ok bool) {
 	return a, false
 }
 
-// Ready returns nil while players can be admitted, else why not, for an operator. It does not wait.
+// Ready returns nil while players can be admitted, else an error that tells an operator why not. It
+// does not wait.
 func (r *Rule) Ready() error {
 	k := r.now.Load()
 	switch {
@@ -78,8 +80,8 @@ func (r *Rule) Ready() error {
 	return nil
 }
 
-// Authorize returns a session.Config.Authorize that applies the rule and asks next of whoever it admits;
-// nil means that next would only compare scopes. It does not wait.
+// Authorize returns a session.Config.Authorize that applies the rule and then asks next about those it
+// admits; with a nil next it only compares scopes. It does not wait.
 func (r *Rule) Authorize(next func(*session.Admission) error) func(*session.Admission) error {
 	return func(a *session.Admission) error {
 		if a.Why == session.Opening || a.Why == session.ResumingElsewhere {

@@ -16,8 +16,7 @@ var errSilent = errors.New("agones: the watch says nothing")
 
 // Watch calls f with the GameServer as it is, and again each time that the SDK server tells of it, until
 // ctx is done or the watch breaks; then it returns why. f is called by one goroutine, and holds the watch
-// up. An SDK server that says nothing is asked for the GameServer after 30 s, and again: where it
-// answers, the watch goes on.
+// up. A silent SDK server is asked for the GameServer every 30 s; while it answers, the watch goes on.
 func (c *Client) Watch(ctx context.Context, f func(*GameServer)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

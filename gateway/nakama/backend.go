@@ -56,8 +56,8 @@ func New(config Config) (*Backend, error) {
 	return b, nil
 }
 
-// Lanes are those of a gateway with this backend: the two of package nakamabridge, and one for
-// presences.
+// Lanes returns the lanes of a gateway with this backend: the two of package nakamabridge, and one
+// for presences.
 func Lanes() []transport.Lane {
 	return append(matchdata.Lanes(), transport.Lane{Mode: transport.Ordered, Priority: 1, MaxMessage: matchdata.MaxReliable, Queue: 256 << 10})
 }
@@ -92,9 +92,9 @@ func (b *Backend) Close() error {
 	return nil
 }
 
-// Authorize is the session.Config.Authorize of a gateway with this backend: it refuses whom the
-// backend could do nothing with. It judges the form of what is asked; whether the match takes the
-// player is for the match to say, later.
+// Authorize is the session.Config.Authorize of a gateway with this backend: it refuses players whom
+// the backend cannot serve. It checks the form of the request; the match decides later whether it
+// takes the player.
 func (b *Backend) Authorize(a *session.Admission) error {
 	asked, ok := parseScope(a.Scope)
 	if a.Scope != "" && !ok {
@@ -257,10 +257,10 @@ type Stats struct {
 	Malformed     uint64 `json:"malformed"`      // inputs without an op code, dropped
 	Messages      uint64 `json:"messages"`       // match data handed to players
 	Oversized     uint64 `json:"oversized"`      // match data that fits no lane of the player, dropped
-	Behind        uint64 `json:"behind"`         // players put out because reliable messages or inputs had no room
+	Behind        uint64 `json:"behind"`         // players whose session ended because reliable messages or inputs had no room
 }
 
-// Stats counts. It is safe for concurrent use.
+// Stats returns the counts since New. It is safe for concurrent use.
 func (b *Backend) Stats() Stats {
 	c := &b.counts
 	return Stats{

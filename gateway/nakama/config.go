@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// Config says where Nakama is and how players get in. URL, and either ServerKey or Sessions, have to
-// be set.
+// Config says where Nakama is and how players get in. URL, and either ServerKey or Sessions, are
+// required.
 type Config struct {
 	// URL is Nakama's API, "http://127.0.0.1:7350". Session tokens travel there in clear: http is for
 	// the same host, pod, or a network that encrypts; https is possible.
@@ -49,15 +49,16 @@ type Config struct {
 	// DefaultStay; negative is an error. While Nakama is away it is the gateway's Hold that counts.
 	Stay time.Duration
 
-	// Check is how often it is asked whether a match still runs. Zero means DefaultCheck; negative
-	// means never: then nobody hears of the end of a match but by its own messages.
+	// Check is how often Nakama is asked whether a match still runs. Zero means DefaultCheck; negative
+	// means never: then only the match's own messages tell players of its end.
 	Check time.Duration
 
 	// Dials is how many WebSockets and sign-ins are under way at once. Zero means DefaultDials; negative
 	// is an error.
 	Dials int
 
-	// Audit takes a record of what Nakama and its matches decide about players; nil means none is kept.
+	// Audit receives a record of what Nakama and its matches decide about players; nil means that none
+	// is kept.
 	Audit audit.Sink
 
 	// Log gets what an operator has to know. Nil means none.

@@ -56,15 +56,16 @@
 //	unavailable (16)                              Nakama is away, or the WebSocket could not be made again
 //
 // After the last three a client may come again at once. A player whose WebSocket breaks stays for
-// Config.Stay while it is made again. To the match it is a presence that leaves and another one, of the
-// same user, that joins: what was sent between the two is lost, and unreliable input that waited is
-// dropped. A match that still has the former presence, and refuses the user therefore, is asked again.
-// So is one that is behind with those who want to join, for which Nakama answers that it refuses.
+// Config.Stay while it is made again. To the match it is a presence that leaves and another one, of
+// the same user, that joins: what was sent between the two is lost, and unreliable input that
+// waited is dropped. A match that refuses the user because it still has the former presence is
+// asked again. So is one that is behind with its join attempts, for which Nakama answers with a
+// refusal.
 //
 // # Kicks and ends
 //
-// Nakama tells a socket neither that the match has kicked it nor that the match has ended. The gateway
-// learns of a kick by the other players' sockets, at once, and of an end by asking for the match every
-// Config.Check. A player who is kicked while only players of other ways than this gateway remain is not
-// noticed: its session goes on, and nothing that it says reaches the match.
+// Nakama tells a socket neither that the match has kicked it nor that the match has ended. The
+// gateway learns of a kick by the other players' sockets, at once, and of an end by asking for the
+// match every Config.Check. If none of the remaining players came by this gateway, a kick goes
+// unnoticed: the session goes on, and nothing that the player sends reaches the match.
 package nakama

@@ -8,8 +8,8 @@ const (
 	// as a gateway keeps players whose backend is gone.
 	DefaultStay = 10 * time.Second
 
-	// DefaultCheck is how often it is asked whether a match still runs, since Nakama does not tell: a
-	// player waits that long, twice, for news that the client itself has mostly got before.
+	// DefaultCheck is how often Nakama is asked whether a match still runs, since it does not tell: a
+	// player waits up to twice that long for news that the client has mostly had already.
 	DefaultCheck = 2 * time.Second
 
 	// DefaultDials is how many WebSockets and sign-ins are under way at once: some 2 ms each on

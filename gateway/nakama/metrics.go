@@ -14,17 +14,17 @@ var (
 // collector gives Prometheus the counts of a Backend.
 type collector struct{ b *Backend }
 
-// Collector is for gateway.Config.Metrics.
+// Collector returns the backend's metrics, for gateway.Config.Metrics.
 func (b *Backend) Collector() prometheus.Collector { return collector{b} }
 
-// Describe is that of a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descJoined, descEnds, descSignIns, descInputs, descData} {
 		out <- d
 	}
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	s := c.b.Stats()
 	add := func(d *prometheus.Desc, n uint64, label string) {

@@ -12,9 +12,9 @@ import (
 // SessionIssuer is the Issuer of players who come with Nakama's own session token.
 const SessionIssuer = "urn:sallyport:nakama"
 
-// Sessions verifies Nakama's session tokens, and remembers the newest of each player, with which the
-// gateway then opens the player's WebSocket, and another one: the player may have signed in on two devices,
-// and logged out on one. It is safe for concurrent use.
+// Sessions verifies Nakama's session tokens, and remembers each player's newest one, with which the gateway
+// opens the player's WebSocket, and one more: the player may have signed in on two devices, and logged out
+// on one. It is safe for concurrent use.
 type Sessions struct {
 	verifier *token.Verifier
 	mu       sync.Mutex           // of changes to newest

@@ -21,19 +21,20 @@ type Config struct {
 	// The game may come and go; its address stays.
 	Game, Own string
 
-	// Mode are the permission bits of a Unix socket of the sidecar's. Zero means 0600: processes of the
-	// sidecar's user alone may stand behind it. One that everybody may write to is an error.
+	// Mode has the permission bits of the sidecar's Unix socket. Zero means 0600: only processes of
+	// the sidecar's user may send to it. A mode that lets everybody write is an error.
 	Mode fs.FileMode
 
-	// Silence is how long the game may say nothing until it is taken for gone. Zero means DefaultSilence;
-	// less than 600 ms is an error.
+	// Silence is how long the game may be silent before it is considered gone. Zero means
+	// DefaultSilence; less than 600 ms is an error.
 	Silence time.Duration
 
 	// Claims are the claims of identity tokens that the game is told, of those that token.Profile.Keep
 	// names.
 	Claims []string
 
-	// Audit takes an alarm for each kind of fault of the game's, once a minute at most. Nil means none.
+	// Audit receives an alarm for each kind of fault in the game's datagrams, once a minute at most.
+	// Nil means none.
 	Audit audit.Sink
 
 	// Log gets what an operator has to know. Nil means none.

@@ -5,9 +5,9 @@
 //	players ─▶ Gateway ─ Join, Data, Left ─▶ link, boxes ─▶ sender ─ sendmmsg ─▶ game
 //	players ◀─ Gateway ◀─ Send, Kick, Judge ────────── receiver ◀─ recvmmsg ─ game
 //
-// What a player sends as a payload, or on a lane that may lose, is one datagram and no more. Who joins
-// and who leaves, and messages of lanes that are to arrive, have a number, and are repeated until the
-// game has confirmed them (link.go): so a game knows at any time who plays, after a restart, too.
+// A payload, or a message of a lane that may lose it, is sent to the game once. Joins, leaves and
+// messages of reliable lanes have a number, and are repeated until the game has confirmed them
+// (link.go): so a game always knows who plays, after a restart, too.
 //
 //	s, err := sidecar.New(sidecar.Config{})
 //	g, err := gateway.New(gateway.Config{Backend: s, Metrics: []prometheus.Collector{s}, …})

@@ -21,11 +21,11 @@ const (
 	FieldSession  Field = 6 // the session's name, 16 bytes: the same on every server
 	FieldExpires  Field = 7 // when the session ends unless it is renewed, Unix seconds, 8 bytes
 	FieldMetadata Field = 8 // what the client has sent along: nothing proves it
-	FieldIdentity Field = 9 // JSON of what the identity token says besides
+	FieldIdentity Field = 9 // what else the identity token says, as JSON
 )
 
-// Fields reads the body of a JOINED. It reports false if that is malformed, and passes over fields that
-// it does not know.
+// Fields calls f for each field in the body of a JOINED, also for those that it does not know. It
+// reports false if the body is malformed.
 func Fields(body []byte, f func(Field, []byte)) bool {
 	for len(body) > 0 {
 		if len(body) < 3 {

@@ -28,8 +28,8 @@ const (
 	DefaultGame = "127.0.0.1:7778"
 	DefaultOwn  = "127.0.0.1:7779"
 
-	// DefaultSilence is how long the game may say nothing until it is taken for gone: longer than a
-	// collection of garbage, shorter than a player's patience.
+	// DefaultSilence is how long the game may be silent before it is considered gone: longer than a
+	// garbage collection, shorter than a player's patience.
 	DefaultSilence = time.Second
 
 	// aliveEvery is how often the sidecar says that it lives, and so how often the game does: several times

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// Fault is what was wrong with a datagram of the game, or kept one from it.
+// Fault is what was wrong with a datagram of the game, or why one did not reach it.
 type Fault uint8
 
 // The faults. The labels are stable, the numbers are not.
@@ -20,9 +20,9 @@ const (
 	FaultRun                  // without a run, or acknowledging what was not sent
 	FaultStale                // for a former run of the sidecar
 	FaultHandle               // names nobody who plays
-	FaultLane                 // names no lane of the sidecar's, or one that the player has not
+	FaultLane                 // names no lane of the sidecar's, or one that the player does not have
 	FaultReason               // a reason that a game may not give
-	FaultVerdict              // a verdict that there is not
+	FaultVerdict              // an unknown verdict
 	FaultFull                 // the lane's queue is full: the player is behind
 	FaultLong                 // longer than a payload, or than the lane's messages
 	FaultBehind               // to the game: it, or its socket, is behind, and a payload is lost
@@ -88,14 +88,14 @@ var (
 	descAnew      = prometheus.NewDesc("sallyport_sidecar_anew_total", "How often the game was so far behind that it had to begin anew.", nil, nil)
 )
 
-// Describe is that of a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (s *Sidecar) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descDatagrams, descFaults, descWaiting, descAnew} {
 		out <- d
 	}
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (s *Sidecar) Collect(out chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v uint64, label string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), label)
@@ -110,7 +110,7 @@ func (s *Sidecar) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(descAnew, prometheus.CounterValue, float64(anew))
 }
 
-// Faults returns how often something was wrong, by label; what never happened is left out.
+// Faults returns how often each fault occurred, by label; zero counts are left out.
 func (s *Sidecar) Faults() map[string]uint64 {
 	m := make(map[string]uint64)
 	for f := range numFaults {

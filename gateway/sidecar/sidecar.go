@@ -66,7 +66,7 @@ func New(config Config) (*Sidecar, error) {
 	return s, nil
 }
 
-// Start is that of a gateway.Backend.
+// Start implements gateway.Backend.
 func (s *Sidecar) Start(g *gateway.Gateway) error {
 	for i, l := range g.Lanes() {
 		if l.MaxMessage > MaxMessage {
@@ -82,7 +82,7 @@ func (s *Sidecar) Start(g *gateway.Gateway) error {
 	return nil
 }
 
-// Join is that of a gateway.Backend.
+// Join implements gateway.Backend.
 func (s *Sidecar) Join(p *gateway.Player) {
 	s.link.join(&seat{
 		handle: p.Handle(), origin: uint8(p.Origin()), lanes: p.HasLanes(), old: p.Origin() == transport.OriginRestored,
@@ -91,13 +91,13 @@ func (s *Sidecar) Join(p *gateway.Player) {
 	s.rouse()
 }
 
-// Left is that of a gateway.Backend.
+// Left implements gateway.Backend.
 func (s *Sidecar) Left(p *gateway.Player, reason session.Reason) {
 	s.link.left(p.Handle(), uint8(reason))
 	s.rouse()
 }
 
-// Data is that of a gateway.Backend.
+// Data implements gateway.Backend.
 func (s *Sidecar) Data(p *gateway.Player, lane int, key uint32, b []byte) {
 	h := Header{Kind: Data, Lane: PayloadLane, Handle: p.Handle(), Key: key}
 	if lane != gateway.Datagram {
@@ -128,7 +128,7 @@ func (s *Sidecar) rouse() {
 	}
 }
 
-// Ready is that of a gateway.Backend.
+// Ready implements gateway.Backend.
 func (s *Sidecar) Ready() error {
 	heard := s.heard.Load()
 	switch {
@@ -140,8 +140,8 @@ func (s *Sidecar) Ready() error {
 	return nil
 }
 
-// Close is that of a gateway.Backend. The game hears that everybody has left first. A second call does
-// nothing.
+// Close implements gateway.Backend. It first tells the game that everybody has left. A second call
+// does nothing.
 func (s *Sidecar) Close() (err error) {
 	s.once.Do(func() {
 		close(s.closing)
@@ -370,7 +370,7 @@ func (s *Sidecar) out(b []byte, ends []int) {
 	}
 }
 
-// String says where the game is.
+// String returns where the game is.
 func (s *Sidecar) String() string {
 	return fmt.Sprintf("game at %s, sidecar at %s", s.config.Game, s.config.Own)
 }

@@ -15,34 +15,34 @@ import (
 // ErrConfig is matched by errors about a configuration; their text names the field.
 var ErrConfig = errors.New("websocket: configuration")
 
-// Config says who may connect. All of it may stay zero.
+// Config says who may connect. The zero value works.
 type Config struct {
-	// Origins are the web sites whose pages may connect, such as "https://play.example.com", as browsers
-	// write them: in lower case, with the port only if it is not the scheme's own. A program
-	// that is no browser names none, and may always connect. Empty means that no browser may.
+	// Origins are the web sites whose pages may connect, such as "https://play.example.com", as
+	// browsers write them: in lower case, with the port only if it is not the scheme's own. A program
+	// other than a browser sends no origin, and may always connect. Empty means that no browser may.
 	Origins []string
 
-	// Certificate lets browsers in, which have no DTLS, by SessionSubprotocol: for each of them a relay here
-	// makes the DTLS connection to the match server, which has to show this certificate. It is called for
-	// each browser, must not block and must not return nil. Origins has to name the sites then. Whoever ends
-	// the browser's TLS, this process or a proxy in front, can act as the player: PROTOCOL.md 9.9. A server
-	// that demands certificates of its clients takes no browsers. Nil means that browsers have no way in.
+	// Certificate admits browsers, which have no DTLS, by SessionSubprotocol: for each of them a relay here
+	// makes the DTLS connection to the match server, which has to present this certificate. It is called for
+	// each browser, must not block and must not return nil. Origins then has to name the sites. Whoever
+	// terminates the browser's TLS, this process or a proxy in front, can act as the player: PROTOCOL.md
+	// 9.9. A server that demands client certificates takes no browsers. Nil means that browsers are refused.
 	Certificate func() *tls.Certificate
 
-	// Proxies are the addresses of proxies in front, whose X-Forwarded-For is believed: the last address
-	// in it that is no proxy's is the player's. One that a proxy sends without such an address is
-	// refused. Empty means that there are none, and the header means nothing. What is limited for each
-	// source, here and by the match server, counts for that address, and fingerprints compare it.
+	// Proxies are the addresses of proxies in front, whose X-Forwarded-For is believed: the last
+	// address in it that is no proxy's is the player's. A request from a proxy without such an address
+	// is refused. Empty means that there are none, and that the header is ignored. Limits for each
+	// source, here and in the match server, and fingerprints go by that address.
 	Proxies []netip.Prefix
 
-	// MaxConnections and MaxPerSource are how many there may be at once, in all and for each IPv4 address
-	// or IPv6 /64, and with NewServer as many again that are no WebSockets yet. Zero means
-	// DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
+	// MaxConnections and MaxPerSource are how many WebSockets there may be at once, in all and for
+	// each IPv4 address or IPv6 /64; NewServer takes as many more connections that are no WebSockets
+	// yet. Zero means DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
 	MaxConnections int
 	MaxPerSource   int
 
-	// Rate is how many datagrams a second a connection may bring; what is beyond that is dropped. Zero
-	// means DefaultRate; less than 10 is an error.
+	// Rate is how many datagrams a second a connection may bring; more are dropped. Zero means
+	// DefaultRate; less than 10 is an error.
 	Rate int
 
 	// Idle is how long nothing may come from a connection, or go to it, until it is closed. Zero means

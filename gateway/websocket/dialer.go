@@ -18,8 +18,8 @@ import (
 // changed once it is in use, and is safe for concurrent use.
 type Dialer struct {
 	// URL is where the server's WebSockets are: "wss://play.example.com/sallyport". Empty means
-	// DefaultPath at port 443 of the host that UDP is sent to, or that a server has named which sends its
-	// players to another.
+	// DefaultPath at port 443 of the host that was dialled, or of the one to which a server has sent
+	// its players.
 	URL string
 
 	// TLS is for connections to the URL; nil means the system's authorities. It is no part of what
@@ -33,8 +33,8 @@ type Dialer struct {
 	Header http.Header
 }
 
-// Fallback connects to a server, and returns the connection and the server's address there. A server that
-// is no Sallyport server, or does not take more connections, is an error.
+// Fallback connects to a server, and returns the connection and the server's address there. It is an
+// error if the server is no Sallyport server, or takes no more connections.
 func (d *Dialer) Fallback(ctx context.Context, server string) (net.PacketConn, net.Addr, error) {
 	target := d.URL
 	if target == "" {

@@ -1,7 +1,7 @@
-// Package websocket carries a session's datagrams over a WebSocket, for players in networks that let no
-// UDP pass. Nothing else changes: DTLS runs inside, from the player to the match server, and TLS of the
-// WebSocket only gets the connection through. Who terminates that TLS, a proxy for instance, sees when
-// and how much a player sends, as on UDP, and can neither read nor forge it.
+// Package websocket carries a session's datagrams over a WebSocket, for players in networks that
+// block UDP. Nothing else changes: DTLS runs inside, from the player to the match server, and the
+// WebSocket's TLS only gets the connection through. Whoever terminates that TLS, a proxy for
+// instance, sees when and how much a player sends, as on UDP, and can neither read nor forge it.
 //
 // A Listener is the server's end: an http.Handler for the WebSockets, and the net.PacketConn that
 // transport.Config.Also takes.
@@ -18,8 +18,8 @@
 //
 // # Browsers
 //
-// A browser has neither UDP nor DTLS. Config.Certificate lets pages of the sites in Config.Origins play all
-// the same, by another subprotocol: their messages are envelopes, which TLS alone protects on their way
-// here, and a transport.Relay has DTLS in their place, from here to the match server. So whoever ends that
-// TLS can act as the player. SECURITY.md and PROTOCOL.md 9.9 say what that means.
+// A browser has neither UDP nor DTLS. Config.Certificate lets pages of the sites in Config.Origins play
+// nevertheless, by another subprotocol: their messages are envelopes, which only TLS protects on their way
+// here, and from here to the match server a transport.Relay speaks DTLS for them. So whoever terminates
+// that TLS can act as the player. SECURITY.md and PROTOCOL.md 9.9 say what that means.
 package websocket

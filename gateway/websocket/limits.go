@@ -2,13 +2,15 @@ package websocket
 
 import "time"
 
-// Subprotocol is what both ends must name in the WebSocket's handshake.
+// Subprotocol is the subprotocol that both ends must name in the WebSocket's handshake.
 const Subprotocol = "sallyport.datagram.v1"
 
-// SessionSubprotocol is what a browser names, for which a relay has DTLS (PROTOCOL.md 9.9).
+// SessionSubprotocol is the subprotocol that a browser names, for which a relay speaks DTLS
+// (PROTOCOL.md 9.9).
 const SessionSubprotocol = "sallyport.session.v1"
 
-// DefaultPath is where NewServer has the WebSockets, and a Dialer without a URL looks for them.
+// DefaultPath is the path at which NewServer serves WebSockets, and at which a Dialer without a URL
+// looks for them.
 const DefaultPath = "/sallyport"
 
 // Defaults and limits. Each states its unit and its reason.
@@ -16,8 +18,8 @@ const (
 	// MaxDatagram is the longest datagram in bytes: what a server looks at by UDP.
 	MaxDatagram = 1500
 
-	// DefaultMaxConnections is how many WebSockets there are at once: 1,000 players of a gateway, most of
-	// whom come by UDP, and those whose connection has gone and is not known to have.
+	// DefaultMaxConnections is how many WebSockets there are at once: 1,000 players of a gateway, most
+	// of whom come by UDP, and connections that are dead without our knowing it.
 	DefaultMaxConnections = 2000
 
 	// DefaultMaxPerSource is how many of them one IPv4 address or IPv6 /64 has: a school's or a carrier's

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Listener is a match server's end: ServeHTTP takes WebSockets, and what they bring is read as from a
-// net.PacketConn. An address of it is the player's, with the port of the TCP connection. Its methods are
-// safe for concurrent use.
+// Listener is a match server's end: ServeHTTP takes WebSockets, and the datagrams that they bring are
+// read as from a net.PacketConn. Their address is the player's, with the port of the TCP connection. Its
+// methods are safe for concurrent use.
 type Listener struct {
 	config Config // constant
 	in     chan *datagram
@@ -57,7 +57,7 @@ func New(config Config) (*Listener, error) {
 	return l, nil
 }
 
-// Stats counts.
+// Stats returns the counts since New.
 func (l *Listener) Stats() Stats {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -124,8 +124,8 @@ func (l *Listener) WriteTo(b []byte, to net.Addr) (int, error) {
 	return l.WriteToUDPAddrPort(b, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
 }
 
-// Close closes all connections, and returns when nothing of the Listener runs any more. A server that
-// hands requests to it is refused from then on.
+// Close closes all connections, and returns once all goroutines of the Listener have ended. Later
+// requests are refused.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -142,10 +142,10 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// LocalAddr is no address that anybody reaches: that is the HTTP server's.
+// LocalAddr returns a placeholder: the address that players reach is the HTTP server's.
 func (l *Listener) LocalAddr() net.Addr { return &net.UDPAddr{} }
 
-// SetDeadline is not supported, and no other deadline: Close ends a read.
+// SetDeadline is not supported, nor is any other deadline: Close ends a read.
 func (l *Listener) SetDeadline(time.Time) error { return os.ErrNoDeadline }
 
 // SetReadDeadline is as SetDeadline.

@@ -11,11 +11,11 @@ import (
 // buffers are what connections write from.
 var buffers sync.Pool
 
-// NewServer returns an HTTP server with l at DefaultPath and nothing else. Its time limits are those of a
-// server on the open Internet, and no more connections wait at once than Config.MaxConnections, and
-// Config.MaxPerSource of one source that is no proxy; it speaks HTTP/1.1 alone, since a WebSocket takes
-// the connection over. Use ListenAndServeTLS, or ListenAndServe behind a proxy that ends TLS. Close l,
-// too: a server does not end WebSockets.
+// NewServer returns an HTTP server with l at DefaultPath and nothing else. Its time limits suit a server
+// on the open Internet. At most Config.MaxConnections connections that are not yet WebSockets wait at
+// once, and Config.MaxPerSource of one source that is no proxy. It speaks only HTTP/1.1, since a
+// WebSocket takes the connection over. Use ListenAndServeTLS, or ListenAndServe behind a proxy that ends
+// TLS. Close l, too: a server does not end WebSockets.
 func NewServer(l *Listener) *http.Server {
 	waiting := queue{listener: l, conns: make(map[net.Conn]netip.Prefix), sources: make(map[netip.Prefix]int)}
 	mux := http.NewServeMux()

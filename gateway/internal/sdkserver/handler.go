@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ServeHTTP is that of an http.Handler.
+// ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.misbehaves(w, r) {
 		return
