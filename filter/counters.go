@@ -42,7 +42,7 @@ func (v Verdict) Drops() bool { return v >= DropStranger && v < NumVerdicts }
 // Counts are how many packets each verdict had, since the program was loaded.
 type Counts [NumVerdicts]uint64
 
-// Dropped is how many packets were dropped.
+// Dropped returns how many packets were dropped.
 func (c *Counts) Dropped() (n uint64) {
 	for v := DropStranger; v < NumVerdicts; v++ {
 		n += c[v]

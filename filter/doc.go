@@ -1,6 +1,6 @@
-// Package filter keeps strangers' datagrams from a Sallyport server's port before the kernel's UDP
-// stack has them. It is an XDP program on a network interface (filter.bpf.c), what loads it (Load,
-// the program cmd/sallyport-filter), and a Feed by which the server says where its players are.
+// Package filter drops strangers' datagrams to a Sallyport server's port before they reach the
+// kernel's UDP stack. It is an XDP program on a network interface (filter.bpf.c), its loader (Load,
+// the program cmd/sallyport-filter), and a Feed by which the server reports its players' addresses.
 // It needs Linux 5.15 or newer on a little-endian processor.
 //
 //	interface ──▶ XDP program ──pass──▶ kernel ──▶ socket ──▶ transport.Server
@@ -8,9 +8,9 @@
 //	                  │   ▼                                           ▼
 //	               pinned maps ◀───────────────────────────────── Feed
 //
-// What is no UDP datagram to a filtered port passes: ARP, TCP, ICMP with its errors, other ports. So do
-// fragments but the first of a datagram, which say no port: the kernel drops them without the first.
-// A datagram to a filtered port is judged in this order:
+// Everything but UDP datagrams to a filtered port passes: ARP, TCP, ICMP with its errors, other
+// ports. So do all fragments of a datagram but the first, since they carry no port: the kernel
+// drops them if the first is missing. A datagram to a filtered port is judged in this order:
 //
 //	the server says nothing    passes, whatever it is: no beat for Config.Stale
 //	known address              passes: the server has said that a peer is there
@@ -23,20 +23,20 @@
 //	else                       is dropped
 //
 // The first fragment of a datagram is judged like a whole one. An IPv6 packet with more than six
-// extension headers is dropped whatever is behind them, since nobody could tell; nothing else is
-// dropped that is not for a filtered port.
+// extension headers is dropped whatever follows them, since the program cannot look further;
+// nothing else is dropped that is not for a filtered port.
 //
-// The maps are pinned in a directory of a BPF file system, by which the server finds them. Either side may
-// be restarted: the maps stay, and a Feed writes everything anew into maps that are new. What a Feed has
-// written is good for as long as the server has said, and for nothing once it beats no more. So a server that
-// has died, hangs in its Filter or never knew of the filter has the datagrams that it would have without.
-// A map that is full does so, too: the Feed stops beating until there is room.
+// The maps are pinned in a directory of a BPF file system, by which the server finds them. Either side may be
+// restarted: the maps stay, and a Feed writes everything anew into maps that are new. What a Feed has written
+// is valid for as long as the server has said, and only while the Feed keeps beating. So a server that has
+// died, hangs in its Filter or never knew of the filter gets the datagrams that it would get without one. A
+// full map has the same effect: the Feed stops beating until there is room.
 //
-// The maps have a version, which is pinned beside them. A Feed of another one does not touch them, and says so;
-// a program of another one replaces them.
+// The maps have a version, which is pinned beside them. A Feed of another version does not touch them, and says
+// so; a program of another version replaces them.
 //
-// The program notes when it has last had a datagram to a port, whatever it made of it: a program that is loaded
-// and attached to nothing, or not where players come in, is known by that (Feed.Seeing).
+// The program notes when it last saw a datagram to a port, whatever it did with it. That shows whether a loaded
+// program is attached to an interface by which players come (Feed.Seeing).
 //
 // docs/deploy.md says how to run it.
 //

@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// FeedConfig is what a Feed needs: Port.
+// FeedConfig configures a Feed. Port is required.
 type FeedConfig struct {
 	// Port is the UDP port that the server's players send to.
 	Port uint16
@@ -24,15 +24,14 @@ type FeedConfig struct {
 	// Dir is where the maps are pinned. Empty means DefaultDir.
 	Dir string
 
-	// Log is told when the filter is found, has gone, cannot be written to, or sees no datagram of the
-	// players: a line for each change, with what is to be done. Nil means slog.Default.
+	// Log gets a line when the filter is found, has gone, cannot be written to, or sees no datagram of
+	// the players, with what to do. Nil means slog.Default.
 	Log *slog.Logger
 }
 
-// Feed says to the filter of this host where a server's players are: it is a transport.Filter. The
-// filter may be there or not, and may come and go. The process needs no privilege but to enter the maps'
-// directory and write to them (Config.Owner), and CAP_BPF where the kernel is older than 6.0. Check says
-// what it lacks.
+// Feed tells the filter of this host a server's players' addresses: it is a transport.Filter. The filter
+// may be missing, and may come and go. The process needs only the right to enter the maps' directory and
+// write to them (Config.Owner), and CAP_BPF on kernels older than 6.0. Check says what is missing.
 type Feed struct {
 	config FeedConfig
 	maps   feedMaps
@@ -114,8 +113,8 @@ func (f *Feed) Peers(changes []transport.Peer) {
 	}
 }
 
-// Feeding reports whether the last call of Peers has told a filter of this port where the players are.
-// Otherwise everything passes. It may be called at any time.
+// Feeding reports whether the last call of Peers has reached a filter of this port. Otherwise
+// everything passes. It may be called at any time.
 func (f *Feed) Feeding() bool { return f.feeds.Load() }
 
 // Seeing reports whether the program has had datagrams to the port to judge in the last half minute, as of
@@ -123,7 +122,7 @@ func (f *Feed) Feeding() bool { return f.feeds.Load() }
 // there may be none. It may be called at any time.
 func (f *Feed) Seeing() bool { return f.sees.Load() }
 
-// Close has everything pass at once, and frees what the Feed has. The server has to be closed before.
+// Close lets everything pass at once, and frees the Feed's resources. Close the server first.
 func (f *Feed) Close() error {
 	var err error
 	if f.maps.open() {

@@ -17,14 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config is what a Filter needs: Ports. The rest may stay zero. Rates are datagrams a second, from 1
-// to 1,000,000,000.
+// Config configures a Filter. Ports is required. Budgets are datagrams a second, from 1 to
+// 1,000,000,000.
 type Config struct {
 	// Ports are the UDP ports that are filtered.
 	Ports []uint16
 
-	// Addresses are those of this host that the servers listen on. Without any the ports are filtered
-	// whatever address a packet is for, also where this host only forwards it.
+	// Addresses are the addresses of this host that the servers listen on. Without any, the ports are
+	// filtered for every destination address, even of packets that this host only forwards.
 	Addresses []netip.Addr
 
 	// Dir is where the maps are pinned, in a BPF file system. Load makes it for root alone. Empty means
@@ -34,23 +34,23 @@ type Config struct {
 	// Owner is the user that may write to the maps besides root: the server's. Zero means root alone.
 	Owner int
 
-	// Stale is how long a server may say nothing before everything passes. Zero means 3 s, and 3 s is the
-	// least.
+	// Stale is how long a server may say nothing before everything passes, at least 3 s. Zero means 3
+	// s.
 	Stale time.Duration
 
-	// Peers is for how many addresses, connection ids and hosts there is room. Zero means 65,536.
+	// Peers is how many addresses, connection ids and hosts there is room for. Zero means 65,536.
 	Peers int
 
-	// Hellos is what passes of handshakes of all unknown addresses together, and Returns what passes of
-	// them with proof of its address in front (PROTOCOL.md 9.10); of each, Source is what passes of one
-	// /24, and of a quarter of a /48. Zero means 50,000, 50,000 and 25,000.
+	// Hellos is the budget for handshakes from all unknown addresses together, and Returns that for
+	// those with proof of their address in front (PROTOCOL.md 9.10). Source is the share of each that
+	// one /24 may use; a /48 may use four times as much. Zero means 50,000, 50,000 and 25,000.
 	Hellos, Returns, Source int
 
-	// Host is what passes of handshakes besides, of a host (an IPv6 /64) at which somebody has played in
-	// the last ten minutes. Zero means 10.
+	// Host is an additional budget for handshakes from a host (an IPv6 /64) at which somebody has
+	// played in the last ten minutes. Zero means 10.
 	Host int
 
-	// Roamer is what passes of one connection id from unknown addresses. Zero means 500.
+	// Roamer is the budget for one connection id from unknown addresses. Zero means 500.
 	Roamer int
 }
 
@@ -93,16 +93,17 @@ func (c *Config) withDefaults() (Config, error) {
 	return d, nil
 }
 
-// Filter is the loaded program. Its methods may be called by several goroutines, but for Close, after
-// which none may be.
+// Filter is the loaded program. Its methods are safe for concurrent use, except that none may be
+// called during or after Close.
 type Filter struct {
 	config     Config
 	collection *ebpf.Collection
 	links      []link.Link
 }
 
-// Load loads the program and makes its maps, or takes those that are there from before. It does not attach
-// anything. Maps of another size or version it replaces. It needs CAP_BPF and CAP_NET_ADMIN, in practice root. Errors are the kernel's, or match ErrConfig.
+// Load loads the program and makes its maps, or takes over existing ones; it replaces maps of another size or
+// version. It does not attach anything. It needs CAP_BPF and CAP_NET_ADMIN, in practice root. Errors are the
+// kernel's, or match ErrConfig.
 func Load(config Config) (*Filter, error) { return load(config, object) }
 
 func load(config Config, object []byte) (*Filter, error) {
@@ -190,17 +191,17 @@ type Mode int
 const (
 	// Best is Native where the driver can do that, else Generic.
 	Best Mode = iota
-	// Native runs the program in the driver, before the kernel has memory for the packet.
+	// Native runs the program in the driver, before the kernel allocates memory for the packet.
 	Native
-	// Generic runs it after that: on every interface, for more.
+	// Generic runs it after that: on every interface, at a higher cost.
 	Generic
 )
 
 // String returns the mode as a flag has it.
 func (m Mode) String() string { return [...]string{"best", "native", "generic"}[m] }
 
-// Attach has the program look at what an interface receives, until Close or until the process ends. It
-// returns the mode that it has found.
+// Attach attaches the program to an interface, until Close or until the process ends. It returns
+// the mode in use.
 func (f *Filter) Attach(name string, mode Mode) (Mode, error) {
 	iface, err := net.InterfaceByName(name)
 	if err != nil {
@@ -222,10 +223,10 @@ func (f *Filter) Attach(name string, mode Mode) (Mode, error) {
 	return mode, fmt.Errorf("filter: interface %s does not take the program: %w", name, err)
 }
 
-// Program is the loaded program: for tests and measurements.
+// Program returns the loaded program, for tests and measurements.
 func (f *Filter) Program() *ebpf.Program { return f.collection.Programs[program] }
 
-// Counts are how many packets each verdict had.
+// Counts returns how many packets each verdict had.
 func (f *Filter) Counts() (c Counts, err error) {
 	var each []uint64 // of each processor
 	for v := range c {
@@ -239,7 +240,7 @@ func (f *Filter) Counts() (c Counts, err error) {
 	return c, nil
 }
 
-// Known is how many addresses are known, of those that there is room for.
+// Known returns how many addresses are known, and how many there is room for.
 func (f *Filter) Known() (n, room int) {
 	now := monotonic()
 	var key peerKey
@@ -252,7 +253,8 @@ func (f *Filter) Known() (n, room int) {
 	return n, f.config.Peers
 }
 
-// Serving reports whether a port's server says where its players are; otherwise everything passes.
+// Serving reports whether a port's server currently reports its players' addresses; otherwise
+// everything passes.
 func (f *Filter) Serving(number uint16) bool {
 	var beat uint64
 	err := f.collection.Maps["beats"].Lookup(uint32(number), &beat)

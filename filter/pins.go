@@ -21,10 +21,10 @@ var (
 	ErrVersion = errors.New("filter: the maps are of another version")
 )
 
-// Check reports what keeps a Feed of this process from a filter whose maps are pinned in dir; empty
-// means DefaultDir. The error is nil if nothing does, and says what is to be done otherwise. What no
-// filter mends that comes later matches ErrConfig, if dir is in no BPF file system, or ErrForbidden. The
-// rest may change while a Feed runs, which finds out by itself: fs.ErrNotExist, no filter is loaded;
+// Check returns what keeps a Feed of this process from reaching a filter whose maps are pinned in dir,
+// and what to do about it; nil means nothing. An empty dir means DefaultDir. The error matches ErrConfig
+// if dir is in no BPF file system, or ErrForbidden: no filter loaded later changes these. The others may
+// change while a Feed runs, which notices by itself: fs.ErrNotExist, no filter is loaded;
 // fs.ErrPermission, its maps are another user's; ErrVersion.
 func Check(dir string) error {
 	dir = cmp.Or(dir, DefaultDir)
