@@ -107,7 +107,7 @@ func (m *Metrics) collectors(yield func(prometheus.Collector) bool) {
 	slices.Values(parts)(yield)
 }
 
-// Describe is that of a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	for c := range m.collectors {
 		c.Describe(out)
@@ -117,7 +117,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	for c := range m.collectors {
 		c.Collect(out)
