@@ -105,8 +105,8 @@ func (c *Client) Drain(ctx context.Context, within time.Duration, to string) (s 
 	return s, c.call(ctx, http.MethodPost, "/v1/drain", nil, DrainRequest{within.String(), to}, &s)
 }
 
-// Drained returns how far the drain is, once its state is another one than was, or after wait,
-// which is 5 s at most.
+// Drained returns the drain's status once its state differs from was, or after wait, which is 5 s
+// at most.
 func (c *Client) Drained(ctx context.Context, was DrainState, wait time.Duration) (s DrainStatus, err error) {
 	v := url.Values{"wait": {wait.String()}}
 	if was != "" {
@@ -115,8 +115,8 @@ func (c *Client) Drained(ctx context.Context, was DrainState, wait time.Duration
 	return s, c.call(ctx, http.MethodGet, "/v1/drain", v, nil, &s)
 }
 
-// Keys returns the ids of the server's fleet keys, and where they are kept how those of the fleet
-// are.
+// Keys returns the ids of the server's fleet keys and, from the program that keeps the fleet's
+// keys, their status.
 func (c *Client) Keys(ctx context.Context) (k Keys, err error) {
 	return k, c.call(ctx, http.MethodGet, "/v1/keys", nil, nil, &k)
 }
@@ -131,7 +131,7 @@ func (c *Client) DropKeys(ctx context.Context) (k Keys, err error) {
 	return k, c.call(ctx, http.MethodPost, "/v1/keys/emergency", nil, struct{}{}, &k)
 }
 
-// ForgetInstance has a rotation wait no longer for an instance that runs no more.
+// ForgetInstance stops a rotation from waiting for an instance that no longer runs.
 func (c *Client) ForgetInstance(ctx context.Context, instance string) (k Keys, err error) {
 	return k, c.call(ctx, http.MethodPost, "/v1/keys/forget", nil, map[string]string{"instance": instance}, &k)
 }

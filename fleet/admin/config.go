@@ -56,10 +56,12 @@ type Identity interface {
 	Peer(state tls.ConnectionState, roles ...identity.Role) (identity.Peer, error)
 }
 
-// Config says what is operated, and by whom. Identity has to be set, and Server, Publisher or Rotator.
+// Config says what is operated, and by whom. Identity is required, and so is one of Server,
+// Publisher and Rotator.
 type Config struct {
 	// Server is the match server. Nil, with a Publisher or a Rotator, means that there is none in this
-	// program: then the API has the calls about what the fleet is told, and about keys, alone.
+	// program: then the API has only the calls about revocations and bans of the fleet, and about
+	// keys.
 	Server Server
 
 	// Identity says who calls, and what that service may do.
@@ -68,14 +70,14 @@ type Config struct {
 	// Revoker revokes, bans and lifts. Nil means Server: then the calls concern this server alone.
 	Revoker Revoker
 
-	// Feed has bans and their lifting hold on every server of the fleet, in place of Revoker. A
-	// *revocation.Feed does, for the bans of this server's own. Nil means Revoker.
+	// Feed, in place of Revoker, puts bans and lifts in force on every server of the fleet. A
+	// *revocation.Feed does so for the bans of this server's own. Nil means Revoker.
 	Feed Feed
 
-	// Publisher has revocations, bans and their lifting hold on every server of the fleet, in place of
-	// Revoker and Feed: one call counts everywhere. A *revocation.Publisher does, the fleet's central
-	// one. How many sessions end, and whether a player was banned, it does not know: the answers are 0
-	// and true. Nil means Revoker and Feed.
+	// Publisher, in place of Revoker and Feed, puts revocations, bans and lifts in force on every
+	// server of the fleet by one call. The fleet's central *revocation.Publisher does so. It does not
+	// know how many sessions end, or whether a player was banned: the answers are 0 and true. Nil
+	// means Revoker and Feed.
 	Publisher Publisher
 
 	// Drain drains the server. Nil means one whose Authorize nobody uses: newcomers are admitted until
@@ -111,8 +113,8 @@ type Config struct {
 	// negative is an error.
 	ShutdownTime time.Duration
 
-	// OnCall, if set, is told of each call that was answered: its operation as openapi.yaml names it,
-	// empty for one that the API has not, the status, and how long it took. It must not block.
+	// OnCall, if set, is called for each call that was answered: with its operation as openapi.yaml
+	// names it, empty for an unknown one, the status, and how long it took. It must not block.
 	OnCall func(operation string, status int, took time.Duration)
 
 	// Audit gets each call: who, what, outcome. Nil means that none is kept.

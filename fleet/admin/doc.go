@@ -20,11 +20,10 @@
 //	parameters, body: known, once each, of their type      400, 413, 415
 //	the call                                               200, 202, 404, 409, 503
 //
-// Each call is a line of the audit: decision operate, or deny for one that the caller may not make
-// (403) or not as often (429), the caller's SPIFFE id, the operation, the label of the problem as its
-// cause where it was not done, and what came of it. /live, /ready and
-// /openapi.yaml are recorded only when they are refused, and of calls that are too many one a
-// second.
+// Each call is a line of the audit: decision operate, or deny for a call that the caller may not
+// make (403) or makes too often (429), the caller's SPIFFE id, the operation, the outcome, and the
+// label of the problem as its cause if the call failed. /live, /ready and /openapi.yaml are
+// recorded only when they are refused; of calls beyond the rate, one a second is.
 //
 // openapi.yaml describes the calls; docs/operating.md, the command sallyport that makes them.
 //

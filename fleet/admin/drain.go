@@ -42,8 +42,8 @@ type DrainStatus struct {
 	Sessions int        `json:"sessions"`          // live now
 }
 
-// Drain ends a server in good order: it refuses newcomers while those who are there play on, or sends
-// them to another server, and shuts the server down once nobody plays, or at the deadline. The zero Drain is ready; it must not
+// Drain ends a server in good order: it refuses newcomers while the players play on or are sent to another
+// server, and shuts the server down once nobody plays, or at the deadline. The zero Drain is ready; it must not
 // be copied. Its methods are safe for concurrent use.
 //
 //	drain := new(admin.Drain)

@@ -8,9 +8,9 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// Authorize reports who makes the request, and that it may do p. The error is a Refusal, to be
-// answered by http.StatusForbidden; the audit has a line of it then, a deny. For a call that may be
-// made the caller records audit.Operate, when it knows what has become of it. r must have come over
+// Authorize returns the peer that makes the request if it may do p. Otherwise the error is a
+// Refusal, to be answered by http.StatusForbidden, and the audit has a deny. For a permitted
+// request the caller records audit.Operate, once it knows the outcome. r must have come over
 // ServerTLS or Listen.
 func (s *Source) Authorize(r *http.Request, p Permission) (Peer, error) {
 	from := network(r.RemoteAddr)
@@ -25,9 +25,9 @@ func (s *Source) Authorize(r *http.Request, p Permission) (Peer, error) {
 	return peer, nil
 }
 
-// Peer reports who is at the other end of a TLS connection, as of now: for servers of other
-// protocols than HTTP. Without roles, each that may do something is welcome. The error is a Refusal;
-// the audit has no line of it.
+// Peer returns the peer at the other end of a TLS connection, as of now: for servers of protocols
+// other than HTTP. Without roles, any role that may do something is accepted. The error is a
+// Refusal; the audit has no line of it.
 func (s *Source) Peer(state tls.ConnectionState, roles ...Role) (Peer, error) {
 	return s.Owner(proved(&state), roles...)
 }
@@ -40,7 +40,7 @@ func proved(state *tls.ConnectionState) []*x509.Certificate {
 	return state.PeerCertificates
 }
 
-// Require returns a handler that lets those requests through to next that may do p, and answers the
+// Require returns a handler that passes requests of peers that may do p to next, and answers the
 // others with 403. Each is a line in the audit.
 func (s *Source) Require(p Permission, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,13 +16,12 @@ import (
 // ErrConfig is matched by every error about a Config or a Policy. The text names the field.
 var ErrConfig = errors.New("identity: bad configuration")
 
-// Config says where a service has its identity from, and whom it believes. With SPIFFE_ENDPOINT_SOCKET
-// set, or with Files, everything else may be zero. A zero value of a field means its default; negative
-// ones are errors unless the field says otherwise.
+// Config says where a service gets its identity, and whom it believes. With SPIFFE_ENDPOINT_SOCKET
+// set, or with Files, everything else may be zero. A zero value of a field means its default;
+// negative ones are errors unless the field says otherwise.
 type Config struct {
 	// Socket is the address of a SPIFFE Workload API, such as unix:///run/spire/agent.sock. Empty
-	// means that of the environment variable SPIFFE_ENDPOINT_SOCKET, and Files where that is empty,
-	// too.
+	// means the environment variable SPIFFE_ENDPOINT_SOCKET, or Files where that is empty, too.
 	Socket string
 
 	// Files are used where there is no Workload API.
@@ -36,22 +35,23 @@ type Config struct {
 	// Policy says what peers may do. It can be changed by Source.SetPolicy.
 	Policy Policy
 
-	// MaxLife is the longest life of a certificate, own or a peer's. Zero means 24 hours, negative
-	// any. The tolerance of clocks is added to it.
+	// MaxLife is the longest life of a certificate, this service's or a peer's. Zero means 24 hours,
+	// negative any. The tolerance of clocks is added to it.
 	MaxLife time.Duration
 
 	// Poll is the time between two looks at Files, and at the age of the certificate. Zero means 1 s.
 	Poll time.Duration
 
-	// Audit gets each decision about a peer and each change of the own certificate. Optional.
+	// Audit gets each decision about a peer and each change of this service's certificate. Nil means
+	// none.
 	Audit audit.Sink
 
-	// Log gets what an operator has to know, with what to do about it. Optional.
+	// Log gets what an operator has to know, with what to do about it. Nil means none.
 	Log *slog.Logger
 }
 
-// Files are PEM files: what writes them replaces each by rename, or writes it in place; a state in
-// between is not used.
+// Files are PEM files. Their writer may replace each by rename, or write it in place; an incomplete
+// state is not used.
 type Files struct {
 	Certificate string // the service's, and those of intermediate authorities behind it
 	Key         string // private key of it, PKCS #8; only the service may be able to read it

@@ -37,8 +37,8 @@ type DevAuthority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// NewDevAuthority returns the authority whose key is in dir, or makes one there, good for 30 days. It
-// logs a warning with slog that says so.
+// NewDevAuthority returns the authority whose key is in dir, or makes one there, good for 30 days.
+// It logs a warning with slog that it is for development only.
 func NewDevAuthority(dir string) (*DevAuthority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
@@ -58,7 +58,7 @@ func NewDevAuthority(dir string) (*DevAuthority, error) {
 
 // Issue makes a certificate of 24 hours for a service of this role, and writes its files into a
 // directory of their own below that of the authority. Parts tell services of one role apart. A
-// Source that uses the files goes on with the new certificate.
+// Source that uses the files picks up the new certificate.
 func (a *DevAuthority) Issue(r Role, parts ...string) (Files, error) {
 	id, err := spiffeid.FromPath(spiffeid.RequireTrustDomainFromString(DevDomain), r.Path(parts...))
 	if err != nil {

@@ -27,7 +27,8 @@
 //	WrongRole       the role is none of those that may answer or call here
 //	NotPermitted    the role has not the permission: of Authorize only
 //
-// Up to UnknownIssuer nobody vouches for the name in the certificate, so no line repeats it.
+// Up to UnknownIssuer nobody vouches for the name in the certificate, so no line of the log or the
+// audit repeats it.
 //
 // # Roles
 //
@@ -57,10 +58,10 @@
 // # Long connections
 //
 // A connection made by Listen, Transport or Dialer is closed when the certificate of either end
-// expires, and as soon as the peer fails a check above because the bundle or the Policy has changed.
-// Clients make a new one with the certificate of the day. Requests on a connection of another
-// listener are refused by Authorize from then on, but a response that is under way goes on.
+// expires, and as soon as the peer fails a check above because the bundle or the Policy has
+// changed. Clients make a new one with the current certificate. From then on Authorize refuses
+// requests on connections of other listeners, but a response that is under way goes on.
 //
-// While the own certificate cannot be renewed the last one is used until it expires, and then
-// handshakes fail: other services refuse this one. No player is put out for that.
+// While this service's certificate cannot be renewed, the last one is used until it expires; then
+// handshakes fail, because other services refuse it. No player is disconnected for that.
 package identity

@@ -3,10 +3,10 @@ package identity
 import "time"
 
 const (
-	// ClockTolerance is how far the clock of whoever made a certificate may be ahead of ours: one
-	// whose NotBefore is at most that far away is good. Clocks a minute apart are, with a minute to
-	// spare. At the end of its life a certificate has no tolerance: it should have been replaced
-	// halfway.
+	// ClockTolerance is how far the clock of a certificate's issuer may be ahead of ours: a NotBefore
+	// at most that far in the future is accepted. That allows clocks a minute apart, with a minute to
+	// spare. Expiry has no tolerance: a certificate should have been replaced halfway through its
+	// life.
 	ClockTolerance = 2 * time.Minute
 
 	// defaultMaxLife is the longest life of a certificate: a stolen key is good for no longer.

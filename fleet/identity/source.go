@@ -53,7 +53,7 @@ type material struct {
 	expires time.Time // of the whole chain
 }
 
-// Status is how a Source fares, for metrics and for `sallyport doctor`.
+// Status is the state of a Source, for metrics and for `sallyport doctor`.
 type Status struct {
 	ID                  string
 	NotBefore, NotAfter time.Time // of the certificate in use
@@ -98,8 +98,8 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// SetPolicy replaces the Policy. Connections of peers that it does not let in any more are closed.
-// The error matches ErrConfig, and the former policy stays.
+// SetPolicy replaces the Policy. Connections of peers that it no longer admits are closed. If it
+// returns an error, which matches ErrConfig, the former policy stays.
 func (s *Source) SetPolicy(p Policy) error {
 	c, err := p.compile()
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Source) SetPolicy(p Policy) error {
 	return nil
 }
 
-// Status returns how the Source fares.
+// Status returns the state of the Source.
 func (s *Source) Status() Status {
 	m := s.material.Load()
 	s.mu.Lock()

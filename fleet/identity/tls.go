@@ -18,9 +18,10 @@ func (s *Source) ServerTLS(roles ...Role) *tls.Config {
 	return c
 }
 
-// ClientTLS returns the configuration of a client: TLS 1.3, and only a server of these roles, of
-// which there must be one. The name that was dialled does not matter. Use Transport or Dialer where
-// you can: a connection of this configuration alone is not closed when its certificate expires.
+// ClientTLS returns the configuration of a client: TLS 1.3, and only servers of these roles, of
+// which at least one must be given. The name that was dialled does not matter. Use Transport or
+// Dialer where you can: a connection of this configuration alone is not closed when its certificate
+// expires.
 func (s *Source) ClientTLS(roles ...Role) *tls.Config {
 	return s.clientTLS(nil, roles)
 }

@@ -29,9 +29,9 @@ func (o *operations) label(name string) string {
 	return name
 }
 
-// AdminCall counts a call of the admin API: its operation, empty for one that the API has not, the
-// HTTP status that it was answered with, and how long it took. It is for the API's configuration.
-// Names of operations must not come from the caller: at most 32 have series of their own.
+// AdminCall counts a call of the admin API: its operation, empty for an unknown one, the HTTP
+// status that it was answered with, and how long it took. It is for the API's configuration. Names
+// of operations must not come from the caller: at most 32 have series of their own.
 func (m *Metrics) AdminCall(operation string, status int, took time.Duration) {
 	code := others
 	if status >= 100 && status <= 599 {

@@ -13,7 +13,7 @@ import (
 // ErrConfig is matched by every error about a Config. The text names the field.
 var ErrConfig = errors.New("metrics: bad configuration")
 
-// Config says what there is besides what the program reports. All of it may stay zero.
+// Config says what is exported besides what the program reports. The zero value works.
 type Config struct {
 	// Revocations is the method Status of a revocation.Feed or Subscriber; nil means there is none.
 	// It is called for each scrape, several at once.

@@ -1,7 +1,7 @@
-// Package metrics gives Prometheus what an operator of a fleet asks beyond a server's counters: how
-// long players wait, how good their lines are, how old a server's knowledge of revocations is, and
-// when certificates expire. The counters are those of the library's package metrics, and both are
-// registered together:
+// Package metrics gives Prometheus what an operator of a fleet needs beyond a server's counters:
+// how long players wait, how good their lines are, how old a server's knowledge of revocations is,
+// and when certificates expire. The counters are those of the library's package metrics, and both
+// are registered together:
 //
 //	OnExchange ──────────▶ handshake, sign-in, verification, renewal, resume ─┐
 //	ObservePoll ─────────▶ a turn of the match's loop                         │

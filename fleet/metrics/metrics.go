@@ -89,8 +89,9 @@ func (m *Metrics) observe(o prometheus.Observer, v float64, trace transport.Trac
 func (m *Metrics) ObservePoll(took time.Duration) { m.poll.Observe(took.Seconds()) }
 
 // RevocationApplied counts how long a record took from its publication, by the publisher's clock,
-// until it was in force here, which is now. What was published before the process began, or a day
-// ago, is not counted: it is no delay. A publisher whose clock is ahead has no delay.
+// until it was in force here, which is now. Records published before the process began, or more
+// than a day ago, are not counted: their age is no delay. A publisher whose clock is ahead counts
+// as having none.
 func (m *Metrics) RevocationApplied(published time.Time) {
 	now := time.Now()
 	if took := now.Sub(published); took < maxDelay && !published.Before(m.began) {

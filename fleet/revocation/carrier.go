@@ -41,9 +41,9 @@ type Carrier interface {
 	// wait for them. m must not be changed or kept.
 	Publish(ctx context.Context, t Topic, m []byte) error
 
-	// Subscribe calls receive for each message of the topic, own ones too, until stop is called.
-	// receive does not block and does not keep or change m. It is no error if the broker cannot be
-	// reached now.
+	// Subscribe calls receive for each message of the topic, including the process's own, until stop
+	// is called. receive does not block and does not keep or change m. It is no error if the broker
+	// cannot be reached now.
 	Subscribe(t Topic, receive func(m []byte)) (stop func(), err error)
 
 	// Store keeps m under k in place of what was there, and Delete removes it.

@@ -39,7 +39,7 @@ type SubscriberCounts struct {
 	Forged    uint64 // messages whose signature is wrong
 	Malformed uint64 // signed messages that this version cannot read
 	Old       uint64 // heads that were repeated or overtaken
-	Forbidden uint64 // records that their publisher may not publish: of their kind, or of any more
+	Forbidden uint64 // records that their publisher may not publish: of a kind, or in a number, that it may not
 	Forks     uint64 // two histories signed by one publisher
 	Overflow  uint64 // messages that came faster than they could be applied; they are read again
 	Applied   uint64 // records

@@ -12,30 +12,30 @@
 // # What a carrier can do
 //
 // A Carrier is trusted for nothing. Everything is signed with the publisher's Ed25519 key, numbered
-// and chained, so that a broker that loses, repeats, reorders, forges, rolls back or empties what it
-// was given un-revokes nobody and revokes nobody. What it can do is delay; for how long is
-// SubscriberConfig.Stale: from then on [Mode] says what the server does. Records take effect as they
-// come, whatever is missing before them. What is missing is read from the stored state, which
-// publishers fill from their disks again, after 150 ms and then with a back-off of up to 2 s. Live
-// segments come again with the next three heads.
+// and chained, so that a broker that loses, repeats, reorders, forges, rolls back or empties what
+// it was given un-revokes nobody and revokes nobody. It can only delay, for up to
+// SubscriberConfig.Stale: from then on [Mode] says what the server does. Records take effect as
+// they arrive, whatever is missing before them. Missing ones are read from the stored state, which
+// publishers refill from their disks, after 150 ms and then with a back-off of up to 2 s. Live
+// segments are repeated with the next three heads.
 //
-// A server that starts compares clocks with the publishers that answer within half a second, and reads
-// the whole state. 100,000 records are in force after 0.2 s, at 30 to
-// 60 bytes each, with one signature for each 1,024. A million at once take some seconds. Where the
-// server has no room for all (session.Config.MaxRevocations), Status.Full is set and Mode applies until
-// it has; this is tried again after a minute, and then less often.
+// A server that starts compares clocks with the publishers that answer within half a second, and
+// reads the whole state. 100,000 records are in force after 0.2 s, at 30 to 60 bytes each, with one
+// signature for each 1,024. A million at once take some seconds. Where the server has no room for
+// all (session.Config.MaxRevocations), Status.Full is set and Mode applies until it has room; it
+// tries again after a minute, and then less often.
 //
 // # How old the knowledge is
 //
-// PublisherStatus.Age has one meaning: everything that the publisher had signed until so long ago is
-// in force here. A head names the last record and the chain behind it, and how long its publisher has
-// run, by a clock that never steps. A subscriber sends a challenge, 8 random bytes, and the head that
-// repeats it was signed after that. A later head of the same epoch was signed as much later as the
-// publisher's clock says, give or take the speed of two clocks, which is measured anew each minute. So
-// no delay and no repetition makes Age lower, and it does not matter what time of day either end takes
-// it to be. Age is a few milliseconds to two seconds where nothing is wrong. The wall clocks are
-// compared with each head, too: a difference of over 30 s is an alarm, and the time up to which a subject's tokens
-// are revoked is moved by it, since issuers' and servers' clocks agree.
+// PublisherStatus.Age means that everything that the publisher had signed up to that long ago is in force here.
+// A head names the last record and the chain behind it, and how long its publisher has run, by a clock that
+// never steps. A subscriber sends a challenge, 8 random bytes, and the head that repeats it was signed after
+// that. A later head of the same epoch was signed as much later as the publisher's clock says, give or take the
+// speed of two clocks, which is measured anew each minute. So no delay and no repetition makes Age lower, and
+// it does not matter what time of day either end takes it to be. Age is a few milliseconds to two seconds where
+// nothing is wrong. The wall clocks are compared with each head, too: a difference of over 30 s is an alarm,
+// and the time up to which a subject's tokens are revoked is moved by it, since issuers' and servers' clocks
+// agree.
 //
 // # Epochs
 //

@@ -16,7 +16,7 @@ var ErrRecord = errors.New("revocation: bad record")
 var ErrStore = errors.New("revocation: store")
 
 // ErrSuperseded means that another process publishes with the same key and a later epoch. This one
-// publishes nothing any more: subscribers would not believe it.
+// stops publishing: subscribers would not believe it.
 var ErrSuperseded = errors.New("revocation: another process publishes with this key: give each publisher a key and a directory of its own")
 
 // ErrClosed is returned by a Publisher that has been closed.

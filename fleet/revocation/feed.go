@@ -36,8 +36,8 @@ type Feed struct {
 	over   chan struct{} // closed when Run has returned
 }
 
-// NewFeed opens the publisher's store and returns a Feed, for one server. Whoever gets no server for it calls
-// Close: until then no other process can open the store. Errors match ErrConfig or ErrStore.
+// NewFeed opens the publisher's store and returns a Feed, for one server. If no server can be made for it,
+// call Close: until then no other process can open the store. Errors match ErrConfig or ErrStore.
 func NewFeed(config FeedConfig) (f *Feed, err error) {
 	f = &Feed{config: config, sink: newLateSink(), over: make(chan struct{})}
 	if config.Key.signer != nil {
@@ -107,9 +107,9 @@ func (f *Feed) begin(end context.CancelFunc) bool {
 	return true
 }
 
-// Close ends Run, and returns when it has returned. A Feed that has not run is at its end, too: what it was
-// given to publish is published, if the carrier is connected, and the store is closed; the error is that of
-// the store. A second call does nothing more.
+// Close ends Run, and returns when it has returned. If the Feed has not run, Close publishes what is
+// queued, if the carrier is connected, and closes the store; the error is that of the store. A second call
+// does nothing more.
 func (f *Feed) Close() error {
 	f.mu.Lock()
 	f.closed = true
@@ -140,14 +140,14 @@ func (f *Feed) PublisherStats() PublisherStats {
 // Trust adds publishers, such as match servers that have joined the fleet; see Subscriber.Trust.
 func (f *Feed) Trust(t ...Trusted) error { return f.subscriber.Trust(t...) }
 
-// WaitWhole returns when everything is in force that the publishers which are not Optional have
-// published, or with ctx's error. A server that waits before it serves resumes nobody who was put
-// out meanwhile.
+// WaitWhole returns nil once everything that the publishers which are not Optional have published
+// is in force, or ctx's error. A server that waits before it serves resumes nobody who was banned
+// or revoked meanwhile.
 func (f *Feed) WaitWhole(ctx context.Context) error { return f.subscriber.WaitWhole(ctx) }
 
 // Ban bans a player here and on every server of the fleet, and returns how many sessions have ended
 // here. When it returns without an error the ban is on the disk. Errors are those of
-// Publisher.Append and of transport.Server.Ban; what is no ban matches session.ErrBan.
+// Publisher.Append and of transport.Server.Ban; an invalid ban matches session.ErrBan.
 func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 	<-f.sink.banning
 	defer func() { f.sink.banning <- struct{}{} }()
@@ -161,9 +161,9 @@ func (f *Feed) Ban(b session.Ban) (ended int, err error) {
 	return f.sink.Ban(b)
 }
 
-// Lift ends the bans of a player by this server's publisher, here and on every server of the fleet. A
-// ban by another publisher holds on, and so does one that a server was given by itself
-// (transport.Server.Ban). When Lift returns without an error the lift is on the disk.
+// Lift ends the bans of a player by this server's publisher, here and on every server of the fleet.
+// A ban by another publisher stays in force, and so does a server's own (transport.Server.Ban).
+// When Lift returns without an error the lift is on the disk.
 func (f *Feed) Lift(issuer, subject string) error {
 	if f.publisher == nil {
 		return errNoKey

@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// FeedConfig configures a Feed. Carrier and Trusted are needed; Key and Dir are, too, unless the
-// server is to publish nothing.
+// FeedConfig configures a Feed. Carrier and Trusted are required, and so are Key and Dir unless the
+// server publishes nothing.
 type FeedConfig struct {
 	// Carrier carries both ways. The Feed does not close it.
 	Carrier Carrier
@@ -26,8 +26,8 @@ type FeedConfig struct {
 	// TokenLife is as in PublisherConfig.
 	TokenLife time.Duration
 
-	// Stale and Mode are as in SubscriberConfig, and so is End; but nil for End with EndSessions shuts
-	// the server down, so that its players go on at another one by their tickets.
+	// Stale, Mode and End are as in SubscriberConfig; but with EndSessions a nil End shuts the server
+	// down, so that its players continue on another one by ticket.
 	Stale time.Duration
 	Mode  Mode
 	End   func()

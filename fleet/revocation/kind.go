@@ -41,7 +41,7 @@ const (
 	ServerKinds Kinds = 1<<KindSession | 1<<KindBan | 1<<KindLift | 1<<KindUsed
 )
 
-// KindsOf returns the set of these kinds. What is no kind is left out.
+// KindsOf returns the set of these kinds. Unknown values are left out.
 func KindsOf(kinds ...Kind) (s Kinds) {
 	for _, k := range kinds {
 		s |= 1 << k & AllKinds

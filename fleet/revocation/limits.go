@@ -15,7 +15,7 @@ const (
 	// DefaultHeartbeat is how often a publisher signs a head.
 	DefaultHeartbeat = time.Second
 
-	// DefaultAnnounce is how often a publisher stores everything again that is in force.
+	// DefaultAnnounce is how often a publisher stores everything that is in force again.
 	DefaultAnnounce = 30 * time.Second
 
 	minStale = 3 * time.Second // three heartbeats

@@ -15,8 +15,8 @@ var kindsOf = [...]Kind{
 }
 
 // Revoke publishes a revocation for every server of the fleet that trusts this publisher with its
-// kind. How many sessions end is not known here: ended is 0. When Revoke returns without an error the
-// revocation is on the disk. Errors are those of Append; what is no revocation matches
+// kind. How many sessions end is not known here: ended is 0. When Revoke returns without an error
+// the revocation is on the disk. Errors are those of Append; an invalid revocation matches
 // session.ErrRevocation.
 func (p *Publisher) Revoke(r session.Revocation) (ended int, err error) {
 	if r.Kind < session.RevokeSubject || r.Kind > session.RevokeSession {
@@ -37,14 +37,14 @@ func (p *Publisher) Revoke(r session.Revocation) (ended int, err error) {
 	return 0, p.decide(session.ErrRevocation, record)
 }
 
-// Ban publishes a ban for every server of the fleet, as Revoke publishes a revocation. What is no ban
-// matches session.ErrBan.
+// Ban publishes a ban for every server of the fleet, as Revoke publishes a revocation. The error of
+// an invalid ban matches session.ErrBan.
 func (p *Publisher) Ban(b session.Ban) (ended int, err error) {
 	return 0, p.decide(session.ErrBan, Record{Kind: KindBan, Issuer: b.Issuer, Value: b.Subject, Until: b.Until, Reason: b.Reason, Note: b.Note})
 }
 
-// Lift publishes that this publisher's bans of a player end. Those of other publishers hold on, and so
-// do those of a server's own.
+// Lift publishes that this publisher's bans of a player end. Those of other publishers and a
+// server's own stay in force.
 func (p *Publisher) Lift(issuer, subject string) error {
 	_, err := p.Append(Record{Kind: KindLift, Issuer: issuer, Value: subject})
 	return err

@@ -47,9 +47,8 @@ type Publisher struct {
 	local atomic.Pointer[func(m []byte)] // the subscriber of this process, see SubscriberConfig.Own
 }
 
-// OpenPublisher opens the store in config.Dir, or makes it, and begins a new epoch. It asks the
-// carrier for 2 s at most whether that has something which the store has lost. Errors match
-// ErrConfig or ErrStore.
+// OpenPublisher opens the store in config.Dir, or makes it, and begins a new epoch. For up to 2 s
+// it asks the carrier for anything that the store has lost. Errors match ErrConfig or ErrStore.
 func OpenPublisher(config PublisherConfig) (*Publisher, error) {
 	config, err := config.WithDefaults()
 	if err != nil {
@@ -74,10 +73,11 @@ func openPublisher(config PublisherConfig, now time.Time) (*Publisher, error) {
 // ID returns the publisher's id.
 func (p *Publisher) ID() PublisherID { return p.id }
 
-// Append publishes records. Those that it returns, with Time and Number, are on the disk and on their
-// way, and subscribers will have them whatever becomes of the carrier; without an error these are
-// all. Errors match ErrRecord, and nothing was published then, ErrStore, ErrClosed or ErrSuperseded.
-// After an ErrStore more may turn out to be published when the publisher is opened again.
+// Append publishes records. Those that it returns, with Time and Number, are on the disk and on
+// their way, and subscribers will get them whatever happens to the carrier; without an error these
+// are all of them. Errors match ErrRecord, in which case nothing was published, ErrStore, ErrClosed
+// or ErrSuperseded. After an ErrStore more may turn out to be published when the publisher is
+// opened again.
 func (p *Publisher) Append(records ...Record) ([]Record, error) {
 	for i := range records {
 		if err := records[i].check(); err != nil {

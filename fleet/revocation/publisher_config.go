@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// PublisherConfig configures a Publisher. Key, Dir and Carrier are needed.
+// PublisherConfig configures a Publisher. Key, Dir and Carrier are required.
 type PublisherConfig struct {
 	// Name is the publisher's in the log, at most 64 bytes.
 	Name string
@@ -34,7 +34,7 @@ type PublisherConfig struct {
 	// error.
 	Heartbeat, Announce time.Duration
 
-	// Logger, if set, takes what an operator should know.
+	// Logger, if set, gets what an operator should know.
 	Logger *slog.Logger
 }
 

@@ -57,9 +57,9 @@ func (q *queue) counts() (queued int, refused uint64) {
 	return len(q.records), q.refused
 }
 
-// Enqueue publishes records within some 20 ms, many together, and never blocks: Run does it. It takes
-// all or none, and reports false if a record is not well formed, the queue of 65,536 is full, or the
-// publisher closed. It is meant for callbacks such as session.Config.OnUsed.
+// Enqueue queues records, which Run publishes in batches within some 20 ms, and never blocks. It
+// takes all or none, and reports false if a record is not well formed, the queue of 65,536 is full,
+// or the publisher is closed. It is meant for callbacks such as session.Config.OnUsed.
 func (p *Publisher) Enqueue(records ...Record) bool {
 	for i := range records {
 		if records[i].check() != nil {

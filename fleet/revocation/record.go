@@ -25,17 +25,17 @@ type Record struct {
 	ID     [16]byte
 	Used   session.UsedKind
 
-	// Time is when the record was published, by the publisher's clock, in microseconds. No two
-	// records of a publisher have the same, and a later one has a later one, whatever its clock
-	// does. Append sets it.
+	// Time is when the record was published, by the publisher's clock, in microseconds. No two records
+	// of a publisher have the same Time, and a later record has a later Time, whatever the clock does.
+	// Append sets it.
 	Time time.Time
 
-	// IssuedBy, for a subject, is until when a token was issued that is refused; zero means Time.
+	// IssuedBy, for a subject, refuses tokens that were issued up to then; zero means Time.
 	IssuedBy time.Time
 
 	// Until is when the record may be forgotten, in seconds; for a ban it is when the ban ends. Zero
-	// means, for subject, token, sign-in and session, as soon as the longest token has expired that
-	// was issued by Time; for key, build, ban and lift it means never.
+	// means, for subject, token, sign-in and session, once the longest-lived token issued by Time has
+	// expired; for key, build, ban and lift it means never.
 	Until time.Time
 
 	// Reason is sent to a banned player; zero means session.ReasonRevoked. Note is for the audit.
@@ -54,7 +54,7 @@ type Record struct {
 	Number uint64
 }
 
-// UsedRecord returns the record that has other servers refuse what session.Config.OnUsed reports.
+// UsedRecord returns the record that makes other servers refuse what session.Config.OnUsed reports.
 func UsedRecord(u session.Used) Record {
 	return Record{Kind: KindUsed, Used: u.Kind, ID: u.ID, Epoch: u.Epoch, Reason: u.Reason, Until: u.Until}
 }

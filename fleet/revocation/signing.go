@@ -63,8 +63,8 @@ func ParseSigningKey(b []byte) (SigningKey, error) {
 	return NewSigningKey(s)
 }
 
-// PEM returns the key in PKCS #8. Whoever has it can put out every player of the fleet: keep the
-// file at mode 0600. A key in a key management service does not come out; the error matches
+// PEM returns the key in PKCS #8. Whoever has it can revoke every player of the fleet: keep the
+// file at mode 0600. A key in a key management service cannot be exported; the error then matches
 // ErrConfig.
 func (k SigningKey) PEM() ([]byte, error) {
 	if k.signer == nil {
@@ -81,7 +81,7 @@ func (k SigningKey) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b}), nil
 }
 
-// Public returns the public key, nil of the zero SigningKey.
+// Public returns the public key, nil for the zero SigningKey.
 func (k SigningKey) Public() ed25519.PublicKey {
 	if k.signer == nil {
 		return nil

@@ -10,7 +10,7 @@ var noContext = context.Background()
 // Status is what a Subscriber knows, and how old it is.
 type Status struct {
 	Stale      bool // a publisher that is not Optional is stale: Mode applies
-	Full       bool // the sink does not hold all: Mode applies
+	Full       bool // the sink has no room for all: Mode applies
 	Publishers []PublisherStatus
 	Counts     SubscriberCounts
 }
@@ -23,9 +23,9 @@ type PublisherStatus struct {
 	Applied uint64 // every record up to this number is in force
 	Last    uint64 // the number of its last record, as far as is known
 
-	// Age, if Heard, is how old the knowledge is at most: what the publisher had signed until then
-	// is in force. It is measured by clocks that never step, since a challenge that the publisher has
-	// answered, so that a broker which delays or repeats messages only makes it higher.
+	// Age, if Heard, is the greatest possible age of the knowledge: what the publisher had signed
+	// until then is in force. It is measured by clocks that never step, from a challenge that the
+	// publisher has answered, so that a broker which delays or repeats messages only makes it higher.
 	Heard bool
 	Age   time.Duration
 	Stale bool // Age is above SubscriberConfig.Stale, or not known

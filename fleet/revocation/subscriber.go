@@ -42,8 +42,8 @@ func NewSubscriber(config SubscriberConfig) (*Subscriber, error) {
 }
 
 // Trust adds publishers that are believed from now on, or replaces those with the same key: all of
-// them, or none with an error, which matches ErrConfig. What a publisher has published while it might
-// stays in force.
+// them, or none with an error, which matches ErrConfig. What a publisher has published while it was
+// permitted stays in force.
 func (s *Subscriber) Trust(t ...Trusted) error {
 	for i := range t {
 		if err := t[i].check(); err != nil {
@@ -65,9 +65,9 @@ func (s *Subscriber) Trust(t ...Trusted) error {
 }
 
 // Authorize returns a session.Config.Authorize that asks next. While the knowledge is stale, or the
-// sink does not hold all of it, and Mode is not KeepPlaying, it refuses new sessions as unavailable;
-// renewals and resumptions go on. Nil for next is what a server does without Authorize: it compares
-// scopes.
+// sink does not hold all of it, and Mode is not KeepPlaying, it refuses new sessions as
+// unavailable; renewals and resumptions go on. With a nil next it only compares scopes, as a server
+// without Authorize does.
 func (s *Subscriber) Authorize(next func(*session.Admission) error) func(*session.Admission) error {
 	return func(a *session.Admission) error {
 		if a.Why == session.Opening && s.config.Mode != KeepPlaying {
@@ -85,8 +85,8 @@ func (s *Subscriber) Authorize(next func(*session.Admission) error) func(*sessio
 	}
 }
 
-// WaitWhole returns when everything is in force that publishers which are not Optional have
-// published, or with ctx's error. Run has to run meanwhile.
+// WaitWhole returns nil once everything that publishers which are not Optional have published is in
+// force, or ctx's error. Run has to run meanwhile.
 func (s *Subscriber) WaitWhole(ctx context.Context) error {
 	for {
 		if v := s.view.Load(); !v.full && !v.stale(time.Now(), s.config.Stale) {

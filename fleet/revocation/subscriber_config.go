@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 )
 
-// SubscriberConfig configures a Subscriber. Trusted, Carrier and Sink are needed.
+// SubscriberConfig configures a Subscriber. Trusted, Carrier and Sink are required.
 type SubscriberConfig struct {
 	// Trusted are the publishers that are believed, at most 1,024 with those that Trust adds.
 	Trusted []Trusted
@@ -29,18 +29,18 @@ type SubscriberConfig struct {
 	// less than 3 s is an error.
 	Stale time.Duration
 
-	// Mode is what happens then. End is called once in a row for EndSessions, on a goroutine of its
-	// own; it is to end the sessions of this server.
+	// Mode is what happens then. With EndSessions, End is called once each time that this begins, on a
+	// goroutine of its own; it has to end the sessions of this server.
 	Mode Mode
 	End  func()
 
-	// OnApplied, if set, is told of each record of another process that has come into force, with the
-	// moment of its publication by our clock, as far as the publisher's is known to differ: for a
-	// metric of the delay. It is called on Run's goroutine, also while history is read at the start,
-	// and must not block.
+	// OnApplied, if set, is called for each record of another process that has come into force, with
+	// the time of its publication, corrected for what is known of the publisher's clock: for a metric
+	// of the delay. It is called on Run's goroutine, also while history is read at the start, and must
+	// not block.
 	OnApplied func(published time.Time)
 
-	// Audit, if set, takes an alarm for each change, and Logger what an operator should know.
+	// Audit, if set, gets an alarm for each change, and Logger what an operator should know.
 	Audit  audit.Sink
 	Logger *slog.Logger
 }

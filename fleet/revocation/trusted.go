@@ -13,12 +13,13 @@ type Trusted struct {
 	Kinds   Kinds
 	LiftAny bool
 
-	// Optional means that its silence is shown, and has no other consequence. It is meant for match
-	// servers, which come and go. What it has published is in force whether or not it lives.
+	// Optional means that the publisher's silence is only shown, and has no other consequence. It is
+	// meant for match servers, which come and go. What it has published is in force whether or not it
+	// runs.
 	//
-	// Whoever steals the key of such a server can ban and put out players, and so an optional publisher
-	// has a share: 16,384 bans that hold, as many lifts, and as many sessions revoked in 24 h. What is
-	// beyond is ignored, counted as SubscriberCounts.Forbidden, and an alarm. All of them together have
+	// Whoever steals the key of such a server can ban and revoke players, so an optional publisher is
+	// limited: to 16,384 bans in force, as many lifts, and as many sessions revoked in 24 h. More are
+	// ignored, counted as SubscriberCounts.Forbidden, and raise an alarm. All of them together may use
 	// half of the 262,144 bans and lifts that a Subscriber compares.
 	Optional bool
 }

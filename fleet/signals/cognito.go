@@ -43,12 +43,13 @@ type CognitoConfig struct {
 	Audit audit.Sink   // nil for none
 }
 
-// WatchCognito revokes the players of an Amazon Cognito user pool whose accounts are disabled, until
-// ctx is done; then it returns nil, or an error that matches ErrConfig. It is a poll, because a pool
-// tells nobody: a look at all disabled accounts costs one request for 60 of them, however many play.
+// WatchCognito revokes the players of an Amazon Cognito user pool whose accounts are disabled,
+// until ctx is done; then it returns nil, or an error that matches ErrConfig. It polls, because a
+// pool notifies nobody: a look at all disabled accounts costs one request for 60 of them, however
+// many players there are.
 //
 // It does not see a sign-out, a deleted account, a changed password, or an account that is enabled
-// again within Interval. For those have CloudTrail tell: see docs/deploy.md.
+// again within Interval. CloudTrail reports those: see docs/deploy.md.
 func WatchCognito(ctx context.Context, c CognitoConfig) error {
 	if c.Interval == 0 {
 		c.Interval = DefaultCognitoInterval

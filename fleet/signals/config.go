@@ -44,21 +44,22 @@ type Transmitter struct {
 	// token.NewEventVerifier.
 	Profile token.Profile
 
-	// Players has the issuers that it may speak of: from iss in a subject to the name that the issuer
-	// has in sessions, token.Claims.Issuer. Nil means its own alone, under Profile.Name.
+	// Players maps the issuers that it may speak of, as iss in a subject, to their names in sessions,
+	// token.Claims.Issuer. Nil means only its own, under Profile.Name.
 	Players map[string]string
 
-	// Opaque is the issuer in sessions whose subjects the ids of format opaque are. Empty means that
-	// they are refused.
+	// Opaque is the issuer, as in sessions, of subjects of format opaque. Empty means that they are
+	// refused.
 	Opaque string
 
-	// Map, if set, says whom a subject of another format is about. ok false means that it is nobody
-	// of ours: the event is acknowledged. It must not block for long, and is called concurrently.
+	// Map, if set, returns the player that a subject of another format names. If ok is false the
+	// subject is no player of ours: the event is acknowledged. It must not block for long, and is
+	// called concurrently.
 	Map func(Subject) (issuer, subject string, ok bool)
 
-	// Sessions says that a session in a subject is what tokens have as their sign-in
-	// (token.Claims.SignIn): an event that names one ends that sign-in alone. Without it such an event
-	// ends all of the player's, if it names the player.
+	// Sessions says that a session id in a subject is the sign-in id of tokens (token.Claims.SignIn):
+	// an event that names one ends only that sign-in. Without it such an event ends all of the
+	// player's sign-ins, if it names the player.
 	Sessions bool
 
 	// Authorization is what the header Authorization of a push must be, such as "Bearer " and a

@@ -16,11 +16,11 @@
 //	verification, stream-updated (SSF)                           Stats, and an alarm if the stream stops
 //	token-claims-change, device-compliance-change, all others    nothing: acknowledged and counted
 //
-// A player's tokens are refused that were issued up to the time of the event: event_timestamp, or
-// else toe, or else iat, and at most 30 s (token.MaxLeeway) after the event was received. Tokens that
-// are issued later are good, because the provider has decided so. So an event that comes late, or
-// twice, puts nobody out who has signed in since; and one that is older than the longest token does
-// nothing.
+// Tokens of the player that were issued up to the time of the event are refused: event_timestamp,
+// or else toe, or else iat, and at most 30 s (token.MaxLeeway) after the event was received. Tokens
+// that are issued later are good, because the provider has decided so. So an event that comes late,
+// or twice, ends no session of a player who has signed in since; and one that is older than the
+// longest-lived token does nothing.
 //
 // # Whom it is about
 //
@@ -32,8 +32,8 @@
 //	aliases       each of its identifiers that is one of these
 //	others        Map: email, phone_number, account, did, uri, jwt_id
 //
-// What no field allows is refused with invalid_request, and an alarm tells the operator: an event that
-// is acknowledged and does nothing would be worse.
+// A subject that no field allows is refused with invalid_request, and an alarm tells the operator:
+// acknowledging an event that does nothing would be worse.
 //
 // # Refusals
 //
@@ -45,6 +45,6 @@
 //	authentication_failed  the header Authorization is not the Transmitter's
 //	invalid_state          a verification that nobody has asked for (SSF 1.0 8.1.4.1)
 //
-// What may succeed later is not refused: 503 while the keys cannot be fetched or the publisher cannot
-// write, 429 beyond a transmitter's rate. The transmitter tries again.
+// What may succeed later is answered with 503 while the keys cannot be fetched or the publisher
+// cannot write, and with 429 beyond a transmitter's rate. The transmitter tries again.
 package signals

@@ -16,8 +16,8 @@ const (
 	// DefaultWindow is how many SETs are remembered by their jti.
 	DefaultWindow = 65_536
 
-	// DefaultRate and DefaultBurst are how many SETs a second are taken of one transmitter in the long
-	// run, and how many at once.
+	// DefaultRate and DefaultBurst are how many SETs a second are accepted from one transmitter in the
+	// long run, and how many at once.
 	DefaultRate  = 100
 	DefaultBurst = 2_000
 

@@ -41,7 +41,7 @@ type transmitter struct {
 // Stats counts since New.
 type Stats struct {
 	Revoked   uint64 `json:"revoked"`   // events that have become revocations, stored
-	Ignored   uint64 `json:"ignored"`   // that mean nothing here, are about nobody of ours, or too old to matter
+	Ignored   uint64 `json:"ignored"`   // that mean nothing here, are about no player of ours, or are too old to matter
 	Repeated  uint64 `json:"repeated"`  // acknowledged before
 	Verified  uint64 `json:"verified"`  // verifications of a stream
 	Refused   uint64 `json:"refused"`   // with a code of RFC 8935

@@ -9,8 +9,7 @@ import (
 	"github.com/sallyport/sallyport/fleet/revocation"
 )
 
-// Subject is a subject identifier (RFC 9493) of a format that only the operator can say something
-// about.
+// Subject is a subject identifier (RFC 9493) of a format that only the operator can interpret.
 type Subject struct {
 	Format  string            // "email", "phone_number", "account", "did", "uri", "jwt_id"
 	Members map[string]string // its members that are texts, without format

@@ -22,7 +22,7 @@ const scope = "github.com/sallyport/sallyport/fleet/tracing"
 // defaultQueue is how many exchanges may wait: more than a second of what a processor can sign in.
 const defaultQueue = 4096
 
-// Config may stay zero.
+// Config configures a Tracer. The zero value works.
 type Config struct {
 	// Queue is how many exchanges may wait for the provider's processors; those that find no room
 	// have no trace, and are counted. Zero or less means 4,096.
@@ -66,7 +66,8 @@ func (t *Tracer) Exchange(e transport.Exchange) {
 // Dropped returns how many exchanges have found no room in the queue.
 func (t *Tracer) Dropped() uint64 { return t.dropped.Load() }
 
-// Close makes spans of what waits, and returns when that is done. What comes later has no trace.
+// Close makes spans of the queued exchanges, and returns when that is done. Later ones have no
+// trace.
 func (t *Tracer) Close() {
 	t.once.Do(func() { close(t.done) })
 	<-t.ended

@@ -63,8 +63,7 @@ func (e *configError) Error() string {
 }
 func (e *configError) Unwrap() []error { return []error{ErrConfig, e.cause} }
 
-// Close ends the connection. Nothing is delivered any more once a call of receive that runs has
-// returned.
+// Close ends the connection. Nothing more is delivered once a running call of receive has returned.
 func (c *Carrier) Close() {
 	c.cancel()
 	c.conn.Close()

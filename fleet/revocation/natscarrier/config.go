@@ -15,10 +15,10 @@ import (
 var ErrConfig = errors.New("natscarrier: bad configuration")
 
 // ErrFull is matched by the error of Store and Delete when the stream has Config.MaxBytes. What was stored
-// stays: nobody is un-revoked. Who runs hears of new revocations as before; who starts waits for those that
-// are not stored, and admits nobody new meanwhile (revocation.Mode). Give the central publisher a larger
-// MaxBytes, and find out who stores that much. Each publisher stores what is missing then. A cluster that is
-// full does not take what would replace a segment either.
+// stays: nobody is un-revoked. Running servers hear of new revocations as before; a starting server waits
+// for those that are not stored, and admits nobody new meanwhile (revocation.Mode). Give the central
+// publisher a larger MaxBytes, and find out who stores that much. Each publisher then stores what is
+// missing. A full cluster does not accept replacements of segments either.
 var ErrFull = errors.New("natscarrier: the stream is full")
 
 // Config configures a Carrier.
@@ -27,16 +27,16 @@ type Config struct {
 	// connected; name all of a cluster, since the next one is tried when one is gone.
 	Servers []string
 
-	// Name is this process's name, no other's: 1 to 64 letters, digits, '-' and '_'. Everything
-	// that it sends carries the name in its subject, so that NATS can keep it to that.
+	// Name is this process's own name: 1 to 64 letters, digits, '-' and '_'. Everything that it sends
+	// carries the name in its subject, so that NATS can restrict it to that.
 	Name string
 
 	// TLS is for mutual TLS with the servers; nil means none, which is for tests. The configuration
 	// of package identity reads certificates anew for each connection.
 	TLS *tls.Config
 
-	// Options are further options of the connection, for example nats.UserCredentials. They come
-	// after the carrier's own, which see to reconnecting: do not undo those.
+	// Options are further options of the connection, for example nats.UserCredentials. They are
+	// applied after the carrier's own, which handle reconnecting: do not override those.
 	Options []nats.Option
 
 	// Prefix is what every subject begins with: 1 to 64 letters, digits, '-' and '_'. It keeps
@@ -56,12 +56,12 @@ type Config struct {
 	Keep time.Duration
 
 	// MaxBytes bounds the stream on the disk of each server that holds it, all publishers together, for a
-	// carrier that may create it. JetStream sets as much aside, so max_file_store has to be more. What has no
-	// room is not stored, and nothing makes room for it: see ErrFull. Zero means 1 GiB, ten million
+	// carrier that may create it. JetStream reserves that much, so max_file_store has to be more. What finds
+	// no room is not stored, and nothing older is dropped for it: see ErrFull. Zero means 1 GiB, ten million
 	// revocations; less than 1 MiB is an error.
 	MaxBytes int64
 
-	// Queue is how many messages that have come wait to be looked at. Zero means 4,096; negative is
+	// Queue is how many received messages may wait for the subscriber. Zero means 4,096; negative is
 	// an error. What exceeds it, or 64 MiB, is lost, and Log has a line; the subscriber notices by the
 	// number of the next record and reads the stored state.
 	Queue int

@@ -7,8 +7,8 @@
 //	  Store ─── JetStream ─────▶ stream SALLYPORT,
 //	                             sallyport.state.<publisher>.<first> ───────▶ Load
 //
-// NATS is not the truth: publishers are, who sign. A server that loses writes, forges, is rolled back
-// or emptied can delay what was published; it takes nothing back.
+// NATS is not the source of truth: the publishers, who sign, are. A NATS server that loses writes,
+// forges, is rolled back or emptied can delay what was published; it cannot take anything back.
 //
 // # When servers are gone
 //

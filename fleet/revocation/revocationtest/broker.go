@@ -73,7 +73,7 @@ func (b *Broker) Backup() map[revocation.StateKey][]byte {
 	return maps.Clone(b.stored)
 }
 
-// Restore replaces the stored state, by nothing if it is nil.
+// Restore replaces the stored state; nil empties it.
 func (b *Broker) Restore(state map[revocation.StateKey][]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,7 +143,7 @@ type Carrier struct {
 
 var _ revocation.Carrier = (*Carrier)(nil)
 
-// ErrCut is what a carrier returns that is cut off.
+// ErrCut is returned by a carrier that is cut off.
 var ErrCut = errors.New("revocationtest: the broker cannot be reached")
 
 // Cut cuts the connection, or joins it again.
