@@ -210,7 +210,7 @@ export class Session {
     if (this.#heard - conn.asked > KEEP_ALIVE) this.#ping(conn); // timers of a hidden page are slow
     switch (kind) {
       case DATA: this.#options.onPayload?.(body.slice()); break;
-      case PING: this.#write(conn, PONG, body.slice()); break;
+      case PING: if (body.length === 8) this.#write(conn, PONG, body.slice()); break;
       case RENEWED: await this.#renewed(conn, body); break;
       case NOTICE: if (body[0] === 1) this.#renew(conn); break; // step up
       case CLOSE:
@@ -222,7 +222,7 @@ export class Session {
   // accepts takes the steps of section 4.12. A WebSocket neither repeats nor reorders, so that the window has one number.
   async #accepts(conn, b) {
     const bits = b[1] & 3, now = performance.now();
-    const epoch = [conn.epoch, conn.next, conn.former].find((e) => e && (e.number & 3) === bits && !(now > e.until));
+    const epoch = [conn.epoch, conn.next, conn.former].find((e) => e && (e.number & 3) === bits && !(now >= e.until));
     if (b[1] >> 2 !== 0 || !epoch || Number(read(b, 2, 4)) !== conn.epoch.id) return false;
     const sequence = restore(this.#highest, read(b, 6, 4));
     if (sequence <= this.#highest) return false;
