@@ -68,8 +68,8 @@ func appendJoined(dst []byte, s session.Session, metadata []byte, claims []strin
 	return dst
 }
 
-// identityJSON is what the identity token says about the player besides the name. A claim that the
-// token has not is null; one of which nothing is known is left out.
+// identityJSON is what else the identity token says about the player besides the name. A claim that the
+// token does not have is null; an unknown one is left out.
 func identityJSON(id session.Identity, claims []string) []byte {
 	out := struct {
 		UserName any            `json:"user_name,omitempty"`

@@ -23,7 +23,7 @@ import (
 //go:embed lanes.json
 var Lanes []byte
 
-// ErrMissing is matched by the error of a Game whose program this machine has not.
+// ErrMissing is matched by the error of a Game whose program is not installed on this machine.
 var ErrMissing = errors.New("not installed")
 
 // again is how long an example waits until it starts a game that has ended.

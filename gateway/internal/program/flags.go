@@ -95,7 +95,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.game, "game", sidecar.DefaultGame, "`address` at which the game listens, or unix:/path")
 	set.StringVar(&f.own, "own", sidecar.DefaultOwn, "`address` at which the sidecar listens to the game, or unix:/path")
 	set.StringVar(&f.mode, "mode", "0600", "permission `bits` of a Unix socket of the sidecar's")
-	set.DurationVar(&f.silence, "silence", sidecar.DefaultSilence, "how long the game may say nothing until it is taken for gone")
+	set.DurationVar(&f.silence, "silence", sidecar.DefaultSilence, "how long the game may be silent before it is considered gone")
 	set.Var(&f.claims, "claims", "`names` of claims of the identity token that the game is told, with commas between")
 	set.StringVar(&f.lanes, "lanes", "", "JSON `file` with the lanes; empty means payloads alone")
 	set.StringVar(&f.limits, "limits", "", "JSON `file` with limits")
