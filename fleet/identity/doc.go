@@ -25,7 +25,7 @@
 //	Denied          Policy.Denied has the id
 //	UnknownRole     the id has no role
 //	WrongRole       the role is none of those that may answer or call here
-//	NotPermitted    the role has not the permission: of Authorize only
+//	NotPermitted    the role lacks the permission: of Authorize only
 //
 // Up to UnknownIssuer nobody vouches for the name in the certificate, so no line of the log or the
 // audit repeats it.

@@ -36,7 +36,7 @@ var refusals = [numRefusals]struct{ label, text, todo string }{
 	Denied:        {"denied", "the policy denies this SPIFFE id", "remove it from Policy.Denied once the service is trusted again"},
 	UnknownRole:   {"unknown role", "the SPIFFE id has no role", "let its path begin with /role/<role>, or name it in Policy.Table"},
 	WrongRole:     {"wrong role", "the peer's role is none of those expected here", "compare the address that was called with the certificate that answers there"},
-	NotPermitted:  {"not permitted", "the peer's role has not this permission", "let another service do it, or set Policy.Widen"},
+	NotPermitted:  {"not permitted", "the peer's role does not have this permission", "let another service do it, or set Policy.Widen"},
 }
 
 // String returns the label; "none" for a value that does not exist.
