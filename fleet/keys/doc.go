@@ -1,7 +1,7 @@
 // Package keys gives the servers of a fleet their fleet keys (package fleetkey) and rotates them
 // so that no ticket is lost. One Keeper makes the keys and remembers them; each match server has a
 // Holder, which puts them into its fleetkey.Ring. What carries their messages, such as NATS, is
-// trusted for nothing.
+// not trusted.
 //
 //	Holder                                             Keeper
 //	  │  announcement: instance, counter, time,          │  signature, chain, role, time, counter
@@ -54,9 +54,9 @@
 // that on its own clock. A step waits for an instance until the lease is certainly over, and then
 // goes on without it: the instance is left out. An instance without a lease seals with a key of its
 // own, which no other server has: its players can resume there and nowhere else. It goes on opening
-// what it has keys for. When it hears from the Keeper again it gets the ring of the day. So a
-// broker that is down for less than Lease changes nothing, and one that is down for longer costs
-// players the resumption on another server, but no session.
+// what it has keys for. When it hears from the Keeper again it gets the current ring. So a broker
+// that is down for less than Lease changes nothing, and one that is down for longer costs players
+// the resumption on another server, but no session.
 //
 // A Holder with a File starts with the keys and the lease of the process before it, and takes its
 // place, so a restart delays no rotation and loses nothing.

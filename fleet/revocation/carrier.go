@@ -33,8 +33,8 @@ type StateKey struct {
 }
 
 // Carrier moves messages between publishers and subscribers, and keeps the segments from which a
-// subscriber starts. It is trusted for nothing: it may lose, repeat, reorder, delay, forge and forget.
-// A message has at most MaxMessage bytes. All methods are safe for concurrent use, and take as long
+// subscriber starts. It is not trusted: it may lose, repeat, reorder, delay, forge and forget. A
+// message has at most MaxMessage bytes. All methods are safe for concurrent use, and take as long
 // as ctx lets them; an error is logged and the work is tried again later.
 type Carrier interface {
 	// Publish sends m to all that have subscribed to the topic and can be reached now. It should not

@@ -11,7 +11,7 @@
 //
 // # What a carrier can do
 //
-// A Carrier is trusted for nothing. Everything is signed with the publisher's Ed25519 key, numbered
+// A Carrier is not trusted. Everything is signed with the publisher's Ed25519 key, numbered
 // and chained, so that a broker that loses, repeats, reorders, forges, rolls back or empties what
 // it was given un-revokes nobody and revokes nobody. It can only delay, for up to
 // SubscriberConfig.Stale: from then on [Mode] says what the server does. Records take effect as

@@ -5,7 +5,7 @@
 //	sallyport.keys.announce          match servers     the keeper
 //	sallyport.keys.grant.<instance>  the keeper        the match server of that number
 //
-// NATS is trusted for nothing. Its permissions only keep strangers from filling the queues:
+// NATS is not trusted. Its permissions only keep strangers from filling the queues:
 // PermitHolder and PermitKeeper print them.
 //
 // The connection should come back by itself whatever happens, and connect by mutual TLS:
