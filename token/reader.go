@@ -115,8 +115,7 @@ func badScope(word string) bool {
 	return word == "" || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
 
-// optional is text for a claim that other issuers use as they like: what is no such text counts as
-// absent.
+// optional is text for a claim that other issuers use as they like: any other value counts as absent.
 func (r *reader) optional(name string) string {
 	other := reader{o: r.o}
 	return other.text(name, maxText)

@@ -138,7 +138,7 @@ func (w *world) over() bool {
 	return w.empty > emptyTicks
 }
 
-// move takes one step. It ignores what is no step, and who is no player.
+// move takes one step. It ignores malformed steps, and senders who are no players.
 func (w *world) move(session string, step []byte) {
 	p, ok := w.players[session]
 	if !ok || len(step) != 2 {

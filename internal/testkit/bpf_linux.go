@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// AllowBPF fails a test for an error of what needs BPF, and skips it, in CI as well, where the kernel does not let
-// us load programs: that is the machine's to permit.
+// AllowBPF fails a test for an error of a call that needs BPF. It skips the test, in CI as well, where the machine
+// does not permit us to load programs.
 func AllowBPF(t testing.TB, err error) {
 	t.Helper()
 	switch {
