@@ -1,5 +1,5 @@
 // Package chain verifies chains of audit lines: that all lines are there, as they were written, and
-// in which order. audit.JSONConfig.Chain has a sink write one.
+// in which order. audit.JSONConfig.Chain makes a sink write one.
 //
 //	begin ◀── line ◀── line ◀── mark ◀── line ◀── end      an arrow is the hash of a whole line
 //	  │                          │                 │
@@ -7,7 +7,7 @@
 //
 // # Lines
 //
-// A line of a chain is one of package audit with these attributes besides:
+// A line of a chain is one of package audit with these additional attributes:
 //
 //	metadata.sequence             number of the line in its chain, from 1
 //	unmapped.chain.id             of the chain: 32 hex digits, random
@@ -36,12 +36,12 @@
 //
 // Whoever may write the files but has no key can change the lines since the last head, at most a
 // minute of them, and all that a killed process has written since, until the next one starts.
-// Whoever has the key, as a program that takes over the process does, can write any history; not one
-// that another machine has received before.
+// Whoever has the key, such as an intruder in the process, can write any history, but cannot change
+// lines that another machine has received before.
 //
 // # In a SIEM
 //
-// Lines that are kept as they were written can be verified from there, in any order (AnyOrder).
-// Where a store rewrites JSON the hashes are lost. What remains is the count: in each chain the
+// Lines that a SIEM keeps as they were written can be verified from there, in any order (AnyOrder).
+// Where a store rewrites JSON the hashes are lost, and only the count remains: in each chain the
 // largest metadata.sequence is the number of its lines.
 package chain

@@ -9,7 +9,7 @@ import (
 // Kind is what a finding is about. The numbers are not stable between releases; the labels are.
 type Kind uint8
 
-// Faults: somebody other than the writer has had a hand in the lines, or not all of them are here.
+// Faults: somebody other than the writer has changed the lines, or some are missing here.
 const (
 	KindNone       Kind = iota
 	Altered             // line is not the one that the next line was written after

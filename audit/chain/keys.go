@@ -52,7 +52,7 @@ func ParseSigner(data []byte) (crypto.Signer, error) {
 }
 
 // ParsePublicKeys reads one or more PEM blocks PUBLIC KEY with Ed25519 keys, those of several
-// servers or of different times. A private key is refused: it is not to be where lines are
+// servers or of different times. A private key is refused, since it does not belong where lines are
 // verified. Errors match ErrKey.
 func ParsePublicKeys(data []byte) ([]ed25519.PublicKey, error) {
 	blocks, err := decode(data)

@@ -15,8 +15,8 @@ type End struct {
 }
 
 // Last returns the end of the file of which the size is given. An empty file has none: look at the
-// file before, from which it was rotated. A line that is no line of a chain and stands at the end,
-// such as one that was cut off, is passed over. The lines are not verified.
+// file before, from which it was rotated. A last line that belongs to no chain, such as one that
+// was cut off, is passed over. The lines are not verified.
 func Last(file io.ReaderAt, size int64) (End, error) {
 	var end End
 	at := max(size-tailLen, 0)
