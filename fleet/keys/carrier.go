@@ -5,8 +5,8 @@ import "context"
 // Carrier carries messages between Holders and the Keeper. It may lose, repeat, delay and reorder
 // them: nothing that it delivers is believed. It is safe for concurrent use.
 type Carrier interface {
-	// Publish hands message to those who subscribe to topic at that moment. It does not keep message,
-	// and waits for nobody but for room in a queue. An error says that it was certainly lost.
+	// Publish delivers message to the present subscribers of topic. It does not keep message, and
+	// waits only for room in a queue. An error means that the message was certainly lost.
 	Publish(ctx context.Context, topic string, message []byte) error
 
 	// Subscribe calls receive with each message for topic, one at a time, until stop is called or the

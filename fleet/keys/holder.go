@@ -120,8 +120,9 @@ func (h *Holder) save(now time.Time) error {
 	return nil
 }
 
-// Run keeps the ring up to date until ctx is done, and returns nil then, or why it cannot begin. It is
-// called once. Without a File it takes leave of the Keeper at its end, so end it after the server.
+// Run keeps the ring up to date until ctx is done, then returns nil; an error says why it cannot
+// begin. Call it once. Without a File it takes leave of the Keeper at its end, so end it after the
+// server.
 func (h *Holder) Run(ctx context.Context) error {
 	stop, err := h.config.Carrier.Subscribe(grants(h.number()), func(b []byte) { h.receive(time.Now(), b) })
 	if err != nil {
@@ -207,7 +208,7 @@ func (h *Holder) receive(now time.Time, b []byte) {
 	}
 }
 
-// HolderStatus is how the keys of one server are.
+// HolderStatus is the state of one server's keys.
 type HolderStatus struct {
 	Instance string    `json:"instance"`
 	Epoch    uint64    `json:"epoch"` // 0 until the Keeper has answered
@@ -217,7 +218,7 @@ type HolderStatus struct {
 	Lease    time.Time `json:"lease,omitzero"`
 }
 
-// Status returns how the keys are now.
+// Status returns the present state of the keys.
 func (h *Holder) Status() HolderStatus {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -73,7 +73,7 @@ func badMember(s *identity.Source, c Carrier, fleet string, life time.Duration) 
 }
 
 // Keeper makes the keys of a fleet, hands them out and rotates them. A fleet has one; while it is
-// away everything goes on but rotation, for Lease. It is safe for concurrent use.
+// away, everything but rotation goes on for Lease. It is safe for concurrent use.
 type Keeper struct {
 	config KeeperConfig
 	report *reporter
@@ -147,8 +147,8 @@ func (k *Keeper) save() error {
 	return nil
 }
 
-// Run serves the fleet until ctx is done, and returns nil then, or why it cannot begin. It is called
-// once.
+// Run serves the fleet until ctx is done, then returns nil; an error says why it cannot begin. Call
+// it once.
 func (k *Keeper) Run(ctx context.Context) error {
 	stop, err := k.config.Carrier.Subscribe(announcements, func(b []byte) { k.receive(ctx, time.Now(), b) })
 	if err != nil {
@@ -251,8 +251,8 @@ func (k *Keeper) Rotate(ctx context.Context) error {
 	return k.flush(ctx)
 }
 
-// Emergency drops all keys at once because one has leaked, and says what that costs. It also begins
-// anew where the Keeper is behind. If the error matches ErrStore, nobody has been told yet, and the
+// Emergency drops all keys at once because one has leaked, and returns what that costs. It also
+// ends ErrBehind, by a new epoch. If the error matches ErrStore, nobody has been told yet, and the
 // Keeper tries again by itself.
 func (k *Keeper) Emergency(ctx context.Context) (Loss, error) {
 	k.mu.Lock()
@@ -264,8 +264,8 @@ func (k *Keeper) Emergency(ctx context.Context) (Loss, error) {
 	return loss, k.flush(ctx)
 }
 
-// Forget leaves out an instance of which the operator knows that it runs no more, so that no step
-// waits for its lease. If it does run, tickets may be refused. Errors match ErrInstance or ErrStore.
+// Forget leaves out an instance that the operator knows to have ended, so that no step waits for
+// its lease. If it still runs, tickets may be refused. Errors match ErrInstance or ErrStore.
 func (k *Keeper) Forget(ctx context.Context, number string) error {
 	i, ok := parseInstance(number)
 	k.mu.Lock()
@@ -279,7 +279,7 @@ func (k *Keeper) Forget(ctx context.Context, number string) error {
 	return k.flush(ctx)
 }
 
-// Status is how the keys of a fleet are.
+// Status is the state of a fleet's keys.
 type Status struct {
 	Fleet     string           `json:"fleet"`
 	Epoch     uint64           `json:"epoch"`
@@ -308,7 +308,7 @@ type InstanceStatus struct {
 	Until    time.Time `json:"until"`   // when it is left out, if nothing is heard of it
 }
 
-// Status returns how the keys are now.
+// Status returns the present state of the keys.
 func (k *Keeper) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()

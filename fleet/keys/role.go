@@ -90,7 +90,7 @@ type Loss struct {
 	Instances int      `json:"instances"` // that are told
 }
 
-// String says it to an operator.
+// String returns the loss as a sentence for an operator.
 func (l Loss) String() string {
 	return fmt.Sprintf("tickets that %d keys have sealed are refused from now on, on each of %d servers as soon as it hears of it. "+
 		"Players who are connected go on. One whose connection breaks before the next renewal of the identity token signs in again. "+
