@@ -15,8 +15,8 @@ type polling struct {
 // Poll is for a game with a frame loop, which calls it once a frame: it handles everything that has
 // come since the last Poll, or since Dial, on the caller's goroutine and without waiting, does what
 // is due, and returns the number of datagrams. What a client otherwise does by itself happens in
-// Poll: it keeps the session alive, renews it, and resumes it. The server considers a client gone
-// that is not polled for its idle time, 30 s by default.
+// Poll: it keeps the session alive, renews it, and resumes it. A client that is not polled for the
+// server's idle time, 30 s by default, is considered gone.
 //
 // The first Poll ends the goroutine that Dial has started, and from then on the client has none of
 // its own, except while it negotiates keys for another connection, looks up the server's name,
