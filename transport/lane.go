@@ -45,8 +45,8 @@ type Lane struct {
 	MaxMessage int
 
 	// MaxAge is how long a message is worth sending: a message that has not arrived by then is given
-	// up. It counts in whole milliseconds. Zero means for ever; negative is an error, and so is a
-	// MaxAge for Latest.
+	// up. It counts in whole milliseconds. Zero means for ever; negative is an error. Latest ignores
+	// it: a value has no age.
 	MaxAge time.Duration
 
 	// Credit is how many bytes of messages either end may have begun to send that the game at the
