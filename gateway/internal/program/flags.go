@@ -38,7 +38,7 @@ SPIFFE_ENDPOINT_SOCKET or of -spiffe-cert, -spiffe-key and -spiffe-bundle.
 Lanes: -lanes is a JSON file, an array with an object for each lane: "mode" (unreliable, sequenced, reliable, ordered,
 latest) and, where wanted, "priority", "weight", "max_message", "max_age" ("500ms"), "credit", "queue", "parity", "input",
 "insure", "receipts". README.md says what each mode promises, go doc transport.Lane the rest:
-  [{"mode": "ordered"}, {"mode": "latest", "max_age": "500ms"}]
+  [{"mode": "ordered"}, {"mode": "sequenced", "max_age": "500ms"}]
 
 Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one session may do "datagrams",
 "datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke"; go doc policy.BehaviourConfig says what they mean:
@@ -48,7 +48,7 @@ Agones: -agones env has it tell the SDK server that it is ready, and healthy whi
 those of the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain
 "host:port", and when the GameServer is to end, players go on there without signing in.
 
-WebSockets: with -websocket, players whose network lets no UDP pass come by a WebSocket at /sallyport there, under
+WebSockets: with -websocket, players whose network blocks UDP come by a WebSocket at /sallyport there, under
 -cert, or without TLS behind a proxy that ends it. DTLS runs inside, from the player to here, all the same. With
 -websocket-origins pages of those sites may play there, too: whoever ends a browser's TLS can act as the player.
 
