@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// carrier takes one connection's datagrams where the network lets no UDP pass. ClientConfig.Fallback
+// carrier takes one connection's datagrams where the network blocks UDP. ClientConfig.Fallback
 // has made it. Its methods are safe for concurrent use, and those of nil do nothing.
 type carrier struct {
 	conn   udp.Conn       // constant

@@ -58,7 +58,7 @@ func (g *gateways) fallback(ctx context.Context, _ string) (net.PacketConn, net.
 	return &carrier{ws, server}, server, nil
 }
 
-// A player whose network lets no UDP pass plays the same match by the gateway's WebSocket, beside one who plays by UDP.
+// A player whose network blocks UDP plays the same match by the gateway's WebSocket, beside one who plays by UDP.
 func (g *gateways) blocked(t *testing.T) {
 	hole, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // from which nothing comes
 	if err != nil {

@@ -29,7 +29,7 @@ type Flags struct {
 
 // Define defines them.
 func (f *Flags) Define(set *flag.FlagSet) {
-	set.StringVar(&f.address, "websocket", "", "TCP `address` for players whose network lets no UDP pass, such as :443; empty means none")
+	set.StringVar(&f.address, "websocket", "", "TCP `address` for players whose network blocks UDP, such as :443; empty means none")
 	set.StringVar(&f.proxies, "websocket-proxies", "", "address `ranges` of proxies in front whose X-Forwarded-For is believed, with commas between")
 	set.StringVar(&f.origins, "websocket-origins", "", "web `sites` whose pages may play, such as https://play.example.com, with commas between: a browser has no DTLS, so whoever ends its TLS can act as the player")
 	set.BoolVar(&f.plain, "websocket-plain", false, "no TLS at -websocket: a proxy in front ends it")

@@ -25,7 +25,7 @@ func Play(t *testing.T, game play.Game) {
 	run(t, game, false)
 }
 
-// Blocked is Play with players whose network lets no UDP pass: they come by WebSocket.
+// Blocked is Play with players whose network blocks UDP: they come by WebSocket.
 func Blocked(t *testing.T, game play.Game) {
 	t.Helper()
 	run(t, game, true)
