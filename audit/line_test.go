@@ -92,7 +92,7 @@ func pseudonymOf(label, value string) string {
 	return hex.EncodeToString(m.Sum(nil))[:32]
 }
 
-// "Key turns subjects and token ids into pseudonyms, the same ones for as long as the key is."
+// "Key turns subjects and token ids into pseudonyms, which are the same for as long as the key is."
 func TestPseudonyms(t *testing.T) {
 	subject := func(key []byte) string {
 		var b bytes.Buffer

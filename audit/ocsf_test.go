@@ -73,7 +73,7 @@ func paths(prefix string, m map[string]any) (found []string) {
 	return found
 }
 
-// "a line is an event of OCSF ... and stands before it what OCSF has no attribute for"
+// "a line is one JSON object, an event of OCSF ... It begins with two members that OCSF does not define"
 func TestLinesAreOCSF(t *testing.T) {
 	for d := range numDecisions {
 		bare := Event{Decision: d}

@@ -90,7 +90,7 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// "A map that is full does so, too: the Feed stops beating until there is room." doc.go
+// "A full map has the same effect: the Feed stops beating until there is room." doc.go
 func TestFullMap(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Peers = 50 })

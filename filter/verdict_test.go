@@ -98,7 +98,8 @@ func with(b []byte, at int, value byte) []byte {
 	return b
 }
 
-// "What is no UDP datagram to a filtered port passes" doc.go, and the others are judged in its order.
+// "Everything but UDP datagrams to a filtered port passes" doc.go, and the others are judged in its
+// order.
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	tryVerdicts(t, newBench(t))

@@ -48,8 +48,8 @@ func TestBothWays(t *testing.T) {
 	})
 }
 
-// "while Backend.Ready returns an error nobody new is admitted … Who plays stays. Only when the
-// backend has been away for Config.Hold in one piece do the sessions end, with
+// "while Backend.Ready returns an error, newcomers are refused … Players stay. Only when the
+// backend has been away for Config.Hold without a break do the sessions end, with
 // session.ReasonUnavailable, after which a client may come again"
 func TestBackendGone(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *scene) {
@@ -100,7 +100,8 @@ func TestBackendGone(t *testing.T) {
 	})
 }
 
-// "Left is told once of each player that Join was told of": whoever says it first, the server or Close.
+// "Left is called once for each player that Join was called for": whoever says it first, the server
+// or Close.
 func TestLeftOnce(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *scene) {
 		s.join(t, "alice")

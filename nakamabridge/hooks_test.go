@@ -108,7 +108,7 @@ func TestSignInWithoutID(t *testing.T) {
 	code(t, err, 3)
 }
 
-// "No panic leaves a hook, since it would end Nakama." What the panic says stays unsaid.
+// "Hooks recover from panics, which would end Nakama." What the panic says stays unsaid.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, func(c *Config) {

@@ -164,7 +164,7 @@ func TestBan(t *testing.T) {
 	}
 }
 
-// "The three POSTs exist with Config.Authorize only, which is asked each time." "Its errors are not
+// "The three POSTs exist only with Config.Authorize, which is asked each time." "Its errors are not
 // sent."
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
@@ -192,7 +192,7 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// "Local permits requests that come from this machine itself […], and not by a proxy that says so."
+// "Local permits requests from this machine itself […], unless a header says that a proxy forwards them."
 func TestLocal(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

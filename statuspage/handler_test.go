@@ -196,8 +196,8 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// "Requests are answered if they come to a loopback address of this machine or a Unix socket, and
-// others with Config.Remote only, except for /live and /ready."
+// "Requests to a loopback address of this machine or a Unix socket are answered, others only with
+// Config.Remote, except for /live and /ready."
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	private, public := readOnly(t), readOnly(t, func(c *Config) { c.Remote = true })

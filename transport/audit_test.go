@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "Audit takes a record of every trust decision": exactly one for each, with who,
-// where and why. Refusals are in TestRefusals, alarms in TestServerClockStep.
+// "Audit receives a record of every trust decision": exactly one for each, with who, where and why.
+// Refusals are in TestRefusals, alarms in TestServerClockStep.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	for end, test := range map[string]struct {

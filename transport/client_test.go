@@ -18,7 +18,7 @@ import (
 )
 
 // "Receive waits for the next payload and copies it to b. It returns
-// io.ErrShortBuffer when b is too short for it, ctx's error, and after the end of
+// io.ErrShortBuffer when b is too short, ctx's error when ctx ends first, and after the end of
 // the session ... net.ErrClosed."
 func TestReceive(t *testing.T) {
 	t.Parallel()

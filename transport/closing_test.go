@@ -247,7 +247,7 @@ func TestShutdownWithoutPoll(t *testing.T) {
 	})
 }
 
-// "When ctx ends later, it returns ctx's error too."
+// "If ctx ends later, it returns ctx's error, too."
 func TestShutdownCutShort(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {

@@ -6,8 +6,7 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
-// "Hold collects what is sent from now on, until Release": also over a
-// turn of the shard's in the middle.
+// "Hold collects what is sent until Release": also over a turn of the shard's in the middle.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	e := newEnds(t, playerAddr(1), Handler{Receive: func(p *Player, b []byte) { _ = p.Send(b) }})

@@ -125,8 +125,8 @@ func TestMetadataTooLong(t *testing.T) {
 	})
 }
 
-// "the session ends with its tickets before the client has got anything of the game, Dial of the
-// client returns a CloseError with reason and detail, and Leave is not called."
+// "the session ends with its tickets before the client has received anything of the game, the
+// client's Dial returns a CloseError with reason and detail, and Leave is not called."
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[session.Reason]session.Reason{

@@ -246,8 +246,7 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// "SetCertificate shows cert in every handshake that begins from now on", and
-// who is here stays.
+// "SetCertificate presents cert in every handshake that begins from now on", and who is here stays.
 func TestSetCertificate(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {

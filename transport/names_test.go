@@ -79,8 +79,8 @@ func (s *nameServer) answer(query []byte) []byte {
 	return b
 }
 
-// "Where a name has several addresses Dial goes on to the next when one does not answer for
-// a quarter of a second", and the token is shown once.
+// "Where a name has several addresses, Dial tries the next when one does not answer for a quarter
+// of a second", and the token is shown once.
 func TestSeveralAddresses(t *testing.T) {
 	for name, addrs := range map[string][]string{
 		"IPv6 broken":    {"::1", "127.0.0.1"},

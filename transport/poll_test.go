@@ -39,9 +39,8 @@ func (w *world) polled(n int) (s *Server, clients []*Client) {
 	return s, clients
 }
 
-// "Poll handles everything that has come since the last Poll, on the caller's
-// goroutine and without waiting, and says how many datagrams that were." "Nothing
-// runs between ticks."
+// "Poll handles everything that has arrived since the last Poll, on the caller's goroutine and
+// without waiting, and returns the number of datagrams." "Nothing runs between ticks."
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
@@ -75,8 +74,8 @@ func TestPoll(t *testing.T) {
 	})
 }
 
-// "What the Handler sends, and what is sent after, goes out with the next Flush
-// or Poll": nothing before, and then in order.
+// "What the Handler sends, and what is sent later, goes out with the next Flush or Poll": nothing
+// before, and then in order.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {

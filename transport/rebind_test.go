@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/netsim"
 )
 
-// "Rebind has the client go on from another socket": the server follows, the player is
-// told, and at most what was on its way is lost.
+// "Rebind moves the client to another socket": the server follows, the player is told, and at most
+// what was on its way is lost.
 func TestRebind(t *testing.T) {
 	t.Parallel()
 	both(t, func(w *world) {

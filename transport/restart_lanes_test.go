@@ -211,8 +211,8 @@ func TestRestartWithoutLanes(t *testing.T) {
 	})
 }
 
-// "A CloseAfter that waits ends its session at once": the player who was put out does not come back
-// to life in the next process.
+// "A waiting CloseAfter ends its session at once": the player who was put out does not come back to
+// life in the next process.
 func TestShutdownAmidCloseAfter(t *testing.T) {
 	t.Parallel()
 	for _, snapshot := range []bool{false, true} {

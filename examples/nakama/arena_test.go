@@ -66,7 +66,7 @@ func (listeners) BroadcastMessage(int64, []byte, []runtime.Presence, runtime.Pre
 	return nil
 }
 
-// "It ignores what is no step, and who is no player."
+// "It ignores malformed steps, and senders who are no players."
 func TestMove(t *testing.T) {
 	t.Parallel()
 	w := &world{players: map[string]*player{"a": {User: "u"}}}

@@ -517,8 +517,8 @@ func cable(t *testing.T, url string) (near string, cut func()) {
 	return "http://" + l.Addr().String(), cut
 }
 
-// "While Backend.Ready returns an error nobody new is admitted … Only when the backend has been away for Config.Hold in
-// one piece do the sessions end". Package gateway
+// "While Backend.Ready returns an error, newcomers are refused … Only when the backend has been away for Config.Hold
+// without a break do the sessions end". Package gateway
 func (g *gateways) away(t *testing.T) {
 	u := g.enter(t, g.create(t, "probe_js"))
 	gone := time.Now()

@@ -172,8 +172,8 @@ func (a *arenaTest) ended(t *testing.T) {
 	}
 }
 
-// "A broadcast that is too large for a player's UDP … goes by socket, players without one do not get it", and the log says
-// so once.
+// "A broadcast that is too large for a player's UDP … goes by socket, and players without one do not get it", and the log
+// says so once.
 func (a *arenaTest) huge(t *testing.T) {
 	c := a.player(t)
 	u := viaUDP{c.invite(t, c.rpc(t, "probe", "probe")).dial(t)}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// "OnCall … is told of each call that was answered: its operation as openapi.yaml names it, empty
-// for one that the API has not".
+// "OnCall … is called for each call that was answered: with its operation as openapi.yaml names it,
+// empty for an unknown one".
 func TestOnCall(t *testing.T) {
 	t.Parallel()
 	var told []string

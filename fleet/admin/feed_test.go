@@ -36,8 +36,9 @@ func (f *feed) Lift(issuer, subject string) error {
 	return f.err
 }
 
-// "Feed has bans and their lifting hold on every server of the fleet": asked of one server, another
-// refuses the player, too. What the feed cannot do is a failure that the log explains.
+// "Feed, in place of Revoker, puts bans and lifts in force on every server of the fleet": asked of
+// one server, another refuses the player, too. What the feed cannot do is a failure that the log
+// explains.
 func TestFeed(t *testing.T) {
 	t.Parallel()
 	fleet := admintest.New(t)

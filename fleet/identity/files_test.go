@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport/sallyport/fleet/identity/identitytest"
 )
 
-// "what writes them replaces each by rename, or writes it in place; a state in between is not used": the former
+// "Their writer may replace each by rename, or write it in place; an incomplete state is not used": the former
 // certificate stays, an operator is told what to do once, and the next good state is used.
 func TestBadFiles(t *testing.T) {
 	t.Parallel()

@@ -104,8 +104,8 @@ func TestCardinality(t *testing.T) {
 	}
 }
 
-// "What was published before the process began, or a day ago, is not counted", and "a publisher
-// whose clock is ahead has no delay".
+// "Records published before the process began, or more than a day ago, are not counted", and "a
+// publisher whose clock is ahead has no delay".
 func TestRevocationDelay(t *testing.T) {
 	t.Parallel()
 	m, err := New(Config{})

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/fleet/revocation/revocationtest"
 )
 
-// "OnApplied … is told of each record of another process that has come into force": once each, and
-// not of what this process has published.
+// "OnApplied … is called for each record of another process that has come into force": once each, and
+// not for what this process has published.
 func TestOnApplied(t *testing.T) {
 	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
 		key, own := revocation.GenerateSigningKey(), revocation.GenerateSigningKey()

@@ -11,8 +11,7 @@ import (
 	"github.com/sallyport/sallyport/session"
 )
 
-// "A Feed that has not run is at its end, too: what it was given to publish is published, … and the store is
-// closed". The next one of the directory opens it, with all of it.
+// "If the Feed has not run, Close publishes what is queued, … and closes the store". The next one of the directory opens it, with all of it.
 func TestFeedCloseBeforeRun(t *testing.T) {
 	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
 		w := newWorld(t, b)

@@ -154,7 +154,7 @@ func TestStay(t *testing.T) {
 	s.enter(t, "anna").plays(t)
 }
 
-// "A match that still has the former presence, and refuses the user therefore, is asked again."
+// "A match that refuses the user because it still has the former presence is asked again."
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = time.Second })
@@ -188,7 +188,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// "So is one that is behind with those who want to join, for which Nakama answers that it refuses."
+// "So is one that is behind with its join attempts, for which Nakama answers with a refusal."
 // Neither who is new nor who plays is put out for that, and who waits in vain may come again.
 func TestCrowded(t *testing.T) {
 	t.Parallel()

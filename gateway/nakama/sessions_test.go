@@ -33,7 +33,7 @@ func nakamaTokenOf(signIn, key string, exp time.Time) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// "remembers the newest of each player", and none that does not verify.
+// "remembers each player's newest one", and none that does not verify.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	s, err := NewSessions([]byte(secretOfSessions), time.Hour)

@@ -25,8 +25,9 @@ func dialerFrom(t *testing.T, from string) *net.Dialer {
 	return d
 }
 
-// "no more connections wait at once than Config.MaxConnections, and Config.MaxPerSource of one source": whoever opens
-// connections and says nothing takes no place from the players of other sources. Those that a proxy opens are no source's.
+// "At most Config.MaxConnections connections that are not yet WebSockets wait at once, and Config.MaxPerSource
+// of one source": whoever opens connections and says nothing takes no place from the players of other sources.
+// Those that a proxy opens are no source's.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	const most = 20

@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// "It is asked last: bans, used tokens and seats have been looked at": a match is not asked about a player who cannot come in.
+// "It is asked last: bans, used tokens and seats have been checked": a match is not asked about a player who
+// cannot come in.
 func TestAuthorizeIsAskedLast(t *testing.T) {
 	for name, test := range map[string]struct {
 		config session.Config
@@ -38,8 +39,8 @@ func TestAuthorizeIsAskedLast(t *testing.T) {
 	}
 }
 
-// "and are looked at once more afterwards, because they may change meanwhile": while the match is asked, the player is banned,
-// or another one takes the last seat, or the same token opens a session elsewhere.
+// "and are checked once more afterwards, because they may change meanwhile": while the match is asked, the
+// player is banned, or another one takes the last seat, or the same token opens a session elsewhere.
 func TestChangesWhileAuthorizeIsAsked(t *testing.T) {
 	for name, test := range map[string]struct {
 		meanwhile func(d *dialogue, g *Gate, a *session.Admission)

@@ -171,8 +171,8 @@ func TestTicketRevokedBeforeFirstDatagram(t *testing.T) {
 	}
 }
 
-// "A subject's tokens that were issued later are valid again", and so are the tickets that stand
-// for them; "A token without a time of issue never is".
+// "Tokens of a subject that were issued later are valid", and so are the tickets that stand for
+// them; "a token without a time of issue never is".
 func TestTicketOfTokenIssuedLater(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, good := range map[time.Time]bool{

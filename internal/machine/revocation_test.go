@@ -76,8 +76,8 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// "A subject's tokens that were issued later are valid again"; "A token without a time of issue
-// never is".
+// "Tokens of a subject that were issued later are valid"; "A token without a time of issue never
+// is".
 func TestRevokeSubjectUntil(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, want := range map[time.Time]bool{

@@ -216,9 +216,9 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 	})
 }
 
-// "A subject's tokens that were issued later are valid again", and so are the sessions that they
-// have opened: a revocation that comes late, or twice, puts nobody out who has come back with such
-// a token.
+// "Tokens of a subject that were issued later are valid", and so are the sessions that they have
+// opened: a revocation that comes late, or twice, puts nobody out who has come back with such a
+// token.
 func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 	at := begin.Add(time.Minute)
 	for issued, good := range map[time.Time]bool{

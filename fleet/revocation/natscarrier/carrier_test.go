@@ -99,8 +99,8 @@ var (
 	match   = revocation.PublisherID{2}
 )
 
-// "Subscribe calls receive for each message of the topic, own ones too"; a topic has nothing of the
-// other.
+// "Subscribe calls receive for each message of the topic, including the process's own"; a topic has
+// nothing of the other.
 func TestTopics(t *testing.T) {
 	t.Parallel()
 	s := embedded(t, "")

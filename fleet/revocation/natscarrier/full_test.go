@@ -38,8 +38,9 @@ func streamBytes(t *testing.T, url string) (now, most int64) {
 	return int64(info.State.Bytes), info.Config.MaxBytes
 }
 
-// "What has no room is not stored, and nothing makes room for it": a writer that stores without end fills no
-// disk, and nobody is un-revoked. "What was stored stays", also where the bound is set below what there is.
+// "What finds no room is not stored, and nothing older is dropped for it": a writer that stores without end
+// fills no disk, and nobody is un-revoked. "What was stored stays", also where the bound is set below what
+// there is.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	const most = 1 << 20
