@@ -24,8 +24,8 @@ datagrams, with the verified player beside each; docs/sidecar.md has the bytes.
 
   sallyport-sidecar -cert cert.pem -key key.pem -issuer https://id.example.com -audience arena -jwks https://id.example.com/jwks.json
 
-Players come by UDP to -listen; the game listens at -game, on this machine alone. While it is away nobody new is
-admitted, and who plays stays for -hold.
+Players come by UDP to -listen; the game listens at -game, on this machine alone. While it is away newcomers are
+refused, and players stay for the "hold" of -limits.
 
 Development: -dev makes a certificate and mints identity tokens for whoever asks at -status, which must be a
 loopback address. A client of your own signs in there by dev.SignIn(ctx, "127.0.0.1:7780", "alice"). Others read
@@ -44,8 +44,8 @@ Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one
 "datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke"; go doc policy.BehaviourConfig says what they mean:
   {"max_players": 100, "hold": "10s", "datagrams": 120}
 
-Agones: -agones env has it tell the SDK server that it is ready, and healthy while it and the game are, and admit
-those of the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain
+Agones: with -agones env it tells the SDK server that it is ready, and healthy while it and the game are, and admits
+the players in the annotations sallyport.dev/scope and sallyport.dev/players of an allocation. With sallyport.dev/drain
 "host:port", and when the GameServer is to end, players go on there without signing in.
 
 WebSockets: with -websocket, players whose network blocks UDP come by a WebSocket at /sallyport there, under
@@ -57,8 +57,8 @@ strangers' datagrams before the kernel's UDP stack has them. Either may come, go
 the log, and meanwhile everything passes. What -filter needs of this host and of a container is in docs/deploy.md.
 
 Signals: interrupt and SIGTERM tell every player that the server shuts down, or with -snapshot hand them on to the next
-process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; what cannot
-change in a process that runs is named in the log. SIGHUP opens -audit anew.
+process. SIGHUP, or a change of one of the files, reads -cert and -key, -keys, -fleet-keys and -limits again; the log
+names what takes a new process. SIGHUP opens -audit anew.
 
 Exit status: 0 stopped by a signal or an admin's drain, 1 it could not end as it should, 2 a flag, file or address
 could not be used.
