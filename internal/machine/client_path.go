@@ -15,7 +15,8 @@ type watch struct {
 	lastPayload     time.Time // when a payload was last seen to flow, either way
 	lastPing        time.Time // the last PING
 	firstUnanswered time.Time // the first PING since lastAccepted; zero if there is none
-	pings           [4]struct {
+	firstUnheard    time.Time // the first PING since one was answered by its PONG; zero if there is none
+	pings           [pingsKept]struct {
 		wire.Ping
 		at      time.Time
 		leftOut uint64 // numbers of the session left out before
@@ -77,11 +78,16 @@ func (c *Client) Silent(now time.Time) bool {
 	return c.state == live && idle > 0 && now.Sub(c.watch.lastAccepted) >= idle
 }
 
-// Lost reports whether the path to the server is lost: several PINGs have not been answered.
+// Lost reports whether the path to the server is lost: nothing has come since several PINGs, or no PONG
+// has come for many, and so the path carries nothing towards the server.
 func (c *Client) Lost(now time.Time) bool {
 	w := &c.watch
-	return c.state == live && c.config.Probe > 0 && !w.firstUnanswered.IsZero() && now.Sub(w.firstUnanswered) >= max(lostTime, 4*w.rtt)
+	return c.state == live && c.config.Probe > 0 &&
+		(longSince(now, w.firstUnanswered, max(lostTime, 4*w.rtt)) || longSince(now, w.firstUnheard, max(unheardTime, 8*w.rtt)))
 }
+
+// longSince reports whether at is not zero, and so long ago.
+func longSince(now, at time.Time, d time.Duration) bool { return !at.IsZero() && now.Sub(at) >= d }
 
 // keepAlive sends a PING when one is due. It keeps address translators open, measures the round
 // trip, and detects a lost path.
@@ -98,6 +104,9 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 	if w.firstUnanswered.IsZero() {
 		w.firstUnanswered = now
 	}
+	if w.firstUnheard.IsZero() {
+		w.firstUnheard = now
+	}
 	ping := &w.pings[w.sent%len(w.pings)]
 	w.sent++
 	ping.at, ping.leftOut = now, c.counts.leftOut.Load()
@@ -112,7 +121,7 @@ func (c *Client) pingDue(now time.Time) time.Time {
 	w, probes := &c.watch, c.config.Probe > 0
 	busy := now.Sub(w.lastPayload) < flowTime
 	switch {
-	case probes && !w.firstUnanswered.IsZero():
+	case probes && !w.firstUnheard.IsZero():
 		return w.lastPing.Add(max(probeInterval, 2*w.rtt))
 	case !busy && probes:
 		return earlier(w.lastPing.Add(c.config.KeepAlive), now.Add(flowTime)) // and checks then whether payloads flow
@@ -138,6 +147,7 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 		return dropped(audit.DropState)
 	}
 	sent := w.pings[ping].at
+	w.firstUnheard = time.Time{}
 	rtt := now.Sub(sent)
 	if n.rtt > 0 {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16

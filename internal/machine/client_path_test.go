@@ -89,10 +89,10 @@ func TestProbe4RTT(t *testing.T) {
 			d.pings(0)
 		}
 		d.toClient(d.serverSends(wire.KindData, "last")).delivers("last")
-		d.probes(d.after(clientDefaults.Probe))
+		ping := d.probes(d.after(clientDefaults.Probe))
 		asked := d.now
 		for d.after(want.interval).Before(asked.Add(want.lost)) {
-			d.probes(d.after(want.interval))
+			ping = d.probes(d.after(want.interval))
 		}
 		d.now = asked.Add(want.lost - 1)
 		if d.client.Lost(d.now) || !d.client.Lost(d.after(1)) || !d.client.Lost(d.after(2)) {
@@ -104,10 +104,46 @@ func TestProbe4RTT(t *testing.T) {
 			t.Error("a forged datagram counts as an answer")
 		}
 		d.toClient(d.serverSends(wire.KindData, "here again")).delivers("here again")
-		if d.client.Lost(d.now) || d.client.Lost(d.after(time.Minute)) {
+		if d.client.Lost(d.now) {
 			t.Error("lost, though it has answered")
 		}
+		d.toClient(d.toServer(ping).says(wire.KindPong).envelope).is(EventPong, audit.DropNone, 0)
+		if d.client.Lost(d.now) || d.client.Lost(d.after(time.Minute)) {
+			t.Error("lost, though it has answered a PING")
+		}
 		d.probes(d.after(clientDefaults.Probe))
+	}
+}
+
+// "If no PONG has come for 3 s, or for eight round trips if that is longer, it SHOULD resume all the same: its
+// own datagrams do not reach the server." PROTOCOL.md 8.3. The PINGs meanwhile are 200 ms apart, or two round
+// trips, and one that is answered at last will do.
+func TestPathTowardsServerIsLost(t *testing.T) {
+	const ms = time.Millisecond
+	for rtt, lost := range map[time.Duration]time.Duration{
+		20 * ms: 3 * time.Second, 375 * ms: 3 * time.Second, 375*ms + 1: 3*time.Second + 8, time.Second: 8 * time.Second,
+	} {
+		for _, heard := range []bool{false, true} {
+			d := playQuietly(t, session.ClientConfig{}, rtt)
+			d.client.Ask()
+			ping := d.pings(1)[0]
+			asked, interval := d.now, max(probeInterval, 2*rtt)
+			for n := 1; d.after(interval).Before(asked.Add(lost)); n++ {
+				d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+				ping = d.probes(d.after(interval))
+			}
+			d.now = asked.Add(lost - 1)
+			d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+			if d.client.Lost(d.now) {
+				t.Errorf("round trip %v: lost after %v", rtt, lost-1)
+			}
+			if heard {
+				d.toClient(d.toServer(ping).says(wire.KindPong).envelope).is(EventPong, audit.DropNone, 0)
+			}
+			if d.waits(1); d.client.Lost(d.now) == heard {
+				t.Errorf("round trip %v: lost after %v is %v, and that the last PING was answered is %v", rtt, lost, !heard, heard)
+			}
+		}
 	}
 }
 

@@ -125,4 +125,12 @@ const (
 	// none may be answered before the path counts as lost: a bad path may lose three.
 	probeInterval = 200 * time.Millisecond
 	lostTime      = 500 * time.Millisecond
+
+	// unheardTime is how long no PONG may come before the path towards the server counts as lost, although
+	// datagrams come from there: a path that loses a third either way may lose fifteen in a row once in a
+	// million times.
+	unheardTime = 3 * time.Second
+
+	// pingsKept is how many PINGs are kept for their PONGs: those of unheardTime.
+	pingsKept = 16
 )

@@ -101,6 +101,7 @@ type run struct {
 	audit []audit.Event
 
 	line, gone line // the one that the last records belonged to, and the one that is cut
+	cut        int  // whose records it carries no more
 }
 
 // Whose datagrams.
@@ -236,7 +237,7 @@ func (r *run) tap(from, to netip.AddrPort, b []byte) bool {
 	r.large = max(r.large, len(b))
 	if b[0] == byte(record.ApplicationData) {
 		r.line.see(whose, b)
-		if r.gone.id != 0 && r.row.resumed == 0 && r.gone.has(whose, r.line) {
+		if r.gone.id != 0 && r.row.resumed == 0 && (r.cut == both || r.cut == whose) && r.gone.has(whose, r.line) {
 			return false
 		}
 	}

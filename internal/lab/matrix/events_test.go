@@ -42,7 +42,8 @@ var events = []event{
 	{name: "dark-port", without: 4 * time.Second, long: 5 * time.Second, steps: []step{
 		blackout(time.Second, both), rebind(3*time.Second, netip.AddrPortFrom(playerAddr.Addr(), 2000)),
 	}},
-	{name: "cut", without: 3 * time.Second, long: 4 * time.Second, cuts: true, steps: []step{cut(time.Second)}},
+	{name: "cut", without: 3 * time.Second, long: 4 * time.Second, cuts: true, steps: []step{cut(time.Second, both)}},
+	{name: "cut-up", without: 6 * time.Second, long: 7 * time.Second, cuts: true, steps: []step{cut(time.Second, ofPlayer)}},
 	{name: "server-clock+1h", steps: []step{jump(time.Second, 0, time.Hour)}},
 	{name: "server-clock-1h", steps: []step{jump(time.Second, 0, -time.Hour)}},
 	{name: "client-clock+1h", steps: []step{jump(time.Second, 1, time.Hour)}},
@@ -71,12 +72,12 @@ func blackout(at time.Duration, whose int) step {
 	}}
 }
 
-// cut has nothing arrive any more on the connection that there is, not even after the impairment.
-func cut(at time.Duration) step {
+// cut has nothing of one end or of both arrive any more on the connection that there is, not even after the impairment.
+func cut(at time.Duration, whose int) step {
 	return step{at, func(r *run) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.gone = r.line
+		r.gone, r.cut = r.line, whose
 	}}
 }
 
