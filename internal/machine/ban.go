@@ -22,17 +22,17 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if b.Issuer == "" || b.Subject == "" || !stopsReconnecting(b.Reason) || len(b.Note) > maxNote {
 		return 0, session.ErrBan
 	}
-	until := endOf(b.Until)
 	g.mu.Lock()
 	defer g.unlock()
-	if until <= g.latest {
+	e := ban{endOf(b.Until), g.steps.behind(), b.Reason, &banned{b.Issuer, b.Subject, b.Note, b.Everywhere}}
+	if e.expiry() <= g.latest {
 		return 0, nil
 	}
 	key := banKey(b.Issuer, b.Subject, b.Everywhere)
-	if old, banned := g.bans.lookup(key, g.latest); banned && old.covers(&b, until) {
+	if old, banned := g.bans.lookup(key, g.latest); banned && old.covers(&e) {
 		return 0, nil // and nobody has come in since
 	}
-	if !g.bans.add(key, ban{until, b.Reason, &banned{b.Issuer, b.Subject, b.Note, b.Everywhere}}, g.latest) {
+	if !g.bans.add(key, e, g.latest) {
 		err = session.ErrBansFull
 	}
 	noted := len(g.reports)
@@ -51,11 +51,11 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 // Banned reports whether b would change nothing: it has expired, or a ban of the player lasts as
 // long, of those for the whole fleet or of this server's own, as b is.
 func (g *Gate) Banned(b session.Ban) bool {
-	until := endOf(b.Until)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	until := ban{until: endOf(b.Until), held: g.steps.behind()}.expiry()
 	old, ok := g.bans.lookup(banKey(b.Issuer, b.Subject, b.Everywhere), g.latest)
-	return until <= g.latest || ok && old.until >= until
+	return until <= g.latest || ok && old.expiry() >= until
 }
 
 // Bans returns at most so many of the bans in force at a time as machines are given, in no order.
@@ -67,7 +67,7 @@ func (g *Gate) Bans(now time.Time, most int) (list []session.Ban) {
 		if len(list) >= most {
 			break
 		}
-		if e.until > max(g.latest, now.UnixNano()) {
+		if e.expiry() > max(g.latest, now.UnixNano()) {
 			list = append(list, e.public())
 		}
 	}
@@ -110,7 +110,8 @@ func stopsReconnecting(r wire.Reason) bool {
 
 // ban is an entry of the banned players.
 type ban struct {
-	until  int64 // Unix ns
+	until  int64 // by the wall clock, Unix ns
+	held   int64 // ns by which memory's clock was behind that when the ban was given, as far as it still is
 	reason wire.Reason
 	of     *banned // nil if it came with a snapshot, which has no names
 }
@@ -142,15 +143,35 @@ func (b ban) public() session.Ban {
 }
 
 // covers reports whether a further ban of the same player would change nothing.
-func (b ban) covers(other *session.Ban, until int64) bool {
-	return b.of != nil && (b.until > until || b.until == until && b.reason == other.Reason && b.of.note == other.Note)
+func (b ban) covers(other *ban) bool {
+	return b.of != nil && (b.expiry() > other.expiry() || b.expiry() == other.expiry() && b.reason == other.reason && b.of.note == other.of.note)
 }
 
-func (b ban) expiry() int64 { return b.until }
+// expiry returns when the ban is over by memory's clock, in Unix ns. A step of the wall clock that this
+// clock has not followed when the ban is given makes the ban no longer.
+func (b ban) expiry() int64 {
+	if b.until == never {
+		return never
+	}
+	return b.until - b.held
+}
+
+// followBans has the bans that were given while memory's clock was behind end when the wall clock says so, now
+// that it is behind by less.
+//
+// +checklocks:g.mu
+func (g *Gate) followBans(behind int64) {
+	for key, b := range g.bans.entries {
+		if b.held > behind {
+			b.held = behind
+			g.bans.entries[key] = b
+		}
+	}
+}
 
 // merge returns the ban that lasts longer, with the player's name if either has it.
 func (b ban) merge(old ban) ban {
-	if b.until < old.until {
+	if b.expiry() < old.expiry() {
 		b, old = old, b
 	}
 	if b.of == nil {
@@ -176,7 +197,7 @@ func (g *Gate) banOf(issuer, subject string) (b ban, is bool) {
 		return b, false
 	}
 	b, is = g.bans.lookup(banKey(issuer, subject, false), g.latest)
-	if other, too := g.bans.lookup(banKey(issuer, subject, true), g.latest); too && (!is || other.until > b.until) {
+	if other, too := g.bans.lookup(banKey(issuer, subject, true), g.latest); too && (!is || other.expiry() > b.expiry()) {
 		return other, true
 	}
 	return b, is

@@ -13,6 +13,7 @@ import (
 //	a session's life                         what was left of it when it was admitted or renewed
 //	used tokens, put-out sessions, bans,     memory's clock, which goes back with the wall clock at
 //	revocations                              once, and follows it forward after holdStep
+//	bans that are given meanwhile            the wall clock, unless that steps forward again
 //	tickets of before a step forward         memory's clock, as long as it is held
 //
 // So a clock that is set ahead ends no session, and one that is set ahead and back within holdStep
@@ -36,6 +37,7 @@ func (g *Gate) StepClock(now time.Time, ahead time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := &g.steps
+	behind := c.behind()
 	former := c.ahead.Swap(int64(ahead))
 	switch {
 	case int64(ahead) <= c.kept.Load():
@@ -46,7 +48,13 @@ func (g *Gate) StepClock(now time.Time, ahead time.Duration) {
 	case !now.Before(c.until) || g.memory.crowded(g.config.MaxSessions, len(g.sessions)):
 		c.kept.Store(int64(ahead))
 	}
+	if now := c.behind(); now < behind {
+		g.followBans(now)
+	}
 }
+
+// behind returns by how many ns memory's clock is behind the wall clock.
+func (c *clockSteps) behind() int64 { return c.ahead.Load() - c.kept.Load() }
 
 // wall returns the wall clock at a time that a machine was given.
 func (g *Gate) wall(now time.Time) time.Time { return now.Add(time.Duration(g.steps.ahead.Load())) }

@@ -151,3 +151,56 @@ func TestMemoryFollowsTheClock(t *testing.T) {
 	}
 	ahead(later.Add(holdStep), time.Minute, time.Minute)
 }
+
+// A ban that is given after the wall clock was set ahead is over when the wall clock says so, though
+// memory's clock does not follow for a day: nobody is kept out for longer than was decided. One that was
+// given before the step is not over early for that, and neither is over before the wall clock says so.
+func TestBanAfterStepIsOver(t *testing.T) {
+	const step = 2 * time.Hour
+	for name, back := range map[string]time.Duration{"stays ahead": 0, "goes back": -step, "goes further back": -2 * step, "goes ahead again": step} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t, session.Config{})
+			g.Sweep(begin)
+			now, ahead := begin, time.Duration(0)
+			bans := func(of string, life time.Duration) time.Time {
+				t.Helper()
+				until := g.wall(now).Add(life)
+				if _, err := g.Ban(session.Ban{Issuer: "issuer", Subject: of, Until: until}); err != nil {
+					t.Fatal(err)
+				}
+				return until
+			}
+			banned := func(of string) bool {
+				g.StepClock(now, ahead)
+				g.Sweep(now)
+				_, is := g.banReason("issuer", of)
+				return is
+			}
+			before := bans("before", time.Hour)
+			ahead = step
+			if !banned("before") {
+				t.Error("over with the step")
+			}
+			now = now.Add(time.Minute)
+			after := bans("after", 10*time.Minute)
+			if n := len(g.Bans(now, 10)); n != 2 || !banned("after") || !g.Banned(session.Ban{Issuer: "issuer", Subject: "after", Until: after}) {
+				t.Errorf("%d bans", n)
+			}
+			now = now.Add(10*time.Minute - 1)
+			if !banned("after") {
+				t.Error("over early")
+			}
+			ahead += back
+			if back < 0 && !banned("after") {
+				t.Error("over when the clock is set back")
+			}
+			now = now.Add(1 - min(0, back))
+			if banned("after") {
+				t.Errorf("not over at %v, until %v", g.wall(now), after)
+			}
+			if over := !g.kept(now).Before(before); banned("before") == over {
+				t.Error("the one before the step: banned", !over)
+			}
+		})
+	}
+}
