@@ -37,7 +37,7 @@ func (b *Bridge) record(ctx context.Context, d audit.Decision, reason audit.Drop
 
 // audit records what the game has decided about a user.
 func (b *Bridge) audit(d audit.Decision, userID, detail string) {
-	b.config.Audit.Record(audit.Event{Decision: d, Issuer: issuerName, Subject: userID, Detail: detail})
+	b.config.Audit.Record(audit.Event{Decision: d, Issuer: issuerName, Subject: canonical(userID), Detail: detail})
 }
 
 // clientPrefix returns the address of the caller as a prefix; the audit sink shortens it.

@@ -21,6 +21,8 @@ import (
 //
 // The audit has a ban of UsersBanId, and its end by UsersUnbanId, whether or not the user is here.
 //
+// Nakama takes an id in any form of a UUID, and so do these.
+//
 // Nakama has no hook for these calls, so on its own nk they leave such a player in the match: after
 // SessionDisconnect and SessionLogout until its token ends, after a ban or a deletion until the
 // accounts are looked at next. Match handlers behind the Bridge are given such an nk; RPCs and hooks
@@ -44,7 +46,7 @@ func (m *module) SessionDisconnect(ctx context.Context, sessionID string, reason
 		why = reason[0]
 	}
 	for _, match := range m.bridge.running() {
-		match.seats.part(sessionID, why)
+		match.seats.part(canonical(sessionID), why)
 	}
 	return nil
 }

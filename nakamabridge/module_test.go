@@ -2,6 +2,7 @@ package nakamabridge
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,60 @@ func TestModule(t *testing.T) {
 					w.send(anna, 1, "")
 					w.settle()
 					w.want(`data anna 1 "" false`)
+				})
+			})
+		}
+	}
+}
+
+// "Nakama takes an id in any form of a UUID, and so do these." So does Revoke.
+func TestModuleTakesAnyForm(t *testing.T) {
+	t.Parallel()
+	for name, form := range map[string]func(id string) string{
+		"capitals":        strings.ToUpper,
+		"no hyphens":      func(id string) string { return strings.ReplaceAll(id, "-", "") },
+		"braces":          func(id string) string { return "{" + id + "}" },
+		"URN":             func(id string) string { return "urn:uuid:" + id },
+		"braces and such": func(id string) string { return strings.ToUpper("{" + strings.ReplaceAll(id, "-", "") + "}") },
+	} {
+		for what, call := range map[string]func(w *world, nk runtime.NakamaModule, p runtime.Presence) error{
+			"logout": func(_ *world, nk runtime.NakamaModule, p runtime.Presence) error {
+				return nk.SessionLogout(form(p.GetUserId()), "", "")
+			},
+			"ban": func(w *world, nk runtime.NakamaModule, p runtime.Presence) error {
+				return nk.UsersBanId(w.ctx, []string{form(p.GetUserId())})
+			},
+			"delete": func(w *world, nk runtime.NakamaModule, p runtime.Presence) error {
+				return nk.AccountDeleteId(w.ctx, form(p.GetUserId()), false)
+			},
+			"disconnect": func(w *world, nk runtime.NakamaModule, p runtime.Presence) error {
+				return nk.SessionDisconnect(w.ctx, form(p.GetSessionId()))
+			},
+			"revoke": func(w *world, _ runtime.NakamaModule, p runtime.Presence) error {
+				w.bridge.Revoke(form(p.GetUserId()))
+				return nil
+			},
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				t.Parallel()
+				virtually(t, func(w *world) {
+					ben := w.dial(w.signIn("ben"), "")
+					w.settle()
+					p := w.presence("ben")
+					if err := call(w, w.bridge.Module(&calls{}), p); err != nil {
+						t.Fatal(err)
+					}
+					w.settle()
+					if what == "disconnect" {
+						w.ended(ben, session.ReasonKicked)
+					} else {
+						w.ended(ben, session.ReasonRevoked)
+					}
+					for _, e := range w.audit.events {
+						if strings.HasPrefix(e.Detail, "account") && e.Subject != p.GetUserId() {
+							t.Errorf("audited %q", e.Subject)
+						}
+					}
 				})
 			})
 		}

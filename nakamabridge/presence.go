@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
@@ -56,8 +57,27 @@ func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return formatUUID(b)
+}
+
+// formatUUID writes a UUID as Nakama does.
+func formatUUID(b [16]byte) string {
 	s := hex.EncodeToString(b[:])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// canonical returns the id of a user or a session as Nakama writes it, which takes it in any form of a UUID:
+// with capitals, without hyphens, in braces, as a URN.
+func canonical(id string) string {
+	bare := strings.TrimPrefix(id, "urn:uuid:")
+	if inner, ok := strings.CutPrefix(bare, "{"); ok {
+		bare, _ = strings.CutSuffix(inner, "}")
+	}
+	b, err := hex.DecodeString(strings.ReplaceAll(bare, "-", ""))
+	if err != nil || len(b) != 16 {
+		return id
+	}
+	return formatUUID([16]byte(b))
 }
 
 // attempt is the context of a UDP-only player's MatchJoinAttempt, with the values that Nakama gives

@@ -10,9 +10,10 @@ import (
 )
 
 // Revoke ends every UDP session of a Nakama user at once, and invalidates tokens that the RPC has
-// issued before. It returns the number of sessions. A user who can still call the RPC can come
-// back: ban the account, or log it out, to keep the player away.
+// issued before. The id may have any form that Nakama takes. It returns the number of sessions. A user
+// who can still call the RPC can come back: ban the account, or log it out, to keep the player away.
 func (b *Bridge) Revoke(userID string) int {
+	userID = canonical(userID)
 	b.revoked.Put(userID, time.Now())
 	n := b.server.RevokeSubject(issuerName, userID)
 	b.mu.Lock()
