@@ -26,6 +26,9 @@ const (
 	// translator.
 	DefaultMaxPerSource = 128
 
+	// subnetShare is how many times as many an IPv6 /56 has: a household with several networks.
+	subnetShare = 4
+
 	// DefaultRate is how many datagrams a second one of them may bring: ten times what a player sends.
 	DefaultRate = 1200
 

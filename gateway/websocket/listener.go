@@ -24,9 +24,7 @@ type Listener struct {
 	// +checklocks:mu
 	streams map[netip.AddrPort]*stream
 	// +checklocks:mu
-	sources map[netip.Prefix]int // how many each has, those that are about to be in streams included
-	// +checklocks:mu
-	taken int // of all sources
+	places places // those of streams, and of what is about to be one
 	// +checklocks:mu
 	closed bool
 }
@@ -51,8 +49,9 @@ func New(config Config) (*Listener, error) {
 	}
 	l := &Listener{
 		config: config, in: make(chan *datagram, inbound), done: make(chan struct{}),
-		streams: make(map[netip.AddrPort]*stream), sources: make(map[netip.Prefix]int),
+		streams: make(map[netip.AddrPort]*stream),
 	}
+	l.places = newPlaces(&l.config)
 	l.wg.Go(l.watch)
 	return l, nil
 }
@@ -154,16 +153,6 @@ func (l *Listener) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
 // SetWriteDeadline is as SetDeadline.
 func (l *Listener) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// sourceOf is whose connections are counted together.
-func sourceOf(a netip.Addr) netip.Prefix {
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, _ := a.WithZone("").Prefix(bits)
-	return p
-}
-
 // add lists a stream, for which admits has found room. It reports false if the Listener is closed. Where
 // a proxy's address has hidden that two connections differ, the second gets another port.
 func (l *Listener) add(s *stream) bool {
@@ -184,24 +173,14 @@ func (l *Listener) add(s *stream) bool {
 func (l *Listener) take(a netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	source := sourceOf(a)
-	if l.closed || l.sources[source] >= l.config.MaxPerSource || l.taken >= l.config.MaxConnections {
-		return false
-	}
-	l.taken++
-	l.sources[source]++
-	return true
+	return !l.closed && l.places.take(a)
 }
 
 // give gives it back.
 func (l *Listener) give(a netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	source := sourceOf(a)
-	l.taken--
-	if l.sources[source]--; l.sources[source] <= 0 {
-		delete(l.sources, source)
-	}
+	l.places.give(a)
 }
 
 // serve reads a stream until it ends.

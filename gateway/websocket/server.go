@@ -17,7 +17,7 @@ var buffers sync.Pool
 // WebSocket takes the connection over. Use ListenAndServeTLS, or ListenAndServe behind a proxy that ends
 // TLS. Close l, too: a server does not end WebSockets.
 func NewServer(l *Listener) *http.Server {
-	waiting := queue{listener: l, conns: make(map[net.Conn]netip.Prefix), sources: make(map[netip.Prefix]int)}
+	waiting := queue{listener: l, conns: make(map[net.Conn]netip.Addr), places: newPlaces(&l.config)}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+DefaultPath, l)
 	return &http.Server{
@@ -43,25 +43,24 @@ type queue struct {
 
 	mu sync.Mutex
 	// +checklocks:mu
-	conns map[net.Conn]netip.Prefix // by source; the zero one for a proxy, whose connections are those of many
+	conns map[net.Conn]netip.Addr // their addresses; the zero one for a proxy, whose connections are those of many
 	// +checklocks:mu
-	sources map[netip.Prefix]int // how many each has
+	places places
 }
 
 // add takes a place for a connection, and reports whether there was one. One that there was none for takes none from others
 // until the server has noticed.
 func (q *queue) add(c net.Conn) bool {
-	var source netip.Prefix
+	var from netip.Addr
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && !q.listener.isProxy(a.Addr().Unmap()) {
-		source = sourceOf(a.Addr().Unmap())
+		from = a.Addr().Unmap()
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.conns) >= q.listener.config.MaxConnections || source.IsValid() && q.sources[source] >= q.listener.config.MaxPerSource {
+	if !q.places.take(from) {
 		return false
 	}
-	q.conns[c] = source
-	q.sources[source]++
+	q.conns[c] = from
 	return true
 }
 
@@ -69,12 +68,8 @@ func (q *queue) add(c net.Conn) bool {
 func (q *queue) remove(c net.Conn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	source, ok := q.conns[c]
-	if !ok {
-		return
-	}
-	delete(q.conns, c)
-	if q.sources[source]--; q.sources[source] == 0 {
-		delete(q.sources, source)
+	if from, ok := q.conns[c]; ok {
+		delete(q.conns, c)
+		q.places.give(from)
 	}
 }
