@@ -144,11 +144,16 @@ func TestDrainIsOver(t *testing.T) {
 				defer p.playing()()
 				s := p.stay(1)
 				s.stop() // or what it sends could be taken for the alert
-				var took atomic.Bool
+				var mu sync.Mutex
+				var alerts []time.Time
 				w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
-					alert := from == playerAddr(1) && to == serverAddr && record.ContentType(b[0]) == record.Alert
-					first := alert && !took.Swap(true)
-					return !first || !lost
+					if from != playerAddr(1) || to != serverAddr || record.ContentType(b[0]) != record.Alert {
+						return true
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					alerts = append(alerts, time.Now())
+					return !lost || len(alerts) > 1
 				})
 				var gone atomic.Int64
 				go func() {
@@ -157,17 +162,28 @@ func TestDrainIsOver(t *testing.T) {
 					}
 					gone.Store(time.Now().UnixNano())
 				}()
+				began := time.Now()
 				if err := p.drains(p.there(), 8*time.Second); err != nil {
 					p.Error(err)
 				}
-				least, most := time.Duration(0), latency+2*drainLook
-				if lost {
-					least, most = most, drainRepeat+3*latency
-				}
-				if late := time.Since(time.Unix(0, gone.Load())); !took.Load() || late < least || late > most {
-					p.Errorf("the drain is over %v after the player has gone, want %v to %v", late, least, most)
-				}
+				over := time.Now()
 				w.net.Tap(nil)
+				between := func(what string, took, least, most time.Duration) {
+					if took < least || took > most {
+						p.Errorf("%s after %v, want %v to %v", what, took, least, most)
+					}
+				}
+				if len(alerts) < 2 && (lost || len(alerts) < 1) {
+					p.Fatalf("%d alerts", len(alerts))
+				}
+				between("the player says goodbye", alerts[0].Sub(time.Unix(0, gone.Load())), -time.Millisecond, 0)
+				last := alerts[0]
+				if lost {
+					last = alerts[1]
+					between("it says so again", last.Sub(alerts[0]), 0, drainRepeat)
+					between("a notice is answered", last.Sub(began)%drainRepeat, latency, latency+time.Millisecond)
+				}
+				between("the drain is over", over.Sub(last), latency, latency+2*drainLook)
 				s.quit()
 			})
 		})
