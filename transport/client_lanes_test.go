@@ -326,7 +326,7 @@ func TestMessagesNoAllocs(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Flush()
-			for start := time.Now(); got == before && time.Since(start) < 5*time.Second; {
+			for start := time.Now(); got == before && time.Since(start) < patience; {
 				_, _ = s.Poll(h)
 				s.Flush()
 				if _, err := c.Poll(client); err != nil {

@@ -173,7 +173,7 @@ func nothingLeft(t *testing.T, before [2]int) {
 		if now[0] <= before[0] && now[1] <= before[1] {
 			return
 		}
-		if time.Since(began) > 10*time.Second {
+		if time.Since(began) > patience {
 			b := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines and %d descriptors, before %d and %d\n%s", now[0], now[1], before[0], before[1], b[:runtime.Stack(b, true)])
 		}
@@ -217,7 +217,7 @@ func (cs *callers) stop(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		cs.busy.Range(func(what, _ any) bool { t.Errorf("%v hangs", what); return true })
 		t.FailNow()
 	}
@@ -278,7 +278,7 @@ func TestEndDuringServerCalls(t *testing.T) { // not beside other tests: it coun
 							if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, context.Canceled) {
 								t.Error(err)
 							}
-						case <-time.After(20 * time.Second):
+						case <-time.After(patience):
 							t.Fatal("the end does not come")
 						}
 					}
@@ -329,7 +329,7 @@ func TestEndDuringClientCalls(t *testing.T) { // not beside other tests: it coun
 					}
 					ends.Wait()
 					for began := time.Now(); c.progress.over() == nil; time.Sleep(time.Millisecond) {
-						if time.Since(began) > 10*time.Second {
+						if time.Since(began) > patience {
 							t.Fatal("it does not end")
 						}
 					}

@@ -140,7 +140,7 @@ func TestCrossing(t *testing.T) {
 // answered sends until something comes back.
 func (w *world) answered(c *Client) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	b := make([]byte, 2048)
 	for ctx.Err() == nil {

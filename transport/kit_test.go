@@ -180,10 +180,14 @@ func (w *world) join(n int, configure ...func(*ClientConfig)) *Client {
 	return c
 }
 
-// try is join that may fail: it gives up after ten seconds.
+// try is join that may fail: it gives up after ten seconds of virtual time.
 func (w *world) try(n int, configure ...func(*ClientConfig)) (*Client, error) {
 	w.Helper()
-	return w.tryFor(10*time.Second, n, configure...)
+	limit := 10 * time.Second
+	if w.net == nil {
+		limit = patience
+	}
+	return w.tryFor(limit, n, configure...)
 }
 
 // tryFor is try with another limit.
@@ -255,10 +259,24 @@ func (w *world) echo(c *Client, text string) {
 	}
 }
 
-// receive waits for the next payload, two seconds at most.
+// patience is how long something may take on sockets that takes milliseconds: a busy machine's worst.
+const patience = 20 * time.Second
+
+// await waits until f reports true.
+func (w *world) await(what string, f func() bool) {
+	w.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.Errorf("waited in vain for %s", what)
+			return
+		}
+	}
+}
+
+// receive waits for the next payload.
 func (w *world) receive(c *Client) string {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	b := make([]byte, wire.MaxBody)
 	n, err := c.Receive(ctx, b)

@@ -25,14 +25,15 @@ func loopback(t *testing.T, f func(w *world)) {
 		f(w)
 		w.close()
 	})
-	var left int
-	for range 100 {
-		if left = goroutines(t); left == 0 {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		left := goroutines(t)
+		if left == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines are left behind", left)
+		}
 	}
-	t.Errorf("%d goroutines are left behind", left)
 }
 
 // label marks the goroutines that a test has started, and those that they have started.
@@ -68,7 +69,7 @@ func (w *world) dialAt(address string, n int, configure ...func(*ClientConfig)) 
 	for _, f := range configure {
 		f(&config)
 	}
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	return Dial(ctx, address, config)
 }
@@ -185,7 +186,7 @@ func TestFiftyPlayers(t *testing.T) {
 						w.Error(i, err)
 						return
 					}
-					ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+					ctx, cancel := context.WithTimeout(w.Context(), patience)
 					if _, err := c.Receive(ctx, make([]byte, 100)); err != nil {
 						w.Error(i, err)
 					}

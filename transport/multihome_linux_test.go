@@ -165,7 +165,7 @@ func TestServersAddressChanges(t *testing.T) {
 					next := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, byte(6 + i)}), asked.Port())
 					conn.to.Store(&next)
 					for began := time.Now(); c.Stats().Moved == uint64(i); time.Sleep(20 * time.Millisecond) {
-						if err := c.Send([]byte("where are you")); err != nil || time.Since(began) > 5*time.Second {
+						if err := c.Send([]byte("where are you")); err != nil || time.Since(began) > patience {
 							t.Fatalf("the server has not followed: %v, %v", err, w.server.Stats())
 						}
 					}

@@ -65,6 +65,21 @@ func (c *chatter) say(w *world, e laneSender) {
 	}
 }
 
+// settled reports whether all that was sent reliably has receipts at this end, and the other one has the values.
+func (c *chatter) settled(here, there *ledger) bool {
+	here.mu.Lock()
+	receipts := len(here.receipts)
+	here.mu.Unlock()
+	there.mu.Lock()
+	defer there.mu.Unlock()
+	for key, v := range c.values {
+		if there.latest[key] != v {
+			return false
+		}
+	}
+	return receipts == int(c.sent[laneReliable]+c.sent[laneOrdered])
+}
+
 // check fails unless everything has come to the other end, once and in order, and this one was told so.
 func (c *chatter) check(w *world, here, there *ledger) {
 	w.Helper()
@@ -147,7 +162,7 @@ type carried struct {
 	stay     int           // milliseconds between two restarts, at most
 	pause    int           // milliseconds without a process, at most
 	noticed  bool          // the client may resume
-	drain    time.Duration // at the end
+	drain    time.Duration // at the end, for what must not come
 }
 
 func (c *carried) below(limit int) time.Duration {
@@ -193,9 +208,17 @@ func (c *carried) play(w *world) {
 		c.run(fleet, allLanes)
 		c.taken(w, i+2)
 	}
+	said := func() int {
+		turn.Lock()
+		defer turn.Unlock()
+		return int(down.sent[laneOrdered])
+	}
+	before := said()
+	w.await("more than ten messages, and one in the last process", func() bool { return said() > max(before, 10) })
 	time.Sleep(c.drain / 20)
 	close(done)
 	talking.Wait()
+	w.await("what was sent and its receipts", func() bool { return up.settled(atClient, atServer) && down.settled(atServer, atClient) })
 	time.Sleep(c.drain)
 	if st := client.Stats(); told.lanesLost() != 0 || st.Resumed != 0 && !c.noticed {
 		w.Errorf("the client has lost its lanes %d times: %+v", told.lanesLost(), st)
@@ -222,10 +245,8 @@ func (c *carried) play(w *world) {
 // the next takes its place, however long it stays.
 func (c *carried) taken(w *world, n int) {
 	w.Helper()
-	for end := time.Now().Add(20 * time.Second); w.net == nil && w.match.joined() < n; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.Fatalf("the player has been in %d processes, not in %d", w.match.joined(), n)
-		}
+	if w.net == nil {
+		w.await(fmt.Sprint("the player in process ", n), func() bool { return w.match.joined() >= n })
 	}
 }
 

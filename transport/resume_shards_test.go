@@ -57,7 +57,7 @@ func TestResumeOnAnotherShard(t *testing.T) {
 		c.mu.Unlock()
 		old.Close()
 		for start := time.Now(); c.Stats().Resumed != uint64(i+1); time.Sleep(time.Millisecond) {
-			if time.Since(start) > 5*time.Second {
+			if time.Since(start) > patience {
 				t.Fatalf("not resumed: %+v, server %+v", c.Stats(), s.Stats())
 			}
 		}
@@ -102,7 +102,7 @@ func (w *world) migrates(c *Client) {
 	}
 	for start := time.Now(); c.Stats().Moved == 0; time.Sleep(10 * time.Millisecond) {
 		_ = c.Send([]byte("a payload that is long enough to earn a challenge of the new address"))
-		if time.Since(start) > 3*time.Second {
+		if time.Since(start) > patience {
 			w.Fatalf("not moved: %+v", c.Stats())
 		}
 	}

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -17,12 +16,12 @@ import (
 type segmenting interface{ Segments() bool }
 
 // manifold is a match that answers an input with as many payloads of 1,100 bytes as the
-// input's first byte says, in one flush.
+// input's first byte says, in one flush. A payload begins with that number, and its own.
 func (w *world) manifold(configure ...func(*Config)) segmenting {
 	s := w.listen(configure...)
 	h := Handler{Receive: func(p *Player, b []byte) {
-		for range b[0] {
-			_ = p.Send(make([]byte, 1100))
+		for i := range b[0] {
+			_ = p.Send(append([]byte{b[0], i}, make([]byte, 1098)...))
 		}
 	}}
 	w.serving.Go(func() {
@@ -34,31 +33,27 @@ func (w *world) manifold(configure ...func(*Config)) segmenting {
 	return s.first().Socket.(segmenting)
 }
 
-// arrived asks for n payloads 20 times, and says how many of them come.
-func (w *world) arrived(c *Client, n byte) (got int) {
+// ask asks for n payloads some times, and fails unless these come, and nothing else.
+func (w *world) ask(c *Client, n byte, times int) {
 	w.Helper()
-	for range 20 {
+	for range times {
 		if err := c.Send([]byte{n}); err != nil {
 			w.Fatal(err)
 		}
 		time.Sleep(time.Second / 50)
 	}
-	for b := make([]byte, 1200); ; got++ {
-		ctx, cancel := context.WithTimeout(w.Context(), 200*time.Millisecond)
-		_, err := c.Receive(ctx, b)
-		cancel()
-		if err != nil {
-			return got
+	for k := range times * int(n) {
+		if got := w.receive(c); len(got) != 1100 || got[0] != n || got[1] != byte(k)%n {
+			w.Fatalf("of %d payloads in each flush number %d is of %d bytes and begins with %x", n, k, len(got), got[:2])
 		}
 	}
 }
 
+// allArrive asks for payloads, several in a flush too, and wants that they still go out as one message.
 func (w *world) allArrive(s segmenting, c *Client) {
 	w.Helper()
 	for _, n := range []byte{1, 2, 3, 4} {
-		if got, want := w.arrived(c, n), 20*int(n); got != want {
-			w.Errorf("of %d payloads in each flush %d of %d have arrived", n, got, want)
-		}
+		w.ask(c, n, 20)
 	}
 	o := &w.server.first().Out
 	o.Mu.Lock()

@@ -34,7 +34,7 @@ func TestConnectedSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 		for began := time.Now(); c.Stats().Moved == 0; time.Sleep(20 * time.Millisecond) {
-			if err := c.Send([]byte("from another")); err != nil || time.Since(began) > 5*time.Second {
+			if err := c.Send([]byte("from another")); err != nil || time.Since(began) > patience {
 				t.Fatal("the server has not followed: ", err)
 			}
 		}

@@ -40,10 +40,7 @@ func TestPlayersWithoutRoute(t *testing.T) {
 				}
 				w.allArrive(s, here)
 				n.IP("route del " + kind + " 10.99.0.3/32")
-				if err := gone.Send([]byte{1}); err != nil {
-					t.Fatal(err)
-				}
-				w.receive(gone)
+				w.ask(gone, 1, 1)
 			}
 			time.Sleep(100 * time.Millisecond)
 			w.unhurt()
