@@ -39,7 +39,7 @@ func TestStoreRolledBack(t *testing.T) {
 	}
 	silent := func(p *Player) {
 		t.Helper()
-		if _, err := f.silent(within(t, 30*time.Second), p.Subject, time.Now()); err != nil {
+		if _, err := f.silent(within(t, patience), p.Subject, time.Now()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestStoreRolledBack(t *testing.T) {
 		publish(t, f, ban(away)) // nobody hears of it yet
 		now := time.Now()
 		for _, s := range f.Servers {
-			eventually(t, "players play on without NATS", 5*time.Second, func() bool { return heard(t, s, away, now) && heard(t, s, alice, now) })
+			eventually(t, "players play on without NATS", func() bool { return heard(t, s, away, now) && heard(t, s, alice, now) })
 		}
 		return f.NATS.Rollback(saved)
 	})
@@ -78,7 +78,7 @@ func TestStoreRolledBack(t *testing.T) {
 	starts()
 	now := time.Now()
 	for _, s := range f.Servers[:2] {
-		eventually(t, "alice plays on", 5*time.Second, func() bool { return heard(t, s, alice, now) })
+		eventually(t, "alice plays on", func() bool { return heard(t, s, alice, now) })
 	}
 }
 
@@ -95,7 +95,7 @@ func TestBrokerAbsentAtStart(t *testing.T) {
 	if err := f.NATS.StartAll(); err != nil {
 		t.Fatal(err)
 	}
-	took := eventually(t, "whole", 30*time.Second, func() bool { return whole(status(t, f.Servers[0]).Status, 0) })
+	took := eventually(t, "whole", func() bool { return whole(status(t, f.Servers[0]).Status, 0) })
 	t.Logf("whole %v after NATS has started", took)
 	if err := comes(t, f, f.Servers[0], "alice"); err != nil {
 		t.Error(err)

@@ -29,17 +29,17 @@ func TestBurst(t *testing.T) {
 	}
 	t.Logf("in force after %v", time.Since(began))
 	now := time.Now()
-	eventually(t, "alice plays on", 5*time.Second, func() bool { return heard(t, f.Servers[0], alice, now) })
+	eventually(t, "alice plays on", func() bool { return heard(t, f.Servers[0], alice, now) })
 	if err := comes(t, f, f.Servers[0], "bob"); err != nil {
 		t.Error(err)
 	}
 	if err := f.append(2000); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "full", 30*time.Second, func() bool { return status(t, f.Servers[0]).Status.Full })
+	eventually(t, "full", func() bool { return status(t, f.Servers[0]).Status.Full })
 	if refused, err := refusedFor(comes(t, f, f.Servers[0], "carol"), session.ReasonUnavailable); !refused {
 		t.Error(err)
 	}
 	now = time.Now()
-	eventually(t, "alice plays on", 5*time.Second, func() bool { return heard(t, f.Servers[0], alice, now) })
+	eventually(t, "alice plays on", func() bool { return heard(t, f.Servers[0], alice, now) })
 }

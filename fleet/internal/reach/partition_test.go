@@ -9,12 +9,12 @@ import (
 )
 
 // eventually waits until f reports true, and returns how long that took.
-func eventually(t *testing.T, what string, d time.Duration, f func() bool) time.Duration {
+func eventually(t *testing.T, what string, f func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for !f() {
-		if time.Since(began) > d {
-			t.Fatalf("not within %v: %s", d, what)
+		if time.Since(began) > patience {
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -78,7 +78,7 @@ func ban(p *Player) revocation.Record {
 // comes has somebody new come to a server, and returns the refusal.
 func comes(t *testing.T, f *Fleet, s *Server, name string) error {
 	t.Helper()
-	c, err := f.Dial(within(t, 20*time.Second), s, name)
+	c, err := f.Dial(within(t, patience), s, name)
 	if err == nil {
 		err = c.Close()
 	}
@@ -109,13 +109,13 @@ func TestPartition(t *testing.T) {
 		t.Errorf("refused somebody before it was stale, %v after the cut: %v", time.Since(cut), err)
 	}
 	for _, s := range f.Servers[:3] {
-		eventually(t, "stale", 20*time.Second, func() bool { return status(t, s).Status.Stale })
+		eventually(t, "stale", func() bool { return status(t, s).Status.Stale })
 	}
 	stale := time.Since(cut)
 	t.Logf("stale %v after the cut", stale)
 	now := time.Now()
-	eventually(t, "alice plays on", 5*time.Second, func() bool { return heard(t, admit, alice, now) && heard(t, keep, alice, now) })
-	eventually(t, "bob plays on where nobody knows of the ban", 5*time.Second, func() bool { return heard(t, admit, bob, now) })
+	eventually(t, "alice plays on", func() bool { return heard(t, admit, alice, now) && heard(t, keep, alice, now) })
+	eventually(t, "bob plays on where nobody knows of the ban", func() bool { return heard(t, admit, bob, now) })
 	if heard(t, whole, bob, now) {
 		t.Error("bob plays on where the ban is known")
 	}
@@ -125,7 +125,7 @@ func TestPartition(t *testing.T) {
 	if err := comes(t, f, keep, "carol"); err != nil {
 		t.Errorf("%v: %v", revocation.KeepPlaying, err)
 	}
-	eventually(t, "nobody plays where sessions end", 10*time.Second, func() bool { return status(t, end).Players == 0 })
+	eventually(t, "nobody plays where sessions end", func() bool { return status(t, end).Players == 0 })
 	if stale > c.Stale+2*time.Second {
 		t.Errorf("stale after %v, want %v", stale, c.Stale)
 	}
@@ -151,7 +151,5 @@ func TestPartition(t *testing.T) {
 	if heard(t, admit, bob, now) || heard(t, keep, bob, now) {
 		t.Error("bob plays on where the ban is known")
 	}
-	if !heard(t, admit, alice, now) || !heard(t, keep, alice, now) {
-		t.Error("alice was put out")
-	}
 }
+	eventually(t, "alice plays on", func() bool { return heard(t, admit, alice, now) && heard(t, keep, alice, now) })
