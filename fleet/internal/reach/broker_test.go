@@ -62,7 +62,7 @@ func TestStoreRolledBack(t *testing.T) {
 	}
 	starts := func() {
 		t.Helper()
-		took, err := f.started(within(t, time.Minute))
+		took, _, err := f.started(within(t, time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -55,8 +56,8 @@ type order struct {
 	Most    int                  `json:"most"` // revocations and bans
 }
 
-// Answer is a child's answer to a line: to the order Addr, to "seen" and a subject Seen, to "status"
-// the rest.
+// Answer is a child's answer to a line: to the order Addr, to "seen" and a subject Seen, to "late"
+// and two moments Late, to "status" the rest.
 type Answer struct {
 	Addr    string            `json:"addr,omitempty"`
 	Error   string            `json:"error,omitempty"`
@@ -65,6 +66,7 @@ type Answer struct {
 	Status  revocation.Status `json:"status,omitzero"`
 	NATS    natscarrier.Stats `json:"nats,omitzero"`
 	Players int               `json:"players,omitempty"`
+	Late    time.Duration     `json:"late,omitempty"` // its lateness between the moments
 }
 
 // child is a match server.
@@ -74,11 +76,15 @@ type child struct {
 	server  *transport.Server
 	seen    sync.Map     // subject to *atomic.Int64
 	ready   atomic.Int64 // nanoseconds
+	late    *lateness
 }
 
 // serve obeys the lines on standard input.
 func serve() error {
-	began := time.Now()
+	began, late := time.Now(), &lateness{}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go late.watch(ctx)
 	lines, answers := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	lines.Buffer(nil, maxLine)
 	var o order
@@ -92,7 +98,7 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	c.late = late
 	var wg sync.WaitGroup
 	wg.Go(func() { c.feed.Run(ctx, c.server) }) //nolint:errcheck // ends with ctx
 	wg.Go(func() {
@@ -167,13 +173,17 @@ func (c *child) handler() transport.Handler {
 	}
 }
 
-// answer answers one line: "status", or "seen" and a subject.
+// answer answers one line: "status", "seen" and a subject, or "late" and two moments in Unix nanoseconds.
 func (c *child) answer(line string) Answer {
 	if subject, ok := strings.CutPrefix(line, "seen "); ok {
 		if last, ok := c.seen.Load(subject); ok {
 			return Answer{Seen: last.(*atomic.Int64).Load()}
 		}
 		return Answer{}
+	}
+	var from, to int64
+	if n, _ := fmt.Sscanf(line, "late %d %d", &from, &to); n == 2 {
+		return Answer{Late: c.late.within(time.Unix(0, from), time.Unix(0, to))}
 	}
 	return Answer{
 		Ready: time.Duration(c.ready.Load()), Status: c.feed.Status(), NATS: c.carrier.Stats(),

@@ -47,8 +47,10 @@ type Fleet struct {
 	carrier *natscarrier.Carrier // the publisher's
 	trusted []revocation.Trusted
 	keys    []revocation.SigningKey // of the match servers, one more than there are
-	stop    context.CancelFunc      // of the publisher
-	wg      sync.WaitGroup          // the publisher; Close waits
+	stop    context.CancelFunc      // of the publisher and of the lateness
+	wg      sync.WaitGroup          // both; Close waits
+
+	lateness lateness // of this process
 }
 
 // Start starts a fleet, and returns when everything that was stored is in force on every server,
@@ -170,6 +172,7 @@ func (f *Fleet) publish() (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.stop = cancel
 	f.wg.Go(func() { f.Publisher.Run(ctx) }) //nolint:errcheck // ends with ctx
+	f.wg.Go(func() { f.lateness.watch(ctx) })
 	return nil
 }
 

@@ -32,21 +32,26 @@ func (f *Fleet) KillNATS() (i int, err error) {
 }
 
 // LeaderGone kills the server that leads JetStream's stream, publishes a revocation, and returns how
-// long it took until JetStream had it. The server is started again.
-func (f *Fleet) LeaderGone(ctx context.Context) (stored time.Duration, err error) {
+// long it took until JetStream had it, and by how much the machine may have put that off. The server is
+// started again.
+func (f *Fleet) LeaderGone(ctx context.Context) (stored, late time.Duration, err error) {
 	i, err := f.leader(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := f.NATS.Kill(i); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	began := time.Now()
 	if _, err := f.Publisher.Append(revocation.Record{Kind: revocation.KindToken, Issuer: issuer, Value: "leader"}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := f.waitStored(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.Since(began), f.NATS.Start(i)
+	stored = time.Since(began)
+	if late, err = f.late(began, began.Add(stored)); err != nil {
+		return 0, 0, err
+	}
+	return stored, late, f.NATS.Start(i)
 }

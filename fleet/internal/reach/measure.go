@@ -15,7 +15,7 @@ type Sample struct {
 	Published time.Time     // before Append was called
 	Appended  time.Duration // that Append took: the publisher's disk
 	Last      time.Duration // from Published to the last datagram that a server has delivered
-	Stored    time.Duration // from Published until JetStream had everything, if that was awaited
+	Late      time.Duration // by how much, at most, a busy machine has put Last off
 }
 
 // Ban bans a player and measures. It returns when no server has delivered anything of the player for
@@ -31,7 +31,9 @@ func (f *Fleet) Ban(ctx context.Context, p *Player) (s Sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Last, err = f.silent(ctx, p.Subject, s.Published)
+	if s.Last, err = f.silent(ctx, p.Subject, s.Published); err == nil {
+		s.Late, err = f.late(s.Published, s.Published.Add(s.Last))
+	}
 	p.Leave()
 	return s, err
 }
@@ -108,6 +110,14 @@ func Percentile(durations []time.Duration, p int) time.Duration {
 	}
 	sorted := slices.Sorted(slices.Values(durations))
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
+}
+
+// inTime returns the samples' Last without what the machine has put it off by.
+func inTime(samples []Sample) (d []time.Duration) {
+	for _, s := range samples {
+		d = append(d, s.Last-s.Late)
+	}
+	return d
 }
 
 // Lasts returns the samples' Last.

@@ -13,7 +13,7 @@ import (
 )
 
 // Once opens n sessions on the first server, one after another, and shows each one's token to every
-// other server a while later. It returns how many of these have taken a token again, and of how many
+// other server a while later, and later by as much as the machine is late. It returns how many of these have taken a token again, and of how many
 // times it was shown.
 func (f *Fleet) Once(ctx context.Context, name string, n int, later time.Duration) (taken, shown int, err error) {
 	var again, times atomic.Int64
@@ -26,8 +26,8 @@ func (f *Fleet) Once(ctx context.Context, name string, n int, later time.Duratio
 		if err != nil {
 			return 0, 0, err
 		}
-		if !pause(ctx, later) {
-			return 0, 0, ctx.Err()
+		if err := f.pauseHere(ctx, later); err != nil {
+			return 0, 0, err
 		}
 		var wg sync.WaitGroup
 		errs := make([]error, len(f.Servers))

@@ -42,7 +42,15 @@ func TestReach(t *testing.T) {
 	if err := r.Print(t.Output()); err != nil {
 		t.Error(err)
 	}
+	t.Logf("late, of these: %v; leader %v; start %v", append(lates(r.Calm), lates(r.Killed)...), r.LeaderLate, r.StartLate)
 	if err := r.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+func lates(samples []Sample) (d []time.Duration) {
+	for _, s := range samples {
+		d = append(d, ms(s.Late))
+	}
+	return d
 }

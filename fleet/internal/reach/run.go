@@ -37,9 +37,11 @@ type Report struct {
 	Calm, Killed []Sample
 	Reconnected  []time.Duration // from each kill until every carrier was connected
 	Leader       time.Duration
-	Bytes        float64 // of a stored record
+	LeaderLate   time.Duration // of that, at most, since the machine was busy
+	Bytes        float64       // of a stored record
 	Start        time.Duration
-	Taken, Shown int // of used tokens
+	StartLate    time.Duration // likewise
+	Taken, Shown int           // of used tokens
 }
 
 // Run starts a fleet and measures.
@@ -80,7 +82,7 @@ func Run(ctx context.Context, m Measure, log io.Writer) (r Report, err error) {
 		return r, err
 	}
 	say("JetStream's leader is killed")
-	if r.Leader, err = f.LeaderGone(ctx); err != nil {
+	if r.Leader, r.LeaderLate, err = f.LeaderGone(ctx); err != nil {
 		return r, err
 	}
 	say("%d more revocations", m.More)
@@ -90,7 +92,7 @@ func Run(ctx context.Context, m Measure, log io.Writer) (r Report, err error) {
 	s := f.Publisher.Stats()
 	r.Bytes = float64(s.Bytes) / float64(s.Records)
 	say("one more server starts")
-	r.Start, err = f.started(ctx)
+	r.Start, r.StartLate, err = f.started(ctx)
 	return r, err
 }
 
@@ -168,25 +170,28 @@ func (f *Fleet) connected(ctx context.Context, killed int) error {
 // there reports whether a carrier is connected, and not to a server that is gone.
 func there(s natscarrier.Stats, gone string) bool { return s.Connected && s.Server != gone }
 
-// started starts one more server and returns how long it took until everything was in force.
-func (f *Fleet) started(ctx context.Context) (time.Duration, error) {
+// started starts one more server and returns how long it took until everything was in force, and by how
+// much, at most, the machine has put that off.
+func (f *Fleet) started(ctx context.Context) (took, late time.Duration, err error) {
+	began := time.Now()
 	s, err := f.Add()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for {
 		a, err := s.Status()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if a.Ready > 0 {
 			if !whole(a.Status, f.Publisher.Stats().Last) {
-				return 0, fmt.Errorf("reach: ready and not whole: %+v", a.Status)
+				return 0, 0, fmt.Errorf("reach: ready and not whole: %+v", a.Status)
 			}
-			return a.Ready, nil
+			late, err = f.late(began, time.Now())
+			return a.Ready, late, err
 		}
 		if !pause(ctx, 5*time.Millisecond) {
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		}
 	}
 }

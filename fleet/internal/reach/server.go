@@ -61,6 +61,12 @@ func (s *Server) Seen(subject string) (time.Time, error) {
 	return time.Unix(0, a.Seen), nil
 }
 
+// late is how late the server was between two moments.
+func (s *Server) late(from, to time.Time) (time.Duration, error) {
+	a, err := s.ask(fmt.Sprintf("late %d %d", from.UnixNano(), to.UnixNano()), answerTime)
+	return a.Late, err
+}
+
 // Close ends the process in an orderly way and returns when it is gone. One that does not end is
 // killed.
 func (s *Server) Close() error {
