@@ -205,7 +205,9 @@ func TestFiftyPlayers(t *testing.T) {
 			}
 		})
 		all.Wait()
-		if s := w.server.Stats(); s.Handshakes.Completed != 50 || s.Drops["tag"]+s.Drops["replay"]+s.Drops["malformed"] > 0 {
+		// Where the machine is busy some begin anew, and both handshakes may be completed.
+		s := w.server.Stats()
+		if h := s.Handshakes; h.Completed < 50 || h.Completed > 50+h.Failed || s.Drops["tag"]+s.Drops["replay"]+s.Drops["malformed"] > 0 {
 			w.Errorf("%+v", s)
 		}
 	})
