@@ -262,6 +262,13 @@ func (w *world) echo(c *Client, text string) {
 // patience is how long something may take on sockets that takes milliseconds: a busy machine's worst.
 const patience = 20 * time.Second
 
+// promptly is how long something may take at most that does not wait for the end of its context, which
+// comes after patience.
+const promptly = patience / 2
+
+// A socket that refuses everything is given up within a second, on a machine that is idle.
+const _ = uint(time.Second - sendPatience)
+
 // await waits until f reports true.
 func (w *world) await(what string, f func() bool) {
 	w.Helper()
