@@ -26,6 +26,7 @@ type line struct {
 	folder string // empty means the root
 	env    []string
 	words  []string
+	both   bool // what it says while it works is read, too
 }
 
 // String returns the line as a shell takes it.
@@ -76,7 +77,11 @@ var jobs = []job{
 	}, readFilter},
 	{"hostile", either("go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 10000000",
 		"go test -count=1 -timeout=0 -v -run TestHostile ./fuzz -hostile 300000"), readHostile},
-	{"fuzz", either("tools/fuzz.sh 20s", "tools/fuzz.sh 5000x 2"), readFuzz},
+	{"fuzz", func(o options) line {
+		l := either("tools/fuzz.sh 20s", "tools/fuzz.sh 5000x 2")(o)
+		l.both = true
+		return l
+	}, readFuzz},
 	{"soak", func(o options) line {
 		if o.quick {
 			return sh("go run ./internal/lab/endurance/run -json -duration 60s")
@@ -101,6 +106,10 @@ func (j job) run(ctx context.Context, l line, progress io.Writer) []row {
 	c.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, io.MultiWriter(&stderr, indented{progress})
+	if l.both {
+		c.Stdout = io.MultiWriter(&stdout, indented{progress})
+		c.Stderr = c.Stdout // in one order
+	}
 	failure := c.Run()
 	rows, err := j.read(stdout.Bytes())
 	switch {

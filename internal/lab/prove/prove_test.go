@@ -71,6 +71,7 @@ func TestRead(t *testing.T) {
 		"targets":                {readFuzz, []byte("-- ./fuzz FuzzA\nfuzz: elapsed: 3s, execs: 100 (33/sec)\nfuzz: elapsed: 6s, execs: 300 (33/sec)\nPASS\n"), ok},
 		"a finding":              {readFuzz, []byte("-- ./fuzz FuzzA\n--- FAIL: FuzzA (1s)\n"), failed},
 		"no target":              {readFuzz, nil, ""},
+		"no execution":           {readFuzz, []byte("-- ./fuzz FuzzA\nPASS\n"), ""},
 		"cells":                  {readMatrix, []byte("    report: 120 cells\n--- PASS: TestMatrix (1s)\n"), ok},
 		"a cell that fails":      {readMatrix, []byte("    report: 120 cells\n    --- FAIL: TestMatrix/x (1s)\n--- FAIL: TestMatrix (1s)\n"), failed},
 		"no cell":                {readMatrix, []byte("ok\n"), ""},
@@ -115,6 +116,10 @@ func TestRun(t *testing.T) {
 		if rows := j.run(t.Context(), sh(text), &progress); worst(rows) != want {
 			t.Errorf("%s: %+v, want %s", text, rows, want)
 		}
+	}
+	both := line{words: []string{"sh", "-c", "echo >&2 ok a 1s"}, both: true}
+	if rows := j.run(t.Context(), both, &bytes.Buffer{}); worst(rows) != ok {
+		t.Errorf("what it says while it works is not read: %+v", rows)
 	}
 	// A command that fails has failed, whatever it has said before.
 	l := line{words: []string{"sh", "-c", "echo ok a 1s; echo >&2 something went wrong; exit 1"}}

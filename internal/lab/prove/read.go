@@ -126,11 +126,11 @@ func readHostile(output []byte) ([]row, error) {
 
 // readFuzz reads what tools/fuzz.sh prints: a line for each target.
 func readFuzz(output []byte) ([]row, error) {
-	targets, failures := count(output, "-- "), count(output, "--- FAIL")
-	if targets == 0 {
+	targets, failures, executed := count(output, "-- "), count(output, "--- FAIL"), executions(string(output))
+	if targets == 0 || executed == 0 && failures == 0 {
 		return nil, errNothing
 	}
-	return []row{judged(failures == 0, "fuzz targets: findings", "0", "of %d targets, %d executions", targets-failures, executions(string(output)))}, nil
+	return []row{judged(failures == 0, "fuzz targets: findings", "0", "of %d targets, %d executions", targets-failures, executed)}, nil
 }
 
 // executions adds up the last count of each target.
