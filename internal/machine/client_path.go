@@ -25,7 +25,17 @@ type watch struct {
 	rtt  time.Duration
 }
 
-func (w *watch) accept(now time.Time) { w.lastAccepted, w.firstUnanswered = now, time.Time{} }
+func (w *watch) accept(now time.Time) {
+	if w.silent(now) { // the path is back, and may carry something towards the server again
+		w.firstUnheard = time.Time{}
+	}
+	w.lastAccepted, w.firstUnanswered = now, time.Time{}
+}
+
+// silent reports whether nothing has come since several PINGs.
+func (w *watch) silent(now time.Time) bool {
+	return longSince(now, w.firstUnanswered, max(lostTime, 4*w.rtt))
+}
 
 // ClientStats are counts of a session's traffic on all its connections.
 type ClientStats struct {
@@ -83,7 +93,7 @@ func (c *Client) Silent(now time.Time) bool {
 func (c *Client) Lost(now time.Time) bool {
 	w := &c.watch
 	return c.state == live && c.config.Probe > 0 &&
-		(longSince(now, w.firstUnanswered, max(lostTime, 4*w.rtt)) || longSince(now, w.firstUnheard, max(unheardTime, 8*w.rtt)))
+		(w.silent(now) || longSince(now, w.firstUnheard, max(unheardTime, 8*w.rtt)))
 }
 
 // longSince reports whether at is not zero, and so long ago.

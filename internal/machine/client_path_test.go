@@ -115,9 +115,9 @@ func TestProbe4RTT(t *testing.T) {
 	}
 }
 
-// "If no PONG has come for 3 s, or for eight round trips if that is longer, it SHOULD resume all the same: its
-// own datagrams do not reach the server." PROTOCOL.md 8.3. The PINGs meanwhile are 200 ms apart, or two round
-// trips, and one that is answered at last will do.
+// "If datagrams come and no PONG for 3 s, or for eight round trips if that is longer, it SHOULD resume all the
+// same: its own datagrams do not reach the server." PROTOCOL.md 8.3. The PINGs meanwhile are 200 ms apart, or two
+// round trips, and one that is answered at last will do.
 func TestPathTowardsServerIsLost(t *testing.T) {
 	const ms = time.Millisecond
 	for rtt, lost := range map[time.Duration]time.Duration{
