@@ -15,7 +15,7 @@ const handedOn = "close handed on to the next process"
 func (r *run) judgeTurn(p *Report, fail failing) {
 	if r.config.turns() {
 		if turned := r.turned.Load(); turned < uint64(p.Connected) {
-			fail("%d of %d players went on after %s", turned, p.Connected, r.config.turnName())
+			fail("%d of %d players went on after %s; behind: %s", turned, p.Connected, r.config.turnName(), r.behind.Counts().Text("unknown"))
 		}
 		if n := r.strangers.Load(); n > 0 {
 			fail("%d players came back as somebody else", n)

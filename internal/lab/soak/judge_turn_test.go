@@ -71,7 +71,10 @@ func TestJudgeTurn(t *testing.T) {
 		do   func(r *run)
 	}{
 		{"migrate", migrated, "", nil},
-		{"migrate", migrated, "1 of 2 players went on after the change of socket", func(r *run) { r.turned.Store(1) }},
+		{"migrate", migrated, "1 of 2 players went on after the change of socket; behind: 1 player 7", func(r *run) {
+			r.turned.Store(1)
+			r.behind.Count("player 7")
+		}},
 		{"migrate", migrated, "audited migrate of 1 sessions, of 2", func(r *run) { r.evidence.trail = decisions(audit.Migrate, "", 1, 1) }},
 		{"migrate", migrated, "", func(r *run) { r.evidence.trail = nil }},
 		{"migrate", migrated, "came back as somebody else", func(r *run) { r.strangers.Store(1) }},

@@ -36,6 +36,7 @@ type run struct {
 	drained  tally.Counter // who has resumed where a server that drains has sent it, by address
 	closed   tally.Counter // sessions that ended early, by reason
 	broken   tally.Counter // promises of lanes
+	behind   tally.Counter // who did not go on, and what the client has seen since
 
 	// What the server has on record, for runs in which something happens. Set when all players have left.
 	evidence evidence

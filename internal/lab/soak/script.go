@@ -59,7 +59,7 @@ func (s *stay) migrate() {
 		return
 	}
 	old := s.conn
-	s.conn = conn
+	s.conn, s.before = conn, s.client.Stats()
 	next := s.input.Number + 1
 	s.turn.begin(time.Now(), next, next)
 	if err := s.client.Rebind(conn); err != nil {
@@ -76,6 +76,7 @@ func (s *stay) darken() {
 }
 
 func (s *stay) lighten() {
+	s.before = s.client.Stats()
 	s.turn.begin(time.Now(), 0, s.input.Number+1)
 	s.conn.Blackout(false)
 	s.dark.Store(false)

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -39,6 +40,7 @@ type stay struct {
 	conn    *netsim.Impaired // the present one
 	input   arena.Input
 	payload []byte
+	before  transport.ClientStats // as the turn began
 
 	seen seen // the receiver's own
 }
@@ -155,6 +157,9 @@ func (s *stay) snapshot(outgoing bool, length int) bool {
 func (s *stay) leave() {
 	s.conn.Blackout(false) // if it was interrupted
 	s.drain()
+	if s.turn.pending() {
+		s.run.behind.Count(s.since(s.client.Stats()))
+	}
 	s.leaving.Store(true)
 	s.lanes.leave()
 	s.client.Close() //nolint:errcheck // the socket is gone either way
@@ -171,6 +176,14 @@ func (s *stay) leave() {
 		r.twice.Add(known - sent)
 	}
 	r.expected.Add(s.expected(time.Now()))
+}
+
+// since says what the client has seen since the turn began, for whoever looks for what keeps a player behind.
+func (s *stay) since(now transport.ClientStats) string {
+	was := &s.before
+	return fmt.Sprintf("player %d at %v: %d payloads sent, %d received, %d bytes received, %d dropped, moved %d times, resumed %d times, round trip %v",
+		s.player.number, s.conn.LocalAddr(), now.Sent-was.Sent, now.Received-was.Received, now.BytesReceived-was.BytesReceived,
+		now.Dropped-was.Dropped, now.Moved-was.Moved, now.Resumed-was.Resumed, now.RTT)
 }
 
 // drain waits for what is still on its way, lanes included.

@@ -57,6 +57,13 @@ func (t *turn) see(now time.Time, snapshot *arena.Snapshot) (ended bool, took ti
 	return true, now.Sub(t.began)
 }
 
+// pending reports whether it has begun and is not over.
+func (t *turn) pending() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.began.IsZero() && !t.over
+}
+
 // delayed reports whether an input was sent before the turn, which then is part of its round trip.
 func (t *turn) delayed(sent time.Time) bool {
 	t.mu.Lock()
