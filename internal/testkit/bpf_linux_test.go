@@ -13,7 +13,7 @@ func TestBPFDir(t *testing.T) {
 	t.Run("mounted", func(t *testing.T) {
 		dir := BPFDir(t)
 		var s syscall.Statfs_t
-		if err := syscall.Statfs(dir, &s); err != nil || s.Type != magic || dir == BPFDir(t) {
+		if err := syscall.Statfs(dir, &s); err != nil || uint32(s.Type) != magic || dir == BPFDir(t) {
 			t.Errorf("type %#x, %v", s.Type, err)
 		}
 		root = dir
