@@ -61,6 +61,9 @@ func (e *Endpoint) restoreSender(r *restorer, now time.Duration, lane int) {
 			e.expiry = min(e.expiry, m.giveUp)
 		}
 		if l.Mode == Latest {
+			if s.keys == nil { // of a snapshot that nobody has saved
+				s.keys = make(map[uint32]*outgoing)
+			}
 			s.keys[key] = m
 			m.want.set(0)
 			s.resend.push(m)
