@@ -127,8 +127,8 @@ const (
 	lostTime      = 500 * time.Millisecond
 
 	// unheardTime is how long no PONG may come before the path towards the server counts as lost, although
-	// datagrams come from there: a path that loses a third either way may lose fifteen in a row once in a
-	// million times.
+	// datagrams come from there: a path that loses a quarter either way leaves fifteen PINGs in a row without
+	// one four times in a million.
 	unheardTime = 3 * time.Second
 
 	// pingsKept is how many PINGs are kept for their PONGs: those of unheardTime.
