@@ -38,7 +38,7 @@ func (e *Endpoint) restoreSender(r *restorer, now time.Duration, lane int) {
 		s.skip = &skip{id: id, begun: r.number(), from: r.number(), due: true}
 		r.require(l.Mode.repeats() && s.skip.from < id && id <= s.last+1)
 	}
-	if n := r.upTo(MaxKeys); n > 0 {
+	if n := r.upTo(MaxKeys); n > 0 || l.Mode == Latest {
 		s.keys = make(map[uint32]*outgoing)
 		r.require(l.Mode == Latest)
 		for range n {
@@ -61,9 +61,6 @@ func (e *Endpoint) restoreSender(r *restorer, now time.Duration, lane int) {
 			e.expiry = min(e.expiry, m.giveUp)
 		}
 		if l.Mode == Latest {
-			if s.keys == nil { // of a snapshot that nobody has saved
-				s.keys = make(map[uint32]*outgoing)
-			}
 			s.keys[key] = m
 			m.want.set(0)
 			s.resend.push(m)
