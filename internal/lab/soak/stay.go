@@ -158,7 +158,7 @@ func (s *stay) leave() {
 	s.conn.Blackout(false) // if it was interrupted
 	s.drain()
 	if s.turn.pending() {
-		s.run.behind.Count(s.since(s.client.Stats()))
+		s.run.behind.Count(s.since())
 	}
 	s.leaving.Store(true)
 	s.lanes.leave()
@@ -179,8 +179,8 @@ func (s *stay) leave() {
 }
 
 // since says what the client has seen since the turn began, for whoever looks for what keeps a player behind.
-func (s *stay) since(now transport.ClientStats) string {
-	was := &s.before
+func (s *stay) since() string {
+	was, now := &s.before, s.client.Stats()
 	return fmt.Sprintf("player %d at %v: %d payloads sent, %d received, %d bytes received, %d dropped, moved %d times, resumed %d times, round trip %v",
 		s.player.number, s.conn.LocalAddr(), now.Sent-was.Sent, now.Received-was.Received, now.BytesReceived-was.BytesReceived,
 		now.Dropped-was.Dropped, now.Moved-was.Moved, now.Resumed-was.Resumed, now.RTT)
