@@ -5,6 +5,7 @@ go 1.26.5
 tool (
 	github.com/sallyport/sallyport/tools/checklocks
 	github.com/sallyport/sallyport/tools/deadcode
+	github.com/sallyport/sallyport/tools/vetsource
 	golang.org/x/vuln/cmd/govulncheck
 	honnef.co/go/tools/cmd/staticcheck
 	mvdan.cc/gofumpt
