@@ -4,9 +4,9 @@
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*'))))
 CODE    := $(filter-out ./tools,$(MODULES))
 
-LOOK    := format fix tidy staticcheck
+LOOK    := format fix tidy systems staticcheck
 ANALYZE := checklocks deadcode
-COUNT   := soak-moment fuzz-moment bench-moment
+COUNT   := soak-moment fuzz-moment
 STEPS   := vet $(LOOK) $(ANALYZE) test race engine $(COUNT)
 
 # Two steps at once do not write into each other's output, where make can hold it back.
@@ -43,9 +43,8 @@ quiet = out=$$($(1)) && [ -z "$$out" ] || { echo "$$out"; false; }
 check: look try passed
 
 # Steps that only look at the code share what `go vet` has compiled, and run two at a time; the longest of
-# them take what the tests leave idle. Those that count run beside the players, who leave a processor
-# and a half idle for a minute, and never before them. The race detector computes while tests of the
-# other engine wait.
+# them take what the tests leave idle. The race detector computes while tests of the other engine wait.
+# Fuzzing runs beside the players, who leave a processor and a half idle for a minute, and never before them.
 ASIDE := nice -n 19
 look: tools
 	@$(MAKE) --no-print-directory step-vet
@@ -53,11 +52,11 @@ look: tools
 
 try:
 	@$(MAKE) --no-print-directory -j3 $(SYNC) tests $(ANALYZE:%=step-%)
-	@$(MAKE) --no-print-directory -j3 $(SYNC) $(COUNT:%=step-%)
 
 tests:
 	@$(MAKE) --no-print-directory step-test
 	@$(MAKE) --no-print-directory -j2 $(SYNC) step-race step-engine
+	@$(MAKE) --no-print-directory -j2 $(SYNC) $(COUNT:%=step-%)
 
 passed:
 	@echo "steps: $(words $(STEPS)) passed, 0 failed"
@@ -79,10 +78,11 @@ test-root: test-in/.
 test-modules:
 	@$(MAKE) --no-print-directory -j2 $(SYNC) $(addprefix test-in/,$(filter-out .,$(CODE)))
 
-# The longest package of the root module begins first.
+# The longest package of the root module begins first. Benchmarks run once, in the programs that are there anyway:
+# asked for by go test itself, they would make packages wait for each other.
 test-in/%:
 	@echo "-- $*"
-	cd $* && $(GOTEST) -p=2 $(if $(filter .,$*),./transport) ./...
+	cd $* && $(GOTEST) -p=2 $(if $(filter .,$*),./transport) ./... -args -test.bench=. -test.benchtime=1x
 
 # The race detector makes a test ten times as slow. Under it, those that try many cases in one
 # goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
@@ -101,17 +101,20 @@ format: tools
 	@$(call quiet,$(BIN)/gofumpt -l .)
 
 # What looks at code keeps most of what it allocates: to collect the rest less often saves a fifth.
-vet fix staticcheck checklocks deadcode: export GOGC := 400
+vet fix systems staticcheck checklocks deadcode: export GOGC := 400
 
-# Linux on 64 bits and Windows on 32 have all files between them; systems_test.go says so, and checks
-# the types on other systems. The other modules run on Linux. What is compiled for Windows only here
-# is compiled without optimization: that is quicker. With -trimpath, what cgo has made in one checkout
-# serves every other, and the check of cgo's calls looks for its sources where the first one was.
+# With -trimpath, what cgo has made in one checkout serves every other, and the check of cgo's calls looks for its
+# sources where the first one was.
 VET := go vet -cgocall=false
 vet:
 	$(call each,$(VET) ./...)
 	$(if $(PION3),$(VET) $(PION3) ./...)
-	GOOS=windows GOARCH=386 $(VET) -gcflags='all=-N -l' ./...
+
+# Systems on which this does not run; the other modules run on Linux. To compile the standard library for one of
+# them takes ten times as long as to read it.
+SYSTEMS := windows/amd64 windows/386 darwin/arm64 linux/386
+systems: tools
+	@for s in $(SYSTEMS); do echo "-- $$s"; GOOS=$${s%/*} GOARCH=$${s#*/} $(BIN)/vetsource ./... || exit 1; done
 
 fix:
 	$(call each,go fix -diff ./...)
@@ -140,10 +143,6 @@ fuzz:
 # What fuzzing has found interesting becomes part of the corpora in the tree.
 corpora:
 	@tools/corpora.sh
-
-# Packages without a benchmark are not linked.
-bench-moment:
-	$(call each,$(ASIDE) $(CURDIR)/tools/bench.sh)
 
 bench:
 	$(call each,go test -run='^$$' -bench=. -benchmem ./...)

@@ -108,7 +108,7 @@ func BenchmarkHandOver(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	// A single one, as `make bench-moment` runs it beside a thousand players and fuzzing, says nothing of the time.
+	// A single one, as `make test` runs it beside other modules' tests, says nothing of the time.
 	if each := (restore + save) / time.Duration(b.N); b.N > 1 && each > time.Second || info.Size() > 512*players {
 		b.Errorf("%v, %d bytes a session", each, info.Size()/players)
 	}
