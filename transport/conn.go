@@ -109,6 +109,9 @@ func (c *conn) Challenge(to udp.Flow, first bool) {
 	c.send(to, reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
 }
 
+// Identified implements dtls.Mover.
+func (c *conn) Identified(id uint32) { c.session.SetConnectionID(id) }
+
 // leaves notes where the player was before it left its network.
 func (c *conn) leaves(away bool, former udp.Flow) {
 	switch {

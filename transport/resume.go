@@ -45,7 +45,6 @@ type arriving leaving
 func (m arriving) Deliver(now time.Time) {
 	c := m.conn
 	c.self.shard = m.to
-	c.session.SetConnectionID(c.ID)
 	c.resumeHere(now, m.id)
 }
 

@@ -42,8 +42,7 @@ func (s *shard) Accept(began, now time.Time, addr udp.Flow, r *handshake.Result)
 	c.self.shard = s
 	c.shake(began, now)
 	c.session.Init(s.server.gate, now, channel(r), addr.Addr())
-	c.Init(c, s.NewID())
-	c.session.SetConnectionID(c.ID)
+	c.Init(c, 0)
 	return &c.Conn
 }
 

@@ -14,7 +14,7 @@ import (
 type Conn struct {
 	Shard *Shard   // its shard: constant once a user that may move it has settled
 	Addr  udp.Flow // changed by the shard, under the outbox's lock
-	ID    uint32   // by which it is found at another address, 0 without; changed by moving to another shard only
+	ID    uint32   // by which it is found at another address, 0 without; drawn when it is listed by its shard
 	place int32    // in table.order, unconfirmed or removed
 	User  ConnUser // constant
 
@@ -56,6 +56,10 @@ type Mover interface {
 	// Challenge sends at most Config.ChallengeLen bytes to an address, which must be answered from
 	// there; Answered is called then. first tells a new challenge from a repeated one.
 	Challenge(to udp.Flow, first bool)
+
+	// Identified is called when the connection gets an id, by which it is found there: before its
+	// first record is handled, and when it has moved to another shard.
+	Identified(id uint32)
 }
 
 // Roamer is told of a connection's peer at another address than the connection's.
@@ -78,7 +82,7 @@ const (
 	removed     = -2
 )
 
-// Init gives a connection what its user decides: itself, and a connection id or 0.
+// Init gives a connection its user, and the connection id that another process has given it, or 0.
 func (c *Conn) Init(u ConnUser, id uint32) { c.User, c.ID, c.place = u, id, unconfirmed }
 
 func (c *Conn) address() *udp.Flow { return &c.Addr }

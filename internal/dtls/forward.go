@@ -78,7 +78,7 @@ type moved struct {
 
 func (m moved) Deliver(now time.Time) {
 	c, to := m.conn, m.from.to
-	c.Shard, c.ID, c.stray = to, to.NewID(), m.from
+	c.Shard, c.ID, c.stray = to, 0, m.from
 	to.Table.Adopt(now, c)
 	m.then.Deliver(now)
 }

@@ -60,11 +60,11 @@ func IDOf(b []byte) (id uint32, ok bool) {
 	return id, id>>16 > 1 && [4]byte(b[record.Prefix-4:]) == [4]byte(b[7:])
 }
 
-// NewID draws a connection id whose low bits name the shard. None begins like the
-// explicit nonce of a peer that has none.
-func (s *Shard) NewID() uint32 {
+// newID draws a connection id that no connection has and whose low bits name the shard. None begins like
+// the explicit nonce of a peer that has none.
+func (s *Shard) newID() uint32 {
 	for {
-		id := random()&^udp.ShardMask | uint32(s.Index)
+		id := s.Table.draw()&^udp.ShardMask | uint32(s.Index)
 		if id>>16 > 1 && s.Table.byID[id] == nil {
 			return id
 		}

@@ -14,6 +14,7 @@ type Table struct {
 	byAddr    *addrtable.Table[Conn]
 	occupants map[udp.Flow][]occupant // of addresses that several have had; oldest first; nil without
 	byID      map[uint32]*Conn
+	draw      func() uint32 // what ids are made of: random, but for a test
 	order     []*Conn
 	last      *Conn // what at looks at first
 	ahead     ahead
@@ -30,7 +31,7 @@ type occupant struct {
 }
 
 func newTable() Table {
-	return Table{byAddr: addrtable.NewFlows((*Conn).address), byID: make(map[uint32]*Conn)}
+	return Table{byAddr: addrtable.NewFlows((*Conn).address), byID: make(map[uint32]*Conn), draw: random}
 }
 
 // At finds the connection at an address. Datagrams of one peer often follow each other, so the
@@ -48,8 +49,13 @@ func (t *Table) All() []*Conn { return t.order }
 // Find is the connection with an id, nil without.
 func (t *Table) Find(id uint32) *Conn { return t.byID[id] }
 
-// list adds a connection to those that are not found by address.
+// list adds a connection to those that are not found by address. Here it gets its id: one that it had
+// before it is found by it, another one could get as well.
 func (t *Table) list(c *Conn) {
+	if m, ok := c.User.(Mover); ok && c.ID == 0 {
+		c.ID = c.Shard.newID()
+		m.Identified(c.ID)
+	}
 	if c.ID != 0 {
 		t.byID[c.ID] = c
 	}

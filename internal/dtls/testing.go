@@ -68,5 +68,8 @@ func (h *Handshakes) ForgetAll() {
 	}
 }
 
+// Draw has ids made of what draw returns.
+func (t *Table) Draw(draw func() uint32) { t.draw = draw }
+
 // Use replaces the shards of the endpoint.
 func (e *Endpoint) Use(shards ...*Shard) { e.shards.Store(&shards) }
