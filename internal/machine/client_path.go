@@ -16,6 +16,7 @@ type watch struct {
 	lastPing        time.Time // the last PING
 	firstUnanswered time.Time // the first PING since lastAccepted; zero if there is none
 	firstUnheard    time.Time // the first PING since one was answered by its PONG; zero if there is none
+	anew            bool      // firstUnheard is when the path, having been silent since, came back
 	pings           [pingsKept]struct {
 		wire.Ping
 		at      time.Time
@@ -26,8 +27,8 @@ type watch struct {
 }
 
 func (w *watch) accept(now time.Time) {
-	if w.silent(now) { // the path is back, and may carry something towards the server again
-		w.firstUnheard = time.Time{}
+	if w.silent(now) && !w.anew { // the path is back, and may carry something towards the server again
+		w.firstUnheard, w.anew = now, true
 	}
 	w.lastAccepted, w.firstUnanswered = now, time.Time{}
 }
@@ -157,7 +158,7 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 		return dropped(audit.DropState)
 	}
 	sent := w.pings[ping].at
-	w.firstUnheard = time.Time{}
+	w.firstUnheard, w.anew = time.Time{}, false
 	rtt := now.Sub(sent)
 	if n.rtt > 0 {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16

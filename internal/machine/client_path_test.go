@@ -147,6 +147,36 @@ func TestPathTowardsServerIsLost(t *testing.T) {
 	}
 }
 
+// "If datagrams come and no PONG for 3 s": PROTOCOL.md 8.3, however rarely they come. A path that has been silent in
+// between may be whole again, once: it is lost 3 s after that.
+func TestPathTowardsServerIsLostAmidSilence(t *testing.T) {
+	const step = 10 * time.Millisecond
+	for every := 100 * time.Millisecond; every <= 2*time.Second; every += 100 * time.Millisecond {
+		for _, outage := range []time.Duration{0, 10 * time.Second} {
+			d := playQuietly(t, session.ClientConfig{}, 20*time.Millisecond)
+			d.client.Ask()
+			d.pings(1)
+			for range outage / step { // nothing comes at all
+				d.waits(step)
+				d.clientTick(wire.KindPing)
+			}
+			began, last := d.now, d.now
+			for whole := true; whole && d.now.Sub(began) < time.Minute; d.waits(step) {
+				d.clientTick(wire.KindPing)
+				if d.now.Sub(last) < every {
+					continue
+				}
+				last = d.now
+				d.toClient(d.serverSends(wire.KindData, "snapshot")).delivers("snapshot")
+				whole = !d.client.Lost(d.now)
+			}
+			if took := last.Sub(began); took > unheardTime+2*every+step || took < unheardTime {
+				t.Errorf("after nothing for %v, and a datagram each %v: lost after %v", outage, every, took)
+			}
+		}
+	}
+}
+
 // Payloads flow for a second after one was sent or came; whatever else comes keeps the path alive
 // and nothing flowing.
 func TestProbeFlow(t *testing.T) {
