@@ -299,6 +299,38 @@ func TestChallengeAnsweredElsewhere(t *testing.T) {
 	})
 }
 
+// "Everything else goes to the former address until the PONG comes from the candidate." PROTOCOL.md 9.4: a PONG that
+// comes by the former path does not use up the challenge, and the next one moves the connection.
+func TestChallengeAnsweredTwice(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 10 * time.Millisecond})
+		w.serve()
+		c := w.dial(1, quietClient)
+		w.echo(c, "at home")
+		challenged, astray := false, false
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			if from == neighbour(1) && challenged && !astray {
+				astray = true
+				w.net.Inject(playerAddr(1), serverAddr, slices.Clone(b))
+				return false
+			}
+			challenged = challenged || to == neighbour(1)
+			return true
+		})
+		w.rebind(c, neighbour(1))
+		if err := c.Send([]byte("an input that is long enough to earn a challenge")); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(dtls.ChallengeInterval)
+		w.echoes(c, "after the next challenge")
+		w.net.Tap(nil)
+		if p := w.match.player(0); !astray || p.Addr() != neighbour(1) || c.Stats().Resumed != 0 {
+			w.Errorf("answered by the former path: %v; the player is at %v, and has resumed %d times", astray, p.Addr(), c.Stats().Resumed)
+		}
+	})
+}
+
 // A connection id is no key: guessed, copied or worn by somebody else's record, it changes
 // nothing, and nobody hears anything.
 func TestConnectionIDsOfOthers(t *testing.T) {

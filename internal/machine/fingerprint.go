@@ -72,8 +72,11 @@ func (c *Conn) Follows(addr netip.Addr) bool {
 	return !c.confined && config.Network != policy.ActionRequire || fingerprint.Prefix(config, addr) == c.boundNetwork()
 }
 
-// SetPath sets the validated address that datagrams come from.
+// SetPath sets the validated address that datagrams come from. It ends the challenge that was answered.
 func (c *Conn) SetPath(now time.Time, addr netip.Addr) {
+	if c.probe != nil {
+		c.probe.challenged = false
+	}
 	away, previous := c.seenDigest != c.boundDigest, c.path
 	c.path = fingerprint.Prefix(&c.gate.config.Fingerprint, addr)
 	c.seenDigest = c.digest(c.path)

@@ -17,7 +17,7 @@ type probe struct {
 	jitter   time.Duration
 
 	challenge  wire.Ping
-	challenged bool // the challenge has not been answered
+	challenged bool // the challenge has not been answered from where it went
 }
 
 // ping returns the PING that is due, or nothing.
@@ -46,8 +46,8 @@ func (c *Conn) ensureProbe() *probe {
 }
 
 // Challenge returns the PING to send to an address that the client may have moved to: a new one if
-// fresh, else the same as last time. Its PONG is an EventAnswered; the caller knows which address
-// it came from.
+// fresh, else the same as last time. Its PONG is an EventAnswered, until SetPath ends the challenge; the
+// caller knows which address it came from.
 func (c *Conn) Challenge(fresh bool) Reply {
 	p := c.ensureProbe()
 	if fresh {
@@ -99,7 +99,6 @@ func (c *Conn) pong(now time.Time, body []byte) (Reply, Event) {
 			return Reply{}, Event{Kind: EventPong, RTT: rtt}
 		}
 	case p.challenged && m.Data == p.challenge.Data:
-		p.challenged = false
 		return Reply{}, Event{Kind: EventAnswered}
 	}
 	return Reply{}, Event{}
