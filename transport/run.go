@@ -106,9 +106,8 @@ func (s *Server) Poll(h Handler) (int, error) {
 	if !s.lifetime.inServe() {
 		if sh.Turns.Try() {
 			if !s.lifetime.closed.Load() {
-				s.endpoint.Gather()
+				s.gather()
 			}
-			s.handover.settle()
 			sh.Out.Flush()
 			return sh.run(h, true)
 		}
@@ -117,6 +116,16 @@ func (s *Server) Poll(h Handler) (int, error) {
 		return 0, ErrServerClosed
 	}
 	return 0, ErrServing
+}
+
+// gather leaves the server with its first shard, in that one's turn. The sessions of the process
+// before are there when what the other sockets have got is handled: some of it is theirs.
+func (s *Server) gather() {
+	early := s.endpoint.Gather()
+	s.handover.settle()
+	if early != nil {
+		s.endpoint.First().Post(early)
+	}
 }
 
 // Flush sends what has been collected since the last Poll.

@@ -67,6 +67,43 @@ func TestDialBeforeServe(t *testing.T) {
 	})
 }
 
+// What comes between Listen and the first Poll for sessions of the process before reaches them,
+// whichever socket the kernel has given it to.
+func TestFirstDatagramsOfRestored(t *testing.T) {
+	t.Parallel()
+	loopback(t, func(w *world) {
+		const players = 8
+		fleet, shards := w.fleet(t), func(c *Config) { c.Shards = 8 }
+		s := w.serve(fleet, shards)
+		w.address = s.Addr().String()
+		var clients []*Client
+		for n := range players {
+			clients = append(clients, w.join(n))
+			w.echo(clients[n], "hello")
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.serving.Wait()
+		s, w.served = w.listen(fleet, shards), nil
+		for n, c := range clients {
+			if err := c.Send([]byte(input(n, 1))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		w.start(s, true)
+		w.await("what the players have sent", func() bool {
+			for n := range players {
+				if w.match.count(input(n, 1)) != 1 {
+					return false
+				}
+			}
+			return true
+		})
+	})
+}
+
 // start has a server run that listens already.
 func (w *world) start(s *Server, poll bool) {
 	w.serving.Go(func() {

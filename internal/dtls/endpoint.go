@@ -219,13 +219,13 @@ func (e *Endpoint) siblings(want int) error {
 	return nil
 }
 
-// Gather leaves the endpoint with its first shard, which handles in the turn that follows
-// what the other ones have got, and takes the carrier over. Nobody has been served by them: it does
+// Gather leaves the endpoint with its first shard, which takes the carrier over, and returns what
+// the other ones have got, to be posted to it; nil without. Nobody has been served by them: it does
 // nothing after share(true). Owner: the first shard's turn.
-func (e *Endpoint) Gather() {
+func (e *Endpoint) Gather() Message {
 	shards := e.All()
 	if len(shards) == 1 || e.shared {
-		return
+		return nil
 	}
 	first := shards[0]
 	if e.sharing != nil {
@@ -250,7 +250,7 @@ func (e *Endpoint) Gather() {
 	}
 	alone := shards[:1:1]
 	e.shards.Store(&alone)
-	first.Post(gathered{first, early})
+	return gathered{first, early}
 }
 
 // gathered is what the other shards' sockets have got.
