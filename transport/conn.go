@@ -85,17 +85,17 @@ func (c *conn) Roamer() dtls.Roamer {
 	switch {
 	case c.ending != nil && c.ending.body != nil && c.ending.pending():
 		return c.ending
-	case c.ending == nil && c.player != nil:
+	case c.ending == nil && c.session.Begun():
 		return c
 	}
 	return nil
 }
 
 // Roamed implements dtls.Roamer: the network part of the fingerprint is judged, and the address
-// is a candidate.
+// is a candidate, once the session lives here.
 func (c *conn) Roamed(now time.Time, from udp.Flow, length int) {
 	switch {
-	case c.ending != nil || c.Addr == from:
+	case c.ending != nil || c.player == nil || c.Addr == from:
 	case !c.session.Follows(from.Addr()):
 		c.Shard.Drop(audit.DropFingerprint)
 	default:

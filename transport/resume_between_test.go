@@ -104,6 +104,46 @@ func TestWaitingHearsNothing(t *testing.T) {
 	})
 }
 
+// "A record of application data is opened under the keys that its connection id names, whatever
+// address it comes from." PROTOCOL.md 9.4: so it is before the first datagram after WELCOME, too. A
+// player whose translator forgets its mapping then needs no second resumption.
+func TestMovesBeforeTheFirstDatagram(t *testing.T) {
+	t.Parallel()
+	for name, lives := range map[string]bool{"of a session that lives here": true, "of one that lives nowhere here": false} {
+		t.Run(name, func(t *testing.T) {
+			both(t, func(w *world) {
+				const latency = 20 * time.Millisecond
+				w.net.SetImpairment(netsim.Impairment{Latency: latency})
+				fleet := w.fleet(t)
+				r, s := w.run(fleet), w.stay(1)
+				time.Sleep(time.Second)
+				var welcomed time.Time
+				w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool {
+					switch now := time.Now(); {
+					case isWelcome(from, b):
+						welcomed = now.Add(latency)
+					case from == playerAddr(1) && !welcomed.IsZero() && !now.Before(welcomed):
+						w.rebind(s.Client, neighbour(1))
+						return false
+					}
+					return true
+				})
+				if !lives {
+					w.end(r, r.Close)
+					r = w.run(fleet)
+				}
+				w.disconnect(s.Client)
+				time.Sleep(3 * time.Second)
+				p := w.match.player(len(w.match.players) - 1)
+				if st := s.Stats(); st.Resumed != 1 || s.since() > 2*frame || p.Addr() != neighbour(1) {
+					t.Errorf("%d resumptions, the last snapshot came %v ago, the player is at %v", st.Resumed, s.since(), p.Addr())
+				}
+				w.quit(r, s)
+			})
+		})
+	}
+}
+
 // helloTime is how long a connection may take to its first datagram.
 const helloTime = 5 * time.Second
 

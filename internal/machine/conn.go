@@ -34,8 +34,9 @@ func (c *Conn) enter(to state) {
 	c.state = to
 }
 
-// begun reports whether a session has begun here and not ended.
-func (c *Conn) begun() bool { return c.state == live || c.state == welcomed }
+// Begun reports whether a session has begun here and not ended: it lives here, or waits for its
+// first datagram. It belongs to the receiving half.
+func (c *Conn) Begun() bool { return c.state == live || c.state == welcomed }
 
 // Conn is the server's end of one connection. Its receiving half belongs to one goroutine at a
 // time, its sending half (Append) to another.

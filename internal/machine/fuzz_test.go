@@ -107,7 +107,7 @@ func FuzzConn(f *testing.F) {
 		})
 		living := 0
 		for _, d := range lines {
-			if d.keepsLittle(); d.server.begun() && !d.server.livesOnFormer() {
+			if d.keepsLittle(); d.server.Begun() && !d.server.livesOnFormer() {
 				living++
 			}
 		}
@@ -116,7 +116,7 @@ func FuzzConn(f *testing.F) {
 		}
 		for _, d := range lines {
 			c := d.server
-			if !c.begun() || c.livesOnFormer() || c.session.Revoked() || !d.client.Live() {
+			if !c.Begun() || c.livesOnFormer() || c.session.Revoked() || !d.client.Live() {
 				continue
 			}
 			if c.session.fingerprint == phone && c.binding == d.client.binding { // it is the client's own HELLO
@@ -198,7 +198,7 @@ func FuzzClient(f *testing.F) {
 			now = now.Add(pauses[op&7])
 			d := lines[op>>6&1]
 			d.now = now
-			if op&8 != 0 && d.server.begun() {
+			if op&8 != 0 && d.server.Begun() {
 				msg = put(&d.server.link, msg)
 			}
 			if op&16 != 0 && d.client.Live() {
@@ -210,7 +210,7 @@ func FuzzClient(f *testing.F) {
 			}
 			d.client.Tick(d.now, func(kind wire.Kind, body []byte) { d.must(d.client.Append(nil, kind, body)) })
 		})
-		if d := lines[0]; d.client.Live() && d.server.begun() && d.client.current.number == 1 {
+		if d := lines[0]; d.client.Live() && d.server.Begun() && d.client.current.number == 1 {
 			d.server.sequence += 1 << 20
 			d.toClient(d.serverSends(wire.KindData, "still here")).delivers("still here")
 		}

@@ -125,7 +125,7 @@ func (c *Conn) accept(now time.Time, e *epoch, seq uint64) (drop audit.Drop) {
 
 // handleDropped handles a datagram that judge has dropped: most have no effect.
 func (c *Conn) handleDropped(now time.Time, drop audit.Drop, env *wire.Envelope) (Reply, Event) {
-	if !c.begun() {
+	if !c.Begun() {
 		return c.afterEnd(drop, env)
 	}
 	if r := c.resuming; r != nil && r.why.drop != audit.DropNone {

@@ -14,7 +14,7 @@ func (c *Conn) PrefetchHandle(stage int) byte {
 	case stage == 0:
 		return byte(c.state) ^ byte(c.accepted) ^ byte(c.own.ends.Load()) ^ c.behaviour.Prefetch() ^ byte(c.window.Highest()) ^
 			byte(c.previousUntil) ^ c.first.in.block[0]
-	case !c.begun():
+	case !c.Begun():
 		return 0
 	}
 	return c.window.Prefetch() ^ prefetch.Lines(&c.current.in.cipher, scheduleLines)

@@ -117,7 +117,7 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		return Reply{}, Event{}
 	}
 	t := p.ticket
-	if former != nil && (!former.begun() || former.session.name != t.Name) {
+	if former != nil && (!former.Begun() || former.session.name != t.Name) {
 		former = nil
 	}
 	var waiting *Conn

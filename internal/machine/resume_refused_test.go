@@ -113,7 +113,7 @@ var unresumablesHere = []refusedResumption{
 		d.gate.RevokeSubject("issuer", "player")
 	}},
 	{name: "wrong tags", drop: audit.DropRevoked, reason: wire.ReasonRevoked, over: true, before: func(d *dialogue) {
-		for b := d.clientSends(wire.KindData, "input"); d.server.begun(); {
+		for b := d.clientSends(wire.KindData, "input"); d.server.Begun(); {
 			d.toServer(mistag(b))
 		}
 	}},

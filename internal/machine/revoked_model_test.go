@@ -242,7 +242,7 @@ func (m *match) talk() {
 // been revoked since it was taken puts the session out.
 func (m *match) begins(a *actor) {
 	c, j, s := a.dialogue.server, m.twins[a.server], m.session(a)
-	if !c.begun() || c.next == nil || a.client.sending.Load().number != c.next.number || j.out[s.Name()] {
+	if !c.Begun() || c.next == nil || a.client.sending.Load().number != c.next.number || j.out[s.Name()] {
 		return
 	}
 	if p := c.pending.claims; j.concerned(p.Subject, p.ID, p.IssuedAt) {
@@ -273,7 +273,7 @@ func (m *match) hear(what string, a *actor, h heard, excused bool) {
 func (m *match) renew() {
 	a := m.any()
 	s := m.session(a)
-	if s == nil || !a.client.Live() || !a.dialogue.server.begun() {
+	if s == nil || !a.client.Live() || !a.dialogue.server.Begun() {
 		return
 	}
 	id := m.identity(s.Subject())
@@ -439,7 +439,7 @@ func (m *match) restart() {
 		a.gone = true
 		s, c := a.dialogue.server.Session(), a.dialogue.server
 		for _, r := range snap.Sessions {
-			if s == nil || !c.begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.connectionID {
+			if s == nil || !c.Begun() || c.resuming != nil || r.Name != s.Name() || r.ConnectionID != c.connectionID {
 				continue
 			}
 			next, drop := a.restores(g, r)

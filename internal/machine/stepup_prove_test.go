@@ -243,7 +243,7 @@ func TestThiefCannotStay(t *testing.T) {
 					thief = next
 				}
 			case 6:
-				if !thief.server.begun() || thief.client.Renewing() {
+				if !thief.server.Begun() || thief.client.Renewing() {
 					break
 				}
 				for _, p := range thief.renew([]string{"stranger's", "older", "forged"}[r.IntN(3)]) {
@@ -284,7 +284,7 @@ func (d *dialogue) isQuiet(seconds int, in *time.Time) {
 	d.Helper()
 	for range seconds {
 		d.waits(time.Second)
-		if d.tickServer(); d.server.begun() {
+		if d.tickServer(); d.server.Begun() {
 			*in = d.now
 		}
 	}

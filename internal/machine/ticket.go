@@ -43,7 +43,7 @@ func (c *Conn) ticket(secret *[32]byte, number uint32, n *names, expires int64, 
 
 // Resumable reports whether the client has been given a ticket: then the end of the connection does
 // not end the session. It belongs to the receiving half.
-func (c *Conn) Resumable() bool { return c.ticketed && c.begun() }
+func (c *Conn) Resumable() bool { return c.ticketed && c.Begun() }
 
 // claimsOf returns what a ticket holds of the claims of its identity token.
 func claimsOf(t *resume.Ticket) *token.Claims {
