@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -44,6 +45,40 @@ func TestKickSaysWhy(t *testing.T) {
 			})
 		})
 	}
+}
+
+// "The player does not come back by ticket": nor in the next process, if the match has put the
+// player out because another one has left, while the server shuts down.
+func TestKickedWhileHandedOn(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		fleet, h := w.fleet(t), w.match.handler()
+		s := w.listen(fleet)
+		h.Leave = func(p *Player, reason wire.Reason) {
+			w.match.leave(p, reason)
+			w.match.player(1).Kick(wire.ReasonKicked, "your team has gone")
+		}
+		w.serving.Go(func() {
+			for ; w.served == nil; time.Sleep(frame) {
+				_, w.served = s.Poll(h)
+				s.Flush()
+			}
+		})
+		clients := []*Client{w.dial(0), w.dial(1)}
+		time.Sleep(time.Second)
+		w.match.player(0).Kick(wire.ReasonKicked)
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.serve(fleet)
+		for _, c := range clients {
+			w.closed(w.ending(c), wire.ReasonKicked)
+		}
+		if n := w.match.joined(); n != 2 {
+			t.Errorf("%d joined", n)
+		}
+	})
 }
 
 // "The player does not come back by ticket, whatever the reason": not one who was put out while its path was dark, either.

@@ -75,11 +75,14 @@ func (s *Shard) Post(m Message) {
 	s.Socket.Wake()
 }
 
-// Delivered acts on the messages that have come.
-func (s *Shard) Delivered(now time.Time) {
-	for _, m := range s.mail.take() {
+// Delivered acts on the messages that have come, and reports whether there were any: they may have
+// brought others.
+func (s *Shard) Delivered(now time.Time) (some bool) {
+	messages := s.mail.take()
+	for _, m := range messages {
 		m.Deliver(now)
 	}
+	return len(messages) > 0
 }
 
 // NewConn takes over from the engine of a handshake that began at began.
