@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // "A session is not valid past the expiry in the ticket, or a later one that the server knows of
@@ -33,6 +34,27 @@ func TestResumeExpiry(t *testing.T) {
 	if want := begin.Add(3 * tokenLife / 2); m.Expiry != want.UnixMilli() || !r.server.Session().Expires().Equal(want) ||
 		r.server.Session().TokenID() != "id of second" {
 		t.Errorf("until %v and %v", time.UnixMilli(m.Expiry), r.server.Session().Expires())
+	}
+}
+
+// A session that outlives its token by the leeway is resumed by a ticket of a later one, and nobody
+// waits for the leeway to be over: the player could be put out by silence first.
+func TestResumeInLeeway(t *testing.T) {
+	for _, beyond := range []time.Duration{-1, 0} {
+		d := playWithTicket(t, session.Config{Idle: time.Hour, Leeway: token.MaxLeeway}, session.ClientConfig{})
+		d.waits(tokenLife / 2)
+		d.renewsWith("second")
+		d.waits(tokenLife/2 + token.MaxLeeway + beyond)
+		r := d.reconnects(d.gate, home)
+		if beyond == 0 { // the former connection is about to end
+			r.showsTicket().refuses(audit.DropBusy, wire.ReasonBusy)
+			d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
+			r = d.reconnects(d.gate, home)
+		}
+		r.takesWelcome(r.showsTicket())
+		r.sendsFirstDatagram()
+		r.waits(tokenLife / 4)
+		r.exchangesData()
 	}
 }
 
