@@ -20,17 +20,20 @@ func (g *Gate) checkTicket(now time.Time, t *resume.Ticket, claims *token.Claims
 	return g.checkTicketLocked(now, t, claims)
 }
 
-// answerTicket is checkTicket once more, for a ticket of a session that lives here. If there is no
-// cause, the session counts as here for all tickets up to this one.
-func (g *Gate) answerTicket(now time.Time, t *resume.Ticket, claims *token.Claims, s *Session) Cause {
+// answerTicket is checkTicket once more, for a ticket of a session that lives here, and useToken if
+// the claims are those of a fresh token beside it. If there is no cause, the session counts as here
+// for all tickets up to this one.
+func (g *Gate) answerTicket(now time.Time, t *resume.Ticket, claims *token.Claims, s *Session, fresh bool) Cause {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	cause := g.checkTicketLocked(now, t, claims)
-	switch {
-	case cause != CauseNone:
-	case s.cause() == CauseElsewhere:
+	if cause == CauseNone && s.cause() == CauseElsewhere {
 		cause = CauseBusyMoved
-	default:
+	}
+	if cause == CauseNone && fresh {
+		cause = g.useTokenLocked(now, claims, s)
+	}
+	if cause == CauseNone {
 		g.noteAnswered(t)
 	}
 	return cause
@@ -94,11 +97,16 @@ func (g *Gate) mayReadmitLocked(now time.Time, t *resume.Ticket, claims *token.C
 
 // readmit admits s, a session that does not live on this server, or only on a connection that waits
 // for its first datagram: waiting, which s then replaces; nil if there is none. It repeats the
-// checks of checkTicket. It returns the session of the same player that s replaces, if any.
-func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session) (*Session, Cause) {
+// checks of checkTicket, and is useToken, too, if the claims are those of a fresh token beside the
+// ticket: where there is no room, that is not used. It returns the session of the same player that
+// s replaces, if any.
+func (g *Gate) readmit(now time.Time, t *resume.Ticket, claims *token.Claims, s, waiting *Session, fresh bool) (*Session, Cause) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	former, live, cause := g.mayReadmitLocked(now, t, claims, s, waiting)
+	if cause == CauseNone && fresh {
+		cause = g.useTokenLocked(now, claims, s)
+	}
 	switch {
 	case cause != CauseNone:
 		return nil, cause
@@ -195,6 +203,11 @@ func (g *Gate) admit(now time.Time, claims *token.Claims, s *Session) (*Session,
 func (g *Gate) useToken(now time.Time, claims *token.Claims, s *Session) Cause {
 	g.mu.Lock()
 	defer g.unlock()
+	return g.useTokenLocked(now, claims, s)
+}
+
+// +checklocks:g.mu
+func (g *Gate) useTokenLocked(now time.Time, claims *token.Claims, s *Session) Cause {
 	key, cause := g.mayUseTokenLocked(now, claims, s)
 	if cause != CauseNone {
 		return cause

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/sallyport/sallyport/audit"
@@ -135,6 +136,24 @@ func TestAuthorizeIsAskedLastAgain(t *testing.T) {
 	if h := d.reconnects(g, home).showsTicket().refuses(audit.DropFull, wire.ReasonFull); h.Cause != CauseFull || len(a.asked) != 0 {
 		t.Errorf("resuming: %q, asked %d times", h.Cause, len(a.asked))
 	}
+}
+
+// A token beside a ticket is not used where there is no room any more once the match has answered:
+// its player shows it again.
+func TestTokenBesideTicketAfterAuthorize(t *testing.T) {
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	d.mints("fresh")
+	var g *Gate
+	g = d.anotherServer(session.Config{MaxSessions: 2, Authorize: func(*session.Admission) error {
+		for i := range g.config.MaxSessions {
+			enter(g, begin, minted(fmt.Sprint("other ", i), fmt.Sprint("other ", i), begin.Add(tokenLife)))
+		}
+		g.config.MaxSessions = 1 // and one for players who resume
+		return nil
+	}})
+	d.reconnectsWith(g, home, "fresh").showsBoth().refuses(audit.DropFull, wire.ReasonFull)
+	g.config.MaxSessions, g.config.Authorize = 3, nil
+	d.reconnectsWith(g, home, "fresh").showsBoth().resumes()
 }
 
 // A ban that comes while the match is asked holds wherever the session goes on, and so does the reason that it gives.

@@ -167,23 +167,20 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 		}
 		return c.refuseFor(v)
 	}
-	if p.fresh {
-		if cause := c.gate.useToken(c.gate.kept(now), p.claims, s); cause != CauseNone {
-			return c.refuse(cause)
-		}
-		standOn(t, p.claims, p.identity)
-	}
 	if former != nil {
-		if cause := c.gate.answerTicket(c.gate.kept(now), t, p.claims, s); cause != CauseNone {
+		if cause := c.gate.answerTicket(c.gate.kept(now), t, p.claims, s, p.fresh); cause != CauseNone {
 			return c.refuse(cause)
 		}
 	} else {
-		if replaced, cause = c.gate.readmit(c.gate.kept(now), t, p.claims, s, displaced); cause != CauseNone {
+		if replaced, cause = c.gate.readmit(c.gate.kept(now), t, p.claims, s, displaced, p.fresh); cause != CauseNone {
 			return c.refuse(cause)
 		}
 		if waiting != nil {
 			waiting.closeSilently()
 		}
+	}
+	if p.fresh {
+		standOn(t, p.claims, p.identity)
 	}
 	displaces := waiting != nil
 	c.session = s

@@ -33,7 +33,7 @@ func TestSeatsForTickets(t *testing.T) {
 		returner := func() audit.Drop {
 			s, claims := session()
 			binary.BigEndian.PutUint64(s.name[:], uint64(made))
-			_, cause := g.readmit(begin, &resume.Ticket{Name: s.name, Epoch: 1}, claims, s, nil)
+			_, cause := g.readmit(begin, &resume.Ticket{Name: s.name, Epoch: 1}, claims, s, nil, false)
 			return cause.Drop()
 		}
 		count := func(what string, f func() audit.Drop, want int) {
