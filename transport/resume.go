@@ -36,7 +36,9 @@ type leaving struct {
 }
 
 func (m leaving) Deliver(time.Time) {
-	m.conn.Shard.Table.Move(&m.conn.Conn, m.to.Shard, arriving(m))
+	if m.conn.ending == nil { // else its end is this shard's, which repeats CLOSE
+		m.conn.Shard.Table.Move(&m.conn.Conn, m.to.Shard, arriving(m))
+	}
 }
 
 // arriving is the same when it is there.

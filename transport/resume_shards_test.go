@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // stutter is a socket that says each record of application data twice in one datagram,
@@ -116,6 +117,19 @@ func TestGoneBeforeItMoves(t *testing.T) {
 	a := s.Table.At(e.addr)
 	s.Table.Remove(a)
 	s.Table.Move(a, s.Shard, posted(func(time.Time) {}))
+	if s.Holdings().Occupants != 0 || s.Holdings().Messages != 0 {
+		t.Errorf("it moved: %d strays, %d letters", s.Holdings().Occupants, s.Holdings().Messages)
+	}
+}
+
+// Nor does one that has been closed in that turn: the shard that has said CLOSE repeats it.
+func TestClosedBeforeItMoves(t *testing.T) {
+	t.Parallel()
+	e := newEnds(t, playerAddr(1), Handler{})
+	s := e.shard
+	a := connOf(s.Table.At(e.addr))
+	a.end(e.now, wire.ReasonBusy)
+	leaving{a, s, 0}.Deliver(e.now)
 	if s.Holdings().Occupants != 0 || s.Holdings().Messages != 0 {
 		t.Errorf("it moved: %d strays, %d letters", s.Holdings().Occupants, s.Holdings().Messages)
 	}
