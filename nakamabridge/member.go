@@ -34,6 +34,15 @@ func (m *member) kick(reason session.Reason, detail ...string) {
 	m.player.Kick(reason, detail...)
 }
 
+// giveWay ends the session in favour of another one that takes its place in the match. A player whose connection
+// has ended, and who has come back by ticket before the match heard of it, goes on with the same session.
+func (m *member) giveWay(to *member) {
+	m.out.Store(true)
+	if m.player.Session().Name() != to.player.Session().Name() {
+		m.player.Kick(session.ReasonReplaced)
+	}
+}
+
 // close ends the session once what was sent reliably has arrived, as far as it does within lastWords.
 // kick may still end it at once.
 func (m *member) close(reason session.Reason, detail ...string) {

@@ -62,7 +62,7 @@ func (s *seats) bind(m *member) {
 	switch {
 	case at == nil:
 		if old := s.waiting[m.sessionID]; old != nil {
-			old.kick(session.ReasonReplaced)
+			old.giveWay(m)
 		}
 		s.waiting[m.sessionID] = m
 	case at.virtual != nil || at.presence.GetUserId() != m.userID:
@@ -90,7 +90,7 @@ func (s *seats) take(at *seat, m *member) {
 		s.udp++
 	} else {
 		at.udp.seat = nil
-		at.udp.kick(session.ReasonReplaced)
+		at.udp.giveWay(m)
 	}
 	at.udp, m.seat = m, at
 }
