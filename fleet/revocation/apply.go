@@ -21,7 +21,7 @@ func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
 	c.counts.Applied++
 	switch r.Kind {
 	case KindBan:
-		return c.took(now, f, c.rules.ban(f.id, f.trusted.Optional, r, now, c.config.Sink))
+		return c.took(now, f, c.rules.ban(f, r, now, c.config.Sink, c.awaitsLifts(now, f)))
 	case KindLift:
 		of, until := r.Of, r.At
 		if of == (PublisherID{}) {

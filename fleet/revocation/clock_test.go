@@ -103,7 +103,7 @@ func TestClockSetBack(t *testing.T) {
 		}
 		c.receive(now, segments[0].bytes)
 	}
-	c.started = true
+	c.started, c.order[0].loaded = true, true
 	player := Record{Issuer: "issuer", Value: "player"}
 	ban, lift := player, player
 	ban.Kind, lift.Kind = KindBan, KindLift

@@ -51,19 +51,19 @@ func newCore(config SubscriberConfig, now time.Time, random func([]byte)) *core 
 		said: make(map[string]time.Time), rules: newRules(),
 	}
 	for _, t := range config.Trusted {
-		c.trust(t)
+		c.trust(now, t)
 	}
 	return c
 }
 
 // trust adds a publisher, or changes what it may do.
-func (c *core) trust(t Trusted) {
+func (c *core) trust(now time.Time, t Trusted) {
 	id := IDOf(t.Key)
 	if f := c.followers[id]; f != nil {
 		f.trusted = t
 		return
 	}
-	f := &follower{trusted: t, id: id}
+	f := &follower{trusted: t, id: id, since: now}
 	c.followers[id] = f
 	c.order = append(c.order, f)
 }
@@ -148,8 +148,7 @@ func (c *core) segment(now time.Time, f *follower, s *segment, m []byte) {
 		}
 	})
 	if full {
-		f.full(now)
-		c.alarm(now, "full", "revocation: the server does not hold all that is revoked: raise session.Config.MaxRevocations and MaxBans", f)
+		c.full(now, f)
 	}
 	if !f.add(s) {
 		c.forked(now, f)
@@ -168,6 +167,11 @@ func (c *core) authentic(now time.Time, f *follower, m []byte) bool {
 	return false
 }
 
+func (c *core) full(now time.Time, f *follower) {
+	f.full(now)
+	c.alarm(now, "full", "revocation: the server does not hold all that is revoked: raise session.Config.MaxRevocations and MaxBans", f)
+}
+
 func (c *core) forked(now time.Time, f *follower) {
 	c.counts.Forks++
 	f.have = nil
@@ -184,6 +188,36 @@ func (c *core) settle(now time.Time, f *follower) {
 			c.started = true
 			c.rules.start(now, c.config.Sink)
 		}
+	}
+}
+
+// awaitsLifts reports whether bans of f wait: what it has stored, and what those have who may lift them, has
+// not been read yet, and there is still time for that. Who was banned and lifted long ago plays, perhaps.
+func (c *core) awaitsLifts(now time.Time, f *follower) bool {
+	if now.Sub(f.since) >= firstRead {
+		return false
+	}
+	for _, other := range c.order {
+		if (other == f || other.trusted.LiftAny) && !other.loaded && !other.wholeKnown {
+			return true
+		}
+	}
+	return false
+}
+
+// release puts the bans in force that have waited, and that nobody has lifted.
+func (c *core) release(now time.Time) {
+	for _, f := range c.order {
+		if len(f.waiting) == 0 || c.awaitsLifts(now, f) {
+			continue
+		}
+		for who := range f.waiting {
+			if !c.rules.enforce(who, f.id, now, c.config.Sink) {
+				c.full(now, f)
+			}
+		}
+		f.waiting = nil
+		c.settle(now, f)
 	}
 }
 

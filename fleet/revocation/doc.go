@@ -58,7 +58,9 @@
 // set its Until no earlier than the end of the ban.
 //
 // While a server starts, lifts wait until the whole state has been read: only then is it known which
-// bans still hold.
+// bans still hold. And bans wait, for 5 s at most, until it has been read what their publisher has stored,
+// and those with LiftAny: so a player who was lifted is not put out of a session that this server has
+// taken over.
 //
 // # Messages
 //

@@ -12,6 +12,9 @@ type follower struct {
 	anchor anchor
 	skew   time.Duration // how far the publisher's clock is ahead at least, as of the newest head
 
+	since   time.Time       // when it was first trusted
+	waiting map[player]bool // whose bans are not in force yet: see core.awaitsLifts
+
 	whole      time.Time // everything that was signed until then is in force
 	wholeKnown bool
 
@@ -159,7 +162,7 @@ func (f *follower) settle(now time.Time) outcome {
 	if f.loaded && len(f.have) <= 1 {
 		f.retry = backoff{}
 	}
-	if f.anchor.ok {
+	if f.anchor.ok && len(f.waiting) == 0 {
 		if at := f.signed(h.elapsed, now); !f.wholeKnown || at.After(f.whole) {
 			f.whole, f.wholeKnown = at, true
 		}
@@ -185,6 +188,14 @@ func (f *follower) full(now time.Time) {
 		f.fullAt = now
 	}
 	f.refuted = true
+}
+
+// wait notes that bans of a player are to be put in force later.
+func (f *follower) wait(who player) {
+	if f.waiting == nil {
+		f.waiting = make(map[player]bool)
+	}
+	f.waiting[who] = true
 }
 
 // refill begins again with everything if it is time to try whether the sink has room.

@@ -87,6 +87,10 @@ const (
 	// challenge, with which clocks are compared.
 	firstAnswer = 500 * time.Millisecond
 
+	// firstRead is how long stored bans wait at most until the lifts that are stored have been read, too: longer
+	// than that takes, and short of what makes a publisher stale.
+	firstRead = 5 * time.Second
+
 	// askAgain is how old an answer may be, so that clocks which run at different speeds do not
 	// matter: in a minute they part by 30 ms at most.
 	askAgain = time.Minute

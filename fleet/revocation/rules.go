@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/session"
@@ -46,9 +47,9 @@ func newRules() rules {
 	return rules{bans: make(map[player]*banned), lifts: make(map[lifted]liftedUntil), marked: make(map[player]*banned), shares: newShares()}
 }
 
-// ban takes a ban.
-func (rs *rules) ban(by PublisherID, optional bool, r *Record, now time.Time, sink Sink) taken {
-	who := playerOf(r)
+// ban takes f's ban. One that waits is put in force by enforce.
+func (rs *rules) ban(f *follower, r *Record, now time.Time, sink Sink, waits bool) taken {
+	who, by := playerOf(r), f.id
 	if l, ok := rs.lifts[lifted{who, by}]; ok && !r.Time.After(l.time) {
 		return isTaken
 	}
@@ -60,22 +61,30 @@ func (rs *rules) ban(by PublisherID, optional bool, r *Record, now time.Time, si
 	if p == nil {
 		p = &banned{issuer: r.Issuer, subject: r.Value}
 	}
-	for _, old := range p.bans {
-		if old.by == by && old.time.Equal(b.time) {
-			return takenIf(sinkBan(sink, p, b))
+	known := slices.ContainsFunc(p.bans, func(old ban) bool { return old.by == by && old.time.Equal(b.time) })
+	if !known {
+		switch t := rs.shares.fits(by, f.trusted.Optional, 1, 0, len(rs.lifts)); t {
+		case isFull:
+			sinkBan(sink, p, b)
+			return t
+		case isTooMuch:
+			return t
 		}
+		p.bans = append(p.bans, b)
+		rs.bans[who] = p
+		rs.shares.add(by, 1, 0)
 	}
-	switch t := rs.shares.fits(by, optional, 1, 0, len(rs.lifts)); t {
-	case isFull:
-		sinkBan(sink, p, b)
-		return t
-	case isTooMuch:
-		return t
+	if waits {
+		f.wait(who)
+		return isTaken
 	}
-	p.bans = append(p.bans, b)
-	rs.bans[who] = p
-	rs.shares.add(by, 1, 0)
 	return takenIf(sinkBan(sink, p, b))
+}
+
+// enforce has the sink hold a publisher's bans of a player that hold. It reports false if there is no room.
+func (rs *rules) enforce(who player, by PublisherID, now time.Time, sink Sink) (ok bool) {
+	p := rs.bans[who]
+	return p == nil || p.enforce(now, sink, func(b *ban) bool { return b.by == by })
 }
 
 // lift takes f's lift of by's bans up to a time and ends them.
@@ -125,9 +134,14 @@ func (rs *rules) lift(f *follower, by PublisherID, r *Record, until time.Time, n
 // lasted longer.
 func (p *banned) renew(now time.Time, sink Sink) (ok bool) {
 	sink.LiftEverywhere(p.issuer, p.subject)
+	return p.enforce(now, sink, func(*ban) bool { return true })
+}
+
+// enforce has the sink hold those of the bans that are chosen.
+func (p *banned) enforce(now time.Time, sink Sink, chosen func(*ban) bool) (ok bool) {
 	ok = true
 	for _, b := range p.bans {
-		if b.until.IsZero() || b.until.After(now) {
+		if chosen(&b) && (b.until.IsZero() || b.until.After(now)) {
 			ok = sinkBan(sink, p, b) && ok
 		}
 	}

@@ -23,6 +23,9 @@ func TestStolenServerKeys(t *testing.T) {
 	}
 	c := newCore(config, now, nil)
 	c.started = true
+	for _, f := range c.order {
+		f.loaded = true
+	}
 	c.rules.shares.most = 1 << 13 // in place of maxListed, to be quick
 	central, stolen := c.order[0], c.order[1:]
 	n := uint64(0)

@@ -150,7 +150,7 @@ func (s *Subscriber) turn(ctx context.Context, wg *sync.WaitGroup, c *core, now 
 	s.trust = nil
 	s.mu.Unlock()
 	for _, t := range trust {
-		c.trust(t)
+		c.trust(now, t)
 	}
 	c.tick(now)
 	if m := c.ask(now); m != nil {

@@ -9,6 +9,7 @@ import (
 
 // tick does what time brings, and is called several times a second.
 func (c *core) tick(now time.Time) {
+	c.release(now)
 	end := false
 	for _, f := range c.order {
 		f.refill(now)
@@ -108,6 +109,7 @@ func (c *core) loaded(now time.Time, id PublisherID, err error) {
 	}
 	wait := f.retry.next()
 	f.loadNext = now.Add(wait)
+	c.release(now)
 	if err != nil && f.retry.failed > 3 {
 		c.say(now, slog.LevelWarn, "load", "revocation: the carrier does not give what is stored; it is asked again", slog.Any("error", err), slog.Duration("in", wait))
 	}
