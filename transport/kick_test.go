@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "Reasons from wire.ReasonGame on are the game's own; 0, and one that the protocol does not define, is
@@ -103,4 +104,33 @@ func TestKickedWhileAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// "CloseAfter ends the player's session as Kick does": also where the connection ends by silence before the wait is over.
+func TestClosedAfterWhileAway(t *testing.T) {
+	virtual(t, func(w *world) {
+		w.match.lanes = newLedger("server")
+		var line *netsim.Conn
+		r := w.run(allLanes)
+		s := w.stay(1, withLanes, func(c *ClientConfig) { line = c.Conn.(*netsim.Conn) })
+		time.Sleep(time.Second)
+		line.SetImpairment(netsim.Impairment{Loss: 1})
+		time.Sleep(session.DefaultIdle - 5*time.Second) // in which the client still hears the server
+		line.SetIncoming(netsim.Impairment{Loss: 1})
+		if _, err := w.match.player(0).SendMessage(laneOrdered, []byte("goodbye")); err != nil {
+			t.Fatal(err)
+		}
+		w.match.player(0).CloseAfter(time.Minute, 200)
+		time.Sleep(10 * time.Second)
+		if left := w.match.left(); len(left) != 1 || left[0] != wire.ReasonIdle {
+			t.Fatalf("the player has left for %v, want for its silence", left)
+		}
+		line.SetImpairment(netsim.Impairment{})
+		line.SetIncoming(netsim.Impairment{})
+		w.closed(w.ending(s.Client), wire.ReasonTicket)
+		if r.gate.Len() != 0 || len(w.match.players) != 1 {
+			t.Errorf("%d sessions, %d joined", r.gate.Len(), len(w.match.players))
+		}
+		w.quit(r, s)
+	})
 }

@@ -56,7 +56,8 @@ func (c *conn) agree() {
 	}
 }
 
-// endMessages ends the lanes of a player who leaves: what is unfinished is reported as lost.
+// endMessages ends the lanes of a player who leaves: what is unfinished is reported as lost. A CloseAfter that has
+// waited for it still keeps the player from coming back.
 func (p *Player) endMessages() {
 	s := p.shard
 	s.Out.Mu.Lock()
@@ -65,6 +66,9 @@ func (p *Player) endMessages() {
 		s.schedule.forget(m)
 		m.endpoint.Close(m)
 		p.messages = nil
+		if m.closing != nil {
+			m.closing.end(m)
+		}
 	}
 }
 
