@@ -12,6 +12,8 @@ import (
 type core struct {
 	config    SubscriberConfig
 	start     time.Time
+	ticked    time.Time // the last tick
+	awake     time.Time // since when ticks have come in time
 	followers map[PublisherID]*follower
 	order     []*follower
 

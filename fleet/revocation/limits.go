@@ -111,6 +111,9 @@ const (
 	// tickEvery is how often a subscriber looks at what time brings.
 	tickEvery = 50 * time.Millisecond
 
+	// hangTime is how long after a tick the next one shows that this process, or its machine, has stood still.
+	hangTime = time.Second
+
 	// maxInbox bounds the bytes, and maxInboxMessages the number, of live messages that wait.
 	maxInbox         = 64 << 20
 	maxInboxMessages = 8192

@@ -30,7 +30,8 @@ type SubscriberConfig struct {
 	Stale time.Duration
 
 	// Mode is what happens then. With EndSessions, End is called once each time that this begins, on a
-	// goroutine of its own; it has to end the sessions of this server.
+	// goroutine of its own; it has to end the sessions of this server. After this process has stood still,
+	// as on a machine that is suspended, that takes another Stale.
 	Mode Mode
 	End  func()
 

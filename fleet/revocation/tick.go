@@ -10,6 +10,10 @@ import (
 // tick does what time brings, and is called several times a second.
 func (c *core) tick(now time.Time) {
 	c.release(now)
+	if now.Sub(c.ticked) > hangTime {
+		c.awake = now
+	}
+	c.ticked = now
 	end := false
 	for _, f := range c.order {
 		f.refill(now)
@@ -29,9 +33,10 @@ func (c *core) tick(now time.Time) {
 }
 
 // judge says so when a publisher has become stale, or is no longer. It reports whether one is that is
-// needed. In the beginning everybody has time.
+// needed. In the beginning everybody has time, and after this process has stood still, which is no fault of
+// theirs: what they have said meanwhile has yet to be heard.
 func (c *core) judge(now time.Time, f *follower) bool {
-	stale := f.stale(now, c.config.Stale) && now.Sub(c.start) > c.config.Stale
+	stale := f.stale(now, c.config.Stale) && now.Sub(c.awake) > c.config.Stale
 	if stale != f.alarmed {
 		f.alarmed = stale
 		mode := c.config.Mode.String()
