@@ -32,6 +32,7 @@ func (h *handover) takeOver() {
 	if snap != nil {
 		s.gate.Restore(snap)
 		h.restoreAddresses(snap.Live)
+		s.gate.Await(snap.Sessions)
 		if h.restored, h.made = snap.Sessions, snap.Made; len(h.restored) > 0 {
 			s.endpoint.Inherit()
 		}

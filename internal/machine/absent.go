@@ -35,21 +35,26 @@ type absentSession struct {
 
 // add holds a session whose connection has ended.
 func (a *absent) add(s *Session) {
+	e := absentSession{id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires()}
+	if n := s.names.Load(); n != nil {
+		e.issued = n.issued
+	}
+	a.hold(s.name, e)
+}
+
+// hold holds a session.
+func (a *absent) hold(name [16]byte, e absentSession) {
 	if a.most <= 0 {
 		return
 	}
 	if a.sessions == nil {
 		a.sessions, a.players = make(map[[16]byte]absentSession), make(map[[16]byte][16]byte)
 	}
-	a.remove(s.name)
+	a.remove(name)
 	a.departures++
-	e := absentSession{departure: a.departures, id: s.id, player: playerKey(s.issuer, s.subject), expires: s.expires()}
-	if n := s.names.Load(); n != nil {
-		e.issued = n.issued
-	}
-	e.next = a.players[e.player]
-	a.sessions[s.name], a.players[e.player] = e, s.name
-	a.order = append(a.order, departure{s.name, a.departures})
+	e.departure, e.next = a.departures, a.players[e.player]
+	a.sessions[name], a.players[e.player] = e, name
+	a.order = append(a.order, departure{name, a.departures})
 	if len(a.sessions) > a.most {
 		a.dropOldest()
 	}

@@ -68,6 +68,19 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 	}
 }
 
+// Await holds sessions that are about to be restored as absent: Conn.Restore does not bring back whoever is put
+// out before. One that is not restored stays absent, for its tickets are good.
+func (g *Gate) Await(sessions []*resume.Session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range sessions {
+		g.absent.hold(r.Name, absentSession{
+			id: r.ID, player: playerKey(r.Issuer, r.Subject),
+			issued: r.Standing.Issued, expires: r.Standing.Expires * int64(time.Millisecond),
+		})
+	}
+}
+
 // save writes the entries; code is added to the kind of each.
 func (m *memory) save(w *resume.Writer, code uint8) error {
 	for key, e := range m.entries {

@@ -78,6 +78,16 @@ func TestRestartRefused(t *testing.T) {
 				t.Error(n, err)
 			}
 		}},
+		"player revoked": {audit.DropRevoked, nil, func(_ *dialogue, g *Gate) {
+			if n := g.RevokeSubject("issuer", "player"); n != 1 {
+				t.Error(n)
+			}
+		}},
+		"session revoked": {audit.DropRevoked, nil, func(d *dialogue, g *Gate) {
+			if !g.RevokeSession(d.server.Session().ID()) {
+				t.Error("not here")
+			}
+		}},
 		"somebody else revoked": {audit.DropNone, func(d *dialogue) {
 			if n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "other", Time: begin}); n != 0 || err != nil {
 				t.Error(n, err)
@@ -93,6 +103,7 @@ func TestRestartRefused(t *testing.T) {
 				c.before(d)
 			}
 			g, snap := d.savesAndRestores(d)
+			g.Await(snap.Sessions)
 			if c.after != nil {
 				c.after(d, g)
 			}
