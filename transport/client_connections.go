@@ -45,7 +45,7 @@ func (c *connections) patience() time.Duration {
 	case c.next.proves:
 		return helloPatience
 	}
-	return max(attemptTime, 4*c.current.machine.Stats().RTT)
+	return max(attemptTime, 4*c.current.machine.RoundTrip())
 }
 
 // abandonNext gives up the connection that is being made.

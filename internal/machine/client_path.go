@@ -22,8 +22,8 @@ type watch struct {
 		at      time.Time
 		leftOut uint64 // numbers of the session left out before
 	}
-	sent int // PINGs
-	rtt  time.Duration
+	sent int           // PINGs
+	rtt  time.Duration // by which the path is judged
 }
 
 func (w *watch) accept(now time.Time) {
@@ -85,9 +85,15 @@ func (c *Client) Ask() { c.watch.lastPing = time.Time{} }
 // Silent reports whether nothing has been accepted for the idle time that the server stated in
 // WELCOME: the server must have ended the session.
 func (c *Client) Silent(now time.Time) bool {
-	idle := time.Duration(c.limits.Idle) * time.Millisecond
+	idle := c.idle()
 	return c.state == live && idle > 0 && now.Sub(c.watch.lastAccepted) >= idle
 }
+
+// idle returns the idle time that the server stated in WELCOME, 0 for none.
+func (c *Client) idle() time.Duration { return time.Duration(c.limits.Idle) * time.Millisecond }
+
+// RoundTrip returns the round trip by which the path is judged; 0 before one is measured.
+func (c *Client) RoundTrip() time.Duration { return c.watch.rtt }
 
 // Lost reports whether the path to the server is lost: nothing has come since several PINGs, or no PONG
 // has come for many, and so the path carries nothing towards the server.
@@ -163,7 +169,10 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 	if n.rtt > 0 {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16
 	}
-	n.rtt, w.rtt = rtt, rtt
+	n.rtt, w.rtt = rtt, min(rtt, longestRoundTrip)
+	if idle := c.idle(); idle > 0 {
+		w.rtt = min(w.rtt, idle/idleRoundTrips)
+	}
 	if n.current != c { // a late one of the former connection's
 		return Reply{}, Event{Kind: EventPong, RTT: rtt}
 	}

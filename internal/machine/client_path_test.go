@@ -66,7 +66,7 @@ func (d *dialogue) probes(at time.Time) []byte {
 // after is a time from now.
 func (d *dialogue) after(t time.Duration) time.Time { return d.now.Add(t) }
 
-// "It may send the first as soon as 250 ms after the last datagram while payloads flow."
+// "The client may send the first PING as soon as 250 ms after the last datagram while payloads flow."
 // PROTOCOL.md 8.3
 // "A client that has sent PINGs without an answer for 500 ms, or for four round trips if that is
 // longer" PROTOCOL.md 8.3
@@ -172,6 +172,30 @@ func TestPathTowardsServerIsLostAmidSilence(t *testing.T) {
 			}
 			if took := last.Sub(began); took > unheardTime+2*every+step || took < unheardTime {
 				t.Errorf("after nothing for %v, and a datagram each %v: lost after %v", outage, every, took)
+			}
+		}
+	}
+}
+
+// "A round trip counts as 2 s at most, and as a sixteenth of the idle time: one that was measured while the client stood
+// still says nothing of the path." PROTOCOL.md 8.3
+func TestProbeStoodStill(t *testing.T) {
+	for idle, most := range map[time.Duration]time.Duration{
+		8 * time.Second: time.Second / 2, session.DefaultIdle: 1875 * time.Millisecond, time.Minute: 2 * time.Second, time.Hour: 2 * time.Second,
+	} {
+		for rtt, want := range map[time.Duration]time.Duration{most - 1: most - 1, most: most, most + 1: most, idle - 1: most} {
+			d := playWithTicket(t, session.Config{Idle: idle}, session.ClientConfig{})
+			d.measures(d.pings(1)[0], rtt)
+			if got := d.client.Stats().RTT; got != rtt {
+				t.Errorf("%v was measured, want %v", got, rtt)
+			}
+			d.client.Ask()
+			d.pings(1)
+			asked := d.now
+			d.probes(d.after(2 * want))
+			d.now = asked.Add(4*want - 1)
+			if d.client.Lost(d.now) || !d.client.Lost(d.after(1)) {
+				t.Errorf("idle time %v, round trip %v: lost after %v is %v", idle, rtt, 4*want-1, d.client.Lost(d.now))
 			}
 		}
 	}

@@ -131,6 +131,12 @@ const (
 	// one four times in a million.
 	unheardTime = 3 * time.Second
 
+	// longestRoundTrip is the longest round trip by which the path is judged, and idleRoundTrips how many of them the
+	// idle time has at least: one that was measured while the client's process stood still is as long as that, and
+	// the path is found lost in time all the same.
+	longestRoundTrip = 2 * time.Second
+	idleRoundTrips   = 16
+
 	// pingsKept is how many PINGs are kept for their PONGs: those of unheardTime.
 	pingsKept = 16
 )
