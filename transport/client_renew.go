@@ -18,6 +18,15 @@ func (r *renewal) schedule(now, expires time.Time) {
 	r.at = now.Add(left*2/3 + time.Duration(rand.Float64()*float64(left)/12))
 }
 
+// bringForward is schedule where that is sooner than what has been scheduled: the session ends sooner by the
+// client's clock than was thought if that has stood still, because the machine has slept.
+func (r *renewal) bringForward(now, expires time.Time) {
+	was := r.at
+	if r.schedule(now, expires); !was.IsZero() {
+		r.at = earlier(r.at, was)
+	}
+}
+
 // check reports whether to fetch a token now, and returns when to check again, due at the latest.
 func (r *renewal) check(now, due time.Time) (_ time.Time, fetch bool) {
 	switch {

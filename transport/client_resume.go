@@ -144,6 +144,7 @@ func (s *clientState) resumed(now time.Time) {
 		s.renewal.schedule(now, s.conns.current.machine.Expires())
 		return
 	}
+	s.renewal.bringForward(now, s.conns.current.machine.Expires())
 	if former.machine.Renewing() || former.machine.Outlives(s.conns.current.machine) > clockError {
 		s.renewal.at = now // an answer may be lost, and its token used
 	}
