@@ -164,7 +164,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 	switch {
 	case ev.RetryAfter > 0:
 		r.retryAt = now.Add(ev.RetryAfter)
-	case overtaken:
+	case overtaken, ev.Reason == wire.ReasonShutdown: // which says nothing of the ticket
 		r.retryAt = now.Add(attemptPause)
 	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason):
 		// in this network: the player may leave it in time, or show a fresh token

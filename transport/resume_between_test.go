@@ -295,6 +295,37 @@ func TestRefusedThenRenewed(t *testing.T) {
 	})
 }
 
+// "After reasons 2, 11, 12 and 16 a client may try again as it is, not before retry-after." PROTOCOL.md 10. A server that
+// shuts down while it looks at a ticket says nothing of the ticket: the next one takes it.
+func TestShutdownAmidResumption(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		v := &slow{Verifier: w.issuer.Verifier(w), hold: make(chan struct{})}
+		share, _ := w.keyed()
+		r := w.run(share, func(c *Config) { c.Verifier = v })
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		s.Client.mu.Lock()
+		s.state.resumption.proves = true
+		s.state.resumption.identity = []byte(w.issuer.Token(w, grantFor(1)))
+		s.Client.mu.Unlock()
+		v.on.Store(true)
+		w.end(r, r.Close)
+		r = w.run(share, func(c *Config) { c.Verifier = v })
+		time.Sleep(2 * time.Second) // the ticket has been shown, with the token
+		time.AfterFunc(time.Second, func() { close(v.hold) })
+		w.end(r, r.shutdown)
+		v.on.Store(false)
+		r = w.run(share)
+		time.Sleep(10 * time.Second)
+		if err := s.progress.over(); err != nil || s.Stats().Resumed != 1 || s.since() > 2*frame {
+			t.Errorf("%v, %+v, last snapshot %v ago", err, s.Stats(), s.since())
+		}
+		w.quit(r, s)
+	})
+}
+
 // A process that is replaced before its first turn hands on what it has been handed.
 func TestRestartBeforeTheFirstTurn(t *testing.T) {
 	t.Parallel()
