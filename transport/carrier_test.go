@@ -267,6 +267,40 @@ func TestFallbackMidway(t *testing.T) {
 	})
 }
 
+// Carriers that end as soon as they are made are asked for with pauses, and UDP has its time in between: it is back after
+// a while, with a round trip that is longer than the head start that UDP has of a carrier.
+func TestFallbackEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		d := w.around()
+		defer d.close()
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		s := w.stay(1, d.client(1), func(c *ClientConfig) {
+			open := c.Fallback
+			c.Fallback = func(ctx context.Context, server string) (net.PacketConn, net.Addr, error) {
+				conn, addr, err := open(ctx, server)
+				conn.Close()
+				return conn, addr, err
+			}
+		})
+		time.Sleep(time.Second)
+		w.block(true)
+		w.end(r, r.Close)
+		r = w.run(fleet)
+		time.Sleep(8 * time.Second)
+		w.net.SetImpairment(netsim.Impairment{Latency: 200 * time.Millisecond})
+		time.Sleep(10 * time.Second)
+		if st := s.Stats(); st.Resumed != 1 || s.since() > time.Second {
+			t.Errorf("%+v, the last snapshot %v ago", st, s.since())
+		}
+		if n := len(d.calls()); n < 2 || n > 5 {
+			t.Errorf("the fallback was asked %d times in 18 s", n)
+		}
+		w.quit(r, s)
+	})
+}
+
 // Revocation reaches a player on a carrier, and nothing brings it back.
 func TestFallbackBan(t *testing.T) {
 	t.Parallel()

@@ -157,7 +157,7 @@ func (f *fallback) wants(now, due time.Time) (asks bool, again time.Time) {
 // take returns what is ready for a server, nil if nothing is.
 func (f *fallback) take(server string) *carrier {
 	k := f.ready
-	if k == nil || k.server != server || k.gone.Load() {
+	if k == nil || k.server != server {
 		f.discard()
 		return nil
 	}
@@ -222,6 +222,9 @@ func (s *clientState) inVain(now time.Time, next *clientConn, stale time.Time) {
 // the session goes on by ticket.
 func (s *clientState) carrierGone(now time.Time, k *carrier) {
 	switch current, next := s.conns.current, s.conns.next; {
+	case s.fallback.ready == k:
+		s.fallback.discard()
+		s.fallback.again(now)
 	case next != nil && next.carrier == k:
 		s.abandon(now)
 		s.resumption.retryAt = now.Add(attemptPause)
@@ -246,6 +249,8 @@ func (c *Client) carryResume(server string) {
 	case c.progress.over() != nil:
 		k.end()
 		return
+	case k.gone.Load(): // and carrierGone has not found it, or will not
+		f.again(now)
 	default:
 		f.ready = k
 	}
