@@ -71,6 +71,19 @@ func visit(t *testing.T, url string) {
 // both ends, what it takes and what it drops, the overlap of epochs, CLOSE.
 func TestVectors(t *testing.T) {
 	t.Parallel()
+	node(t, "testdata/vectors.mjs", vectors.Bytes(t))
+}
+
+// The client gives up a WebSocket that the network has taken, without waiting for its end, and shows its ticket alone while
+// no token can be had.
+func TestResumes(t *testing.T) {
+	t.Parallel()
+	node(t, "testdata/resumes.mjs", nil)
+}
+
+// node runs a script with the client.
+func node(t *testing.T, script string, in []byte) {
+	t.Helper()
 	_, err := exec.LookPath("node")
 	testkit.Need(t, err)
 	client := filepath.Join(t.TempDir(), "sallyport.mjs") // a module by its name, as it is one for a browser by its page
@@ -81,8 +94,8 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "testdata/vectors.mjs", client)
-	cmd.Stdin = bytes.NewReader(vectors.Bytes(t))
+	cmd := exec.CommandContext(t.Context(), "node", script, client)
+	cmd.Stdin = bytes.NewReader(in)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}

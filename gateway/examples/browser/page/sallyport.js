@@ -120,14 +120,16 @@ export class Session {
     };
     ws.onclose = (e) => { queue = queue.then(() => this.#lost(conn, e.code)); };
     conn.out = Promise.resolve();
-    this.#after(conn, PATIENCE, () => conn.epoch || ws.close());
+    this.#after(conn, PATIENCE, () => conn.epoch || this.#fail(conn, new Error("the server does not answer")));
   }
 
   #after(conn, wait, f) { conn.timers.push(setTimeout(f, wait)); }
 
+  // fail gives a WebSocket up. The network may have taken it long ago, and a browser waits for its end then.
   #fail(conn, err) {
     console.warn("sallyport:", err);
     conn.ws.close(3000);
+    this.#lost(conn, 3000);
   }
 
   // lost is called when a WebSocket has ended: the session goes on by its ticket, on another one.
@@ -138,7 +140,7 @@ export class Session {
     if (!this.#ticket) return this.#end({reason: 0, detail: `the WebSocket has ended: ${code}`});
     if (performance.now() - this.#heard > this.#idle) return this.#end({reason: 17, detail: "the server is silent"});
     this.#options.onState?.("resuming");
-    setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 << this.#tries++, 2000)));
+    setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
   }
 
   #end(why) {
@@ -155,15 +157,25 @@ export class Session {
     const {platform, build, scope, token} = this.#options, resumes = this.#ticket !== null;
     conn.nonce = random(16);
     conn.expects = this.#highest + 1n;
-    const fresh = !resumes || this.#proves ? bytes(await token()) : null;
+    const fresh = !resumes ? await token() : this.#proves ? await this.#fresh() : null;
     let body = join(
       conn.nonce, number(1, 1), number(this.#sent + 1n, 8), number(conn.expects, 8), number(0, 4),
-      field(TOKEN, fresh), field(TICKET, this.#ticket), field(PLATFORM, bytes(platform)), field(BUILD, bytes(build)), field(SCOPE, bytes(scope)));
+      field(TOKEN, fresh && bytes(fresh)), field(TICKET, this.#ticket), field(PLATFORM, bytes(platform)), field(BUILD, bytes(build)), field(SCOPE, bytes(scope)));
     if (resumes) {
       const key = await crypto.subtle.importKey("raw", this.#resumption, {name: "HMAC", hash: "SHA-256"}, false, ["sign"]);
       body = join(body, field(PROOF, new Uint8Array(await crypto.subtle.sign("HMAC", key, join(conn.binding, body)))));
     }
     this.#repeat(conn, HELLO, body, () => !conn.epoch);
+  }
+
+  // fresh is a token to show beside the ticket, null while none can be had: the player may be home again.
+  async #fresh() {
+    try {
+      return await this.#options.token();
+    } catch (err) {
+      console.warn("sallyport:", err);
+      return null;
+    }
   }
 
   // repeat sends a body in parts, and again until it is answered: after 200 ms, and then twice as long each time.
@@ -258,7 +270,7 @@ export class Session {
     const reason = b[0], resumes = this.#ticket !== null;
     [this.#proves, this.#retry] = [this.#proves || reason === 9, Number(read(b, 1, 4))];
     conn.ws.close(1000);
-    if (!resumes || ![9, 11, 12, 16].includes(reason)) this.#end({reason, detail: new TextDecoder().decode(b.subarray(5))});
+    if (!resumes || ![2, 9, 11, 12, 16].includes(reason)) this.#end({reason, detail: new TextDecoder().decode(b.subarray(5))});
   }
 
   // epoch has the keys of both directions (section 6.3).
@@ -282,7 +294,7 @@ export class Session {
   #keepAlive(conn) {
     if (this.#closed || conn !== this.#conn) return;
     conn.missed = this.#heard < conn.asked ? conn.missed + 1 : 0;
-    if (conn.missed === 2) return conn.ws.close(3000);
+    if (conn.missed === 2) return this.#fail(conn, new Error("the WebSocket brings nothing"));
     this.#ping(conn);
     this.#after(conn, KEEP_ALIVE, () => this.#keepAlive(conn));
   }

@@ -1,0 +1,82 @@
+// Plays the server of a client whose WebSockets end in ways that a browser's test cannot bring about. Time runs 20 times as fast.
+import {pathToFileURL} from "node:url";
+
+const SPEED = 20, sockets = [], wait = globalThis.setTimeout, clock = performance.now.bind(performance);
+let over = null;
+globalThis.setTimeout = (f, ms) => wait(f, ms / SPEED);
+performance.now = () => SPEED * clock();
+console.warn = () => {};
+globalThis.WebSocket = class {
+  static OPEN = 1;
+  readyState = 1;
+  sent = [];
+  dead = false; // nothing comes any more, not even its end
+  constructor() { sockets.push(this); }
+  send(b) { this.sent.push(b); }
+  close(code) {
+    if (this.readyState !== 1) return;
+    this.readyState = 2;
+    if (!this.dead) wait(() => this.onclose({code}));
+  }
+  brings(b) { this.onmessage({data: b.buffer}); }
+  hello() { return this.sent.find((b) => b[0] === 0x11)?.subarray(18 + 4); }
+  has(type) { // whether HELLO has a field, of those up to PROOF
+    for (let b = this.hello().subarray(16 + 1 + 8 + 8 + 4); b.length > 0; b = b.subarray(3 + 256 * b[1] + b[2])) if (b[0] === type) return true;
+    return false;
+  }
+  refuses(reason) { // CLOSE in place of WELCOME
+    const b = new Uint8Array(18 + 5);
+    [b[0], b[18]] = [0x18, reason];
+    this.brings(b);
+  }
+  welcomes() {
+    const b = new Uint8Array(18 + 96 + 3 + 8 + 3 + 10), view = new DataView(b.buffer);
+    b[0] = 0x12;
+    b.set(this.hello().subarray(0, 16), 18);
+    view.setUint32(18 + 16, 7);
+    view.setBigUint64(18 + 56, 1000n * BigInt(sockets.length));
+    view.setBigUint64(18 + 64, 1000n * BigInt(sockets.length));
+    view.setBigUint64(18 + 80, 3600000n);
+    b.set([2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 6, 0, 10], 18 + 96);
+    view.setUint32(b.length - 4, 3600000);
+    this.brings(b);
+  }
+};
+
+async function until(what, f) {
+  for (const end = clock() + 15000; !f(); await new Promise((resolve) => wait(resolve, 1))) {
+    if (over) throw new Error(`the session is over: ${over.reason} ${over.detail}`);
+    if (clock() > end) throw new Error(`never: ${what}`);
+  }
+}
+
+// connected waits for the n-th WebSocket, and for its HELLO.
+async function connected(n) {
+  await until(`WebSocket ${n}`, () => sockets.length >= n);
+  const s = sockets[n - 1];
+  s.brings(new Uint8Array(32));
+  await until(`HELLO on WebSocket ${n}`, () => s.hello());
+  return s;
+}
+
+const {Session} = await import(pathToFileURL(process.argv[2]));
+let tokens = 1;
+const session = new Session({
+  url: "ws://server.test/sallyport", onClose: (why) => { over = why; },
+  token: async () => { if (tokens-- > 0) return "token"; throw new Error("no token can be had"); },
+});
+let s = await connected(1);
+s.welcomes();
+await session.joined;
+
+s.dead = true; // two PINGs, and the client does not wait for the end
+s = await connected(2);
+if (!s.has(2) || s.has(1)) throw new Error("it does not resume by its ticket alone");
+s.refuses(9); // "A client whose ticket is refused with reason 9 SHOULD fetch a fresh identity token"
+s = await connected(3); // "It SHOULD show the ticket alone while it has none"
+if (!s.has(2) || s.has(1)) throw new Error("it does not show the ticket alone");
+s.refuses(2); // a server that shuts down says nothing of the ticket
+s = await connected(4);
+s.welcomes();
+await until("it plays", () => session.send(new Uint8Array(1)));
+process.exit(0);
