@@ -7,24 +7,26 @@ import (
 
 // renewal is when the client asks for a fresh identity token.
 type renewal struct {
-	at       time.Time // zero means never
+	at       time.Time // zero means never; while one is being asked for, after now if none is needed any more
 	fetching bool      // a token is being asked for
 }
 
-// schedule picks a moment when a third to a quarter of the token's life is left: spread, so that
-// players who came together do not renew together.
-func (r *renewal) schedule(now, expires time.Time) {
-	left := expires.Sub(now)
-	r.at = now.Add(left*2/3 + time.Duration(rand.Float64()*float64(left)/12))
-}
+// schedule has a fresh token asked for in good time, and none is needed before.
+func (r *renewal) schedule(now, expires time.Time) { r.at = inGoodTime(now, expires) }
 
 // bringForward is schedule where that is sooner than what has been scheduled: the session ends sooner by the
 // client's clock than was thought if that has stood still, because the machine has slept.
 func (r *renewal) bringForward(now, expires time.Time) {
-	was := r.at
-	if r.schedule(now, expires); !was.IsZero() {
-		r.at = earlier(r.at, was)
+	if !r.at.IsZero() {
+		r.at = earlier(r.at, inGoodTime(now, expires))
 	}
+}
+
+// inGoodTime returns a moment when a third to a quarter of the token's life is left: spread, so that
+// players who came together do not renew together.
+func inGoodTime(now, expires time.Time) time.Time {
+	left := expires.Sub(now)
+	return now.Add(left*2/3 + time.Duration(rand.Float64()*float64(left)/12))
 }
 
 // check reports whether to fetch a token now, and returns when to check again, due at the latest.
@@ -45,7 +47,7 @@ func (r *renewal) fetched(next time.Time) { *r = renewal{at: next} }
 
 // renewSoon asks for a fresh token now, unless one is on its way.
 func (s *clientState) renewSoon(now time.Time) {
-	if !s.renewal.fetching && !s.conns.current.machine.Renewing() {
+	if !s.conns.current.machine.Renewing() {
 		s.renewal.at = now
 	}
 }
@@ -70,6 +72,11 @@ func (c *Client) renew() {
 		return
 	}
 	now := c.now()
+	if r := &c.state.renewal; r.at.After(now) { // renewed meanwhile: the server would not take another one so soon
+		r.fetched(r.at)
+		c.tick(now)
+		return
+	}
 	c.state.renewal.fetched(now.Add(renewPatience))
 	if err == nil {
 		c.state.identity = identity

@@ -188,7 +188,7 @@ func concernsToken(reason wire.Reason) bool {
 // prove has the next attempt show a fresh identity token beside its ticket, if one can be had.
 func (s *clientState) prove(now time.Time) {
 	s.resumption.proves = true
-	if s.resumption.identity == nil && !s.renewal.fetching && (s.renewal.at.IsZero() || now.Before(s.renewal.at)) {
+	if s.resumption.identity == nil && (s.renewal.at.IsZero() || now.Before(s.renewal.at)) {
 		s.renewal.at = now
 	}
 }

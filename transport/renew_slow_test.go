@@ -1,0 +1,41 @@
+package transport
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/netsim"
+)
+
+// A token that comes when the one before it has renewed the session after all is not shown: the server would take none so
+// soon, and the client would ask for one after the other.
+func TestRenewedMeanwhile(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run()
+		var asked atomic.Int64
+		s := w.stay(1, func(c *ClientConfig) {
+			mint := c.Token
+			c.Token = func(ctx context.Context) ([]byte, error) {
+				if asked.Add(1) > 1 {
+					time.Sleep(5 * time.Second)
+				}
+				return mint(ctx)
+			}
+		})
+		time.Sleep(time.Second)
+		s.renewNow()
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != serverAddr || len(b) < 200 }) // no RENEWED
+		time.Sleep(5*time.Second + renewPatience + time.Second)
+		w.net.Tap(nil) // and the next token is being asked for
+		time.Sleep(2 * time.Minute)
+		if n := asked.Load(); n != 3 || s.told(EventRenewed) != 1 {
+			t.Errorf("%d tokens were asked for, %d have renewed the session", n, s.told(EventRenewed))
+		}
+		w.quit(r, s)
+	})
+}
