@@ -187,23 +187,22 @@ func (p *pace) update(now time.Duration, r *rtt) {
 	}
 	arriving, gap := p.arriving(now), p.gap(now)
 	p.best = max(arriving, p.best*bestFades)
-	step := maxSize * float64(1+p.quiet/4)
+	grown := p.window + maxSize*float64(1+p.quiet/4)
+	if p.startup {
+		grown = 2 * p.window
+	}
 	switch {
 	case p.slowed != 0:
 		p.window, p.slowed, p.rest = p.slowed, 0, true
 	case p.rest:
 		p.rest = false
-	case p.startup:
-		if p.blocked {
-			p.window *= 2
-		}
-	case queue > target:
+	case !p.startup && queue > target:
 		p.window = min(p.window, max(p.window/2, arriving*(base+target/2+gap).Seconds(), p.window*(base+target/2+gap).Seconds()/(p.lowest+gap).Seconds()))
 		p.rest = true
 	case p.blocked && p.lossy == lossyRounds:
-		p.window = min(p.window+step, max(initialWindow, 1.25*p.best*(base+target+gap).Seconds()))
+		p.window = min(grown, max(initialWindow, 1.25*p.best*(base+target+gap).Seconds()))
 	case p.blocked:
-		p.window += step
+		p.window = grown
 	}
 	if p.blocked && !p.startup && !p.rest && now >= p.slowAt {
 		p.slowed, p.slowAt = p.window, now+baseLife

@@ -5,6 +5,29 @@ import (
 	"time"
 )
 
+// A link that drops what is too much, and so never shows a queue, does not see the window double for ever.
+//
+// "Loss alone SHOULD slow it down only if it stays above 5 %, and then to little more than what arrives."
+// PROTOCOL.md 16.9
+func TestLossEndsTheStart(t *testing.T) {
+	t.Parallel()
+	const rate = 500_000
+	w := newWorld(t, 1)
+	a, _ := w.pair(table(t, Lane{Mode: Reliable, MaxMessage: 50_000, Credit: 1 << 22, Queue: 1 << 22}),
+		path{latency: 30 * time.Millisecond, rate: rate, queue: 4 * time.Millisecond}, path{latency: 30 * time.Millisecond})
+	a.tick(time.Second/60, seconds(10), func() {
+		for {
+			if _, err := a.Send(w.now, 0, msg(0, 1, 50_000), a); err != nil {
+				return
+			}
+		}
+	})
+	w.run(seconds(10))
+	if sent := a.out.sent * maxSize; sent > 2*rate*10 {
+		t.Errorf("%d bytes a second were sent, and %d came", sent/10, a.out.bytes/10)
+	}
+}
+
 // Datagrams that are late while nothing waits for the rate are no queue of ours: a transfer that
 // begins after them still doubles its window.
 func TestLateDatagramsDoNotEndTheStart(t *testing.T) {
