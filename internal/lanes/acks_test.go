@@ -140,6 +140,27 @@ func TestRangesStopAtWhatIsKnown(t *testing.T) {
 	}
 }
 
+// One that comes late, while an ACK of later ones is under way, is reported as well once that ACK has
+// arrived: it did not have it.
+//
+// "An ACK SHOULD have all that the other end may not know yet" PROTOCOL.md 16.8
+func TestLateOnesAreReported(t *testing.T) {
+	l := newLab(t, Lane{Mode: Reliable})
+	l.frame(whole(1, "m"))
+	l.peerSeq = 2
+	l.frame(whole(3, "m"))
+	without := l.send("answer")
+	l.peerSeq = 1
+	l.frame(whole(2, "m"))
+	l.peerSeq = 3
+	l.ack(without)
+	l.later(time.Second)
+	out := l.flush()
+	if len(out) != 1 || out[0].frames[0].Ack.First < 2 || l.arrivals.owed != 0 {
+		t.Errorf("%+v, %d are owed", out, l.arrivals.owed)
+	}
+}
+
 // Other datagrams are charged to the rate, reported, and elicit nothing.
 func TestOtherDatagrams(t *testing.T) {
 	l := newLab(t, Lane{Mode: Reliable})

@@ -101,6 +101,19 @@ func (f *flight) find(seq uint64) int {
 	return sort.Search(f.packets.len(), func(i int) bool { return f.packets.at(i).seq >= seq })
 }
 
+// unreported notes that no datagram under way reports seq, of those that report later ones. What
+// they report grows with the order in which they were sent.
+func (f *flight) unreported(seq uint64) {
+	for i := f.packets.len() - 1; i >= 0; i-- {
+		switch p := f.packets.at(i); {
+		case p.known >= seq:
+			p.known = seq - 1
+		case p.known > 0:
+			return
+		}
+	}
+}
+
 // pop forgets the oldest datagram.
 func (e *Endpoint) pop() {
 	p := e.flight.packets.at(0)

@@ -63,8 +63,16 @@ func (t *Table) allows(f *wire.Frame) bool {
 // the peer, and elicits nothing.
 func (e *Endpoint) Note(now time.Duration, seq uint64) {
 	if e.arrivals.open(seq) {
-		e.arrivals.accept(now, seq, false)
+		e.accept(now, seq, false)
 	}
+}
+
+// accept marks seq, which is open. An ACK that left before a late one has not reported it.
+func (e *Endpoint) accept(now time.Duration, seq uint64, eliciting bool) {
+	if seq < e.arrivals.got.high {
+		e.flight.unreported(seq)
+	}
+	e.arrivals.accept(now, seq, eliciting)
 }
 
 // Receive takes the body of FRAMES that came under seq and passed Check. What is acknowledged took
@@ -103,7 +111,7 @@ func (e *Endpoint) Receive(now time.Duration, seq, sent uint64, body []byte, sin
 		}
 	}
 	if outcome == Accepted {
-		e.arrivals.accept(now, seq, eliciting)
+		e.accept(now, seq, eliciting)
 	}
 	return outcome
 }
