@@ -193,6 +193,50 @@ func TestOtherDatagrams(t *testing.T) {
 	}
 }
 
+// DATA that takes more than the rate, and for however long, leaves lanes the floor of it. A client's is
+// charged in full, since the server counts it, and what is owed for it ends a second later.
+func TestOtherDatagramsLeaveTheFloor(t *testing.T) {
+	for _, datagrams := range []int{0, 60} {
+		l := newLab(t, Lane{Mode: Reliable})
+		l.pace.datagrams = float64(datagrams)
+		got := 0
+		tick := func(data int) {
+			for range data {
+				l.Sent(l.now, l.next, 1000)
+				l.next++
+			}
+			l.later(time.Second / 60)
+			for _, out := range l.flush() {
+				got += len(out.frames[len(out.frames)-1].Data) + overhead
+				l.ack(out.seq)
+			}
+		}
+		for range 60 * 60 {
+			tick(3) // 180 KB a second
+		}
+		for range 100 {
+			if _, err := l.Send(l.now, 0, make([]byte, 1000), l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if datagrams == 0 {
+			for range 60 {
+				tick(3)
+			}
+			if got < defaultFloor*9/10 {
+				t.Errorf("%d bytes in a second", got)
+			}
+			continue
+		}
+		for range 66 {
+			tick(0)
+		}
+		if got == 0 {
+			t.Error("nothing in a second without DATA")
+		}
+	}
+}
+
 // An honest peer acknowledges whatever was sent, be it before there was an endpoint or without its
 // knowledge.
 func TestAckOfWhatTheEndpointHasNotSeen(t *testing.T) {

@@ -66,7 +66,8 @@
 // window is held to a quarter more than what arrives. Lanes of a higher priority than the
 // last do not wait for the window that the bulk has filled: they may exceed it by half. ACK, which is
 // not under way, never waits. What was lost leaves before news of its own lane, but not before a lane
-// of higher priority.
+// of higher priority. DATA never waits; it takes what the rate has above the floor, which is left to
+// lanes.
 //
 // # Fragments and parity
 //

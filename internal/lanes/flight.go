@@ -152,7 +152,7 @@ func (e *Endpoint) forget(now time.Duration) {
 // it is charged to the rate, and the peer reports whether it has come.
 func (e *Endpoint) Sent(now time.Duration, seq uint64, n int) {
 	e.forget(now)
-	e.pace.spend(now, e.rtt.smoothed(), n+overhead)
+	e.pace.charge(now, e.rtt.smoothed(), n+overhead)
 	if e.flight.packets.len() >= MaxWindow {
 		e.flight.next = max(e.flight.next, seq+1)
 		return

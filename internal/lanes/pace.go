@@ -13,6 +13,7 @@ type pace struct {
 	slots          float64       // datagrams that may leave now
 	window         float64       // bytes under way
 	tokens         float64       // bytes that may leave now
+	spare          float64       // of the rate, what other kinds than FRAMES may still take
 	at             time.Duration // when tokens was right
 	starved        time.Duration // when something was last seen to wait for tokens; zero if nothing does
 	low            time.Duration // smallest RTT of the last round trip
@@ -51,7 +52,7 @@ const (
 func (p *pace) begin() {
 	*p = pace{
 		floor: p.floor, ceiling: p.ceiling, datagrams: p.datagrams, window: initialWindow,
-		tokens: initialWindow, slots: p.burst(), startup: true,
+		tokens: initialWindow, spare: initialWindow, slots: p.burst(), startup: true,
 	}
 	p.restart(0, 0)
 }
@@ -85,6 +86,7 @@ func (p *pace) refill(now, rtt time.Duration) {
 	if full := max(2*maxSize, rate*span.Seconds()); p.tokens < full {
 		p.tokens = min(full, p.tokens+rate*(now-p.at).Seconds())
 	}
+	p.spare = min(max(initialWindow, rate*maxTick.Seconds()), p.spare+max(0, rate-p.floor)*(now-p.at).Seconds())
 	p.slots = min(p.burst(), p.slots+p.datagrams*(now-p.at).Seconds())
 	p.at = now
 }
@@ -93,6 +95,21 @@ func (p *pace) spend(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
 	p.tokens -= float64(n)
 	p.slots--
+}
+
+// charge is spend for a datagram of another kind, which leaves whatever the rate is. Such datagrams take
+// what the rate has above its floor: that is left to FRAMES, or none would leave for as long as DATA
+// alone is more than the rate. To a peer that counts what it takes they count in full, but what is owed
+// is never more than a second's worth.
+func (p *pace) charge(now, rtt time.Duration, n int) {
+	p.refill(now, rtt)
+	taken := float64(n)
+	if p.datagrams == 0 {
+		taken = min(taken, p.spare)
+		p.spare -= taken
+	}
+	p.tokens = max(p.tokens-taken, min(p.tokens, -p.rate(rtt)))
+	p.slots = max(p.slots-1, min(p.slots, -p.datagrams))
 }
 
 // may reports whether a datagram may leave with so many bytes under way.
