@@ -33,22 +33,28 @@ func newAssembly(id uint64, total uint32, parity int) *assembly {
 }
 
 // position returns the place of a part among all: parity frames come after the fragments.
-func (a *assembly) position(f *wire.Frame) int {
+func position(f *wire.Frame) int {
 	if f.Type == wire.FrameParity {
-		return wire.Fragments(len(a.b)) + int(f.Index)
+		return wire.Fragments(int(f.Total)) + int(f.Index)
 	}
 	return int(f.Index)
 }
 
-// lacksOnly reports whether the message would be complete with f. Of no assembly nothing would.
-func (a *assembly) lacksOnly(f *wire.Frame) bool {
-	return a != nil && len(a.b) == int(f.Total) && a.left == 1 && !a.have.has(a.position(f))
+// lacks returns how many parts the message lacks, and 0 if f is none of them. No assembly lacks all.
+func (a *assembly) lacks(f *wire.Frame) int {
+	switch {
+	case a == nil:
+		return wire.Fragments(int(f.Total))
+	case len(a.b) != int(f.Total) || a.have.has(position(f)):
+		return 0
+	}
+	return a.left
 }
 
 // add takes a fragment or a parity frame and reports whether the message is complete with it, for
 // the first time.
 func (a *assembly) add(f *wire.Frame) bool {
-	i := a.position(f)
+	i := position(f)
 	if a.have.has(i) {
 		return false
 	}

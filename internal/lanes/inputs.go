@@ -8,18 +8,19 @@ import "github.com/sallyport/sallyport/internal/wire"
 func (e *Endpoint) Inputs(body []byte) (n int) {
 	r := wire.NewFrames(body)
 	var f wire.Frame
-	for r.Next(&f) {
+	for i := 0; r.Next(&f); i++ {
 		if f.Type == wire.FrameAck || f.Type == wire.FrameSkip || f.Type == wire.FrameCredit || !e.table.lanes[f.Lane].Input {
 			continue
 		}
-		if e.completes(&f) {
+		if e.completes(&f, body, i) {
 			n++
 		}
 	}
 	return n
 }
 
-func (e *Endpoint) completes(f *wire.Frame) bool {
+// completes reports whether f, the frame of body with index i, completes a message for the first time.
+func (e *Endpoint) completes(f *wire.Frame, body []byte, i int) bool {
 	d := e.reader(f.Lane)
 	switch mode := e.table.lanes[f.Lane].Mode; {
 	case mode == Latest:
@@ -30,13 +31,13 @@ func (e *Endpoint) completes(f *wire.Frame) bool {
 			return false
 		}
 		s := d.slot(f.ID)
-		if s.state >= held || s.counted || f.Type != wire.FrameWhole && !s.parts.lacksOnly(f) {
+		if s.state >= held || s.counted || f.Type != wire.FrameWhole && !s.parts.completedBy(f, body, i) {
 			return false
 		}
 		s.counted = true
 		return true
 	case d.loose == nil:
-		return f.Type == wire.FrameWhole
+		return f.Type == wire.FrameWhole || (*assembly)(nil).completedBy(f, body, i)
 	default:
 		l := d.loose
 		if l.delivered.has(f.ID) || l.delivered.old(f.ID) || mode == Sequenced && f.ID < l.delivered.high {
@@ -47,9 +48,29 @@ func (e *Endpoint) completes(f *wire.Frame) bool {
 		}
 		for _, a := range l.partials {
 			if a != nil && a.id == f.ID {
-				return a.lacksOnly(f)
+				return a.completedBy(f, body, i)
 			}
 		}
-		return false
+		return f.ID > l.evicted && (*assembly)(nil).completedBy(f, body, i)
 	}
+}
+
+// completedBy reports whether f, the frame of body with index i, is the last part that the message
+// lacks. Another may come before it in the body, but no third one: fragments of a message are more
+// than a third of a body, but for its last.
+func (a *assembly) completedBy(f *wire.Frame, body []byte, i int) bool {
+	switch a.lacks(f) {
+	case 1:
+		return true
+	case 2:
+		r := wire.NewFrames(body)
+		var before wire.Frame
+		for range i {
+			r.Next(&before)
+			if before.Lane == f.Lane && before.ID == f.ID && before.Total == f.Total && position(&before) != position(f) && a.lacks(&before) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

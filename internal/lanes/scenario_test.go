@@ -57,6 +57,49 @@ func TestInputs(t *testing.T) {
 	}
 }
 
+// Two parts of a message that come in one datagram count as one that comes after the other.
+//
+// "It MUST count once, when the last part that it lacked arrives for the first time" PROTOCOL.md 16.5
+func TestInputsOfTwoParts(t *testing.T) {
+	for _, mode := range []Mode{Unreliable, Sequenced, Reliable, Ordered} {
+		l := newLab(t, Lane{Mode: mode, MaxMessage: 2_000_000, Input: true, Credit: 4_000_000})
+		body := func(fs ...wire.Frame) (b []byte) {
+			for i := range fs {
+				b = fs[i].AppendTo(b)
+			}
+			return b
+		}
+		first, second := fragment(1, 0, 1090), fragment(1, 1, 1090)
+		if n := l.Inputs(body(first, first)); n != 0 {
+			t.Errorf("%v, one part twice: %d", mode, n)
+		}
+		for _, b := range [][]byte{body(first, second), body(first, fragment(2, 1087, 1088*1088-1087), second)} {
+			l := newLab(t, l.table.lanes...)
+			if n := l.Inputs(b); n != 1 {
+				t.Errorf("%v, both parts: %d", mode, n)
+			}
+			if l.take(b); len(l.messages) != 1 {
+				t.Errorf("%v: %d messages", mode, len(l.messages))
+			}
+			if n := l.Inputs(b); n != 0 {
+				t.Errorf("%v, delivered: %d", mode, n)
+			}
+		}
+		const long, parts = 1088*1088 - 1087, 1088 // its last fragment has a byte
+		for i := range parts - 2 {
+			if f := fragment(3, i, long); mode.repeats() {
+				l.frame(f)
+			} else if l.take(body(f)) != Accepted {
+				t.Fatal(i)
+			}
+		}
+		last, other := fragment(3, parts-1, long), fragment(3, parts-2, long)
+		if n := l.Inputs(body(last, other)); n != 1 {
+			t.Errorf("%v, the last two of many: %d", mode, n)
+		}
+	}
+}
+
 // A game that takes nothing stalls its lane alone: credit stops the sender, nothing is lost, and the
 // lane goes on when the game does.
 //
