@@ -4,10 +4,11 @@ import "github.com/sallyport/sallyport/internal/wire"
 
 // An assembly puts a message together from its fragments.
 type assembly struct {
-	id   uint64
-	b    []byte
-	left int // fragments that have not come, less the parity frames that have
-	have bits
+	id     uint64
+	number uint64 // among those of modes Unreliable and Sequenced, in the order in which they were begun
+	b      []byte
+	left   int // fragments that have not come, less the parity frames that have
+	have   bits
 
 	parity [][]byte // of a message that has them; those that have not come are empty
 	cost   int      // bytes

@@ -59,9 +59,12 @@ type Endpoint struct {
 	delay     time.Duration
 	peerDelay time.Duration
 	credit    []uint32
-	partial   int // bytes of messages of mode Unreliable and Sequenced that are put together
 	expiry    time.Duration
 	lean      bool // trim has nothing to do
+
+	// Of messages of mode Unreliable and Sequenced.
+	partial    int    // bytes that are put together
+	assemblies uint64 // how many have been begun
 }
 
 // New returns an endpoint with nothing under way.

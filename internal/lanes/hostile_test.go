@@ -255,6 +255,33 @@ func TestHalfMessages(t *testing.T) {
 	}
 }
 
+// Halves of messages on one lane, of which nothing more comes, do not hold up another lane for ever.
+//
+// "beyond that the oldest gives way" PROTOCOL.md 16.5
+func TestHalfMessagesGiveWayToOtherLanes(t *testing.T) {
+	l := newLab(t, Lane{Mode: Unreliable, MaxMessage: 65_536}, Lane{Mode: Sequenced, MaxMessage: 6000})
+	for id := range uint64(MaxPartials) {
+		if o := l.frame(fragment(id+1, 0, 65_536)); o != Accepted {
+			t.Fatal(o)
+		}
+	}
+	for i := range 6 {
+		f := fragment(1, i, 6000)
+		f.Lane = 1
+		if o := l.frame(f); o != Accepted {
+			t.Error(o)
+		}
+	}
+	if len(l.messages) != 1 {
+		t.Errorf("%d messages", len(l.messages))
+	}
+	for id, want := range []Outcome{Refused, Accepted} {
+		if o := l.frame(fragment(uint64(id)+1, 1, 65_536)); o != want {
+			t.Errorf("%d: %v, want %v", id+1, o, want)
+		}
+	}
+}
+
 // Latest: what is stale is refused, what was replaced is acknowledged without an effect, and keys are
 // bounded.
 //

@@ -60,28 +60,44 @@ func (e *Endpoint) gather(l *loose, f *wire.Frame) *assembly {
 			oldest = i
 		}
 	}
-	if f.ID <= l.evicted {
+	if f.ID <= l.evicted || free < 0 && l.partials[oldest].id > f.ID {
 		return nil
+	}
+	if free < 0 {
+		e.discard(l, 0, l.partials[oldest].id)
+		free = oldest
 	}
 	parity := e.table.lanes[f.Lane].Parity
 	cost := assemblyCost(f.Total, parity)
-	for free < 0 || e.partial > 0 && e.partial+cost > max(MaxReassembly, e.table.longest) {
-		a := l.partials[oldest]
-		if a == nil || a.id > f.ID {
+	for e.partial > 0 && e.partial+cost > max(MaxReassembly, e.table.longest) {
+		of, a := e.oldest()
+		if of == l && a.id > f.ID {
 			return nil
 		}
-		e.discard(l, 0, a.id)
-		free, oldest = oldest, 0
-		for i, o := range l.partials {
-			if o != nil && (l.partials[oldest] == nil || o.id < l.partials[oldest].id) {
-				oldest = i
-			}
-		}
+		e.discard(of, a.id, a.id)
 	}
 	a := newAssembly(f.ID, f.Total, parity)
+	e.assemblies++
+	a.number = e.assemblies
 	l.partials[free] = a
 	e.partial += cost
 	return a
+}
+
+// oldest returns which of the messages that are put together was begun first, and its lane; there
+// is one.
+func (e *Endpoint) oldest() (of *loose, oldest *assembly) {
+	for _, d := range e.readers {
+		if d == nil || d.loose == nil {
+			continue
+		}
+		for _, a := range d.loose.partials {
+			if a != nil && (oldest == nil || a.number < oldest.number) {
+				of, oldest = d.loose, a
+			}
+		}
+	}
+	return of, oldest
 }
 
 // discard gives up assemblies with ids from low to high. Unless they are complete, fragments that
