@@ -34,7 +34,7 @@ func (p *Player) closeAfter(c *closing, wait time.Duration) bool {
 	}
 	if m.closing == nil {
 		s.schedule.advance(s.server.clock.now())
-		c.at = s.schedule.now + max(wait, 0)
+		c.at = s.schedule.now + min(max(wait, 0), never-s.schedule.now)
 		m.closing = c
 		s.schedule.touch(m)
 		s.Out.FlushUnlessHeld()

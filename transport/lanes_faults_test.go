@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -83,6 +84,21 @@ func TestCloseAfterOutlivesTheLanes(t *testing.T) {
 	l.shard.Delivered(l.now)
 	if want := []wire.Reason{200}; !slices.Equal(left, want) {
 		t.Errorf("left for %v, want %v", left, want)
+	}
+}
+
+// "after wait at the latest" is never, if that is how long one may wait.
+func TestCloseAfterTheLongestWait(t *testing.T) {
+	var left []wire.Reason
+	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
+	if _, err := p.SendMessage(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.CloseAfter(math.MaxInt64, 200)
+	l.tick(func() {})
+	l.shard.Delivered(l.now)
+	if len(left) != 0 {
+		t.Errorf("left for %v before the message has arrived", left)
 	}
 }
 
