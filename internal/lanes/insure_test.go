@@ -38,6 +38,25 @@ func insured(t *testing.T, insure, bulk bool) (goodput float64, p99 time.Duratio
 	return float64(got) / end.Seconds(), quantile(took, 0.99)
 }
 
+// A repetition that waits for the rate is not due before it may leave.
+func TestRepetitionsWaitForTheRate(t *testing.T) {
+	l := newLab(t, Lane{Mode: Reliable, Insure: true})
+	l.measure()
+	l.flight.loss = 2 * lossSeen
+	l.send(string(make([]byte, 300)))
+	for range 100 {
+		if _, err := l.Send(l.now, 0, make([]byte, 1000), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.flush()
+	l.later(repeatAfter)
+	l.flush()
+	if d := l.Deadline(l.now); d <= l.now || l.repeats.due() > l.now {
+		t.Errorf("due in %v, the repetition in %v", d-l.now, l.repeats.due()-l.now)
+	}
+}
+
 // "While the lanes of the last priority wait for the rate, repetitions SHOULD take at most a twelfth
 // of it." PROTOCOL.md 16.9
 func TestInsuranceLeavesTheRateToWhatWaits(t *testing.T) {
