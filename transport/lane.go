@@ -74,7 +74,7 @@ type Lane struct {
 	// of them.
 	Insure bool
 
-	// Receipts has Handler.Receipt called for each message.
+	// Receipts has Handler.Receipt called for each message; Latest ignores it.
 	Receipts bool
 }
 

@@ -33,6 +33,22 @@ func TestEvictedStaysEvicted(t *testing.T) {
 	}
 }
 
+// A value has no receipt, neither when it has arrived nor when the lanes end.
+func TestValuesHaveNoReceipts(t *testing.T) {
+	l := newLab(t, Lane{Mode: Latest, Receipts: true})
+	for key := range uint32(2) {
+		if err := l.SendLatest(0, key, []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		if s := l.flush()[0].seq; key == 0 {
+			l.ack(s)
+		}
+	}
+	if l.Close(l); len(l.receipts) != 0 {
+		t.Errorf("%v", l.receipts)
+	}
+}
+
 // The same holds in the next process.
 //
 // "Messages of modes 1 and 2 that were not delivered are stale there, and a half of one has given

@@ -167,7 +167,7 @@ func (e *Endpoint) fail(s *sender, m *outgoing, sink Sink) {
 }
 
 func (e *Endpoint) receipt(lane int, id uint64, arrived bool, sink Sink) {
-	if e.table.lanes[lane].Receipts && sink != nil {
+	if l := &e.table.lanes[lane]; l.Receipts && l.Mode != Latest && sink != nil {
 		sink.Receipt(lane, id, arrived)
 	}
 }
