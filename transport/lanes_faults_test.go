@@ -87,6 +87,25 @@ func TestCloseAfterOutlivesTheLanes(t *testing.T) {
 	}
 }
 
+// A player who is to be closed is closed once new lanes have taken the place of those that it waited for.
+func TestCloseAfterOutlivesTheGeneration(t *testing.T) {
+	var left []wire.Reason
+	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
+	if _, err := p.SendMessage(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.CloseAfter(time.Hour, 200)
+	l.tick(func() {})
+	l.shard.Out.Mu.Lock()
+	p.conn.agree() // the client does not hold the lanes that the player has
+	l.shard.Out.Mu.Unlock()
+	l.tick(func() {})
+	l.shard.Delivered(l.now)
+	if want := []wire.Reason{200}; !slices.Equal(left, want) {
+		t.Errorf("left for %v, want %v", left, want)
+	}
+}
+
 // "after wait at the latest" is never, if that is how long one may wait.
 func TestCloseAfterTheLongestWait(t *testing.T) {
 	var left []wire.Reason

@@ -53,6 +53,7 @@ func (c *conn) agree() {
 	default:
 		m.endpoint.Close(m)
 		m.endpoint, m.reported = s.schedule.newEndpoint(agreed, next), 0
+		s.schedule.touch(m) // a CloseAfter has nothing more to wait for
 	}
 }
 
