@@ -73,7 +73,8 @@ func restore(low uint32, sent uint64) uint64 {
 // arrive notes that the datagram at position i has arrived.
 func (e *Endpoint) arrive(now time.Duration, i int, p *packet, sink Sink) {
 	f := &e.flight
-	if p.state == missing {
+	late := p.state == missing
+	if late {
 		f.lost--
 		f.loss = max(0, f.loss-1.0/64)
 		e.pace.lost = max(0, e.pace.lost-1)
@@ -86,7 +87,7 @@ func (e *Endpoint) arrive(now time.Duration, i int, p *packet, sink Sink) {
 	e.arrivals.known = max(e.arrivals.known, p.known)
 	for n := range uint64(p.refs) {
 		r := f.refs.number(p.firstRef + n)
-		e.refArrived(r, sink)
+		e.refArrived(r, late, sink)
 		if r.m != nil {
 			r.m.release()
 			r.m = nil
@@ -126,7 +127,8 @@ func (e *Endpoint) lose(p *packet, sink Sink) {
 	}
 }
 
-func (e *Endpoint) refArrived(r *ref, sink Sink) {
+// refArrived notes that r has arrived, late after it had been counted as lost.
+func (e *Endpoint) refArrived(r *ref, late bool, sink Sink) {
 	s := e.senders[r.lane]
 	switch r.kind {
 	case refSkip:
@@ -143,6 +145,9 @@ func (e *Endpoint) refArrived(r *ref, sink Sink) {
 		if e.table.lanes[r.lane].Mode == Latest {
 			s.latestArrived(m)
 			return
+		}
+		if late && e.table.lanes[r.lane].Mode < Reliable {
+			m.lost--
 		}
 		m.arrived.set(int(r.index))
 		m.want.clear(int(r.index))

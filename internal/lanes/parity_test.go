@@ -104,6 +104,33 @@ func TestParityRestores(t *testing.T) {
 	}
 }
 
+// A part that had been counted as lost and comes late lets another one be lost: the message goes on.
+func TestParityAfterALatePart(t *testing.T) {
+	l := newLab(t, Lane{Mode: Unreliable, MaxMessage: 20_000, Parity: 1, Receipts: true})
+	if _, err := l.Send(l.now, 0, make([]byte, 20_000), l); err != nil {
+		t.Fatal(err)
+	}
+	l.flush()
+	l.ack(4)
+	if n, _ := l.Lost(); n != 1 {
+		t.Fatalf("%d lost", n)
+	}
+	l.ack(1) // late
+	l.ack(2, 3, 6, 7, 8, 9, 10, 11)
+	if n, _ := l.Lost(); n != 1 { // the fifth
+		t.Fatalf("%d lost", n)
+	}
+	for range 10 {
+		l.later(100 * time.Millisecond)
+		for _, out := range l.flush() {
+			l.ack(out.seq)
+		}
+	}
+	if !l.receipts[1] {
+		t.Errorf("receipts %v", l.receipts)
+	}
+}
+
 // A snapshot of 6,144 bytes at 30 Hz over 5 % loss: how many come whole, and what it costs.
 func TestReachSnapshot(t *testing.T) {
 	seconds := 120
