@@ -36,14 +36,8 @@ func (c *conn) agree() {
 	s, p, agreed := c.self.shard, c.player, c.session.Lanes()
 	next := c.session.Sequence() + 1
 	switch m := p.messages; {
-	case agreed == nil && m != nil:
-		s.schedule.forget(m)
-		m.endpoint.Close(m)
-		p.messages = nil
-		if m.closing != nil { // what it has waited for is lost
-			m.closing.end(m)
-		}
 	case agreed == nil:
+		p.dropMessages()
 	case m == nil:
 		p.messages = &messages{player: p, endpoint: s.schedule.newEndpoint(agreed, next)}
 		s.schedule.players++
@@ -57,19 +51,26 @@ func (c *conn) agree() {
 	}
 }
 
-// endMessages ends the lanes of a player who leaves: what is unfinished is reported as lost. A CloseAfter that has
-// waited for it still keeps the player from coming back.
+// endMessages ends the lanes of a player who leaves.
 func (p *Player) endMessages() {
 	s := p.shard
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
-	if m := p.messages; m != nil {
-		s.schedule.forget(m)
-		m.endpoint.Close(m)
-		p.messages = nil
-		if m.closing != nil {
-			m.closing.end(m)
-		}
+	p.dropMessages()
+}
+
+// dropMessages ends a player's lanes: what is unfinished is reported as lost. A CloseAfter that has waited for it
+// still keeps the player from coming back. The caller holds the outbox's lock.
+func (p *Player) dropMessages() {
+	m := p.messages
+	if m == nil {
+		return
+	}
+	p.shard.schedule.forget(m)
+	m.endpoint.Close(m)
+	p.messages = nil
+	if m.closing != nil {
+		m.closing.end(m)
 	}
 }
 
