@@ -32,6 +32,9 @@ func buildPlugin(t *testing.T, tag string) string {
 	return build(t, filepath.Join("modules"+tag, "sallyport.so"), "-buildmode=plugin", "-tags="+tag, ".")
 }
 
+// measureVariable says for how long TestMeasureGateway measures; without it the test does not run.
+const measureVariable = "SALLYPORT_MEASURE"
+
 // unshared are the packages of the server that take longest to compile and that the plugin does not link. Where nothing
 // is measured, they are compiled without optimization, in half the time. What both link has to be compiled alike.
 var unshared = []string{nakamaModule, "github.com/dop251/goja", "github.com/jackc/pgx/v5"}

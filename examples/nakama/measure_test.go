@@ -19,9 +19,6 @@ import (
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
-// measureVariable says for how long TestMeasureGateway measures; without it the test does not run.
-const measureVariable = "SALLYPORT_MEASURE"
-
 // TestMeasureGateway measures what the gateway adds: SALLYPORT_MEASURE=10s go test -v -run TestMeasureGateway .
 //
 // Two players of a relayed match send to each other, so that nobody waits for a tick, and the time from sending to the
