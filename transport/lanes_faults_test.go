@@ -67,57 +67,53 @@ func TestMaxAgeCountsFromSending(t *testing.T) {
 	}
 }
 
-// A player who is to be closed does not get around it by resuming the session without lanes.
-func TestCloseAfterOutlivesTheLanes(t *testing.T) {
-	var left []wire.Reason
-	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
+// closesAfter returns ends whose player is to be closed for reason 200 once a message has arrived, or after wait. left
+// delivers what is pending and returns why the player has left.
+func closesAfter(t *testing.T, wait time.Duration) (l *laneEnds, p *Player, left func() []wire.Reason) {
+	t.Helper()
+	var reasons []wire.Reason
+	l, _, p = hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { reasons = append(reasons, r) }}, modes...)
 	if _, err := p.SendMessage(2, nil); err != nil {
 		t.Fatal(err)
 	}
-	p.CloseAfter(time.Hour, 200)
+	p.CloseAfter(wait, 200)
 	l.tick(func() {})
+	return l, p, func() []wire.Reason {
+		l.shard.Delivered(l.now)
+		return reasons
+	}
+}
+
+// A player who is to be closed does not get around it by resuming the session without lanes.
+func TestCloseAfterOutlivesTheLanes(t *testing.T) {
+	l, p, left := closesAfter(t, time.Hour)
 	without := &conn{player: p} // where the client has offered no lanes
 	without.self.shard = l.shard
 	l.shard.Out.Mu.Lock()
 	without.agree()
 	l.shard.Out.Mu.Unlock()
-	l.shard.Delivered(l.now)
-	if want := []wire.Reason{200}; !slices.Equal(left, want) {
-		t.Errorf("left for %v, want %v", left, want)
+	if got, want := left(), []wire.Reason{200}; !slices.Equal(got, want) {
+		t.Errorf("left for %v, want %v", got, want)
 	}
 }
 
 // A player who is to be closed is closed once new lanes have taken the place of those that it waited for.
 func TestCloseAfterOutlivesTheGeneration(t *testing.T) {
-	var left []wire.Reason
-	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
-	if _, err := p.SendMessage(2, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.CloseAfter(time.Hour, 200)
-	l.tick(func() {})
+	l, p, left := closesAfter(t, time.Hour)
 	l.shard.Out.Mu.Lock()
 	p.conn.agree() // the client does not hold the lanes that the player has
 	l.shard.Out.Mu.Unlock()
 	l.tick(func() {})
-	l.shard.Delivered(l.now)
-	if want := []wire.Reason{200}; !slices.Equal(left, want) {
-		t.Errorf("left for %v, want %v", left, want)
+	if got, want := left(), []wire.Reason{200}; !slices.Equal(got, want) {
+		t.Errorf("left for %v, want %v", got, want)
 	}
 }
 
 // "after wait at the latest" is never, if that is how long one may wait.
 func TestCloseAfterTheLongestWait(t *testing.T) {
-	var left []wire.Reason
-	l, _, p := hostileEnds(t, Handler{Leave: func(_ *Player, r wire.Reason) { left = append(left, r) }}, modes...)
-	if _, err := p.SendMessage(2, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.CloseAfter(math.MaxInt64, 200)
-	l.tick(func() {})
-	l.shard.Delivered(l.now)
-	if len(left) != 0 {
-		t.Errorf("left for %v before the message has arrived", left)
+	_, _, left := closesAfter(t, math.MaxInt64)
+	if got := left(); len(got) != 0 {
+		t.Errorf("left for %v before the message has arrived", got)
 	}
 }
 
