@@ -42,11 +42,13 @@ func (m *Metrics) Run(ctx context.Context, s Server) error {
 
 // rounds are the looks at players. A session's name begins with 8 random bytes that stay the same as
 // long as it lives: the sample is of those within a window of their values, so that no list of
-// players is kept but that of the sample.
+// players is kept but that of the sample. The window begins anywhere, and each one ends where the next
+// begins: no player is in two in a row, and all come in turn.
 type rounds struct {
 	metrics *Metrics
 	number  int
-	window  uint64 // where it begins
+	window  uint64 // its first value
+	width   uint64 // its last value is that much more
 	before  map[[16]byte]counted
 }
 
@@ -55,18 +57,21 @@ type counted struct{ received, lost, sent, lostOut uint64 }
 
 // round looks at the sample.
 func (r *rounds) round(ctx context.Context, s Server) error {
-	if r.number%sampleTurn == 0 {
+	switch {
+	case r.number == 0:
 		r.window = rand.Uint64()
+	case r.number%sampleTurn == 0:
+		r.window += r.width + 1
 	}
 	r.number++
-	width := ^uint64(0)
+	r.width = ^uint64(0)
 	if n := s.Stats().Sessions; n > r.metrics.config.Sample {
-		width = width / uint64(n) * uint64(r.metrics.config.Sample)
+		r.width = r.width / uint64(n) * uint64(r.metrics.config.Sample)
 	}
 	seen := make(map[[16]byte]counted)
 	err := s.Visit(ctx, func(p *transport.Player) bool {
 		name := p.Session().Name()
-		if binary.BigEndian.Uint64(name[:8])-r.window <= width {
+		if binary.BigEndian.Uint64(name[:8])-r.window <= r.width {
 			now := p.Stats()
 			r.metrics.look(r.before[name], now)
 			seen[name] = counted{now.Received, now.Lost, now.Sent, now.LostOut}
