@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,7 +119,25 @@ func (j job) run(ctx context.Context, l line, progress io.Writer) []row {
 	case err != nil:
 		rows = append(rows, row{what: j.name, measured: err.Error(), verdict: failed})
 	}
+	if worst(rows) == failed {
+		j.keep(progress, stdout.Bytes(), stderr.Bytes())
+	}
 	return rows
+}
+
+// keep writes what a command has printed into a file, so that whoever looks for the cause of a failure
+// that comes once in a hundred runs need not wait for the next.
+func (j job) keep(progress io.Writer, outputs ...[]byte) {
+	f, err := os.CreateTemp("", "sallyport-prove-"+j.name+"-*.txt")
+	if err == nil {
+		_, err = f.Write(bytes.Join(outputs, nil))
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		fmt.Fprintf(progress, "   its output could not be kept: %v\n", err)
+		return
+	}
+	fmt.Fprintf(progress, "   its output is in %s\n", f.Name())
 }
 
 // last is the last line that was printed.

@@ -108,6 +108,7 @@ const filterLog = `            reach_test.go:84: a stranger's input, 100 bytes: 
 `
 
 func TestRun(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // for what failed commands have printed
 	j := job{"x", always(""), readPackages("x")}
 	for text, want := range map[string]string{
 		"echo ok a 1s": ok, "false": failed, "no-such-program-here": failed, "echo nothing": failed,
@@ -123,9 +124,14 @@ func TestRun(t *testing.T) {
 	}
 	// A command that fails has failed, whatever it has said before.
 	l := line{words: []string{"sh", "-c", "echo ok a 1s; echo >&2 something went wrong; exit 1"}}
-	rows := j.run(t.Context(), l, &bytes.Buffer{})
+	var progress bytes.Buffer
+	rows := j.run(t.Context(), l, &progress)
 	if worst(rows) != failed || !strings.Contains(rows[len(rows)-1].measured, "something went wrong") {
 		t.Errorf("%+v", rows)
+	}
+	_, name, _ := strings.Cut(strings.TrimSpace(progress.String()), "its output is in ")
+	if kept, err := os.ReadFile(name); err != nil || string(kept) != "ok a 1s\nsomething went wrong\n" {
+		t.Errorf("%q was kept, %v: %q", kept, err, progress.String())
 	}
 }
 
