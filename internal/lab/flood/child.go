@@ -21,11 +21,18 @@ const variable = "SALLYPORT_FLOOD_CHILD"
 // IsChild reports whether this process is to be a Child.
 func IsChild() bool { return os.Getenv(variable) != "" }
 
+// What a child is asked.
+const (
+	askStats = "stats"
+	askAlone = "alone" // the stats, and to keep everybody else off its processor until its input ends
+)
+
 // answer is a line of a child: the first says where it listens, each other one answers a line of its input.
 type answer struct {
 	Addr    string          `json:"addr,omitempty"`
 	Stats   transport.Stats `json:"stats"`
 	Handled uint64          `json:"handled"` // inputs
+	Moved   int             `json:"moved"`   // threads of others
 	Error   string          `json:"error,omitempty"`
 }
 
@@ -49,7 +56,13 @@ func Child(in io.Reader, out io.Writer) int {
 	}()
 	if answers.Encode(answer{Addr: server.Addr().String()}) == nil {
 		for lines := bufio.NewScanner(in); lines.Scan(); {
-			if answers.Encode(answer{Stats: server.Stats(), Handled: handled.Load()}) != nil {
+			a := answer{Stats: server.Stats(), Handled: handled.Load()}
+			if lines.Text() == askAlone {
+				moved, restore := alone(serverProcessor)
+				defer restore() // however the parent has ended
+				a.Moved = moved
+			}
+			if answers.Encode(a) != nil {
 				break
 			}
 		}

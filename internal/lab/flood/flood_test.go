@@ -4,12 +4,15 @@ package flood
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,38 +163,57 @@ func TestSpray(t *testing.T) {
 	}
 }
 
-// Others leave a processor, and are where they were afterwards. What is bound there stays, and so do the
-// threads of the one process that is left alone.
+// must ends the test unless all went well.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Others leave the server's processor, and are where they were once it has ended, for whatever reason its
+// parent has; so are those whom they have started meanwhile. What is bound there stays.
 func TestAlone(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("moving other programs needs root")
 	}
 	var everywhere unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &everywhere); err != nil || !everywhere.IsSet(0) || everywhere.Count() < 2 {
+	if err := unix.SchedGetaffinity(0, &everywhere); err != nil || !everywhere.IsSet(serverProcessor) || everywhere.Count() < 2 {
 		t.Skip("needs two processors: ", err)
 	}
-	sleeper := func(start func(*exec.Cmd) error) *exec.Cmd {
-		c := exec.Command("sleep", "60")
-		if err := start(c); err != nil {
-			t.Fatal(err)
-		}
+	runs := func(c *exec.Cmd, start func(*exec.Cmd) error) int {
+		must(t, start(c))
 		t.Cleanup(func() { c.Process.Kill(); c.Wait() }) //nolint:errcheck // it is over then
-		return c
+		return c.Process.Pid
 	}
-	server, other := sleeper((*exec.Cmd).Start), sleeper((*exec.Cmd).Start)
-	bound := sleeper(func(c *exec.Cmd) error { return startOn(0, c) })
-	on := func(c *exec.Cmd) bool {
+	bound := runs(exec.Command("sleep", "60"), func(c *exec.Cmd) error { return startOn(serverProcessor, c) })
+	shell := exec.Command("sh", "-c", "read line; sleep 60 & echo $!; wait")
+	in, err := shell.StdinPipe()
+	must(t, err)
+	out, err := shell.StdoutPipe()
+	must(t, err)
+	other := runs(shell, (*exec.Cmd).Start)
+	on := func(pid int) bool {
 		var set unix.CPUSet
-		if err := unix.SchedGetaffinity(c.Process.Pid, &set); err != nil {
-			t.Fatal(err)
-		}
-		return set.IsSet(0)
+		must(t, unix.SchedGetaffinity(pid, &set))
+		return set.IsSet(serverProcessor)
 	}
-	moved, restore := alone(0, server.Process.Pid)
-	if moved == 0 || on(other) || !on(server) || !on(bound) {
-		t.Errorf("%d moved; on the processor: server %v, another %v, one that is bound %v", moved, on(server), on(other), on(bound))
+	server, err := start(serverProcessor)
+	must(t, err)
+	a, err := server.ask(askAlone)
+	must(t, err)
+	_, err = io.WriteString(in, "go\n")
+	must(t, err)
+	var late int
+	_, err = fmt.Fscan(out, &late)
+	must(t, err)
+	t.Cleanup(func() { syscall.Kill(late, syscall.SIGKILL) }) //nolint:errcheck // it is over then
+	if a.Moved == 0 || !on(server.process.ID()) || !on(bound) || on(other) || on(late) {
+		t.Errorf("%d moved; on the processor: server %v, one that is bound %v, another %v, one that it has started %v",
+			a.Moved, on(server.process.ID()), on(bound), on(other), on(late))
 	}
-	if restore(); !on(other) {
-		t.Error("it is not put back")
+	must(t, server.end())
+	if !on(other) || !on(late) {
+		t.Errorf("put back: another %v, one that it has started %v", on(other), on(late))
 	}
 }

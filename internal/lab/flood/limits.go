@@ -22,6 +22,10 @@ const (
 )
 
 const (
+	// serverProcessor is that of the server, and othersProcessor that of the players and the flood.
+	serverProcessor = 0
+	othersProcessor = 1
+
 	// perNetwork is how many players have one IPv4 /24: 20 a second may begin a handshake in it.
 	perNetwork = 20
 

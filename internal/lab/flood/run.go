@@ -62,19 +62,21 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if s.hello, err = firstHello(); err != nil {
 		return nil, err
 	}
-	if s.server, err = start(0); err != nil {
+	if s.server, err = start(serverProcessor); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.server.end()) }()
-	if err := stayOn(1); err != nil {
+	if err := stayOn(othersProcessor); err != nil {
 		return nil, fmt.Errorf("flood: cannot stay on one processor: %w", err)
 	}
 	report = &Report{Config: config, Failures: []string{}}
 	if config.Alone {
-		moved, restore := alone(0, s.server.process.ID())
-		defer restore()
-		s.say("%d threads of others are kept off the server's processor", moved)
-		if moved == 0 {
+		a, err := s.server.ask(askAlone)
+		if err != nil {
+			return nil, err
+		}
+		s.say("%d threads of others are kept off the server's processor", a.Moved)
+		if a.Moved == 0 {
 			report.NotShown = append(report.NotShown, "alone: nothing could be kept off the server's processor: run it as root, or with CAP_SYS_NICE")
 		}
 	}
@@ -134,7 +136,7 @@ func (s *stage) phase(ctx context.Context, from func(*rand.Rand) [4]byte, newcom
 	if s.residence != nil {
 		s.residence.again()
 	}
-	before, err := s.server.ask()
+	before, err := s.server.ask(askStats)
 	if err != nil {
 		return p, err
 	}
@@ -147,7 +149,7 @@ func (s *stage) phase(ctx context.Context, from func(*rand.Rand) [4]byte, newcom
 	}
 	flooding.Wait()
 	time.Sleep(drain)
-	after, err := s.server.ask()
+	after, err := s.server.ask(askStats)
 	if err != nil {
 		return p, err
 	}

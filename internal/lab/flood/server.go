@@ -55,9 +55,9 @@ func (s *server) spawn(processor int) (err error) {
 	return nil
 }
 
-// ask asks what the server has done so far.
-func (s *server) ask() (a answer, err error) {
-	if err = s.process.Ask("stats", &a, statsTime); err != nil {
+// ask asks what the server has done so far, or to be alone on its processor from now on.
+func (s *server) ask(what string) (a answer, err error) {
+	if err = s.process.Ask(what, &a, statsTime); err != nil {
 		err = fmt.Errorf("flood: the server: %w", err)
 	}
 	return a, err

@@ -103,7 +103,8 @@ func names() (all []string) {
 func (j job) run(ctx context.Context, l line, progress io.Writer) []row {
 	c := exec.CommandContext(ctx, l.words[0], l.words[1:]...)
 	c.Dir, c.Env = l.folder, append(os.Environ(), l.env...)
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) } // "go run" does not pass it on
 	c.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, io.MultiWriter(&stderr, indented{progress})
