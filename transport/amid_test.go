@@ -103,7 +103,7 @@ var amid = map[string]struct {
 }{
 	"Kick": {
 		func(w *world, r *running, _ *stayer, _ func(*Config)) *running {
-			w.match.player(len(w.match.players)-1).Kick(200, "out")
+			w.match.newest().Kick(200, "out")
 			return r
 		},
 		func(w *world, r *running, s *stayer) {

@@ -156,8 +156,8 @@ func TestResumeAgainAndAgain(t *testing.T) {
 		if st := s.Stats(); st.Resumed != 10 || st.LostIn != 0 || st.LostOut != 0 {
 			t.Errorf("%+v", st)
 		}
-		if len(w.match.players) != 1 || len(w.match.left()) != 0 || p != w.match.player(0) {
-			t.Errorf("%d joined, left: %v", len(w.match.players), w.match.left())
+		if w.match.joined() != 1 || len(w.match.left()) != 0 || p != w.match.player(0) {
+			t.Errorf("%d joined, left: %v", w.match.joined(), w.match.left())
 		}
 		st := r.Stats()
 		if st.Sessions != 1 || len(st.Drops) != 0 || r.first().Holdings().Conns != 1 || r.first().Holdings().IDs != 1 {

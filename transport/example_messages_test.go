@@ -31,11 +31,17 @@ var lanes = []transport.Lane{
 type world struct {
 	players map[*transport.Player]bool
 	level   []byte
-	said    bool
+	won     bool
 }
 
 // since returns what has changed since a snapshot: the game keeps its newest ones.
 func (w *world) since(uint64) []byte { return make([]byte, 3000) }
+
+// said returns a line of the chat. Whoever speaks has won this game.
+func (w *world) said(p *transport.Player, text []byte) []byte {
+	w.won = true
+	return append([]byte(p.Session().Subject()+": "), text...)
+}
 
 // A match with chat, events, snapshots of several datagrams as deltas, a level in the background, and
 // an end that everybody hears of.
@@ -61,8 +67,7 @@ func ExamplePlayer_SendMessage() {
 			p.SendMessage(level, world.level) // behind everything else
 		},
 		Message: func(p *transport.Player, lane int, _ uint64, b []byte) {
-			server.BroadcastMessage(chat, append([]byte(p.Session().Subject()+": "), b...))
-			world.said = true
+			server.BroadcastMessage(chat, world.said(p, b))
 		},
 		Leave: func(p *transport.Player, _ session.Reason) { delete(world.players, p) },
 	}
@@ -74,7 +79,7 @@ func ExamplePlayer_SendMessage() {
 			for p := range world.players {
 				p.SendMessage(snapshots, world.since(p.Delivered(snapshots))) // what p has is known
 			}
-			if !over && world.said {
+			if !over && world.won {
 				over = true
 				server.BroadcastMessage(events, []byte("alice has won"))
 				for p := range world.players {

@@ -203,7 +203,7 @@ func TestRefuseResumed(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.serving.Wait()
-				left, received := len(w.match.left()), len(w.match.got)
+				left, received := len(w.match.left()), w.match.payloads()
 				const ping = 63
 				w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != playerAddr(1) || len(b) != ping })
 				w.serveWith(func(p *Player) bool { p.Refuse(session.ReasonGame, "banned here"); return true }, fleet)
@@ -225,7 +225,7 @@ func TestRefuseResumed(t *testing.T) {
 				if n := w.server.first().Holdings().Conns; n != 0 {
 					t.Errorf("%d connections are left", n)
 				}
-				if got := len(w.match.left()); got != left || len(w.match.got) != received {
+				if got := len(w.match.left()); got != left || w.match.payloads() != received {
 					t.Errorf("%d have left, received %v", got-left, w.match.got)
 				}
 			})

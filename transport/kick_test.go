@@ -97,8 +97,8 @@ func TestKickedWhileAway(t *testing.T) {
 				time.Sleep(3 * time.Second)
 				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 				w.closed(w.ending(s.Client), wire.ReasonTicket)
-				if r.gate.Len() != 0 || len(w.match.players) != 1 {
-					t.Errorf("%d sessions, %d joined", r.gate.Len(), len(w.match.players))
+				if r.gate.Len() != 0 || w.match.joined() != 1 {
+					t.Errorf("%d sessions, %d joined", r.gate.Len(), w.match.joined())
 				}
 				w.quit(r, s)
 			})
@@ -128,8 +128,8 @@ func TestClosedAfterWhileAway(t *testing.T) {
 		line.SetImpairment(netsim.Impairment{})
 		line.SetIncoming(netsim.Impairment{})
 		w.closed(w.ending(s.Client), wire.ReasonTicket)
-		if r.gate.Len() != 0 || len(w.match.players) != 1 {
-			t.Errorf("%d sessions, %d joined", r.gate.Len(), len(w.match.players))
+		if r.gate.Len() != 0 || w.match.joined() != 1 {
+			t.Errorf("%d sessions, %d joined", r.gate.Len(), w.match.joined())
 		}
 		w.quit(r, s)
 	})

@@ -79,6 +79,20 @@ func (m *match) joined() int {
 	return len(m.players)
 }
 
+// payloads is how many different ones have come.
+func (m *match) payloads() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.got)
+}
+
+// newest is the player whom the match was told of last.
+func (m *match) newest() *Player {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.players[len(m.players)-1]
+}
+
 func (m *match) player(n int) *Player {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,13 +21,6 @@ func (w *world) shutdown() {
 	}
 }
 
-// newest is the player who joined last.
-func (m *match) newest() *Player {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.players[len(m.players)-1]
-}
-
 // chatter sends what must arrive from one end, again and again, until it is told to stop.
 type chatter struct {
 	random *rand.Rand
@@ -236,7 +229,7 @@ func (c *carried) play(w *world) {
 			w.Errorf("%s: %s", l.name, bad)
 		}
 	}
-	if n := len(w.match.players); n != c.restarts+1 || down.sent[laneOrdered] < 10 {
+	if n := w.match.joined(); n != c.restarts+1 || down.sent[laneOrdered] < 10 {
 		w.Errorf("%d players, %d messages down", n, down.sent[laneOrdered])
 	}
 }

@@ -72,7 +72,7 @@ func TestAddressChangeWithoutAnswers(t *testing.T) {
 				if st := s.Stats(); answers && (st.LostIn > 4 || st.Moved != 1 || st.Resumed != 0) {
 					t.Errorf("%+v", st) // four times 20 ms and a frame, at 30 Hz: on their way, and sent until the server knew
 				}
-				if p := w.match.player(0); p.Addr() != neighbour(1) || len(w.match.players) != 1 || len(w.match.left()) != 0 {
+				if p := w.match.player(0); p.Addr() != neighbour(1) || w.match.joined() != 1 || len(w.match.left()) != 0 {
 					t.Errorf("%v, left: %v", p.Addr(), w.match.left())
 				}
 				w.quit(r, s)
@@ -245,7 +245,7 @@ func TestEveryFlightLostOnce(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					w.net.Tap(nil)
 					s.rest()
-					last := w.match.player(len(w.match.players) - 1)
+					last := w.match.newest()
 					if s.since() > time.Second+2*frame || last.Session().Name() != name {
 						t.Errorf("without flight %d: the last snapshot came %v ago, %+v, server %+v", lost, s.since(), s.events, r.Stats())
 					}

@@ -54,12 +54,12 @@ func TestPoll(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if n := len(w.match.got); n != 0 {
+		if n := w.match.payloads(); n != 0 {
 			w.Errorf("%d payloads were delivered between ticks", n)
 		}
 		n, err := s.Poll(w.match.handler()) // maps without a lock would race if another goroutine called the handler
-		if n != 300 || err != nil || len(w.match.got) != 300 {
-			w.Errorf("Poll handles %d datagrams, %v; %d payloads", n, err, len(w.match.got))
+		if n != 300 || err != nil || w.match.payloads() != 300 {
+			w.Errorf("Poll handles %d datagrams, %v; %d payloads", n, err, w.match.payloads())
 		}
 		if n, err := s.Poll(w.match.handler()); n != 0 || err != nil {
 			w.Errorf("then %d, %v", n, err)

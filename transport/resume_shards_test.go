@@ -73,8 +73,8 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	if moved == 0 {
 		t.Error("the kernel gave every connection to the shard of the session")
 	}
-	if len(w.match.players) != 1 || len(w.match.left()) != 0 || p.shard.Shard != p.conn.Shard {
-		t.Errorf("%d joined, left: %v", len(w.match.players), w.match.left())
+	if w.match.joined() != 1 || len(w.match.left()) != 0 || p.shard.Shard != p.conn.Shard {
+		t.Errorf("%d joined, left: %v", w.match.joined(), w.match.left())
 	}
 	if n := w.audit.count(audit.Resume); n != times {
 		t.Errorf("%d resumptions are on record", n)

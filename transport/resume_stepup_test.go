@@ -44,7 +44,7 @@ func TestTicketShownToTheSameServer(t *testing.T) {
 		w.disconnect(s.Client)
 		time.Sleep(5 * time.Second)
 		s.rest()
-		if s.progress.over() != nil || s.since() > 2*frame || s.Stats().Resumed != 2 || len(w.match.players) != 1 {
+		if s.progress.over() != nil || s.since() > 2*frame || s.Stats().Resumed != 2 || w.match.joined() != 1 {
 			t.Errorf("%v, last snapshot %v ago, %+v", s.progress.over(), s.since(), s.Stats())
 		}
 		if n := r.Stats().Drops["ticket"]; n != 0 {
@@ -149,7 +149,7 @@ func TestPathGoesWithTheNetwork(t *testing.T) {
 		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
 		time.Sleep(15 * time.Second)
 		s.rest()
-		if s.progress.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || len(w.match.players) != 1 {
+		if s.progress.over() != nil || s.since() > 2*frame || w.audits(audit.StepUp) != 1 || w.audits(audit.Renew) != 1 || w.match.joined() != 1 {
 			t.Errorf("%v, last snapshot %v ago, %+v", s.progress.over(), s.since(), s.events)
 		}
 		w.missing(s)

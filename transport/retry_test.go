@@ -79,6 +79,33 @@ func TestNewcomersOfABesiegedPrefix(t *testing.T) {
 	}
 }
 
+// "So of 200 players behind one address who press *play* at once, 40 are in within a second, and all
+// within 7." docs/deploy.md: by two budgets, the strangers' and that of an address which was proven.
+func TestCrowdBehindOneAddress(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		w.serve()
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		var took []time.Duration
+		began := time.Now()
+		for n := range 200 {
+			all.Go(func() {
+				w.join(2+n, w.at(netip.AddrPortFrom(newcomer(0).Addr(), uint16(2000+n)), 2+n))
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, time.Since(began))
+			})
+		}
+		all.Wait()
+		slices.Sort(took)
+		if took[39] > time.Second || took[199] > 7*time.Second {
+			t.Errorf("40 are in after %v, all after %v", took[39], took[199])
+		}
+	})
+}
+
 // "A server keeps a share of its places for clients that do not answer RETRY" PROTOCOL.md 9.10: such a client gets in
 // during a flood that leaves some of it, and one that knows RETRY is not slower than without a flood but for a round trip.
 func TestReservedShare(t *testing.T) {

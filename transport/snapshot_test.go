@@ -217,7 +217,7 @@ func TestNoncesAcrossRestarts(t *testing.T) {
 		for range 5 {
 			time.Sleep(time.Second)
 			r.wg.Go(func() { // the game does not know yet
-				p := w.match.player(len(w.match.players) - 1)
+				p := w.match.newest()
 				for range 1000 {
 					_ = p.Send(binary.BigEndian.AppendUint64(nil, snapshots.Add(1)))
 					time.Sleep(time.Millisecond)
