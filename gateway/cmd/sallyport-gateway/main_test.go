@@ -60,7 +60,7 @@ func TestDocument(t *testing.T) {
 	}
 	f := newFlags(os.Getenv)
 	flags := regexp.MustCompile("(?:`|[ \t]|^)-([a-z]+(?:-[a-z]+)*)(?:`|[ \n])")
-	others := map[string]bool{"C": true, "o": true, "h": true, "run": true, "v": true, "bench": true}
+	others := map[string]bool{"C": true, "tags": true, "o": true, "h": true, "run": true, "v": true, "bench": true}
 	found := 0
 	for _, m := range flags.FindAllStringSubmatch(string(text), -1) {
 		if others[m[1]] {

@@ -40,7 +40,7 @@ latest) and, where wanted, "priority", "weight", "max_message", "max_age" ("500m
 "insure", "receipts". README.md says what each mode promises, go doc transport.Lane the rest:
   [{"mode": "ordered"}, {"mode": "sequenced", "max_age": "500ms"}]
 
-Limits: -limits is a JSON object: "max_players", "hold" ("10s"); and of what one session may do "datagrams",
+Limits: -limits is a JSON object: "max_players" (1000), "hold" ("10s"); and of what one session may do "datagrams",
 "datagram_burst", "bytes", "byte_burst", "flag", "limit", "revoke"; go doc policy.BehaviourConfig says what they mean:
   {"max_players": 100, "hold": "10s", "datagrams": 120}
 

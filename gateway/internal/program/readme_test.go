@@ -14,7 +14,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := regexp.MustCompile(`(?m)^go run \./cmd/sallyport-sidecar ((?:.*\\\n)*.*)$`).FindAllStringSubmatch(string(b), -1)
+	commands := regexp.MustCompile(`(?m)^go run (?:-tags \w+ )?\./cmd/sallyport-sidecar ((?:.*\\\n)*.*)$`).FindAllStringSubmatch(string(b), -1)
 	if len(commands) == 0 {
 		t.Fatal("README.md has no command")
 	}
