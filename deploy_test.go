@@ -61,8 +61,6 @@ func TestDeployFigures(t *testing.T) {
 		fmt.Sprintf("| handshakes without a returned cookie | %d |", sources.Unproven),
 		fmt.Sprintf("An IPv6 /56 has %d times as much, a /48 %d times",
 			number(t, "internal/sources", "tierFactor"), number(t, "internal/sources", "tierFactor")*number(t, "internal/sources", "tierFactor")),
-		fmt.Sprintf("So 200 players behind one address who press play at once are all in after about %d s, and %d of them at once",
-			(200-sources.Burst)/sources.PerSecond, sources.Burst),
 		fmt.Sprintf("policy.SourceConfig{PerSecond: %d, Burst: %d}", crowd.PerSecond, crowd.Burst),
 		fmt.Sprintf("on all handshakes together: %s under way (MaxHandshakes), each for %s at most",
 			grouped(number(t, "transport", "defaultMaxHandshakes")), spoken(t, "transport", "defaultHandshakeTimeout")),

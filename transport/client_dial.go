@@ -39,8 +39,8 @@ import (
 // With ClientConfig.Fallback, Dial tries that as well once UDP has failed, and then goes on until ctx
 // is done, even if the socket sends nothing.
 //
-// A server admits at most eight clients of one /24 that have not yet returned its cookie. A
-// program that starts many clients must not exceed that number.
+// A program that starts many clients must not have more than eight Dials at once from one address:
+// a server has no more room for clients of one /24 that have not yet returned its cookie (PROTOCOL.md 12).
 func Dial(ctx context.Context, address string, config ClientConfig) (*Client, error) {
 	c, identity, err := prepare(ctx, address, config)
 	if err != nil {
