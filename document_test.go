@@ -74,7 +74,7 @@ func TestQuotations(t *testing.T) {
 	}
 }
 
-// "Comments and documents wrap at 100 columns." CONTRIBUTING.md. Rows of tables cannot be wrapped.
+// "Documents wrap at 120 columns." CONTRIBUTING.md. Rows of tables cannot be wrapped.
 func TestDocumentWidth(t *testing.T) {
 	documents, err := filepath.Glob("*.md")
 	if err != nil || len(documents) < 5 {

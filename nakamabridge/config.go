@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/token"
 )
 
-// Config configures a Bridge. Verifier and Accounts are required, and Public unless Address names
-// an interface. All other fields may be zero.
+// Config configures a Bridge. Verifier and Accounts are required, and Public unless Conn is set or
+// Address names an interface. All other fields may be zero.
 type Config struct {
 	// Verifier judges the identity tokens that players sign in with.
 	Verifier Verifier

@@ -120,7 +120,8 @@ type Config struct {
 	AllowUnbound bool
 
 	// FleetKeys seal the tickets with which sessions are resumed on other connections, and on other
-	// servers with the same keys. Nil means no tickets.
+	// servers with the same keys. Nil means a key of the server's own, whose players resume there and
+	// nowhere else; a Ring without keys means no tickets.
 	FleetKeys *fleetkey.Ring
 
 	// OnUsed, if set, is called once for each thing that was used up here and must not be used on

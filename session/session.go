@@ -6,8 +6,8 @@ import "time"
 // concurrent use, and stay valid after the session has ended. Only package transport makes
 // Sessions; more methods may be added.
 type Session interface {
-	// Name returns the session's name, 16 random bytes: the same on every connection and every
-	// server.
+	// Name returns the session's name, 16 bytes: the same on every connection and every server. No
+	// other session has it. It is no secret.
 	Name() [16]byte
 
 	// ID returns the session's id on the wire: never 0, unique on its server, and another one after

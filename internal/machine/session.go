@@ -84,7 +84,7 @@ func (s *Session) adopt(claims *token.Claims, id identity.Identity) {
 	s.ends.Store(s.gate.lapses(n.expires))
 }
 
-// Name returns the session's name, 16 random bytes: the same on every connection and every server.
+// Name returns the session's name, 16 bytes: the same on every connection and every server.
 func (s *Session) Name() [16]byte { return s.name }
 
 // ID returns the session's id on the wire: never 0, unique on its server, and another one after the
