@@ -28,6 +28,8 @@ type pair struct {
 	after time.Duration // 0 means that nothing is told
 	// +checklocks:mu
 	servers []*Server // both
+	// +checklocks:mu
+	heard, known int // things said, and those of them that both were told
 }
 
 // newPair runs two servers.
@@ -79,6 +81,7 @@ func (p *pair) hear(u session.Used) {
 	if after == 0 {
 		return
 	}
+	p.heard++
 	p.telling.Go(func() {
 		time.Sleep(after)
 		for range 2 {
@@ -86,6 +89,25 @@ func (p *pair) hear(u session.Used) {
 				s.Use(u)
 			}
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.known++
+	})
+}
+
+// told calls f, and waits until something has been said because of it, and all that was is told.
+func (p *pair) told(f func()) {
+	p.Helper()
+	counts := func() (heard, known int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.heard, p.known
+	}
+	before, _ := counts()
+	f()
+	p.await("the servers are told", func() bool {
+		heard, known := counts()
+		return heard > before && known == heard
 	})
 }
 
@@ -120,9 +142,6 @@ func onBoth(t *testing.T, f func(p *pair)) {
 	t.Run("loopback", func(t *testing.T) { loopback(t, run) })
 }
 
-// told is when everything has been told that was said until now.
-const told = 150 * time.Millisecond
-
 // An identity token that one server has taken is refused by the other, and whoever is refused by the
 // match when joining has used none.
 func TestFleetToken(t *testing.T) {
@@ -130,9 +149,9 @@ func TestFleetToken(t *testing.T) {
 	onBoth(t, func(p *pair) {
 		raw := []byte(p.issuer.Token(p, token.Grant{Subject: "player 1", Scope: "match"}))
 		same := func(c *ClientConfig) { c.Token = func(context.Context) ([]byte, error) { return raw, nil } }
-		c := p.join(1, same)
+		var c *Client
+		p.told(func() { c = p.join(1, same) })
 		p.echo(c, "here")
-		time.Sleep(told)
 		_, err := p.other.try(2, same)
 		p.closed(err, wire.ReasonUsed)
 		p.echo(c, "still here")
@@ -149,21 +168,19 @@ func TestFleetWandering(t *testing.T) {
 		p.echo(c, "first")
 		p.moves(c, p.other)
 		p.echo(c, "second")
-		time.Sleep(told + 1500*time.Millisecond)
-		if left := p.match.left(); len(left) != 1 || left[0] != wire.ReasonReplaced || p.server.Stats().Sessions != 0 {
-			p.Errorf("the first match was told %v, %d sessions", left, p.server.Stats().Sessions)
+		p.await("what is left behind ends", func() bool { return p.server.Stats().Sessions == 0 })
+		if left := p.match.left(); len(left) != 1 || left[0] != wire.ReasonReplaced {
+			p.Errorf("the first match was told %v", left)
 		}
 		p.echo(c, "second still")
 		p.moves(c, p.world)
-		p.moves(c, p.other)
+		p.told(func() { p.moves(c, p.other) })
 		p.echo(c, "second again")
-		time.Sleep(told)
 		p.moves(c, p.world)
-		time.Sleep(told + 1500*time.Millisecond)
+		p.await("one session is left", func() bool {
+			return p.server.Stats().Sessions+p.other.server.Stats().Sessions == 1
+		})
 		p.echo(c, "first again")
-		if n := p.server.Stats().Sessions + p.other.server.Stats().Sessions; n != 1 {
-			p.Errorf("%d sessions", n)
-		}
 	})
 }
 
@@ -189,8 +206,7 @@ func TestFleetKick(t *testing.T) {
 		d := p.join(2, p.deafSocket(&ears))
 		p.echo(d, "here")
 		ears.falls(p.world)
-		p.match.player(1).Kick(session.ReasonKicked)
-		time.Sleep(told)
+		p.told(func() { p.match.player(1).Kick(session.ReasonKicked) })
 		p.isRefused(d, p.other, "ticket ended")
 		p.closed(p.ending(d), wire.ReasonTicket)
 	})
@@ -214,15 +230,16 @@ func TestFleetRevokeSession(t *testing.T) {
 		p.closed(p.ending(c), wire.ReasonRevoked)
 		name = p.match.player(1).Session().Name()
 		r.Value = hex.EncodeToString(name[:])
-		for range 3 { // as a feed repeats it
-			if _, err := p.other.server.Revoke(r); err != nil {
-				p.Error(err)
+		p.told(func() {
+			for range 3 { // as a feed repeats it
+				if _, err := p.other.server.Revoke(r); err != nil {
+					p.Error(err)
+				}
 			}
-		}
+		})
 		if n := p.other.audited("withdraw"); n != 2 {
 			p.Errorf("%d lines of two revocations", n)
 		}
-		time.Sleep(told)
 		p.isRefused(d, p.other, "revoked")
 		p.closed(p.ending(d), wire.ReasonRevoked)
 		c.Close()

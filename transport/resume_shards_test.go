@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -81,13 +80,13 @@ func TestResumeOnAnotherShard(t *testing.T) {
 	}
 	w.migrates(c)
 	c.Close()
-	time.Sleep(lingerTime + 2*dtls.SweepInterval)
-	s.Close()
-	w.serving.Wait()
 	for _, sh := range s.endpoint.All() {
-		if n := sh.Holdings().Occupants + sh.Holdings().Conns + sh.Holdings().IDs; n > 0 {
-			t.Errorf("shard %d remembers %d things of a player who has left", sh.Index, n)
-		}
+		w.await("the shards forget a player who has left", func() bool {
+			sh.Turns.Begin(nil)
+			defer sh.Turns.End()
+			h := sh.Holdings()
+			return h.Occupants+h.Conns+h.IDs == 0
+		})
 	}
 }
 

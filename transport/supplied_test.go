@@ -150,7 +150,7 @@ func TestPortThatNobodyHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		_, err = Dial(ctx, to, ClientConfig{RootCAs: w.authority.Pool(), Conn: conn.(*net.UDPConn), Token: w.tokens(grantFor(1))})
 		if !errors.Is(err, ErrTimeout) || !errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() == nil {

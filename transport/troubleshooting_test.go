@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,9 +285,12 @@ func nobodyListens(t *testing.T, cells []string) {
 	}
 	loopback(t, func(w *world) {
 		at := "127.0.0.1:" + testkit.FreePort(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		_, err := Dial(ctx, at, ClientConfig{RootCAs: w.authority.Pool(), Token: w.tokens(grantFor(1))})
+		var err error
+		for within := 300 * time.Millisecond; !errors.Is(err, syscall.ECONNREFUSED) && within < patience; within *= 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			_, err = Dial(ctx, at, ClientConfig{RootCAs: w.authority.Pool(), Token: w.tokens(grantFor(1))})
+			cancel()
+		}
 		agree(t, "the player's program", cells[1], err)
 		if !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v is no timeout", err)
