@@ -143,7 +143,7 @@ func (c *Client) tick(now time.Time) {
 		server := w.carrier
 		c.background.Go(func() { c.carryResume(server) })
 	}
-	if w.renew {
-		c.background.Go(c.renew)
+	if patience := w.renew; patience > 0 {
+		c.background.Go(func() { c.renew(patience) })
 	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 type renewal struct {
 	at       time.Time // zero means never; while one is being asked for, after now if none is needed any more
 	fetching bool      // a token is being asked for
+	late     int       // calls of ClientConfig.Token in a row that were not over in time
 }
 
 // schedule has a fresh token asked for in good time, and none is needed before.
@@ -36,14 +38,28 @@ func (r *renewal) check(now, due time.Time) (_ time.Time, fetch bool) {
 	case now.Before(r.at):
 		return earlier(due, r.at), false
 	default:
-		*r = renewal{fetching: true}
+		r.at, r.fetching = time.Time{}, true
 		return due, true
 	}
 	return due, false
 }
 
-// fetched records that the fetch has ended, and when the next one is due.
-func (r *renewal) fetched(next time.Time) { *r = renewal{at: next} }
+// patience returns how long a fetch may take when the session has so much life left: each that was
+// not over in time gives the next one twice as long, but no more than half of that life, so that
+// another can follow.
+func (r *renewal) patience(left time.Duration) time.Duration {
+	return max(tokenPatience, min(tokenPatience<<r.late, left/2))
+}
+
+// fetched records that the fetch has ended, and whether in time.
+func (r *renewal) fetched(late bool) {
+	r.fetching = false
+	if late {
+		r.late++
+	} else {
+		r.late = 0
+	}
+}
 
 // renewSoon asks for a fresh token now, unless one is on its way.
 func (s *clientState) renewSoon(now time.Time) {
@@ -61,23 +77,26 @@ func (s *clientState) renewed(now time.Time) {
 	s.renewal.schedule(now, s.conns.current.machine.Expires())
 }
 
-// renew fetches a fresh identity token and has it presented, where a step up has lapsed beside the
-// ticket. One that is not answered is
-// followed by another: it may have been refused.
-func (c *Client) renew() {
-	identity, err := c.config.identityToken(c.background.ctx)
+// renew fetches a fresh identity token, for as long as patience, and has it presented, where a step
+// up has lapsed beside the ticket. One that is not answered is followed by another: it may have
+// been refused.
+func (c *Client) renew(patience time.Duration) {
+	ctx, cancel := context.WithTimeout(c.background.ctx, patience)
+	identity, err := c.config.identityToken(ctx)
+	late := err != nil && ctx.Err() != nil
+	cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.progress.over() != nil {
 		return
 	}
 	now := c.now()
-	if r := &c.state.renewal; r.at.After(now) { // renewed meanwhile: the server would not take another one so soon
-		r.fetched(r.at)
+	c.state.renewal.fetched(late)
+	if c.state.renewal.at.After(now) { // renewed meanwhile: the server would not take another one so soon
 		c.tick(now)
 		return
 	}
-	c.state.renewal.fetched(now.Add(renewPatience))
+	c.state.renewal.at = now.Add(renewPatience)
 	if err == nil {
 		c.state.identity = identity
 		if !c.state.offer(now, identity) {

@@ -38,8 +38,9 @@ type work struct {
 	attempt *clientConn // begin the handshake of this connection
 	lookUp  bool        // look the server's name up
 	locate  bool        // look up the name of the server that this one has named
-	renew   bool        // fetch an identity token
 	carrier string      // ask ClientConfig.Fallback for a carrier to this server; empty for none
+
+	renew time.Duration // fetch an identity token within this time; 0 for none
 }
 
 // tick sends what is due, sets the time at which a turn that waits ends, and returns what
@@ -63,7 +64,10 @@ func (s *clientState) tick(now time.Time) (w work) {
 		return w
 	}
 	due = s.reconnect(now, due, &w)
-	due, w.renew = s.renewal.check(now, due)
+	due, fetch := s.renewal.check(now, due)
+	if fetch {
+		w.renew = s.renewal.patience(current.machine.Expires().Sub(now))
+	}
 	if m := s.messages; m != nil {
 		m.pump(now)
 		due = m.wait(due)

@@ -111,6 +111,10 @@ const (
 	// renewRetry is how long a client waits after no fresh token could be had.
 	renewRetry = time.Second
 
+	// tokenPatience is how long a call of ClientConfig.Token has after Dial: half of the time that a
+	// step up has by default, since a connection to the login hangs if the network has changed.
+	tokenPatience = 5 * time.Second
+
 	// renewPatience is how long a RENEW may wait for its answer before another token
 	// is tried.
 	renewPatience = 10 * time.Second

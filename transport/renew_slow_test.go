@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/netsim"
 )
 
@@ -35,6 +36,51 @@ func TestRenewedMeanwhile(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if n := asked.Load(); n != 3 || s.told(EventRenewed) != 1 {
 			t.Errorf("%d tokens were asked for, %d have renewed the session", n, s.told(EventRenewed))
+		}
+		w.quit(r, s)
+	})
+}
+
+// A login that hangs costs nobody the session, neither when the token expires nor when the server
+// asks for one because the network has changed. One that is slow has more time when it is asked
+// again.
+func TestLoginThatHangs(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run()
+		grant := grantFor(1)
+		grant.Life = 3 * time.Minute
+		mint := w.tokens(grant)
+		var asked atomic.Int64
+		s := w.stay(1, func(c *ClientConfig) {
+			c.Token = func(ctx context.Context) ([]byte, error) {
+				took := make(<-chan time.Time) // nothing ever comes
+				switch asked.Add(1) {
+				case 2, 4:
+				case 3:
+					took = time.After(2*tokenPatience - time.Second)
+				default:
+					return mint(ctx)
+				}
+				select {
+				case <-took:
+					return mint(ctx)
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			}
+		})
+		time.Sleep(grant.Life + 20*time.Second)
+		w.unharmed(s)
+		if n := asked.Load(); n != 3 || s.told(EventNoToken) != 1 || s.told(EventRenewed) != 1 {
+			t.Errorf("asked for %d tokens; %+v", n, s.events)
+		}
+		w.rebind(s.Client, playerAddr(2))
+		time.Sleep(15 * time.Second)
+		w.unharmed(s)
+		if n := asked.Load(); n != 5 || w.audits(audit.StepUp) != 1 || w.audits(audit.Close) != 0 || s.told(EventLost) != 0 {
+			t.Errorf("asked for %d tokens; %+v", n, s.events)
 		}
 		w.quit(r, s)
 	})
