@@ -68,6 +68,16 @@ func (s *clientState) renewSoon(now time.Time) {
 	}
 }
 
+// answerTime returns how long a RENEW that is shown now may wait for its answer before another
+// token is tried. RENEWED does not say which token it is for, and in bearer mode the payloads carry
+// that one: so an answer that is lost has time to be repeated.
+func (s *clientState) answerTime(now time.Time) time.Duration {
+	if !s.config.Session.Bearer {
+		return renewPatience
+	}
+	return max(renewPatience, s.conns.current.machine.Expires().Sub(now)/2)
+}
+
 // renewed notes that the server has taken a fresh token and has given another ticket.
 func (s *clientState) renewed(now time.Time) {
 	s.resumption.retryAt, s.resumption.proves, s.resumption.identity = time.Time{}, false, nil
@@ -96,7 +106,7 @@ func (c *Client) renew(patience time.Duration) {
 		c.tick(now)
 		return
 	}
-	c.state.renewal.at = now.Add(renewPatience)
+	c.state.renewal.at = now.Add(c.state.answerTime(now))
 	if err == nil {
 		c.state.identity = identity
 		if !c.state.offer(now, identity) {

@@ -116,7 +116,7 @@ const (
 	tokenPatience = 5 * time.Second
 
 	// renewPatience is how long a RENEW may wait for its answer before another token
-	// is tried.
+	// is tried; in bearer mode half of the life that is left, if that is longer.
 	renewPatience = 10 * time.Second
 
 	// attemptTime is how long an attempt at another connection may hear nothing

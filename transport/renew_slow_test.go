@@ -41,6 +41,35 @@ func TestRenewedMeanwhile(t *testing.T) {
 	})
 }
 
+// "Such a client MUST NOT show another token before half of the life is over that was left when it
+// showed the first." PROTOCOL.md 5.3. A player in bearer mode whose RENEWED is lost for longer than
+// others wait stays, and all that it sends is heard.
+func TestRenewedLostToBearer(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run(func(c *Config) { c.Session.AllowBearer = true })
+		grant := grantFor(1)
+		grant.Life = 3 * time.Minute
+		s := w.stay(1, func(c *ClientConfig) { c.Session.Bearer, c.Token = true, w.tokens(grant) })
+		time.Sleep(time.Second)
+		s.renewNow()
+		w.net.Tap(func(from, _ netip.AddrPort, b []byte) bool { return from != serverAddr || len(b) < 200 }) // no RENEWED
+		time.Sleep(renewPatience + time.Second)
+		w.net.Tap(nil)
+		if n := s.told(EventRenewed); n != 0 {
+			t.Errorf("renewed %d times", n)
+		}
+		time.Sleep(grant.Life)
+		w.unharmed(s)
+		s.rest()
+		if lost := w.missing(s); lost > 0 {
+			t.Errorf("%d of %d inputs have not been heard; %v", lost, s.sent.Load(), r.Stats().Drops)
+		}
+		w.quit(r, s)
+	})
+}
+
 // A login that hangs costs nobody the session, neither when the token expires nor when the server
 // asks for one because the network has changed. One that is slow has more time when it is asked
 // again.

@@ -110,6 +110,26 @@ func TestBearerRenewal(t *testing.T) {
 	d.toServer(older).is(EventVerify, audit.DropToken, 0)
 }
 
+// "To a client that sends BEARER it does not: RENEWED does not say which token it is for, and the
+// client would send the other one." PROTOCOL.md 5.3. The session goes on with the tokens that it
+// has.
+func TestBearerRenewedLost(t *testing.T) {
+	d := playBearer(t)
+	d.toServer(d.clientSends(wire.KindData, "a")).delivers("a")
+	d.mints("second")
+	d.present(d.renew("second")...).renews() // and lost
+	d.mints("third")
+	d.toServer(d.renew("third")[0]).drops(audit.DropState)
+	d.waits(time.Second)
+	d.tickServer().nothing()
+	d.toServer(d.clientSends(wire.KindData, "b")).delivers("b")
+	d.toClient(d.toServer(d.renew("second")[0]).says(wire.KindRenewed).envelope).renews()
+	d.toServer(d.clientSends(wire.KindData, "c")).delivers("c")
+	if d.epochs()[0] != 2 {
+		t.Error("the token is not taken")
+	}
+}
+
 // "or a new one of the same issuer, subject and scope, whose datagrams are dropped until it has
 // been verified" PROTOCOL.md 3.9
 func TestBearerUnknownToken(t *testing.T) {

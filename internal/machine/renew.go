@@ -23,7 +23,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	case c.pending != nil && c.pending.digest == digest:
 		return Reply{}, Event{} // being verified, or refused already
 	case c.next != nil:
-		c.renewedLost = !c.bearer       // a bearer client would take RENEWED for the answer to the other token
+		c.renewedLost = !c.bearer       // a bearer client would send the other token after RENEWED
 		return dropped(audit.DropState) // "until then no further epoch is made"
 	case c.pending != nil && c.pending.token != nil:
 		return dropped(audit.DropState)
