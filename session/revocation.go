@@ -44,8 +44,10 @@ type Revocation struct {
 	Issuer string // of the subject, token, sign-in or key; empty for a build or session
 	Value  string
 
-	// Time is when trust was withdrawn; zero means now. Tokens of a subject that were issued later are
-	// valid, because their issuer has decided so; a token without a time of issue never is.
+	// Time is when trust was withdrawn; zero means now, by the server's clock. Tokens of a subject
+	// that were issued later are valid, because their issuer has decided so; a token without a time of
+	// issue never is. With a zero Time every session that the subject has here ends, whenever its
+	// token was issued.
 	Time time.Time
 
 	// Everywhere says that every server of the fleet is told of the revocation, so that Config.OnUsed

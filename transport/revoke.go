@@ -33,9 +33,10 @@ func (s *Server) Session(id uint32) (session.Session, bool) {
 // bans from a feed (Revocation.Everywhere, Ban.Everywhere) that end no session here the audit has 1,024
 // lines at once and ten a second; the rest is counted in one line a second.
 func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
-	known := s.gate.Revoked(r)
-	ended, err = s.gate.Revoke(r)
-	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.feedLines.leavesOut(s.clock.now(), r.Everywhere, ended) {
+	now := s.clock.now()
+	known := s.gate.Revoked(now, r)
+	ended, err = s.gate.Revoke(now, r)
+	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.feedLines.leavesOut(now, r.Everywhere, ended) {
 		return ended, err
 	}
 	e := audit.Event{Decision: audit.Withdraw, Issuer: r.Issuer}

@@ -73,7 +73,7 @@ func TestBan(t *testing.T) {
 // PROTOCOL.md 5.2
 func TestBanAndRevocation(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
-	if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now}); err != nil {
+	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now}); err != nil {
 		t.Fatal(err)
 	}
 	d.waits(time.Second)

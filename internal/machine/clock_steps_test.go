@@ -78,7 +78,7 @@ func TestStepForgetsNobody(t *testing.T) {
 			if _, err := g.Ban(session.Ban{Issuer: "issuer", Subject: "banned", Until: begin.Add(30 * time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "revoked", Time: begin}); err != nil {
+			if _, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "revoked", Time: begin}); err != nil {
 				t.Fatal(err)
 			}
 			enter(g, begin, claims("used", long))

@@ -96,7 +96,7 @@ func revokeAll(t *testing.T, g *Gate, all []session.Revocation) time.Duration {
 	t.Helper()
 	start := time.Now()
 	for _, r := range all {
-		if ended, err := g.Revoke(r); ended != 0 || err != nil {
+		if ended, err := g.Revoke(begin, r); ended != 0 || err != nil {
 			t.Fatal(ended, err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestFeedBurst(t *testing.T) {
 	full := 0
 	start := time.Now()
 	for i := range n {
-		if _, err := g.Revoke(revocationOfMany(i)); errors.Is(err, session.ErrRevocationsFull) {
+		if _, err := g.Revoke(begin, revocationOfMany(i)); errors.Is(err, session.ErrRevocationsFull) {
 			full++
 		} else if err != nil {
 			t.Fatal(err)
@@ -131,13 +131,13 @@ func TestFeedBurst(t *testing.T) {
 	if full != n-room || len(g.revoked.entries) != room {
 		t.Errorf("%d found no room, %d are kept", full, len(g.revoked.entries))
 	}
-	ended, err := g.Revoke(session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "sign-in 7", Time: begin})
+	ended, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "sign-in 7", Time: begin})
 	if ended != 1 || !errors.Is(err, session.ErrRevocationsFull) {
 		t.Errorf("%d ended, %v", ended, err)
 	}
 	later := begin.Add(revocationLife)
 	g.latest = later.UnixNano()
-	if _, err := g.Revoke(session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "later", Time: later}); err != nil {
+	if _, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "later", Time: later}); err != nil {
 		t.Errorf("%v, although all others have expired", err)
 	}
 }

@@ -135,11 +135,11 @@ func TestTicketRevoked(t *testing.T) {
 				if !here {
 					g = d.anotherServer(session.Config{})
 				}
-				if n, err := g.Revoke(stranger); n != 0 || err != nil {
+				if n, err := g.Revoke(begin, stranger); n != 0 || err != nil {
 					t.Fatal(n, err)
 				}
 				d = d.resumesHere()
-				if n, err := g.Revoke(v); (n == 1) != here || err != nil {
+				if n, err := g.Revoke(begin, v); (n == 1) != here || err != nil {
 					t.Fatal(n, err)
 				}
 				d.reconnects(g, home).showsTicket().refuses(audit.DropRevoked, wire.ReasonRevoked)
@@ -164,7 +164,7 @@ func TestTicketRevokedBeforeFirstDatagram(t *testing.T) {
 		}
 		r := d.reconnects(g, home)
 		r.takesWelcome(r.showsTicket())
-		if n, err := g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: begin}); n != 1 || err != nil {
+		if n, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: begin}); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
@@ -183,7 +183,7 @@ func TestTicketOfTokenIssuedLater(t *testing.T) {
 		d.mints("second").IssuedAt = issued
 		d.toClient(d.present(d.renew("second")...).renews().envelope).renews()
 		g := d.anotherServer(session.Config{})
-		if _, err := g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at}); err != nil {
+		if _, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at}); err != nil {
 			t.Fatal(err)
 		}
 		r := d.reconnects(g, home)

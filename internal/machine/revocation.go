@@ -22,21 +22,22 @@ import (
 // A revocation that is repeated, and one of a subject, a token, a sign-in or a session that is not
 // here, costs about a microsecond. A key, a build, and a token or sign-in that is here, is looked for
 // among all sessions.
-func (g *Gate) Revoke(r session.Revocation) (ended int, err error) {
+func (g *Gate) Revoke(now time.Time, r session.Revocation) (ended int, err error) {
 	if !isRevocation(&r) {
 		return 0, session.ErrRevocation
 	}
 	until := int64(never) // tokens issued later stay valid, Unix ms; all live ones have been issued
-	if r.Time.IsZero() {
-		r.Time = time.Now()
+	dated := !r.Time.IsZero()
+	if !dated {
+		r.Time = g.wall(now)
 	} else if r.Kind == session.RevokeSubject {
 		until = r.Time.UnixMilli()
 	}
 	g.mu.Lock()
 	defer g.unlock()
 	known, err := g.revoked.revoke(&r, g.latest)
-	if known {
-		return 0, nil // whoever is here has come in since
+	if known && (dated || r.Kind != session.RevokeSubject) {
+		return 0, nil // whoever is here has come in since; but for a clock that was set back
 	}
 	noted := len(g.reports)
 	ended = g.revokeConcerned(&r, until)
@@ -94,9 +95,9 @@ func (g *Gate) revokeConcerned(r *session.Revocation, until int64) (n int) {
 
 // Revoked reports whether r withdraws nothing that is not withdrawn already: a revocation of the
 // same value is kept, for a subject one that is as late.
-func (g *Gate) Revoked(r session.Revocation) bool {
+func (g *Gate) Revoked(now time.Time, r session.Revocation) bool {
 	if r.Time.IsZero() {
-		r.Time = time.Now()
+		r.Time = g.wall(now)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -45,15 +45,15 @@ func TestRevoke(t *testing.T) {
 			other := *d.mints("other")
 			stranger := r
 			stranger.Value += "?"
-			if n, err := d.gate.Revoke(stranger); n != 0 || err != nil {
+			if n, err := d.gate.Revoke(d.now, stranger); n != 0 || err != nil {
 				t.Fatalf("a stranger's revocation: %d, %v", n, err)
 			}
 			d.toServer(d.clientSends(wire.KindData, "before")).delivers("before")
 			b := d.clientSends(wire.KindData, "in flight")
-			if n, err := d.gate.Revoke(r); n != 1 || err != nil {
+			if n, err := d.gate.Revoke(d.now, r); n != 1 || err != nil {
 				t.Fatalf("%d, %v", n, err)
 			}
-			if n, err := d.gate.Revoke(r); n != 0 || err != nil {
+			if n, err := d.gate.Revoke(d.now, r); n != 0 || err != nil {
 				t.Fatalf("again: %d, %v", n, err)
 			}
 			d.toServer(b).ends(audit.DropRevoked, wire.ReasonRevoked)
@@ -94,6 +94,37 @@ func TestRevokeSubjectUntil(t *testing.T) {
 	}
 }
 
+// "zero means now, by the server's clock"; "With a zero Time every session that the subject has
+// here ends, whenever its token was issued": although the clock has been set back since an earlier
+// revocation.
+func TestRevokeSubjectNow(t *testing.T) {
+	d := connectOnly(t, session.Config{}, session.ClientConfig{})
+	joins := func(identity string) *dialogue {
+		d.mints(identity).IssuedAt = d.now
+		other := d.connect(session.ClientConfig{}, identity, channel)
+		other.join()
+		return other
+	}
+	revoke := func() {
+		t.Helper()
+		if n, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player"}); n != 1 || err != nil {
+			t.Errorf("%d ended, %v", n, err)
+		}
+	}
+	first := joins("first")
+	d.mints("older").IssuedAt = d.now
+	d.waits(time.Minute)
+	revoke()
+	first.toServer(first.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+	older := d.connect(session.ClientConfig{}, "older", channel)
+	older.present(older.clientTick(wire.KindHello)...).refuses(audit.DropRevoked, wire.ReasonRevoked)
+	d.waits(time.Second)
+	newer := joins("newer")
+	d.gate.StepClock(d.now, -time.Hour)
+	revoke()
+	newer.toServer(newer.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
+}
+
 // Revocations of players and tokens last "until the longest-lived token has expired"; those of keys
 // and builds do not expire.
 func TestRevocationLife(t *testing.T) {
@@ -127,25 +158,25 @@ func TestRevocationsFull(t *testing.T) {
 		return session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: fmt.Sprint("player ", i), Time: at}
 	}
 	for i := range most {
-		if _, err := d.gate.Revoke(subject(i, begin)); err != nil {
+		if _, err := d.gate.Revoke(d.now, subject(i, begin)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.gate.Revoke(subject(0, begin)); err != nil {
+	if _, err := d.gate.Revoke(d.now, subject(0, begin)); err != nil {
 		t.Errorf("one that is known: %v", err)
 	}
 	live := session.Revocation{Kind: session.RevokeToken, Issuer: d.claims["identity"].Issuer, Value: d.claims["identity"].ID, Time: begin}
-	if n, err := d.gate.Revoke(live); n != 1 || !errors.Is(err, session.ErrRevocationsFull) {
+	if n, err := d.gate.Revoke(d.now, live); n != 1 || !errors.Is(err, session.ErrRevocationsFull) {
 		t.Errorf("%d, %v", n, err)
 	}
 	d.toServer(d.clientSends(wire.KindData, "in flight")).ends(audit.DropRevoked, wire.ReasonRevoked)
 	for _, at := range []time.Time{begin.Add(revocationLife), begin.AddDate(100, 0, 0), begin.AddDate(8000, 0, 0)} {
-		if _, err := d.gate.Revoke(subject(9, at)); !errors.Is(err, session.ErrRevocationsFull) {
+		if _, err := d.gate.Revoke(d.now, subject(9, at)); !errors.Is(err, session.ErrRevocationsFull) {
 			t.Errorf("one as of %v, which is still to come, makes others expire: %v", at, err)
 		}
 	}
 	d.gate.latest = begin.Add(revocationLife).UnixNano()
-	if _, err := d.gate.Revoke(subject(9, begin.Add(revocationLife))); err != nil {
+	if _, err := d.gate.Revoke(d.now, subject(9, begin.Add(revocationLife))); err != nil {
 		t.Errorf("after the others have expired: %v", err)
 	}
 	if n := len(d.gate.revoked.entries); n != 1 {
@@ -185,7 +216,7 @@ func TestRevocationRefused(t *testing.T) {
 		{Kind: session.RevokeBuild, Issuer: "i", Value: "v"},
 		{Kind: session.RevokeBuild},
 	} {
-		if n, err := d.gate.Revoke(r); n != 0 || !errors.Is(err, session.ErrRevocation) {
+		if n, err := d.gate.Revoke(d.now, r); n != 0 || !errors.Is(err, session.ErrRevocation) {
 			t.Errorf("%+v: %d, %v", r, n, err)
 		}
 	}
@@ -209,7 +240,7 @@ func TestRevokedRenewal(t *testing.T) {
 	d := play(t, session.Config{}, session.ClientConfig{})
 	claims := d.mints("stolen")
 	r := session.Revocation{Kind: session.RevokeToken, Issuer: claims.Issuer, Value: claims.ID, Time: d.now}
-	if n, err := d.gate.Revoke(r); n != 0 || err != nil {
+	if n, err := d.gate.Revoke(d.now, r); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	d.present(d.renew("stolen")...).is(EventRefused, audit.DropRevoked, 0)

@@ -347,7 +347,7 @@ func (m *match) revoke() {
 	case 4:
 		r := session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: s.Subject(), Time: m.now.Add(-time.Minute * time.Duration(m.rng.IntN(2)))}
 		want := m.putAll(j, s.Subject(), func(s *Session) bool { return s.names.Load().issued <= r.Time.UnixMilli() }, true)
-		if n, err := g.Revoke(r); n != want || err != nil {
+		if n, err := g.Revoke(m.now, r); n != want || err != nil {
 			m.Fatalf("%d sessions, %v; want %d", n, err, want)
 		}
 		if r.Time.After(j.until[s.Subject()]) {
@@ -362,7 +362,7 @@ func (m *match) revoke() {
 			return s.TokenID() == id && g.sessionOf(&resume.Ticket{Session: s.id, Name: s.name}) != nil
 		}, true)
 		j.tokens[id] = true
-		if _, err := g.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: id, Time: m.now}); err != nil {
+		if _, err := g.Revoke(m.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: id, Time: m.now}); err != nil {
 			m.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ var puttingOut = map[string]struct {
 	"Gate.RevokeSession": {audit.DropRevoked, func(d *dialogue, s *Session) bool { return d.gate.RevokeSession(s.ID()) }},
 	"Gate.RevokeSubject": {audit.DropRevoked, func(d *dialogue, _ *Session) bool { return d.gate.RevokeSubject("issuer", "player") == 1 }},
 	"Gate.Revoke": {audit.DropRevoked, func(d *dialogue, _ *Session) bool {
-		n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now})
+		n, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: d.now})
 		return n == 1 && err == nil
 	}},
 	"Gate.Ban": {audit.DropRevoked, func(d *dialogue, _ *Session) bool {
@@ -146,7 +146,7 @@ func TestRevokedWhileLetIn(t *testing.T) {
 	for name, revoke := range map[string]func(g *Gate, s session.Session){
 		"session": func(_ *Gate, s session.Session) { s.Revoke() },
 		"subject": func(g *Gate, s session.Session) {
-			_, _ = g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: s.Issuer(), Value: s.Subject(), Time: begin})
+			_, _ = g.Revoke(begin, session.Revocation{Kind: session.RevokeSubject, Issuer: s.Issuer(), Value: s.Subject(), Time: begin})
 		},
 		"ban": func(g *Gate, s session.Session) { _, _ = g.Ban(session.Ban{Issuer: s.Issuer(), Subject: s.Subject()}) },
 	} {
@@ -198,7 +198,7 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
 			d.renewsWith("stolen")
-			if n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); n != 0 || err != nil {
+			if n, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); n != 0 || err != nil {
 				t.Fatal(n, err)
 			}
 			next(d)
@@ -209,7 +209,7 @@ func TestRevokedBetweenRenewedAndItsEpoch(t *testing.T) {
 		d.renewsWith("stolen")
 		r := d.reconnects(d.gate, home)
 		r.takesWelcome(r.showsTicket().says(wire.KindWelcome))
-		if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); err != nil {
+		if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of stolen", Time: d.now}); err != nil {
 			t.Fatal(err)
 		}
 		r.toServer(r.clientSends(wire.KindData, "too late")).closesSilently(audit.DropRevoked)
@@ -234,7 +234,7 @@ func TestRevokeSubjectSparesLaterTokens(t *testing.T) {
 				d.waits(session.DefaultIdle)
 				d.tickServer().ends(audit.DropIdle, wire.ReasonIdle)
 			}
-			n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at})
+			n, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: at})
 			if err != nil || (n == 0) != good {
 				t.Errorf("issued at %v, absent %v: %d ended, %v", issued, absent, n, err)
 			}
@@ -339,7 +339,7 @@ func TestRevokeMeetsResume(t *testing.T) {
 			if i%2 == 0 {
 				_, err = g.Ban(session.Ban{Issuer: "issuer", Subject: "player"})
 			} else {
-				_, err = g.Revoke(session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: begin})
+				_, err = g.Revoke(begin, session.Revocation{Kind: session.RevokeSubject, Issuer: "issuer", Value: "player", Time: begin})
 			}
 			if err != nil {
 				t.Error(err)

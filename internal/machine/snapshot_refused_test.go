@@ -69,12 +69,12 @@ func TestRestartRefused(t *testing.T) {
 		"expired":        {audit.DropExpired, nil, func(d *dialogue, _ *Gate) { d.now = begin.Add(tokenLife + leeway) }},
 		"expired, +1 ns": {audit.DropExpired, nil, func(d *dialogue, _ *Gate) { d.now = begin.Add(tokenLife + leeway + 1) }},
 		"revoked meanwhile": {audit.DropRevoked, nil, func(_ *dialogue, g *Gate) {
-			if n, err := g.Revoke(session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "sign-in", Time: begin}); n != 0 || err != nil {
+			if n, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "sign-in", Time: begin}); n != 0 || err != nil {
 				t.Error(n, err)
 			}
 		}},
 		"build revoked": {audit.DropRevoked, nil, func(_ *dialogue, g *Gate) {
-			if n, err := g.Revoke(session.Revocation{Kind: session.RevokeBuild, Value: phone.Build, Time: begin}); n != 0 || err != nil {
+			if n, err := g.Revoke(begin, session.Revocation{Kind: session.RevokeBuild, Value: phone.Build, Time: begin}); n != 0 || err != nil {
 				t.Error(n, err)
 			}
 		}},
@@ -89,7 +89,7 @@ func TestRestartRefused(t *testing.T) {
 			}
 		}},
 		"somebody else revoked": {audit.DropNone, func(d *dialogue) {
-			if n, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "other", Time: begin}); n != 0 || err != nil {
+			if n, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeSignIn, Issuer: "issuer", Value: "other", Time: begin}); n != 0 || err != nil {
 				t.Error(n, err)
 			}
 		}, nil},
@@ -146,7 +146,7 @@ func TestRestartRemembers(t *testing.T) {
 		{Kind: session.RevokeBuild, Value: "0.9", Time: begin},
 		{Kind: session.RevokeSubject, Issuer: "issuer", Value: "banned", Time: begin},
 	} {
-		if n, err := d.gate.Revoke(v); n != 0 || err != nil {
+		if n, err := d.gate.Revoke(d.now, v); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestRestartOfRevoked(t *testing.T) {
 		"session":       func(d *dialogue) { d.gate.RevokeSession(d.server.Session().ID()) },
 		"live sessions": func(d *dialogue) { d.gate.RevokeSubject("issuer", "player") },
 		"of a directive": func(d *dialogue) {
-			_, _ = d.gate.Revoke(session.Revocation{Kind: session.RevokeKey, Issuer: "issuer", Value: "key", Time: begin})
+			_, _ = d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeKey, Issuer: "issuer", Value: "key", Time: begin})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestSaveFails(t *testing.T) {
 		t.Errorf("memory: %v", err)
 	}
 	d.gate.memory = newMemory()
-	if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeBuild, Value: "0.9"}); err != nil {
+	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeBuild, Value: "0.9"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.gate.Save(w); err != errDiskFull {

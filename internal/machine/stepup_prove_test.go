@@ -132,7 +132,7 @@ func TestTokenBesideTicketRefused(t *testing.T) {
 		}, audit.DropUsed, wire.ReasonUsed},
 		"revoked": {func(d *dialogue) {
 			d.mints("fresh")
-			if _, err := d.gate.Revoke(session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of fresh", Time: d.now.Add(time.Second)}); err != nil {
+			if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of fresh", Time: d.now.Add(time.Second)}); err != nil {
 				d.Fatal(err)
 			}
 		}, audit.DropRevoked, wire.ReasonRevoked},

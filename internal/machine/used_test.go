@@ -232,7 +232,7 @@ func reasonDrop(reason wire.Reason) audit.Drop {
 // revokes revokes by an id of the token "identity".
 func (d *dialogue) revokes(kind session.RevocationKind, value string, everywhere bool) {
 	d.Helper()
-	if _, err := d.gate.Revoke(session.Revocation{Kind: kind, Issuer: "issuer", Value: value, Time: d.now, Everywhere: everywhere}); err != nil {
+	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: kind, Issuer: "issuer", Value: value, Time: d.now, Everywhere: everywhere}); err != nil {
 		d.Fatal(err)
 	}
 }
