@@ -71,3 +71,65 @@ func TestSlept(t *testing.T) {
 		}
 	})
 }
+
+// Short sleeps, of which the server does not know, add up: the session ends sooner by the client's
+// clock, which has stood still meanwhile, and is renewed in time.
+func TestSleepsAddUp(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.serve()
+		var slept atomic.Int64
+		awake := func() time.Time {
+			d := time.Duration(slept.Load())
+			return testkit.Step(t, time.Now().Add(-d), d) // the wall clock is right
+		}
+		c, err := Dial(clockstep.With(w.Context(), awake), serverAddr.String(), ClientConfig{
+			RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Token: w.tokens(grantFor(1)), Conn: w.socket(playerAddr(1)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.clients = append(w.clients, c)
+		for range 60 {
+			w.polls(c, 5*time.Second)
+			const sleep = 20 * time.Second
+			w.block(true)
+			time.Sleep(sleep)
+			slept.Add(int64(sleep))
+			w.block(false)
+		}
+		w.polls(c, 5*time.Second)
+		if st := c.Stats(); st.Resumed != 0 || len(w.match.left()) > 0 || w.audited("renew") < 2 {
+			t.Errorf("%+v, left: %v, renewed %d times", st, w.match.left(), w.audited("renew"))
+		}
+	})
+}
+
+// A client's wall clock that is set ahead has a token asked for no sooner than a sleep of the idle
+// time would, and one that is set back changes nothing.
+func TestRenewalAndWallClock(t *testing.T) {
+	t.Parallel()
+	const idle = 30 * time.Second
+	begin := testkit.Step(t, time.Now(), 0)
+	var r renewal
+	r.schedule(begin, begin.Add(10*time.Minute))
+	at := r.at
+	for i, step := range []struct{ wall, sooner time.Duration }{
+		{clockError - 1, 0},
+		{clockError, clockError},
+		{clockError + idle, clockError + idle},
+		{time.Hour, clockError + 2*idle},
+		{time.Hour, clockError + 2*idle},
+		{-time.Hour, clockError + 2*idle},
+		{-time.Hour + time.Second, 2*clockError + 2*idle},
+	} {
+		r.catchUp(testkit.Step(t, begin.Add(time.Duration(i)*time.Second), step.wall), idle)
+		if got := at.Sub(r.at); got != step.sooner {
+			t.Errorf("with the wall clock %v ahead: %v sooner, want %v", step.wall, got, step.sooner)
+		}
+	}
+	r.at = time.Time{} // a token is being asked for
+	if r.catchUp(testkit.Step(t, begin.Add(time.Minute), time.Hour), idle); !r.at.IsZero() {
+		t.Error(r.at)
+	}
+}

@@ -11,10 +11,29 @@ type renewal struct {
 	at       time.Time // zero means never; while one is being asked for, after now if none is needed any more
 	fetching bool      // a token is being asked for
 	late     int       // calls of ClientConfig.Token in a row that were not over in time
+	awake    time.Time // when the wall clock has last been compared with the monotonic one
 }
 
 // schedule has a fresh token asked for in good time, and none is needed before.
-func (r *renewal) schedule(now, expires time.Time) { r.at = inGoodTime(now, expires) }
+func (r *renewal) schedule(now, expires time.Time) { r.at, r.awake = inGoodTime(now, expires), now }
+
+// catchUp brings what has been scheduled forward by as long as the machine has slept since it was
+// last awake: the client's clock stood still meanwhile, as the wall clock tells, and the session's
+// life went on. A sleep of more than the idle time ends in a resumption; beyond that the wall clock
+// was set.
+func (r *renewal) catchUp(now time.Time, idle time.Duration) {
+	slept := now.Round(0).Sub(r.awake.Round(0)) - now.Sub(r.awake)
+	if 0 <= slept && slept < clockError {
+		return
+	}
+	r.awake = now
+	if slept > 0 && !r.at.IsZero() {
+		if idle > 0 {
+			slept = min(slept, idle)
+		}
+		r.at = r.at.Add(-slept)
+	}
+}
 
 // bringForward is schedule where that is sooner than what has been scheduled: the session ends sooner by the
 // client's clock than was thought if that has stood still, because the machine has slept.

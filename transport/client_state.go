@@ -64,6 +64,7 @@ func (s *clientState) tick(now time.Time) (w work) {
 		return w
 	}
 	due = s.reconnect(now, due, &w)
+	s.renewal.catchUp(now, current.machine.Idle())
 	due, fetch := s.renewal.check(now, due)
 	if fetch {
 		w.renew = s.renewal.patience(current.machine.Expires().Sub(now))

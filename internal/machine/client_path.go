@@ -85,12 +85,12 @@ func (c *Client) Ask() { c.watch.lastPing = time.Time{} }
 // Silent reports whether nothing has been accepted for the idle time that the server stated in
 // WELCOME: the server must have ended the session.
 func (c *Client) Silent(now time.Time) bool {
-	idle := c.idle()
+	idle := c.Idle()
 	return c.state == live && idle > 0 && now.Sub(c.watch.lastAccepted) >= idle
 }
 
-// idle returns the idle time that the server stated in WELCOME, 0 for none.
-func (c *Client) idle() time.Duration { return time.Duration(c.limits.Idle) * time.Millisecond }
+// Idle returns the idle time that the server stated in WELCOME, 0 for none.
+func (c *Client) Idle() time.Duration { return time.Duration(c.limits.Idle) * time.Millisecond }
 
 // RoundTrip returns the round trip by which the path is judged; 0 before one is measured.
 func (c *Client) RoundTrip() time.Duration { return c.watch.rtt }
@@ -170,7 +170,7 @@ func (c *Client) pong(now time.Time, body []byte) (Reply, Event) {
 		n.jitter += ((rtt - n.rtt).Abs() - n.jitter) / 16
 	}
 	n.rtt, w.rtt = rtt, min(rtt, longestRoundTrip)
-	if idle := c.idle(); idle > 0 {
+	if idle := c.Idle(); idle > 0 {
 		w.rtt = min(w.rtt, idle/idleRoundTrips)
 	}
 	if n.current != c { // a late one of the former connection's
