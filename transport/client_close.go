@@ -106,7 +106,7 @@ func (s *clientState) conclude(err error) {
 
 // socketClosed ends the session because its socket was closed. Nothing can come any more.
 func (s *clientState) socketClosed() {
-	s.finish(errSocketClosed)
+	s.conclude(errSocketClosed)
 	s.linger = time.Time{}
 	s.progress.acknowledge()
 }

@@ -175,3 +175,25 @@ func TestClosedSocket(t *testing.T) {
 		}
 	})
 }
+
+// "the session is over, and not because of Close": somebody else has closed the client's socket.
+// Its user is told once.
+func TestClosedSocketIsTold(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		r := w.run()
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		s.config.Conn.Close()
+		time.Sleep(time.Second)
+		s.quit()
+		if last := s.events[len(s.events)-1]; s.told(EventClosed) != 1 || last.Kind != EventClosed || !errors.Is(last.Err, net.ErrClosed) {
+			t.Errorf("%+v", s.events)
+		}
+		other := w.stay(2)
+		w.quit(r, other)
+		if n := other.told(EventClosed); n != 0 {
+			t.Errorf("Close is told as well, %d times", n)
+		}
+	})
+}
