@@ -16,8 +16,8 @@ type closing struct {
 
 // CloseAfter ends the player's session as Kick does, once every message of the lanes of mode
 // Reliable, Ordered and Latest has arrived or been given up, and after wait at the latest. Nothing
-// more can be queued on the lanes; what the player sends is received as before. Without lanes it is
-// Kick.
+// more can be queued on the lanes; what the player sends is received as before. Without lanes, and
+// once Shutdown has begun, it is Kick.
 func (p *Player) CloseAfter(wait time.Duration, reason session.Reason, detail ...string) {
 	if !p.closeAfter(&closing{reason: reason, detail: detail}, wait) {
 		p.Kick(reason, detail...)
@@ -29,7 +29,7 @@ func (p *Player) closeAfter(c *closing, wait time.Duration) bool {
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
 	m := p.messages
-	if m == nil {
+	if m == nil || s.server.lifetime.leaving.Load() { // by then closeNow may have looked
 		return false
 	}
 	if m.closing == nil {

@@ -36,9 +36,24 @@ func (h *handover) depart(shards []*shard) (err error) {
 		err = fmt.Errorf("transport: the snapshot was not written: %w", err)
 	}
 	for _, sh := range shards {
+		sh.refuseNewcomers(s.clock.now())
+	}
+	h.deliver(shards)
+	for _, sh := range shards {
 		sh.shutdown(s.clock.now())
 	}
 	return err
+}
+
+// deliver acts on all messages to the shards. A match may put players out because another one
+// leaves.
+func (h *handover) deliver(shards []*shard) {
+	for more := true; more; {
+		more = false
+		for _, sh := range shards {
+			more = sh.Delivered(h.server.clock.now()) || more
+		}
+	}
 }
 
 // settle gives the sessions that takeOver has brought to the shards that their connection ids

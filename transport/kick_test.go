@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -52,31 +53,101 @@ func TestKickSaysWhy(t *testing.T) {
 // player out because another one has left, while the server shuts down.
 func TestKickedWhileHandedOn(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(w *world) {
-		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
-		fleet, h := w.fleet(t), w.match.handler()
-		s := w.listen(fleet)
-		h.Leave = func(p *Player, reason wire.Reason) {
-			w.match.leave(p, reason)
-			w.match.player(1).Kick(wire.ReasonKicked, "your team has gone")
-		}
-		w.serving.Go(func() {
-			for ; w.served == nil; time.Sleep(frame) {
-				_, w.served = s.Poll(h)
-				s.Flush()
-			}
+	for name, end := range map[string]func(p *Player){
+		"Kick": func(p *Player) { p.Kick(wire.ReasonKicked, "your team has gone") },
+		"CloseAfter": func(p *Player) {
+			_, _ = p.SendMessage(laneOrdered, []byte("goodbye"))
+			p.CloseAfter(5*time.Second, wire.ReasonKicked, "your team has gone")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+				fleet, h := w.fleet(t), w.match.handler()
+				s := w.listen(fleet, allLanes)
+				h.Leave = func(p *Player, reason wire.Reason) {
+					w.match.leave(p, reason)
+					end(w.match.player(1))
+				}
+				w.serving.Go(func() {
+					for ; w.served == nil; time.Sleep(frame) {
+						_, w.served = s.Poll(h)
+						s.Flush()
+					}
+				})
+				clients := []*Client{w.dial(0, withLanes), w.dial(1, withLanes)}
+				time.Sleep(time.Second)
+				w.match.player(0).Kick(wire.ReasonKicked)
+				if err := s.Shutdown(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				w.serve(fleet, allLanes)
+				for _, c := range clients {
+					w.closed(w.ending(c), wire.ReasonKicked)
+				}
+				if n := w.match.joined(); n != 2 {
+					t.Errorf("%d joined", n)
+				}
+			})
 		})
-		clients := []*Client{w.dial(0), w.dial(1)}
-		time.Sleep(time.Second)
-		w.match.player(0).Kick(wire.ReasonKicked)
+	}
+}
+
+// "The player does not come back by ticket": nor elsewhere in the fleet, if the server shuts down
+// before its next turn.
+func TestKickedBeforeShutdown(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		share, _ := w.keyed()
+		var out []session.Used
+		s := w.tick(share, noting(&out))
+		c := w.dial(1)
+		w.match.player(0).Kick(wire.ReasonGame, "why")
 		if err := s.Shutdown(context.Background()); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		w.serve(fleet)
-		for _, c := range clients {
-			w.closed(w.ending(c), wire.ReasonKicked)
+		w.closed(w.ending(c), wire.ReasonGame)
+		if left := w.match.left(); len(left) != 1 || left[0] != wire.ReasonGame {
+			t.Errorf("the match was told %v", left)
 		}
-		if n := w.match.joined(); n != 2 {
+		if len(out) != 1 || out[0].ID != w.match.player(0).Session().Name() {
+			t.Errorf("other servers are told %+v", out)
+		}
+	})
+}
+
+// noting has the sessions listed that were put out.
+func noting(out *[]session.Used) func(*Config) {
+	return func(c *Config) {
+		c.Session.OnUsed = func(u session.Used) {
+			if u.Kind == session.UsedSession {
+				*out = append(*out, u)
+			}
+		}
+	}
+}
+
+// Shutdown "admits nobody any more": neither who has just shown a good identity token, which stays
+// unused.
+func TestVerifiedBeforeShutdown(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		v := &slow{Verifier: w.issuer.Verifier(w), hold: make(chan struct{})}
+		v.on.Store(true)
+		s := w.tick(func(c *Config) { c.Verifier = v })
+		refused := make(chan error)
+		go func() {
+			_, err := w.try(1)
+			refused <- err
+		}()
+		time.Sleep(time.Second)
+		close(v.hold)
+		synctest.Wait() // the verdict waits for the next turn
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		w.closed(<-refused, wire.ReasonShutdown)
+		if n := w.match.joined(); n != 0 {
 			t.Errorf("%d joined", n)
 		}
 	})

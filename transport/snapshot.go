@@ -20,12 +20,7 @@ import (
 func (h *handover) handOver(shards []*shard) error {
 	s := h.server
 	h.settle() // what was taken over and has had no turn goes on, too
-	for more := true; more; {
-		more = false
-		for _, sh := range shards {
-			more = sh.Delivered(s.clock.now()) || more // a match puts players out when another one leaves
-		}
-	}
+	h.deliver(shards)
 	for _, sh := range shards {
 		sh.Out.Close()
 	}

@@ -53,6 +53,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.finish())
 }
 
+// refuseNewcomers ends every connection that has no player yet.
+func (s *shard) refuseNewcomers(now time.Time) {
+	for _, c := range s.Table.All() {
+		if a := connOf(c); a.player == nil && a.ending == nil {
+			a.end(now, wire.ReasonShutdown)
+		}
+	}
+}
+
 // shutdown announces the end to every player of a shard by NOTICE, ends every session, and lets no
 // new one in.
 func (s *shard) shutdown(now time.Time) {
