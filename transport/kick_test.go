@@ -116,6 +116,24 @@ func TestKickedBeforeShutdown(t *testing.T) {
 	})
 }
 
+// "The player does not come back by ticket": nor elsewhere in the fleet, if no turn comes any more.
+func TestKickedAfterShutdown(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		share, _ := w.keyed()
+		var out []session.Used
+		s := w.tick(share, noting(&out))
+		w.dial(1)
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		p := w.match.player(0)
+		if p.Kick(wire.ReasonGame); len(out) != 1 || out[0].ID != p.Session().Name() || out[0].Reason != wire.ReasonGame {
+			t.Errorf("other servers are told %+v", out)
+		}
+	})
+}
+
 // noting has the sessions listed that were put out.
 func noting(out *[]session.Used) func(*Config) {
 	return func(c *Config) {

@@ -73,6 +73,9 @@ func (p *Player) Send(payload []byte) error {
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.Post(kicked{p, reason, text})
+	if p.shard.server.lifetime.leaving.Load() { // there may be no next turn
+		p.session.PutOut(reason)
+	}
 }
 
 // players is every player of a shard, for broadcasts.

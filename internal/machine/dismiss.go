@@ -16,18 +16,28 @@ func (c *Conn) Dismiss(reason wire.Reason, detail string) (Reply, Event) {
 	return c.dismiss(reason, detail, (*Session).terminate)
 }
 
-// dismiss is Dismiss, by a way to terminate the session.
-func (c *Conn) dismiss(reason wire.Reason, detail string, terminate func(*Session, wire.Reason, audit.Drop, Cause) bool) (Reply, Event) {
+// PutOut ends the session as Dismiss does, with its next datagram. It is for a server that may not
+// call Dismiss any more, and is safe for concurrent use.
+func (s *Session) PutOut(reason wire.Reason) { putOut(s, reason, (*Session).terminate) }
+
+// putOut terminates a session whose player the match removes, and returns the reason to send.
+func putOut(s *Session, reason wire.Reason, terminate func(*Session, wire.Reason, audit.Drop, Cause) bool) wire.Reason {
 	if !reason.Defined() {
 		reason = wire.ReasonKicked
 	}
-	if c.session != nil {
+	if s != nil {
 		why := ticketsDrop(reason)
 		if why == audit.DropNone {
 			why = audit.DropTicket
 		}
-		terminate(c.session, reason, why, CauseMatch)
+		terminate(s, reason, why, CauseMatch)
 	}
+	return reason
+}
+
+// dismiss is Dismiss, by a way to terminate the session.
+func (c *Conn) dismiss(reason wire.Reason, detail string, terminate func(*Session, wire.Reason, audit.Drop, Cause) bool) (Reply, Event) {
+	reason = putOut(c.session, reason, terminate)
 	if c.state == closed {
 		return Reply{}, Event{}
 	}

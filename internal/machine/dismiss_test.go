@@ -52,6 +52,23 @@ func TestDismissLate(t *testing.T) {
 	}
 }
 
+// A player who is put out after the session was saved, and before the memory is, is not there in
+// the next process.
+func TestPutOutAmidSnapshot(t *testing.T) {
+	for _, reason := range []wire.Reason{0, wire.ReasonShutdown, wire.ReasonIdle, wire.ReasonLeft, wire.ReasonRevoked, wire.ReasonGame} {
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		_, snap := d.savesAndRestores(d)
+		d.server.Session().PutOut(reason)
+		g, _ := d.savesAndRestores()
+		if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropTicket && drop != audit.DropRevoked || g.Len() != 0 {
+			t.Errorf("%v: %v, %d sessions", reason, drop, g.Len())
+		}
+		if h := d.reconnects(g, home).showsTicket(); h.Event.Kind != EventRefused {
+			t.Errorf("%v: its ticket: %+v", reason, h.Event)
+		}
+	}
+}
+
 // Of a detail that is too long as many whole characters are sent as fit, and what is no text is
 // none.
 func TestDetail(t *testing.T) {
