@@ -100,6 +100,83 @@ func TestPutOutDuringBlackout(t *testing.T) {
 	}
 }
 
+// "whom the match bans or kicks there does not come back by the snapshot": "Leave is called for
+// each" while it is written.
+func TestPutOutByLeave(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		put  func(w *world, p *Player)
+		told wire.Reason
+	}{
+		"Ban": {func(w *world, p *Player) {
+			b := session.Ban{Issuer: p.Session().Issuer(), Subject: p.Session().Subject()}
+			if n, err := w.server.Ban(b); n != 1 || err != nil {
+				w.Error(n, err)
+			}
+		}, wire.ReasonRevoked},
+		"Kick": {func(_ *world, p *Player) { p.Kick(wire.ReasonKicked) }, wire.ReasonTicket},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				fleet, h := w.fleet(t), w.match.handler()
+				s := w.listen(fleet)
+				h.Leave = func(p *Player, reason session.Reason) {
+					w.match.leave(p, reason)
+					c.put(w, p)
+				}
+				w.serving.Go(func() { w.served = s.Serve(h) })
+				client := w.dial(1)
+				time.Sleep(time.Second)
+				if err := s.Shutdown(w.Context()); err != nil {
+					t.Error(err)
+				}
+				w.serve(fleet)
+				w.closed(w.ending(client), c.told)
+				if left := w.match.left(); w.match.joined() != 1 || !slices.Equal(left, []wire.Reason{wire.ReasonShutdown}) {
+					t.Errorf("%d joined, left: %v", w.match.joined(), left)
+				}
+				for _, e := range w.audit.all() {
+					if e.Decision == audit.Close && e.Detail != "put out before the next process" {
+						t.Errorf("on record: %q", e.Detail)
+					}
+				}
+			})
+		})
+	}
+}
+
+// "ErrServerClosed once Shutdown has written Config.Snapshot: the next process does not know of r,
+// which has no line then. What comes from a feed has no such error".
+func TestBanTooLate(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s := w.serve(w.fleet(t))
+		w.dial(1)
+		if err := s.Shutdown(w.Context()); err != nil {
+			t.Error(err)
+		}
+		said := len(w.audit.all())
+		for _, feed := range []bool{false, true} {
+			var want error
+			if !feed {
+				want = ErrServerClosed
+			}
+			for range 2 {
+				if _, err := s.Ban(session.Ban{Issuer: testkit.IssuerName, Subject: "player 1", Everywhere: feed}); err != want {
+					t.Errorf("by a feed %v: Ban: %v", feed, err)
+				}
+				r := session.Revocation{Kind: session.RevokeSubject, Issuer: testkit.IssuerName, Value: "player 1", Everywhere: feed}
+				if _, err := s.Revoke(r); err != want {
+					t.Errorf("by a feed %v: Revoke: %v", feed, err)
+				}
+				if n := len(w.audit.all()); !feed && n != said {
+					t.Errorf("%+v", w.audit.all()[said:])
+				}
+			}
+		}
+	})
+}
+
 // Each decision of an operator is one line, whether or not the player is here, with reason and note; what
 // changes nothing has none.
 func TestOperatorDecisionsAreAudited(t *testing.T) {

@@ -39,7 +39,8 @@ type Handler struct {
 	// Receipt is called once for each message to the player on a lane with Receipts: arrived says that
 	// the player's machine has it, not that its game has looked at it; false means not known to have
 	// arrived. Messages that are unfinished when the player leaves are reported before Leave, except
-	// those that Config.Snapshot hands on: the next process reports them, with the same ids.
+	// those that Config.Snapshot hands on: the next process reports them, with the same ids. Where
+	// that fails after all they are reported after Leave.
 	Receipt func(p *Player, lane int, id uint64, arrived bool)
 	// Leave is called once for each Join that has not refused the player, when the session is over.
 	Leave func(p *Player, reason session.Reason)
@@ -156,16 +157,24 @@ func (c *conn) leave(now time.Time, ev machine.Event) {
 	ev.Payload = []byte(detail)
 	c.self.shard.audit(now, c, decision, ev)
 	c.Shard.Handshakes.Note(now, &c.Conn)
-	c.player.farewell(ev.Reason)
+	c.player.farewell(ev.Reason, false)
 }
 
-// farewell is the end of a player's stay, once it is on record.
-func (p *Player) farewell(reason wire.Reason) {
-	p.shard.server.sessions.live.Add(-1)
-	p.shard.players.remove(p)
-	p.endMessages()
+// farewell is the end of a player's stay for the match, which hears of it once. The lanes stay if
+// they are saved.
+func (p *Player) farewell(reason wire.Reason, saved bool) {
+	first := !p.left
+	if p.left = true; first {
+		p.shard.server.sessions.live.Add(-1)
+		p.shard.players.remove(p)
+	}
+	if !saved {
+		p.endMessages()
+	}
 	p.shard.deliverReceipts()
-	p.shard.handler.Leave(p, reason)
+	if first {
+		p.shard.handler.Leave(p, reason)
+	}
 }
 
 // linger leaves a connection to answer what still comes. To whom CLOSE has not been

@@ -24,6 +24,7 @@ type Player struct {
 	stay    atomic.Uint32    // present, joining or gone
 	ended   atomic.Bool      // the session has been ended, and the player is about to leave
 	origin  Origin           // constant
+	left    bool             // Leave has been called, or is about to be; the turn's
 	place   int32            // in players.list
 
 	// The connection on which the session lives. Changed by the shard's turn, under
@@ -64,12 +65,14 @@ func (p *Player) Send(payload []byte) error {
 
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave is called in the
 // next turn. The player does not come back by ticket, whatever the reason, nor after it has left:
-// to keep the player's identity out too, see Server.Ban. A match that removes a player for silence
-// gives session.ReasonIdle: in a fleet (session.Config.OnUsed) any other reason but ReasonLeft,
-// ReasonShutdown and ReasonReplaced ends the session on every server, even where the player has
-// continued it meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and one that
-// the protocol does not define, is session.ReasonKicked. A detail is text for the player's log, of
-// which the first 64 bytes are sent. The audit and the log have it, too: it should name nobody.
+// to keep the player's identity out too, see Server.Ban. Once Shutdown has written Config.Snapshot
+// the next process hears of it by session.Config.OnUsed alone. A match that removes a player for
+// silence gives session.ReasonIdle: in a fleet (session.Config.OnUsed) any other reason but
+// ReasonLeft, ReasonShutdown and ReasonReplaced ends the session on every server, even where the
+// player has continued it meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and
+// one that the protocol does not define, is session.ReasonKicked. A detail is text for the player's
+// log, of which the first 64 bytes are sent. The audit and the log have it, too: it should name
+// nobody.
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.Post(kicked{p, reason, text})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -24,8 +25,10 @@ func (s *Server) Session(id uint32) (session.Session, bool) {
 // them: for a key or a build as long as this process runs, and those that take over its sessions;
 // for anything else until the longest-lived token has expired. Memory is bounded by
 // session.Config.MaxRevocations, and repeating a revocation takes none. The audit has a line
-// "withdraw", unless r only repeats what is kept. The error is session.ErrRevocation or
-// session.ErrRevocationsFull.
+// "withdraw", unless r only repeats what is kept. The error is session.ErrRevocation,
+// session.ErrRevocationsFull, or ErrServerClosed once Shutdown has written Config.Snapshot: the
+// next process does not know of r, which has no line then. What comes from a feed has no such
+// error, since the feed repeats it.
 //
 // Revoke may be called at any time after Listen, and is meant for a feed that serves a whole fleet: a
 // repetition takes about a microsecond, as does a revocation that concerns nobody here. One by key or
@@ -36,6 +39,9 @@ func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 	now := s.clock.now()
 	known := s.gate.Revoked(now, r)
 	ended, err = s.gate.Revoke(now, r)
+	if errors.Is(err, machine.ErrSaved) {
+		return ended, ErrServerClosed
+	}
 	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.feedLines.leavesOut(now, r.Everywhere, ended) {
 		return ended, err
 	}
@@ -62,7 +68,8 @@ func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 
 // RevokeSubject revokes every session of a player that lives here, or whose connection has ended
 // and that could still be resumed, and returns how many there were; the audit has a line "withdraw"
-// if there were any. The player may come again with another identity token. See Revoke and Ban.
+// if there were any. The player may come again with another identity token. See Revoke and Ban:
+// where those return ErrServerClosed, RevokeSubject is too late as well, and does not say so.
 func (s *Server) RevokeSubject(issuer, subject string) int {
 	n := s.gate.RevokeSubject(issuer, subject)
 	if n > 0 {
@@ -72,7 +79,8 @@ func (s *Server) RevokeSubject(issuer, subject string) int {
 }
 
 // RevokeSession ends a session with its next datagram; the audit has a line "withdraw". It reports
-// false if no session has this id, neither live nor resumable, or if it is revoked already.
+// false if no session has this id, neither live nor resumable, or if it is revoked already. Like
+// RevokeSubject it does not say that it is too late for the next process.
 func (s *Server) RevokeSession(id uint32) bool {
 	e := audit.Event{Decision: audit.Withdraw, Session: id}
 	if live, ok := s.gate.Session(id); ok {
@@ -90,10 +98,14 @@ func (s *Server) RevokeSession(id uint32) bool {
 // Processes that take over this one's sessions keep the ban. Of several bans of a player the one
 // that lasts longest holds; one that is over already does nothing. Memory is bounded by
 // session.Config.MaxBans. The audit has a line "ban", unless b changes nothing. The error is
-// session.ErrBan or session.ErrBansFull. What Revoke says of a feed holds for Ban, too.
+// session.ErrBan, session.ErrBansFull or ErrServerClosed. What Revoke says of that and of a feed
+// holds for Ban, too.
 func (s *Server) Ban(b session.Ban) (ended int, err error) {
 	known := s.gate.Banned(b)
 	ended, err = s.gate.Ban(b)
+	if errors.Is(err, machine.ErrSaved) {
+		return ended, ErrServerClosed
+	}
 	if ended == 0 && known || errors.Is(err, session.ErrBan) || s.feedLines.leavesOut(s.clock.now(), b.Everywhere, ended) {
 		return ended, err
 	}

@@ -15,8 +15,8 @@ import (
 
 // handOver writes all live sessions to Config.Snapshot, for the process that comes
 // next. From its beginning on nothing is sent any more, so that no nonce and no
-// sequence can be used by both; if it fails, everything is as before. The caller
-// holds the turns of all shards.
+// sequence can be used by both; if it fails, everything is as before, but that Leave
+// may have been called. The caller holds the turns of all shards.
 func (h *handover) handOver(shards []*shard) error {
 	s := h.server
 	h.settle() // what was taken over and has had no turn goes on, too
@@ -57,7 +57,10 @@ func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 		}
 	}
 	if err == nil {
-		err = s.gate.Save(w)
+		for _, sh := range shards {
+			sh.leaveAll(saved)
+		}
+		err = s.gate.Save(w) // with what the match has decided meanwhile
 	}
 	if err == nil {
 		err = h.saveAddresses(w)
@@ -103,6 +106,16 @@ func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
 	return nil
 }
 
+// leaveAll tells the match that all players leave.
+func (s *shard) leaveAll(saved map[*conn]bool) {
+	for _, c := range s.Table.All() {
+		if a := connOf(c); a.player != nil && a.player.stay.Load() != gone {
+			a.player.ended.Store(true)
+			a.player.farewell(wire.ReasonShutdown, saved[a])
+		}
+	}
+}
+
 // handedOn ends the stay of all players in this process, without a word to them.
 func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 	s.Handshakes.Refuse()
@@ -113,12 +126,16 @@ func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 			continue
 		}
 		e := a.self.shard.decision(now, a, audit.Close)
-		e.Detail = "left to come back by ticket"
-		if saved[a] {
+		switch {
+		case a.session.Session().Revoked():
+			e.Detail = "put out before the next process"
+			a.player.farewell(wire.ReasonShutdown, false)
+		case saved[a]:
 			e.Detail = "handed on to the next process"
 			a.player.leaveMessages()
+		default:
+			e.Detail = "left to come back by ticket"
 		}
 		s.server.config.Audit.Record(e)
-		a.player.farewell(wire.ReasonShutdown)
 	}
 }

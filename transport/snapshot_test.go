@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/session"
 )
 
 // What is wrong with a snapshot is on record, the file is gone, and its players come
@@ -180,6 +181,50 @@ func TestSnapshotNotWritten(t *testing.T) {
 			t.Errorf("%+v, left: %v", s.events, w.match.left())
 		}
 		s.quit()
+	})
+}
+
+// A snapshot that gets no name, after Leave has been called: the match hears nothing twice and of
+// every message, and each player why the session ends.
+func TestSnapshotNotNamed(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: time.Millisecond})
+		l := newLedger("server")
+		w.match.lanes = l
+		fleet, h := w.fleet(t), w.match.handler()
+		s := w.listen(fleet, allLanes, func(c *Config) { c.Snapshot = t.TempDir() })
+		h.Leave = func(p *Player, reason session.Reason) {
+			w.match.leave(p, reason)
+			w.match.player(1).Kick(session.ReasonGame)
+		}
+		w.serving.Go(func() { w.served = s.Serve(h) })
+		clients := []*Client{w.dial(0, withLanes), w.dial(1, withLanes)}
+		time.Sleep(time.Second)
+		if _, err := w.match.player(0).SendMessage(laneReliable, []byte("goodbye")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Shutdown(w.Context()); err == nil {
+			t.Error("no error")
+		}
+		w.closed(w.ending(clients[0]), session.ReasonShutdown)
+		w.closed(w.ending(clients[1]), session.ReasonGame)
+		if left := w.match.left(); !slices.Equal(left, []session.Reason{session.ReasonShutdown, session.ReasonShutdown}) {
+			t.Errorf("left: %v", left)
+		}
+		if got := l.told(); len(got) != 1 || got[[2]uint64{laneReliable, 1}] {
+			t.Errorf("receipts: %v", got)
+		}
+		var ends []string
+		for _, e := range w.audit.all() {
+			if e.Decision == audit.Close {
+				ends = append(ends, e.Detail)
+			}
+		}
+		slices.Sort(ends)
+		if want := []string{"game's reason 128", "server shutting down"}; !slices.Equal(ends, want) {
+			t.Errorf("on record: %q, want %q", ends, want)
+		}
 	})
 }
 

@@ -18,10 +18,11 @@ import (
 //
 // With Config.Snapshot it hands the sessions on, and tells the players nothing. If the snapshot
 // cannot be written, Shutdown reports that as an error and as an alarm in the audit, and ends the
-// sessions. Leave is called for each either way, with session.ReasonShutdown. Once it has begun no
-// message is delivered or acknowledged any more; those of lanes go on in the next process, where
-// Handler.Receipt is called for them. Those for which Config.Snapshot has no room are reported as
-// lost, before Leave. A waiting CloseAfter ends its session at once.
+// sessions. Leave is called for each either way, with session.ReasonShutdown; whom the match bans
+// or kicks there does not come back by the snapshot. Once it has begun no message is delivered or
+// acknowledged any more; those of lanes go on in the next process, where Handler.Receipt is called
+// for them. Those for which Config.Snapshot has no room are reported as lost, before Leave. A
+// waiting CloseAfter ends its session at once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.lifetime.leaving.Store(true)
 	var shards []*shard

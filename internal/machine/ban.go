@@ -14,7 +14,7 @@ import (
 // longest holds; those for the whole fleet are kept apart from this server's own. A ban that has
 // already expired does nothing.
 //
-// At most MaxBans are kept. The error is ErrBan or ErrBansFull.
+// At most MaxBans are kept. The error is ErrBan, ErrBansFull or ErrSaved.
 func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if b.Reason == 0 {
 		b.Reason = wire.ReasonRevoked
@@ -28,9 +28,12 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if e.expiry() <= g.latest {
 		return 0, nil
 	}
+	if g.saved && !b.Everywhere {
+		err = ErrSaved
+	}
 	key := banKey(b.Issuer, b.Subject, b.Everywhere)
 	if old, banned := g.bans.lookup(key, g.latest); banned && old.covers(&e) {
-		return 0, nil // and nobody has come in since
+		return 0, err // and nobody has come in since
 	}
 	if !g.bans.add(key, e, g.latest) {
 		err = session.ErrBansFull

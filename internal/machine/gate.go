@@ -45,6 +45,8 @@ type Gate struct {
 	reports []session.Used // see unlock
 	// +checklocks:mu
 	latest int64 // memory's clock at the last check for revocation, Unix ns
+	// +checklocks:mu
+	saved bool // by Save: what is decided from then on dies with this process
 }
 
 // NewGate returns a Gate for config, or an error that names the field that is wrong.

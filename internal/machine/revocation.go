@@ -17,7 +17,7 @@ import (
 // From now on it refuses the tokens that r covers and the tickets that stand for them: those of a
 // key or a build while this process, or one that takes over its sessions, runs; all others until
 // the longest-lived token has expired. At most MaxRevocations are kept; repeating a revocation
-// takes no room. The error is ErrRevocation or ErrRevocationsFull.
+// takes no room. The error is ErrRevocation, ErrRevocationsFull or ErrSaved.
 //
 // A revocation that is repeated, and one of a subject, a token, a sign-in or a session that is not
 // here, costs about a microsecond. A key, a build, and a token or sign-in that is here, is looked for
@@ -36,8 +36,11 @@ func (g *Gate) Revoke(now time.Time, r session.Revocation) (ended int, err error
 	g.mu.Lock()
 	defer g.unlock()
 	known, err := g.revoked.revoke(&r, g.latest)
+	if g.saved && !r.Everywhere {
+		err = ErrSaved
+	}
 	if known && (dated || r.Kind != session.RevokeSubject) {
-		return 0, nil // whoever is here has come in since; but for a clock that was set back
+		return 0, err // whoever is here has come in since; but for a clock that was set back
 	}
 	noted := len(g.reports)
 	ended = g.revokeConcerned(&r, until)

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -19,6 +20,10 @@ const (
 )
 
 var savedWhy = map[uint8]audit.Drop{savedUsed: audit.DropUsed, savedEnded: audit.DropTicket, savedRevoked: audit.DropRevoked}
+
+// ErrSaved is returned for a ban or a revocation that comes after Save, unless the whole fleet is
+// told of it: the process that takes over the sessions does not know it.
+var ErrSaved = errors.New("session: too late for the next process")
 
 // Save writes the memory, the revocations and the bans, for the process that takes over the
 // sessions.
@@ -47,6 +52,7 @@ func (g *Gate) Save(w *resume.Writer) error {
 			return err
 		}
 	}
+	g.saved = true
 	return nil
 }
 
