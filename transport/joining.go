@@ -79,8 +79,8 @@ func (p *Player) sendEarly(payload []byte) (waits bool, err error) {
 	}
 }
 
-// admit calls Join, and lets the player in unless Join refuses. welcome is the WELCOME that waits for
-// that; its Kind is 0 if it has been sent.
+// admit calls Join, and lets the player in unless Join refuses or panics. welcome is the WELCOME
+// that waits for that; its Kind is 0 if it has been sent.
 func (c *conn) admit(now time.Time, welcome machine.Reply, metadata []byte) {
 	s, p := c.self.shard, c.player
 	j := &joiningPlayer{player: p, metadata: metadata}
@@ -90,7 +90,19 @@ func (c *conn) admit(now time.Time, welcome machine.Reply, metadata []byte) {
 	c.agree()
 	s.Out.Mu.Unlock()
 	s.players.add(p) // a broadcast meets nobody who is not joining by then
+	returned := false
+	defer func() {
+		if !returned { // but has panicked: the match does not know the player
+			p.Refuse(session.ReasonUnavailable)
+		}
+		c.joined(now, j, welcome)
+	}()
 	s.handler.Join(p)
+	returned = true
+}
+
+// joined lets the player in, or not, once Join is over.
+func (c *conn) joined(now time.Time, j *joiningPlayer, welcome machine.Reply) {
 	if !c.settle(j, welcome) {
 		c.reject(now, j)
 		return

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/session"
 )
 
 // A message's age counts from when it was queued: in Join, in a handler after a silence, and in a Hold.
@@ -164,6 +166,97 @@ func TestHandlerPanics(t *testing.T) {
 	if want := []uint64{1, 2, 3, 4}; !slices.Equal(receipts, want) {
 		t.Errorf("receipts %v, want %v", receipts, want)
 	}
+}
+
+// pollsOn runs Poll in a frame loop that goes on when a handler has panicked.
+func (w *world) pollsOn(s *Server, h Handler) {
+	w.served = nil
+	poll := func() {
+		defer func() { recover() }() //nolint:errcheck // it is the handler's
+		_, w.served = s.Poll(h)
+	}
+	w.serving.Go(func() {
+		for ; w.served == nil; time.Sleep(frame) {
+			poll()
+			s.Flush()
+		}
+	})
+}
+
+// panicsOnce returns a function that panics when it is called first.
+func panicsOnce() func() {
+	calm := false
+	return func() {
+		if !calm {
+			calm = true
+			panic("handler")
+		}
+	}
+}
+
+// A Leave that panics keeps nobody else who is to leave.
+func TestLeavePanics(t *testing.T) {
+	virtual(t, func(w *world) {
+		s, h, boom := w.listen(), w.match.handler(), panicsOnce()
+		h.Leave = func(p *Player, reason session.Reason) { w.match.leave(p, reason); boom() }
+		w.pollsOn(s, h)
+		clients := []*Client{w.dial(0), w.dial(1), w.dial(2)}
+		for n := range clients {
+			w.match.player(n).Kick(session.ReasonKicked)
+		}
+		for _, c := range clients {
+			w.closed(w.ending(c), session.ReasonKicked)
+		}
+		if left := w.match.left(); len(left) != 3 || s.Stats().Sessions != 0 {
+			w.Errorf("%d have left, %d sessions", len(left), s.Stats().Sessions)
+		}
+	})
+}
+
+// A player whose Join panics is refused, with a token that counts as unused, and not half in.
+func TestJoinPanics(t *testing.T) {
+	virtual(t, func(w *world) {
+		s, h, boom := w.listen(), w.match.handler(), panicsOnce()
+		h.Join = func(p *Player) { boom(); w.match.join(p) }
+		w.pollsOn(s, h)
+		raw := []byte(w.issuer.Token(w, grantFor(1)))
+		same := func(c *ClientConfig) { c.Token = func(context.Context) ([]byte, error) { return raw, nil } }
+		_, err := w.try(1, same)
+		w.closed(err, session.ReasonUnavailable)
+		c := w.join(2, same)
+		w.echo(c, "here")
+		if n := s.Stats().Sessions; n != 1 || w.match.joined() != 1 {
+			w.Errorf("%d sessions, %d joined", n, w.match.joined())
+		}
+	})
+}
+
+// A Join that panics at a session of a snapshot takes no other session with it.
+func TestRestoredJoinPanics(t *testing.T) {
+	virtual(t, func(w *world) {
+		fleet := w.fleet(t)
+		w.serve(fleet)
+		clients := []*Client{w.dial(0), w.dial(1), w.dial(2)}
+		time.Sleep(time.Second)
+		if err := w.server.Shutdown(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		w.serving.Wait()
+		s, h, boom := w.listen(fleet), w.match.handler(), panicsOnce()
+		h.Join = func(p *Player) { boom(); w.match.join(p) }
+		w.pollsOn(s, h)
+		time.Sleep(time.Second)
+		refused := 0
+		for _, c := range clients {
+			if err := c.Send([]byte("here")); err != nil {
+				w.closed(err, session.ReasonUnavailable)
+				refused++
+			}
+		}
+		if n := s.Stats().Sessions; n != 2 || refused != 1 || w.match.newest().Origin() != OriginRestored {
+			w.Errorf("%d sessions, %d refused, the last one %v", n, refused, w.match.newest().Origin())
+		}
+	})
 }
 
 // What a message has become is told soon, also if another goroutine's sending has decided it while Serve sleeps.

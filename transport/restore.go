@@ -18,7 +18,14 @@ type restored struct {
 }
 
 func (m restored) Deliver(now time.Time) {
-	for _, r := range m.list {
+	defer func() {
+		if len(m.list) > 0 { // Join has panicked: the next turn has the rest
+			m.shard.Post(m)
+		}
+	}()
+	for len(m.list) > 0 {
+		r := m.list[0]
+		m.list = m.list[1:]
 		m.shard.restore(now, r, m.made)
 	}
 }

@@ -35,6 +35,16 @@ func (m *mailbox) take() []Message {
 	return queue
 }
 
+// putBack adds messages that were taken, before those that have come since.
+func (m *mailbox) putBack(messages []Message) {
+	if len(messages) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.queue = append(messages, m.queue...)
+}
+
 // len is how many messages wait.
 func (m *mailbox) len() int {
 	m.mu.Lock()

@@ -79,7 +79,10 @@ func (s *Shard) Post(m Message) {
 // brought others.
 func (s *Shard) Delivered(now time.Time) (some bool) {
 	messages := s.mail.take()
+	acted := 0
+	defer func() { s.mail.putBack(messages[acted:]) }() // a handler has panicked: the next turn has the rest
 	for _, m := range messages {
+		acted++
 		m.Deliver(now)
 	}
 	return len(messages) > 0
