@@ -19,6 +19,7 @@ type clock struct {
 	start   time.Time        // monotonic
 	adopted atomic.Int64     // ns by which the system's clock has been stepped since
 	strayed time.Time        // since when the system's clock disagrees; zero if it does not
+	jumped  bool             // by more than clockJump, if it does
 	checked time.Time        // when check was last called
 	wall    func() time.Time // the system's clock
 	elapsed func(time.Time) time.Duration
@@ -47,19 +48,19 @@ func (c *clock) at(now time.Time) time.Time { return now.Add(c.ahead()) }
 // ahead is by how much the wall clock has been stepped.
 func (c *clock) ahead() time.Duration { return time.Duration(c.adopted.Load()) }
 
-// check compares with the system's clock. It reports true when a disagreement
-// begins, and adopts one that lasts.
-func (c *clock) check(now time.Time) (alarm bool) {
+// check compares with the system's clock, and adopts a disagreement that lasts. It reports true
+// when one of more than clockJump begins.
+func (c *clock) check() (alarm bool) {
+	now := c.now() // read together with the other: a turn may have stood still
 	off := c.wall().Sub(c.at(now))
-	if off.Abs() <= clockJump {
+	jumped := off.Abs() > clockJump
+	switch {
+	case off.Abs() <= clockDrift:
 		c.strayed = time.Time{}
-		return false
-	}
-	if c.strayed.IsZero() {
-		c.strayed = now
-		return true
-	}
-	if now.Sub(c.strayed) >= clockSettle {
+	case c.strayed.IsZero() || jumped != c.jumped:
+		c.strayed, c.jumped = now, jumped
+		return jumped
+	case now.Sub(c.strayed) >= clockSettle:
 		c.adopted.Add(int64(off))
 		c.strayed = time.Time{}
 	}

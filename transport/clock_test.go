@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/dtls"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
 )
 
 // fakeClock is a clock whose two sources the test sets.
@@ -31,7 +33,7 @@ func TestClockStep(t *testing.T) {
 		start := c.now()
 		pass := func(d time.Duration) bool {
 			*wall, *elapsed = wall.Add(d), *elapsed+d
-			return c.check(c.now())
+			return c.check()
 		}
 		if pass(time.Second) {
 			t.Error("an alarm without a step")
@@ -60,13 +62,37 @@ func TestClockStep(t *testing.T) {
 	}
 }
 
-// What comes back within 60 s was nothing; up to 30 s is drift.
+// A step of up to 30 s is no alarm. It is adopted, too, if it lasts 60 s and is of more than 1 s.
+func TestClockSmallStep(t *testing.T) {
+	t.Parallel()
+	for _, size := range []time.Duration{0, clockDrift, clockDrift + 1, 20 * time.Second, clockJump} {
+		for _, step := range []time.Duration{size, -size} {
+			c, wall, elapsed := fakeClock()
+			*wall = wall.Add(step)
+			for i := range 120 {
+				*wall, *elapsed = wall.Add(time.Second), *elapsed+time.Second
+				if c.check() {
+					t.Errorf("%v: an alarm", step)
+				}
+				want := time.Duration(0)
+				if i >= 60 && size > clockDrift {
+					want = step
+				}
+				if c.ahead() != want {
+					t.Fatalf("%v: %v ahead after %d s, want %v", step, c.ahead(), i, want)
+				}
+			}
+		}
+	}
+}
+
+// What comes back within 60 s was nothing.
 func TestClockStray(t *testing.T) {
 	t.Parallel()
 	c, wall, elapsed := fakeClock()
 	pass := func(d time.Duration) bool {
 		*wall, *elapsed = wall.Add(d), *elapsed+d
-		return c.check(c.now())
+		return c.check()
 	}
 	for _, step := range []time.Duration{clockJump, -2 * clockJump} {
 		if *wall = wall.Add(step); pass(time.Second) {
@@ -84,6 +110,10 @@ func TestClockStray(t *testing.T) {
 	*wall = wall.Add(time.Hour)
 	if !pass(time.Second) || pass(59*time.Second) || c.ahead() != 0 {
 		t.Error("the time before counts for the new step")
+	}
+	*wall = wall.Add(20*time.Second - time.Hour)
+	if pass(time.Second) || pass(59*time.Second) || c.ahead() != 0 {
+		t.Error("the time of a wide step counts for what is left of it")
 	}
 }
 
@@ -143,6 +173,36 @@ func TestAdoptedStep(t *testing.T) {
 				w.Errorf("%v: a silent player is still there after the idle time", step)
 			}
 			w.net.Tap(nil)
+		})
+	}
+}
+
+// The system's clock is set by 20 s, and tokens are issued by the clock as it is then: once the
+// step has lasted for a minute, players join and renew.
+func TestSmallStepIsFollowed(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{20 * time.Second, -20 * time.Second} {
+		virtual(t, func(w *world) {
+			s, off := w.serveWithClock()
+			issued := func(c *ClientConfig) {
+				c.Token = func(context.Context) ([]byte, error) {
+					raw, err := w.issuer.Mint(time.Now().Add(time.Duration(off.Load())), grantFor(1))
+					return []byte(raw), err
+				}
+			}
+			c := w.dial(1, issued)
+			off.Store(int64(step))
+			time.Sleep(2 * time.Minute)
+			w.dial(2, issued)
+			if got := s.clock.ahead(); got != step || w.audited("alarm") != 0 {
+				w.Errorf("the wall clock is %v ahead, want %v; %d alarms", got, step, w.audited("alarm"))
+			}
+			time.Sleep(token.DefaultLife)
+			w.echo(c, "here")
+			if w.audited("renew") < 2 {
+				w.Error("nobody has renewed")
+			}
+			w.quiet()
 		})
 	}
 }

@@ -194,9 +194,10 @@ const (
 	// connection: eight minutes at 128 Hz.
 	rekeyMargin = 1 << 16
 
-	// clockJump and clockSettle: a wall clock that differs by more than the
-	// first from what has elapsed raises an alarm, and is believed only if it
-	// stays so for the second.
+	// clockDrift, clockJump and clockSettle: a wall clock that differs by more than
+	// the first from what has elapsed is believed if it stays so for the third. The
+	// first is less than the leeway of most tokens. More than the second is an alarm.
+	clockDrift  = time.Second
 	clockJump   = 30 * time.Second
 	clockSettle = 60 * time.Second
 )

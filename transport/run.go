@@ -189,7 +189,7 @@ func (s *shard) checkClock(now time.Time) {
 		return
 	}
 	server.clock.checked = now
-	alarm := server.clock.check(now)
+	alarm := server.clock.check()
 	server.gate.StepClock(now, server.clock.ahead())
 	if alarm {
 		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
