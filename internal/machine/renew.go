@@ -20,8 +20,8 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 	switch {
 	case c.answer != nil && c.answer.digest == digest:
 		return c.answer.reply, Event{} // "same token → same RENEWED, the epoch moves once"
-	case c.pending != nil && c.pending.digest == digest:
-		return Reply{}, Event{} // being verified, or refused already
+	case c.pending != nil && c.pending.digest == digest && c.pending.refused != CauseEarly:
+		return Reply{}, Event{} // being verified, or refused for good
 	case c.next != nil:
 		c.renewedLost = !c.bearer       // a bearer client would send the other token after RENEWED
 		return dropped(audit.DropState) // "until then no further epoch is made"

@@ -82,10 +82,10 @@ func TestRenewTooOften(t *testing.T) {
 	d.present(d.renew("good")...).is(EventRenewed, audit.DropNone, wire.KindRenewed)
 }
 
-// "If there was no room or the issuer's keys could not be fetched, it looks at the same RENEW
-// again." PROTOCOL.md 5.3
+// "If there was no room, the issuer's keys could not be fetched or the token is not valid yet, it
+// looks at the same RENEW again." PROTOCOL.md 5.3
 func TestRenewLater(t *testing.T) {
-	for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
+	for _, err := range []error{session.ErrBusy, token.ErrUnavailable, token.ErrNotYetValid} {
 		d := play(t, session.Config{}, session.ClientConfig{})
 		d.mints("second")
 		d.toServer(d.renew("second")[0]).verifies()
@@ -96,6 +96,21 @@ func TestRenewLater(t *testing.T) {
 		d.toClient(d.present(d.clientTick(wire.KindRenew)...).renews().envelope).renews()
 		d.toServer(d.clientSends(wire.KindData, "new")).delivers("new")
 	}
+}
+
+// "The session goes on until its expiry, and the CLOSE at its end gives the reason of the refusal."
+// PROTOCOL.md 5.3: also of a token that is looked at again and again.
+func TestRenewTooEarly(t *testing.T) {
+	d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.toServer(d.renew("second")[0]).verifies()
+	for range 3 {
+		d.verifiedAs(nil, token.ErrNotYetValid).is(EventRefused, audit.DropToken, 0)
+		d.waits(tokenLife / 5)
+		d.toServer(d.clientTick(wire.KindRenew)[0]).verifies()
+	}
+	d.verifiedAs(nil, token.ErrNotYetValid).is(EventRefused, audit.DropToken, 0)
+	d.now = begin.Add(tokenLife)
+	d.tickServer().ends(audit.DropExpired, wire.ReasonToken)
 }
 
 // "Until then no further epoch is made: another RENEW is dropped `state`." PROTOCOL.md 5.3
