@@ -165,7 +165,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	s.Out.Hold(true)
 	s.begin(now)
 	s.PeersFirst = !hold // else nothing goes out before the next Flush
-	n := s.Turn(now)
+	n, now := s.Turn(now)
 	s.deliverReceipts()
 	if !hold {
 		s.Out.Hold(false)

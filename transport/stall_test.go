@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 )
 
@@ -114,6 +115,83 @@ func TestServerStalls(t *testing.T) {
 			})
 		})
 	}
+}
+
+// "What counts is when a datagram arrived, not when the server came to read it." PROTOCOL.md 4.10:
+// also of what arrives while a turn stands still, before it reads the socket or amid a batch.
+func TestServerStallsWithinATurn(t *testing.T) {
+	t.Parallel()
+	const stall = 4 * time.Second
+	for name, stalls := range map[string]func(w *world, joins, reads *atomic.Int64, hang func(time.Duration)){
+		"a player joins": func(w *world, joins, _ *atomic.Int64, _ func(time.Duration)) {
+			joins.Store(int64(stall))
+			w.join(4)
+		},
+		"amid a batch": func(_ *world, _, reads *atomic.Int64, hang func(time.Duration)) {
+			hang(time.Second)
+			time.Sleep(time.Second / 2)
+			reads.Store(int64(stall))
+			time.Sleep(stall)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				var joins, reads atomic.Int64 // how long the next Join, or look at an input, takes
+				w.match.onJoin = func() { time.Sleep(time.Duration(joins.Swap(0))) }
+				s, hang := w.hanging(func(c *Config) {
+					c.Session.Inspect = func(session.Session, []byte) policy.Verdict {
+						time.Sleep(time.Duration(reads.Swap(0)))
+						return policy.VerdictAllow
+					}
+				})
+				stop := w.play(128, w.join(1), w.join(2), w.join(3))
+				time.Sleep(2 * time.Second)
+				stalls(w, &joins, &reads, hang)
+				time.Sleep(2 * time.Second)
+				sent := stop()
+				time.Sleep(time.Second)
+				w.unhurt()
+				if n := w.match.count("input"); n != sent || joins.Load()+reads.Load() != 0 {
+					w.Errorf("%d of %d inputs delivered, drops %v", n, sent, s.Stats().Drops)
+				}
+			})
+		})
+	}
+}
+
+// No clock is read for a datagram: a turn reads both once for each batch that it has received, and
+// none if nothing has come.
+func TestClocksInATurn(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		f := newFloor(w, 1, rand.New(rand.NewPCG(1, 1)))
+		s, p := f.shards[0], f.players[0]
+		f.comes(p, f.addrs[0])
+		synctest.Wait()
+		var walls, times int
+		c := f.server.clock
+		wall, elapsed := c.wall, c.elapsed
+		c.wall = func() time.Time { walls++; return wall() }
+		c.elapsed = func(start time.Time) time.Duration { times++; return elapsed(start) }
+		for _, n := range []int{0, 1, udp.BatchLen - 1, udp.BatchLen, 3 * udp.BatchLen} {
+			for range n {
+				f.say(p.visit, f.addrs[0], wire.KindData, []byte("here"))
+			}
+			f.got = nil
+			now := c.now()
+			walls, times = 0, 0
+			if s.Turn(now); len(f.got) != n {
+				t.Errorf("%d of %d datagrams are delivered", len(f.got), n)
+			}
+			batches := 0
+			if n > 0 {
+				batches = n/udp.BatchLen + 1 // the last one tells that there is no more
+			}
+			if walls != batches || times != batches {
+				t.Errorf("for %d datagrams the wall clock is read %d times and the other one %d times, want %d", n, walls, times, batches)
+			}
+		}
+	})
 }
 
 // unstamped is a socket that does not tell when its datagrams were received.

@@ -259,9 +259,9 @@ type gathered struct {
 	early []udp.Packet
 }
 
-func (m gathered) Deliver(now time.Time) {
+func (m gathered) Deliver(time.Time) {
 	s := m.shard
-	s.waiting.begin(now, s.Endpoint.config.Wall())
+	now := s.look()
 	for _, p := range m.early {
 		s.waiting.stamp = p.Stamp
 		s.Datagram(now, p.Addr, p.Buf)

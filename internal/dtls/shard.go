@@ -63,8 +63,9 @@ func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 	}
 	s.Handshakes = newHandshakes(s)
 	s.Handshakes.minter = retry.NewMinter(&e.tokens)
-	s.waiting.turned = e.config.Now()
-	s.waiting.ran = s.waiting.turned
+	s.waiting.ran = e.config.Now()
+	s.waiting.begin(s.waiting.ran, e.config.Wall())
+	s.waiting.emptied(s.waiting.ran)
 	s.Out.socket, s.Out.batch = sock, udp.NewBatch(udp.BatchLen)
 	return s
 }

@@ -33,10 +33,12 @@ func (t Turns) Try() bool {
 // End lets the next one run the shard.
 func (t Turns) End() { <-t }
 
-// Turn handles everything that has arrived, once. It reads no clock but, if
-// something has, the system's once.
-func (s *Shard) Turn(now time.Time) (n int) {
-	s.waiting.note(now)
+// Turn handles everything that has arrived, once, and returns how many datagrams that were, and the
+// time. It reads the clocks with each batch that it receives, and no more often.
+func (s *Shard) Turn(now time.Time) (n int, _ time.Time) {
+	began := now
+	s.waiting.note(began)
+	s.waiting.ran = began
 	s.Delivered(now)
 	packets, others := s.Socket.Receive(), len(s.forwarding.queue)
 	var carried []udp.Packet
@@ -44,19 +46,19 @@ func (s *Shard) Turn(now time.Time) (n int) {
 		carried = s.carrier.Receive()
 	}
 	if len(packets)+len(carried)+others > 0 {
-		s.waiting.begin(now, s.Endpoint.config.Wall())
+		now = s.look()
 	}
 	s.takeForwarded(others, func(f forwarded) {
 		s.waiting.stamp = f.stamp
 		s.Datagram(now, f.addr, f.b[:f.n])
 	})
-	n, all := s.batches(now, packets, s.Socket)
+	n, all, now := s.batches(now, packets, s.Socket)
 	if s.carrier != nil {
-		m, every := s.batches(now, carried, s.carrier)
-		n, all = n+m, all && every
+		m, every, later := s.batches(now, carried, s.carrier)
+		n, all, now = n+m, all && every, later
 	}
 	if all {
-		s.waiting.turned = now
+		s.waiting.emptied(began)
 	}
 	s.waiting.stamp = 0
 	s.counts.received.Add(uint64(n))
@@ -65,27 +67,37 @@ func (s *Shard) Turn(now time.Time) (n int) {
 	}
 	s.User.Turned(now)
 	s.Sweep(now)
-	return n
+	return n, now
+}
+
+// look reads the clocks, after something has been received and before it is handled: what has come
+// while the shard stood still has not come at one instant.
+func (s *Shard) look() (now time.Time) {
+	now = s.Endpoint.config.Now()
+	s.waiting.note(now)
+	s.waiting.begin(now, s.Endpoint.config.Wall())
+	return now
 }
 
 // receiver is a udp.Socket or a *udp.Carrier.
 type receiver interface{ Receive() []udp.Packet }
 
 // batches handles what has been received and what can be received more, up to maxPerTurn. It reports
-// whether that was all.
-func (s *Shard) batches(now time.Time, packets []udp.Packet, from receiver) (n int, all bool) {
+// whether that was all, and returns the time of the last batch.
+func (s *Shard) batches(now time.Time, packets []udp.Packet, from receiver) (n int, all bool, _ time.Time) {
 	for {
 		for some := range slices.Chunk(packets, PrefetchLen) {
 			s.datagrams(now, some)
 		}
 		n += len(packets)
 		if len(packets) < udp.BatchLen {
-			return n, true
+			return n, true, now
 		}
 		if n >= maxPerTurn {
-			return n, false
+			return n, false, now
 		}
 		packets = from.Receive()
+		now = s.look()
 	}
 }
 

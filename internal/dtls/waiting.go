@@ -12,44 +12,48 @@ import "time"
 // when the clock has been stepped since, none counts as having waited: then it is
 // as if the player had been silent.
 type waiting struct {
-	stamp  int64         // of the datagram that is being handled; 0 if unknown
-	wall   int64         // the system's clock in this turn, Unix ns; 0 if stamps are not to be believed
-	ahead  int64         // ns by which it was ahead of the server's when last looked at
-	gap    time.Duration // from the turn before, or the socket's beginning, to this one
-	turned time.Time     // when the last turn began that read everything
+	stamp   int64         // of the datagram that is being handled; 0 if unknown
+	wall    int64         // the system's clock when last looked at, Unix ns
+	ahead   int64         // ns by which it was ahead of the server's then
+	stepped bool          // stamps are not to be believed
+	gap     time.Duration // from the turn before, or the socket's beginning, until then
+	turned  time.Time     // when the last turn began that read everything
 
 	ran     time.Time // when the last turn began
 	patient time.Time // until when no time limits are looked at
 }
 
-// note is called as each turn begins. After a gap of stallTime or more nobody is
-// put out by a time limit until the players have had the time to be heard.
+// note is called as each turn begins and whenever clocks are looked at in it. After a
+// gap of stallTime or more nobody is put out by a time limit until the players have
+// had the time to be heard.
 func (w *waiting) note(now time.Time) {
 	if now.Sub(w.ran) >= StallTime && now.Sub(w.patient) >= StallPause {
 		w.patient = now.Add(StallPatience)
 	}
-	w.ran = now
 }
 
-// begin is called in each turn in which there is something to read, after the
-// socket has been asked.
+// begin is called after something has been received, with both clocks as they are then.
 func (w *waiting) begin(now, wall time.Time) {
 	w.wall = wall.UnixNano()
 	w.gap = now.Sub(w.turned)
 	ahead := w.wall - now.UnixNano()
 	step := time.Duration(ahead - w.ahead).Abs()
 	if step > clockStep+w.gap/clockSlew {
-		w.wall = 0
+		w.stepped = true
 	}
 	w.ahead = ahead
 }
+
+// emptied is called when everything has been read that had come when the turn began:
+// what comes later is stamped by the clock as it is since its last step.
+func (w *waiting) emptied(began time.Time) { w.turned, w.stepped = began, false }
 
 // Waited is how long the datagram that the shard handles has waited for its turn, 0 outside one.
 func (s *Shard) Waited() time.Duration { return s.waiting.waited() }
 
 // waited is how long the datagram that is being handled has waited, 0 or more.
 func (w *waiting) waited() time.Duration {
-	if w.stamp == 0 || w.wall == 0 {
+	if w.stamp == 0 || w.stepped {
 		return 0
 	}
 	return min(max(time.Duration(w.wall-w.stamp), 0), w.gap)

@@ -38,11 +38,38 @@ func TestWaited(t *testing.T) {
 		if w.stamp = 0; w.waited() != 0 {
 			t.Errorf("%s: waited %v without a stamp", name, w.waited())
 		}
-		w.turned = now
+		w.emptied(now)
 		w.begin(now.Add(time.Second), wall.Add(time.Second))
 		w.stamp = wall.UnixNano()
 		if got := w.waited(); got != time.Second {
 			t.Errorf("%s: %v in the turn after, want 1 s", name, got)
+		}
+	}
+}
+
+// Once the system's clock has been stepped no stamp is believed until everything has been read that
+// came before: a turn looks at the clocks several times.
+func TestStampsOfBeforeAStep(t *testing.T) {
+	for _, step := range []time.Duration{0, time.Hour, -time.Hour} {
+		start := time.Unix(1_700_000_000, 0)
+		w := waiting{}
+		w.begin(start, start)
+		w.emptied(start)
+		now, want := start.Add(4*time.Second), time.Second
+		if step != 0 {
+			want = 0
+		}
+		for range 3 {
+			now = now.Add(time.Millisecond)
+			w.begin(now, now.Add(step))
+			if w.stamp = now.Add(step - time.Second).UnixNano(); w.waited() != want {
+				t.Errorf("a step of %v: waited %v, want %v", step, w.waited(), want)
+			}
+		}
+		w.emptied(now)
+		w.begin(now.Add(2*time.Second), now.Add(2*time.Second+step))
+		if w.stamp = now.Add(step + time.Second).UnixNano(); w.waited() != time.Second {
+			t.Errorf("a step of %v: waited %v in the turn after", step, w.waited())
 		}
 	}
 }

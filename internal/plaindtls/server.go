@@ -121,7 +121,7 @@ func (s *Server) loop(sh *dtls.Shard) {
 		now := time.Now()
 		sh.Turns.Begin(nil)
 		sh.Out.Hold(true)
-		sh.Turn(now)
+		_, now = sh.Turn(now)
 		sh.Out.Hold(false)
 		busy := sh.Handshakes.Busy(now)
 		sh.Turns.End()
