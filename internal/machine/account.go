@@ -157,12 +157,12 @@ func (g *Gate) chooseReplaced(now time.Time, s *Session) (*Session, Cause) {
 		case o.Revoked(): // ends with its next datagram
 			n--
 		case o.bound && !s.bound: // only the holder of the certificate may replace it
-		case o.replacements > 0 && now.Sub(time.Unix(int64(o.began), 0)) < o.protection():
+		case o.replacements > 0 && g.age(now, o) < o.protection():
 		case time.Duration(o.quiet.Load())*time.Millisecond >= silentTime:
 			if silent == nil || o.quiet.Load() > silent.quiet.Load() {
 				silent = o
 			}
-		case now.Unix() >= int64(o.began)+int64(minAge/time.Second):
+		case g.age(now, o) >= minAge:
 			if oldest == nil || o.began <= oldest.began {
 				oldest = o
 			}
@@ -188,11 +188,17 @@ func (g *Gate) replace(now time.Time, old, s *Session) {
 		return
 	}
 	s.replacements = 1
-	if old.replacements > 0 && now.Sub(time.Unix(int64(old.began), 0)) < 2*old.protection() {
+	if old.replacements > 0 && g.age(now, old) < 2*old.protection() {
 		s.replacements = min(old.replacements+1, maxReplacements)
 	}
 	g.terminate(old, wire.ReasonReplaced, audit.DropTicket, CauseNone)
 	g.remove(old)
+}
+
+// age returns for how long a session has been there when memory's clock is at now. Steps of the
+// clock do not count.
+func (g *Gate) age(now time.Time, s *Session) time.Duration {
+	return now.Add(-time.Duration(g.steps.kept.Load())).Sub(time.Unix(int64(s.began), 0))
 }
 
 // protection returns how long a session that has replaced another one may not be replaced.

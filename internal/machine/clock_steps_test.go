@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -115,6 +116,43 @@ func TestStepForgetsNobody(t *testing.T) {
 			pass(time.Minute, 0)
 			refused("when it is right again", now)
 		})
+	}
+}
+
+// "the oldest session gives way instead, unless it is younger than 10 s" and "A session that has
+// taken another's place stays for 10 s" PROTOCOL.md 5.6: whatever the wall clock does.
+func TestReplaceAfterStep(t *testing.T) {
+	for _, step := range wallSteps {
+		for at := range 3 {
+			t.Run(fmt.Sprint(step, " at ", at), func(t *testing.T) {
+				d := connectOnly(t, session.Config{MaxPerSubject: 1, Replace: true}, session.ClientConfig{})
+				steps := func(n int) {
+					if n == at {
+						d.gate.StepClock(d.now, step)
+					}
+				}
+				device := func(identity string) *dialogue {
+					o := d.joinsOnAnotherDevice(identity)
+					o.claims[identity].Expires = d.gate.wall(d.now).Add(tokenLife)
+					return o
+				}
+				steps(0)
+				first := device("first")
+				first.join()
+				steps(1)
+				for n, former := 2, first; n <= 3; n++ {
+					d.waits(minAge - time.Second)
+					device(fmt.Sprint("too soon ", n)).asksToJoin().refuses(audit.DropFull, wire.ReasonFull)
+					d.waits(time.Second)
+					next := device(fmt.Sprint("in time ", n))
+					if h := next.asksToJoin().joins(); h.Replaced != former.server.Session() {
+						t.Errorf("%v gives way", h.Replaced)
+					}
+					former = next
+					steps(n)
+				}
+			})
+		}
 	}
 }
 

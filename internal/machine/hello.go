@@ -153,7 +153,7 @@ func (c *Conn) join(now time.Time, claims *token.Claims) (Reply, Event) {
 	p.identity = identityOf(claims)
 	s.init(c.gate, claims, p.identity, p.hello.fingerprint)
 	s.connectionID.Store(c.connectionID)
-	s.bound, s.began = claims.HasThumbprint, uint32(c.gate.wall(now).Unix())
+	s.bound, s.began = claims.HasThumbprint, uint32(now.Unix())
 	if drop := s.checkLife(now, config.Leeway); drop != audit.DropNone {
 		p.detail = "since it was verified"
 		return c.refuse(CauseExpired)

@@ -249,7 +249,7 @@ func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Sessi
 	s := &c.own
 	s.init(c.gate, c.pending.claims, c.pending.identity, c.pending.hello.fingerprint)
 	s.id, s.name = t.Session, t.Name
-	s.bound, s.began = t.Bound, uint32(c.gate.wall(now).Unix())
+	s.bound, s.began = t.Bound, uint32(now.Unix())
 	return s, CauseNone
 }
 

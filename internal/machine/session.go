@@ -20,7 +20,7 @@ type Session struct {
 	terminated   atomic.Uint32
 	connectionID atomic.Uint32           // of the connection that it lives on
 	quiet        atomic.Uint32           // how long nothing had been accepted at the last Tick, ms
-	began        uint32                  // Unix s; constant
+	began        uint32                  // of the times given, Unix s; constant
 	ends         atomic.Int64            // without the leeway, of the times given; Unix ns
 	names        atomic.Pointer[names]   // of the newest identity token
 	shared       atomic.Pointer[account] // with the player's other sessions; nil without any

@@ -69,7 +69,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	claims := savedClaims(r, &r.Standing)
 	s.init(g, claims, savedIdentity(&r.Standing), session.Fingerprint{Platform: r.Platform, Build: r.Build})
 	s.id, s.name = r.ID, r.Name
-	s.bound, s.began = r.Bound, uint32(g.wall(now).Unix())
+	s.bound, s.began = r.Bound, uint32(now.Unix())
 	s.connectionID.Store(r.ConnectionID)
 	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
 		return CauseExpired
