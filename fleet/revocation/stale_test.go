@@ -163,6 +163,49 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// "After this process has stood still, as on a machine that is suspended, that takes another Stale, and so it
+// does for a publisher that Trust has added": nobody is put out of a match for a publisher that is new.
+func TestTrustEndsNobody(t *testing.T) {
+	for name, k := range map[string]struct {
+		answers bool
+		within  time.Duration
+		ends    int32
+	}{
+		"it answers":       {true, time.Minute, 0},
+		"it does not, yet": {false, revocation.DefaultStale - 100*time.Millisecond, 0},
+		"it never does":    {false, revocation.DefaultStale + 200*time.Millisecond, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, b *revocationtest.Broker) {
+				key, other := revocation.GenerateSigningKey(), revocation.GenerateSigningKey()
+				publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: b.Carrier()})
+				lines := &records{}
+				var ends atomic.Int32
+				s, _ := subscriber(t, revocation.SubscriberConfig{
+					Trusted: []revocation.Trusted{central(key)}, Carrier: b.Carrier(), Sink: newSink(), Audit: lines,
+					Mode: revocation.EndSessions, End: func() { ends.Add(1) },
+				})
+				if err := s.WaitWhole(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * time.Second)
+				if k.answers {
+					publisher(t, revocation.PublisherConfig{Key: other, Dir: t.TempDir(), Carrier: b.Carrier()})
+				}
+				added := central(other)
+				added.Name = "another"
+				if err := s.Trust(added); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(k.within)
+				if n := ends.Load(); n != k.ends || lines.count("stale, end: another") != int(k.ends) {
+					t.Errorf("End was called %d times after %v, want %d; %d alarms", n, k.within, k.ends, lines.count("stale"))
+				}
+			})
+		})
+	}
+}
+
 // What a server does without Authorize, it does with a Subscriber's.
 func TestAuthorizeComparesScopes(t *testing.T) {
 	t.Parallel()

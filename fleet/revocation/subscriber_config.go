@@ -31,7 +31,8 @@ type SubscriberConfig struct {
 
 	// Mode is what happens then. With EndSessions, End is called once each time that this begins, on a
 	// goroutine of its own; it has to end the sessions of this server. After this process has stood still,
-	// as on a machine that is suspended, that takes another Stale.
+	// as on a machine that is suspended, that takes another Stale, and so it does for a publisher that Trust
+	// has added.
 	Mode Mode
 	End  func()
 

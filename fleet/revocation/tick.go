@@ -33,10 +33,14 @@ func (c *core) tick(now time.Time) {
 }
 
 // judge says so when a publisher has become stale, or is no longer. It reports whether one is that is
-// needed. In the beginning everybody has time, and after this process has stood still, which is no fault of
-// theirs: what they have said meanwhile has yet to be heard.
+// needed. A publisher has time from when it was first trusted, and after this process has stood still, which
+// is no fault of its own: what it has said meanwhile has yet to be heard.
 func (c *core) judge(now time.Time, f *follower) bool {
-	stale := f.stale(now, c.config.Stale) && now.Sub(c.awake) > c.config.Stale
+	began := c.awake
+	if f.since.After(began) {
+		began = f.since
+	}
+	stale := f.stale(now, c.config.Stale) && now.Sub(began) > c.config.Stale
 	if stale != f.alarmed {
 		f.alarmed = stale
 		mode := c.config.Mode.String()
