@@ -167,17 +167,11 @@ func (p *Publisher) superfluous(lost map[uint64][]byte) (firsts []uint64) {
 	if len(lost) == 0 {
 		return nil
 	}
-	now := time.Now()
-	ours := make(map[int64]bool) // by their times, which no two records share
-	_ = p.segments(0, func(m []byte) error {
-		s, _ := parseSegment(m)
-		s.records(func(r *Record) { ours[r.Time.UnixMicro()] = true })
-		return nil
-	})
+	has, now := p.holding(), time.Now()
 	for first, m := range lost {
 		s, _ := parseSegment(m)
 		needed := false
-		ok := s.records(func(r *Record) { needed = needed || !ours[r.Time.UnixMicro()] && !r.over(now) })
+		ok := s.records(func(r *Record) { needed = needed || has.lacks(r, now) })
 		if !ok || !needed {
 			firsts = append(firsts, first)
 		}

@@ -18,18 +18,20 @@ type group struct {
 	bytes int
 }
 
+// precedes reports whether records have later times than those of the group, as they must in one segment.
+// What was published again has earlier ones than what was before it.
+func (g *group) precedes(live []Record) bool {
+	return len(g.live) == 0 || len(live) == 0 || g.live[len(g.live)-1].Time.Before(live[0].Time)
+}
+
 // merge returns segments without what may be forgotten: records that are over, and bans that this
 // publisher has lifted. Neighbours that fit into one are merged; all means that every segment is
 // signed again.
 func (p *Publisher) merge(segments []kept, now time.Time, all bool) ([]kept, error) {
-	lifts := make(map[player]time.Time)
+	lifts := make(ownLifts)
 	for _, k := range segments {
 		s, _ := parseSegment(k.bytes)
-		s.records(func(r *Record) {
-			if r.Kind == KindLift && r.Of == (PublisherID{}) {
-				lifts[playerOf(r)] = r.Time
-			}
-		})
+		s.records(lifts.add)
 	}
 	var out []kept
 	var g group
@@ -37,12 +39,12 @@ func (p *Publisher) merge(segments []kept, now time.Time, all bool) ([]kept, err
 		s, _ := parseSegment(k.bytes)
 		var live []Record
 		s.records(func(r *Record) {
-			if !r.over(now) && !(r.Kind == KindBan && r.Time.Before(lifts[playerOf(r)])) {
+			if !r.over(now) && !lifts.end(r) {
 				live = append(live, *r)
 			}
 		})
 		size := len(k.bytes) + 16*len(live) // numbers and times in a merged segment may be longer
-		if len(g.from) > 0 && (len(g.live)+len(live) > MaxRecords || g.bytes+size > MaxMessage) {
+		if len(g.from) > 0 && (len(g.live)+len(live) > MaxRecords || g.bytes+size > MaxMessage || !g.precedes(live)) {
 			k, err := p.seal(&g, all)
 			if err != nil {
 				return nil, err

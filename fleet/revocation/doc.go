@@ -45,17 +45,18 @@
 // has an older copy of it, what servers have in force stays so until its own end, and their positions
 // go back to where the new history parts from the old one. A publisher takes from the carrier's state
 // what it has signed and lost: when it starts, and, if the carrier cannot be asked then, before it
-// stores anything there.
+// stores anything there. In the latter case it publishes these records again, with new numbers and the
+// Times that they had.
 //
 // # Bans and lifts
 //
 // Of one publisher's records no two have the same Time, and a later one has a later Time in every
-// epoch. A lift ends the bans of its own publisher with an earlier Time, or those of another publisher
-// up to the Time that it names. Therefore the order in which records come does not matter: an old lift,
-// whenever it is repeated, ends no newer ban, and a ban that was lifted does not come back. Several
-// publishers' bans hold independently of each other, and of those that a server was given by itself
-// (transport.Server.Ban). A lift is kept for ever unless it says otherwise:
-// set its Until no earlier than the end of the ban.
+// epoch. One that is published again keeps its Time, and is the same record. A lift ends the bans of
+// its own publisher with an earlier Time, or those of another publisher up to the Time that it names.
+// Therefore the order in which records come does not matter: an old lift, whenever it is repeated,
+// ends no newer ban, and a ban that was lifted does not come back. Several publishers' bans hold
+// independently of each other, and of those that a server was given by itself (transport.Server.Ban).
+// A lift is kept for ever unless it says otherwise: set its Until no earlier than the end of the ban.
 //
 // While a server starts, lifts wait until the whole state has been read: only then is it known which
 // bans still hold. And bans wait, for 5 s at most, until it has been read what their publisher has stored,

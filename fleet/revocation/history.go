@@ -7,7 +7,7 @@ type history struct {
 	kept   []kept // ascending
 	last   uint64 // number of the newest record
 	after  chain  // behind it
-	micros int64  // its time; the next is later
+	micros int64  // the latest time of a record; that of a new one is later
 }
 
 // kept is a signed segment. Its bytes do not change.
@@ -34,18 +34,21 @@ func (h *history) reset(m mark) {
 }
 
 // add signs as many records as a segment takes and returns it and how many these are. It sets their
-// numbers and times.
+// numbers, and the times of those that are new. Those that have a time are all of records, ascending.
 func (h *history) add(records []Record, now time.Time, life time.Duration, epoch uint64, key SigningKey) (k kept, n int, err error) {
 	c := content{first: h.last + 1}
 	micros := h.micros
 	for n < len(records) {
 		r := &records[n]
 		at := max(micros+1, now.UnixMicro())
+		if !r.Time.IsZero() {
+			at = r.Time.UnixMicro()
+		}
 		r.fill(h.last+1+uint64(n), at, life)
 		if !c.add(r) {
 			break
 		}
-		micros = at
+		micros = max(micros, at)
 		n++
 	}
 	s := segment{

@@ -3,6 +3,7 @@ package revocation_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
@@ -207,38 +208,64 @@ func TestStoreLost(t *testing.T) {
 }
 
 // A publisher that has lost its store, and finds the broker away when it starts, publishes again what
-// the broker has kept, before that is overwritten: bans that hold, and none that was lifted since.
+// the broker has kept, before that is overwritten: bans that hold, and none that was lifted since, by it or
+// by others. "One that is published again keeps its Time, and is the same record": that is done once, and no
+// start does it again.
 func TestStoreLostWhileBrokerAway(t *testing.T) {
 	virtual(t, func(t *testing.T, b *revocationtest.Broker) {
-		key, log := revocation.GenerateSigningKey(), &logs{}
+		key, other := revocation.GenerateSigningKey(), revocation.GenerateSigningKey()
 		p, stop := publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: b.Carrier()})
+		lifter, _ := publisher(t, revocation.PublisherConfig{Key: other, Dir: t.TempDir(), Carrier: b.Carrier()})
 		used := revocation.Record{Kind: revocation.KindUsed, Used: session.UsedToken, ID: [16]byte{7}, Until: time.Now().Add(time.Hour)}
-		append1(t, p, ban("one"), subject("two"), ban("three"), lift("three"), ban("four"), ban("five"), used)
+		banned := append1(t, p, ban("one"), subject("two"), ban("three"), lift("three"), ban("four"), ban("five"), used, ban("seven"))
 		time.Sleep(time.Second)
 		append1(t, p, lift("four"), ban("six"))
+		append1(t, lifter, revocation.Record{Kind: revocation.KindLift, Issuer: "issuer", Value: "seven", Of: p.ID(), At: banned[7].Time})
 		time.Sleep(time.Second)
 		stop()
 
 		carrier := b.Carrier()
 		carrier.Cut(true)
-		p, _ = publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: carrier, Logger: log.logger()})
-		append1(t, p, ban("new"), lift("five"))
-		time.Sleep(20 * time.Second)
-		carrier.Cut(false)
-		time.Sleep(time.Minute)
-		server := newSink()
-		s, _ := subscriber(t, revocation.SubscriberConfig{Trusted: []revocation.Trusted{central(key)}, Carrier: b.Carrier(), Sink: server})
-		within(t, 3*time.Second, "whole", func() bool { return !s.Status().Stale })
-		for name, want := range map[string]bool{"one": true, "three": false, "four": false, "five": false, "six": true, "new": true} {
-			if server.banned(name) != want {
-				t.Errorf("%s: banned %v", name, !want)
+		config := revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: carrier}
+		check := func(last uint64, again bool) {
+			t.Helper()
+			log := &logs{}
+			config.Logger = log.logger()
+			p, stop := publisher(t, config)
+			if last == 0 {
+				append1(t, p, ban("new"), lift("five"))
+				time.Sleep(20 * time.Second)
+				carrier.Cut(false)
+			}
+			time.Sleep(time.Minute)
+			defer stop()
+			if n := p.Stats().Last; last > 0 && n != last {
+				t.Errorf("%d records, want %d", n, last)
+			}
+			if log.has("the store had lost records that the carrier had") != again {
+				t.Errorf("logged that records were published again: %v", !again)
+			}
+			for k, m := range b.Backup() {
+				if k.Publisher == p.ID() && binary.BigEndian.Uint64(m[10:]) != p.Stats().Epoch {
+					t.Errorf("a segment of a former epoch is stored as %d", k.First)
+				}
+			}
+			server := newSink()
+			s, end := subscriber(t, revocation.SubscriberConfig{Trusted: []revocation.Trusted{central(key), central(other)}, Carrier: b.Carrier(), Sink: server})
+			defer end()
+			within(t, 3*time.Second, "whole", func() bool { return !s.Status().Stale })
+			for name, want := range map[string]bool{"one": true, "three": false, "four": false, "five": false, "six": true, "seven": false, "new": true} {
+				if server.banned(name) != want {
+					t.Errorf("%s: banned %v", name, !want)
+				}
+			}
+			if !server.revokedSubject("two") || server.used[used.ID] != session.UsedToken {
+				t.Error("a revocation or a used token is lost")
 			}
 		}
-		if !server.revokedSubject("two") || server.used[used.ID] != session.UsedToken {
-			t.Error("a revocation or a used token is lost")
-		}
-		if !log.has("the store had lost records that the carrier had") {
-			t.Error("not logged")
+		check(0, true)
+		for range 2 {
+			check(9, false)
 		}
 	})
 }

@@ -78,6 +78,7 @@ type modelPublisher struct {
 	rate    float64 // of its clock
 	began   time.Time
 	signed  []signed
+	saved   bool // what the carrier had and the store had not was published again
 }
 
 type signed struct {
@@ -300,8 +301,30 @@ func (p *modelPublisher) heartbeat() {
 	p.w.live = append(p.w.live, p.head(p.clock(), false))
 }
 
-// carry stores something, unless the carrier loses it.
+// again publishes again what the carrier has and the store has not. It reports false if the carrier is away.
+func (p *modelPublisher) again() bool {
+	stored, err := p.stored(context.Background())
+	if err != nil {
+		return false
+	}
+	p.saved = true
+	records := p.lacking(stored, p.clock())
+	segments, err := p.append(p.clock(), records)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	for _, k := range segments {
+		p.w.live = append(p.w.live, k.bytes)
+	}
+	p.look()
+	return true
+}
+
+// carry stores something, unless the carrier loses it. First comes what the store has lost.
 func (p *modelPublisher) carry(ok bool) bool {
+	if !p.saved && !p.again() {
+		return false
+	}
 	first, m, remove := p.nextCarried()
 	if m == nil && !remove {
 		return false
@@ -355,6 +378,12 @@ func (p *modelPublisher) restart() {
 		_ = f.Close()
 	}
 	p.open()
+	p.saved = false
+	p.look()
+}
+
+// look notes which records the publisher has, and which it has lost.
+func (p *modelPublisher) look() {
 	kept := make(map[int64]bool)
 	_ = p.segments(0, func(m []byte) error {
 		g, _ := parseSegment(m)
@@ -362,7 +391,10 @@ func (p *modelPublisher) restart() {
 		return nil
 	})
 	for i := range p.signed {
-		p.signed[i].gone = !kept[p.signed[i].Time.UnixMicro()]
+		r := &p.signed[i]
+		if was := r.gone; was != !kept[r.Time.UnixMicro()] {
+			r.gone, r.at = !was, p.w.now
+		}
 	}
 }
 

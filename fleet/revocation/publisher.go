@@ -85,11 +85,20 @@ func (p *Publisher) Append(records ...Record) ([]Record, error) {
 		}
 	}
 	filled := slices.Clone(records)
-	for done := 0; done < len(filled); {
-		n := min(len(filled)-done, maxBatch)
-		segments, err := p.append(time.Now(), filled[done:done+n])
+	for i := range filled {
+		filled[i].Time = time.Time{}
+	}
+	done, err := p.appendAll(filled)
+	return filled[:done], err
+}
+
+// appendAll appends and publishes records, in batches, and returns how many.
+func (p *Publisher) appendAll(records []Record) (done int, err error) {
+	for done < len(records) {
+		n := min(len(records)-done, maxBatch)
+		segments, err := p.append(time.Now(), records[done:done+n])
 		if err != nil {
-			return filled[:done], err
+			return done, err
 		}
 		for _, s := range segments {
 			p.publish(s.bytes)
@@ -97,7 +106,7 @@ func (p *Publisher) Append(records ...Record) ([]Record, error) {
 		signal(p.work)
 		done += n
 	}
-	return filled, nil
+	return done, nil
 }
 
 // append fills in, signs and keeps records, and returns the segments to be published.

@@ -25,7 +25,7 @@ type Record struct {
 	ID     [16]byte
 	Used   session.UsedKind
 
-	// Time is when the record was published, by the publisher's clock, in microseconds. No two records
+	// Time is when the record was first published, by the publisher's clock, in microseconds. No two records
 	// of a publisher have the same Time, and a later record has a later Time, whatever the clock does.
 	// Append sets it.
 	Time time.Time

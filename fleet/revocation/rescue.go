@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"math"
@@ -12,31 +11,21 @@ import (
 
 // rescue publishes again, under new numbers, what the carrier has of this publisher and the store has
 // not: the store was lost while the carrier could not be asked, or is an older copy from which the
-// history has parted. It comes before anything is stored there, which would take its place.
+// history has parted. It comes before anything is stored there, which would take its place. Records keep
+// their times, by which they are known: what others have lifted stays lifted.
 func (p *Publisher) rescue(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadLimit)
-	defer cancel()
-	var stored []segment
-	public := p.config.Key.Public()
-	err := p.config.Carrier.Load(ctx, p.id, 0, func(_ StateKey, m []byte) error {
-		m = slices.Clone(m)
-		if s, ok := parseSegment(m); ok && s.publisher == p.id && verify(m, public) {
-			stored = append(stored, s)
-		}
-		return nil
-	})
+	stored, err := p.stored(ctx)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(stored, func(a, b segment) int { return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.first, b.first)) })
 	records := p.lacking(stored, time.Now())
 	if len(records) == 0 {
 		return nil
 	}
 	p.rescued.begin(p.Stats().Last + 1)
-	filled, err := p.Append(records...)
-	if n := len(filled); n > 0 {
-		p.rescued.end(filled[n-1].Number)
+	done, err := p.appendAll(records)
+	if done > 0 {
+		p.rescued.end(records[done-1].Number)
 	}
 	if err == nil {
 		p.config.Logger.Warn("revocation: the store had lost records that the carrier had; they were published again",
@@ -45,44 +34,77 @@ func (p *Publisher) rescue(ctx context.Context) error {
 	return err
 }
 
-// lacking returns the records of segments, in order, that this publisher's history has not and that
-// are still needed, as they are to be published again.
-func (p *Publisher) lacking(stored []segment, now time.Time) (records []Record) {
-	ours := make(map[int64]bool) // by their times, which no two records share
-	lifts := make(map[player]time.Time)
-	look := func(r *Record) {
-		if r.Kind == KindLift && r.Of == (PublisherID{}) && r.Time.After(lifts[playerOf(r)]) {
-			lifts[playerOf(r)] = r.Time
+// stored returns what the carrier has of this publisher.
+func (p *Publisher) stored(ctx context.Context) (segments []segment, err error) {
+	ctx, cancel := context.WithTimeout(ctx, loadLimit)
+	defer cancel()
+	public := p.config.Key.Public()
+	err = p.config.Carrier.Load(ctx, p.id, 0, func(_ StateKey, m []byte) error {
+		m = slices.Clone(m)
+		if s, ok := parseSegment(m); ok && s.publisher == p.id && verify(m, public) {
+			segments = append(segments, s)
 		}
-	}
-	_ = p.segments(0, func(m []byte) error {
-		s, _ := parseSegment(m)
-		s.records(func(r *Record) { ours[r.Time.UnixMicro()] = true; look(r) })
 		return nil
 	})
+	return segments, err
+}
+
+// lacking returns the records of segments that this publisher's history has not and that are still needed,
+// in the order of their times.
+func (p *Publisher) lacking(stored []segment, now time.Time) (records []Record) {
+	has := p.holding()
 	for i := range stored {
-		stored[i].records(look)
+		stored[i].records(has.lifts.add)
 	}
 	for i := range stored {
 		stored[i].records(func(r *Record) {
-			if ours[r.Time.UnixMicro()] || r.over(now) || r.Kind == KindBan && r.Time.Before(lifts[playerOf(r)]) {
-				return
-			}
-			ours[r.Time.UnixMicro()] = true
-			again := *r
-			switch {
-			case r.Kind == KindSubject && r.IssuedBy.IsZero():
-				again.IssuedBy = r.Time
-			case r.Kind == KindLift && r.Of == (PublisherID{}): // of the bans before it, and no later one
-				again.Of, again.At = p.id, r.Time.Add(-time.Microsecond)
-			}
-			if again.check() == nil {
-				records = append(records, again)
+			if has.lacks(r, now) && r.check() == nil {
+				has.add(r)
+				records = append(records, *r)
 			}
 		})
 	}
+	slices.SortFunc(records, func(a, b Record) int { return a.Time.Compare(b.Time) })
 	return records
 }
+
+// holding is what a history has.
+type holding struct {
+	times map[int64]bool // of its records: no two share one
+	lifts ownLifts
+}
+
+func (p *Publisher) holding() holding {
+	h := holding{make(map[int64]bool), make(ownLifts)}
+	_ = p.segments(0, func(m []byte) error {
+		s, _ := parseSegment(m)
+		s.records(h.add)
+		return nil
+	})
+	return h
+}
+
+func (h *holding) add(r *Record) {
+	h.times[r.Time.UnixMicro()] = true
+	h.lifts.add(r)
+}
+
+// lacks reports whether a record is not there, and is still needed.
+func (h *holding) lacks(r *Record, now time.Time) bool {
+	return !h.times[r.Time.UnixMicro()] && !r.over(now) && !h.lifts.end(r)
+}
+
+// ownLifts are the times of the latest lifts by which a publisher has ended bans of its own.
+type ownLifts map[player]time.Time
+
+func (l ownLifts) add(r *Record) {
+	if who := playerOf(r); r.Kind == KindLift && r.Of == (PublisherID{}) && r.Time.After(l[who]) {
+		l[who] = r.Time
+	}
+}
+
+// end reports whether a record is a ban that has ended.
+func (l ownLifts) end(r *Record) bool { return r.Kind == KindBan && r.Time.Before(l[playerOf(r)]) }
 
 // numbers are those of the records that a rescue has published again. They are read without a lock.
 type numbers struct{ from, to atomic.Uint64 }
