@@ -69,6 +69,8 @@ func (f *follower) revocation(r *Record, now time.Time) session.Revocation {
 	case r.Kind == KindSession:
 		out.Value = hex.EncodeToString(r.ID[:])
 		out.Time = r.Time
+	case r.byClock:
+		out.Time = r.IssuedBy.Add(f.shift())
 	case !r.IssuedBy.IsZero():
 		out.Time = r.IssuedBy
 	default:

@@ -122,6 +122,37 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// A publisher's clock was an hour ahead, when something was published, and is right when a subject is
+// revoked: every server refuses the tokens that were issued until then, and no later ones, also one that
+// reads it later.
+func TestClockWasAhead(t *testing.T) {
+	t.Parallel()
+	key, now := GenerateSigningKey(), time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	dir := fastDir(t)
+	p := storePublisher(t, dir, key, now)
+	if _, err := p.append(now.Add(time.Hour), []Record{oneToken(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.append(now, []Record{{Kind: KindSubject, Issuer: "issuer", Value: "alice"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{0, 30 * time.Minute, 2 * time.Hour} {
+		sink := timeSink{newModelSink(), make(map[string]time.Time)}
+		config, err := SubscriberConfig{Trusted: []Trusted{{Name: "central", Key: key.Public(), Kinds: AllKinds}}, Carrier: modelCarrier{}, Sink: sink}.WithDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newCore(config, now.Add(after), nil)
+		_ = p.segments(0, func(m []byte) error { c.receive(now.Add(after), m); return nil })
+		if got := sink.times["alice"]; !got.Equal(now) {
+			t.Errorf("after %v tokens are refused that were issued up to %v after the revocation", after, got.Sub(now))
+		}
+		_ = p.store.close() // and the same from what the next process has signed
+		p = storePublisher(t, dir, key, now.Add(after))
+	}
+	_ = p.store.close()
+}
+
 // A clock that is set, the publisher's or the subscriber's, counts from the next heartbeat on: a
 // subject's tokens are refused that were issued until the revocation, and no later ones.
 func TestClockIsSet(t *testing.T) {
@@ -158,6 +189,9 @@ func TestClockIsSet(t *testing.T) {
 			}
 			for range 5 {
 				beat()
+			}
+			if _, err := p.append(began.Add(passed+ahead).Round(0), []Record{oneToken(1)}); err != nil {
+				t.Fatal(err)
 			}
 			ahead, set = ahead+step.theirs, set+step.ours
 			beat()

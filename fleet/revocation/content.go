@@ -14,6 +14,7 @@ const (
 	bitUUID  = 1 << 4 // the value is a UUID in lower case
 	bitUntil = 1 << 5
 	bitMore  = 1 << 6 // a subject has IssuedBy, a lift has Of and At
+	bitClock = 1 << 7 // a subject's IssuedBy is by the publisher's clock
 )
 
 const (
@@ -94,6 +95,9 @@ func appendRecord(b []byte, r *Record, issuer byte, number uint64, micros int64)
 	}
 	if r.Kind == KindSubject && !r.IssuedBy.IsZero() || r.Kind == KindLift && r.Of != (PublisherID{}) {
 		first |= bitMore
+	}
+	if r.byClock {
+		first |= bitClock
 	}
 	b = append(b, first)
 	b = binary.AppendUvarint(b, r.Number-number)
@@ -191,7 +195,8 @@ func (c *cursor) uvarint(most uint64) uint64 {
 func (c *cursor) record(r *Record, issuers []string, number uint64, micros int64) {
 	first := c.byte()
 	r.Kind = Kind(first & 15)
-	c.ok = c.ok && first < 1<<7 && r.Kind >= KindSubject && r.Kind <= KindUsed
+	r.byClock = first&bitClock != 0
+	c.ok = c.ok && r.Kind >= KindSubject && r.Kind <= KindUsed && (!r.byClock || r.Kind == KindSubject && first&bitMore != 0)
 	step, later := c.uvarint(maxNumber), c.uvarint(maxMicros)
 	c.ok = c.ok && step > 0 && later > 0 && later <= uint64(maxMicros-micros)
 	r.Number = number + step

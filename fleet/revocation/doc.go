@@ -118,7 +118,8 @@
 //
 //	size
 //	   1  kind (4 bits): 1 subject, 2 token, 3 sign-in, 4 key, 5 build, 6 session, 7 ban, 8 lift, 9 used;
-//	      16 the value is a UUID, 32 there is an Until, 64 there is an IssuedBy or Of
+//	      16 the value is a UUID, 32 there is an Until, 64 there is an IssuedBy or Of,
+//	      128 the IssuedBy is by the publisher's clock, as the time is
 //	      uvarint: number, less that of the record before or of the one before the segment
 //	      uvarint: time, less that of the record before or 0
 //	      uvarint, with 32: Until, Unix seconds

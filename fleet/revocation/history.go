@@ -43,6 +43,8 @@ func (h *history) add(records []Record, now time.Time, life time.Duration, epoch
 		at := max(micros+1, now.UnixMicro())
 		if !r.Time.IsZero() {
 			at = r.Time.UnixMicro()
+		} else if r.Kind == KindSubject && r.IssuedBy.IsZero() && at-now.UnixMicro() > minShift.Microseconds() {
+			r.IssuedBy, r.byClock = now, true
 		}
 		r.fill(h.last+1+uint64(n), at, life)
 		if !c.add(r) {

@@ -34,6 +34,7 @@ func everyRecord() []Record {
 	return []Record{
 		{Kind: KindSubject, Issuer: "issuer", Value: "player"},
 		{Kind: KindSubject, Issuer: "issuer", Value: "01020304-0506-4708-890a-0b0c0d0e0f10", IssuedBy: testTime.Add(-time.Minute)},
+		{Kind: KindSubject, Issuer: "issuer", Value: "player", IssuedBy: testTime.Add(-time.Minute), byClock: true},
 		{Kind: KindToken, Issuer: "other issuer", Value: "01020304-0506-4708-890A-0b0c0d0e0f10", Until: until},
 		{Kind: KindSignIn, Issuer: "issuer", Value: strings.Repeat("s", maxText)},
 		{Kind: KindKey, Issuer: strings.Repeat("i", maxText), Value: "k"},
@@ -134,7 +135,7 @@ func TestByteMaps(t *testing.T) {
 			"microseconds": word(7), "number of the last record": word(8), "chain": h.after[:], "flags": {1}, "number of epochs": {3}, "of each": append(word(5), word(4)...),
 		}},
 		{"A segment:", segment, map[string][]byte{
-			"version": {1}, "type": {2}, "publisher": s.publisher[:], "epoch": word(5), "number of its first": word(1), "number behind": word(14),
+			"version": {1}, "type": {2}, "publisher": s.publisher[:], "epoch": word(5), "number of its first": word(1), "number behind": word(15),
 			"chain before": s.before[:], "chain behind": s.after[:], "flags": {0}, "content": {3},
 		}},
 		{"A challenge:", appendAsk(nil, nonce{1, 2, 3}), map[string][]byte{"version": {1}, "type": {3}, "random": {1, 2, 3, 0, 0, 0, 0, 0}}},

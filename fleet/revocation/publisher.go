@@ -86,7 +86,7 @@ func (p *Publisher) Append(records ...Record) ([]Record, error) {
 	}
 	filled := slices.Clone(records)
 	for i := range filled {
-		filled[i].Time = time.Time{}
+		filled[i].Time, filled[i].byClock = time.Time{}, false
 	}
 	done, err := p.appendAll(filled)
 	return filled[:done], err

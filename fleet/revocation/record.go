@@ -30,8 +30,11 @@ type Record struct {
 	// Append sets it.
 	Time time.Time
 
-	// IssuedBy, for a subject, refuses tokens that were issued up to then; zero means Time.
+	// IssuedBy, for a subject, refuses tokens that were issued up to then, by the clock of issuers and
+	// servers; zero means when the record was published. Append sets it where Time is later than the
+	// publisher's clock, which was set back since an earlier record.
 	IssuedBy time.Time
+	byClock  bool // IssuedBy is by the publisher's clock
 
 	// Until is when the record may be forgotten, in seconds; for a ban it is when the ban ends. Zero
 	// means, for subject, token, sign-in and session, once the longest-lived token issued by Time has
