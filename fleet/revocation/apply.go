@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/session"
-	"github.com/sallyport/sallyport/token"
 )
 
 // apply puts a record in force and reports whether the sink has room for it.
@@ -34,13 +33,8 @@ func (c *core) apply(now time.Time, f *follower, s *segment, r *Record) bool {
 		}
 		return true
 	}
-	if r.Kind == KindSession && f.trusted.Optional {
-		if now.Sub(f.sessionsSince) > token.LongestLife {
-			f.sessionsSince, f.sessions = now, 0
-		}
-		if f.sessions++; f.sessions > c.rules.shares.one() {
-			return c.took(now, f, isTooMuch)
-		}
+	if r.Kind == KindSession && f.trusted.Optional && f.revokesTooMuch(r.ID, now, c.rules.shares.one()) {
+		return c.took(now, f, isTooMuch)
 	}
 	_, err := c.config.Sink.Revoke(f.revocation(r, now))
 	return err == nil

@@ -1,6 +1,10 @@
 package revocation
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/token"
+)
 
 // follower is what a subscriber knows of one publisher.
 type follower struct {
@@ -31,8 +35,8 @@ type follower struct {
 	refuted bool // the sink has been full since the last refill
 	alarmed bool // that it is stale has been said
 
-	sessionsSince time.Time // since when sessions counts those that an Optional publisher has revoked
-	sessions      int
+	sessionsSince time.Time // since when sessions has those that an Optional publisher has revoked
+	sessions      map[[16]byte]bool
 
 	orphans map[orphan]bool // segments in force that are not of the publisher's history
 }
@@ -205,6 +209,19 @@ func (f *follower) refill(now time.Time) {
 	}
 	f.refills.failed++
 	f.fullAt, f.refuted, f.have, f.gap = now, false, nil, now
+}
+
+// revokesTooMuch reports whether a session is beyond the share of an Optional publisher. One that it has
+// revoked already counts once, however often it is read.
+func (f *follower) revokesTooMuch(id [16]byte, now time.Time, most int) bool {
+	if f.sessions == nil || now.Sub(f.sessionsSince) > token.LongestLife {
+		f.sessionsSince, f.sessions = now, make(map[[16]byte]bool)
+	}
+	if !f.sessions[id] && len(f.sessions) >= most {
+		return true
+	}
+	f.sessions[id] = true
+	return false
 }
 
 // load reports whether the stored state should be read now, and from which number on.

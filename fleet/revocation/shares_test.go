@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/session"
 )
 
 // Whoever has stolen the keys of match servers takes no room from what the central publisher bans and
@@ -86,6 +88,64 @@ func TestStolenServerKeys(t *testing.T) {
 	}
 	if sum.bans != bans || c.rules.shares.bans != bans || sum.lifts != len(c.rules.lifts) {
 		t.Errorf("%+v are counted, %d bans and %d lifts are there", sum, bans, len(c.rules.lifts))
+	}
+}
+
+// smallSink has room for some revocations.
+type smallSink struct {
+	*modelSink
+	room int
+}
+
+func (s *smallSink) Revoke(r session.Revocation) (int, error) {
+	if len(s.has) >= s.room {
+		return 0, session.ErrRevocationsFull
+	}
+	return s.modelSink.Revoke(r)
+}
+
+// A session that a match server has revoked counts once in its share, however often a server that was full
+// reads it again: none that is within the share is ignored.
+func TestSessionsCountOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	key, sink := GenerateSigningKey(), &smallSink{newModelSink(), 5}
+	p := storePublisher(t, fastDir(t), key, now)
+	defer p.store.close()
+	config, err := SubscriberConfig{Trusted: []Trusted{{Name: "match", Key: key.Public(), Kinds: ServerKinds, Optional: true}}, Carrier: modelCarrier{}, Sink: sink}.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(config, now, nil)
+	c.rules.shares.most = 16 * 12
+	for i := range 13 {
+		if i == 10 {
+			for range 10 {
+				c.tick(now)
+				if have := c.order[0].have; have != nil {
+					t.Fatalf("not read again: %v", have)
+				}
+				_ = p.segments(0, func(m []byte) error { c.receive(now, m); return nil })
+				if len(sink.has) != 5 || c.counts.Forbidden != 0 {
+					t.Fatalf("%d are in force, %d were ignored", len(sink.has), c.counts.Forbidden)
+				}
+				now = now.Add(20 * time.Minute)
+			}
+			sink.room = 100
+		}
+		segments, err := p.append(now, []Record{{Kind: KindSession, ID: [16]byte{byte(i + 1)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.receive(now, segments[0].bytes)
+		if i == 9 {
+			now = now.Add(20 * time.Minute)
+		}
+	}
+	c.tick(now)
+	_ = p.segments(0, func(m []byte) error { c.receive(now, m); return nil })
+	if len(sink.has) != 12 || c.counts.Forbidden != 2 {
+		t.Errorf("%d of 12 are in force, %d were ignored", len(sink.has), c.counts.Forbidden)
 	}
 }
 
