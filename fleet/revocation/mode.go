@@ -3,7 +3,8 @@ package revocation
 import "strconv"
 
 // Mode is what a server does while a publisher that it needs is silent for longer than
-// SubscriberConfig.Stale. Every mode is audited, logged and shown in Status.
+// SubscriberConfig.Stale. Every mode is audited, logged and shown in Status. In all of them a server that
+// has started while such a publisher is silent lifts no ban that it holds before it has heard from it.
 type Mode uint8
 
 // The modes.
