@@ -114,7 +114,7 @@ func (p *Publisher) compact(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	rest, frames, st := p.replace(settled, merged)
+	rest, frames, st := p.replace(settled, merged, now)
 	if st == nil {
 		return nil
 	}
@@ -144,26 +144,32 @@ func (p *Publisher) settled(now time.Time) []kept {
 
 // replace puts merged segments in the place of settled ones. It returns the store if its file should
 // be written anew with frames, and how many segments are in these.
-func (p *Publisher) replace(settled, merged []kept) (n int, frames []byte, st *store) {
+func (p *Publisher) replace(settled, merged []kept, now time.Time) (n int, frames []byte, st *store) {
+	after := make(map[uint64]*byte, len(merged))
+	for _, k := range merged {
+		after[k.first] = &k.bytes[0]
+	}
+	var gone []leftover
+	for _, k := range settled {
+		if after[k.first] == nil {
+			s, _ := parseSegment(k.bytes)
+			gone = append(gone, leftoverOf(k.first, &s, now))
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.store == nil {
 		return 0, nil, nil
 	}
-	before := make(map[uint64]*byte, len(settled))
 	for _, k := range settled {
-		before[k.first] = &k.bytes[0]
-	}
-	for _, k := range merged {
-		if before[k.first] != &k.bytes[0] {
+		if after[k.first] != &k.bytes[0] {
 			p.carried.dirty[k.first] = true
 		}
-		delete(before, k.first)
 	}
-	for first := range before { // covered by a merged one
-		delete(p.carried.dirty, first)
-		p.carried.gone = append(p.carried.gone, first)
+	for _, g := range gone {
+		delete(p.carried.dirty, g.first)
 	}
+	p.carried.gone = append(p.carried.gone, gone...)
 	p.history.kept = append(merged[:len(merged):len(merged)], p.history.kept[len(settled):]...)
 	total := 0
 	for _, k := range p.history.kept {

@@ -325,7 +325,7 @@ func (p *modelPublisher) carry(ok bool) bool {
 	if !p.saved && !p.again() {
 		return false
 	}
-	first, m, remove := p.nextCarried()
+	first, m, remove := p.nextCarried(p.w.r.IntN(6)) // after some failures
 	if m == nil && !remove {
 		return false
 	}
