@@ -119,10 +119,11 @@ func (b *Backend) Authorize(a *session.Admission) error {
 			_, known = b.config.Sessions.of(a.Claims.Subject)
 		}
 		name := a.Session.Name()
-		if _, here := b.scopes.Get(string(name[:])); !known || !ok && !here {
+		said, here := b.scopes.Get(string(name[:]))
+		if !known || !ok && !here {
 			return session.Refusal(session.ReasonTicket) // the client signs in anew, which says all there is to say
 		}
-		if ok {
+		if ok && said.MatchID != asked.MatchID { // else the client has said more than a scope holds
 			b.scopes.Put(string(name[:]), asked)
 		}
 	}

@@ -3,6 +3,7 @@ package nakama
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,35 @@ func TestAuthorize(t *testing.T) {
 		}
 		if err := c.backend.Authorize(a); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// A session that comes back to a gateway which knows its request keeps all of it, since a scope has no
+// metadata; for another match there is the scope alone.
+func TestRequestIsKept(t *testing.T) {
+	t.Parallel()
+	b, err := New(Config{URL: "http://127.0.0.1:1", ServerKey: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := request{MatchID: matchOne, Metadata: map[string]string{"team": "red"}, Sender: true, Presences: true}
+	matchTwo := strings.Replace(matchOne, "1.", "2.", 1)
+	for scope, want := range map[string]request{
+		"":                              said,
+		"match:" + matchOne:             said,
+		"match:" + matchTwo:             {MatchID: matchTwo},
+		"match:" + matchTwo + " sender": {MatchID: matchTwo, Sender: true},
+	} {
+		s := named{name: byte(len(scope))}
+		name := s.Name()
+		b.scopes.Put(string(name[:]), said)
+		a := &session.Admission{Why: session.ResumingElsewhere, Claims: &token.Claims{Subject: "s"}, Scope: scope, Session: s}
+		if err := b.Authorize(a); err != nil {
+			t.Errorf("%q: %v", scope, err)
+		}
+		if have, _ := b.scopes.Get(string(name[:])); !reflect.DeepEqual(have, want) {
+			t.Errorf("%q: %+v, want %+v", scope, have, want)
 		}
 	}
 }
