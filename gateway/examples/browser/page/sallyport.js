@@ -8,7 +8,7 @@
 export const MAX_PAYLOAD = 1145; // bytes
 
 const [HELLO, WELCOME, DATA, RENEW, RENEWED, PING, PONG, CLOSE, NOTICE] = [1, 2, 3, 4, 5, 6, 7, 8, 10];
-const [TOKEN, TICKET, PLATFORM, BUILD, SCOPE, LIMITS, TIME, PROOF] = [1, 2, 3, 4, 5, 6, 9, 255];
+const [TOKEN, TICKET, PLATFORM, BUILD, SCOPE, LIMITS, METADATA, TIME, PROOF] = [1, 2, 3, 4, 5, 6, 7, 9, 255];
 const HEADER = 18, PART = 1024, PROOF_FIELD = 35;
 const OVERLAP = 5000, KEEP_ALIVE = 5000, PATIENCE = 6500, RENEW_PATIENCE = 10000; // milliseconds
 
@@ -76,9 +76,10 @@ class Tagger {
 }
 
 // Session is a player's stay in one match. url is the gateway's, as wss://play.example.com/sallyport. token returns an
-// identity token that has not been shown yet: at first, and in good time before the one in use expires. onPayload gets the
-// bytes of each payload, onState a word for a person, and onClose, once, why the session is over: the reason of section 10,
-// 0 without one, and the detail.
+// identity token that has not been shown yet: at first, and in good time before the one in use expires. What the player says
+// once are texts, none of which has to be there: platform and build, scope for the match that it asks for, and metadata, at
+// most 256 bytes for the match itself. onPayload gets the bytes of each payload, onState a word for a person, and onClose,
+// once, why the session is over: the reason of section 10, 0 without one, and the detail.
 export class Session {
   #options; #conn = null; #closed = false; #welcomed;
   #sent = 0n; #highest = 0n; // the last numbers, either way
@@ -86,7 +87,7 @@ export class Session {
   #idle = 30000; #heard = performance.now(); #tries = 0; #retry = 0;
 
   constructor(options) {
-    this.#options = {platform: "browser", build: "", scope: "", ...options};
+    this.#options = {platform: "browser", build: "", scope: "", metadata: "", ...options};
     this.joined = new Promise((resolve, reject) => { this.#welcomed = {resolve, reject}; });
     this.joined.catch(() => {}); // onClose says it, too
     this.#connect();
@@ -154,13 +155,14 @@ export class Session {
 
   // hello makes the body of HELLO, with the newest ticket if there is one, and repeats it until it is answered.
   async #hello(conn) {
-    const {platform, build, scope, token} = this.#options, resumes = this.#ticket !== null;
+    const {platform, build, scope, metadata, token} = this.#options, resumes = this.#ticket !== null;
     conn.nonce = random(16);
     conn.expects = this.#highest + 1n;
     const fresh = !resumes ? await token() : this.#proves ? await this.#fresh() : null;
     let body = join(
       conn.nonce, number(1, 1), number(this.#sent + 1n, 8), number(conn.expects, 8), number(0, 4),
-      field(TOKEN, fresh && bytes(fresh)), field(TICKET, this.#ticket), field(PLATFORM, bytes(platform)), field(BUILD, bytes(build)), field(SCOPE, bytes(scope)));
+      field(TOKEN, fresh && bytes(fresh)), field(TICKET, this.#ticket), field(PLATFORM, bytes(platform)), field(BUILD, bytes(build)),
+      field(SCOPE, bytes(scope)), field(METADATA, resumes ? null : bytes(metadata))); // once (section 3.1)
     if (resumes) {
       const key = await crypto.subtle.importKey("raw", this.#resumption, {name: "HMAC", hash: "SHA-256"}, false, ["sign"]);
       body = join(body, field(PROOF, new Uint8Array(await crypto.subtle.sign("HMAC", key, join(conn.binding, body)))));

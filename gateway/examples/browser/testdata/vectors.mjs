@@ -61,7 +61,7 @@ class Player {
   static async connect(v, options = {}) {
     const p = new Player();
     p.session = new Session({
-      platform: text(v.platform), build: text(v.build), token: async () => "fresh-token",
+      platform: text(v.platform), build: text(v.build), metadata: "skin=7", token: async () => "fresh-token",
       onPayload: (b) => p.got.push(hex(b)), onState: (s) => p.states.push(s), onClose: (why) => { p.over = why; },
       ...options,
     });
@@ -100,9 +100,10 @@ const tests = {
   "restored numbers": (v) => want(v.name, number(restore(BigInt(`0x${v.highest}`), BigInt(`0x${v.low}`)), 8), v.restored),
 
   "envelopes": async (v) => {
-    if (v.name !== "hello") return;
-    const p = await Player.connect({platform: hex("linux"), build: hex("1.4.2"), exporter: "00".repeat(32)}, {scope: "match-7", token: async () => "identity-token"});
-    want("HELLO", p.sent(1)[0], v.bytes);
+    const options = {"hello": {platform: "linux", build: "1.4.2", scope: "match-7", metadata: ""}, "hello with metadata": {}}[v.name];
+    if (!options) return;
+    const p = await Player.connect({platform: "", build: "", exporter: "00".repeat(32)}, {token: async () => "identity-token", ...options});
+    want(v.name, p.sent(1)[0], v.bytes);
     p.session.close();
   },
 
@@ -138,7 +139,7 @@ const tests = {
     if (v.from === "client") want(v.name, p.sent(8)[0], v.copies[0].envelope);
   },
 
-  "proofs": async (v) => {
+  "proofs": async (v) => { // "a client that resumes MUST NOT send it again": the metadata, PROTOCOL.md 3.1
     const hello = v.hello, at = 2 * 37 + 6, ticket = hello.slice(at, at + 2 * parseInt(hello.slice(at - 4, at), 16));
     v = {...v, session: "01020304", epoch: "00000001", platform: hex("linux"), build: hex("1.4.2")};
     const p = await Player.join(v, {next: BigInt(`0x${hello.slice(34, 50)}`) - 1n, serverNext: `0x${hello.slice(50, 66)}`, ticket});
