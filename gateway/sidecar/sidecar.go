@@ -3,6 +3,7 @@ package sidecar
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -140,8 +141,9 @@ func (s *Sidecar) Ready() error {
 	return nil
 }
 
-// Close implements gateway.Backend. It first tells the game that everybody has left. A second call
-// does nothing.
+// Close implements gateway.Backend. It first tells the game what is left to tell, that everybody has left for
+// instance, and waits until the game has confirmed it, or has confirmed no more of it for Config.Silence. A
+// second call does nothing.
 func (s *Sidecar) Close() (err error) {
 	s.once.Do(func() {
 		close(s.closing)
@@ -340,11 +342,25 @@ func (s *Sidecar) send() {
 	}
 }
 
-// last sends what is left, as far as it has not been sent: that everybody has left, usually.
+// last sends what is left, that everybody has left for instance, until the game has confirmed it, or no
+// more of it for Silence: players have been told that their messages have arrived.
 func (s *Sidecar) last(b []byte, ends []int) {
-	s.out(s.link.take(time.Now(), b, ends))
-	for i := range s.boxes {
-		s.out(s.boxes[i].swap(nil, nil))
+	least, since := math.MaxInt, time.Now()
+	for {
+		now := time.Now()
+		b, ends = s.link.take(now, b[:0], ends[:0])
+		s.out(b, ends)
+		for i := range s.boxes {
+			s.out(s.boxes[i].swap(nil, nil))
+		}
+		n, _ := s.link.waiting()
+		if n < least {
+			least, since = n, now
+		}
+		if n == 0 || now.Sub(since) > s.config.Silence {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

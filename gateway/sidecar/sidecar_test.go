@@ -336,6 +336,41 @@ func TestGameStandsStill(t *testing.T) {
 	})
 }
 
+// "A sidecar that ends sends what is numbered until the game has confirmed all of it, or no more of it for
+// `-silence`: players have been told that their messages have arrived." docs/sidecar.md 4
+func TestEndsWithTheGame(t *testing.T) {
+	both(t, func(t *testing.T, change func(*gateway.Config, *Config)) {
+		s := play(t, change)
+		g := s.start(t)
+		s.ready(t)
+		c := s.join(t, "alice")
+		go c.Serve(transport.ClientHandler{}) //nolint:errcheck // ends with the test
+		g.await(t, "alice")
+		g.mu.Lock() // it stands still, for longer than the sidecar's socket is full
+		const messages = 200
+		for range messages {
+			if _, err := c.SendMessage(3, []byte("arrives")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, "the sidecar has the messages", func() bool {
+			n, _ := s.sidecar.link.waiting()
+			return n >= messages
+		})
+		ended := make(chan struct{})
+		go func() { s.end(); close(ended) }()
+		<-s.sidecar.closing
+		time.Sleep(100 * time.Millisecond)
+		g.mu.Unlock()
+		<-ended
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.seen != 1+messages+1 { // JOINED, and LEFT
+			t.Errorf("the game has taken %d numbered datagrams of %d", g.seen, 1+messages+1)
+		}
+	})
+}
+
 // "The sidecar sends ALIVE every 200 ms." docs/sidecar.md 3
 //
 // So it does while players send without a pause.
