@@ -215,6 +215,29 @@ func TestBrowserPlays(t *testing.T) {
 	}
 }
 
+// A browser that has not signed in gives way to others, and one that plays does not.
+func TestBrowserGivesWay(t *testing.T) {
+	t.Parallel()
+	m := newMatch(t, browsers, func(c *Config, _ *transport.Config) {
+		c.MaxConnections, c.Proxies = 2, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	from := func(a string) http.Header { return http.Header{"X-Forwarded-For": {a}} }
+	first, second := m.visit(t, from("203.0.113.1")), m.visit(t, from("203.0.113.1"))
+	alice := m.play(t, "alice", from("203.0.113.2"))
+	time.Sleep(signInTime) // the second stranger has had time enough
+	bob := m.play(t, "bob", from("203.0.113.2"))
+	for _, p := range []*page{first, second} {
+		if _, _, err := p.ws.ReadMessage(); err == nil {
+			t.Error("a stranger is still there")
+		}
+	}
+	if _, err := m.attempt(t, from("203.0.113.3")); err == nil {
+		t.Error("a newcomer takes the place of a player")
+	}
+	alice.echo([]byte("still here"))
+	bob.echo([]byte("still here"))
+}
+
 // "MUST close the WebSocket with 1000 when close_notify comes" PROTOCOL.md 9.9. Before that every copy of CLOSE has come.
 func TestBrowserIsClosed(t *testing.T) {
 	t.Parallel()

@@ -18,13 +18,14 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	if !l.take(peer.Addr()) {
+	p := l.take(peer.Addr())
+	if p == nil {
 		l.counts.refused.Add(1)
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many connections", http.StatusServiceUnavailable)
 		return
 	}
-	defer l.give(peer.Addr())
+	defer l.places.give(p)
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: headerTime, ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &buffers,
 		Subprotocols: []string{protocol}, CheckOrigin: func(*http.Request) bool { return true }, // judge has
@@ -39,6 +40,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		relay = newBrowser(l)
 	}
 	s := newStream(ws, peer, relay)
+	s.place = p
 	s.allowed.Store(int64(l.config.Rate))
 	if !l.add(s) {
 		s.close()

@@ -55,6 +55,14 @@ const (
 	inbound  = 4096
 	outbound = 128
 
+	// signInTime is how long a connection is left to sign in, or to become a WebSocket, before it gives way
+	// to one of a source that has as few of these.
+	signInTime = 2 * time.Second
+
+	// recordAlert and recordData are the first bytes of two kinds of records (RFC 5246, section 6.2.1).
+	recordAlert = 21
+	recordData  = 23
+
 	// headerTime is how long a request's header may take, handshakes of TLS included, and headerBytes how
 	// long it may be.
 	headerTime  = 5 * time.Second

@@ -14,7 +14,8 @@ import (
 // read as from a net.PacketConn. Their address is the player's, with the port of the TCP connection. Its
 // methods are safe for concurrent use.
 type Listener struct {
-	config Config // constant
+	config Config  // constant
+	places *places // constant: those of streams, and of what is about to be one
 	in     chan *datagram
 	done   chan struct{} // closed by Close
 	wg     sync.WaitGroup
@@ -23,8 +24,6 @@ type Listener struct {
 	mu sync.RWMutex
 	// +checklocks:mu
 	streams map[netip.AddrPort]*stream
-	// +checklocks:mu
-	places places // those of streams, and of what is about to be one
 	// +checklocks:mu
 	closed bool
 }
@@ -110,7 +109,20 @@ func (l *Listener) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 		return 0, errNoConnection
 	}
 	s.send(b)
+	l.look(s, b[0])
 	return len(b), nil
+}
+
+// look notes by the type of a record that the server sends, which is not encrypted, whether a stream
+// carries a session. A stranger's handshake has records of other types; a refusal is data, and an alert
+// follows within a second.
+func (l *Listener) look(s *stream, typ byte) {
+	switch typ {
+	case recordData:
+		l.places.mark(s.place, false)
+	case recordAlert:
+		l.places.mark(s.place, true)
+	}
 }
 
 // WriteTo is WriteToUDPAddrPort to a *net.UDPAddr.
@@ -153,7 +165,7 @@ func (l *Listener) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
 // SetWriteDeadline is as SetDeadline.
 func (l *Listener) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// add lists a stream, for which admits has found room. It reports false if the Listener is closed. Where
+// add lists a stream, for which take has found room. It reports false if the Listener is closed. Where
 // a proxy's address has hidden that two connections differ, the second gets another port.
 func (l *Listener) add(s *stream) bool {
 	l.mu.Lock()
@@ -166,21 +178,19 @@ func (l *Listener) add(s *stream) bool {
 	}
 	l.streams[s.peer] = s
 	l.wg.Add(1)
+	s.place.end = s.close
+	l.places.mark(s.place, true)
 	return true
 }
 
-// take takes a place for a connection from an address, and reports whether there was one.
-func (l *Listener) take(a netip.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.closed && l.places.take(a)
-}
-
-// give gives it back.
-func (l *Listener) give(a netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.places.give(a)
+// take takes a place for a connection from an address. It returns nil if there is none.
+func (l *Listener) take(from netip.Addr) *place {
+	select {
+	case <-l.done:
+		return nil
+	default:
+		return l.places.take(time.Now(), from)
+	}
 }
 
 // serve reads a stream until it ends.

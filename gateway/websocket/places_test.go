@@ -1,9 +1,15 @@
 package websocket
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // "An IPv6 /56 has at most four times as many as a /64, and neither that nor a /48 has more than half of
@@ -26,26 +32,34 @@ func TestPlacesOfASite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, got := newPlaces(&config), []netip.Addr{}
+		p, got := newPlaces(&config), []*place{}
 		for i := range 2 * config.MaxConnections {
-			if a := c.from(i); p.take(a) {
-				got = append(got, a)
+			if of := p.take(time.Now(), c.from(i)); of != nil {
+				got = append(got, of)
 			}
 		}
 		if len(got) != c.want {
 			t.Errorf("%s has %d places, want %d", name, len(got), c.want)
 		}
-		if stranger := netip.MustParseAddr(c.stranger); !p.take(stranger) {
-			t.Errorf("%s keeps %v out", name, stranger)
+		if of := p.take(time.Now(), netip.MustParseAddr(c.stranger)); of == nil {
+			t.Errorf("%s keeps %s out", name, c.stranger)
 		} else {
-			p.give(stranger)
+			p.give(of)
 		}
-		for _, a := range got {
-			p.give(a)
+		for _, of := range got {
+			p.give(of)
 		}
-		if p.taken != 0 || len(p.sources) != 0 {
-			t.Errorf("%s: %d places and %d sources are left when all have gone", name, p.taken, len(p.sources))
-		}
+		empty(t, p)
+	}
+}
+
+// empty fails the test if anything is left when all have gone.
+func empty(t *testing.T, p *places) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken != 0 || len(p.sources) != 0 || len(p.strangers) != 0 {
+		t.Errorf("%d places, %d sources and strangers of %d are left when all have gone", p.taken, len(p.sources), len(p.strangers))
 	}
 }
 
@@ -61,6 +75,133 @@ func TestBoundsOfASite(t *testing.T) {
 	}
 	if _, err := dial(t, url, http.Header{"X-Forwarded-For": {"2001:db8:1::1"}}); err != nil {
 		t.Errorf("a player elsewhere: %v", err)
+	}
+}
+
+// "When as many WebSockets are open as a server takes, one that carries no session SHOULD give way to a newcomer: the oldest
+// of the IPv4 address or IPv6 /48 with most of these. In its first 2 s it does so only if that address then still has as many
+// of them as the newcomer's." PROTOCOL.md 9.8
+func TestWhoGivesWay(t *testing.T) {
+	const young, old = 2*time.Second - 1, 2 * time.Second
+	for name, c := range map[string]struct {
+		here  []string // in the order of time; with a * it carries a session
+		age   time.Duration
+		comes string
+		gone  int // index of who gives way; -1 for nobody, and then the newcomer stays out
+	}{
+		"the oldest":                      {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 0},
+		"the oldest without a session":    {[]string{"192.0.2.1*", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"of the address with most":        {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"of the address with most again":  {[]string{"192.0.2.1*", "192.0.2.1*", "192.0.2.2", "192.0.2.3"}, old, "192.0.2.5", 2},
+		"of the newcomer's":               {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.2", 1},
+		"of the /48 with most":            {[]string{"2001:db8:1::1", "2001:db8:0:1::1", "2001:db8:0:2::1", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"a young one of two":              {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.5", 1},
+		"a young one of three":            {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", 1},
+		"no young one of one":             {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, young, "192.0.2.5", -1},
+		"no young one of as many":         {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", -1},
+		"no young one of the newcomer's":  {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.2", -1},
+		"nobody with a session":           {[]string{"192.0.2.1*", "192.0.2.2*", "192.0.2.3*", "192.0.2.4*"}, old, "192.0.2.5", -1},
+		"nobody for a source with enough": {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.4"}, old, "192.0.2.1", -1},
+		"nobody of a proxy":               {[]string{"192.0.2.1*", "", "", "192.0.2.4"}, old, "192.0.2.5", 3},
+	} {
+		config, err := Config{MaxConnections: 4, MaxPerSource: 3}.WithDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, here, gone := newPlaces(&config), []*place{}, []int{}
+		now := time.Unix(1, 0)
+		for i, text := range c.here {
+			address, plays := strings.CutSuffix(text, "*")
+			from, _ := netip.ParseAddr(address)
+			of := p.take(now.Add(time.Duration(i)), from)
+			of.end = func() { gone = append(gone, i) }
+			p.mark(of, true)
+			p.mark(of, !plays)
+			here = append(here, of)
+		}
+		want := c.gone
+		if want >= 0 {
+			now = now.Add(time.Duration(want)) // since when that one is there
+		}
+		newcomer := p.take(now.Add(c.age), netip.MustParseAddr(c.comes))
+		if want >= 0 && (newcomer == nil || !slices.Equal(gone, []int{want})) || want < 0 && (newcomer != nil || len(gone) > 0) {
+			t.Errorf("%s: %v give way, the newcomer's place is %v; want %d", name, gone, newcomer, want)
+		}
+		if newcomer != nil {
+			here = append(here, newcomer)
+		}
+		for _, of := range here { // who has given way, too
+			p.mark(of, false)
+			p.mark(of, true)
+			p.give(of)
+		}
+		empty(t, p)
+	}
+}
+
+// So it is with connections: "one carries a session from application data to an alert." PROTOCOL.md 9.8
+func TestStrangersGiveWay(t *testing.T) {
+	t.Parallel()
+	l, url := listener(t, Config{MaxConnections: 4, MaxPerSource: 2, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	open := func(from string) (*websocket.Conn, error) {
+		return dial(t, url, http.Header{"X-Forwarded-For": {from}})
+	}
+	var strangers []*websocket.Conn
+	for i := range 4 {
+		ws, err := open([]string{"203.0.113.1", "203.0.113.2"}[i/2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		strangers = append(strangers, ws)
+		settled(t, l, uint64(i+1), i+1)
+		answer(t, l, 22) // a part of a handshake
+	}
+	if _, err := open("203.0.113.3"); err != nil {
+		t.Errorf("strangers keep a newcomer out: %v", err)
+	}
+	_ = strangers[0].SetReadDeadline(time.Now().Add(5 * time.Second))
+	var err error
+	for err == nil {
+		_, _, err = strangers[0].ReadMessage()
+	}
+	if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("the oldest stranger is told %v", err)
+	}
+	settled(t, l, 5, 4)
+	answer(t, l, recordData)
+	if _, err := open("203.0.113.4"); err == nil || !strings.HasPrefix(err.Error(), "503") {
+		t.Errorf("a newcomer, where all places are players': %v", err)
+	}
+	answer(t, l, recordAlert)
+	if _, err := open("203.0.113.4"); err != nil {
+		t.Errorf("those whose sessions are over keep a newcomer out: %v", err)
+	}
+}
+
+// settled waits until so many connections have been taken, and so many are open.
+func settled(t *testing.T, l *Listener, accepted uint64, open int) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		st := l.Stats()
+		if st.Accepted == accepted && st.Open == open {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, want %d taken and %d open", st, accepted, open)
+		}
+	}
+}
+
+// answer sends a record of a type to every connection.
+func answer(t *testing.T, l *Listener, typ byte) {
+	t.Helper()
+	l.mu.RLock()
+	peers := slices.Collect(maps.Keys(l.streams))
+	l.mu.RUnlock()
+	for _, peer := range peers {
+		if _, err := l.WriteToUDPAddrPort([]byte{typ}, peer); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // buffers are what connections write from.
@@ -13,11 +14,11 @@ var buffers sync.Pool
 
 // NewServer returns an HTTP server with l at DefaultPath and nothing else. Its time limits suit a server
 // on the open Internet. At most Config.MaxConnections connections that are not yet WebSockets wait at
-// once, and Config.MaxPerSource of one source that is no proxy. It speaks only HTTP/1.1, since a
-// WebSocket takes the connection over. Use ListenAndServeTLS, or ListenAndServe behind a proxy that ends
-// TLS. Close l, too: a server does not end WebSockets.
+// once, and Config.MaxPerSource of one source that is no proxy; then one that is no proxy's gives way to a
+// newcomer. It speaks only HTTP/1.1, since a WebSocket takes the connection over. Use ListenAndServeTLS,
+// or ListenAndServe behind a proxy that ends TLS. Close l, too: a server does not end WebSockets.
 func NewServer(l *Listener) *http.Server {
-	waiting := queue{listener: l, conns: make(map[net.Conn]netip.Addr), places: newPlaces(&l.config)}
+	waiting := queue{listener: l, places: newPlaces(&l.config), conns: make(map[net.Conn]*place)}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+DefaultPath, l)
 	return &http.Server{
@@ -40,12 +41,11 @@ func NewServer(l *Listener) *http.Server {
 // queue has the connections that are no WebSockets yet.
 type queue struct {
 	listener *Listener // constant
+	places   *places   // constant: those of a proxy, whose connections are those of many, have the zero address
 
 	mu sync.Mutex
 	// +checklocks:mu
-	conns map[net.Conn]netip.Addr // their addresses; the zero one for a proxy, whose connections are those of many
-	// +checklocks:mu
-	places places
+	conns map[net.Conn]*place
 }
 
 // add takes a place for a connection, and reports whether there was one. One that there was none for takes none from others
@@ -55,21 +55,33 @@ func (q *queue) add(c net.Conn) bool {
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && !q.listener.isProxy(a.Addr().Unmap()) {
 		from = a.Addr().Unmap()
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.places.take(from) {
+	p := q.places.take(time.Now(), from)
+	if p == nil {
 		return false
 	}
-	q.conns[c] = from
+	q.mu.Lock()
+	q.conns[c] = p
+	q.mu.Unlock()
+	p.end = func() { _ = withoutTLS(c).Close() } // the server notices
+	q.places.mark(p, true)
 	return true
+}
+
+// withoutTLS returns what TLS runs over, whose Close does not wait until TLS has said goodbye.
+func withoutTLS(c net.Conn) net.Conn {
+	if c, ok := c.(*tls.Conn); ok {
+		return c.NetConn()
+	}
+	return c
 }
 
 // remove gives the place back, if the connection has one.
 func (q *queue) remove(c net.Conn) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if from, ok := q.conns[c]; ok {
-		delete(q.conns, c)
-		q.places.give(from)
+	p := q.conns[c]
+	delete(q.conns, c)
+	q.mu.Unlock()
+	if p != nil {
+		q.places.give(p)
 	}
 }

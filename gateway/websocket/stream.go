@@ -25,6 +25,7 @@ type stream struct {
 
 	least, most int      // bytes of a message; constant
 	relay       *browser // nil unless a browser's; constant
+	place       *place   // a Listener's; constant
 
 	heard, sent, lost atomic.Uint64 // messages that have come, that were to go, and datagrams that had no room
 	allowed           atomic.Int64  // how many may come until the next beat; a Listener's

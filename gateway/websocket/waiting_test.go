@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -98,6 +99,58 @@ func TestWaiting(t *testing.T) {
 				}
 				if time.Now().After(deadline) {
 					t.Fatal("no place is free again")
+				}
+			}
+		})
+	}
+}
+
+// "then one that is no proxy's gives way to a newcomer": who opens connections from several addresses keeps nobody
+// out either, by TLS or without.
+func TestWaitingGivesWay(t *testing.T) {
+	t.Parallel()
+	for name, withTLS := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := New(Config{MaxConnections: 4, MaxPerSource: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+			s := httptest.NewUnstartedServer(nil)
+			s.Config = NewServer(l)
+			if withTLS {
+				s.StartTLS()
+			} else {
+				s.Start()
+			}
+			t.Cleanup(s.Close)
+			var held []net.Conn
+			for i := range 4 {
+				conn, err := dialerFrom(t, []string{"127.0.0.3", "127.0.0.4"}[i/2]).Dial("tcp", s.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				held = append(held, conn)
+			}
+			d := websocket.Dialer{
+				Subprotocols: []string{Subprotocol}, NetDialContext: dialerFrom(t, "127.0.0.2").DialContext,
+				TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // what is looked at is who gets in
+			}
+			ws, _, err := d.Dial("ws"+strings.TrimPrefix(s.URL, "http")+DefaultPath, nil)
+			if err != nil {
+				t.Fatalf("strangers keep a player out: %v", err)
+			}
+			defer ws.Close()
+			for i, conn := range held {
+				wait := 50 * time.Millisecond // for what must not come
+				if i == 0 {
+					wait = 5 * time.Second
+				}
+				conn.SetReadDeadline(time.Now().Add(wait)) //nolint:errcheck // the read says it
+				if _, err := conn.Read(make([]byte, 1)); isTimeout(err) != (i > 0) {
+					t.Errorf("connection %d of the strangers': %v", i, err)
 				}
 			}
 		})

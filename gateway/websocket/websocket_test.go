@@ -423,6 +423,10 @@ func TestBounds(t *testing.T) {
 		from string
 		ok   bool
 	}{{"203.0.113.9", true}, {"203.0.113.9", false}, {"203.0.113.10", true}, {"203.0.113.11", false}} {
+		if i == 3 {
+			settled(t, l, 3, 3)
+			answer(t, l, recordData) // else one would give way
+		}
 		if _, err := open(c.from); (err == nil) != c.ok {
 			t.Errorf("connection %d: %v", i, err)
 		}
