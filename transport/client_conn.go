@@ -36,6 +36,7 @@ type clientConn struct {
 	cancel    context.CancelFunc
 	heard     time.Time // when the server was last heard on this connection, or when it began
 	redirect  bool      // the server has sent the client there
+	left      bool      // its server has sent the client where the session has been resumed
 	overtaken bool      // the client has a newer ticket than the one shown on this connection
 	proves    bool      // a fresh identity token is shown beside the ticket
 }
@@ -120,6 +121,15 @@ func (c *clientConn) send(kind wire.Kind, body []byte) error {
 func (c *clientConn) closeNotify() {
 	if b, err := c.record.Seal(c.socket.buffer[:0], record.Alert, record.CloseNotify[:]); err == nil {
 		c.write(b)
+	}
+}
+
+// closeElsewhere tells the server of a former connection that the session goes on where that has sent
+// the client, if it has.
+func (c *clientConn) closeElsewhere() {
+	if c.left {
+		r := c.machine.CloseElsewhere()
+		c.send(r.Kind, r.Body) //nolint:errcheck // a lost datagram: the next NOTICE is answered in the same way
 	}
 }
 

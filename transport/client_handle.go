@@ -41,6 +41,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		setConnectionID(conn, ev.ConnectionID)
 		s.resumed(now)
 		lanesLost = s.agree(now, conn)
+		s.conns.former.closeElsewhere()
 	case machine.EventRenewed:
 		if former {
 			return
@@ -52,9 +53,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 	case machine.EventNotice:
 		switch {
 		case former:
-			if conn.redirect { // it has not heard that the session goes on where it has sent the client
-				conn.closeNotify()
-			}
+			conn.closeElsewhere() // it has not heard that
 			return
 		case ev.Notice.Code == wire.NoticeStepUp:
 			s.renewSoon(now)

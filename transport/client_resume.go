@@ -134,8 +134,7 @@ func (s *clientState) resumed(now time.Time) {
 	s.fallback.vain, s.fallback.failed = 0, 0
 	if s.conns.current.redirect {
 		s.redirect.hop(now)
-		former.redirect = true
-		former.closeNotify()
+		former.left = true
 	} else {
 		s.conns.current.machine.SetRedirected(s.redirect.to != "")
 	}

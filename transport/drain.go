@@ -105,14 +105,3 @@ func (s *Server) lastNotice() []byte {
 	}
 	return wire.NoticeBody{Code: wire.NoticeDrain, Detail: []byte(detail)}.AppendTo(nil)
 }
-
-// goneElsewhere ends a player's session here if this server has sent the player to another one: the
-// connection has been closed by the client. It reports whether it has.
-func (c *conn) goneElsewhere(now time.Time) bool {
-	if c.self.shard.server.destination.Load() == nil {
-		return false
-	}
-	c.leave(now, c.session.LeaveElsewhere())
-	c.ending.gone = true
-	return true
-}

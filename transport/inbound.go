@@ -89,9 +89,6 @@ func (c *conn) Closed(now time.Time) {
 		c.ending.answered()
 		return
 	case c.stays():
-		if c.goneElsewhere(now) {
-			return
-		}
 		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 		c.Shard.Out.Wipe(&c.Conn)
 		return

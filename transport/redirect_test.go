@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
@@ -129,9 +130,9 @@ func TestDrainMovesPlayers(t *testing.T) {
 	})
 }
 
-// "With WELCOME from there it sends close_notify on the former connection, and again in answer to a
-// NOTICE that still comes on it." PROTOCOL.md 8.6: so the drain is over at once, or, where that is lost,
-// with the next NOTICE.
+// "With WELCOME from there it sends CLOSE with reason 18 on the former connection, and again in answer
+// to a NOTICE that still comes on it: in place of the copies of section 5.5." PROTOCOL.md 8.6: so the
+// drain is over at once, or, where that is lost, with the next NOTICE.
 func TestDrainIsOver(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]bool{"at once": false, "with the next notice": true} {
@@ -143,17 +144,18 @@ func TestDrainIsOver(t *testing.T) {
 				defer p.end()
 				defer p.playing()()
 				s := p.stay(1)
-				s.stop() // or what it sends could be taken for the alert
+				s.stop() // or what it sends could be taken for the CLOSE
+				size := record.Overhead + wire.HeaderLen + len(wire.CloseBody{}.AppendTo(nil))
 				var mu sync.Mutex
-				var alerts []time.Time
+				var closes []time.Time
 				w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
-					if from != playerAddr(1) || to != serverAddr || record.ContentType(b[0]) != record.Alert {
+					if from != playerAddr(1) || to != serverAddr || len(b) != size {
 						return true
 					}
 					mu.Lock()
 					defer mu.Unlock()
-					alerts = append(alerts, time.Now())
-					return !lost || len(alerts) > 1
+					closes = append(closes, time.Now())
+					return !lost || len(closes) > 1
 				})
 				var gone atomic.Int64
 				go func() {
@@ -173,18 +175,53 @@ func TestDrainIsOver(t *testing.T) {
 						p.Errorf("%s after %v, want %v to %v", what, took, least, most)
 					}
 				}
-				if len(alerts) < 2 && (lost || len(alerts) < 1) {
-					p.Fatalf("%d alerts", len(alerts))
+				if len(closes) < 2 && (lost || len(closes) < 1) {
+					p.Fatalf("%d datagrams with CLOSE", len(closes))
 				}
-				between("the player says goodbye", alerts[0].Sub(time.Unix(0, gone.Load())), -time.Millisecond, 0)
-				last := alerts[0]
+				between("the player says goodbye", closes[0].Sub(time.Unix(0, gone.Load())), -time.Millisecond, 0)
+				last := closes[0]
 				if lost {
-					last = alerts[1]
-					between("it says so again", last.Sub(alerts[0]), 0, drainRepeat)
+					last = closes[1]
+					between("it says so again", last.Sub(closes[0]), 0, drainRepeat)
 					between("a notice is answered", last.Sub(began)%drainRepeat, latency, latency+time.Millisecond)
 				}
 				between("the drain is over", over.Sub(last), latency, latency+2*drainLook)
 				s.quit()
+			})
+		})
+	}
+}
+
+// "A close_notify does not say so: after one the session waits, whatever destination the server has
+// named." PROTOCOL.md 8.6: a browser whose WebSocket breaks, for which its relay says close_notify, comes
+// back here, and is the same player.
+func TestDrainAndCloseNotify(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]time.Duration{"during the drain": time.Second, "after it": 15 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				p := mutePair(w, secondPlace, "")
+				defer p.end()
+				page, err := w.page(1, w.server.pin())
+				if err != nil {
+					p.Fatal(err)
+				}
+				page.join(1)
+				drained := make(chan error, 1)
+				go func() { drained <- p.drains("10.9.9.9:7777", 2*time.Second) }()
+				time.Sleep(wait)
+				page.close()
+				time.Sleep(200 * time.Millisecond)
+				page = page.again(2)
+				defer page.close()
+				page.send(wire.KindData, []byte("here again"))
+				if err := <-drained; !errors.Is(err, context.DeadlineExceeded) {
+					p.Error(err)
+				}
+				synctest.Wait()
+				if left := w.match.left(); len(left) != 0 || w.match.joined() != 1 || w.match.count("here again") != 1 {
+					p.Errorf("left: %v, joined: %d, heard: %d", left, w.match.joined(), w.match.count("here again"))
+				}
 			})
 		})
 	}

@@ -116,6 +116,21 @@ func (p *page) join(n int) {
 	p.await(machine.EventJoined)
 }
 
+// again makes another page, and resumes the session there.
+func (p *page) again(n int) *page {
+	p.w.Helper()
+	next, err := p.w.page(n, p.w.server.pin())
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	if next.machine, err = p.machine.Resume(time.Now(), machine.Channel{Exporter: next.binding}, nil); err != nil {
+		p.w.Fatal(err)
+	}
+	next.machine.Tick(time.Now(), next.send)
+	next.await(machine.EventResumed)
+	return next
+}
+
 // pin is that of the server's certificate.
 func (s *Server) pin() [32]byte { return sha256.Sum256(s.certificate.Load().Certificate[0]) }
 

@@ -240,3 +240,7 @@ func (c *Client) Close() Reply {
 	c.end()
 	return closeReply(wire.ReasonLeft)
 }
+
+// CloseElsewhere returns the CLOSE that ends a session on the server that has sent its client to
+// another one, where it has been resumed. It may be sent again.
+func (c *Client) CloseElsewhere() Reply { return closeReply(wire.ReasonReplaced) }

@@ -255,12 +255,11 @@ func (c *Conn) leaveElsewhere() (Reply, Event) {
 	return Reply{}, ev
 }
 
-// LeaveElsewhere ends a session that can be resumed as one that was resumed on another server: its
-// tickets stay good. The server has sent its client there, and the client has ended the connection.
-func (c *Conn) LeaveElsewhere() Event {
+// goneElsewhere ends a session of which its client says that it goes on on another server: its tickets
+// stay good.
+func (c *Conn) goneElsewhere() (Reply, Event) {
 	c.session.halt(wire.ReasonReplaced, CauseElsewhere)
-	_, ev := c.leaveElsewhere()
-	return ev
+	return c.leaveElsewhere()
 }
 
 // close enters the state closed; later datagrams are counted as drop.

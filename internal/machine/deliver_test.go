@@ -144,6 +144,26 @@ func TestCloseForAnUnknownReason(t *testing.T) {
 	d.toServer(d.clientSends(wire.KindClose, body)).closes(wire.ReasonLeft)
 }
 
+// "A server MUST take any reason of a client's as player left, except replaced (section 8.6) if the client has a
+// ticket." PROTOCOL.md 5.5
+func TestCloseReasonsOfClients(t *testing.T) {
+	for code := int(wire.ReasonLeft); code < 256; code++ {
+		reason := wire.Reason(code)
+		body := string(wire.CloseBody{Reason: reason}.AppendTo(nil))
+		d := play(t, session.Config{}, session.ClientConfig{})
+		d.toServer(d.clientSends(wire.KindClose, body)).closes(wire.ReasonLeft)
+		d = playWithTicket(t, session.Config{}, session.ClientConfig{})
+		want := wire.ReasonLeft
+		if reason == wire.ReasonReplaced {
+			want = reason
+		}
+		d.toServer(d.clientSends(wire.KindClose, body)).closes(want)
+		if h := d.reconnects(d.gate, home).showsTicket(); (h.kind == wire.KindWelcome) != (want == wire.ReasonReplaced) {
+			t.Errorf("%v: the ticket is answered by %v", reason, h.kind)
+		}
+	}
+}
+
 // "A session from which nothing has been accepted for the idle time ends with CLOSE reason 17."
 // PROTOCOL.md 5.4
 func TestIdle(t *testing.T) {

@@ -184,8 +184,12 @@ func (c *Conn) deliver(now time.Time, waited time.Duration, env *wire.Envelope) 
 	case wire.KindRenew:
 		return c.renew(now, env)
 	case wire.KindClose:
-		if _, err := wire.ParseCloseBody(env.Body); err != nil {
+		m, err := wire.ParseCloseBody(env.Body)
+		switch {
+		case err != nil:
 			return dropped(audit.DropMalformed)
+		case m.Reason == wire.ReasonReplaced && c.Resumable():
+			return c.goneElsewhere()
 		}
 		_, ev := c.Close(wire.ReasonLeft)
 		return Reply{}, ev

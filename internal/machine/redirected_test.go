@@ -41,13 +41,18 @@ func TestRedirectedClose(t *testing.T) {
 	}
 }
 
-// "There the server that has sent the destination ends the session as one that has been resumed on
-// another server." PROTOCOL.md 8.6: its tickets stay good, here as well.
-func TestLeaveElsewhere(t *testing.T) {
+// "There the server ends the session as one that has been resumed on another server." PROTOCOL.md 8.6: its
+// tickets stay good, here as well.
+func TestCloseElsewhere(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
-	if ev := d.server.LeaveElsewhere(); ev.Kind != EventClosed || ev.Reason != wire.ReasonReplaced || ev.Cause != CauseElsewhere {
-		t.Errorf("%+v", ev)
+	says := func() heard {
+		r := d.client.CloseElsewhere()
+		return d.toServer(d.clientSends(r.Kind, string(r.Body)))
 	}
+	if h := says().is(EventClosed, audit.DropNone, 0); h.Reason != wire.ReasonReplaced || h.Cause != CauseElsewhere {
+		t.Errorf("%+v", h.Event)
+	}
+	says().is(EventCloseAgain, audit.DropNone, 0)
 	if d = d.resumesOn(d.gate); !d.client.Live() {
 		t.Error("its ticket is refused")
 	}
