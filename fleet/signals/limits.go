@@ -43,8 +43,8 @@ const (
 	// DefaultEvents is how many SETs a poll asks for at most.
 	DefaultEvents = 100
 
-	// DefaultInterval is the time between two polls that have brought nothing, where the transmitter
-	// answers at once.
+	// DefaultInterval is the time between two polls that have brought nothing, or nothing that could be
+	// taken, where the transmitter answers at once.
 	DefaultInterval = time.Second
 
 	// maxBackoff bounds the wait after polls that fail.

@@ -21,7 +21,7 @@ type PollConfig struct {
 	Authorization Secret        // header of each request; the zero Secret for none
 	Client        *http.Client  // nil for one of its own
 	Events        int           // SETs in an answer at most. Zero means DefaultEvents; negative is an error
-	Interval      time.Duration // between polls that bring nothing. Zero means DefaultInterval; negative is an error
+	Interval      time.Duration // between polls of which nothing comes. Zero means DefaultInterval; negative is an error
 }
 
 func (c PollConfig) withDefaults() (PollConfig, error) {
@@ -83,7 +83,8 @@ func (r *Receiver) Poll(ctx context.Context, c PollConfig) error {
 			failures++
 		default:
 			failures = 0
-			if next = r.takeAll(ctx, answer.Sets); next.Ack != nil || answer.MoreAvailable {
+			next = r.takeAll(ctx, answer.Sets)
+			if next.Ack != nil || next.SetErrs != nil && answer.MoreAvailable { // else more would bring the same again
 				wait = 0
 			}
 			next.MaxEvents = c.Events

@@ -438,6 +438,40 @@ func TestPoll(t *testing.T) {
 	}
 }
 
+// While what has come cannot be kept, the transmitter is asked no more often than one that has nothing,
+// however much waits there.
+func TestPollWaits(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.disk.fill(true)
+	for range 3 {
+		set := s.set(caep+"session-revoked", s.player("a"), nil)
+		s.idp.mu.Lock()
+		s.queue[set.jti()] = set.String()
+		s.idp.mu.Unlock()
+	}
+	const polls, interval = 10, 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Poll(ctx, signals.PollConfig{Endpoint: s.URL + "/poll", Events: 2, Interval: interval})
+	}()
+	await(t, "it is asked again", func() bool {
+		s.idp.mu.Lock()
+		defer s.idp.mu.Unlock()
+		return s.idp.polls >= polls
+	})
+	if took := time.Since(began); took < (polls-1)*interval {
+		t.Errorf("%d polls in %v", polls, took)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // A transmitter that is down, and then forbids, is asked again; Poll ends with its context.
 func TestPollFails(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,7 @@ type idp struct {
 	queue map[string]string   // jti to SET
 	acked []string
 	errs  map[string]map[string]string
+	polls int
 	down  bool // the key set
 	push  string
 	wants string // Authorization of polls
@@ -200,6 +201,7 @@ func (i *idp) poll(w http.ResponseWriter, q *http.Request) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.polls++
 	if q.Header.Get("Authorization") != i.wants {
 		http.Error(w, "who", http.StatusUnauthorized)
 		return
