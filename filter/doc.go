@@ -30,7 +30,7 @@
 // restarted: the maps stay, and a Feed writes everything anew into maps that are new. What a Feed has written
 // is valid for as long as the server has said, and only while the Feed keeps beating. So a server that has
 // died, hangs in its Filter or never knew of the filter gets the datagrams that it would get without one. A
-// full map has the same effect: the Feed stops beating until there is room.
+// full map has the same effect at once: the Feed takes its beat back until there is room.
 //
 // The maps have a version, which is pinned beside them. A Feed of another version does not touch them, and says
 // so; a program of another version replaces them.

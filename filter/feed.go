@@ -124,26 +124,26 @@ func (f *Feed) Seeing() bool { return f.sees.Load() }
 
 // Close lets everything pass at once, and frees the Feed's resources. Close the server first.
 func (f *Feed) Close() error {
-	var err error
-	if f.maps.open() {
-		err = f.maps.beat(f.config.Port, 0)
-	}
+	err := f.silent()
 	f.maps.close()
-	f.silent()
 	return err
 }
 
 // mute says why the filter does not go by what we say.
 func (f *Feed) mute(level slog.Level, line string, err error) {
-	f.silent()
+	_ = f.silent() // else it goes by the last beat until that is old
 	f.say(level, line+": "+err.Error())
 }
 
-// silent notes that the filter does not go by what we say.
-func (f *Feed) silent() {
+// silent has the filter no longer go by what we say.
+func (f *Feed) silent() (err error) {
+	if f.maps.open() {
+		err = f.maps.beat(f.config.Port, 0)
+	}
 	f.beats = false
 	f.feeds.Store(false)
 	f.sees.Store(false)
+	return err
 }
 
 // say writes a line if it is another one than before.
