@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,7 @@ type Feed struct {
 	config FeedConfig
 	maps   feedMaps
 	told   string      // what the log has heard last
-	swept  time.Time   // when what is over was last removed
+	swept  time.Time   // when what is over was last forgotten
 	tried  time.Time   // when everything was last written
 	beats  bool        // the filter goes by what we say
 	feeds  atomic.Bool // and is for our port; what Feeding reports
@@ -68,6 +69,11 @@ func NewFeed(config FeedConfig) (*Feed, error) {
 // Peers implements transport.Filter. It is called by one goroutine at a time.
 func (f *Feed) Peers(changes []transport.Peer) {
 	w := f.note(changes)
+	due := time.Since(f.swept) >= sweepTime
+	if due {
+		f.swept = time.Now()
+		f.forget()
+	}
 	fresh, err := f.maps.find(f.config.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -82,10 +88,10 @@ func (f *Feed) Peers(changes []transport.Peer) {
 	case fresh || !f.beats:
 		f.tried = time.Now()
 		f.unseen = f.tried
+		f.forget()
 		f.all(&w)
 	}
-	if time.Since(f.swept) >= sweepTime || !f.beats {
-		f.swept = time.Now()
+	if due || !f.beats {
 		f.sweep()
 	}
 	if err := f.write(w); err != nil {
@@ -259,28 +265,29 @@ func (f *Feed) write(w news) error {
 	return errors.Join(addrs.flush(), ids.flush(), hosts.flush())
 }
 
-// sweep forgets what is over, of this server and of others that have ended.
-func (f *Feed) sweep() {
+// forget forgets what is over.
+func (f *Feed) forget() {
 	now := monotonic()
-	forget(f.addrs, now)
+	dropOver(f.addrs, now)
 	for a := range f.opening {
 		if _, ok := f.addrs[a]; !ok {
 			delete(f.opening, a)
 		}
 	}
-	forget(f.ids, now)
-	forget(f.hosts, now)
+	dropOver(f.ids, now)
+	dropOver(f.hosts, now)
+}
+
+// sweep removes from the filter's maps what is over, of this server and of others that have ended.
+func (f *Feed) sweep() {
+	now := monotonic()
 	sweepMap(f.maps.peers, now, func(until uint64) uint64 { return until }, peerKey{})
 	sweepMap(f.maps.hints, now, func(b budget) uint64 { return b.Until }, hintKey{})
 	sweepMap(f.maps.hosts, now, func(b budget) uint64 { return b.Until }, netKey{})
 }
 
-func forget[K comparable](m map[K]uint64, now uint64) {
-	for k, until := range m {
-		if until <= now {
-			delete(m, k)
-		}
-	}
+func dropOver[K comparable](m map[K]uint64, now uint64) {
+	maps.DeleteFunc(m, func(_ K, until uint64) bool { return until <= now })
 }
 
 // sweepMap removes from a map what is over.

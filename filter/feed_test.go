@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -229,6 +230,39 @@ func TestSweep(t *testing.T) {
 	b.everybody("after a process that has left 50", now)
 	if n := len(b.feed.addrs); n != 50 {
 		t.Errorf("the feed remembers %d", n)
+	}
+}
+
+// Without a filter a Feed remembers players for one that may come, and no longer than it would.
+func TestForgetsWithoutFilter(t *testing.T) {
+	t.Parallel()
+	feed, err := NewFeed(FeedConfig{Port: localPort, Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	feed.swept = time.Now()
+	players := crowd(100)
+	for i := range players {
+		players[i].For = time.Millisecond
+		players[i].ConnectionID *= uint32(i % 2) // the others are only about to play
+	}
+	feed.Peers(players)
+	known := func() [4]int { return [4]int{len(feed.addrs), len(feed.ids), len(feed.hosts), len(feed.opening)} }
+	if got := known(); got != [4]int{100, 50, 50, 50} {
+		t.Errorf("known: %v", got)
+	}
+	for host := range feed.hosts { // ten minutes later
+		feed.hosts[host] -= uint64(lately)
+	}
+	time.Sleep(time.Millisecond)
+	feed.Peers(nil)
+	if got := known(); got != [4]int{100, 50, 50, 50} {
+		t.Errorf("before it is time to forget: %v", got)
+	}
+	feed.swept = time.Now().Add(-sweepTime)
+	if feed.Peers(nil); known() != [4]int{} {
+		t.Errorf("later: %v", known())
 	}
 }
 
