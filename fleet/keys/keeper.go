@@ -140,10 +140,10 @@ func (k *Keeper) save() error {
 		clear(b)
 	}
 	if err != nil {
-		k.report.refused("the keeper's state cannot be saved: nothing is handed out until it can", err)
+		k.report.refused("the keeper's state cannot be saved: no key is handed out until it can", err)
 		return errors.Join(ErrStore, err)
 	}
-	k.state.dirty = false
+	k.state.written()
 	return nil
 }
 
@@ -191,7 +191,9 @@ func (k *Keeper) receive(ctx context.Context, now time.Time, b []byte) {
 	}
 	k.state.advance(now)
 	everyone := k.state.everyone
-	if k.flush(ctx) == nil && answer && !everyone {
+	switch err := k.flush(ctx); {
+	case !answer:
+	case err == nil && !everyone, errors.Is(err, ErrStore) && k.state.renews(i):
 		k.send(ctx, i)
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // keeping is a Keeper without clock, store and carrier. Whoever changes it saves state before it
-// sends what grants returns, and sends nothing if that fails: what nobody was told may be lost in a
-// crash.
+// sends what grantTo returns, and if that fails sends only what renews allows: what nobody was told may
+// be lost in a crash.
 type keeping struct {
 	fleet        string
 	identity     voice
@@ -20,7 +20,8 @@ type keeping struct {
 	maxInstances int
 
 	ring     version
-	ancestor uint64 // instances of this epoch, or of an earlier one, may have rings of other Keepers
+	saved    version // the ring on disk
+	ancestor uint64  // instances of this epoch, or of an earlier one, may have rings of other Keepers
 	phase    Phase
 	keys     []kept // in the order of the ring
 	members  map[instance]*member
@@ -49,6 +50,7 @@ type member struct {
 	has     version
 	heard   time.Time     // its newest announcement
 	lease   time.Duration // that it was given at most
+	saved   time.Duration // the same on disk, zero if it is not there
 }
 
 // departed is an instance that is no member any more.
@@ -283,11 +285,26 @@ func (k *keeping) emergency(now time.Time) (Loss, error) {
 	return l, nil
 }
 
-// grantTo returns what instance i is to be told now: the whole ring unless it has that.
+// written notes that what state returns is on disk.
+func (k *keeping) written() {
+	k.saved, k.dirty = k.ring, false
+	for _, m := range k.members {
+		m.saved = m.lease
+	}
+}
+
+// renews reports whether instance i gets another lease although state cannot be saved: it has the ring
+// on disk, which no emergency has ended, and is there itself with such a lease.
+func (k *keeping) renews(i instance) bool {
+	m := k.members[i]
+	return k.ahead == (version{}) && k.saved.epoch == k.ring.epoch && m.has == k.saved && m.saved >= k.lease
+}
+
+// grantTo returns what instance i is to be told now: the whole ring, as it is on disk, unless it has that.
 func (k *keeping) grantTo(i instance) ([]byte, error) {
 	m := k.members[i]
-	g := grant{fleet: k.fleet, instance: i, counter: m.counter, ring: k.ring, lease: k.lease}
-	if m.has != k.ring {
+	g := grant{fleet: k.fleet, instance: i, counter: m.counter, ring: k.saved, lease: k.lease}
+	if m.has != k.saved {
 		file, err := k.file()
 		if err != nil {
 			return nil, err

@@ -297,6 +297,39 @@ func TestFullDiskOfTheKeeper(t *testing.T) {
 	}
 }
 
+// "nobody is told of the change or added; leases go on" docs/fleet.md 18.5: for as long as the disk is full, until an
+// emergency drops the keys.
+func TestLeasesOnFullDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 1)
+	w.round()
+	old, had := w.servers[0], w.servers[0].h.has
+	w.full = true
+	added := w.add()
+	if err := w.keeper.rotate(w.now); err != nil {
+		t.Fatal(err)
+	}
+	later := func() {
+		for range 8 {
+			w.now = w.now.Add(modelLease / 4)
+			w.round()
+		}
+	}
+	if later(); !old.h.sealing || old.h.has != had || added.h.sealing {
+		t.Errorf("two hours later: with keys %v, of %v, want %v; one that was added: %v", old.h.sealing, old.h.has, had, added.h.sealing)
+	}
+	if _, err := w.keeper.emergency(w.now); err != nil {
+		t.Fatal(err)
+	}
+	if later(); old.h.sealing {
+		t.Error("a leaked key seals two hours after the emergency")
+	}
+	w.full = false
+	if w.round(); !old.h.sealing || old.h.has != w.keeper.ring || !added.h.sealing {
+		t.Errorf("with room on the disk: %v, %v", old.h.sealing, added.h.sealing)
+	}
+}
+
 // A keeper that restarts goes on where it was, at each step.
 func TestKeeperRestarts(t *testing.T) {
 	t.Parallel()

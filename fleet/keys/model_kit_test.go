@@ -130,7 +130,8 @@ func (w *world) flush() bool {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.disk, k.dirty = b, false
+		w.disk = b
+		k.written()
 	}
 	for _, n := range k.notes {
 		if n.text == "a fleet key was dropped and erased" {
@@ -234,7 +235,9 @@ func (w *world) deliver(p parcel) bool {
 		i, answer, err := w.keeper.announced(w.now, p.bytes)
 		w.keeper.advance(w.now)
 		everyone := w.keeper.everyone
-		if w.flush() && answer && !everyone {
+		switch saved := w.flush(); {
+		case !answer:
+		case saved && !everyone, w.keeper.dirty && w.keeper.renews(i):
 			w.grant(i)
 		}
 		return err == nil

@@ -98,6 +98,7 @@ func (k *keeping) restore(now time.Time, b []byte) error {
 		m.lease = time.Duration(lease) * time.Millisecond
 		k.members[i] = m
 	}
+	k.written()
 	return nil
 }
 
