@@ -216,7 +216,12 @@ func TestSweep(t *testing.T) {
 	for i := range left {
 		left[i].For = 1
 	}
+	b.feed.Peers(nil) // else they are forgotten before they are written
 	b.feed.Peers(left)
+	var until uint64
+	if err := b.feed.maps.peers.Lookup(peerKeyOf(left[0].Addr, localPort), &until); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.feed.Close(); err != nil {
 		t.Fatal(err)
 	}
