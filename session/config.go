@@ -128,9 +128,10 @@ type Config struct {
 	// another server of the fleet either: an identity token that has opened or renewed a session, a
 	// ticket that has resumed one, a session that was ended by force. Hand it to transport.Server.Use
 	// of every other server. A session that ends because of its network, its silence, its expiry or a
-	// shutdown is not reported, nor is one that gives way to another of its player. OnUsed runs on the
-	// goroutine of the connection or of the caller of Kick, Ban, Revoke or Use, several at a time, so
-	// it must not block, and it must not call the server. Nil costs nothing.
+	// shutdown is not reported, nor is one that gives way to another of its player, or that a match ends
+	// for a reason after which the client may come again as it is. OnUsed runs on the goroutine of the
+	// connection or of the caller of Kick, Ban, Revoke or Use, several at a time, so it must not block,
+	// and it must not call the server. Nil costs nothing.
 	OnUsed func(Used)
 
 	// Random is the source of ids and secrets; nil means crypto/rand. It must be safe for

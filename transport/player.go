@@ -66,13 +66,13 @@ func (p *Player) Send(payload []byte) error {
 // Kick ends the player's session soon: CLOSE with the reason is sent, and Leave is called in the
 // next turn. The player does not come back by ticket, whatever the reason, nor after it has left:
 // to keep the player's identity out too, see Server.Ban. Once Shutdown has written Config.Snapshot
-// the next process hears of it by session.Config.OnUsed alone. A match that removes a player for
-// silence gives session.ReasonIdle: in a fleet (session.Config.OnUsed) any other reason but
-// ReasonLeft, ReasonShutdown and ReasonReplaced ends the session on every server, even where the
-// player has continued it meanwhile. Reasons from session.ReasonGame on are the game's own; 0, and
-// one that the protocol does not define, is session.ReasonKicked. A detail is text for the player's
-// log, of which the first 64 bytes are sent. The audit and the log have it, too: it should name
-// nobody.
+// the next process hears of it by session.Config.OnUsed alone. In a fleet (session.Config.OnUsed) it
+// ends the session on every server, even where the player has continued it meanwhile, unless the
+// reason is session.ReasonLeft, ReasonReplaced, ReasonIdle, which a match gives that removes a player
+// for silence, or one after which a client may come again as it is: ReasonShutdown, ReasonFull,
+// ReasonBusy or ReasonUnavailable. Reasons from session.ReasonGame on are the game's own; 0, and one
+// that the protocol does not define, is session.ReasonKicked. A detail is text for the player's log,
+// of which the first 64 bytes are sent. The audit and the log have it, too: it should name nobody.
 func (p *Player) Kick(reason session.Reason, detail ...string) {
 	text := strings.Join(detail, " ")
 	p.shard.Post(kicked{p, reason, text})

@@ -10,9 +10,10 @@ import (
 
 // What is used up here is noted under the lock, and Config.OnUsed is told once that is released. A
 // session is noted as put out for a reason that says so: one that ends by its network, its silence,
-// its expiry, a shutdown, or for another session of its player, may go on elsewhere, because another
-// server may have it already. A player who leaves uses up the tickets there are, and not the session:
-// so what a former server says late does not reach a session that has moved on.
+// its expiry, a shutdown or a fault of its server, or for another session of its player, may go on
+// elsewhere, because another server may have it already. A player who leaves uses up the tickets that
+// there are, and not the session: so what a former server says late does not reach a session that has
+// moved on.
 
 // unlock releases g.mu, and reports what has been noted.
 //
@@ -61,12 +62,18 @@ func (g *Gate) noteTickets(kind session.UsedKind, name [16]byte, epoch uint32) {
 //
 // +checklocks:g.mu
 func (g *Gate) notePutOut(name [16]byte, reason wire.Reason) {
-	if ticketsDrop(reason) == audit.DropNone || reason == wire.ReasonLeft || !g.config.FleetKeys.Enabled() {
+	if !saysPutOut(reason) || !g.config.FleetKeys.Enabled() {
 		return
 	}
 	if e, known := g.memory.lookup(sessionKey(name)); known {
 		g.note(session.Used{Kind: session.UsedSession, ID: name, Reason: reason, Until: wholeTime(e.ends)})
 	}
+}
+
+// saysPutOut reports whether a reason says that the player must not come back. After the others the
+// client may come again, or the player has left.
+func saysPutOut(reason wire.Reason) bool {
+	return ticketsDrop(reason) != audit.DropNone && reason != wire.ReasonLeft && !isTemporary(refusalDrop(reason))
 }
 
 // Admitted reports the identity token that has opened the session. Call it once the match has let the

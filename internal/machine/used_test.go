@@ -238,7 +238,9 @@ func (d *dialogue) revokes(kind session.RevocationKind, value string, everywhere
 }
 
 // "A session that ends by its network, its silence, its expiry, a shutdown, or for another session of
-// its player, MUST NOT be reported": its player may be on another server by now.
+// its player, MUST NOT be reported as put out: its player may be on another server by now. Neither is
+// one that a match ends for the reasons 1, 2, 11, 12, 16, 17 and 18, or whose player it refuses when
+// that comes from another server." docs/fleet.md 8.5
 func TestNothingLateReachesWhoHasMoved(t *testing.T) {
 	for name, end := range map[string]func(d *dialogue){
 		"idle":         func(d *dialogue) { d.waits(session.DefaultIdle); d.tickServer() },
@@ -246,8 +248,13 @@ func TestNothingLateReachesWhoHasMoved(t *testing.T) {
 		"close_notify": func(d *dialogue) { d.server.Disconnected() },
 		"expiry":       func(d *dialogue) { d.waits(tokenLife); d.tickServer() },
 		"replaced":     func(d *dialogue) { d.server.Close(wire.ReasonReplaced) },
-		"kick idle":    func(d *dialogue) { d.server.Dismiss(wire.ReasonIdle, "away from keyboard") },
 		"match over":   func(d *dialogue) { d.server.Dismiss(wire.ReasonLeft, "") },
+		"kick, 2":      func(d *dialogue) { d.server.Dismiss(wire.ReasonShutdown, "") },
+		"kick, 11":     func(d *dialogue) { d.server.Dismiss(wire.ReasonFull, "") },
+		"kick, 12":     func(d *dialogue) { d.server.Dismiss(wire.ReasonBusy, "") },
+		"kick, 16":     func(d *dialogue) { d.server.Dismiss(wire.ReasonUnavailable, "") },
+		"kick, 17":     func(d *dialogue) { d.server.Dismiss(wire.ReasonIdle, "away from keyboard") },
+		"kick, 18":     func(d *dialogue) { d.server.Dismiss(wire.ReasonReplaced, "") },
 		"left":         func(d *dialogue) { d.toServer(d.clientSends(wire.KindClose, "\x01\x00")) },
 		"refused": func(d *dialogue) { // by the match, when it joins
 			r := d.reconnects(d.gate, home)
