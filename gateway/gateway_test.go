@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net"
@@ -122,6 +123,34 @@ func TestLeftOnce(t *testing.T) {
 			t.Errorf("after Close %q, %d players", got, s.Players())
 		}
 	})
+}
+
+// The first outage of a game that has come late is an alarm as any other, and its coming late is none.
+func TestBackendComesLate(t *testing.T) {
+	play(t, func(c *Config) { c.Backend.(*echo).away.Store(true) }, func(t *testing.T, s *scene) {
+		const ends = "sessions end"
+		time.Sleep(DefaultHold + time.Second)
+		if n := s.recorded(ends); n != 0 {
+			t.Errorf("%d alarms before the game has come, of sessions that end", n)
+		}
+		s.game.away.Store(false)
+		time.Sleep(2 * lookEvery)
+		s.join(t, "alice")
+		s.game.away.Store(true)
+		time.Sleep(DefaultHold + time.Second)
+		if n := s.recorded(ends); n != 1 || s.Players() != 0 {
+			t.Errorf("%d alarms, want 1; %d players are left", n, s.Players())
+		}
+	})
+}
+
+// recorded returns how many lines of the audit have a text.
+func (s *scene) recorded(text string) (n int) {
+	lines, _ := s.audit.Since(0)
+	for _, line := range lines {
+		n += bytes.Count(line, []byte(text))
+	}
+	return n
 }
 
 func (s *scene) get(path string) *httptest.ResponseRecorder {

@@ -52,7 +52,7 @@ func (g *Gateway) judge(now time.Time, err error) bool {
 	defer h.mu.Unlock()
 	switch {
 	case err == nil && !h.met:
-		h.met, h.gone = true, time.Time{}
+		h.met, h.gone, h.ended = true, time.Time{}, false
 		g.config.Log.Info("gateway: the backend is ready")
 		return false
 	case err == nil && h.gone.IsZero():
@@ -74,7 +74,7 @@ func (g *Gateway) judge(now time.Time, err error) bool {
 	case now.Sub(h.gone) < hold:
 		return false
 	}
-	if !h.ended {
+	if !h.ended && (h.met || g.players.Load() > 0) { // else it has yet to come, to nobody
 		h.ended = true
 		g.config.Log.Error("gateway: the backend has not come back: sessions end", "players", g.players.Load(), "error", err)
 		g.record("the backend has not come back: sessions end")
