@@ -19,7 +19,9 @@
 // that the server is unavailable, never why. Players stay. Only when the backend has been away for
 // Config.Hold without a break do the sessions end, with session.ReasonUnavailable, after which a
 // client may come again at once with another identity token: no player is shut out for good because
-// a backend failed. What players send meanwhile is still given to the backend, which drops it.
+// a backend failed. While the gateway drains they end with session.ReasonShutdown in its place: so
+// whoever is on the way to another server still arrives there. What players send meanwhile is still
+// given to the backend, which drops it.
 //
 // # What a backend may do to a player
 //

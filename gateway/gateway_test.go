@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,6 +216,32 @@ func TestDrain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// "While the gateway drains they end with session.ReasonShutdown in its place: so whoever is on the way
+// to another server still arrives there."
+func TestBackendGoneInDrain(t *testing.T) {
+	for _, others := range []bool{false, true} { // that somebody else has begun
+		var drains atomic.Bool
+		play(t, func(c *Config) { c.Draining = drains.Load }, func(t *testing.T, s *scene) {
+			alice := s.join(t, "alice")
+			if drains.Store(others); !others {
+				s.Drain()
+			}
+			s.game.away.Store(true)
+			for {
+				if _, err := alice.Receive(t.Context(), make([]byte, 100)); err != nil {
+					if reason(err) != session.ReasonShutdown {
+						t.Errorf("%v, want shutdown", err)
+					}
+					break
+				}
+			}
+			if n := s.counts.putOut.Load(); n != 1 {
+				t.Errorf("%d counted as put out", n)
+			}
+		})
+	}
 }
 
 // A backend may end a session, and not for a reason that is not its to give.

@@ -23,10 +23,15 @@ type health struct {
 
 // Ready returns nil while new players may come, else an error that tells an operator why not.
 func (g *Gateway) Ready() error {
-	if g.draining.Load() || g.config.Draining != nil && g.config.Draining() {
+	if g.drains() {
 		return errDraining
 	}
 	return g.backend.Ready()
+}
+
+// drains reports whether the gateway drains, or somebody else has begun to drain the server.
+func (g *Gateway) drains() bool {
+	return g.draining.Load() || g.config.Draining != nil && g.config.Draining()
 }
 
 // look asks the backend until ctx is done, and ends the sessions when it has been gone for too long.
@@ -82,13 +87,18 @@ func (g *Gateway) judge(now time.Time, err error) bool {
 	return true
 }
 
-// putOut ends all sessions, with a reason after which the players may come again.
+// putOut ends all sessions, with a reason after which the players may come again. While the gateway
+// drains, that is the one which lets those arrive who are on their way to another server.
 func (g *Gateway) putOut(ctx context.Context) {
 	if g.players.Load() == 0 {
 		return
 	}
+	reason := session.ReasonUnavailable
+	if g.drains() {
+		reason = session.ReasonShutdown
+	}
 	g.server.Visit(ctx, func(p *transport.Player) bool { //nolint:errcheck // the next look tries again
-		p.Kick(session.ReasonUnavailable)
+		p.Kick(reason)
 		g.counts.putOut.Add(1)
 		return true
 	})
