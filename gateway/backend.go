@@ -10,6 +10,9 @@ const Datagram = -1
 // Join, Data and Left are called on the goroutine of the player's shard: for one player one at a time
 // and in order, for players of different shards at the same time. They must not block, and
 // Data must not allocate. All other methods are safe for concurrent use.
+//
+// A Backend whose players need more than a snapshot holds, as their metadata, also has the method
+// Restores() bool, which returns false: then a Config with Transport.Snapshot is an error.
 type Backend interface {
 	// Start is called once, by New, before anything else. The backend sends to players through the
 	// Players that it gets from Join; g tells it who plays, for a game that has restarted. New returns

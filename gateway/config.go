@@ -38,7 +38,7 @@ type Config struct {
 
 	// Transport is the players' end: certificate, verifier, sessions, lanes, audit. The gateway adds its
 	// own rules before those of Session.Authorize and Session.Inspect, which stay. Session.MaxSessions
-	// has to leave room for MaxPlayers.
+	// has to leave room for MaxPlayers. Not every Backend goes with a Snapshot.
 	Transport transport.Config
 
 	// Backend is the game. The gateway closes it, unless New returns an error.
@@ -87,6 +87,8 @@ func (c Config) WithDefaults() (Config, error) {
 		return c, badConfig("Backend has to be set")
 	case c.Shutdown < 0:
 		return c, badConfig("Shutdown must not be negative")
+	case c.Transport.Snapshot != "" && !restores(c.Backend):
+		return c, badConfig("Transport.Snapshot is of no use: the backend cannot go on with the players of another process")
 	}
 	c.MaxPlayers, c.Hold = limits.MaxPlayers, limits.Hold
 	c.Listen, c.Shutdown = cmp.Or(c.Listen, DefaultListen), cmp.Or(c.Shutdown, DefaultShutdown)
@@ -94,6 +96,12 @@ func (c Config) WithDefaults() (Config, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
+}
+
+// restores reports whether a backend can go on with the players of another process.
+func restores(b Backend) bool {
+	r, says := b.(interface{ Restores() bool })
+	return !says || r.Restores()
 }
 
 func (c Config) limits() Limits { return Limits{c.MaxPlayers, c.Hold} }

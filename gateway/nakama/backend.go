@@ -84,6 +84,9 @@ func (b *Backend) Ready() error {
 	return nil
 }
 
+// Restores returns false: which match a player is in, a snapshot does not say. See gateway.Backend.
+func (b *Backend) Restores() bool { return false }
+
 // Close implements gateway.Backend.
 func (b *Backend) Close() error {
 	b.cancel()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/nakamabridge"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -52,6 +53,24 @@ func TestConfig(t *testing.T) {
 		if c.clear() != clear {
 			t.Errorf("%s: %v", url, !clear)
 		}
+	}
+}
+
+// "A Backend whose players need more than a snapshot holds … then a Config with Transport.Snapshot is an
+// error.": restored players would end here, and those who state their scope resume without a snapshot.
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	b, err := New(Config{URL: "http://127.0.0.1:1", ServerKey: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := gateway.Config{Backend: b}
+	if _, err := c.WithDefaults(); err != nil {
+		t.Errorf("without: %v", err)
+	}
+	c.Transport.Snapshot = "snapshot"
+	if _, err := gateway.New(c); !errors.Is(err, gateway.ErrConfig) || !strings.Contains(err.Error(), "Snapshot") {
+		t.Errorf("with: %v", err)
 	}
 }
 
