@@ -13,8 +13,7 @@ import (
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
 )
 
-// reload reads certificate and fleet keys again whenever SIGHUP comes. What cannot be used changes
-// nothing.
+// reload reads certificate and fleet keys again whenever SIGHUP comes.
 func (f *flags) reload(ctx context.Context, g *gateway.Gateway, port *carrier.Port, ring *fleetkey.Ring, log *slog.Logger) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -24,23 +23,34 @@ func (f *flags) reload(ctx context.Context, g *gateway.Gateway, port *carrier.Po
 		case <-ctx.Done():
 			return
 		case <-hup:
+			f.again(g, port, ring, log)
 		}
-		cert, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err == nil {
-			if err = g.Server().SetCertificate(cert); err == nil {
-				port.SetCertificate(cert)
-			}
-		}
-		if err == nil && ring != nil {
-			var keys []fleetkey.Key
-			if keys, err = f.readKeys(); err == nil {
-				err = ring.Set(keys...)
-			}
-		}
-		if err != nil {
-			log.Error("nothing was reloaded", "error", err)
-			continue
-		}
-		log.Info("certificate and fleet keys were read again")
 	}
+}
+
+// again reads certificate and fleet keys. Each of them that cannot be used stays as it is.
+func (f *flags) again(g *gateway.Gateway, port *carrier.Port, ring *fleetkey.Ring, log *slog.Logger) {
+	say := func(what string, err error) {
+		if err != nil {
+			log.Error(what+" kept", "error", err)
+			return
+		}
+		log.Info(what + " reloaded")
+	}
+	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err == nil {
+		err = g.Server().SetCertificate(cert)
+	}
+	if err == nil {
+		port.SetCertificate(cert)
+	}
+	say("certificate", err)
+	if ring == nil {
+		return
+	}
+	keys, err := f.readKeys()
+	if err == nil {
+		err = ring.Set(keys...)
+	}
+	say("fleet keys", err)
 }
