@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/transport"
 )
 
-// Player is one player's stay, as a Backend sees it. Its methods are safe for concurrent use, and do
-// nothing after the player has left.
+// Player is one player's stay, as a Backend sees it. Its methods are safe for concurrent use. After the
+// player has left they send nothing, but Kick and a Judge that revokes still end the session's tickets.
 type Player struct {
 	// Value is the backend's own. It belongs to the goroutine that calls Join, Data and Left.
 	Value any
