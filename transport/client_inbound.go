@@ -17,6 +17,8 @@ func (s *clientState) arrive(now time.Time, by *carrier, from netip.AddrPort, b 
 		for range s.candidates.deliver(now, by, from, b) {
 			s.countHeard(b)
 		}
+	case len(b) == 0: // no datagram of a session is
+		s.stats.Dropped++
 	case !s.conns.single():
 		s.demultiplex(now, by, from, b)
 	case s.conns.current.hears(by, from):

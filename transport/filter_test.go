@@ -64,7 +64,7 @@ func (d *doorman) passes(from, to netip.AddrPort, b []byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	if to != serverAddr || now.Sub(d.called) > 3*FilterInterval || d.addrs[from].After(now) || len(b) > 0 && dtls.IsHandshake(b) {
+	if to != serverAddr || now.Sub(d.called) > 3*FilterInterval || d.addrs[from].After(now) || dtls.IsHandshake(b) {
 		return true
 	}
 	if id, ok := dtls.IDOf(b); ok && d.ids[id].After(now) {

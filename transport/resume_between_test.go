@@ -69,6 +69,27 @@ func TestOldConnectionGoesOn(t *testing.T) {
 	}
 }
 
+// "The UDP payload has 1 to 1,200 bytes; else drop `size`." PROTOCOL.md 4.1, and so does a client that
+// makes another connection beside the one that it plays on.
+func TestEmptyWhileReconnecting(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		r, s := w.run(), w.stay(1)
+		time.Sleep(time.Second)
+		dropped := s.Stats().Dropped
+		s.replaceLine()
+		w.net.Inject(serverAddr, playerAddr(1), nil)
+		time.Sleep(500 * time.Millisecond)
+		st := s.Stats()
+		s.rest()
+		if st.Resumed != 1 || st.Dropped != dropped+1 || w.missing(s) != 0 {
+			t.Errorf("%d inputs are missing, %+v", w.missing(s), st)
+		}
+		w.quit(r, s)
+	})
+}
+
 // A connection that waits for its first datagram is nobody's in the match: who has
 // stolen a ticket hears nothing by showing it.
 func TestWaitingHearsNothing(t *testing.T) {

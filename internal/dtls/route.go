@@ -137,7 +137,11 @@ func (o *HalfOpen) astride(now time.Time, away *stray, b []byte) {
 	o.deliver(now, b)
 }
 
+// IsHandshake reports whether a datagram begins with a record of a handshake. An empty one does not.
 func IsHandshake(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
 	t := record.ContentType(b[0])
 	return t == record.ChangeCipherSpec || t == record.Handshake
 }
