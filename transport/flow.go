@@ -31,6 +31,11 @@ func (s *shard) flowOf(r *resume.Session) udp.Flow {
 	return f
 }
 
+// reaches reports whether the socket can send to an address: one of IPv4 alone cannot to one of IPv6.
+func (s *shard) reaches(addr netip.AddrPort) bool {
+	return !s.Socket.LocalAddr().Addr().Is4() || addr.Addr().Unmap().Is4()
+}
+
 // warnOfAddresses tells the audit of a socket that listens on all addresses and does not
 // know which of them a player has asked.
 func warnOfAddresses(s *Server) {

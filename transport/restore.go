@@ -38,12 +38,14 @@ func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
 	c.Init(c, r.ConnectionID)
 	cause := machine.CauseTicket
 	endpoint, ok := s.restoreLanes(now, r, made)
-	if !ok {
+	switch {
+	case !ok:
 		cause = machine.CauseSessionLanes
-	} else if c.Restore(s.Shard, s.flowOf(r), &record.State{
+	case !s.reaches(r.Addr): // its player comes back by ticket
+	case c.Restore(s.Shard, s.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,
 		Next: r.RecordNext + recordSkip, Failed: r.RecordFailed, Window: r.Records,
-	}) == nil {
+	}) == nil:
 		cause = c.session.Restore(s.server.gate, now, r)
 	}
 	if cause != machine.CauseNone {

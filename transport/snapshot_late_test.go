@@ -113,6 +113,42 @@ func TestSnapshotOutlived(t *testing.T) {
 	}
 }
 
+// "The successor MUST leave out a session whose client its socket cannot reach, as one with IPv6 where
+// it listens on IPv4 alone: the client comes back by ticket." docs/fleet.md 8.4. The others go on.
+func TestSnapshotOutOfReach(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		fleet := w.fleet(t)
+		r := w.run(fleet)
+		players := w.stayAll(2)
+		time.Sleep(time.Second)
+		w.end(r, r.shutdown)
+		w.serving.Wait()
+		s := w.listen(fleet)
+		if n := len(s.handover.restored); n != 2 {
+			t.Fatalf("%d sessions in the snapshot", n)
+		}
+		for _, session := range s.handover.restored {
+			if session.Addr == playerAddr(1) {
+				session.Addr = netip.MustParseAddrPort("[2001:db8::1]:1000")
+			}
+		}
+		w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
+		time.Sleep(100 * time.Millisecond)
+		if st := s.Stats(); st.Sessions != 1 || st.Refusals["ticket"] != 1 {
+			t.Errorf("%+v", st)
+		}
+		w.refusedSnapshot("of a snapshot", "")
+		time.Sleep(3 * time.Second)
+		for n, s := range players {
+			if got := s.Stats().Resumed; got != uint64(n) {
+				t.Errorf("player %d came back by ticket %d times", n, got)
+			}
+			s.quit()
+		}
+	})
+}
+
 func folder(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Mkdir(path, 0o700); err != nil {

@@ -1,8 +1,10 @@
 package udp
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +37,25 @@ func TestAddressIsGone(t *testing.T) {
 		if err != nil || string(b[:n]) != want || from.Addr().Unmap().String() != "127.0.0.8" {
 			t.Fatalf("got %q from %v: %v; want %q from 127.0.0.8", b[:n], from, err, want)
 		}
+	}
+}
+
+// What a socket of IPv4 is to send to an address of IPv6 is lost; what is behind it in the batch is not to blame.
+func TestOutOfReach(t *testing.T) {
+	far := Flow{AddrPort: netip.MustParseAddrPort("[::1]:9")}
+	for _, segments := range []bool{false, true} {
+		t.Run(fmt.Sprint("segments ", segments), func(t *testing.T) {
+			s, ps := listen(t, segments), newPeers(t, 1)
+			batch := ps.packets("aaaa")
+			batch[0].Addr, batch[1].Addr = far, far
+			s.Send(batch)
+			s.SendOne(batch[0])
+			s.SendOne(batch[2])
+			want := []string{string(batch[2].Buf), string(batch[3].Buf), string(batch[2].Buf)}
+			if got := ps.got(t); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -29,18 +29,21 @@ func (a *address) get() netip.AddrPort {
 	return netip.AddrPortFrom(withZone(ip, binary.NativeEndian.Uint32(a[24:])), port)
 }
 
-// put writes an address for a socket of the family, and returns its length.
+// put writes an address for a socket of the family, and returns its length. An IPv6 address stays
+// one where the socket is of IPv4: the kernel refuses to send there, so the datagram is lost.
 func (a *address) put(family int, addr netip.AddrPort) uint32 {
-	binary.NativeEndian.PutUint16(a[:], uint16(family))
+	ip := addr.Addr().Unmap()
 	binary.BigEndian.PutUint16(a[2:], addr.Port())
-	if family == unix.AF_INET {
-		ip := addr.Addr().As4()
-		copy(a[4:8], ip[:])
+	if family == unix.AF_INET && ip.Is4() {
+		binary.NativeEndian.PutUint16(a[:], unix.AF_INET)
+		four := ip.As4()
+		copy(a[4:8], four[:])
 		return unix.SizeofSockaddrInet4
 	}
-	ip := addr.Addr().As16()
-	copy(a[8:24], ip[:])
-	binary.NativeEndian.PutUint32(a[24:], zoneID(addr.Addr()))
+	binary.NativeEndian.PutUint16(a[:], unix.AF_INET6)
+	sixteen := ip.As16()
+	copy(a[8:24], sixteen[:])
+	binary.NativeEndian.PutUint32(a[24:], zoneID(ip))
 	return unix.SizeofSockaddrInet6
 }
 
