@@ -187,7 +187,11 @@ func (c *Conn) Resume(now time.Time, former *Conn, sent uint64) (Reply, Event) {
 	c.takeNumbers(p, former, sent)
 	p.keepLanes(former)
 	away := action == policy.ActionStepUp
-	if !c.welcome(now, t.Epoch+1, !away, network) {
+	number := t.Epoch + 1
+	if p.fresh { // a lapse has confined epochs of which there may be no ticket yet
+		number = max(number, c.gate.confinedTo(t.Name)+1)
+	}
+	if !c.welcome(now, number, !away, network) {
 		if former == nil {
 			c.gate.forget(s, audit.DropNone, false)
 		}

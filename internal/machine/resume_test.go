@@ -144,7 +144,7 @@ func TestResumeOldNumbers(t *testing.T) {
 }
 
 // A session outlives any number of connections, each time by the newest ticket, and is renewed on
-// the last of them. "WELCOME has the session id, which may be another one, the epoch after the
+// the last of them. "WELCOME has the session id, which may be another one, an epoch after the
 // ticket's, a new secret and a new ticket." PROTOCOL.md 8.3
 func TestResumeAgainAndAgain(t *testing.T) {
 	d := playWithTicket(t, session.Config{}, session.ClientConfig{})

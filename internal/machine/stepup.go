@@ -148,10 +148,13 @@ func (g *Gate) confine(now time.Time, name [16]byte, epoch uint32, expires time.
 }
 
 // confines reports whether the ticket of an epoch resumes its session at home only.
-func (g *Gate) confines(name [16]byte, epoch uint32) bool {
+func (g *Gate) confines(name [16]byte, epoch uint32) bool { return epoch <= g.confinedTo(name) }
+
+// confinedTo returns the epoch up to which the tickets of a session resume it at home only, 0 for none.
+func (g *Gate) confinedTo(name [16]byte) uint32 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	key := sessionKey(name)
 	e, _ := g.memory.lookup(key)
-	return epoch <= max(e.confined, g.find(&g.elsewhere.used, key).confined)
+	return max(e.confined, g.find(&g.elsewhere.used, key).confined)
 }

@@ -100,6 +100,40 @@ func TestTokenBesideTicket(t *testing.T) {
 	}
 }
 
+// "for this session the network is required from then on, until a fresh token is accepted" PROTOCOL.md
+// 4.9. Then a ticket resumes it from anywhere, although the step up has lapsed on a connection whose
+// WELCOME had no ticket.
+func TestTokenBesideTicketAfterLapseByTicket(t *testing.T) {
+	for name, other := range map[string]func(d *dialogue) *Gate{
+		"here": func(d *dialogue) *Gate { return d.gate },
+		"on a server that is told": func(d *dialogue) *Gate {
+			g := d.anotherServer(session.Config{})
+			g.Use(d.now, session.Used{Kind: session.UsedNetwork, ID: d.server.session.name, Epoch: 2, Until: d.now.Add(time.Hour)})
+			return g
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+			d = d.reconnects(d.gate, far)
+			if m := d.takesWelcome(d.showsTicket()); m.Ticket != nil || m.Epoch != 2 {
+				t.Fatalf("%d bytes of ticket, epoch %d", len(m.Ticket), m.Epoch)
+			}
+			d.sendsFirstDatagram()
+			d.tickServer()
+			d.lapses(defaultStepUpTime)
+			g := other(d)
+			d.mints("fresh")
+			d = d.reconnectsWith(g, far, "fresh")
+			d.takesWelcome(d.showsBoth())
+			d.sendsFirstDatagram()
+			d = d.reconnects(g, netip.MustParseAddr("203.0.113.9"))
+			d.takesWelcome(d.showsTicket())
+			d.sendsFirstDatagram()
+			d.exchangesData()
+		})
+	}
+}
+
 // lapsesAfterRestart expects that a step up which was handed on lapses in its time.
 func (d *dialogue) lapsesAfterRestart() {
 	d.Helper()
