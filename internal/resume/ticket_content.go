@@ -23,7 +23,7 @@ const (
 //	    11    8  expiry of the identity token, Unix milliseconds
 //	    19    8  client next: the client's next sequence when the ticket was made, from 1
 //	    27    8  issued: when the identity token was, Unix milliseconds, 0 if it did not say
-//	    35   16  session name: random, the same on all of the session's connections
+//	    35   16  session name (section 8.4), the same on all of the session's connections
 //	    51   32  resumption key (section 8.2)
 //	    83   32  fingerprint digest (section 6.2)
 //	   115       network prefix, issuer, subject, token id, sign-in id, key id, scope, identity: length 2 and value each
