@@ -134,6 +134,35 @@ func TestKickedAfterShutdown(t *testing.T) {
 	})
 }
 
+// "Close … says nothing to players …; whom the match has put out stays out", on other servers as well.
+func TestKickedBeforeClose(t *testing.T) {
+	t.Parallel()
+	for name, out := range map[string]func(*Player){
+		"Kick":       func(p *Player) { p.Kick(wire.ReasonGame) },
+		"CloseAfter": func(p *Player) { p.CloseAfter(time.Minute, wire.ReasonGame) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(w *world) {
+				share, _ := w.keyed()
+				var told []session.Used
+				s := w.tick(share, allLanes, noting(&told))
+				w.dial(1, withLanes)
+				time.Sleep(time.Second)
+				p := w.match.player(0)
+				if _, err := p.SendMessage(laneOrdered, []byte("goodbye")); err != nil {
+					t.Error(err)
+				}
+				out(p)
+				s.Close()
+				if len(told) != 1 || told[0].ID != p.Session().Name() || told[0].Reason != wire.ReasonGame {
+					t.Errorf("other servers are told %+v", told)
+				}
+			})
+		})
+	}
+}
+
 // noting has the sessions listed that were put out.
 func noting(out *[]session.Used) func(*Config) {
 	return func(c *Config) {

@@ -38,7 +38,7 @@ type lifetime struct {
 	// +checklocks:mu
 	serving bool
 	closed  atomic.Bool    // set under mu
-	leaving atomic.Bool    // Shutdown has begun, and closed follows
+	leaving atomic.Bool    // Shutdown or Close has begun, and closed follows
 	loops   sync.WaitGroup // Serve, which begins under mu; Close waits
 }
 

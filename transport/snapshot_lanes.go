@@ -38,8 +38,15 @@ func (p *Player) leaveMessages() {
 
 // closeNow ends every session that waits in CloseAfter: the next process would know nothing of it.
 func (s *shard) closeNow(now time.Time) {
-	var list []kicked
+	for _, k := range s.closings() {
+		k.Deliver(now)
+	}
+}
+
+// closings takes what waiting CloseAfters have yet to do.
+func (s *shard) closings() (list []kicked) {
 	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
 	for _, c := range s.Table.All() {
 		if p := connOf(c).player; p != nil && p.messages != nil && p.messages.closing != nil {
 			w := p.messages.closing
@@ -47,10 +54,7 @@ func (s *shard) closeNow(now time.Time) {
 			list = append(list, kicked{p, w.reason, strings.Join(w.detail, " ")})
 		}
 	}
-	s.Out.Mu.Unlock()
-	for _, k := range list {
-		k.Deliver(now)
-	}
+	return list
 }
 
 // restoreLanes returns the lanes of a session that was saved at made, nil if it has none. It reports

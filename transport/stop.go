@@ -80,9 +80,10 @@ func (s *shard) shutdown(now time.Time) {
 }
 
 // Close ends everything at once and returns when nothing runs any more. It says
-// nothing to players, and does not call Leave. It must not be called from a
-// Handler. A second call returns ErrServerClosed.
+// nothing to players, and does not call Leave; whom the match has put out stays out. It
+// must not be called from a Handler. A second call returns ErrServerClosed.
 func (s *Server) Close() error {
+	s.lifetime.leaving.Store(true)
 	if !s.stop() {
 		return ErrServerClosed
 	}
@@ -96,6 +97,18 @@ func (s *Server) stop() bool {
 	}
 	s.endpoint.Stop()
 	return true
+}
+
+// putOut ends the sessions of those whom the match has put out without a turn that could tell them.
+func (s *shard) putOut() {
+	for _, m := range s.Undelivered() {
+		if k, ok := m.(kicked); ok {
+			k.player.session.PutOut(k.reason)
+		}
+	}
+	for _, k := range s.closings() {
+		k.player.session.PutOut(k.reason)
+	}
 }
 
 // finish waits until everything has ended.
@@ -112,6 +125,7 @@ func (s *Server) finish() error {
 	}
 	var errs []error
 	for sh := range s.shards {
+		sh.putOut()
 		sh.Out.Close()
 	}
 	for sh := range s.shards {

@@ -89,6 +89,9 @@ func (s *Shard) Delivered(now time.Time) (some bool) {
 	return len(messages) > 0
 }
 
+// Undelivered takes the messages that no turn will act on, because the shard closes.
+func (s *Shard) Undelivered() []Message { return s.mail.take() }
+
 // NewConn takes over from the engine of a handshake that began at began.
 func (s *Shard) NewConn(began, now time.Time, addr udp.Flow, r *handshake.Result) (*Conn, error) {
 	c := s.User.Accept(began, now, addr, r)
