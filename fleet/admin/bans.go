@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // Ban is a ban in force: a member of GET /v1/bans. One that another process has left has no name.
@@ -143,6 +144,8 @@ func (a *api) ended(c *call, what string, n int, err error) (any, *Problem) {
 		return nil, &p
 	case errors.Is(err, session.ErrBan):
 		return nil, problemBan
+	case errors.Is(err, transport.ErrServerClosed):
+		return nil, problemClosed
 	}
 	return nil, a.failed(err)
 }

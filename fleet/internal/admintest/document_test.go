@@ -323,6 +323,7 @@ func TestDocument(t *testing.T) {
 	full := api(func(c *admin.Config) { c.Revoker = failing{session.ErrBansFull} })
 	revocations := api(func(c *admin.Config) { c.Revoker = failing{session.ErrRevocationsFull} })
 	broken := api(func(c *admin.Config) { c.Revoker, c.Rotator = failing{errors.New("x")}, failing{keys.ErrStore} })
+	late := api(func(c *admin.Config) { c.Revoker = failing{transport.ErrServerClosed} })
 	busy := api(func(c *admin.Config) { c.Rotator = failing{keys.ErrBusy} })
 	behind := api(func(c *admin.Config) { c.Rotator = failing{keys.ErrBehind} })
 	unknown := api(func(c *admin.Config) { c.Rotator = failing{keys.ErrInstance} })
@@ -373,6 +374,8 @@ func TestDocument(t *testing.T) {
 		{match, "POST /v1/ban", `{}`, 400, "target", ""},
 		{full, "POST /v1/ban", `{"subject":"bob"}`, 503, "full", ""},
 		{broken, "POST /v1/ban", `{"subject":"bob"}`, 503, "failed", ""},
+		{late, "POST /v1/ban", `{"subject":"bob"}`, 503, "closed", ""},
+		{late, "POST /v1/revoke", `{"subject":"bob"}`, 503, "closed", ""},
 		{match, "POST /v1/lift", `{"issuer":"own"}`, 400, "target", ""},
 		{match, "POST /v1/kick", `{"session":"` + live + `","reason":2}`, 400, "body", ""},
 		{match, "POST /v1/kick", `{"session":"` + live + `","detail":"a\nb"}`, 400, "body", "what prints is not in JSON Schema"},
