@@ -53,14 +53,19 @@ func TestPeers(t *testing.T) {
 func TestNothingIsLost(t *testing.T) {
 	j := jobs(cells(), regexp.MustCompile("^paced-100/sallyport$"))[0]
 	j.Players = 10
-	p := glance(t)
-	p.seconds = 500 * time.Millisecond
-	r, err := p.measure(j, 0)
-	if err != nil {
-		t.Fatal(err)
+	assemble(t, &j).play(t, hertz, 300)
+}
+
+// A rate is what the match has heard in the time between the server's samples.
+func TestRate(t *testing.T) {
+	v := views{
+		server: [2]sample{{At: 1e9, Received: 100}, {At: 15e8, Received: 400}},
+		client: [2]sample{{At: 2e9, Sent: 100}, {At: 4e9, Sent: 2000}}, wall: [2]int64{0, 1e9},
 	}
-	if want := float64(j.Players * hertz); math.Abs(r.Rate-want) > want/4 {
-		t.Errorf("%.0f datagrams a second arrived, want about %.0f", r.Rate, want)
+	r := new(result)
+	v.fill(&job{cell: cell{Work: "paced"}}, r)
+	if r.Rate != 600 {
+		t.Errorf("%.0f datagrams a second, want 600", r.Rate)
 	}
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 // Every contender that can run here delivers each message, and some of the bulk.
 func TestContenders(t *testing.T) {
-	glimpse := times{Warm: 100 * time.Millisecond, Quiet: 500 * time.Millisecond, Bulk: 500 * time.Millisecond, Drain: 2 * time.Second}
+	glimpse := times{Warm: 100 * time.Millisecond, Quiet: 2 * time.Second, Bulk: 2 * time.Second, Drain: 2 * time.Second}
 	list := trials(regexp.MustCompile(`^messages-2m-clean/`), glimpse)
 	if len(list) < 3 {
 		t.Fatalf("%d contenders, want all that need no library of C", len(list))
@@ -25,7 +26,7 @@ func TestContenders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(o.Quiet); n < 15 || o.Missing != 0 || o.Large <= 0 || o.CPU <= 0 {
+			if n := len(o.Quiet); n < 60 || o.Missing != 0 || o.Large <= 0 || o.CPU <= 0 {
 				t.Errorf("%d messages alone, %v", n, o)
 			}
 			if relay.Down.Delivered == 0 || relay.Up.Delivered == 0 {
@@ -37,32 +38,43 @@ func TestContenders(t *testing.T) {
 
 // "If send has blocked, the next message is as old as it should be."
 func TestBlockedMessagesAge(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
 	w := newWork()
-	p := &slowPair{w: w}
-	if _, err := w.run(p, &trial{Times: times{Quiet: 400 * time.Millisecond, Drain: time.Second}}); err != nil {
+	if err := w.tick(ctx, &slowPair{w: w, over: cancel}); err != nil {
 		t.Fatal(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := slices.Concat(w.delays[:]...)
-	if got := slices.Max(all); got < 150 {
-		t.Errorf("the oldest message took %.0f ms, want what it waited for the one before", got)
+	if len(all) != slowMessages {
+		t.Fatalf("%d messages, want %d", len(all), slowMessages)
 	}
-	if len(all) < 20 {
-		t.Errorf("%d messages in 0.4 s, want 60 a second", len(all))
+	if got := all[slowMessage+1]; got < 150 {
+		t.Errorf("the message after the slow one took %.0f ms, want what it waited for that", got)
 	}
 }
 
-// slowPair blocks once, and delivers at once otherwise.
+// Of so many messages a slowPair blocks one.
+const (
+	slowMessages = 24
+	slowMessage  = 4
+)
+
+// slowPair delivers at once, except for the message that it blocks. It ends with the last.
 type slowPair struct {
 	w    *work
 	sent int
+	over func()
 }
 
 func (p *slowPair) send(lane int, b []byte) error {
-	if p.sent++; lane == laneRealTime && p.sent == 5 {
+	switch p.sent {
+	case slowMessage:
 		time.Sleep(200 * time.Millisecond)
+	case slowMessages - 1:
+		p.over()
 	}
+	p.sent++
 	p.w.deliver(lane, b)
 	return nil
 }
