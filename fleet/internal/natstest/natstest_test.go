@@ -28,12 +28,16 @@ func TestMain(m *testing.M) {
 func connect(t *testing.T, urls string, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	options = append(options, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
-	c, err := nats.Connect(urls, options...)
-	if err != nil {
-		t.Fatal(err)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		c, err := nats.Connect(urls, options...)
+		if err == nil {
+			t.Cleanup(c.Close)
+			return c
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(c.Close)
-	return c
 }
 
 // stream makes a stream with three replicas and returns how to publish to it.
@@ -165,9 +169,10 @@ func TestLineAndRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sequence uint64
+	// What nobody has answered may have been stored.
 	for end := time.Now().Add(10 * time.Second); sequence == 0 && time.Now().Before(end); {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		if ack, err := js.Publish(ctx, "s.2", nil); err == nil {
+		if ack, err := js.Publish(ctx, "s.2", nil, jetstream.WithMsgID("2")); err == nil {
 			sequence = ack.Sequence
 		}
 		cancel()
