@@ -78,6 +78,7 @@ var imports = map[string][]string{
 	"internal/lab/endurance":  {"..."},
 	"internal/lab/flood":      {"...", "golang.org/x/sys"},
 	"internal/lab/gameserver": {"..."},
+	"internal/lab/lateness":   {},
 	"internal/lab/matrix":     {},
 	"internal/lab/nakama":     {"session", "transport"},
 	"internal/lab/prove":      {"..."},

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/fleet/revocation/natscarrier"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/lateness"
 	"github.com/sallyport/sallyport/policy"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/transport"
@@ -76,15 +77,15 @@ type child struct {
 	server  *transport.Server
 	seen    sync.Map     // subject to *atomic.Int64
 	ready   atomic.Int64 // nanoseconds
-	late    *lateness
+	late    *lateness.Watch
 }
 
 // serve obeys the lines on standard input.
 func serve() error {
-	began, late := time.Now(), &lateness{}
+	began, late := time.Now(), &lateness.Watch{Least: usual}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go late.watch(ctx)
+	go late.Run(ctx)
 	lines, answers := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	lines.Buffer(nil, maxLine)
 	var o order
@@ -183,7 +184,7 @@ func (c *child) answer(line string) Answer {
 	}
 	var from, to int64
 	if n, _ := fmt.Sscanf(line, "late %d %d", &from, &to); n == 2 {
-		return Answer{Late: c.late.within(time.Unix(0, from), time.Unix(0, to))}
+		return Answer{Late: c.late.Within(time.Unix(0, from), time.Unix(0, to))}
 	}
 	return Answer{
 		Ready: time.Duration(c.ready.Load()), Status: c.feed.Status(), NATS: c.carrier.Stats(),

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/fleet/revocation/natscarrier"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/lateness"
 )
 
 // Config is a fleet.
@@ -50,13 +51,13 @@ type Fleet struct {
 	stop    context.CancelFunc      // of the publisher and of the lateness
 	wg      sync.WaitGroup          // both; Close waits
 
-	lateness lateness // of this process
+	lateness lateness.Watch // of this process
 }
 
 // Start starts a fleet, and returns when everything that was stored is in force on every server,
 // unless NATS is absent. Close it when done.
 func Start(ctx context.Context, config Config) (f *Fleet, err error) {
-	f = &Fleet{config: config, roots: x509.NewCertPool()}
+	f = &Fleet{config: config, roots: x509.NewCertPool(), lateness: lateness.Watch{Least: usual}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
@@ -172,7 +173,7 @@ func (f *Fleet) publish() (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.stop = cancel
 	f.wg.Go(func() { f.Publisher.Run(ctx) }) //nolint:errcheck // ends with ctx
-	f.wg.Go(func() { f.lateness.watch(ctx) })
+	f.wg.Go(func() { f.lateness.Run(ctx) })
 	return nil
 }
 
