@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/fleet/identity/identitytest"
+	"github.com/sallyport/sallyport/internal/lab/lateness"
 )
 
 // stream is a response that goes on until the connection ends.
@@ -222,7 +223,7 @@ func TestClose(t *testing.T) {
 }
 
 // No call fails while the certificates of both ends change each second and are good for three: on connections that are
-// kept, and on new ones.
+// kept, and on new ones. Where the machine stops the process for a second, the calls until the next that succeeds say nothing.
 func TestRotationUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 5 s: three lives of a certificate")
@@ -234,9 +235,22 @@ func TestRotationUnderLoad(t *testing.T) {
 	services := []*identity.Source{a.WorkloadSource(t, identity.Operator.Path()), a.Source(t, identity.Analytics.Path())}
 	url := serve(t, server, server.Require(identity.ReadStats, handler))
 	a.RotateEvery(time.Second)
-	var calls, connections atomic.Int64
+	// A machine that keeps the process waiting for longer than stall may keep it from renewing a certificate.
+	const stall = time.Second
+	late := lateness.Watch{Least: stall}
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { late.Run(ctx) })
+	defer watching.Wait()
+	defer cancel()
+	var calls, connections, excused atomic.Int64
 	var wg sync.WaitGroup
 	end := time.Now().Add(5 * time.Second)
+	const fewest = 4 // certificates
+	enough := func() bool {
+		over := time.Since(end)
+		return over >= 0 && server.Status().Updates >= fewest || over > 20*time.Second
+	}
 	for i := range 8 {
 		tr := services[i%2].Transport(identity.GameState)
 		dial := tr.DialTLSContext
@@ -248,7 +262,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		c := http.Client{Transport: tr, Timeout: 10 * time.Second}
 		wg.Go(func() {
 			defer tr.CloseIdleConnections()
-			for time.Now().Before(end) {
+			for last := time.Now(); !enough(); {
 				r, err := c.Get(url)
 				if err == nil {
 					_, err = io.Copy(io.Discard, r.Body)
@@ -258,19 +272,27 @@ func TestRotationUnderLoad(t *testing.T) {
 					}
 				}
 				if err != nil {
-					t.Errorf("call %d: %v", calls.Load(), err)
-					return
+					failed := time.Now()
+					time.Sleep(2 * lateness.Nap)
+					if late.Within(last, failed) == 0 {
+						t.Errorf("call %d: %v", calls.Load(), err)
+						return
+					}
+					excused.Add(1)
+					continue
 				}
 				calls.Add(1)
+				last = time.Now()
 				time.Sleep(2 * time.Millisecond)
 			}
 		})
 	}
 	wg.Wait()
-	if server.Status().Updates < 4 || calls.Load() < 100 {
+	if server.Status().Updates < fewest || calls.Load() < 100 {
 		t.Errorf("%d certificates, %d calls: too few to say anything", server.Status().Updates, calls.Load())
 	}
-	t.Logf("%d calls on %d connections, %d certificates of the server, none failed", calls.Load(), connections.Load(), server.Status().Updates)
+	t.Logf("%d calls on %d connections, %d certificates of the server, %d failed after the machine had stopped",
+		calls.Load(), connections.Load(), server.Status().Updates, excused.Load())
 }
 
 // Sources in use from many goroutines at once, for the race detector.
