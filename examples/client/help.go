@@ -39,7 +39,7 @@ quick enough to resume by ticket:
                        one input of a player may be lost, beside what was on its way out of the old socket
   -blackout 10s        nothing gets through, either way. What is sent meanwhile counts as taken by the client's own
                        impairment; from the path's return on nothing may be lost, and the first snapshot has to come
-                       within 1 s and a round trip
+                       within 1 s and a round trip, without the time for which this machine stopped this program
   -restart-server      the server is a process of its own here. It is told to stop, writes its sessions into a snapshot,
                        and a second process on the same port goes on with them. Nobody negotiates or signs in again, and
                        only what is sent between the last snapshot of the one process and the first of the other may be

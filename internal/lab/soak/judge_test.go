@@ -14,7 +14,7 @@ import (
 
 // goodRun is a run in which every promise was kept.
 func goodRun() *run {
-	r := &run{config: Config{Players: 2}, ctx: context.Background(), began: time.Now()}
+	r := &run{config: Config{Players: 2}, ctx: context.Background(), began: time.Now(), late: func(time.Time, time.Time) time.Duration { return 0 }}
 	r.connected.Store(2)
 	r.sent.Store(100)
 	r.received.Store(100)

@@ -28,9 +28,17 @@ func turnedRun(config Config) *run {
 	r.config.Players = 2
 	r.turned.Store(2)
 	for range 2 {
-		r.pauses.add(100 * time.Millisecond)
+		r.pausedFor(100 * time.Millisecond)
 	}
 	return r
+}
+
+// pausedFor has a player wait for so long.
+func (r *run) pausedFor(d time.Duration) { r.pauses.add(r.began, r.began.Add(d)) }
+
+// lateFor has the machine stop this process for so long in each pause, or for all of it.
+func (r *run) lateFor(d time.Duration) {
+	r.late = func(from, to time.Time) time.Duration { return min(d, to.Sub(from)) }
 }
 
 func migrated() *run {
@@ -88,18 +96,20 @@ func TestJudgeTurn(t *testing.T) {
 		{"blackout", darkened, "", nil},
 		{"blackout", darkened, "1 of 2 players went on after the blackout", func(r *run) { r.turned.Store(1) }},
 		{"blackout", darkened, "1 of 100 inputs lost", func(r *run) { r.lost.Store(1) }},
-		{"blackout", darkened, "", func(r *run) { r.pauses.add(time.Second) }},
-		{"blackout", darkened, "later than 1s", func(r *run) { r.pauses.add(1001 * time.Millisecond) }},
+		{"blackout", darkened, "", func(r *run) { r.pausedFor(time.Second) }},
+		{"blackout", darkened, "later than 1s", func(r *run) { r.pausedFor(1001 * time.Millisecond) }},
+		{"blackout while this process is stopped", darkened, "", func(r *run) { r.pausedFor(1400 * time.Millisecond); r.lateFor(400 * time.Millisecond) }},
+		{"blackout while this process is stopped", darkened, "came 1001 ms after", func(r *run) { r.pausedFor(1401 * time.Millisecond); r.lateFor(400 * time.Millisecond) }},
 		{"far blackout", darkened, "", func(r *run) {
-			r.pauses.add(1100 * time.Millisecond)
+			r.pausedFor(1100 * time.Millisecond)
 			r.config.Impairment.Latency = 50 * time.Millisecond
 		}},
 		{"slow blackout", darkened, "", func(r *run) {
-			r.pauses.add(1500 * time.Millisecond)
+			r.pausedFor(1500 * time.Millisecond)
 			r.config.Impairment.Bandwidth = 2_000_000 // and a queue of 250 ms each way
 		}},
 		{"slow blackout", darkened, "later than 1.5s", func(r *run) {
-			r.pauses.add(1501 * time.Millisecond)
+			r.pausedFor(1501 * time.Millisecond)
 			r.config.Impairment.Bandwidth = 2_000_000
 		}},
 		{"blackout by ticket", darkened, "audited resume of 0 sessions, of 1", func(r *run) { r.tickets.Store(1) }},

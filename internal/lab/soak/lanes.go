@@ -212,7 +212,7 @@ func (l *lanes) end(seen *seen, stayed time.Duration) {
 	for range l.unconfirmed {
 		l.run.broken.Count("a pickup without a receipt")
 	}
-	patience := lateness + 8*config.delay() + config.Hang
+	patience := newsTime + 8*config.delay() + config.Hang
 	l.hold(l.level || stayed < patience+config.Blackout+config.bulkTime(), "the level has not come")
 	heard := seen.ticks.first
 	if l.news.Match == seen.match {

@@ -137,11 +137,11 @@ func TestLanesThatStop(t *testing.T) {
 		do     func(l *lanes)
 		want   []string
 	}{
-		{"just come", 60 * 4, lateness - 1, Config{}, func(*lanes) {}, nil},
-		{"no level", 60 * 4, lateness, Config{}, func(*lanes) {}, []string{"the level has not come"}},
+		{"just come", 60 * 4, newsTime - 1, Config{}, func(*lanes) {}, nil},
+		{"no level", 60 * 4, newsTime, Config{}, func(*lanes) {}, []string{"the level has not come"}},
 		{"narrow line", 60 * 20, 0, Config{Impairment: netsim.Impairment{Bandwidth: narrow - 1}}, func(*lanes) {}, nil},
 		{"line", 60 * 20, 0, Config{Impairment: netsim.Impairment{Bandwidth: narrow}}, func(*lanes) {}, []string{"no news for long"}},
-		{"after a blackout", 60 * 4, lateness, Config{Blackout: 1}, func(*lanes) {}, nil},
+		{"after a blackout", 60 * 4, newsTime, Config{Blackout: 1}, func(*lanes) {}, nil},
 		{"no news", 60 * 5, 0, Config{}, func(*lanes) {}, []string{"no news for long"}},
 		{"old news", 60 * 6, 0, Config{}, func(l *lanes) { l.news = arena.News{Match: 7, Tick: 120} }, []string{"no news for long"}},
 		{"news", 60*6 - 1, 0, Config{}, func(l *lanes) { l.news = arena.News{Match: 7, Tick: 120} }, nil},

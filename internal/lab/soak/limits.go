@@ -46,6 +46,10 @@ const (
 	// resumeTime is within how long after its path's return a player must have a snapshot, round trips aside.
 	resumeTime = time.Second
 
+	// stall is how long this process must not have been woken at once for the machine to have stopped it: far more than
+	// what players in numbers cost each other.
+	stall = 100 * time.Millisecond
+
 	// ledgerLen is of how many inputs it is known how many the impairment had taken: 17 s at 60 Hz and 4 s at MaxRate,
 	// longer than one process takes to follow another.
 	ledgerLen = 1024
@@ -73,9 +77,9 @@ const (
 	// sparksKept is of how many sparks it is known that they have come: those of two minutes.
 	sparksKept = 1024
 
-	// lateness is how long news, of which there are some each second, or the level may take on a
+	// newsTime is how long news, of which there are some each second, or the level may take on a
 	// busy machine.
-	lateness = 4 * time.Second
+	newsTime = 4 * time.Second
 
 	// MaxRate is the most inputs a second: a session may send 256 datagrams (session.DefaultRate), PINGs included.
 	MaxRate = 240

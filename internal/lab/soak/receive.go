@@ -90,7 +90,7 @@ func (s *stay) look(now time.Time, snapshot *arena.Snapshot) {
 	}
 	if ended, took := s.turn.see(now, snapshot); ended {
 		r.turned.Add(1)
-		r.pauses.add(took)
+		r.pauses.add(now.Add(-took), now)
 	}
 	if snapshot.Newest > seen.newest {
 		seen.newest = snapshot.Newest

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lab/arena"
 	"github.com/sallyport/sallyport/internal/lab/gameserver"
+	"github.com/sallyport/sallyport/internal/lab/lateness"
 	"github.com/sallyport/sallyport/internal/lab/tally"
 )
 
@@ -22,6 +23,9 @@ type run struct {
 	playing context.Context // done when play is over; set before start is closed
 	played  time.Time       // when play began; likewise
 
+	// How long this process was not woken, by the stall, between two moments. Constant.
+	late func(from, to time.Time) time.Duration
+
 	live, connected              atomic.Int64
 	sent, received               atomic.Uint64
 	dropped, missed, lost, twice atomic.Uint64
@@ -29,7 +33,8 @@ type run struct {
 	turned, strangers            atomic.Uint64 // players who went on; who came back as somebody else
 	arrived                      atomic.Uint64 // who came to another process
 	lostPaths, tickets           atomic.Uint64 // how often a client has given up its path; and has gone on by ticket
-	rtt, pauses                  histogram
+	rtt                          histogram
+	pauses                       pauses
 	lanes                        [arena.NumLanes]laneSums
 
 	rejected tally.Counter // who was not let in, by reason
@@ -44,12 +49,16 @@ type run struct {
 
 // Run plays, until it is over or ctx is done, and reports.
 func Run(ctx context.Context, config Config, match Match) *Report {
+	watch := lateness.Watch{Least: stall}
 	r := &run{
-		config: config, match: match, ctx: ctx, began: time.Now(),
+		config: config, match: match, ctx: ctx, began: time.Now(), late: watch.Within,
 		dialing: make(chan struct{}, dialsAtOnce), start: make(chan struct{}),
 	}
 	stop := r.showProgress()
-	var answered, players sync.WaitGroup
+	var answered, players, watching sync.WaitGroup
+	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	watching.Go(func() { watch.Run(watched) })
 	answered.Add(config.Players)
 	before := r.stats()
 	for i := range config.Players {
@@ -65,6 +74,8 @@ func Run(ctx context.Context, config Config, match Match) *Report {
 		players.Go(r.replace)
 	}
 	players.Wait()
+	unwatch()
+	watching.Wait()
 	stop()
 	r.collect()
 	return r.report(before, loaded, r.stats())
