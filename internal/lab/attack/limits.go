@@ -25,7 +25,7 @@ const (
 	// badTags is how many wrong tags in a row end a session (PROTOCOL.md, 4.8).
 	badTags = 8
 
-	// revokeTime is within how long a bot must be out, floodTime how long it goes on if it is not.
+	// revokeTime is within how long a bot must be out that keeps its rate, floodTime how long it goes on if it is not.
 	revokeTime = 1500 * time.Millisecond
 	floodTime  = 3 * time.Second
 
