@@ -157,7 +157,7 @@ func TestStay(t *testing.T) {
 // "A match that refuses the user because it still has the former presence is asked again."
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = time.Second })
+	s := newStage(t, newPeer(t), nil)
 	s.peer.reject.Store(1)
 	p, err := s.dial(t, "anna", `{"match_id":"`+matchOne+`"}`)
 	if err == nil {
@@ -170,10 +170,24 @@ func TestRefused(t *testing.T) {
 	s.peer.cut()
 	await(t, "the third join", func() bool { return s.Stats().Rejoined == 1 })
 	p.plays(t)
+	s.refusedOne(t)
+}
+
+// A match that goes on to refuse the user for as long as Stay has refused the player.
+func TestRefusedForLong(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = time.Second })
+	p := s.enter(t, "anna")
 	s.peer.reject.Store(1 << 20)
 	s.peer.cut()
 	p.ends(t, session.ReasonKicked, "no seat")
-	if st := s.Stats(); st.Refused != 2 {
+	s.refusedOne(t)
+}
+
+// refusedOne wants one player to have been refused by a match, once.
+func (s *stage) refusedOne(t *testing.T) {
+	t.Helper()
+	if st := s.Stats(); st.Refused != 1 {
 		t.Errorf("%+v", st)
 	}
 	refused := 0
@@ -183,17 +197,16 @@ func TestRefused(t *testing.T) {
 			refused++
 		}
 	}
-	if refused != 2 {
+	if refused != 1 {
 		t.Errorf("the audit has %d refusals of a match", refused)
 	}
 }
 
 // "So is one that is behind with its join attempts, for which Nakama answers with a refusal."
-// Neither who is new nor who plays is put out for that, and who waits in vain may come again.
+// Neither who is new nor who plays is put out for that.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
-	const stay = 500 * time.Millisecond
-	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = stay })
+	s := newStage(t, newPeer(t), nil)
 	s.peer.crowded.Store(2)
 	p := s.enter(t, "anna")
 	p.plays(t)
@@ -201,6 +214,16 @@ func TestCrowded(t *testing.T) {
 	s.peer.cut()
 	await(t, "the join", func() bool { return s.Stats().Rejoined == 1 })
 	p.plays(t)
+	if st := s.Stats(); st.Refused != 0 || st.Kicked != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Who waits for a crowded match longer than Stay may come again.
+func TestCrowdedForLong(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newPeer(t), func(c *Config, _ *gateway.Config) { c.Stay = 500 * time.Millisecond })
+	p := s.enter(t, "anna")
 	s.peer.crowded.Store(1 << 20)
 	s.peer.cut()
 	p.ends(t, session.ReasonBusy, endCrowded.detail)
