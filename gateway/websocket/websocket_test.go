@@ -274,7 +274,6 @@ func TestBlockedMidway(t *testing.T) {
 func TestCertificateInside(t *testing.T) {
 	t.Parallel()
 	m := newMatch(t)
-	m.patience = 4 * time.Second
 	_, err := m.join(t, "player", true, func(c *transport.ClientConfig) { c.RootCAs = testkit.NewAuthority(t).Pool() })
 	if !errors.Is(err, transport.ErrHandshake) || m.Stats().Sessions != 0 {
 		t.Errorf("%v", err)
