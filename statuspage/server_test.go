@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -91,33 +93,61 @@ func (p *peer) Close() error         { p.closed = true; return nil }
 // "A stream sets its own time for what it writes": it outlives the server's time limits.
 func TestStreamOutlivesLimits(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := &log{}
-	s := NewServer(readOnly(t, func(c *Config) { c.Events = events }))
-	s.ReadTimeout, s.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	defer func() { s.Close(); <-done }()
-	answer, err := http.Get("http://" + l.Addr().String() + "/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	time.Sleep(200 * time.Millisecond)
-	events.add(1)
-	for lines := bufio.NewReader(answer.Body); ; {
-		line, err := lines.ReadString('\n')
+	synctest.Test(t, func(t *testing.T) {
+		events, l := &log{}, &pipes{make(chan net.Conn), make(chan struct{})}
+		s := NewServer(readOnly(t, func(c *Config) { c.Events = events }))
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		defer func() { s.Close(); <-done }()
+		transport := &http.Transport{DialContext: l.dial}
+		defer transport.CloseIdleConnections()
+		answer, err := (&http.Client{Transport: transport}).Get("http://localhost/events")
 		if err != nil {
-			t.Fatalf("the stream has ended: %v", err)
+			t.Fatal(err)
 		}
-		if strings.HasPrefix(line, "data: ") {
-			return
+		defer answer.Body.Close()
+		time.AfterFunc(2*max(s.ReadTimeout, s.WriteTimeout), func() { events.add(1) })
+		for lines := bufio.NewReader(answer.Body); ; {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatalf("the stream has ended: %v", err)
+			}
+			if strings.HasPrefix(line, "data: ") {
+				return
+			}
 		}
+	})
+}
+
+// pipes is a listener for connections in memory, whose deadlines pass in virtual time.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	p.conns <- pipe{there}
+	return here, nil
+}
+
+// pipe is a connection within this machine.
+type pipe struct{ net.Conn }
+
+func (pipe) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+func (pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
 }
+
+func (p *pipes) Addr() net.Addr { return pipe{}.LocalAddr() }
+func (p *pipes) Close() error   { close(p.closed); return nil }
 
 func dial(t *testing.T, l net.Listener) net.Conn {
 	t.Helper()
