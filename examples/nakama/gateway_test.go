@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -311,7 +312,8 @@ func (g *gateways) kickedAlone(t *testing.T, match string) {
 func (g *gateways) over(t *testing.T, match string) {
 	id := g.create(t, match)
 	a, b := g.enter(t, id), g.enter(t, id)
-	time.Sleep(1500 * time.Millisecond) // Nakama's index of matches is up to a second late, and its end counts once the match was in it
+	g.indexed(t, id)
+	time.Sleep(time.Second) // ten checks of the gateway, which has to have seen the match in the list
 	a.say(t, probeEnd, "")
 	a.ends(t, session.ReasonLeft)
 	b.ends(t, session.ReasonLeft)
@@ -320,6 +322,17 @@ func (g *gateways) over(t *testing.T, match string) {
 			t.Error("the last words have not come")
 		}
 	}
+}
+
+// indexed waits until a match is in Nakama's list, whose index is late.
+func (g *gateways) indexed(t *testing.T, match string) {
+	t.Helper()
+	c := g.nativePlayer(t)
+	query := url.Values{"limit": {"1"}, "authoritative": {"true"}, "query": {"+_id:" + match}}
+	await(t, "the match in the list", func() bool {
+		a := ask(t, http.MethodGet, c.server.api+"/v2/match?"+query.Encode(), nil, as(c.token))
+		return strings.Contains(string(a.body), match)
+	})
 }
 
 // A client that asks for them gets the presences, and the senders of broadcasts.

@@ -91,7 +91,13 @@ func post(t *testing.T, url string, v any, authorize func(*http.Request)) answer
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(b))
+	return ask(t, http.MethodPost, url, bytes.NewReader(b), authorize)
+}
+
+// ask asks something by HTTP.
+func ask(t *testing.T, method, url string, body io.Reader, authorize func(*http.Request)) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
