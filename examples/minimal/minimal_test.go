@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // A client without a server says what to do about it.
@@ -78,8 +79,9 @@ func TestMain(m *testing.M) {
 	if folder, err = os.MkdirTemp("", "sallyport-*"); err != nil {
 		log.Fatal(err)
 	}
+	release := func() {}
 	if flag.Parse(); !testing.Short() {
-		err = build()
+		release, err = build()
 	}
 	if err != nil {
 		log.Print(err)
@@ -87,23 +89,24 @@ func TestMain(m *testing.M) {
 	code := 1
 	if err == nil {
 		code = m.Run()
+		release()
 	}
 	os.RemoveAll(folder)
 	os.Exit(code)
 }
 
-func build() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a free port
+// build builds the programs with a port of their own, until release is called.
+func build() (release func(), err error) {
+	port, release, err := testkit.Port()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.Close()
-	login := "-X main.loginAddress=" + l.Addr().String()
+	login := "-X main.loginAddress=127.0.0.1:" + port
 	out, err := exec.Command("go", "build", "-ldflags", login, "-o", folder, "./server", "./client").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, out)
 	}
-	return err
+	return release, err
 }
 
 // program is one that runs.

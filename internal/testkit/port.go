@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -24,6 +25,18 @@ const (
 // four ports below. No other call returns one that is less than eight away before the test has ended.
 func FreePort(t testing.TB) string {
 	t.Helper()
+	port, release, err := Port()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return port
+}
+
+var errNoPort = errors.New("testkit: all ports are taken")
+
+// Port returns a port as FreePort does, for a TestMain. It is no other call's until release is called.
+func Port() (port string, release func(), err error) {
 	for _, i := range rand.Perm((endPort - firstPort) / blockSize) {
 		block := firstPort + i*blockSize
 		guard, err := net.Listen("tcp", loopback(block+blockGuard))
@@ -34,11 +47,9 @@ func FreePort(t testing.TB) string {
 			guard.Close() //nolint:errcheck // it has never served
 			continue
 		}
-		t.Cleanup(func() { guard.Close() }) //nolint:errcheck // it has never served
-		return strconv.Itoa(block + blockGiven)
+		return strconv.Itoa(block + blockGiven), func() { guard.Close() }, nil //nolint:errcheck // it has never served
 	}
-	t.Fatal("all ports are taken")
-	return ""
+	return "", nil, errNoPort
 }
 
 // FreePorts returns n ports as FreePort does, next to each other as far as there is room: the servers of a cluster have
