@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +238,70 @@ func TestBrowserGivesWay(t *testing.T) {
 	}
 	alice.echo([]byte("still here"))
 	bob.echo([]byte("still here"))
+}
+
+// A stranger who is refused, and whose next handshake ends the connection before its alert, has no session either:
+// "one carries a session from application data to an alert, or to another handshake." PROTOCOL.md 9.8
+func TestRefusedGivesWay(t *testing.T) {
+	t.Parallel()
+	var pin [32]byte
+	m := newMatch(t, func(c *Config, s *transport.Config) {
+		c.MaxConnections, c.Proxies = 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		pin = sha256.Sum256(s.Certificate.Certificate[0])
+	})
+	open := func(from string) (*websocket.Conn, error) {
+		d := websocket.Dialer{Subprotocols: []string{Subprotocol}, TLSClientConfig: m.tls}
+		ws, _, err := d.Dial(m.url, http.Header{"X-Forwarded-For": {from}})
+		return ws, err
+	}
+	ws, err := open("203.0.113.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	var relay atomic.Pointer[transport.Relay]
+	refused := make(chan struct{})
+	once := sync.OnceFunc(func() { close(refused) })
+	connect := func() [32]byte {
+		relay.Store(transport.NewRelay(transport.RelayConfig{
+			Pin: pin, Receive: func([]byte) { once() },
+			Write: func(b []byte) { _ = ws.WriteMessage(websocket.BinaryMessage, b) },
+		}))
+		binding, err := relay.Load().Handshake(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return binding
+	}
+	go func() {
+		for {
+			_, b, err := ws.ReadMessage()
+			if err != nil {
+				return
+			}
+			_ = relay.Load().Deliver(b)
+		}
+	}()
+	player, err := machine.NewClient(time.Now(), session.ClientConfig{}, machine.Channel{Exporter: connect()}, []byte("no token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	player.Tick(time.Now(), func(kind wire.Kind, body []byte) {
+		if b, err := player.Append(nil, kind, body); err != nil || relay.Load().Send(b) != nil {
+			t.Error("HELLO is not sent", err)
+		}
+	})
+	<-refused
+	connect()
+	if err := relay.Load().Send(make([]byte, transport.MinEnvelope)); err != nil { // now the former connection is gone
+		t.Fatal(err)
+	}
+	time.Sleep(signInTime)
+	newcomer, err := open("203.0.113.2")
+	if err != nil {
+		t.Fatalf("a stranger keeps a newcomer out: %v", err)
+	}
+	newcomer.Close()
 }
 
 // "MUST close the WebSocket with 1000 when close_notify comes" PROTOCOL.md 9.9. Before that every copy of CLOSE has come.

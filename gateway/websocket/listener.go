@@ -114,13 +114,13 @@ func (l *Listener) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 }
 
 // look notes by the type of a record that the server sends, which is not encrypted, whether a stream
-// carries a session. A stranger's handshake has records of other types; a refusal is data, and an alert
-// follows within a second.
+// carries a session. A refusal is data, too; within a second an alert follows, or another handshake, which
+// ends the connection without one.
 func (l *Listener) look(s *stream, typ byte) {
 	switch typ {
 	case recordData:
 		l.places.mark(s.place, false)
-	case recordAlert:
+	case recordAlert, recordHandshake:
 		l.places.mark(s.place, true)
 	}
 }

@@ -139,7 +139,8 @@ func TestWhoGivesWay(t *testing.T) {
 	}
 }
 
-// So it is with connections: "one carries a session from application data to an alert." PROTOCOL.md 9.8
+// So it is with connections: "one carries a session from application data to an alert, or to another handshake."
+// PROTOCOL.md 9.8
 func TestStrangersGiveWay(t *testing.T) {
 	t.Parallel()
 	l, url := listener(t, Config{MaxConnections: 4, MaxPerSource: 2, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
@@ -154,7 +155,7 @@ func TestStrangersGiveWay(t *testing.T) {
 		}
 		strangers = append(strangers, ws)
 		settled(t, l, uint64(i+1), i+1)
-		answer(t, l, 22) // a part of a handshake
+		answer(t, l, recordHandshake)
 	}
 	if _, err := open("203.0.113.3"); err != nil {
 		t.Errorf("strangers keep a newcomer out: %v", err)
