@@ -134,11 +134,15 @@ func (p *Publisher) hasCarried(first uint64, m []byte, remove, ok bool) {
 		return
 	}
 	for i := range p.history.kept {
-		if k := &p.history.kept[i]; k.first == first && &k.bytes[0] == &m[0] {
+		k := &p.history.kept[i]
+		if k.first != first {
+			continue
+		}
+		p.forgetGone(first) // it is another one now
+		if &k.bytes[0] == &m[0] {
 			delete(p.carried.dirty, first)
 		}
 	}
-	p.forgetGone(first) // it is another one now
 }
 
 // forgetGone forgets that what is stored under a number is to be deleted.

@@ -78,6 +78,29 @@ func TestCarriedStays(t *testing.T) {
 	}
 }
 
+// A segment that is merged with another while it is being stored is deleted once the merged one is stored.
+func TestMergedWhileItIsStored(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	p := carriedPublisher(t, GenerateSigningKey(), now, 1)
+	p.add(oneToken(1))
+	p.add(oneToken(2))
+	first, m, remove := p.nextCarried(0)
+	if first != 2 || remove {
+		t.Fatalf("%d is stored first, deleted %v", first, remove)
+	}
+	if err := p.compact(now.Add(settle)); err != nil {
+		t.Fatal(err)
+	}
+	p.w.stored[StateKey{p.id, first}] = m
+	p.hasCarried(first, m, false, true)
+	for p.carry(true) {
+	}
+	if len(p.w.stored) != 1 {
+		t.Errorf("%d segments are stored", len(p.w.stored))
+	}
+}
+
 // A number that is used again, after the store was lost, is not deleted for what was stored under it before.
 func TestNumberIsUsedAgain(t *testing.T) {
 	t.Parallel()
