@@ -127,8 +127,9 @@ func (b *Backend) Authorize(a *session.Admission) error {
 			return session.Refusal(session.ReasonTicket) // the client signs in anew, which says all there is to say
 		}
 		if ok && said.MatchID != asked.MatchID { // else the client has said more than a scope holds
-			b.scopes.Put(string(name[:]), asked)
+			said = asked
 		}
+		b.scopes.Put(string(name[:]), said) // anew, so that it is there when the player joins
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/aging"
 	"github.com/sallyport/sallyport/nakamabridge"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -179,7 +180,8 @@ func TestAuthorize(t *testing.T) {
 }
 
 // A session that comes back to a gateway which knows its request keeps all of it, since a scope has no
-// metadata; for another match there is the scope alone.
+// metadata; for another match there is the scope alone. Either is there when the player joins, whoever has
+// come meanwhile.
 func TestRequestIsKept(t *testing.T) {
 	t.Parallel()
 	b, err := New(Config{URL: "http://127.0.0.1:1", ServerKey: "key"})
@@ -196,11 +198,14 @@ func TestRequestIsKept(t *testing.T) {
 	} {
 		s := named{name: byte(len(scope))}
 		name := s.Name()
+		b.scopes = aging.New[request](1)
 		b.scopes.Put(string(name[:]), said)
+		b.scopes.Put("another", request{})
 		a := &session.Admission{Why: session.ResumingElsewhere, Claims: &token.Claims{Subject: "s"}, Scope: scope, Session: s}
 		if err := b.Authorize(a); err != nil {
 			t.Errorf("%q: %v", scope, err)
 		}
+		b.scopes.Put("a third", request{})
 		if have, _ := b.scopes.Get(string(name[:])); !reflect.DeepEqual(have, want) {
 			t.Errorf("%q: %+v, want %+v", scope, have, want)
 		}
