@@ -39,8 +39,9 @@ type Config struct {
 	// each IPv4 address or IPv6 /64; NewServer takes as many more connections that are no WebSockets
 	// yet. An IPv6 /56 has at most four times as many as a /64, and neither that nor a /48 has more than
 	// half of all, unless MaxPerSource is more. When MaxConnections are there, one without a session gives
-	// way to a newcomer: the oldest of the IPv4 address or IPv6 /48 with most of these, as PROTOCOL.md 9.8
-	// has it. Zero means DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
+	// way to a newcomer: the oldest of the IPv4 address or IPv6 /48 with most of these; when MaxPerSource
+	// are, the oldest of the newcomer's source. PROTOCOL.md 9.8 says which of them have time to sign in.
+	// Zero means DefaultMaxConnections and DefaultMaxPerSource; negative is an error.
 	MaxConnections int
 	MaxPerSource   int
 

@@ -11,7 +11,8 @@ import (
 // places counts connections, in all and for each source: an IPv4 address, or an IPv6 /64, and with it the
 // /56 and the /48 that one customer of a provider may have as a whole. When all places are taken, a
 // stranger gives way to a newcomer: the one that has come first of the address, or /48, with most of them,
-// so that whoever has few addresses displaces nobody else. It is safe for concurrent use.
+// so that whoever has few addresses displaces nobody else. When all of a source are, it is one of that
+// source: not all who share an address are honest. It is safe for concurrent use.
 type places struct {
 	config *Config // constant
 
@@ -69,8 +70,11 @@ func (p *places) take(now time.Time, from netip.Addr) *place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sources, site := p.sourcesOf(from), netip.Prefix{}
+	if len(sources) > 0 {
+		site = sources[len(sources)-1].Prefix
+	}
 	for _, s := range sources {
-		if site = s.Prefix; p.sources[site] >= s.most {
+		if p.sources[s.Prefix] >= s.most && !p.makeRoomIn(now, s.Prefix, site) {
 			return nil
 		}
 	}
@@ -99,10 +103,32 @@ func (p *places) makeRoom(now time.Time, site netip.Prefix) bool {
 	if most == nil || now.Sub(most[0].began) < signInTime && len(most)-1 < len(p.strangers[site])+1 {
 		return false
 	}
-	first := most[0]
-	p.giveBack(first)
-	first.end()
+	p.displace(most[0])
 	return true
+}
+
+// makeRoomIn ends a stranger for a newcomer from the same source, which is of this site, unless all are
+// young. The wider sources, and the whole, then have room, too. It reports false if nobody gives way.
+//
+// +checklocks:p.mu
+func (p *places) makeRoomIn(now time.Time, from, site netip.Prefix) bool {
+	list := p.strangers[site]
+	i := slices.IndexFunc(list, func(c *place) bool {
+		return from.Contains(c.from.WithZone("")) && now.Sub(c.began) >= signInTime
+	})
+	if i < 0 {
+		return false
+	}
+	p.displace(list[i])
+	return true
+}
+
+// displace ends a connection and takes its place back.
+//
+// +checklocks:p.mu
+func (p *places) displace(c *place) {
+	p.giveBack(c)
+	c.end()
 }
 
 // mark notes whether a connection is a stranger's, who may give way. One of a proxy never is.

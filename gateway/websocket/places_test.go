@@ -79,8 +79,8 @@ func TestBoundsOfASite(t *testing.T) {
 }
 
 // "When as many WebSockets are open as a server takes, one that carries no session SHOULD give way to a newcomer: the oldest
-// of the IPv4 address or IPv6 /48 with most of these. In its first 2 s it does so only if that address then still has as many
-// of them as the newcomer's." PROTOCOL.md 9.8
+// of the IPv4 address or IPv6 /48 with most of these; when as many are of the newcomer's address or network, the oldest of
+// that. In its first 2 s it does so only if its address then still has as many of them as the newcomer's." PROTOCOL.md 9.8
 func TestWhoGivesWay(t *testing.T) {
 	const young, old = 2*time.Second - 1, 2 * time.Second
 	for name, c := range map[string]struct {
@@ -89,20 +89,23 @@ func TestWhoGivesWay(t *testing.T) {
 		comes string
 		gone  int // index of who gives way; -1 for nobody, and then the newcomer stays out
 	}{
-		"the oldest":                      {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 0},
-		"the oldest without a session":    {[]string{"192.0.2.1*", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 1},
-		"of the address with most":        {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.5", 1},
-		"of the address with most again":  {[]string{"192.0.2.1*", "192.0.2.1*", "192.0.2.2", "192.0.2.3"}, old, "192.0.2.5", 2},
-		"of the newcomer's":               {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.2", 1},
-		"of the /48 with most":            {[]string{"2001:db8:1::1", "2001:db8:0:1::1", "2001:db8:0:2::1", "192.0.2.4"}, old, "192.0.2.5", 1},
-		"a young one of two":              {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.5", 1},
-		"a young one of three":            {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", 1},
-		"no young one of one":             {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, young, "192.0.2.5", -1},
-		"no young one of as many":         {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", -1},
-		"no young one of the newcomer's":  {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.2", -1},
-		"nobody with a session":           {[]string{"192.0.2.1*", "192.0.2.2*", "192.0.2.3*", "192.0.2.4*"}, old, "192.0.2.5", -1},
-		"nobody for a source with enough": {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.4"}, old, "192.0.2.1", -1},
-		"nobody of a proxy":               {[]string{"192.0.2.1*", "", "", "192.0.2.4"}, old, "192.0.2.5", 3},
+		"the oldest":                     {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 0},
+		"the oldest without a session":   {[]string{"192.0.2.1*", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"of the address with most":       {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"of the address with most again": {[]string{"192.0.2.1*", "192.0.2.1*", "192.0.2.2", "192.0.2.3"}, old, "192.0.2.5", 2},
+		"of the newcomer's":              {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, old, "192.0.2.2", 1},
+		"of the /48 with most":           {[]string{"2001:db8:1::1", "2001:db8:0:1::1", "2001:db8:0:2::1", "192.0.2.4"}, old, "192.0.2.5", 1},
+		"a young one of two":             {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.5", 1},
+		"a young one of three":           {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", 1},
+		"no young one of one":            {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, young, "192.0.2.5", -1},
+		"no young one of as many":        {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"}, young, "192.0.2.1", -1},
+		"no young one of the newcomer's": {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.4"}, young, "192.0.2.2", -1},
+		"nobody with a session":          {[]string{"192.0.2.1*", "192.0.2.2*", "192.0.2.3*", "192.0.2.4*"}, old, "192.0.2.5", -1},
+		"of a source with enough":        {[]string{"192.0.2.4", "192.0.2.1*", "192.0.2.1", "192.0.2.1"}, old, "192.0.2.1", 2},
+		"no young one of a source":       {[]string{"192.0.2.4", "192.0.2.1*", "192.0.2.1", "192.0.2.1"}, young, "192.0.2.1", -1},
+		"of a /48 with enough":           {[]string{"192.0.2.4", "2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1"}, old, "2001:db8::1", 1},
+		"nobody of another source":       {[]string{"192.0.2.1*", "192.0.2.1*", "192.0.2.1*", "192.0.2.4"}, old, "192.0.2.1", -1},
+		"nobody of a proxy":              {[]string{"192.0.2.1*", "", "", "192.0.2.4"}, old, "192.0.2.5", 3},
 	} {
 		config, err := Config{MaxConnections: 4, MaxPerSource: 3}.WithDefaults()
 		if err != nil {
@@ -136,6 +139,30 @@ func TestWhoGivesWay(t *testing.T) {
 			p.give(of)
 		}
 		empty(t, p)
+	}
+}
+
+// A newcomer to a /64 that has enough takes the place of one there, and not of an older one of the same /48.
+func TestWhoGivesWayInASubnet(t *testing.T) {
+	t.Parallel()
+	config, err := Config{MaxConnections: 16, MaxPerSource: 2}.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, now, gone := newPlaces(&config), time.Unix(1, 0), []int{}
+	for i := range 8 {
+		of := p.take(now, v6(uint16(i/2), 1))
+		of.end = func() { gone = append(gone, i) }
+		p.mark(of, true)
+	}
+	now = now.Add(signInTime)
+	for _, subnet := range []uint16{1, 8} { // in the latter it is the /56 that has enough
+		if p.take(now, v6(subnet, 2)) == nil {
+			t.Errorf("a newcomer to subnet %d stays out", subnet)
+		}
+	}
+	if !slices.Equal(gone, []int{2, 0}) {
+		t.Errorf("%v give way", gone)
 	}
 }
 
