@@ -9,6 +9,7 @@ export const MAX_PAYLOAD = 1145; // bytes
 
 const [HELLO, WELCOME, DATA, RENEW, RENEWED, PING, PONG, CLOSE, NOTICE] = [1, 2, 3, 4, 5, 6, 7, 8, 10];
 const [TOKEN, TICKET, PLATFORM, BUILD, SCOPE, LIMITS, METADATA, TIME, PROOF] = [1, 2, 3, 4, 5, 6, 7, 9, 255];
+const LONGEST = {platform: 128, build: 128, scope: 128, metadata: 256}; // bytes
 const HEADER = 18, PART = 1024, PROOF_FIELD = 35;
 const OVERLAP = 5000, KEEP_ALIVE = 5000, PATIENCE = 6500, RENEW_PATIENCE = 10000; // milliseconds
 
@@ -77,9 +78,9 @@ class Tagger {
 
 // Session is a player's stay in one match. url is the gateway's, as wss://play.example.com/sallyport. token returns an
 // identity token that has not been shown yet: at first, and in good time before the one in use expires. What the player says
-// once are texts, none of which has to be there: platform and build, scope for the match that it asks for, and metadata, at
-// most 256 bytes for the match itself. onPayload gets the bytes of each payload, onState a word for a person, and onClose,
-// once, why the session is over: the reason of section 10, 0 without one, and the detail.
+// once are texts, none of which has to be there: platform and build, scope for the match that it asks for, of at most 128
+// bytes each, and metadata, at most 256 bytes for the match itself. onPayload gets the bytes of each payload, onState a word
+// for a person, and onClose, once, why the session is over: the reason of section 10, 0 without one, and the detail.
 export class Session {
   #options; #conn = null; #closed = false; #welcomed;
   #sent = 0n; #highest = 0n; // the last numbers, either way
@@ -88,6 +89,9 @@ export class Session {
 
   constructor(options) {
     this.#options = {platform: "browser", build: "", scope: "", metadata: "", ...options};
+    for (const [name, most] of Object.entries(LONGEST)) { // the server would say nothing
+      if (bytes(this.#options[name]).length > most) throw new RangeError(`${name} has at most ${most} bytes`);
+    }
     this.joined = new Promise((resolve, reject) => { this.#welcomed = {resolve, reject}; });
     this.joined.catch(() => {}); // onClose says it, too
     this.#connect();

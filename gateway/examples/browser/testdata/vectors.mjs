@@ -160,3 +160,15 @@ for (const [name, test] of Object.entries(tests)) {
     await test(v);
   }
 }
+
+// The limits of section 12: the server drops what is longer without a word.
+for (const [name, most] of Object.entries({platform: 128, build: 128, scope: 128, metadata: 256})) {
+  const make = (value) => new Session({token: async () => "token", [name]: value}).close();
+  make("\u00e9".repeat(most / 2));
+  try {
+    make("\u00e9".repeat(most / 2) + "x");
+  } catch (err) {
+    if (err instanceof RangeError) continue;
+  }
+  throw new Error(`${name} of ${most + 1} bytes`);
+}
