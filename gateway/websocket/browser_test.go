@@ -240,8 +240,7 @@ func TestBrowserGivesWay(t *testing.T) {
 	bob.echo([]byte("still here"))
 }
 
-// A stranger who is refused, and whose next handshake ends the connection before its alert, has no session either:
-// "one carries a session from application data to an alert, or to another handshake." PROTOCOL.md 9.8
+// A stranger who is refused, and whose next handshake ends the connection before its alert, has no session either.
 func TestRefusedGivesWay(t *testing.T) {
 	t.Parallel()
 	var pin [32]byte

@@ -59,10 +59,8 @@ const (
 	// to one of a source that has as few of these.
 	signInTime = 2 * time.Second
 
-	// recordAlert, recordHandshake and recordData are the first bytes of records (RFC 5246, section 6.2.1).
-	recordAlert     = 21
-	recordHandshake = 22
-	recordData      = 23
+	// recordData is the first byte of a record of application data (RFC 5246, section 6.2.1).
+	recordData = 23
 
 	// headerTime is how long a request's header may take, handshakes of TLS included, and headerBytes how
 	// long it may be.

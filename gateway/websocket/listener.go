@@ -114,15 +114,10 @@ func (l *Listener) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 }
 
 // look notes by the type of a record that the server sends, which is not encrypted, whether a stream
-// carries a session. A refusal is data, too; within a second an alert follows, or another handshake, which
-// ends the connection without one.
+// carries a session. A refusal is data, too, and within a second an alert follows, or another handshake.
+// Nothing need follow when a session has gone on elsewhere; then the server says no more, or no data.
 func (l *Listener) look(s *stream, typ byte) {
-	switch typ {
-	case recordData:
-		l.places.mark(s.place, false)
-	case recordAlert, recordHandshake:
-		l.places.mark(s.place, true)
-	}
+	l.places.mark(s.place, typ != recordData)
 }
 
 // WriteTo is WriteToUDPAddrPort to a *net.UDPAddr.
