@@ -42,8 +42,8 @@ func (m *Metrics) Run(ctx context.Context, s Server) error {
 
 // rounds are the looks at players. A session's name begins with 8 random bytes that stay the same as
 // long as it lives: the sample is of those within a window of their values, so that no list of
-// players is kept but that of the sample. The window begins anywhere, and each one ends where the next
-// begins: no player is in two in a row, and all come in turn.
+// players is kept but that of the sample. The first window begins anywhere, and each ends where the next
+// begins: all players come in turn, and none is in two in a row unless the sample is more than half of them.
 type rounds struct {
 	metrics *Metrics
 	number  int

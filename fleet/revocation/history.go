@@ -34,7 +34,8 @@ func (h *history) reset(m mark) {
 }
 
 // add signs as many records as a segment takes and returns it and how many these are. It sets their
-// numbers, and the times of those that are new. Those that have a time are all of records, ascending.
+// numbers, and the times of those that are new. Records that are published again have theirs, ascending,
+// and come without new ones.
 func (h *history) add(records []Record, now time.Time, life time.Duration, epoch uint64, key SigningKey) (k kept, n int, err error) {
 	c := content{first: h.last + 1}
 	micros := h.micros
