@@ -173,7 +173,7 @@ func (p *Publisher) keepHouse(ctx context.Context) {
 }
 
 // announce looks at what the carrier has, and has what is missing stored again, and what is left over
-// from before deleted. With all, or if the carrier does not say, it has everything stored again.
+// from before, or forged, deleted. With all, or if the carrier does not say, it has everything stored again.
 func (p *Publisher) announce(ctx context.Context, all bool) {
 	ctx, cancel := context.WithTimeout(ctx, loadLimit)
 	defer cancel()
@@ -184,7 +184,7 @@ func (p *Publisher) announce(ctx context.Context, all bool) {
 	}
 	h := head{epoch: p.epoch, branches: p.branches}
 	p.mu.Unlock()
-	now := time.Now()
+	now, public := time.Now(), p.config.Key.Public()
 	ours := make(map[uint64]bool, len(missing))
 	for first := range missing {
 		ours[first] = true
@@ -197,7 +197,9 @@ func (p *Publisher) announce(ctx context.Context, all bool) {
 			if !all && bytes.Equal(m, missing[k.First]) {
 				delete(missing, k.First)
 			}
-		case !ok || s.publisher != p.id || s.epoch <= p.epoch && s.end <= h.intact(s.epoch):
+		case !ok || s.publisher != p.id || !verify(m, public):
+			gone = append(gone, leftover{first: k.First}) // somebody else's
+		case s.epoch <= p.epoch && s.end <= h.intact(s.epoch):
 			gone = append(gone, leftoverOf(k.First, &s, now))
 		default:
 			lost[k.First] = slices.Clone(m)

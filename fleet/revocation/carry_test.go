@@ -101,6 +101,30 @@ func TestMergedWhileItIsStored(t *testing.T) {
 	}
 }
 
+// What somebody else has stored in the publisher's name, with whatever numbers, is deleted.
+func TestForgeriesAreDeleted(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := carriedPublisher(t, GenerateSigningKey(), now, 1)
+	p.add(oneToken(1))
+	c := content{first: 7}
+	forged := oneToken(2)
+	forged.fill(7, now.UnixMicro(), time.Hour)
+	c.add(&forged)
+	s := segment{publisher: p.id, epoch: p.epoch + 1, first: 7, end: maxNumber, merged: true, content: c.bytes()}
+	m, err := s.appendTo(nil, GenerateSigningKey())
+	if err != nil || !s.records(nil) {
+		t.Fatal("the forgery is not well formed", err)
+	}
+	p.w.stored[StateKey{p.id, 7}] = m
+	p.announce(context.Background(), false)
+	for p.carry(true) {
+	}
+	if len(p.w.stored) != 1 || p.w.stored[StateKey{p.id, 1}] == nil {
+		t.Errorf("%d segments are stored", len(p.w.stored))
+	}
+}
+
 // A number that is used again, after the store was lost, is not deleted for what was stored under it before.
 func TestNumberIsUsedAgain(t *testing.T) {
 	t.Parallel()
