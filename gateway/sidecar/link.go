@@ -313,6 +313,13 @@ func (l *link) wait(now time.Time) {
 	l.due = now.Add(l.patience)
 }
 
+// hurry has what is on its way sent again at once, and then as if for the first time.
+func (l *link) hurry(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.due, l.patience = now, 0
+}
+
 // waiting returns how many numbered datagrams are not confirmed, and how often a game was too far behind.
 func (l *link) waiting() (count int, anew uint64) {
 	l.mu.Lock()

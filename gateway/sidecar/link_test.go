@@ -270,3 +270,28 @@ func TestFlight(t *testing.T) {
 		t.Error("not sent again")
 	}
 }
+
+// At the end what is on its way is sent again at once, and soon after that, however long nothing was confirmed:
+// several times within the shortest Silence.
+func TestHurry(t *testing.T) {
+	l, now := newLink(), time.Unix(0, 0)
+	l.hear(Header{Run: 7})
+	l.join(&seat{handle: 1})
+	for range 20 {
+		l.take(now, nil, nil)
+		now = now.Add(resendMax)
+	}
+	l.take(now, nil, nil)
+	l.hurry(now)
+	copies := 0
+	for end := now.Add(minSilence); now.Before(end); now = now.Add(time.Millisecond) {
+		_, ends := l.take(now, nil, nil)
+		copies += len(ends)
+	}
+	if copies != 3 {
+		t.Errorf("it is sent %d times within %v", copies, minSilence)
+	}
+	if fate := l.hear(Header{Run: 7, Peer: l.run.Load(), Number: 1}); fate != accepted {
+		t.Errorf("its confirmation: %v", fate)
+	}
+}

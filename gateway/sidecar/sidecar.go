@@ -346,6 +346,7 @@ func (s *Sidecar) send() {
 // more of it for Silence: players have been told that their messages have arrived.
 func (s *Sidecar) last(b []byte, ends []int) {
 	least, since := math.MaxInt, time.Now()
+	s.link.hurry(since) // else what was lost just now may be due after Silence
 	for {
 		now := time.Now()
 		b, ends = s.link.take(now, b[:0], ends[:0])
