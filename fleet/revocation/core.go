@@ -62,6 +62,9 @@ func newCore(config SubscriberConfig, now time.Time, random func([]byte)) *core 
 func (c *core) trust(now time.Time, t Trusted) {
 	id := IDOf(t.Key)
 	if f := c.followers[id]; f != nil {
+		if f.trusted.Optional && !t.Optional { // its silence has consequences from now on
+			f.since, f.alarmed = now, false
+		}
 		f.trusted = t
 		return
 	}

@@ -16,7 +16,7 @@ type follower struct {
 	anchor anchor
 	skew   time.Duration // how far the publisher's clock is ahead at least, as of the newest head
 
-	since   time.Time       // when it was first trusted
+	since   time.Time       // when it was first trusted, or is needed since
 	waiting map[player]bool // whose bans are not in force yet: see core.awaitsLifts
 
 	whole      time.Time // everything that was signed until then is in force

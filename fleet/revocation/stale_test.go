@@ -167,22 +167,32 @@ func TestModes(t *testing.T) {
 // does for a publisher that Trust has added": nobody is put out of a match for a publisher that is new.
 func TestTrustEndsNobody(t *testing.T) {
 	for name, k := range map[string]struct {
-		answers bool
-		within  time.Duration
-		ends    int32
+		optional bool // so far
+		answers  bool
+		within   time.Duration
+		ends     int32
 	}{
-		"it answers":       {true, time.Minute, 0},
-		"it does not, yet": {false, revocation.DefaultStale - 100*time.Millisecond, 0},
-		"it never does":    {false, revocation.DefaultStale + 200*time.Millisecond, 1},
+		"it answers":                     {false, true, time.Minute, 0},
+		"it does not, yet":               {false, false, revocation.DefaultStale - 100*time.Millisecond, 0},
+		"it never does":                  {false, false, revocation.DefaultStale + 200*time.Millisecond, 1},
+		"it was optional, and answers":   {true, true, time.Minute, 0},
+		"it was optional, and is silent": {true, false, revocation.DefaultStale - 100*time.Millisecond, 0},
+		"it was optional, and stays so":  {true, false, revocation.DefaultStale + 200*time.Millisecond, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, b *revocationtest.Broker) {
 				key, other := revocation.GenerateSigningKey(), revocation.GenerateSigningKey()
 				publisher(t, revocation.PublisherConfig{Key: key, Dir: t.TempDir(), Carrier: b.Carrier()})
+				added := central(other)
+				added.Name, added.Optional = "another", k.optional
+				trusted := []revocation.Trusted{central(key)}
+				if k.optional {
+					trusted = append(trusted, added)
+				}
 				lines := &records{}
 				var ends atomic.Int32
 				s, _ := subscriber(t, revocation.SubscriberConfig{
-					Trusted: []revocation.Trusted{central(key)}, Carrier: b.Carrier(), Sink: newSink(), Audit: lines,
+					Trusted: trusted, Carrier: b.Carrier(), Sink: newSink(), Audit: lines,
 					Mode: revocation.EndSessions, End: func() { ends.Add(1) },
 				})
 				if err := s.WaitWhole(context.Background()); err != nil {
@@ -192,8 +202,7 @@ func TestTrustEndsNobody(t *testing.T) {
 				if k.answers {
 					publisher(t, revocation.PublisherConfig{Key: other, Dir: t.TempDir(), Carrier: b.Carrier()})
 				}
-				added := central(other)
-				added.Name = "another"
+				added.Optional = false
 				if err := s.Trust(added); err != nil {
 					t.Fatal(err)
 				}

@@ -43,8 +43,9 @@ func NewSubscriber(config SubscriberConfig) (*Subscriber, error) {
 
 // Trust adds publishers that are believed from now on, or replaces those with the same key: all of
 // them, or none with an error, which matches ErrConfig. What a publisher has published while it was
-// permitted stays in force. One that is added and not Optional has SubscriberConfig.Stale to answer before
-// Mode says that it is silent; nobody new is admitted until it has, but with KeepPlaying.
+// permitted stays in force. One that is added and not Optional, or was Optional so far, has
+// SubscriberConfig.Stale to answer before Mode says that it is silent; nobody new is admitted until it has,
+// but with KeepPlaying.
 func (s *Subscriber) Trust(t ...Trusted) error {
 	for i := range t {
 		if err := t[i].check(); err != nil {

@@ -33,8 +33,8 @@ func (c *core) tick(now time.Time) {
 }
 
 // judge says so when a publisher has become stale, or is no longer. It reports whether one is that is
-// needed. A publisher has time from when it was first trusted, and after this process has stood still, which
-// is no fault of its own: what it has said meanwhile has yet to be heard.
+// needed. A publisher has time from when it was first trusted, or needed, and after this process has stood
+// still, which is no fault of its own: what it has said meanwhile has yet to be heard.
 func (c *core) judge(now time.Time, f *follower) bool {
 	began := c.awake
 	if f.since.After(began) {
