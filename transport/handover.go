@@ -18,14 +18,14 @@ type handover struct {
 	settled  sync.Once         // they have been given to their shards
 }
 
-// depart hands all sessions on, or ends them.
-func (h *handover) depart(shards []*shard) (err error) {
+// depart hands all sessions on, or ends them, whatever a handler does.
+func (h *handover) depart(shards []*shard, late *panics) (err error) {
 	s := h.server
 	if s.lifetime.closed.Load() {
 		return nil
 	}
 	for _, sh := range shards {
-		sh.handler = sh.handler.withDefaults()
+		sh.handler = late.guarded(sh.handler.withDefaults())
 		sh.closeNow(s.clock.now())
 	}
 	if s.config.Snapshot != "" {

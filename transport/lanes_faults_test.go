@@ -259,6 +259,53 @@ func TestRestoredJoinPanics(t *testing.T) {
 	})
 }
 
+// "If a Handler panics, so does Shutdown, when it has done the rest": whoever is there comes back in
+// the next process, or is told that the server shuts down.
+func TestShutdownPanics(t *testing.T) {
+	t.Parallel()
+	for name, handsOn := range map[string]bool{"handing on": true, "ending": false} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(w *world) {
+				var fleet []func(*Config)
+				if handsOn {
+					fleet = append(fleet, w.fleet(t))
+				}
+				s, h, boom := w.listen(fleet...), w.match.handler(), panicsOnce()
+				h.Leave = func(p *Player, reason session.Reason) { w.match.leave(p, reason); boom() }
+				w.pollsOn(s, h)
+				clients := []*Client{w.dial(0), w.dial(1), w.dial(2)}
+				time.Sleep(time.Second)
+				func() {
+					defer func() {
+						if recover() == nil {
+							w.Error("no panic")
+						}
+					}()
+					w.Error(s.Shutdown(w.Context()))
+				}()
+				if left := w.match.left(); len(left) != 3 {
+					w.Errorf("%d have left", len(left))
+				}
+				if err := s.Close(); err != ErrServerClosed {
+					w.Error(err)
+				}
+				if handsOn {
+					w.serve(fleet...)
+				}
+				for _, c := range clients {
+					if !handsOn {
+						w.closed(w.ending(c), session.ReasonShutdown)
+						continue
+					}
+					if w.echo(c, "here"); c.Stats().Resumed != 0 {
+						w.Error("came back by ticket")
+					}
+				}
+			})
+		})
+	}
+}
+
 // What a message has become is told soon, also if another goroutine's sending has decided it while Serve sleeps.
 func TestReceiptsWakeServe(t *testing.T) {
 	virtual(t, func(w *world) {

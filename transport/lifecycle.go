@@ -233,8 +233,8 @@ func (m superseded) Deliver(now time.Time) {
 		return
 	}
 	m.shard.successor = m.by
+	defer func() { m.shard.successor = netip.Prefix{} }() // also where Leave panics
 	c.end(now, wire.ReasonReplaced)
-	m.shard.successor = netip.Prefix{}
 }
 
 // end ends a session with CLOSE.

@@ -22,7 +22,8 @@ import (
 // or kicks there does not come back by the snapshot. Once it has begun no message is delivered or
 // acknowledged any more; those of lanes go on in the next process, where Handler.Receipt is called
 // for them. Those for which Config.Snapshot has no room are reported as lost, before Leave. A
-// waiting CloseAfter ends its session at once.
+// waiting CloseAfter ends its session at once. If a Handler panics, so does Shutdown, when it has done
+// the rest.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.lifetime.leaving.Store(true)
 	var shards []*shard
@@ -40,7 +41,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		return ctx.Err()
 	}
-	err := s.handover.depart(shards)
+	var late panics
+	defer late.goOn()
+	err := s.handover.depart(shards, &late)
 	first := s.stop()
 	if first {
 		err = errors.Join(err, seeOff(ctx, s.clock, shards))
