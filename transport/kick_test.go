@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,6 +162,37 @@ func TestKickedBeforeClose(t *testing.T) {
 			})
 		})
 	}
+}
+
+// "CLOSE with the reason is sent": also to whom the match puts out because another player leaves at the
+// shutdown.
+func TestKickedByLeave(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s, h := w.listen(), w.match.handler()
+		want := map[*Player]wire.Reason{}
+		h.Leave = func(p *Player, reason wire.Reason) {
+			w.match.leave(p, reason)
+			for n := range w.match.joined() {
+				if other := w.match.player(n); other != p && want[p] == 0 {
+					want[p], want[other] = wire.ReasonShutdown, wire.ReasonGame
+					other.Kick(wire.ReasonGame)
+				}
+			}
+		}
+		w.serving.Go(func() { w.served = s.Serve(h) })
+		clients := []*Client{w.dial(0), w.dial(1)}
+		time.Sleep(time.Second)
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		for n, c := range clients {
+			w.closed(w.ending(c), want[w.match.player(n)])
+		}
+		if left := w.match.left(); !slices.Equal(left, []wire.Reason{wire.ReasonShutdown, wire.ReasonGame}) {
+			t.Errorf("left: %v", left)
+		}
+	})
 }
 
 // noting has the sessions listed that were put out.

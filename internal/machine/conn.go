@@ -201,13 +201,18 @@ func (c *Conn) tooSoon(now time.Time) bool { return now.UnixNano() < c.retryAt }
 // Close ends the session from the server's side, as at a shutdown. The reply is the CLOSE to send.
 // If the session still lives on its former connection, only this connection ends. If this
 // connection has ended before, a reason that ends the session for good still ends it, on whichever
-// connection it lives by now.
-func (c *Conn) Close(reason wire.Reason) (Reply, Event) {
-	if c.state == closed {
+// connection it lives by now. If the session has been ended before, with its next datagram, that
+// reason holds.
+func (c *Conn) Close(reason wire.Reason) (reply Reply, ev Event) {
+	switch {
+	case c.state == closed:
 		c.terminate(reason)
 		return Reply{}, Event{}
+	case c.state == live && c.session.Revoked():
+		reply, ev = c.expire(audit.DropRevoked)
+	default:
+		reply, ev = c.close(audit.DropState, reason)
 	}
-	reply, ev := c.close(audit.DropState, reason)
 	ev.Drop = audit.DropNone
 	return reply, ev
 }
