@@ -60,7 +60,11 @@ func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 		for _, sh := range shards {
 			sh.leaveAll(saved)
 		}
-		err = s.gate.Save(w) // with what the match has decided meanwhile
+		err = s.gate.Save(w, func() { // with what the match has decided meanwhile
+			for a := range saved {
+				saved[a] = saved[a] && !a.session.Session().Revoked()
+			}
+		})
 	}
 	if err == nil {
 		err = h.saveAddresses(w)
@@ -127,12 +131,12 @@ func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 		}
 		e := a.self.shard.decision(now, a, audit.Close)
 		switch {
-		case a.session.Session().Revoked():
-			e.Detail = "put out before the next process"
-			a.player.farewell(wire.ReasonShutdown, false)
 		case saved[a]:
 			e.Detail = "handed on to the next process"
 			a.player.leaveMessages()
+		case a.session.Session().Revoked():
+			e.Detail = "put out before the next process"
+			a.player.farewell(wire.ReasonShutdown, false)
 		default:
 			e.Detail = "left to come back by ticket"
 		}

@@ -228,6 +228,51 @@ func TestSnapshotNotNamed(t *testing.T) {
 	})
 }
 
+// "Once Shutdown has written Config.Snapshot the next process hears of it by session.Config.OnUsed
+// alone." So whom the match kicks then is handed on, as the audit says, and so are the messages.
+func TestKickedTooLate(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		l := newLedger("server")
+		w.match.lanes = l
+		fleet := w.fleet(t)
+		s := w.serve(fleet, allLanes, func(c *Config) {
+			c.Audit = audit.Tee(w.audit, recorder(func(e audit.Event) {
+				if e.Decision == audit.Close {
+					w.match.player(0).Kick(session.ReasonKicked)
+					w.match.player(1).Kick(session.ReasonKicked)
+				}
+			}))
+		})
+		for n := range 2 {
+			w.dial(n, withLanes)
+		}
+		time.Sleep(time.Second)
+		for n, lane := range []int{laneReliable, laneOrdered} {
+			if _, err := w.match.player(n).SendMessage(lane, []byte("goodbye")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Shutdown(w.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := l.told(); len(got) != 0 {
+			t.Errorf("receipts: %v", got)
+		}
+		for _, e := range w.audit.all() {
+			if e.Decision == audit.Close && e.Detail != "handed on to the next process" {
+				t.Errorf("on record: %q", e.Detail)
+			}
+		}
+		w.serve(fleet, allLanes)
+		time.Sleep(time.Second)
+		if got := l.told(); len(got) != 2 || !got[[2]uint64{laneReliable, 1}] || !got[[2]uint64{laneOrdered, 1}] {
+			t.Errorf("receipts: %v", got)
+		}
+	})
+}
+
 // "Nonce and sequence safety proven across the restart": of all that was sent to a
 // player under one key no explicit nonce and no record number comes twice, with
 // restarts in the middle of a match whose game goes on sending meanwhile.

@@ -33,7 +33,7 @@ func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) 
 			d.must(nil, w.Add(&r))
 		}
 	}
-	d.must(nil, d.gate.Save(w))
+	d.must(nil, d.gate.Save(w, func() {}))
 	d.must(nil, w.Close())
 	snap, err := resume.Read(&file, keys, d.now)
 	if err != nil {

@@ -26,8 +26,8 @@ var savedWhy = map[uint8]audit.Drop{savedUsed: audit.DropUsed, savedEnded: audit
 var ErrSaved = errors.New("session: too late for the next process")
 
 // Save writes the memory, the revocations and the bans, for the process that takes over the
-// sessions.
-func (g *Gate) Save(w *resume.Writer) error {
+// sessions. At the moment from which on that process does not hear of who is put out, it calls sealed.
+func (g *Gate) Save(w *resume.Writer, sealed func()) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := w.Digests(&g.memory.key); err != nil {
@@ -53,6 +53,7 @@ func (g *Gate) Save(w *resume.Writer) error {
 		}
 	}
 	g.saved = true
+	sealed()
 	return nil
 }
 

@@ -213,14 +213,14 @@ func TestSaveFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.gate.Save(w); err != errDiskFull {
+	if err := d.gate.Save(w, func() {}); err != errDiskFull {
 		t.Errorf("memory: %v", err)
 	}
 	d.gate.memory = newMemory()
 	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeBuild, Value: "0.9"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.gate.Save(w); err != errDiskFull {
+	if err := d.gate.Save(w, func() {}); err != errDiskFull {
 		t.Errorf("revocations: %v", err)
 	}
 }
