@@ -213,6 +213,44 @@ func TestLeavePanics(t *testing.T) {
 	})
 }
 
+// A Leave that panics does not keep the same player from beginning anew.
+func TestLeavePanicsForNewcomer(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s, h, boom := w.listen(), w.match.handler(), panicsOnce()
+		h.Leave = func(p *Player, reason session.Reason) { w.match.leave(p, reason); boom() }
+		w.pollsOn(s, h)
+		crashed := w.dial(1)
+		crashed.config.Conn.Close()
+		w.echo(w.join(1), "here")
+		if n := s.Stats().Sessions; n != 1 || w.match.joined() != 2 || len(w.match.left()) != 1 {
+			w.Errorf("%d sessions, %d joined, %d have left", n, w.match.joined(), len(w.match.left()))
+		}
+	})
+}
+
+// A Receipt that panics does not keep the match from hearing that the player has left.
+func TestReceiptPanics(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s, h, boom := w.listen(allLanes), w.match.handler(), panicsOnce()
+		h.Receipt = func(*Player, int, uint64, bool) { boom() }
+		w.pollsOn(s, h)
+		c, p := w.dial(1, withLanes), w.match.player(0)
+		w.block(true)
+		if _, err := p.SendMessage(laneReliable, []byte("goodbye")); err != nil {
+			t.Fatal(err)
+		}
+		p.Kick(session.ReasonKicked)
+		time.Sleep(50 * time.Millisecond)
+		w.block(false)
+		w.closed(w.ending(c), session.ReasonKicked)
+		if left := w.match.left(); len(left) != 1 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
 // A player whose Join panics is refused, with a token that counts as unused, and not half in.
 func TestJoinPanics(t *testing.T) {
 	virtual(t, func(w *world) {

@@ -113,13 +113,19 @@ func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
 	ev.Payload = nil        // else the audit would have what a player may have chosen freely
 	old := connOf(c.Former) // the same player's who begins anew, or somebody else's who has had the address before
 	c.Former = nil
-	s := c.self.shard
 	c.player = &c.self
 	c.player.conn, c.player.session = c, c.session.Session()
+	// The rest follows also where the old one's Leave panics.
+	defer c.joins(now, welcome, ev, metadata)
 	if old != nil && old.Listed() && old.Addr == c.Addr && (old.player == nil || old.player.is(c.player)) { // else it goes on
+		defer old.Shard.Table.Remove(&old.Conn)
 		old.giveWay(now)
-		old.Shard.Table.Remove(&old.Conn)
 	}
+}
+
+// joins is the end of join.
+func (c *conn) joins(now time.Time, welcome machine.Reply, ev machine.Event, metadata []byte) {
+	s := c.self.shard
 	c.player.session.OnEnd(&c.player.ended)
 	s.server.sessions.add()
 	decision, origin := audit.Accept, OriginOpened
@@ -171,10 +177,10 @@ func (p *Player) farewell(reason wire.Reason, saved bool) {
 	if !saved {
 		p.endMessages()
 	}
-	p.shard.deliverReceipts()
 	if first {
-		p.shard.handler.Leave(p, reason)
+		defer p.shard.handler.Leave(p, reason) // also where Receipt panics
 	}
+	p.shard.deliverReceipts()
 }
 
 // linger leaves a connection to answer what still comes. To whom CLOSE has not been
