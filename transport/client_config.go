@@ -20,7 +20,8 @@ type ClientConfig struct {
 	// Token returns an identity token that has not been used yet. It is called at Dial, again well
 	// before the token in use expires, and when the server asks for a token because the player's
 	// network has changed. It must return when ctx is done: after Dial that is in time for another
-	// call, 5 s or more, and longer each time that was too short. Close waits for it.
+	// call, after 5 s or twice what the quickest call took, and longer each time that was too short.
+	// Close waits for it.
 	Token func(ctx context.Context) ([]byte, error)
 
 	// RootCAs are the authorities trusted to certify the server; nil means the system's.

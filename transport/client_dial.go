@@ -87,16 +87,18 @@ func prepare(ctx context.Context, address string, config ClientConfig) (*Client,
 	if config.ServerName == "" && config.Pin == nil {
 		return nil, nil, badConfig("ServerName is missing: the address names no host for which the server's certificate must be")
 	}
+	now := clockstep.Of(ctx)
+	began := now()
 	identity, err := config.identityToken(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := newClient(config, address, addresses{place: at, known: known}, clockstep.Of(ctx))
+	c, err := newClient(config, address, addresses{place: at, known: known}, renewal{took: now().Sub(began)}, now)
 	return c, identity, err
 }
 
 // newClient returns a client that reads its socket, and has no connection yet.
-func newClient(config ClientConfig, address string, at addresses, now func() time.Time) (*Client, error) {
+func newClient(config ClientConfig, address string, at addresses, r renewal, now func() time.Time) (*Client, error) {
 	socket := config.Conn
 	if socket == nil {
 		var err error
@@ -115,6 +117,7 @@ func newClient(config ClientConfig, address string, at addresses, now func() tim
 		config: &c.config, socket: &c.socket, inbox: &c.inbox, progress: &c.progress, candidates: &c.candidates,
 		conns:      connections{current: new(clientConn)},
 		addresses:  at,
+		renewal:    r,
 		resumption: resumption{rekeyAt: record.MaxRecords - rekeyMargin},
 	}
 	c.polling.looped = make(chan struct{})

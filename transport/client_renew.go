@@ -8,10 +8,11 @@ import (
 
 // renewal is when the client asks for a fresh identity token.
 type renewal struct {
-	at       time.Time // zero means never; while one is being asked for, after now if none is needed any more
-	fetching bool      // a token is being asked for
-	late     int       // calls of ClientConfig.Token in a row that were not over in time
-	awake    time.Time // when the wall clock has last been compared with the monotonic one
+	at       time.Time     // zero means never; while one is being asked for, after now if none is needed any more
+	fetching bool          // a token is being asked for
+	late     int           // calls of ClientConfig.Token in a row that were not over in time
+	took     time.Duration // the quickest call that gave a token
+	awake    time.Time     // when the wall clock has last been compared with the monotonic one
 }
 
 // schedule has a fresh token asked for in good time, and none is needed before.
@@ -63,16 +64,19 @@ func (r *renewal) check(now, due time.Time) (_ time.Time, fetch bool) {
 	return due, false
 }
 
-// patience returns how long a fetch may take when the session has so much life left: each that was
-// not over in time gives the next one twice as long, but no more than half of that life, so that
-// another can follow.
+// patience returns how long a fetch may take when the session has so much life left: twice as long as
+// the quickest one so far, since a login may be slow for everybody. Each that was not over in time gives
+// the next one twice as long, but no more than half of that life, so that another can follow.
 func (r *renewal) patience(left time.Duration) time.Duration {
-	return max(tokenPatience, min(tokenPatience<<r.late, left/2))
+	return max(tokenPatience, min(tokenPatience<<r.late, left/2), 2*r.took)
 }
 
-// fetched records that the fetch has ended, and whether in time.
-func (r *renewal) fetched(late bool) {
+// fetched records that a fetch has ended, which began at began, and whether in time.
+func (r *renewal) fetched(began, now time.Time, err error, late bool) {
 	r.fetching = false
+	if err == nil {
+		r.took = min(r.took, now.Sub(began))
+	}
 	if late {
 		r.late++
 	} else {
@@ -111,6 +115,7 @@ func (s *clientState) renewed(now time.Time) {
 // been refused.
 func (c *Client) renew(patience time.Duration) {
 	ctx, cancel := context.WithTimeout(c.background.ctx, patience)
+	began := c.now()
 	identity, err := c.config.identityToken(ctx)
 	late := err != nil && ctx.Err() != nil
 	cancel()
@@ -120,7 +125,7 @@ func (c *Client) renew(patience time.Duration) {
 		return
 	}
 	now := c.now()
-	c.state.renewal.fetched(late)
+	c.state.renewal.fetched(began, now, err, late)
 	if c.state.renewal.at.After(now) { // renewed meanwhile: the server would not take another one so soon
 		c.tick(now)
 		return

@@ -114,3 +114,30 @@ func TestLoginThatHangs(t *testing.T) {
 		w.quit(r, s)
 	})
 }
+
+// A login that is slow for everybody is waited for, though tokens are short.
+func TestLoginThatIsSlow(t *testing.T) {
+	t.Parallel()
+	both(t, func(w *world) {
+		r := w.run()
+		grant := grantFor(1)
+		grant.Life = time.Minute
+		mint := w.tokens(grant)
+		s := w.stay(1, func(c *ClientConfig) {
+			c.Token = func(ctx context.Context) ([]byte, error) {
+				select {
+				case <-time.After(9 * time.Second):
+					return mint(ctx)
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			}
+		})
+		time.Sleep(5 * time.Minute)
+		w.unharmed(s)
+		if s.told(EventNoToken) != 0 || s.told(EventRenewed) < 4 {
+			t.Errorf("%+v", s.events)
+		}
+		w.quit(r, s)
+	})
+}

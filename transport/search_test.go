@@ -26,7 +26,7 @@ func (w *world) dialAny(n int, limit time.Duration, addrs ...netip.AddrPort) (*C
 	ctx, cancel := context.WithTimeout(w.Context(), limit)
 	defer cancel()
 	config := ClientConfig{RootCAs: w.authority.Pool(), ServerName: testkit.ServerName, Conn: w.socket(playerAddr(n))}
-	c, err := newClient(config, "", addresses{place: udp.Place{Addr: addrs}, known: addrs}, time.Now)
+	c, err := newClient(config, "", addresses{place: udp.Place{Addr: addrs}, known: addrs}, renewal{}, time.Now)
 	if err != nil {
 		return nil, err
 	}
