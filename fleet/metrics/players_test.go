@@ -108,7 +108,7 @@ func TestScrapeOfMany(t *testing.T) {
 	h := handlerOf(crowded(t, 10_000, func(c *transport.Config) { c.Audit = audit.Tee() }), complete(t))
 	const limit = 20 * time.Millisecond
 	best := time.Hour
-	for tries := 0; tries < 100 && best > limit; tries++ { // others use the machine, too
+	for tries := 0; tries < 1000 && best > limit; tries++ { // others use the machine, too
 		text, took := get(t, h, "")
 		best = min(best, took)
 		if got, want := series(text), series(few); got != want {
