@@ -10,6 +10,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/heroiclabs/nakama-common/api"
 	"github.com/heroiclabs/nakama-common/runtime"
@@ -25,7 +26,8 @@ type nakama struct {
 	customs  map[string]string       // custom id → user id
 	devices  map[string]string       // device id → user id
 	queries  int
-	down     bool // the database
+	down     bool          // the database
+	latency  time.Duration // of a query of several accounts; constant once there is one
 
 	authenticate before[*api.AuthenticateCustomRequest]
 	signedIn     afterSignIn
@@ -192,7 +194,12 @@ func (n *nakama) AccountGetId(_ context.Context, userID string) (*api.Account, e
 	return nil, errNone
 }
 
-func (n *nakama) AccountsGetId(_ context.Context, userIDs, _ []string) (found []*api.Account, err error) {
+func (n *nakama) AccountsGetId(ctx context.Context, userIDs, _ []string) (found []*api.Account, err error) {
+	select {
+	case <-time.After(n.latency):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.down {

@@ -3,6 +3,7 @@ package nakamabridge
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,6 +285,21 @@ func TestBanBeforeDial(t *testing.T) {
 		w.settle()
 		w.ended(c, session.ReasonRevoked)
 		w.want("init")
+	})
+}
+
+// A Bridge that closes while accounts are read leaves no line of an error that there is not.
+func TestCloseAmidQuery(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(w *world) {
+		w.nakama.latency = time.Second
+		w.dial(w.signIn("ben"), "")
+		time.Sleep(w.nakama.latency / 2)
+		before := w.log.String()
+		w.bridge.Close()
+		if text := strings.TrimPrefix(w.log.String(), before); strings.Contains(text, "accounts") {
+			t.Errorf("%s", text)
+		}
 	})
 }
 

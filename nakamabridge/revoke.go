@@ -74,10 +74,11 @@ func (b *Bridge) inspect(users []string) {
 	}
 }
 
-// good returns which of these users may play.
+// good returns which of these users may play. A query that is under way as the Bridge closes ends by
+// itself: Nakama would log one that is cancelled as an error.
 func (b *Bridge) good(users []string) (_ map[string]bool, err error) {
 	defer b.guard("AccountsGetId", &err)
-	ctx, cancel := context.WithTimeout(b.closing, accountTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.closing), accountTimeout)
 	defer cancel()
 	accounts, err := b.config.Accounts.AccountsGetId(ctx, users, nil)
 	if err != nil {
