@@ -72,15 +72,15 @@ func TestTornTail(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := storePublisher(t, dir, key, now)
-			want := "0 1 2"
-			if cut == int64(len(whole)) {
+			want, complete := "0 1 2", bytes.Equal(file, whole) // the last byte of a signature is zero once in 16 times
+			if complete {
 				want = "0 1 2 3 4"
 			}
 			if got := strings.Join(tokensOf(p), " "); got != want {
 				t.Fatalf("cut at %d of %d: %s", cut, len(whole), got)
 			}
 			_, err := os.Stat(filepath.Join(dir, damagedFile))
-			if torn := cut != before && cut != int64(len(whole)) || garbage && cut == before; torn != (err == nil) {
+			if torn := !complete && (garbage || cut != before); torn != (err == nil) {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}
 			if _, err := p.append(now, []Record{oneToken(5)}); err != nil {
