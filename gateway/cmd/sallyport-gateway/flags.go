@@ -60,8 +60,8 @@ func newFlags(env func(string) string) *flags {
 	s.StringVar(&f.issuer, "issuer", "", "issuer (iss) of the tokens, in place of -cognito-pool")
 	s.StringVar(&f.audience, "audience", "", "audience (aud) that tokens of -issuer must name")
 	s.StringVar(&f.jwks, "jwks", "", "`URL` of the JWK set of -issuer")
-	s.StringVar(&f.alg, "algorithm", "RS256", "signature algorithm of -issuer: RS256, ES256 or EdDSA")
-	s.StringVar(&f.typ, "type", "", "type (typ) that tokens of -issuer must have: at+jwt, or JWT, which may be missing too; empty means JWT")
+	s.StringVar(&f.alg, "alg", "RS256", "signature `algorithm` of -issuer: RS256, ES256 or EdDSA")
+	s.StringVar(&f.typ, "typ", "", "`type` (typ) that tokens of -issuer must have: at+jwt, or JWT, which may be missing too; empty means JWT")
 	s.DurationVar(&f.sessionLife, "session-life", time.Hour, "Nakama's session.token_expiry_sec, at most 24h, with the session key")
 	s.StringVar(&f.unreliable, "unreliable", "", "op `codes` of broadcasts that may be lost because the next one replaces them, with commas between")
 	s.IntVar(&f.maxInput, "max-input", nakama.DefaultMaxInput, "longest input in bytes; Nakama's socket.max_message_size_bytes has to be some 200 more")
@@ -158,7 +158,7 @@ func (f *flags) verifier() (*token.Verifier, error) {
 	}
 	alg, ok := map[string]token.Algorithm{"RS256": token.RS256, "ES256": token.ES256, "EdDSA": token.EdDSA}[f.alg]
 	if !ok {
-		return nil, fmt.Errorf("-algorithm must be RS256, ES256 or EdDSA, not %q", f.alg)
+		return nil, fmt.Errorf("-alg must be RS256, ES256 or EdDSA, not %q", f.alg)
 	}
 	keys, err := token.NewRemoteKeys(token.RemoteConfig{URL: f.jwks, Algorithm: alg})
 	if err != nil {
