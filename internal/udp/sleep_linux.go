@@ -33,7 +33,9 @@ type sleeper struct {
 	raw   syscall.RawConn
 	look  func(uintptr) bool // s.ready
 
-	armed bool // owned by the shard's loop
+	// Owned by the shard's loop.
+	armed   bool // in this park
+	pending bool // its event, or that of a park before, has not been taken
 }
 
 // What a sleeper does.
@@ -117,15 +119,21 @@ func (s *sleeper) open() bool {
 
 // ready is called before the goroutine parks, and when it runs again. Arming the
 // socket for one event comes after the runtime has begun to listen for it, and
-// keeps datagrams that come later from waking anybody.
+// keeps datagrams that come later from waking anybody. Of a readable socket whose
+// last event nobody has taken, the kernel tells no second time: a park that
+// was ended by Wake or by its timeout leaves that to the next one.
 func (s *sleeper) ready(epoll uintptr) bool {
+	var events [1]unix.EpollEvent
 	if !s.armed {
-		s.armed = true
+		if s.pending {
+			_, _ = unix.EpollWait(int(epoll), events[:], 0) // arming finds it again
+		}
+		s.armed, s.pending = true, true
 		e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT}
 		return unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, s.socket, &e) != nil
 	}
-	var events [1]unix.EpollEvent
 	n, _ := unix.EpollWait(int(epoll), events[:], 0)
+	s.pending = n != 1
 	return n != 0
 }
 
