@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -344,39 +345,50 @@ func TestShutdownPanics(t *testing.T) {
 	}
 }
 
-// What a message has become is told soon, also if another goroutine's sending has decided it while Serve sleeps.
+// What a message has become is told soon, also if another goroutine's sending has decided it while Serve sleeps, within
+// a Hold or not.
 func TestReceiptsWakeServe(t *testing.T) {
-	virtual(t, func(w *world) {
-		var told time.Time
-		s := w.listen(func(c *Config) {
-			c.Lanes = []Lane{{Mode: Unreliable, MaxMessage: 1000, Queue: 1128, Receipts: true}}
-		})
-		w.serving.Go(func() {
-			w.served = s.Serve(Handler{
-				Join: w.match.join, Receipt: func(*Player, int, uint64, bool) {
-					if told.IsZero() {
-						told = time.Now()
+	for _, hold := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
+			virtual(t, func(w *world) {
+				var told time.Time
+				s := w.listen(func(c *Config) {
+					c.Lanes = []Lane{{Mode: Unreliable, MaxMessage: 1000, Queue: 1128, Receipts: true}}
+				})
+				w.serving.Go(func() {
+					w.served = s.Serve(Handler{
+						Join: w.match.join, Receipt: func(*Player, int, uint64, bool) {
+							if told.IsZero() {
+								told = time.Now()
+							}
+						},
+					})
+				})
+				w.dial(1, withLanes)
+				p := w.match.player(0)
+				time.Sleep(10*time.Second + 20*time.Millisecond)
+				w.net.SetImpairment(netsim.Impairment{Loss: 1})
+				synctest.Wait()
+				at := time.Now()
+				if hold {
+					s.Hold()
+				}
+				for range 2 { // the second one takes the place of the first
+					if _, err := p.SendMessage(0, make([]byte, 1000)); err != nil {
+						w.Fatal(err)
 					}
-				},
+				}
+				if hold {
+					s.Release()
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if late := told.Sub(at); told.IsZero() || late > time.Millisecond {
+					w.Errorf("told after %v", late)
+				}
 			})
 		})
-		w.dial(1, withLanes)
-		p := w.match.player(0)
-		time.Sleep(10*time.Second + 20*time.Millisecond)
-		w.net.SetImpairment(netsim.Impairment{Loss: 1})
-		synctest.Wait()
-		at := time.Now()
-		for range 2 { // the second one takes the place of the first
-			if _, err := p.SendMessage(0, make([]byte, 1000)); err != nil {
-				w.Fatal(err)
-			}
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if late := told.Sub(at); told.IsZero() || late > time.Millisecond {
-			w.Errorf("told after %v", late)
-		}
-	})
+	}
 }
 
 // "where nobody takes them, FRAMES are not received, and the server sends again what it wants to arrive": memory is bounded

@@ -143,7 +143,7 @@ func (s *Server) Hold() {
 	now := s.clock.now()
 	for sh := range s.shards {
 		sh.Out.Acquire()
-		sh.begin(now)
+		sh.holds(now)
 	}
 }
 
@@ -163,7 +163,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	now := s.server.clock.now()
 	s.handler = h.withDefaults()
 	s.Out.Hold(true)
-	s.begin(now)
+	s.wakes(now)
 	s.PeersFirst = !hold // else nothing goes out before the next Flush
 	n, now := s.Turn(now)
 	s.deliverReceipts()

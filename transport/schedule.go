@@ -50,13 +50,22 @@ var epoch = time.Unix(0, 0)
 // advance sets the time.
 func (q *schedule) advance(now time.Time) { q.now = max(q.now, now.Sub(epoch)) }
 
-// begin notes when a turn or a Hold begins.
-func (s *shard) begin(now time.Time) {
+// wakes notes that the shard does not sleep any more, and when its turn begins.
+func (s *shard) wakes(now time.Time) {
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
-	q := &s.schedule
-	q.began, q.sleeps = max(q.began, now.Sub(epoch)), 0
+	s.schedule.begin(now)
+	s.schedule.sleeps = 0
 }
+
+// holds notes when a Hold begins, while the shard may sleep.
+func (s *shard) holds(now time.Time) {
+	s.Out.Mu.Lock()
+	defer s.Out.Mu.Unlock()
+	s.schedule.begin(now)
+}
+
+func (q *schedule) begin(now time.Time) { q.began = max(q.began, now.Sub(epoch)) }
 
 // sending returns the time at which a message is queued. While the outbox is held that is the time
 // at which the turn, or Hold, has begun: arrival needs to know when the last flush was.
