@@ -172,14 +172,40 @@ func (f *Filter) fill() error {
 			return fmt.Errorf("filter: ports: %w", err)
 		}
 	}
-	for _, a := range f.config.Addresses {
-		if err := f.collection.Maps["locals"].Put(a.As16(), uint32(1)); err != nil {
-			return fmt.Errorf("filter: addresses: %w", err)
-		}
+	if err := f.fillAddresses(); err != nil {
+		return fmt.Errorf("filter: addresses: %w", err)
 	}
 	for _, name := range append([]string{"", versionName}, pinned...) {
 		if err := os.Chown(filepath.Join(f.config.Dir, name), f.config.Owner, -1); err != nil {
 			return fmt.Errorf("filter: the owner of the maps: %w", err)
+		}
+	}
+	return nil
+}
+
+// fillAddresses says which addresses are filtered: those of the program before go first, to make room.
+func (f *Filter) fillAddresses() error {
+	locals := f.collection.Maps["locals"]
+	var gone [][16]byte
+	var address [16]byte
+	var on uint32
+	before := locals.Iterate()
+	for before.Next(&address, &on) {
+		if !slices.ContainsFunc(f.config.Addresses, func(a netip.Addr) bool { return a.As16() == address }) {
+			gone = append(gone, address)
+		}
+	}
+	if err := before.Err(); err != nil {
+		return err
+	}
+	for _, address := range gone {
+		if err := locals.Delete(address); err != nil {
+			return err
+		}
+	}
+	for _, a := range f.config.Addresses {
+		if err := locals.Put(a.As16(), uint32(1)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -323,25 +323,42 @@ func TestBudgetsComeBack(t *testing.T) {
 	}
 }
 
-// Only the addresses that are named are the server's: what the host forwards passes.
+// Only the addresses that are named are the server's: what the host forwards passes. Those that the program before was
+// loaded for are not.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Addresses = []netip.Addr{server4, server6} })
 	b.knows(player4)
 	junk := recordWith(1, 9)
-	for _, c := range []struct {
-		f    frame
-		want Verdict
-	}{
-		{frame{from: other4, payload: junk}, DropStranger},
-		{frame{from: other6, payload: junk}, DropStranger},
-		{frame{from: other4, to: server4.Next(), payload: junk}, PassOther},
-		{frame{from: other6, to: server6.Next(), payload: junk}, PassOther},
-	} {
-		if got := b.judge(c.f.bytes()); got != c.want {
-			t.Errorf("%v to %v: %v, want %v", c.f.from, c.f.to, got, c.want)
+	judged := func(when string, by6 Verdict) {
+		t.Helper()
+		for _, c := range []struct {
+			f    frame
+			want Verdict
+		}{
+			{frame{from: other4, payload: junk}, DropStranger},
+			{frame{from: other6, payload: junk}, by6},
+			{frame{from: other4, to: server4.Next(), payload: junk}, PassOther},
+			{frame{from: other6, to: server6.Next(), payload: junk}, PassOther},
+		} {
+			if got := b.judge(c.f.bytes()); got != c.want {
+				t.Errorf("%s: %v to %v: %v, want %v", when, c.f.from, c.f.to, got, c.want)
+			}
 		}
 	}
+	judged("both", DropStranger)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config := b.config
+	config.Addresses = []netip.Addr{server4}
+	f, err := Load(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*b.Filter = *f
+	b.knows(player4)
+	judged("one of them later", PassOther)
 }
 
 // The committed object is what the source makes. Where it is not this clang's version that has made it, what the source makes does the
