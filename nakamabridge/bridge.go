@@ -141,6 +141,20 @@ func (b *Bridge) shutdown() {
 	}
 }
 
+// hold has what is sent until release go out together. The game's own code does not run meanwhile: what the players of
+// every match are owed waits, too.
+func (b *Bridge) hold() {
+	if b.server != nil {
+		b.server.Hold()
+	}
+}
+
+func (b *Bridge) release() {
+	if b.server != nil {
+		b.server.Release()
+	}
+}
+
 // Close tells the players that the server stops, closes the port, and returns when nothing of the
 // Bridge runs any more. A second call does nothing.
 func (b *Bridge) Close() {

@@ -38,6 +38,10 @@ func (d *dispatcher) distribute(b *message) (large bool, err error) {
 	r := round{message: b, fast: !b.reliable || d.match.bridge.unreliable(b.op)}
 	d.forms[0].built, d.forms[1].built = false, false
 	d.rest = d.rest[:0]
+	if len(b.presences) != 1 {
+		d.match.bridge.hold()
+		defer d.match.bridge.release()
+	}
 	if b.presences == nil {
 		for _, at := range seats.bySession {
 			d.route(&r, at, at.presence)

@@ -96,6 +96,8 @@ func (d *dispatcher) send(m *member, datagram []byte, reliable, later bool) erro
 func (d *dispatcher) flush() {
 	d.match.seats.mu.Lock()
 	defer d.match.seats.mu.Unlock()
+	d.match.bridge.hold()
+	defer d.match.bridge.release()
 	for _, f := range d.deferred {
 		if err := f.to.deliver(d.data[f.start:f.end], f.reliable); errors.Is(err, session.ErrTooLarge) {
 			d.match.bridge.counts.undelivered.Add(1) // the client has given up its lanes since; else the player has left

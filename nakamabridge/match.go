@@ -100,15 +100,11 @@ func (m *match) MatchLeave(
 }
 
 // MatchLoop implements runtime.Match. It takes all UDP inputs since the last tick at once, so that
-// no flood delays this one, and sends the game's messages together at the end.
+// no flood delays this one, and sends the game's deferred messages together at the end.
 func (m *match) MatchLoop(
 	ctx context.Context, logger runtime.Logger, db *sql.DB, nk runtime.NakamaModule, d runtime.MatchDispatcher,
 	tick int64, state any, messages []runtime.MatchData,
 ) any {
-	if s := m.bridge.server; s != nil {
-		s.Hold()
-		defer s.Release()
-	}
 	c := call{ctx, logger, db, m.runtime(nk), m.wrap(d), tick}
 	arrived := m.inbox.take()
 	m.reportRefused(arrived.refused)

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/heroiclabs/nakama-common/runtime"
+
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -156,5 +158,20 @@ func TestNothingStays(t *testing.T) {
 		if s.udp != 0 || len(s.waiting) != 0 || len(s.virtuals) != 0 || len(s.bySession) != 1 || len(m.inbox.live) != 0 || len(w.bridge.playing()) != 0 {
 			t.Errorf("left are %+v, %d live, %d playing", s, len(m.inbox.live), len(w.bridge.playing()))
 		}
+	})
+}
+
+// A match handler that takes its time, as for a database, keeps nobody from getting in.
+func TestSlowLoop(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(w *world) {
+		ben := w.signIn("ben")
+		w.stage.arena.loop = func(runtime.MatchDispatcher, []runtime.MatchData) {
+			began := time.Now()
+			if w.dial(ben, ""); time.Since(began) > time.Second {
+				t.Errorf("in after %v", time.Since(began))
+			}
+		}
+		w.stage.loop()
 	})
 }
