@@ -42,8 +42,7 @@ func (h *handover) handOver(shards []*shard) error {
 // writeSnapshot writes to another file first: what has the name is whole.
 func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 	s := h.server
-	dir, base := filepath.Split(s.config.Snapshot)
-	f, err := os.CreateTemp(dir, base+".*") // nobody else may read it
+	f, err := createBeside(s.config.Snapshot)
 	if err != nil {
 		return err
 	}
@@ -80,6 +79,11 @@ func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
 		os.Remove(f.Name()) //nolint:errcheck // err says more
 	}
 	return err
+}
+
+// createBeside makes a file that nobody else may read in the folder of path, to be renamed to it.
+func createBeside(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 }
 
 // save writes a shard's sessions, and notes which. One that cannot be handed over is

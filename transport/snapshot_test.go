@@ -184,6 +184,27 @@ func TestSnapshotNotWritten(t *testing.T) {
 	})
 }
 
+// A snapshot without a folder in its name lies where the process does, and never in the folder for temporary files, which
+// may be of another file system.
+func TestSnapshotInWorkingDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("TMPDIR", "/no such folder")
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: time.Millisecond})
+		fleet, here := w.fleet(t), func(c *Config) { c.Snapshot = "players" }
+		first := w.run(fleet, here)
+		s := w.stay(1, quietClient)
+		time.Sleep(time.Second)
+		w.end(first, first.shutdown)
+		second := w.run(fleet, here)
+		time.Sleep(time.Second)
+		if p := w.match.player(1); p.Origin() != OriginRestored {
+			t.Errorf("the player's session is %v", p.Origin())
+		}
+		w.quit(second, s)
+	})
+}
+
 // A snapshot that gets no name, after Leave has been called: the match hears nothing twice and of
 // every message, and each player why the session ends.
 func TestSnapshotNotNamed(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -165,8 +164,7 @@ func readTaken(path string) ([]byte, error) {
 
 // writeTaken writes to another file first, so that the list is whole or as before.
 func writeTaken(path string, list []byte) error {
-	dir, base := filepath.Split(path)
-	f, err := os.CreateTemp(dir, base+".*")
+	f, err := createBeside(path)
 	if err != nil {
 		return err
 	}
