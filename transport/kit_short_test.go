@@ -11,8 +11,8 @@ import (
 // match between the same goroutines shows what a hundred do. So a test plays worlds, in whatever order
 // they come, until they have sent enough. The first is always played; without -short all are.
 const (
-	enough = 10_000 // datagrams of a test, and calls of Poll, which cost as much
-	beside = 2      // worlds of a test at once; the next waits, since it may be one too many
+	enough = 6_000 // datagrams of a test, and calls of Poll, which cost as much
+	beside = 2     // worlds of a test at once; the next waits, since it may be one too many
 )
 
 // played is what a test has played when tests are short.
