@@ -18,7 +18,9 @@ type conn struct {
 	// +checklocks:mu
 	roles []Role // that the peer may have
 	// +checklocks:mu
-	own time.Time // when the own certificate expires
+	own time.Time // when the own certificate expires; zero before it is shown
+	// +checklocks:mu
+	peers time.Time // when a certificate of the peer's expires
 	// +checklocks:mu
 	timer *time.Timer // nil before the handshake
 	// +checklocks:mu
@@ -94,23 +96,38 @@ func (cs *conns) closeAll() {
 	}
 }
 
-// show notes when the own certificate that c shows expires.
+// show notes when the own certificate that c shows expires. A server shows it before it has seen the peer's, a client
+// afterwards.
 func (c *conn) show(expires time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.own = expires
+	if c.certs != nil {
+		c.endInTime()
+	}
 }
 
 // watch has c end when a certificate of either end expires.
 func (c *conn) watch(certs []*x509.Certificate, roles []Role, expires time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.certs, c.roles, c.peers = certs, roles, expires
+	c.endInTime()
+}
+
+// endInTime sets the timer by what is known of both certificates.
+//
+// +checklocks:c.mu
+func (c *conn) endInTime() {
 	if c.closed {
 		return
 	}
-	c.certs, c.roles = certs, roles
+	expires := c.peers
 	if !c.own.IsZero() && c.own.Before(expires) {
 		expires = c.own
+	}
+	if c.timer != nil {
+		c.timer.Stop()
 	}
 	c.timer = time.AfterFunc(time.Until(expires), func() { c.Close() }) //nolint:errcheck // it ends either way
 }

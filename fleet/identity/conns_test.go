@@ -93,6 +93,32 @@ func TestExpiresDuringConnection(t *testing.T) {
 	}
 }
 
+// "The client ends the connection when either certificate expires": its own one, too, at a server that looks at
+// certificates at the beginning only.
+func TestClientEndsByItself(t *testing.T) {
+	t.Parallel()
+	a := identitytest.New(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", a.Source(t, identity.GameState.Path()).ServerTLS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := http.Server{Handler: stream, ReadHeaderTimeout: time.Minute}
+	defer s.Close()
+	go s.Serve(l)
+	a.SetLife(1500 * time.Millisecond)
+	client := a.Source(t, identity.Operator.Path())
+	expires := client.Status().NotAfter
+	ended := follow(t, client, "https://"+l.Addr().String())
+	select {
+	case <-ended:
+		if early := time.Until(expires); early > 0 {
+			t.Errorf("the connection ended %v before the certificate", early)
+		}
+	case <-time.After(time.Until(expires.Add(5 * time.Second))):
+		t.Error("the connection outlived the certificate")
+	}
+}
+
 // "and as soon as the peer fails a check above because the bundle or the Policy has changed", with a line in the audit.
 func TestDistrustDuringConnection(t *testing.T) {
 	t.Parallel()
