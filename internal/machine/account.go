@@ -17,6 +17,8 @@ import (
 //	  24  second, Unix, modulo 2^24
 //	  20  debt: state changes of earlier seconds over the limit, less what later seconds left unused
 //	  20  state changes in this second
+//
+// 0 says that nothing has been counted yet, and names no second.
 type account struct {
 	word  atomic.Uint64
 	limit uint64 // state changes in a second; constant
@@ -35,7 +37,8 @@ func (a *account) observe(arrived time.Time, cost int) policy.Verdict {
 	for {
 		old := a.word.Load()
 		second, debt, count := old>>(2*accountBits), old>>accountBits&maxCount, old&maxCount
-		if passed := (uint64(arrived.Unix()) - second) & secondMask; passed > 0 && passed <= secondMask/2 { // else the datagram is late
+		passed := (uint64(arrived.Unix()) - second) & secondMask
+		if old == 0 || passed > 0 && passed <= secondMask/2 { // else the datagram is late
 			second += passed
 			debt, count = min(saturatingSub(debt+count, passed*a.limit), maxCount), 0
 		}

@@ -302,6 +302,27 @@ func TestNoAllocsAccount(t *testing.T) {
 	}
 }
 
+// An account's first second is that of its first datagram, whatever the day: seconds are counted modulo 2^24, of which each
+// half lasts 97 days.
+func TestAccountOfAnyDay(t *testing.T) {
+	for _, first := range []int64{
+		0, 1, 1<<23 - 1, 1 << 23, 1<<23 + 1, 1<<24 - 15, 1 << 24, // of the first turn
+		107<<24 + 1<<23, 108<<24 - 15, 108 << 24,
+	} {
+		a := newGate(t, session.Config{}).newAccount()
+		for second := first; second < first+30; second++ {
+			for range a.limit {
+				if v := a.observe(time.Unix(second, 0), 1); v != policy.VerdictAllow {
+					t.Fatalf("from second %d, in second %d: %v, within the limit", first, second-first, v)
+				}
+			}
+		}
+		if v := a.observe(time.Unix(first+29, 0), 1); v != policy.VerdictLimit {
+			t.Errorf("from second %d: %v above the limit, want %v", first, v, policy.VerdictLimit)
+		}
+	}
+}
+
 // A session that sends again is not silent, even before the server's next Tick.
 func TestSilentSessionRecovers(t *testing.T) {
 	d := playWithTicket(t, session.Config{MaxPerSubject: 1}, session.ClientConfig{})
