@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/fleet/admin"
+	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -25,7 +26,8 @@ is the later call's. A drain cannot be taken back.
   serving   nobody has asked for a drain          closing  the server shuts down
   draining  newcomers are refused, players play   closed   it has
   failed    it has not shut down in time, or could not write its snapshot: its log says more
-A server whose program ends before it has said "closed" is taken for closed if it was closing.
+A server whose program ends before it has said "closed" is taken for closed if it was closing. One that then
+answers with an error, or not at all, is a failure.
 `
 
 // drainFlags is the command line of "drain".
@@ -94,7 +96,7 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 		next, cancel := context.WithTimeout(ctx, f.timeout+5*time.Second)
 		s, err = client.Drained(next, was.State, 5*time.Second)
 		cancel()
-		if err != nil && was.State == admin.Closing && ctx.Err() == nil {
+		if was.State == admin.Closing && ctx.Err() == nil && saysEnded(err) {
 			was.State, was.Sessions = admin.Closed, 0
 			return was, nil
 		}
@@ -103,6 +105,14 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 		return s, errNotShutDown
 	}
 	return s, err
+}
+
+// saysEnded reports whether err is that of a server whose program has ended. One that answers lives, and one that is
+// silent, or whose certificate is refused, may.
+func saysEnded(err error) bool {
+	var problem *admin.Problem
+	var refusal identity.Refusal
+	return err != nil && !errors.As(err, &problem) && !errors.As(err, &refusal) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // progress tells a person who waits how far a server is.

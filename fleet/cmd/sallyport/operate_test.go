@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,6 +154,33 @@ func TestDrain(t *testing.T) {
 	status, out, err = o.run(t, "drain", "-within", "1m")
 	if status != exitOK || strings.Count(out, "closed") != 2 || !strings.Contains(err, "draining, players 1") {
 		t.Fatalf("%d\n%s%s", status, out, err)
+	}
+}
+
+// "A server whose program ends before it has said "closed" is taken for closed": one that answers an error has not ended,
+// nor has one that hangs.
+func TestSaysEnded(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{&admin.Problem{Status: http.StatusTooManyRequests}, false},
+		{context.DeadlineExceeded, false},
+		{identity.Expired, false},
+		{io.EOF, true},
+		{syscall.ECONNREFUSED, true},
+		{syscall.ECONNRESET, true},
+	} {
+		if got := saysEnded(tc.err); got != tc.want {
+			t.Errorf("%v: %v", tc.err, got)
+		}
+		if tc.err != nil {
+			if got := saysEnded(&url.Error{Op: "Get", URL: "https://match-1:7781", Err: tc.err}); got != tc.want {
+				t.Errorf("%v, as HTTP has it: %v", tc.err, got)
+			}
+		}
 	}
 }
 
