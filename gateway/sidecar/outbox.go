@@ -1,6 +1,9 @@
 package sidecar
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // box collects payloads for the game. A player always has the same one, so that its payloads stay in order.
 type box struct {
@@ -39,4 +42,17 @@ func (x *box) some() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.ends) > 0
+}
+
+// ofRun keeps the datagrams of a run, in the place of all.
+func ofRun(run uint32, b []byte, ends []int) ([]byte, []int) {
+	kept, keptEnds, start := b[:0], ends[:0], 0
+	for _, end := range ends {
+		if binary.BigEndian.Uint32(b[start+4:]) == run {
+			kept = append(kept, b[start:end]...)
+			keptEnds = append(keptEnds, len(kept))
+		}
+		start = end
+	}
+	return kept, keptEnds
 }

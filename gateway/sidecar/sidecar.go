@@ -308,7 +308,7 @@ func (s *Sidecar) send() {
 		more := len(ends)
 		for i := range s.boxes {
 			spare, spareAt = s.boxes[i].swap(spare, spareAt)
-			s.out(spare, spareAt)
+			s.payloads(spare, spareAt)
 			more += len(spareAt)
 		}
 		ticked = false
@@ -352,7 +352,7 @@ func (s *Sidecar) last(b []byte, ends []int) {
 		b, ends = s.link.take(now, b[:0], ends[:0])
 		s.out(b, ends)
 		for i := range s.boxes {
-			s.out(s.boxes[i].swap(nil, nil))
+			s.payloads(s.boxes[i].swap(nil, nil))
 		}
 		n, _ := s.link.waiting()
 		if n < least {
@@ -373,6 +373,14 @@ func (s *Sidecar) pending() bool {
 		}
 	}
 	return s.link.some() || s.greet.Load()
+}
+
+// payloads sends what has been in a box, but for what is of a run before: the game has been told of another one, or is
+// about to be, and would forget everybody for it.
+func (s *Sidecar) payloads(b []byte, ends []int) {
+	b, now := ofRun(s.link.run.Load(), b, ends)
+	s.reports.counts[FaultBehind].Add(uint64(len(ends) - len(now)))
+	s.out(b, now)
 }
 
 // out sends datagrams.
