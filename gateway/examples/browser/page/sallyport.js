@@ -144,8 +144,17 @@ export class Session {
     this.#conn = null;
     if (!this.#ticket) return this.#end({reason: 0, detail: `the WebSocket has ended: ${code}`});
     if (performance.now() - this.#heard > this.#idle) return this.#end({reason: 17, detail: "the server is silent"});
-    this.#options.onState?.("resuming");
+    this.#tell(this.#options.onState, "resuming");
     setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
+  }
+
+  // tell calls the page's function. What it throws is the page's affair, and the session goes on.
+  #tell(f, what) {
+    try {
+      f?.call(this.#options, what);
+    } catch (err) {
+      console.error("sallyport:", err);
+    }
   }
 
   #end(why) {
@@ -154,7 +163,7 @@ export class Session {
     this.#ticket = this.#resumption = null;
     this.#conn?.timers.forEach(clearTimeout);
     this.#welcomed.reject(new Error(`the session is over: reason ${why.reason} ${why.detail}`));
-    this.#options.onClose?.(why);
+    this.#tell(this.#options.onClose, why);
   }
 
   // hello makes the body of HELLO, with the newest ticket if there is one, and repeats it until it is answered.
@@ -227,7 +236,7 @@ export class Session {
     if (version !== 1 || !await this.#accepts(conn, b)) return;
     if (this.#heard - conn.asked > KEEP_ALIVE) this.#ping(conn); // timers of a hidden page are slow
     switch (kind) {
-      case DATA: this.#options.onPayload?.(body.slice()); break;
+      case DATA: this.#tell(this.#options.onPayload, body.slice()); break;
       case PING: if (body.length === 8) this.#write(conn, PONG, body.slice()); break;
       case RENEWED: await this.#renewed(conn, body); break;
       case NOTICE: if (body[0] === 1) this.#renew(conn); break; // step up
@@ -267,7 +276,7 @@ export class Session {
     conn.epoch = epoch;
     this.#expires(conn, Number(read(b, 80, 8) - read(b, 88, 8)));
     this.#keepAlive(conn);
-    this.#options.onState?.("playing");
+    this.#tell(this.#options.onState, "playing");
     this.#welcomed.resolve(this);
   }
 
@@ -341,7 +350,7 @@ export class Session {
     this.#ping(conn); // in the new epoch
     const now = more.has(TIME) ? read(more.get(TIME), 0, 8) : BigInt(Date.now());
     this.#expires(conn, Number(read(b, 36, 8) - now));
-    this.#options.onState?.("renewed");
+    this.#tell(this.#options.onState, "renewed");
   }
 }
 

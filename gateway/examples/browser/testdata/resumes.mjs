@@ -5,7 +5,7 @@ const SPEED = 20, sockets = [], wait = globalThis.setTimeout, clock = performanc
 let over = null;
 globalThis.setTimeout = (f, ms) => wait(f, ms / SPEED);
 performance.now = () => SPEED * clock();
-console.warn = () => {};
+console.warn = console.error = () => {};
 globalThis.WebSocket = class {
   static OPEN = 1;
   readyState = 1;
@@ -63,6 +63,7 @@ const {Session} = await import(pathToFileURL(process.argv[2]));
 let tokens = 1;
 const session = new Session({
   url: "ws://server.test/sallyport", onClose: (why) => { over = why; },
+  onState: () => { throw new Error("a mistake of the page's"); }, // which costs it nothing
   token: async () => { if (tokens-- > 0) return "token"; throw new Error("no token can be had"); },
 });
 let s = await connected(1);
