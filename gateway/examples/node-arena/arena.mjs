@@ -14,7 +14,7 @@ const level = Buffer.alloc(50_000 - 8);
 for (let i = 8; i < 50_000; i++) level[i - 8] = Math.floor(i * i / 8) & 255;
 
 const socket = dgram.createSocket("udp4");
-socket.on("error", () => {}); // the sidecar is away
+socket.on("error", (err) => { if (err.syscall === "bind") throw err; }); // else the sidecar is away
 socket.on("message", hear);
 socket.bind(Number(own[1]), own[0], () => socket.connect(Number(sidecar[1]), sidecar[0])); // nobody else is heard
 
