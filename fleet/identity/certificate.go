@@ -3,6 +3,8 @@ package identity
 import (
 	"crypto/tls"
 	"crypto/x509"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
 // Certificate returns the certificate in use, with its chain and key, for signatures other than
@@ -20,4 +22,12 @@ func (s *Source) Owner(chain []*x509.Certificate, roles ...Role) (Peer, error) {
 		return p, refusal
 	}
 	return p, nil
+}
+
+// Permits reports whether the policy lets the service with a SPIFFE id have a permission, as of now. It is for who has
+// shown a certificate before, and looks at none.
+func (s *Source) Permits(id string, p Permission) bool {
+	service, err := spiffeid.FromString(id)
+	policy := s.policy.Load()
+	return err == nil && !policy.denied[service] && policy.grants[policy.role(service)].Has(p)
 }

@@ -24,6 +24,9 @@ type voice interface {
 	// open returns the SPIFFE id that has signed an envelope of this kind, once chain, role and
 	// signature are good, and its body, which is part of b.
 	open(k kind, b []byte) (name string, body []byte, err error)
+	// permits reports whether open would still take what the service with that SPIFFE id signs, as far as the policy
+	// decides.
+	permits(name string) bool
 }
 
 // spiffe is the voice of a service with an X.509-SVID.
@@ -33,6 +36,8 @@ type spiffe struct {
 }
 
 func (s spiffe) name() string { return s.source.Status().ID }
+
+func (s spiffe) permits(name string) bool { return s.source.Permits(name, s.peer) }
 
 // signed returns the bytes that a signature for a purpose covers. It has the form of RFC 8446 4.4.3,
 // so that no signature of TLS is one of ours or the other way round.

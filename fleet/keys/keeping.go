@@ -168,8 +168,18 @@ func (k *keeping) remove(now time.Time, i instance, why string) {
 // over returns when the lease of m is over for certain, though its clock is slow by a sixty-fourth.
 func (m *member) over() time.Time { return m.heard.Add(m.lease + m.lease/64 + time.Second) }
 
+// leaveOut leaves out instances that the policy does not let have keys any more.
+func (k *keeping) leaveOut(now time.Time) {
+	for i, m := range k.members {
+		if !k.identity.permits(m.id) {
+			k.remove(now, i, "the policy does not let it have them any more")
+		}
+	}
+}
+
 // advance does what it is time for.
 func (k *keeping) advance(now time.Time) {
+	k.leaveOut(now)
 	for i, m := range k.members {
 		if m.over().Before(now) {
 			k.remove(now, i, "it was silent until its lease was over")
@@ -217,6 +227,7 @@ func (k *keeping) rotate(now time.Time) error {
 	if k.phase == PhaseSpread || k.phase == PhaseSwitch || len(k.keys) == maxKeys {
 		return ErrBusy
 	}
+	k.leaveOut(now)
 	key, err := k.fresh()
 	if err != nil {
 		return err
@@ -270,6 +281,7 @@ func (k *keeping) drop(now time.Time) (changed bool) {
 // emergency drops all keys at once, and begins an epoch.
 func (k *keeping) emergency(now time.Time) (Loss, error) {
 	var l Loss
+	k.leaveOut(now)
 	old := k.keys
 	k.ancestor = max(k.ancestor, k.ring.epoch, k.ahead.epoch)
 	if err := k.found(now); err != nil {

@@ -145,6 +145,39 @@ func TestGoneStaysGone(t *testing.T) {
 	}
 }
 
+// "The keeper MUST NOT hand out another key to a service that its policy does not let have keys any more, whatever it has
+// been given before." docs/fleet.md 18.4
+func TestDeniedGetsNoKey(t *testing.T) {
+	t.Parallel()
+	for name, step := range map[string]func(w *world) error{
+		"a rotation":   func(w *world) error { return w.keeper.rotate(w.now) },
+		"an emergency": func(w *world) error { _, err := w.keeper.emergency(w.now); return err },
+		"time":         func(w *world) error { w.keeper.advance(w.now); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1, 2)
+			w.round()
+			denied := w.servers[0]
+			if w.keeper.members[denied.h.instance] == nil {
+				t.Fatal("it has no keys that others could get")
+			}
+			w.keeper.identity = denying{w.keeper.identity, denied.name}
+			if err := step(w); err != nil {
+				t.Fatal(err)
+			}
+			if w.flush(); w.keeper.members[denied.h.instance] != nil || w.keeper.members[w.servers[1].h.instance] == nil {
+				t.Errorf("%d instances are told of what comes", len(w.keeper.members))
+			}
+			for _, p := range w.wire {
+				if p.to == denied.h.instance {
+					t.Error("it is sent the ring")
+				}
+			}
+		})
+	}
+}
+
 // "Keys MUST be sealed to that public key by HPKE (RFC 9180), bound to fleet, instance, announcement,
 // epoch, revision, lease and the SPIFFE id of the recipient." docs/fleet.md 18.1
 func TestGrantsRefused(t *testing.T) {

@@ -43,6 +43,16 @@ func (b badge) open(k kind, m []byte) (string, []byte, error) {
 	return name, e.body, nil
 }
 
+func (b badge) permits(name string) bool { return strings.HasPrefix(name, b.peer) }
+
+// denying is a voice whose policy denies a service.
+type denying struct {
+	voice
+	denied string
+}
+
+func (d denying) permits(name string) bool { return name != d.denied && d.voice.permits(name) }
+
 // world is a fleet in virtual time, with a broker that does as it likes.
 type world struct {
 	t    *testing.T
