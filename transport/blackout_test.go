@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -162,6 +163,28 @@ func TestResumeAgainAndAgain(t *testing.T) {
 		st := r.Stats()
 		if st.Sessions != 1 || len(st.Drops) != 0 || r.first().Holdings().Conns != 1 || r.first().Holdings().IDs != 1 {
 			t.Errorf("%+v, %d connections, %d connection ids", st, r.first().Holdings().Conns, r.first().Holdings().IDs)
+		}
+		w.quit(r, s)
+	})
+}
+
+// What has kept an attempt from succeeding is no cause of a later end, once the path has come back by itself.
+func TestFormerTroubleIsForgotten(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		r := w.run()
+		s := w.stay(1)
+		time.Sleep(time.Second)
+		c := s.Client
+		c.mu.Lock()
+		c.state.resumption.failed, c.state.resumption.refusal = ErrHandshake, &CloseError{Reason: session.ReasonFingerprint}
+		c.mu.Unlock()
+		time.Sleep(time.Second)
+		w.net.SetImpairment(netsim.Impairment{Loss: 1})
+		time.Sleep(2 * time.Minute)
+		if _, err := c.Receive(t.Context(), make([]byte, MaxPayload)); !errors.Is(err, ErrTimeout) || errors.Is(err, ErrHandshake) {
+			t.Errorf("the session has ended by %v, want %v", err, ErrTimeout)
 		}
 		w.quit(r, s)
 	})

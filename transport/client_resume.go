@@ -123,6 +123,7 @@ func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 		w.lookUp = s.addresses.lookUpDue(now)
 	} else {
 		r.retries, s.fallback.vain = 0, 0
+		r.failed, r.refusal = nil, nil // of a trouble that is over: another one has its own
 	}
 	return lost
 }
