@@ -62,6 +62,8 @@ type Endpoint struct {
 	expiry    time.Duration
 	lean      bool // trim has nothing to do
 
+	bodies uint64 // how many have come
+
 	// Of messages of mode Unreliable and Sequenced.
 	partial    int    // bytes that are put together
 	assemblies uint64 // how many have been begun

@@ -319,6 +319,26 @@ func TestLatestOfAPeer(t *testing.T) {
 	}
 }
 
+// A datagram of hundreds of values for new keys has the keys looked through once: what that could make room for later in
+// the same one is refused, and comes again.
+func TestKeysAreLookedThroughOnce(t *testing.T) {
+	l := newLab(t, Lane{Mode: Latest})
+	value := func(key uint32, id uint64, s string) wire.Frame {
+		return wire.Frame{Type: wire.FrameLatest, Key: key, ID: id, Data: []byte(s)}
+	}
+	l.frame(value(0, 1000, "")) // removed
+	for key := range uint32(2*MaxKeys - 1) {
+		l.frame(value(1+key, 1001, "x"))
+	}
+	const first, second = 5000, 5001
+	if o := l.frame(value(first, 1002, "x"), value(1, 3000, "x"), value(second, 3001, "x")); o != Refused || l.values[second] != "" {
+		t.Errorf("%v, %q: the keys were looked through twice", o, l.values[second])
+	}
+	if o := l.frame(value(second, 3001, "x")); o != Accepted || l.values[second] != "x" {
+		t.Errorf("%v, %q: there is room since key 0 is stale", o, l.values[second])
+	}
+}
+
 // Keys come and go without end, over a link that loses.
 func TestKeysComeAndGo(t *testing.T) {
 	w := newWorld(t, 4)

@@ -124,7 +124,7 @@ func (e *Endpoint) takeLatest(f *wire.Frame, sink Sink) Outcome {
 	if known && f.ID <= old/2 {
 		return Accepted // a newer value took effect
 	}
-	if !known && len(d.keys) >= MaxKeys && !d.forgetRemoved() {
+	if !known && len(d.keys) >= MaxKeys && !d.forgetRemoved(e.bodies) {
 		return Refused
 	}
 	if d.keys == nil {
@@ -141,11 +141,16 @@ func (e *Endpoint) takeLatest(f *wire.Frame, sink Sink) Outcome {
 
 // forgetRemoved makes room among the keys and reports whether it could: what is left of a removed
 // key matters no more once every older value of it would be stale. Beyond that twice MaxKeys keep
-// track of what an honest sender may remove and add within MaxStale ids.
-func (d *reader) forgetRemoved() bool {
+// track of what an honest sender may remove and add within MaxStale ids. All keys are looked through once for a body:
+// one has room for hundreds of frames, and what is refused comes again.
+func (d *reader) forgetRemoved(body uint64) bool {
 	if len(d.keys) < 2*MaxKeys {
 		return true
 	}
+	if d.swept == body {
+		return false
+	}
+	d.swept = body
 	for key, id := range d.keys {
 		if id&1 != 0 && id/2+MaxStale < d.newest {
 			delete(d.keys, key)

@@ -16,6 +16,7 @@ type reader struct {
 	loose  *loose            // Unreliable and Sequenced
 	keys   map[uint32]uint64 // Latest: the newest id of each key, times 2, plus 1 if it was removed
 	newest uint64            // Latest: the newest id
+	swept  uint64            // Latest: with which body keys were last looked through
 
 	owesCredit bool
 }

@@ -84,6 +84,7 @@ func (e *Endpoint) Receive(now time.Duration, seq, sent uint64, body []byte, sin
 		return Refused
 	}
 	e.lean = false
+	e.bodies++
 	outcome, eliciting := Accepted, false
 	r := wire.NewFrames(body)
 	var f wire.Frame
