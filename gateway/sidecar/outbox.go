@@ -44,6 +44,26 @@ func (x *box) some() bool {
 	return len(x.ends) > 0
 }
 
+// payloads sends what has been in a box, but for what is of a run before: the game has been told of another one, or is
+// about to be, and would forget everybody for it.
+func (s *Sidecar) payloads(b []byte, ends []int) {
+	b, now := ofRun(s.link.run.Load(), b, ends)
+	s.reports.counts[FaultBehind].Add(uint64(len(ends) - len(now)))
+	s.out(b, now)
+}
+
+// out sends datagrams.
+func (s *Sidecar) out(b []byte, ends []int) {
+	if len(ends) == 0 {
+		return
+	}
+	lost := s.socket.send(b, ends)
+	s.reports.out.Add(uint64(len(ends) - lost))
+	if lost > 0 && s.link.peer.Load() != 0 {
+		s.reports.counts[FaultBehind].Add(uint64(lost))
+	}
+}
+
 // ofRun keeps the datagrams of a run, in the place of all.
 func ofRun(run uint32, b []byte, ends []int) ([]byte, []int) {
 	kept, keptEnds, start := b[:0], ends[:0], 0

@@ -375,26 +375,6 @@ func (s *Sidecar) pending() bool {
 	return s.link.some() || s.greet.Load()
 }
 
-// payloads sends what has been in a box, but for what is of a run before: the game has been told of another one, or is
-// about to be, and would forget everybody for it.
-func (s *Sidecar) payloads(b []byte, ends []int) {
-	b, now := ofRun(s.link.run.Load(), b, ends)
-	s.reports.counts[FaultBehind].Add(uint64(len(ends) - len(now)))
-	s.out(b, now)
-}
-
-// out sends datagrams.
-func (s *Sidecar) out(b []byte, ends []int) {
-	if len(ends) == 0 {
-		return
-	}
-	lost := s.socket.send(b, ends)
-	s.reports.out.Add(uint64(len(ends) - lost))
-	if lost > 0 && s.link.peer.Load() != 0 {
-		s.reports.counts[FaultBehind].Add(uint64(lost))
-	}
-}
-
 // String returns where the game is.
 func (s *Sidecar) String() string {
 	return fmt.Sprintf("game at %s, sidecar at %s", s.config.Game, s.config.Own)
