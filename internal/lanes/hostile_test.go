@@ -13,6 +13,10 @@ func whole(id uint64, s string) wire.Frame {
 	return wire.Frame{Type: wire.FrameWhole, ID: id, Data: []byte(s)}
 }
 
+func value(key uint32, id uint64, s string) wire.Frame {
+	return wire.Frame{Type: wire.FrameLatest, Key: key, ID: id, Data: []byte(s)}
+}
+
 func fragment(id uint64, index, total int) wire.Frame {
 	return wire.Frame{
 		Type: wire.FrameFragment, ID: id, Index: uint16(index), Total: uint32(total),
@@ -291,9 +295,6 @@ func TestHalfMessagesGiveWayToOtherLanes(t *testing.T) {
 // "A receiver knows up to 2,048 keys, removed ones included, and refuses more." PROTOCOL.md 16.5
 func TestLatestOfAPeer(t *testing.T) {
 	l := newLab(t, Lane{Mode: Latest})
-	value := func(key uint32, id uint64, s string) wire.Frame {
-		return wire.Frame{Type: wire.FrameLatest, Key: key, ID: id, Data: []byte(s)}
-	}
 	for _, c := range []struct {
 		f    wire.Frame
 		want Outcome
@@ -323,9 +324,6 @@ func TestLatestOfAPeer(t *testing.T) {
 // the same one is refused, and comes again.
 func TestKeysAreLookedThroughOnce(t *testing.T) {
 	l := newLab(t, Lane{Mode: Latest})
-	value := func(key uint32, id uint64, s string) wire.Frame {
-		return wire.Frame{Type: wire.FrameLatest, Key: key, ID: id, Data: []byte(s)}
-	}
 	l.frame(value(0, 1000, "")) // removed
 	for key := range uint32(2*MaxKeys - 1) {
 		l.frame(value(1+key, 1001, "x"))
