@@ -190,6 +190,7 @@ func (k *Keeper) receive(ctx context.Context, now time.Time, b []byte) {
 		k.report.refused("an announcement was refused", err)
 	}
 	k.state.advance(now)
+	answer = answer && k.state.members[i] != nil // the policy may have changed meanwhile
 	everyone := k.state.everyone
 	switch err := k.flush(ctx); {
 	case !answer:

@@ -102,6 +102,22 @@ func TestImpostors(t *testing.T) {
 	}
 }
 
+// A server that the policy denies while the Keeper reads its announcement gets no answer, and the Keeper goes on.
+func TestDeniedMeanwhile(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	e.keeper.mu.Lock()
+	e.keeper.state.identity = denying{e.keeper.state.identity, e.ID(identity.GameState.Path("a"))}
+	e.keeper.mu.Unlock()
+	denied, _ := e.holder(t, "a", false)
+	await(t, "the denied server was heard", func() bool { return bytes.Contains(e.log.bytes(), []byte("does not let it have them")) })
+	other, _ := e.holder(t, "b", false)
+	await(t, "the other one has the keys", func() bool { return other.Status().Joined })
+	if denied.Status().Joined {
+		t.Error("the denied one has them, too")
+	}
+}
+
 // Keys are "never in clear in the broker or on disk outside mode 0600".
 func TestKeysAreNotInTheOpen(t *testing.T) {
 	t.Parallel()
