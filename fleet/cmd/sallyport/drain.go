@@ -5,11 +5,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/fleet/admin"
-	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/transport"
 )
 
@@ -107,12 +108,11 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 	return s, err
 }
 
-// saysEnded reports whether err is that of a server whose program has ended. One that answers lives, and one that is
-// silent, or whose certificate is refused, may.
+// saysEnded reports whether err is that of a server whose program has ended: its connection has broken off, or its port
+// is closed. One that answers lives, and one that is silent, or with which there is no common TLS, may.
 func saysEnded(err error) bool {
-	var problem *admin.Problem
-	var refusal identity.Refusal
-	return err != nil && !errors.As(err, &problem) && !errors.As(err, &refusal) && !errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // progress tells a person who waits how far a server is.

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -169,7 +172,13 @@ func TestSaysEnded(t *testing.T) {
 		{&admin.Problem{Status: http.StatusTooManyRequests}, false},
 		{context.DeadlineExceeded, false},
 		{identity.Expired, false},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, false}, // it denies the operator
+		{net.ErrClosed, false},                                             // the operator's certificate has expired
+		{errors.New("admin: match-1:7781 answers 503 Service Unavailable: it may be no admin API"), false},
+		{syscall.ENETUNREACH, false},
+		{syscall.ETIMEDOUT, false},
 		{io.EOF, true},
+		{io.ErrUnexpectedEOF, true},
 		{syscall.ECONNREFUSED, true},
 		{syscall.ECONNRESET, true},
 	} {
