@@ -27,8 +27,8 @@ is the later call's. A drain cannot be taken back.
   serving   nobody has asked for a drain          closing  the server shuts down
   draining  newcomers are refused, players play   closed   it has
   failed    it has not shut down in time, or could not write its snapshot: its log says more
-A server whose program ends before it has said "closed" is taken for closed if it was closing. One that then
-answers with an error, or not at all, is a failure.
+A server whose program ends before it has said "closed" is taken for closed if it was closing, though
+another program serves there at once. One that then answers with an error, or not at all, is a failure.
 `
 
 // drainFlags is the command line of "drain".
@@ -85,6 +85,9 @@ func drain(ctx context.Context, c console, args []string) int {
 // errNotShutDown is why a drain has failed.
 var errNotShutDown = errors.New("it has not shut down as it should: its log says why; then end its process")
 
+// errRestarted is why a drain has failed, too.
+var errRestarted = errors.New("its program has ended before it was closed, and another one serves there, which does not drain")
+
 // follow drains a server, and returns once it is closed.
 func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.DrainStatus, err error) {
 	first, cancel := context.WithTimeout(ctx, f.timeout)
@@ -97,9 +100,13 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 		next, cancel := context.WithTimeout(ctx, f.timeout+5*time.Second)
 		s, err = client.Drained(next, was.State, 5*time.Second)
 		cancel()
-		if was.State == admin.Closing && ctx.Err() == nil && saysEnded(err) {
+		restarted := s.State == admin.Serving // a drain cannot be taken back
+		switch {
+		case was.State == admin.Closing && ctx.Err() == nil && (restarted || saysEnded(err)):
 			was.State, was.Sessions = admin.Closed, 0
 			return was, nil
+		case restarted:
+			return s, errRestarted
 		}
 	}
 	if err == nil && s.State == admin.Failed {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/sallyport/sallyport/fleet/admin"
 	"github.com/sallyport/sallyport/fleet/identity"
+	"github.com/sallyport/sallyport/fleet/identity/identitytest"
 	"github.com/sallyport/sallyport/fleet/internal/admintest"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -189,6 +191,38 @@ func TestSaysEnded(t *testing.T) {
 			if got := saysEnded(&url.Error{Op: "Get", URL: "https://match-1:7781", Err: tc.err}); got != tc.want {
 				t.Errorf("%v, as HTTP has it: %v", tc.err, got)
 			}
+		}
+	}
+}
+
+// A server that serves while it is drained is another program at the same address: the one before has ended.
+func TestDrainRestarted(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		before      admin.DrainState
+		status      int
+		out, stderr string
+	}{
+		{admin.Closing, exitOK, "closed", ""},
+		{admin.Draining, exitFailed, "", "before it was closed"},
+	} {
+		services := identitytest.New(t)
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			state := tc.before
+			if r.Method == http.MethodGet {
+				state = admin.Serving
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"state": %q}`, state)
+		}))
+		s.Listener = services.Source(t, identity.GameState.Path("eu-1")).Listen(s.Listener)
+		s.Start()
+		defer s.Close()
+		files := services.Files(t, identity.Operator.Path("zoe"))
+		status, out, stderr := sallyport(t, "drain", "-server", s.Listener.Addr().String(),
+			"-cert", files.Certificate, "-key", files.Key, "-bundle", files.Bundle)
+		if status != tc.status || !strings.Contains(out, tc.out) || !strings.Contains(stderr, tc.stderr) {
+			t.Errorf("%s, then it serves: %d\n%s%s", tc.before, status, out, stderr)
 		}
 	}
 }
