@@ -128,7 +128,8 @@ export class Session {
     this.#after(conn, PATIENCE, () => conn.epoch || this.#fail(conn, new Error("the server does not answer")));
   }
 
-  #after(conn, wait, f) { conn.timers.push(setTimeout(f, wait)); }
+  // after calls f later, unless conn is over: a token may have come too late for it.
+  #after(conn, wait, f) { if (!this.#closed && conn === this.#conn) conn.timers.push(setTimeout(f, wait)); }
 
   // fail gives a WebSocket up. The network may have taken it long ago, and a browser waits for its end then.
   #fail(conn, err) {

@@ -29,14 +29,14 @@ globalThis.WebSocket = class {
     [b[0], b[18]] = [0x18, reason];
     this.brings(b);
   }
-  welcomes() {
+  welcomes(life = 3600000) {
     const b = new Uint8Array(18 + 96 + 3 + 8 + 3 + 10), view = new DataView(b.buffer);
     b[0] = 0x12;
     b.set(this.hello().subarray(0, 16), 18);
     view.setUint32(18 + 16, 7);
     view.setBigUint64(18 + 56, 1000n * BigInt(sockets.length));
     view.setBigUint64(18 + 64, 1000n * BigInt(sockets.length));
-    view.setBigUint64(18 + 80, 3600000n);
+    view.setBigUint64(18 + 80, BigInt(life));
     b.set([2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 6, 0, 10], 18 + 96);
     view.setUint32(b.length - 4, 3600000);
     this.brings(b);
@@ -60,11 +60,16 @@ async function connected(n) {
 }
 
 const {Session} = await import(pathToFileURL(process.argv[2]));
-let tokens = 1;
+let tokens = 1, asked = 0, late = null, arrives;
 const session = new Session({
   url: "ws://server.test/sallyport", onClose: (why) => { over = why; },
   onState: () => { throw new Error("a mistake of the page's"); }, // which costs it nothing
-  token: async () => { if (tokens-- > 0) return "token"; throw new Error("no token can be had"); },
+  token: async () => {
+    asked++;
+    if (late) return late;
+    if (tokens-- > 0) return "token";
+    throw new Error("no token can be had");
+  },
 });
 let s = await connected(1);
 s.welcomes();
@@ -78,6 +83,14 @@ s = await connected(3); // "It SHOULD show the ticket alone while it has none"
 if (!s.has(2) || s.has(1)) throw new Error("it does not show the ticket alone");
 s.refuses(2); // a server that shuts down says nothing of the ticket
 s = await connected(4);
-s.welcomes();
+asked = 0;
+late = new Promise((resolve) => { arrives = resolve; });
+s.welcomes(3000);
 await until("it plays", () => session.send(new Uint8Array(1)));
+await until("it asks for a token to renew with", () => asked === 1);
+session.close();
+await new Promise((resolve) => wait(resolve, 100));
+arrives("token"); // when the session is over
+await new Promise((resolve) => wait(resolve, 20000 / SPEED));
+if (asked !== 1) throw new Error("it asks for tokens after its end");
 process.exit(0);
