@@ -145,14 +145,16 @@ export class Session {
     this.#conn = null;
     if (!this.#ticket) return this.#end({reason: 0, detail: `the WebSocket has ended: ${code}`});
     if (performance.now() - this.#heard > this.#idle) return this.#end({reason: 17, detail: "the server is silent"});
-    this.#tell(this.#options.onState, "resuming");
+    this.#tell("onState", "resuming");
     setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
   }
 
-  // tell calls the page's function. What it throws is the page's affair, and the session goes on.
-  #tell(f, what) {
+  // tell calls a function of the page's, none but onClose at the end. What it throws is the page's affair, and the session
+  // goes on.
+  #tell(name, what) {
+    if (this.#closed && name !== "onClose") return;
     try {
-      f?.call(this.#options, what);
+      this.#options[name]?.(what);
     } catch (err) {
       console.error("sallyport:", err);
     }
@@ -164,7 +166,7 @@ export class Session {
     this.#ticket = this.#resumption = null;
     this.#conn?.timers.forEach(clearTimeout);
     this.#welcomed.reject(new Error(`the session is over: reason ${why.reason} ${why.detail}`));
-    this.#tell(this.#options.onClose, why);
+    this.#tell("onClose", why);
   }
 
   // hello makes the body of HELLO, with the newest ticket if there is one, and repeats it until it is answered.
@@ -237,7 +239,7 @@ export class Session {
     if (version !== 1 || !await this.#accepts(conn, b)) return;
     if (this.#heard - conn.asked > KEEP_ALIVE) this.#ping(conn); // timers of a hidden page are slow
     switch (kind) {
-      case DATA: this.#tell(this.#options.onPayload, body.slice()); break;
+      case DATA: this.#tell("onPayload", body.slice()); break;
       case PING: if (body.length === 8) this.#write(conn, PONG, body.slice()); break;
       case RENEWED: await this.#renewed(conn, body); break;
       case NOTICE: if (body[0] === 1) this.#renew(conn); break; // step up
@@ -277,7 +279,7 @@ export class Session {
     conn.epoch = epoch;
     this.#expires(conn, Number(read(b, 80, 8) - read(b, 88, 8)));
     this.#keepAlive(conn);
-    this.#tell(this.#options.onState, "playing");
+    this.#tell("onState", "playing");
     this.#welcomed.resolve(this);
   }
 
@@ -351,7 +353,7 @@ export class Session {
     this.#ping(conn); // in the new epoch
     const now = more.has(TIME) ? read(more.get(TIME), 0, 8) : BigInt(Date.now());
     this.#expires(conn, Number(read(b, 36, 8) - now));
-    this.#tell(this.#options.onState, "renewed");
+    this.#tell("onState", "renewed");
   }
 }
 

@@ -93,4 +93,14 @@ await new Promise((resolve) => wait(resolve, 100));
 arrives("token"); // when the session is over
 await new Promise((resolve) => wait(resolve, 20000 / SPEED));
 if (asked !== 1) throw new Error("it asks for tokens after its end");
+
+const told = []; // to a page that has enough while the client makes its keys
+over = null;
+const short = new Session({url: "ws://server.test/sallyport", token: () => "token", onState: (what) => told.push(what), onClose: () => told.push("closed")});
+s = await connected(5);
+s.welcomes();
+for (let i = 0; i < 5; i++) await null;
+short.close();
+await new Promise((resolve) => wait(resolve, 100));
+if (told.join() !== "closed") throw new Error(`it says ${told}`);
 process.exit(0);
