@@ -68,7 +68,8 @@ func (a *Admission) ScopeAgrees() bool {
 // Refusal is an error of Config.Authorize that gives the reason for the player. ReasonFull,
 // ReasonBusy and ReasonUnavailable mean "not now": the client may try again, and a live session
 // continues. Every other reason ends the session that is renewed or resumed here, and its tickets
-// as PROTOCOL.md 5.5 says.
+// as PROTOCOL.md 5.5 says. Do not refuse a player who comes with
+// ReasonIdle: the client takes that for a HELLO that has not arrived whole, and tries again.
 type Refusal Reason
 
 // Error implements error.

@@ -26,7 +26,7 @@ const (
 	ReasonBinding     Reason = 14 // the server does not accept this binding mode
 	ReasonTicket      Reason = 15 // the ticket is no longer valid, or the server issues none
 	ReasonUnavailable Reason = 16 // the issuer's keys are not available
-	ReasonIdle        Reason = 17 // nothing arrived for the idle time; also for a match that removes players for silence, see transport.Player.Kick
+	ReasonIdle        Reason = 17 // nothing arrived for the idle time, or no whole HELLO; also for a match that removes players for silence, see transport.Player.Kick
 	ReasonReplaced    Reason = 18 // another connection or another session of the player replaces this one
 	ReasonRate        Reason = 19 // rate or behaviour exceeded the revocation limit
 

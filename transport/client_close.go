@@ -122,6 +122,8 @@ func (s *clientState) disconnect(now time.Time, conn *clientConn) {
 		conn.closeNotify()
 		s.abandon(now)
 		s.resumption.retryAt = now.Add(attemptPause)
+	case !s.progress.hasJoined(): // connect makes another connection
+		conn.closeNotify()
 	case s.resumption.disconnected:
 	case conn.machine.Resumable():
 		conn.closeNotify()

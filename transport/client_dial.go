@@ -27,8 +27,8 @@ import (
 //
 // A handshake in which nothing arrives for 1.5 s starts over: the server may have evicted it, or
 // have been replaced. Once the server has the identity token, it has 5 s more to verify it. If
-// HELLO is still not answered, Dial asks ClientConfig.Token for another token, since the first may
-// have been used, and starts over with it.
+// HELLO is still not answered, or has not arrived whole, Dial asks ClientConfig.Token for another
+// token, since the first may have been used, and starts over with it.
 //
 // The error is a *CloseError when the server refuses, ErrTimeout when it does not answer,
 // ErrHandshake when DTLS fails, ErrConfig, or what ClientConfig.Token returned. An ErrTimeout

@@ -65,7 +65,9 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		return
 	case machine.EventCloseAgain:
 		conn.closeNotify()
-		s.progress.acknowledge() // the server ends the session, too
+		if s.progress.over() != nil {
+			s.progress.acknowledge() // the server ends the session, too
+		}
 		return
 	}
 	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost, To: to})
@@ -97,6 +99,7 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 	case conn == s.conns.former:
 	case conn == s.conns.next:
 		s.refused(now, ev)
+	case !s.progress.hasJoined() && unread(ev.Reason): // connect makes another connection
 	case conn.machine.Resumable() && ev.Reason == wire.ReasonShutdown: // where the server has sent the client
 		refusal := s.refusal(now, ev)
 		s.resumption.disconnected, s.resumption.refusal = true, refusal

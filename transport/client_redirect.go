@@ -121,7 +121,7 @@ func (s *clientState) refusedThere(now time.Time, ev machine.Event, overtaken, p
 	switch lost := s.resumption.disconnected || s.conns.current.machine.Lost(now); {
 	case ev.RetryAfter > 0:
 		r.from = now.Add(ev.RetryAfter)
-	case overtaken:
+	case overtaken, unread(ev.Reason):
 	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason): // a fresh token may do
 		r.from = now.Add(refusedPause)
 		s.prove(now)

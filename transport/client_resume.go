@@ -164,7 +164,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 	switch {
 	case ev.RetryAfter > 0:
 		r.retryAt = now.Add(ev.RetryAfter)
-	case overtaken, ev.Reason == wire.ReasonShutdown: // which says nothing of the ticket
+	case overtaken, ev.Reason == wire.ReasonShutdown, unread(ev.Reason): // which says nothing of the ticket
 		r.retryAt = now.Add(attemptPause)
 	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason):
 		// in this network: the player may leave it in time, or show a fresh token
@@ -179,6 +179,9 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 		r.retryAt = now.Add(refusedPause)
 	}
 }
+
+// unread reports whether a refusal is for want of a whole HELLO: it says nothing of ticket or token.
+func unread(reason wire.Reason) bool { return reason == wire.ReasonIdle }
 
 // concernsToken reports whether a refusal is about the identity token, so that another one may do.
 func concernsToken(reason wire.Reason) bool {

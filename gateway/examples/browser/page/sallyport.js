@@ -288,7 +288,7 @@ export class Session {
     const reason = b[0], resumes = this.#ticket !== null;
     [this.#proves, this.#retry] = [this.#proves || reason === 9, Number(read(b, 1, 4))];
     conn.ws.close(1000);
-    if (!resumes || ![2, 9, 11, 12, 16].includes(reason)) this.#end({reason, detail: new TextDecoder().decode(b.subarray(5))});
+    if (!resumes || ![2, 9, 11, 12, 16, 17].includes(reason)) this.#end({reason, detail: new TextDecoder().decode(b.subarray(5))});
   }
 
   // epoch has the keys of both directions (section 6.3).

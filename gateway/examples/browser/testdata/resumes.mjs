@@ -83,6 +83,8 @@ s = await connected(3); // "It SHOULD show the ticket alone while it has none"
 if (!s.has(2) || s.has(1)) throw new Error("it does not show the ticket alone");
 s.refuses(2); // a server that shuts down says nothing of the ticket
 s = await connected(4);
+s.refuses(17); // "Reason 17 in place of WELCOME ends this attempt alone" (5.1)
+s = await connected(5);
 asked = 0;
 late = new Promise((resolve) => { arrives = resolve; });
 s.welcomes(3000);
@@ -97,7 +99,7 @@ if (asked !== 1) throw new Error("it asks for tokens after its end");
 const told = []; // to a page that has enough while the client makes its keys
 over = null;
 const short = new Session({url: "ws://server.test/sallyport", token: () => "token", onState: (what) => told.push(what), onClose: () => told.push("closed")});
-s = await connected(5);
+s = await connected(6);
 s.welcomes();
 for (let i = 0; i < 5; i++) await null;
 short.close();
