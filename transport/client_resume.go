@@ -137,6 +137,7 @@ func (s *clientState) resumed(now time.Time) {
 		s.redirect.hop(now)
 		former.left = true
 	} else {
+		s.redirect.closed = nil // the session has not ended by that
 		s.conns.current.machine.SetRedirected(s.redirect.to != "")
 	}
 	s.stats.Resumed++

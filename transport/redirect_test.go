@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/testkit"
+	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/policy"
@@ -443,6 +444,49 @@ func TestDrainToLateServer(t *testing.T) {
 		if time.Sleep(10 * time.Second); s.Stats().Resumed != 1 || s.since() > 3*frame || s.told(EventClosed) != 0 {
 			p.Errorf("%+v, %+v", s.Stats(), s.events)
 		}
+		s.quit()
+	})
+}
+
+// "If the client is refused there then, or the time is over, the session has ended by that CLOSE."
+// PROTOCOL.md 8.6. It has not, if it goes on at a third server, to which the client was on its way
+// because it heard nothing of the first.
+func TestDrainInVainButResumed(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+		p := mutePair(w, secondPlace, "")
+		defer p.end()
+		defer p.playing()()
+		s := p.stay(1)
+		known := []netip.AddrPort{serverAddr, secondPlace}
+		s.Client.mu.Lock()
+		s.state.addresses = addresses{place: udp.Place{Addr: known}, known: known}
+		s.Client.mu.Unlock()
+		p.server.redirect("10.9.9.9:7777", 5000)
+		time.Sleep(100 * time.Millisecond)
+		var shown, closed atomic.Bool
+		w.net.Tap(func(from, to netip.AddrPort, b []byte) bool {
+			data := b[0] == byte(record.ApplicationData)
+			if to == secondPlace && data {
+				shown.Store(true)
+			}
+			return (from != serverAddr || shown.Load()) && (from != secondPlace || !data || closed.Load())
+		})
+		p.await("a HELLO to the other server", shown.Load)
+		if err := p.server.Shutdown(w.Context()); err != nil {
+			p.Error(err)
+		}
+		closed.Store(true)
+		time.Sleep(time.Second)
+		if s.Stats().Resumed != 1 || s.told(EventClosed) != 0 {
+			p.Fatalf("%+v, %+v", s.Stats(), s.events)
+		}
+		time.Sleep(redirectLeast + time.Second)
+		if s.Stats().Resumed != 1 || s.since() > 3*frame || s.told(EventClosed) != 0 {
+			p.Errorf("%+v, %+v", s.Stats(), s.events)
+		}
+		w.net.Tap(nil)
 		s.quit()
 	})
 }
