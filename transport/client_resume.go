@@ -22,7 +22,7 @@ type resumption struct {
 	lost         bool      // the path is lost, and OnEvent has been told
 	disconnected bool      // the server has closed the current connection
 	failed       error     // why the last attempt has failed, if that is known
-	refusal      error     // why the server refuses every attempt from this network, if it does
+	refusal      error     // what the server has last said of why the session does not go on, if it has
 	proves       bool      // because a step up has lapsed: it takes the ticket with a fresh identity token
 	identity     []byte    // that token, until it is shown
 	retryAt      time.Time // no attempt before
@@ -164,7 +164,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 	over := r.disconnected || current.machine.Lost(now) && !current.machine.Shown()
 	switch {
 	case ev.RetryAfter > 0:
-		r.retryAt = now.Add(ev.RetryAfter)
+		r.retryAt, r.refusal = now.Add(ev.RetryAfter), closeErrorOf(ev)
 	case overtaken, ev.Reason == wire.ReasonShutdown, unread(ev.Reason): // which says nothing of the ticket
 		r.retryAt = now.Add(attemptPause)
 	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason):

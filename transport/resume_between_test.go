@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -345,6 +346,40 @@ func TestShutdownAmidResumption(t *testing.T) {
 		}
 		w.quit(r, s)
 	})
+}
+
+// A server that refuses each attempt until the idle time is over has answered: the end says what.
+func TestRefusedToTheEnd(t *testing.T) {
+	t.Parallel()
+	refuses := func(reason session.Reason) func(*Config) {
+		return func(c *Config) {
+			c.Session.Authorize = func(*session.Admission) error { return session.Refusal(reason) }
+		}
+	}
+	for reason, configure := range map[session.Reason]func(*Config){
+		session.ReasonFull:        func(c *Config) { c.Session.MaxSessions = -1 },
+		session.ReasonBusy:        refuses(session.ReasonBusy),
+		session.ReasonUnavailable: refuses(session.ReasonUnavailable),
+	} {
+		t.Run(reason.String(), func(t *testing.T) {
+			virtual(t, func(w *world) {
+				w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+				share, _ := w.keyed()
+				r := w.run(share)
+				s := w.stay(1)
+				time.Sleep(time.Second)
+				w.end(r, r.Close)
+				r = w.run(share, configure)
+				time.Sleep(session.DefaultIdle + time.Second)
+				err := s.progress.over()
+				w.closed(err, reason)
+				if e, ok := errors.AsType[*CloseError](err); !ok || e.RetryAfter == 0 || s.told(EventClosed) != 1 {
+					t.Errorf("%+v, %+v", err, s.events)
+				}
+				w.quit(r, s)
+			})
+		})
+	}
 }
 
 // A process that is replaced before its first turn hands on what it has been handed.

@@ -85,7 +85,7 @@ export class Session {
   #options; #conn = null; #closed = false; #welcomed;
   #sent = 0n; #highest = 0n; // the last numbers, either way
   #ticket = null; #resumption = null; #proves = false;
-  #idle = 30000; #heard = performance.now(); #tries = 0; #retry = 0;
+  #idle = 30000; #heard = performance.now(); #tries = 0; #retry = 0; #refusal = null;
 
   constructor(options) {
     this.#options = {platform: "browser", build: "", scope: "", metadata: "", ...options};
@@ -144,7 +144,7 @@ export class Session {
     if (this.#closed || conn !== this.#conn) return;
     this.#conn = null;
     if (!this.#ticket) return this.#end({reason: 0, detail: `the WebSocket has ended: ${code}`});
-    if (performance.now() - this.#heard > this.#idle) return this.#end({reason: 17, detail: "the server is silent"});
+    if (performance.now() - this.#heard > this.#idle) return this.#end(this.#refusal ?? {reason: 17, detail: "the server is silent"});
     this.#tell("onState", "resuming");
     setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
   }
@@ -276,6 +276,7 @@ export class Session {
     await this.#keep(more.get(TICKET), b.slice(24, 56));
     [this.#sent, this.#highest] = [sent, received];
     [this.#idle, this.#heard, this.#tries, this.#retry, this.#proves] = [Number(read(limits, 6, 4)), performance.now(), 0, 0, false];
+    this.#refusal = null;
     conn.epoch = epoch;
     this.#expires(conn, Number(read(b, 80, 8) - read(b, 88, 8)));
     this.#keepAlive(conn);
@@ -287,8 +288,9 @@ export class Session {
   #refused(conn, b) {
     const reason = b[0], resumes = this.#ticket !== null;
     [this.#proves, this.#retry] = [this.#proves || reason === 9, Number(read(b, 1, 4))];
+    this.#refusal = {reason, detail: new TextDecoder().decode(b.subarray(5))};
     conn.ws.close(1000);
-    if (!resumes || ![2, 9, 11, 12, 16, 17].includes(reason)) this.#end({reason, detail: new TextDecoder().decode(b.subarray(5))});
+    if (!resumes || ![2, 9, 11, 12, 16, 17].includes(reason)) this.#end(this.#refusal);
   }
 
   // epoch has the keys of both directions (section 6.3).

@@ -2,9 +2,9 @@
 import {pathToFileURL} from "node:url";
 
 const SPEED = 20, sockets = [], wait = globalThis.setTimeout, clock = performance.now.bind(performance);
-let over = null;
+let over = null, skipped = 0;
 globalThis.setTimeout = (f, ms) => wait(f, ms / SPEED);
-performance.now = () => SPEED * clock();
+performance.now = () => SPEED * clock() + skipped;
 console.warn = console.error = () => {};
 globalThis.WebSocket = class {
   static OPEN = 1;
@@ -90,8 +90,13 @@ late = new Promise((resolve) => { arrives = resolve; });
 s.welcomes(3000);
 await until("it plays", () => session.send(new Uint8Array(1)));
 await until("it asks for a token to renew with", () => asked === 1);
-session.close();
-await new Promise((resolve) => wait(resolve, 100));
+
+s.dead = true; // and a server that is full until the idle time is over says so in the end
+s = await connected(6);
+skipped = 3600000;
+s.refuses(11);
+await until("its end", () => false).catch(() => {});
+if (over?.reason !== 11) throw new Error(`it ends by ${over?.reason} ${over?.detail}`);
 arrives("token"); // when the session is over
 await new Promise((resolve) => wait(resolve, 20000 / SPEED));
 if (asked !== 1) throw new Error("it asks for tokens after its end");
@@ -99,7 +104,7 @@ if (asked !== 1) throw new Error("it asks for tokens after its end");
 const told = []; // to a page that has enough while the client makes its keys
 over = null;
 const short = new Session({url: "ws://server.test/sallyport", token: () => "token", onState: (what) => told.push(what), onClose: () => told.push("closed")});
-s = await connected(6);
+s = await connected(7);
 s.welcomes();
 for (let i = 0; i < 5; i++) await null;
 short.close();
