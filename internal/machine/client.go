@@ -33,7 +33,7 @@ type Client struct {
 	limits      wire.Limits
 	expires     time.Time // when the session ends unless it is renewed, by the client's clock
 	expiry      int64     // the same as the server has stated it, Unix ms
-	asked       time.Time // when the HELLO or RENEW that is under way was first sent
+	asked       time.Time // when the HELLO that is under way was first sent, or the first RENEW of those that are
 	clockAt     time.Time // when the server's clock showed clockSaid, at the latest
 	clockSaid   int64     // Unix ms
 
@@ -132,7 +132,8 @@ func (c *Client) ID() uint32 { return c.id }
 func (c *Client) Limits() wire.Limits { return c.limits }
 
 // Expires returns when the session ends unless it is renewed, by the client's clock: not later than
-// it does, and earlier by no more than what the answer to the last HELLO or RENEW has taken.
+// it does, and earlier by no more than what the answer to the last HELLO has taken, or to the first
+// RENEW since there was an answer.
 func (c *Client) Expires() time.Time { return c.expires }
 
 // Outlives returns how much longer the session lasts as the server has stated it on this connection than as
@@ -158,9 +159,11 @@ func (c *Client) Renew(now time.Time, identity []byte) error {
 	if _, err := wire.ParseRenew(identity); err != nil {
 		return session.ErrHello
 	}
+	if c.renew == nil { // else RENEWED may be the answer to the token before
+		c.asked = now
+	}
 	c.renew = append([]byte(nil), identity...)
 	c.repeat.start(now)
-	c.asked = now
 	return nil
 }
 

@@ -83,6 +83,19 @@ func TestLateAnswers(t *testing.T) {
 	if early := d.server.Session().Expires().Sub(d.client.Expires()); early != 0 || d.server.Session().Expires() == end {
 		t.Errorf("RENEWED: early by %v", early)
 	}
+	d.waits(tokenLife / 2)
+	d.mints("another")
+	d.present(d.renew("another")...).renews() // and is lost
+	d.waits(10 * time.Second)
+	for _, part := range d.renew("one more") {
+		d.toServer(part).drops(audit.DropState)
+	}
+	d.waits(time.Second)
+	d.toClient(d.tickServer().says(wire.KindRenewed).envelope).renews()
+	d.exchangesData()
+	if early := d.server.Session().Expires().Sub(d.client.Expires()); early != 0 {
+		t.Errorf("RENEWED for the token before: early by %v", early)
+	}
 }
 
 // What a client's wall clock is set to changes nothing of when its session ends.
