@@ -126,14 +126,7 @@ func TestRenewBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := p.Expires()
-	await(t, "the renewal, or the end", func() bool {
-		select {
-		case <-p.done:
-			return true
-		default:
-			return p.Expires().After(first)
-		}
-	})
+	await(t, "the renewal, or the end", func() bool { return p.ended() || p.Expires().After(first) })
 	p.plays(t)
 }
 

@@ -45,8 +45,9 @@ type Config struct {
 	// Zero means DefaultMaxInput.
 	MaxInput int
 
-	// Stay is how long a player whose WebSocket has broken stays while it is made again. Zero means
-	// DefaultStay; negative is an error. While Nakama is away it is the gateway's Hold that counts.
+	// Stay is how long a player whose WebSocket has broken, or who comes from another gateway, stays while
+	// it is made again. Zero means DefaultStay; negative is an error. While Nakama is away it is the
+	// gateway's Hold that counts.
 	Stay time.Duration
 
 	// Check is how often Nakama is asked whether a match still runs. Zero means DefaultCheck; negative

@@ -60,7 +60,7 @@
 // the same user, that joins: what was sent between the two is lost, and unreliable input that
 // waited is dropped. A match that refuses the user because it still has the former presence is
 // asked again. So is one that is behind with its join attempts, for which Nakama answers with a
-// refusal.
+// refusal. A player who comes from another gateway may have its former presence there.
 //
 // # Kicks and ends
 //

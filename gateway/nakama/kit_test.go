@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ type stage struct {
 	log     *lines
 	issuer  *testkit.Issuer
 	trust   *testkit.Authority
+	conn    net.PacketConn // of the next player; nil for one of its own
 }
 
 // lines keeps what is logged.
@@ -109,7 +111,7 @@ func (s *stage) dialFor(t *testing.T, grant token.Grant, metadata string) (*play
 		Token: func(context.Context) ([]byte, error) {
 			return []byte(s.issuer.Token(t, grant)), nil
 		},
-		RootCAs: s.trust.Pool(), ServerName: testkit.ServerName,
+		RootCAs: s.trust.Pool(), ServerName: testkit.ServerName, Conn: s.conn,
 		Session: session.ClientConfig{Lanes: true, Scope: grant.Scope, Metadata: []byte(metadata)},
 	})
 	if err != nil {
@@ -172,12 +174,19 @@ func (p *player) ends(t *testing.T, reason session.Reason, detail string) {
 	closedFor(t, p.err, reason, detail)
 }
 
-func (p *player) plays(t *testing.T) {
-	t.Helper()
+func (p *player) ended() bool {
 	select {
 	case <-p.done:
-		t.Fatalf("the session has ended: %v", p.err)
+		return true
 	default:
+		return false
+	}
+}
+
+func (p *player) plays(t *testing.T) {
+	t.Helper()
+	if p.ended() {
+		t.Fatalf("the session has ended: %v", p.err)
 	}
 }
 

@@ -1,12 +1,18 @@
 package nakama
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/session"
+)
 
 // Defaults. Each states its unit and its reason.
 const (
-	// DefaultStay is how long a player stays whose WebSocket has broken, while it is made again: as long
-	// as a gateway keeps players whose backend is gone.
-	DefaultStay = 10 * time.Second
+	// DefaultStay is how long a player stays whose WebSocket has broken, while it is made again. It is
+	// longer than a match can have the former presence, and refuse the user for it: another gateway may
+	// keep the session for its idle time, and Nakama a WebSocket that has fallen silent for its
+	// socket.pong_wait_ms, 25 s by default.
+	DefaultStay = session.DefaultIdle + 5*time.Second
 
 	// DefaultCheck is how often Nakama is asked whether a match still runs, since it does not tell: a
 	// player waits up to twice that long for news that the client has mostly had already.

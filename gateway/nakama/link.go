@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/transport"
 )
 
 // link is a player's way into the match: one WebSocket after the other.
@@ -28,12 +29,13 @@ type link struct {
 	socket  atomic.Pointer[socket] // of now
 
 	// Of the goroutine of run, and of what it calls.
-	joined bool   // once
+	joined bool   // once, by this link
+	former bool   // the match may have a presence of the player from before
 	out    []byte // a datagram for the player
 }
 
 func newLink(b *Backend, p *gateway.Player, want request) *link {
-	l := &link{backend: b, player: p, want: want, queue: newQueue()}
+	l := &link{backend: b, player: p, want: want, queue: newQueue(), former: p.Origin() != transport.OriginOpened}
 	l.credential = credential{backend: b, issuer: p.Session().Issuer(), subject: p.Session().Subject(), sessions: b.config.Sessions}
 	l.ctx, l.cancel = context.WithCancel(b.ctx)
 	return l
@@ -77,7 +79,7 @@ func (l *link) run() {
 		e, final := errors.AsType[*ending](err)
 		patient := l.patient(lost)
 		switch {
-		case final && (!l.joined || e.cause != joinRejected || !patient):
+		case final && (!l.former || e.cause != joinRejected || !patient):
 			l.end(e)
 			return
 		case !patient && errors.Is(err, errCrowded):
@@ -176,7 +178,7 @@ func (l *link) play() (entered bool, err error) {
 	if l.joined {
 		b.counts.rejoined.Add(1)
 	}
-	l.joined = true
+	l.joined, l.former = true, true
 	broken, written := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(written)
