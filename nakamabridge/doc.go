@@ -70,7 +70,7 @@
 // A call over the socket gives a token for the player who has, or will within [JoinWait] have,
 // joined the match by that very socket: the datagrams count as sent by that presence, and when it
 // leaves the match, UDP ends. A call over HTTP makes a UDP-only player, where Config.VirtualPlayers
-// allows it.
+// allows it, also of a user who has a socket in the match: to the game that is another presence.
 //
 // # Datagrams and lanes
 //

@@ -3,6 +3,7 @@ package nakamabridge
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,19 +57,23 @@ func expired() context.Context {
 	return ctx
 }
 
-// "A call over HTTP … gives one for whoever of the user's sockets is in the match"
-func TestSocketFoundByUser(t *testing.T) {
+// "A call over HTTP makes a UDP-only player", also of a user with a socket in the match, which may have
+// died without a sign: the player gets reliable broadcasts by UDP, and plays on when the socket is gone.
+func TestCallOverHTTP(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
-		anna := w.signIn("anna")
-		p := w.stage.join(anna)
-		c := w.dial(anna, "")
-		w.send(c, 1, "one player")
-		w.settle()
-		w.want("init", "attempt anna true ", "join anna", `data anna 1 "one player" false`)
+		p := w.stage.join(w.signIn("anna"))
+		c := w.seat("anna")
+		w.want("init", "attempt anna true ", "join anna", "attempt anna true udp", "join anna")
+		w.tick(func(d runtime.MatchDispatcher) { d.BroadcastMessage(2, []byte("event"), nil, nil, true) })
+		time.Sleep(time.Second)
+		if got := c.take(); !slices.Equal(got, []string{"lane 0 2 event"}) || !slices.Equal(w.stage.sent, []string{"anna 2 event"}) {
+			t.Errorf("by UDP came %q, and by the socket %q", got, w.stage.sent)
+		}
 		w.stage.leave(p)
-		w.want("leave anna 4")
-		w.ended(c, session.ReasonLeft)
+		w.send(c.Client, 1, "still here")
+		w.settle()
+		w.want("leave anna 4", `data anna 1 "still here" false`)
 	})
 }
 

@@ -72,16 +72,6 @@ func (s *seats) bind(m *member) {
 	}
 }
 
-// socketOf returns the seat of a user's socket, one without UDP first; nil if there is none.
-func (s *seats) socketOf(userID string) (found *seat) {
-	for _, at := range s.bySession {
-		if at.virtual == nil && at.presence.GetUserId() == userID && (found == nil || at.udp == nil) {
-			found = at
-		}
-	}
-	return found
-}
-
 // take gives the seat to m, in place of any session that used it before.
 func (s *seats) take(at *seat, m *member) {
 	s.mu.Lock()

@@ -23,8 +23,6 @@ func (m *match) admit(c call, state any, joins []*member) any {
 			m.seats.bind(j)
 		case m.seats.virtuals[j.userID] != nil:
 			m.seats.take(m.seats.virtuals[j.userID], j) // back on a new connection: the same player to the game
-		case m.seats.socketOf(j.userID) != nil:
-			m.seats.take(m.seats.socketOf(j.userID), j)
 		default:
 			state = m.ask(c, state, j)
 		}
