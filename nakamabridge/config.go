@@ -71,7 +71,8 @@ type Verifier interface {
 }
 
 // Accounts is the part of runtime.NakamaModule that a Bridge uses. It is called by several
-// goroutines at once.
+// goroutines at once. Its errors have Nakama's texts, by which a Bridge knows those that mean no
+// account, or a banned one.
 type Accounts interface {
 	AccountGetId(ctx context.Context, userID string) (*api.Account, error)
 	AccountsGetId(ctx context.Context, userIDs, deviceIDs []string) ([]*api.Account, error)

@@ -166,8 +166,7 @@ func (b *Bridge) account(ctx context.Context, userID string) (*api.Account, erro
 	account, err := b.config.Accounts.AccountGetId(query, userID)
 	switch {
 	case err != nil:
-		b.config.Logger.Warn("nakamabridge: an account could not be read")
-		return nil, errUnavailable
+		return nil, b.unread()
 	case banned(account):
 		b.reject(ctx, audit.DropRevoked, nil, "a banned account was denied")
 		return nil, errDenied

@@ -3,6 +3,8 @@ package nakamabridge
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
@@ -18,6 +20,8 @@ var (
 	ErrIdentity = errors.New("nakamabridge: identity refused")
 	// ErrUnknown means that no such player has signed in here by an identity token.
 	ErrUnknown = errors.New("nakamabridge: unknown player")
+	// ErrUnavailable means that Nakama could not read the account: try again.
+	ErrUnavailable = errors.New("nakamabridge: the account could not be read")
 )
 
 // Errors of the hooks and the RPC: gRPC codes, and texts that clients receive as they are.
@@ -32,6 +36,22 @@ var (
 	errRefused     = runtime.NewError("nakamabridge: identity token refused", 16)
 	errSession     = runtime.NewError("nakamabridge: session required", 16)
 )
+
+// verdicts are how those of Nakama's errors begin that say that there is no such account, or that it
+// is banned. By text: gRPC, whose statuses the first two are, is nothing that a plugin has to link.
+var verdicts = []string{
+	"rpc error: code = NotFound", "rpc error: code = PermissionDenied", // of AuthenticateCustom
+	"account not found", "invalid user id", // of AccountGetId
+}
+
+// accountError is what an error of Nakama's says of an account. Any that is no verdict is the
+// database's, or the caller's context that has ended.
+func accountError(err error) error {
+	if slices.ContainsFunc(verdicts, func(begin string) bool { return strings.HasPrefix(err.Error(), begin) }) {
+		return ErrUnknown
+	}
+	return ErrUnavailable
+}
 
 // errScope refuses a scope that is not the token's match.
 var errScope = errors.New("nakamabridge: another scope")

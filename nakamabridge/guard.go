@@ -20,6 +20,12 @@ func (b *Bridge) guard(hook string, err *error) {
 	}
 }
 
+// unread logs that an account could not be read, and returns the client's answer.
+func (b *Bridge) unread() error {
+	b.config.Logger.Warn("nakamabridge: an account could not be read")
+	return errUnavailable
+}
+
 // reject records a refusal. Without claims it is that of the signed-in user, if the caller is one.
 func (b *Bridge) reject(ctx context.Context, reason audit.Drop, claims *token.Claims, detail string) {
 	b.record(ctx, audit.Reject, reason, claims, detail)

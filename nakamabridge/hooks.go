@@ -69,8 +69,7 @@ func (b *Bridge) unlinked(ctx context.Context) error {
 	account, err := b.config.Accounts.AccountGetId(ctx, text(ctx, runtime.RUNTIME_CTX_USER_ID))
 	switch {
 	case err != nil:
-		b.config.Logger.Warn("nakamabridge: an account could not be read")
-		return errUnavailable
+		return b.unread()
 	case account.GetCustomId() != "":
 		b.reject(ctx, audit.DropState, nil, "a second identity was denied")
 		return errDenied

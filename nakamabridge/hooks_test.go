@@ -252,8 +252,8 @@ func TestUserIDAndSubject(t *testing.T) {
 		t.Errorf("the username %q shows the sub", l.username)
 	}
 	for round, queries := range []int{0, 1, 1, 2} {
-		if round%2 == 1 { // as after a restart
-			w.bridge.users, w.bridge.customIDs = aging.New[string](maxKnown/2), aging.New[string](maxKnown/2)
+		if round%2 == 1 {
+			w.forget()
 		}
 		if round < 2 {
 			if id, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "anna"); err != nil || id != l.userID {
@@ -266,10 +266,40 @@ func TestUserIDAndSubject(t *testing.T) {
 			t.Errorf("round %d: %d queries, want %d", round, w.nakama.queries, queries)
 		}
 	}
-	if _, err := w.bridge.UserID(w.ctx, testkit.IssuerName, "nobody"); !errors.Is(err, ErrUnknown) {
-		t.Errorf("UserID of nobody: %v", err)
+	w.signInAs("eve")
+	w.nakama.ban(w.nakama.customs[w.customID("eve")])
+	w.forget()
+	for _, c := range []struct {
+		down     bool // the database
+		subjects []string
+		want     error
+	}{
+		{false, []string{"nobody", "eve"}, ErrUnknown},
+		{true, []string{"nobody", "eve", "anna"}, ErrUnavailable},
+	} {
+		w.nakama.down = c.down
+		for _, subject := range c.subjects {
+			if _, err := w.bridge.UserID(w.ctx, testkit.IssuerName, subject); !errors.Is(err, c.want) {
+				t.Errorf("UserID of %s, down %v: %v", subject, c.down, err)
+			}
+		}
+		if _, _, err := w.bridge.Subject(w.ctx, newUUID()); !errors.Is(err, c.want) {
+			t.Errorf("Subject of nobody, down %v: %v", c.down, err)
+		}
 	}
-	if _, _, err := w.bridge.Subject(w.ctx, "nobody"); !errors.Is(err, ErrUnknown) {
-		t.Errorf("Subject of nobody: %v", err)
+}
+
+// forget has the bridge know no identity, as after a restart.
+func (w *world) forget() {
+	w.bridge.users, w.bridge.customIDs = aging.New[string](maxKnown/2), aging.New[string](maxKnown/2)
+}
+
+// customID is that of a subject of the world's issuer.
+func (w *world) customID(subject string) string {
+	w.Helper()
+	id, err := CustomID(testkit.IssuerName, subject)
+	if err != nil {
+		w.Fatal(err)
 	}
+	return id
 }

@@ -28,7 +28,8 @@ func subjectOf(customID string) (provider, subject string, err error) {
 }
 
 // UserID returns the Nakama user id of the player whom issuer calls subject, from memory or from
-// the database. The error is ErrIdentity, or ErrUnknown if there is none or the account is banned.
+// the database. The error is ErrIdentity, ErrUnavailable, or ErrUnknown if there is none or the
+// account is banned.
 func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, error) {
 	id, err := CustomID(issuer, subject)
 	if err != nil {
@@ -39,21 +40,22 @@ func (b *Bridge) UserID(ctx context.Context, issuer, subject string) (string, er
 	}
 	userID, _, _, err := b.config.Accounts.AuthenticateCustom(ctx, id, "", false)
 	if err != nil {
-		return "", ErrUnknown
+		return "", accountError(err)
 	}
 	b.learn(userID, id)
 	return userID, nil
 }
 
 // Subject returns the identity behind a Nakama user id, the reverse of UserID: provider is
-// "cognito:" and the pool, or "jwt:" and the hash of the issuer. The error is ErrUnknown.
+// "cognito:" and the pool, or "jwt:" and the hash of the issuer. The error is ErrUnknown or
+// ErrUnavailable.
 func (b *Bridge) Subject(ctx context.Context, userID string) (provider, subject string, err error) {
 	if id, ok := b.customIDs.Get(userID); ok {
 		return subjectOf(id)
 	}
 	account, err := b.config.Accounts.AccountGetId(ctx, userID)
 	if err != nil {
-		return "", "", ErrUnknown
+		return "", "", accountError(err)
 	}
 	if provider, subject, err = subjectOf(account.GetCustomId()); err == nil {
 		b.learn(userID, account.GetCustomId())

@@ -1,6 +1,6 @@
 package nakamabridge
 
-//lint:file-ignore ST1003 The names of methods are Nakama's.
+//lint:file-ignore ST1003,ST1005 The names of methods, and the texts of errors, are Nakama's.
 
 import (
 	"context"
@@ -51,7 +51,14 @@ type login struct {
 	vars             map[string]string
 }
 
-var errNone = errors.New("account not found")
+// Errors of Nakama, word for word. Those of AuthenticateCustom are gRPC statuses.
+var (
+	errNone   = errors.New("account not found")
+	errAbsent = errors.New("rpc error: code = NotFound desc = User account not found.")
+	errBanned = errors.New("rpc error: code = PermissionDenied desc = User account banned.")
+	errQuery  = errors.New("rpc error: code = Internal desc = Error finding user account.")
+	errDown   = errors.New("driver: bad connection")
+)
 
 // create makes an account; a username that is taken is refused, as its column is unique.
 func (n *nakama) create(username string) (*api.Account, error) {
@@ -188,10 +195,14 @@ func (n *nakama) AccountGetId(_ context.Context, userID string) (*api.Account, e
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.queries++
-	if a := n.accounts[userID]; a != nil && !n.down {
-		return a, nil
+	a := n.accounts[userID]
+	switch {
+	case n.down:
+		return nil, errDown
+	case a == nil:
+		return nil, errNone
 	}
-	return nil, errNone
+	return a, nil
 }
 
 func (n *nakama) AccountsGetId(ctx context.Context, userIDs, _ []string) (found []*api.Account, err error) {
@@ -203,7 +214,7 @@ func (n *nakama) AccountsGetId(ctx context.Context, userIDs, _ []string) (found 
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.down {
-		return nil, errNone
+		return nil, errDown
 	}
 	for _, id := range userIDs {
 		if a := n.accounts[id]; a != nil {
@@ -217,8 +228,14 @@ func (n *nakama) AuthenticateCustom(_ context.Context, id, _ string, create bool
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.queries++
-	if userID = n.customs[id]; userID == "" || create {
-		return "", "", false, errNone
+	userID = n.customs[id]
+	switch {
+	case n.down:
+		return "", "", false, errQuery
+	case userID == "" || create:
+		return "", "", false, errAbsent
+	case banned(n.accounts[userID]):
+		return "", "", false, errBanned
 	}
 	return userID, n.accounts[userID].User.Username, false, nil
 }

@@ -49,6 +49,9 @@ func (b *Bridge) BeforeSessionRefreshVerified(
 		return nil, b.refuse(ctx, claims, err)
 	}
 	userID, err := b.UserID(ctx, claims.Issuer, claims.Subject)
+	if errors.Is(err, ErrUnavailable) {
+		return nil, b.unread()
+	}
 	if err != nil || userID != refreshedUser(in.Token) {
 		b.config.Logger.Info("nakamabridge: a session was not refreshed: the identity token is another player's")
 		b.reject(ctx, audit.DropToken, claims, "identity token of another player refused")

@@ -51,3 +51,27 @@ func TestVerifyRefresh(t *testing.T) {
 		t.Errorf("the log quotes what a client has sent: %s", text)
 	}
 }
+
+// "14 (try again)": a database that cannot be read makes nobody's token that of another player.
+func TestVerifyRefreshAmidOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	if err := w.bridge.Register(w.nakama, VerifyRefresh); err != nil {
+		t.Fatal(err)
+	}
+	anna := w.signIn("anna")
+	w.forget()
+	vars := map[string]string{IdentityVar: w.issuer.Token(t, token.Grant{Subject: "anna"})}
+	w.nakama.down = true
+	_, err := w.nakama.sessionRefresh(w.ctx, anna, vars)
+	code(t, err, 14)
+	for _, line := range w.audit.lines() {
+		if strings.Contains(line, "another player") {
+			t.Errorf("audited is %q", line)
+		}
+	}
+	w.nakama.down = false
+	if _, err := w.nakama.sessionRefresh(w.ctx, anna, vars); err != nil {
+		t.Error(err)
+	}
+}
