@@ -50,6 +50,37 @@ func TestReliable(t *testing.T) {
 	})
 }
 
+// "one that is deferred is sent at the end of the call, and shares datagrams with the others of it"
+func TestDeferredShareDatagrams(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(w *world) {
+		ben := w.seat("ben")
+		time.Sleep(100 * time.Millisecond)
+		for _, c := range []struct {
+			later bool
+			want  uint64 // datagrams
+		}{{false, 3}, {true, 1}} {
+			synctest.Wait()
+			before := w.bridge.server.Stats().Sent
+			w.tick(func(d runtime.MatchDispatcher) {
+				broadcast := d.BroadcastMessage
+				if c.later {
+					broadcast = d.BroadcastMessageDeferred
+				}
+				for op := range int64(3) {
+					broadcast(op, []byte("event"), nil, nil, true)
+				}
+			})
+			if n := w.bridge.server.Stats().Sent - before; n != c.want {
+				t.Errorf("deferred %v: %d datagrams for three broadcasts, want %d", c.later, n, c.want)
+			}
+			if got := ben.take(); len(got) != 3 {
+				t.Errorf("deferred %v: %q came", c.later, got)
+			}
+		}
+	})
+}
+
 // "Any other arrives at most once or not at all": what a blackout has taken is not sent again, while
 // a reliable broadcast waits for its end.
 func TestUnreliableLane(t *testing.T) {
