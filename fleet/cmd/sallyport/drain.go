@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -118,8 +119,12 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 // saysEnded reports whether err is that of a server whose program has ended: its connection has broken off, or its port
 // is closed. One that answers lives, and one that is silent, or with which there is no common TLS, may.
 func saysEnded(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED)
+	return slices.ContainsFunc(ended, func(cause error) bool { return errors.Is(err, cause) })
+}
+
+// ended has the causes of saysEnded. Windows has numbers of its own for the last two.
+var ended = []error{
+	io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.Errno(10054), syscall.Errno(10061),
 }
 
 // progress tells a person who waits how far a server is.

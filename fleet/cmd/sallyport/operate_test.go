@@ -183,6 +183,7 @@ func TestSaysEnded(t *testing.T) {
 		{io.ErrUnexpectedEOF, true},
 		{syscall.ECONNREFUSED, true},
 		{syscall.ECONNRESET, true},
+		{syscall.Errno(10054), true}, // connection reset, as Windows has it
 	} {
 		if got := saysEnded(tc.err); got != tc.want {
 			t.Errorf("%v: %v", tc.err, got)
