@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/dev"
@@ -111,11 +110,11 @@ func free() string {
 func answer(login *dev.Login, in io.Reader, out io.Writer) error {
 	fmt.Fprintln(out, login.Addr())
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		spent, err := cpu()
+		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, u.Utime.Nano()+u.Stime.Nano())
+		fmt.Fprintln(out, spent.Nanoseconds())
 	}
 	return nil
 }
