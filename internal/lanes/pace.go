@@ -94,13 +94,16 @@ func (p *pace) refill(now, rtt time.Duration) {
 func (p *pace) spend(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
 	p.tokens -= float64(n)
-	p.slots--
+	p.takeSlot()
 }
+
+// takeSlot counts a datagram that leaves. What is owed for those without a slot is never more than
+// a second's worth.
+func (p *pace) takeSlot() { p.slots = max(p.slots-1, min(p.slots, -p.datagrams)) }
 
 // charge is spend for a datagram of another kind, which leaves whatever the rate is. Such datagrams take
 // what the rate has above its floor: that is left to FRAMES, or none would leave for as long as DATA
-// alone is more than the rate. To a peer that counts what it takes they count in full, but what is owed
-// is never more than a second's worth.
+// alone is more than the rate. To a peer that counts what it takes they count in full.
 func (p *pace) charge(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
 	taken := float64(n)
@@ -109,12 +112,12 @@ func (p *pace) charge(now, rtt time.Duration, n int) {
 		p.spare -= taken
 	}
 	p.tokens = max(p.tokens-taken, min(p.tokens, -p.rate(rtt)))
-	p.slots = max(p.slots-1, min(p.slots, -p.datagrams))
+	p.takeSlot()
 }
 
-// may reports whether a datagram may leave with so many bytes under way.
+// may reports whether a datagram may leave with so many bytes under way, if it has a slot.
 func (p *pace) may(now, rtt time.Duration, bytes int, urgent bool) bool {
-	return p.ready(now, rtt, bytes, urgent) <= now
+	return p.roomAt(now, rtt, bytes, urgent) <= now
 }
 
 // limit returns how many bytes may be under way.
@@ -122,9 +125,23 @@ func (p *pace) limit(rtt time.Duration) float64 {
 	return max(p.window, p.floor*rtt.Seconds(), minWindow)
 }
 
-// ready returns when the next datagram may leave, and never if only an acknowledgement helps. An
-// urgent one does not wait for the bulk before it, up to half a window.
+// ready returns when the next datagram may leave, and never if only an acknowledgement helps.
 func (p *pace) ready(now, rtt time.Duration, bytes int, urgent bool) time.Duration {
+	return max(p.roomAt(now, rtt, bytes, urgent), p.slotAt(now, rtt))
+}
+
+// slotAt returns when the next datagram has a slot.
+func (p *pace) slotAt(now, rtt time.Duration) time.Duration {
+	if p.datagrams == 0 {
+		return now
+	}
+	p.refill(now, rtt)
+	return after(now, (1-p.slots)/p.datagrams)
+}
+
+// roomAt returns when the bytes of the next datagram may leave. An urgent one does not wait for the
+// bulk before it, up to half a window.
+func (p *pace) roomAt(now, rtt time.Duration, bytes int, urgent bool) time.Duration {
 	limit, debt := p.limit(rtt), 0.0
 	if urgent {
 		limit, debt = 1.5*limit, 2*maxSize
@@ -133,17 +150,18 @@ func (p *pace) ready(now, rtt time.Duration, bytes int, urgent bool) time.Durati
 		return never
 	}
 	p.refill(now, rtt)
-	wait := 0.0
-	if p.tokens <= -debt {
-		wait = (1 - debt - p.tokens) / p.rate(rtt)
-	}
-	if p.datagrams > 0 && p.slots < 1 {
-		wait = max(wait, (1-p.slots)/p.datagrams)
-	}
-	if wait <= 0 {
+	if p.tokens > -debt {
 		return now
 	}
-	return now + time.Duration(wait*1e9) + 1
+	return after(now, (1-debt-p.tokens)/p.rate(rtt))
+}
+
+// after returns the time some seconds after now, rounded up, and now for none or fewer.
+func after(now time.Duration, seconds float64) time.Duration {
+	if seconds <= 0 {
+		return now
+	}
+	return now + time.Duration(seconds*1e9) + 1
 }
 
 // sample takes an RTT without the peer's delay.

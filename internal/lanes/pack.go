@@ -22,19 +22,21 @@ func (k *packer) room() int { return wire.MaxBody - (len(k.b) - k.start) }
 // sent under seq is then remembered, so it must leave. Otherwise it returns dst and false, and seq
 // is still to be used.
 func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bool) {
-	f := &e.flight
-	free := f.probes > 0 || f.room() && e.pace.may(now, e.rtt.smoothed(), f.bytes, false)
+	f, rtt := &e.flight, e.rtt.smoothed()
+	alone := e.arrivals.owed > 0 && now >= max(e.arrivals.due(e.delay), e.arrivals.alone+ackSpacing)
+	slot := e.pace.slotAt(now, rtt) <= now
+	room := f.room() && (slot || alone) // an ACK that leaves all the same takes along what waits
+	free := f.probes > 0 || room && e.pace.may(now, rtt, f.bytes, false)
 	waiting := e.waiting(0)
 	k := packer{b: dst, start: len(dst), now: now}
 	if waiting && !free {
 		e.pace.blocked = true
-		if e.table.background != 0 && f.room() && e.waiting(e.table.background) && e.pace.may(now, e.rtt.smoothed(), f.bytes, true) {
+		if e.table.background != 0 && room && e.waiting(e.table.background) && e.pace.may(now, rtt, f.bytes, true) {
 			free, k.full = true, e.table.background
 		}
 	}
 	data := free && (waiting || e.repeats.due() <= now)
-	alone := now >= max(e.arrivals.due(e.delay), e.arrivals.alone+ackSpacing)
-	if e.arrivals.owed == 0 && !data || !data && !alone {
+	if !data && !alone {
 		return dst, false
 	}
 
@@ -60,11 +62,12 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 		if f.probes > 0 {
 			f.probes--
 		}
-	} else {
+	}
+	if !k.eliciting || !slot && alone {
 		e.arrivals.alone = now
 	}
 	f.depart(entry)
-	e.pace.spend(now, e.rtt.smoothed(), size)
+	e.pace.spend(now, rtt, size)
 	return k.b, true
 }
 

@@ -1,6 +1,7 @@
 package lanes
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -298,5 +299,70 @@ func TestKeepsToItsNumbers(t *testing.T) {
 		if sent < 3*datagrams && length < 3*bytes {
 			t.Errorf("lane %d: only %d datagrams and %d bytes", c.lane, sent, length)
 		}
+	}
+}
+
+// "An ACK that is due leaves even where the datagrams of a second are used up, and frames that wait
+// for nothing else SHOULD leave beside it: a second may have as many ACKs as datagrams."
+// PROTOCOL.md 16.9: snapshots ask for more ACKs than the client may send datagrams, alone or with
+// DATA each tick.
+func TestAcksTakeAlongWhatWaits(t *testing.T) {
+	const tick, end = time.Second / 60, 10 * time.Second
+	for _, c := range []struct {
+		datagrams int
+		data      bool
+	}{{54, false}, {27, false}, {108, true}} {
+		w := newWorld(t, 1)
+		p := path{latency: 10 * time.Millisecond}
+		a, b := w.pair(table(t, Lane{Mode: Reliable}, Lane{Mode: Sequenced}), p, p)
+		a.config.Datagrams = c.datagrams
+		a.Endpoint = New(a.config)
+		sent, came := 0, 0
+		var slowest time.Duration
+		b.message = func(_ int, _ uint64, m []byte) {
+			at := time.Duration(binary.BigEndian.Uint64(m))
+			came, slowest = came+1, max(slowest, w.now-at)
+		}
+		b.tick(tick, end, func() {
+			for range 4 { // each two of them make an ACK due, and these are to stay apart
+				_, _ = b.Send(w.now, 1, make([]byte, 1000), b)
+			}
+		})
+		a.tick(tick, end, func() {
+			if c.data {
+				a.Sent(w.now, a.next, 100)
+				a.next++
+			}
+			if _, err := a.Send(w.now, 0, binary.BigEndian.AppendUint64(nil, uint64(w.now)), a); err != nil {
+				t.Fatalf("%+v: after %v, with %d of %d there: %v", c, w.now, came, sent, err)
+			}
+			sent++
+		})
+		w.run(end + time.Second)
+		if came != sent || !a.Idle() || slowest > 100*time.Millisecond {
+			t.Errorf("%+v: %d of %d came, the slowest after %v", c, came, sent, slowest)
+		}
+		if most := int((end + time.Second) / ackSpacing); a.out.sent > most {
+			t.Errorf("%+v: %d datagrams, want no more than %d ACKs", c, a.out.sent, most)
+		}
+	}
+}
+
+// What is owed for ACKs beyond the datagrams of a second ends a second after the last of them.
+func TestAcksOweASecond(t *testing.T) {
+	const tick, end = time.Second / 60, 30 * time.Second
+	w := newWorld(t, 1)
+	p := path{latency: 10 * time.Millisecond}
+	a, b := w.pair(table(t, Lane{Mode: Reliable}, Lane{Mode: Sequenced}), p, p)
+	a.config.Datagrams = 27
+	a.Endpoint = New(a.config)
+	b.tick(tick, end, func() { _, _ = b.Send(w.now, 1, make([]byte, 500), b) })
+	w.run(end + 100*time.Millisecond)
+	came := never
+	b.message = func(int, uint64, []byte) { came = w.now - end }
+	a.tick(tick, w.now+tick, func() { _, _ = a.Send(w.now, 0, []byte("x"), a) })
+	w.run(end + time.Minute)
+	if came > 1200*time.Millisecond {
+		t.Errorf("a message came %v after the last ACK", came)
 	}
 }
