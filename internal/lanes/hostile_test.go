@@ -286,6 +286,45 @@ func TestHalfMessagesGiveWayToOtherLanes(t *testing.T) {
 	}
 }
 
+// A panic of the user's amid a SKIP costs neither credit nor a message, nor does it give any twice:
+// the SKIP comes again.
+//
+// "Credit grows by the length of a message when the game has taken the message, or a SKIP has given
+// it up." PROTOCOL.md 16.6
+func TestPanicAmidSkip(t *testing.T) {
+	const credit, first, third, fourth = 10_000, 2000, 3000, 500
+	l := newLab(t, Lane{Mode: Ordered, MaxMessage: 4000, Credit: credit})
+	l.frame(fragment(1, 0, first))
+	l.frame(whole(2, "second"))
+	l.frame(fragment(3, 0, third)) // the fourth has not come at all
+	l.frame(whole(5, "fifth"))
+	l.frame(whole(6, "sixth"))
+	skipped := uint64(first + len("second") + third + fourth + len("fifth"))
+	body := (&wire.Frame{Type: wire.FrameSkip, ID: 6, Bytes: skipped}).AppendTo(nil)
+	take := func() (returned bool) {
+		defer func() { _ = recover() }()
+		l.Receive(l.now, l.peerSeq+1, l.next-1, body, panics{l})
+		return true
+	}
+	for i, want := range []bool{false, false, false, true} {
+		if take() != want || len(l.messages) != min(i+1, 3) {
+			t.Errorf("%d: it returned %v, %q", i, !want, l.messages)
+		}
+	}
+	taken := skipped + uint64(len("sixth"))
+	if d := l.readers[0]; d.granted != credit+taken || d.seen != taken || d.below != taken {
+		t.Errorf("a credit of %d, of %d bytes that were begun", d.granted, d.seen)
+	}
+}
+
+// panics takes messages, and panics then.
+type panics struct{ *lab }
+
+func (p panics) Message(lane int, id uint64, b []byte) {
+	p.lab.Message(lane, id, b)
+	panic("a game's")
+}
+
 // Latest: what is stale is refused, what was replaced is acknowledged without an effect, and keys are
 // bounded.
 //

@@ -127,14 +127,16 @@ func (e *Endpoint) release(lane uint8, d *reader, sink Sink) {
 	}
 }
 
-// takeSkip takes that messages below an id will not come.
+// takeSkip takes that messages below an id will not come. All is counted before anything is
+// delivered, since a panic of the user's may end that.
 func (e *Endpoint) takeSkip(f *wire.Frame, sink Sink) Outcome {
 	d := e.reader(f.Lane)
 	if f.ID <= d.floor {
+		e.release(f.Lane, d, sink)
 		return Accepted
 	}
 	n := min(int(min(f.ID-d.floor, MaxSpan)), d.slots.len())
-	complete, begun := d.below, d.below
+	complete, begun := uint64(0), d.below
 	for i := range n {
 		s := d.slots.at(i)
 		begun += uint64(s.total)
@@ -148,21 +150,21 @@ func (e *Endpoint) takeSkip(f *wire.Frame, sink Sink) Outcome {
 	case d.seen-begun+f.Bytes > d.granted:
 		return Overrun
 	}
-	for range n {
-		s := *d.slots.at(0)
-		id := d.floor
-		d.advance()
-		if s.state == held {
-			sink.Message(int(f.Lane), id, s.whole.b)
-			s.whole.Release()
+	for i := range n {
+		if s := d.slots.at(i); s.state < held {
+			s.state, s.parts = finished, nil
 		}
 	}
-	d.slots.first += f.ID - d.floor
-	d.slots.next = max(d.slots.next, d.slots.first)
-	d.floor, d.below = f.ID, f.Bytes
+	skipped := f.Bytes - d.below - complete
 	d.seen += f.Bytes - begun
-	e.grant(f.Lane, d, f.Bytes-complete)
+	d.below += f.Bytes - begun
+	e.grant(f.Lane, d, skipped)
 	e.release(f.Lane, d, sink)
+	if d.floor < f.ID { // no message from there on has begun
+		d.slots.first += f.ID - d.floor
+		d.slots.next = d.slots.first
+		d.floor = f.ID
+	}
 	return Accepted
 }
 
