@@ -35,9 +35,6 @@ func (e *Endpoint) SendLatest(lane int, key uint32, b []byte) error {
 	}
 	m.id, m.copies = s.last, 0
 	m.want.set(0)
-	if s.resend.head == nil {
-		e.join(lane, s)
-	}
 	s.resend.push(m)
 	return nil
 }

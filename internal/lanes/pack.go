@@ -132,16 +132,18 @@ func (e *Endpoint) appendMessages(k *packer) {
 		for to < len(e.table.order) && e.priority(to) == e.priority(from) {
 			to++
 		}
+		turn := uint64(0)
 		for {
-			lane := e.poorest(k, e.table.order[from:to])
+			lane := e.poorest(k, e.table.order[from:to], turn)
 			if lane < 0 {
 				break
 			}
-			before := len(k.b)
+			before, s := len(k.b), e.senders[lane]
 			if !e.appendFrame(k, lane) {
 				k.full |= 1 << lane
 			}
-			e.senders[lane].share += uint64(len(k.b)-before) * 256 / uint64(e.table.lanes[lane].Weight)
+			turn = s.share
+			s.share += uint64(len(k.b)-before) * 256 / uint64(e.table.lanes[lane].Weight)
 		}
 		from = to
 	}
@@ -149,13 +151,18 @@ func (e *Endpoint) appendMessages(k *packer) {
 
 func (e *Endpoint) priority(i int) uint8 { return e.table.lanes[e.table.order[i]].Priority }
 
-// poorest returns the lane that has had the least for its weight of those that still have something,
-// -1 if none has.
-func (e *Endpoint) poorest(k *packer, lanes []uint8) int {
+// poorest returns the lane that has had the least for its weight of those that may send something,
+// -1 if none may. The others keep up with the share of the lane whose turn was last: what a lane
+// does not use, for want of messages or of credit, it does not get later.
+func (e *Endpoint) poorest(k *packer, lanes []uint8, turn uint64) int {
 	lane := -1
 	for _, i := range lanes {
 		s := e.senders[i]
-		if s == nil || k.full>>i&1 != 0 || s.resend.skim() == nil && !e.sendable(int(i), s) {
+		if s == nil || k.full>>i&1 != 0 {
+			continue
+		}
+		if s.resend.skim() == nil && !e.sendable(int(i), s) {
+			s.share = max(s.share, turn)
 			continue
 		}
 		if lane < 0 || s.share < e.senders[lane].share {
@@ -165,18 +172,16 @@ func (e *Endpoint) poorest(k *packer, lanes []uint8) int {
 	return lane
 }
 
-// join lets a lane that had nothing take part from now on, without what it has not used before.
-func (e *Endpoint) join(lane int, s *sender) {
-	least, found := uint64(0), false
+// firstShare returns what a lane that is used from now on counts as having had: the least of those
+// of its priority.
+func (e *Endpoint) firstShare(lane int) (least uint64) {
+	found := false
 	for i, o := range e.senders {
-		if o == nil || o == s || e.table.lanes[i].Priority != e.table.lanes[lane].Priority || o.fresh == nil && o.resend.head == nil {
-			continue
-		}
-		if !found || o.share < least {
+		if o != nil && e.table.lanes[i].Priority == e.table.lanes[lane].Priority && (!found || o.share < least) {
 			least, found = o.share, true
 		}
 	}
-	s.share = max(s.share, least)
+	return least
 }
 
 // sendable reports whether a fragment may leave that has not been sent yet.

@@ -1,6 +1,7 @@
 package lanes
 
 import (
+	"encoding/binary"
 	"errors"
 	"testing"
 	"time"
@@ -182,5 +183,76 @@ func TestPriorityAndWeight(t *testing.T) {
 	}
 	if bytes[3] > 0.05*bytes[1] {
 		t.Errorf("the last lane got %.0f bytes", bytes[3])
+	}
+}
+
+// A lane that begins or goes on shares the rate from then on: the others of its priority do not
+// wait for it to catch up.
+//
+// "What a lane could not use, for want of messages or of credit, it SHOULD NOT get later."
+// PROTOCOL.md 16.9
+func TestNoLaneCatchesUp(t *testing.T) {
+	const (
+		steady, fresh, idle, stalled, latest = 0, 1, 2, 3, 4 // lanes
+
+		begin, end = 10 * time.Second, 15 * time.Second
+	)
+	for _, c := range []struct {
+		name    string
+		late    int  // the lane that sends much from begin on
+		stalled bool // one is, up to begin
+	}{
+		{"first message", fresh, false},
+		{"first message beside a lane without credit", fresh, true},
+		{"second message", idle, false},
+		{"first value", latest, false},
+		{"credit", stalled, true},
+	} {
+		w := newWorld(t, 3)
+		p := path{latency: 20 * time.Millisecond, rate: 100_000, queue: 200 * time.Millisecond}
+		bulk := Lane{Mode: Ordered, Credit: 200_000}
+		a, b := w.pair(table(t, Lane{Mode: Sequenced}, bulk, bulk, bulk, Lane{Mode: Latest}), p, p)
+		held, sent := 0, 0
+		b.hold = func(lane int, m []byte) bool {
+			if lane != stalled || w.now >= begin {
+				return false
+			}
+			held += len(m)
+			return true
+		}
+		timely, beside := 0, 0
+		b.message = func(lane int, _ uint64, m []byte) {
+			switch {
+			case w.now < begin:
+			case lane == c.late:
+				beside++
+			case lane == steady && w.now < time.Duration(binary.BigEndian.Uint64(m))+200*time.Millisecond:
+				timely++
+			}
+		}
+		b.latest = func(int, uint32, []byte) { beside++ }
+		big := make([]byte, 1000)
+		_, _ = a.Send(0, idle, big, a)
+		a.tick(16*time.Millisecond, end, func() {
+			binary.BigEndian.PutUint64(big, uint64(w.now))
+			_, _ = a.Send(w.now, steady, big[:240], a) // 15 KB a second
+			if c.stalled {
+				_, _ = a.Send(w.now, stalled, big, a)
+			}
+			if w.now < begin {
+				return
+			}
+			sent++
+			for key := range uint32(40) { // more than the path takes
+				if _, err := a.Send(w.now, c.late, big, a); err == ErrLane {
+					_ = a.SendLatest(c.late, key, big)
+				}
+			}
+		})
+		w.at(begin, func() { b.Taken(stalled, held); b.flush() })
+		w.run(end)
+		if timely < sent*9/10 || beside < 100 {
+			t.Errorf("%s: %d of %d steady messages came in time, and %d beside them", c.name, timely, sent, beside)
+		}
 	}
 }

@@ -44,7 +44,7 @@ func (s *sender) oldest() uint64 {
 func (e *Endpoint) sender(lane int) *sender {
 	s := e.senders[lane]
 	if s == nil {
-		s = &sender{credit: uint64(e.table.lanes[lane].Credit)}
+		s = &sender{credit: uint64(e.table.lanes[lane].Credit), share: e.firstShare(lane)}
 		if lane < len(e.credit) {
 			s.credit = uint64(e.credit[lane])
 		}
@@ -104,7 +104,6 @@ func (e *Endpoint) enqueue(now time.Duration, lane int, p *Payload) uint64 {
 	m := s.add(uint8(lane), p, l.parityOf(len(p.b)))
 	m.id = s.last
 	if s.fresh == nil {
-		e.join(lane, s)
 		s.fresh = m
 	}
 	m.giveUp = never
