@@ -25,6 +25,13 @@ func (s *bits) has(i int) bool { return *s.word(i)>>(i%64)&1 != 0 }
 func (s *bits) set(i int)      { *s.word(i) |= 1 << (i % 64) }
 func (s *bits) clear(i int)    { *s.word(i) &^= 1 << (i % 64) }
 
+func (s *bits) count() (n int) {
+	for _, w := range s.many {
+		n += bits64.OnesCount64(w)
+	}
+	return n + bits64.OnesCount64(s.few)
+}
+
 // A recent is the set of the numbers added last: those up to MaxWindow below the highest. Its zero
 // value is empty, and numbers count from 1.
 type recent struct {

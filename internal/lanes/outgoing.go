@@ -56,6 +56,19 @@ func (m *outgoing) part(i int) []byte {
 	return b[from : from+wire.FragmentLen(len(b), i)]
 }
 
+// unsent returns how many bytes of m, parity included, are yet to be sent for the first time.
+func (m *outgoing) unsent() int {
+	return int(m.parts-m.sent) * wire.FragmentSize(len(m.payload.b))
+}
+
+// wanted returns how many bytes of m are to be sent again.
+func (m *outgoing) wanted() int {
+	if m.done {
+		return 0
+	}
+	return m.want.count() * wire.FragmentSize(len(m.payload.b))
+}
+
 // A resends is a queue of messages of which something is to be sent again.
 type resends struct{ head, tail *outgoing }
 

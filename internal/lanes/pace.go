@@ -249,15 +249,28 @@ func (p *pace) update(now time.Duration, r *rtt) {
 // Rate returns at how many bytes a second messages leave at most, link bytes included.
 func (e *Endpoint) Rate() int { return int(e.pace.rate(e.rtt.smoothed())) }
 
-// Budget returns how many bytes would leave now without waiting for the rate.
+// Budget returns how many bytes would leave now without waiting for the rate, after those that wait
+// already. What waits for credit leaves its room to others. Who asks lets nothing wait, so here it
+// is more than half a window under way that is noted as in want of a larger one.
 func (e *Endpoint) Budget(now time.Duration) int {
 	rtt := e.rtt.smoothed()
 	e.pace.refill(now, rtt)
-	room := min(e.pace.tokens, e.pace.limit(rtt)-float64(e.flight.bytes))
-	for _, s := range e.senders {
-		if s != nil {
-			room -= float64(s.queued - s.messages*messageCost)
+	limit, bytes := e.pace.limit(rtt), float64(e.flight.bytes)
+	e.pace.blocked = e.pace.blocked || bytes > limit/2
+	room := int(min(e.pace.tokens, limit-bytes))
+	for i, s := range e.senders {
+		if s == nil {
+			continue
+		}
+		for m := s.resend.head; m != nil && room > 0; m = m.resendNext {
+			room -= m.wanted()
+		}
+		if !e.sendable(i, s) {
+			continue
+		}
+		for m := s.fresh; m != nil && room > 0; m = m.next {
+			room -= m.unsent()
 		}
 	}
-	return max(0, int(room))
+	return max(0, room)
 }

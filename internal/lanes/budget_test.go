@@ -1,0 +1,95 @@
+package lanes
+
+import (
+	"testing"
+	"time"
+)
+
+// A game that sends a snapshot each tick while Budget has room for one sends them all on a path
+// that takes them, however long its round trips are; on one that does not, as many as the path
+// takes. They leave at once.
+func TestBudgetIsWhatLeaves(t *testing.T) {
+	const end, size = 10 * time.Second, 1000
+	for _, c := range []struct {
+		latency time.Duration
+		rate    float64
+		least   int // snapshots of 600
+	}{
+		{5 * time.Millisecond, 0, 599},
+		{50 * time.Millisecond, 0, 599},
+		{200 * time.Millisecond, 0, 560},
+		{50 * time.Millisecond, 40_000, 300},
+	} {
+		w := newWorld(t, 1)
+		p := path{latency: c.latency, rate: c.rate, queue: time.Second}
+		a, b := w.pair(table(t, Lane{Mode: Sequenced}), p, p)
+		came := 0
+		b.message = func(int, uint64, []byte) { came++ }
+		a.tick(time.Second/60, end, func() {
+			if a.Budget(w.now) < size {
+				return
+			}
+			if _, err := a.Send(w.now, 0, make([]byte, size), a); err != nil {
+				t.Fatal(err)
+			}
+			if a.flush(); a.senders[0].fresh != nil {
+				t.Errorf("%v: a snapshot waits", c.latency)
+			}
+		})
+		w.run(end + time.Minute)
+		if came < c.least {
+			t.Errorf("%v, %.0f bytes a second: %d snapshots came, want %d", c.latency, c.rate, came, c.least)
+		}
+	}
+}
+
+// Budget is less by what waits for the rate, whether it is new or was lost, but not by what is
+// under way, or waits for credit.
+func TestBudgetIsBesideWhatWaits(t *testing.T) {
+	l := newLab(t, Lane{Mode: Reliable}, Lane{Mode: Unreliable, MaxMessage: 20_000, Parity: 2}, Lane{Mode: Latest},
+		Lane{Mode: Reliable, MaxMessage: 2000, Credit: 3000})
+	send := func(lane, n int) {
+		t.Helper()
+		if _, err := l.Send(l.now, lane, make([]byte, n), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := l.Budget(l.now)
+	change := func(name string, want int) {
+		t.Helper()
+		if got := l.Budget(l.now) - all; got != want {
+			t.Errorf("%s: Budget has changed by %d bytes, want %d", name, got, want)
+		}
+		all = l.Budget(l.now)
+	}
+	send(0, 700)
+	change("a message", -700)
+	if err := l.SendLatest(2, 1, make([]byte, 300)); err != nil {
+		t.Fatal(err)
+	}
+	change("a value", -300)
+	send(1, 4000)
+	change("a message of four fragments, and two of parity", -6000)
+	l.flush()
+	all = l.Budget(l.now)
+	send(3, 2000)
+	change("what has credit", -2000)
+	l.flush()
+	all = l.Budget(l.now)
+	send(3, 2000)
+	change("what has none", 0)
+	if all == 0 {
+		t.Fatal("no budget is left to measure by")
+	}
+
+	l = newLab(t, Lane{Mode: Reliable})
+	send(0, 700)
+	seq := l.flush()[0].seq
+	for seq < 6 { // the first is overtaken, and counts as lost
+		seq = l.send("")
+	}
+	all = l.Budget(l.now)
+	l.later(time.Nanosecond)
+	l.ack(seq)
+	change("a message that was lost", -700)
+}
