@@ -28,8 +28,9 @@ is the later call's. A drain cannot be taken back.
   serving   nobody has asked for a drain          closing  the server shuts down
   draining  newcomers are refused, players play   closed   it has
   failed    it has not shut down in time, or could not write its snapshot: its log says more
-A server whose program ends before it has said "closed" is taken for closed if it was closing, though
-another program serves there at once. One that then answers with an error, or not at all, is a failure.
+A server whose program ends before it has said "closed" is taken for closed if it was closing, or nobody
+played on it, or no -within is given, though another program serves there at once. One that then answers
+with an error, or not at all, is a failure.
 `
 
 // drainFlags is the command line of "drain".
@@ -102,8 +103,9 @@ func (f *drainFlags) follow(ctx context.Context, client *admin.Client) (s admin.
 		s, err = client.Drained(next, was.State, 5*time.Second)
 		cancel()
 		restarted := s.State == admin.Serving // a drain cannot be taken back
+		closing := was.State == admin.Closing || was.Sessions == 0 || f.within == 0
 		switch {
-		case was.State == admin.Closing && ctx.Err() == nil && (restarted || saysEnded(err)):
+		case closing && ctx.Err() == nil && (restarted || saysEnded(err)):
 			was.State, was.Sessions = admin.Closed, 0
 			return was, nil
 		case restarted:
