@@ -56,6 +56,8 @@ type Drain struct {
 	now DrainStatus // but for Sessions
 	// +checklocks:mu
 	changed chan struct{} // closed with the next change; nil if nobody waits
+	// +checklocks:mu
+	told bool // a caller who waited has the answer that the server closes
 }
 
 // Authorize returns a session.Config.Authorize that refuses newcomers while the server drains, and
@@ -107,6 +109,7 @@ func (d *Drain) await(ctx context.Context, was DrainState) {
 			d.changed = make(chan struct{})
 		}
 		changed, state := d.changed, d.now.State
+		d.told = d.told || state == Closing
 		d.mu.Unlock()
 		if state != "" && state != was {
 			return
@@ -117,6 +120,13 @@ func (d *Drain) await(ctx context.Context, was DrainState) {
 			return
 		}
 	}
+}
+
+// isTold reports whether a caller who waited has the answer that the server closes.
+func (d *Drain) isTold() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.told
 }
 
 // begin begins a drain, or gives the one under way another deadline, and another server to send players
@@ -141,12 +151,19 @@ func (d *Drain) run(a *api) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
 	var sending sendOn
+	played := false
 	for a.config.Server.Stats().Sessions > 0 && time.Now().Before(d.status().Deadline) {
+		played = true
 		sending.follow(a, d.status())
 		<-tick.C
 	}
 	sending.end()
 	d.change(func(s *DrainStatus) { s.State = Closing })
+	// Whoever follows the drain may be between two requests, and would take a server that had players and
+	// ends before the next one for a failure.
+	for until := time.Now().Add(tellTime); played && !d.isTold() && time.Now().Before(until); {
+		<-tick.C
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTime)
 	defer cancel()
 	err := a.config.Server.Shutdown(ctx)

@@ -49,6 +49,10 @@ const (
 	// defaultShutdown is how long Shutdown may take; the players' goodbyes take 1 s at most.
 	defaultShutdown = 5 * time.Second
 
+	// tellTime is how long a server that closes, and had players when the drain began, waits at most until
+	// whoever follows the drain has asked again: longer than a request is on its way.
+	tellTime = time.Second
+
 	// maxWait is the longest that GET /v1/drain waits for a change: less than an answer may take.
 	maxWait = 5 * time.Second
 )
