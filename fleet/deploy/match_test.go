@@ -36,6 +36,7 @@ type match struct {
 	t         *testing.T
 	authority *testkit.Authority
 	issuer    *testkit.Issuer
+	lost      *token.Issuer // whose keys are out of reach
 	config    transport.Config
 	address   string // of the server, the same for each that takes over
 	metrics   string // address of the page that Prometheus scrapes
@@ -60,6 +61,16 @@ func newMatch(t *testing.T) *match {
 		central: revocation.GenerateSigningKey(), key: revocation.GenerateSigningKey(), dir: t.TempDir(),
 	}
 	var err error
+	m.lost, err = token.NewIssuer(token.IssuerConfig{Issuer: "https://lost.test", Audience: testkit.Audience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := m.lost.Profile()
+	lost.Keys = unreachable{}
+	verifier, err := token.NewVerifier(m.issuer.Profile(), lost)
+	if err != nil {
+		t.Fatal(err)
+	}
 	m.own, err = metrics.New(metrics.Config{
 		Every: time.Second, Exemplars: true,
 		Revocations:  func() revocation.Status { return m.feed.Load().Status() },
@@ -79,7 +90,7 @@ func newMatch(t *testing.T) *match {
 		t.Fatal(err)
 	}
 	m.config = transport.Config{
-		Certificate: *m.authority.Server(t), Verifier: m.issuer.Verifier(t), OnExchange: m.own.Exchange, Shards: 1,
+		Certificate: *m.authority.Server(t), Verifier: verifier, OnExchange: m.own.Exchange, Shards: 1,
 		Session: session.Config{FleetKeys: ring, Ping: time.Second},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -91,6 +102,13 @@ func newMatch(t *testing.T) *match {
 	m.listen()
 	m.serve()
 	return m
+}
+
+// unreachable is a token.KeySet that cannot be reached.
+type unreachable struct{}
+
+func (unreachable) Key(context.Context, string) (token.Key, error) {
+	return token.Key{}, token.ErrUnavailable
 }
 
 // listen makes the server, in place of the one before.
@@ -247,10 +265,14 @@ func (m *match) play() {
 	m.wg.Go(func() { // who comes and goes, what is refused, what the operator does, what was revoked
 		for tick := time.NewTicker(300 * time.Millisecond); m.ctx.Err() == nil; <-tick.C {
 			ctx, cancel := context.WithTimeout(m.ctx, time.Second)
-			bad, foreign := m.client(99, time.Minute), m.client(99, time.Minute)
+			bad, lost, foreign := m.client(99, time.Minute), m.client(99, time.Minute), m.client(99, time.Minute)
 			bad.Token = func(context.Context) ([]byte, error) { return []byte("not a token"), nil }
+			lost.Token = func(context.Context) ([]byte, error) {
+				text, err := m.lost.Mint(time.Now(), token.Grant{Subject: "lost", Scope: "match"})
+				return []byte(text), err
+			}
 			foreign.ServerName = "another.example"
-			for _, config := range []transport.ClientConfig{bad, foreign, m.client(98, time.Minute)} {
+			for _, config := range []transport.ClientConfig{bad, lost, foreign, m.client(98, time.Minute)} {
 				if c, err := transport.Dial(ctx, m.address, config); err == nil {
 					c.Close() //nolint:errcheck // the server may be gone
 				}
