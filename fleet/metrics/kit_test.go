@@ -76,7 +76,7 @@ func complete(t testing.TB) *Metrics {
 	m.ObservePoll(3 * time.Millisecond)
 	m.RevocationApplied(time.Now())
 	m.AdminCall("listSessions", 200, 7*time.Millisecond)
-	m.look(counted{received: 100, lost: 1, sent: 50}, transport.PlayerStats{Received: 190, Lost: 11, Sent: 150, LostOut: 3, RTT: 40 * time.Millisecond, Jitter: time.Millisecond})
+	m.look(counted{received: 100, lost: 1, sent: 50}, transport.PlayerStats{Received: 190, Lost: 11, Sent: 150, LostOut: 3, Rate: 100_000, RTT: 40 * time.Millisecond, Jitter: time.Millisecond})
 	return m
 }
 

@@ -37,7 +37,7 @@ var (
 	poll   = prometheus.HistogramOpts{Name: "sallyport_poll_duration_seconds", Help: "How long calls of Server.Poll took, where the program observes them.", Buckets: quick}
 	rtt    = prometheus.HistogramOpts{Name: "sallyport_player_rtt_seconds", Help: "Round trips of a sample of players, a round each.", Buckets: round}
 	jitter = prometheus.HistogramOpts{Name: "sallyport_player_jitter_seconds", Help: "Mean deviations of the same round trips.", Buckets: quick}
-	loss   = prometheus.HistogramOpts{Name: "sallyport_player_loss_ratio", Help: "Datagrams lost of a sample of players' in a round, from and to the player.", Buckets: ratio}
+	loss   = prometheus.HistogramOpts{Name: "sallyport_player_loss_ratio", Help: "Datagrams lost of a sample of players' in a round: in from all, where lanes leave out one number in 256, and out to those with lanes.", Buckets: ratio}
 	apply  = prometheus.HistogramOpts{Name: "sallyport_revocation_delay_seconds", Help: "How long records took from their publication, by the publisher's clock, until they were in force here.", Buckets: delay}
 	call   = prometheus.HistogramOpts{Name: "sallyport_admin_call_duration_seconds", Help: "How long calls of the admin API took.", Buckets: slow}
 )

@@ -83,7 +83,7 @@ func (r *rounds) round(ctx context.Context, s Server) error {
 }
 
 // look counts one player. A player who is seen for the first time has no loss yet, but for that since
-// the session began.
+// the session began. Without lanes nothing is known of loss to the player.
 func (m *Metrics) look(before counted, now transport.PlayerStats) {
 	if now.RTT > 0 {
 		m.rtt.Observe(now.RTT.Seconds())
@@ -98,7 +98,7 @@ func (m *Metrics) look(before counted, now transport.PlayerStats) {
 		lost := now.Lost - before.lost
 		observe(directionIn, lost, now.Received-before.received+lost)
 	}
-	if now.Sent >= before.sent && now.LostOut >= before.lostOut {
+	if now.Rate > 0 && now.Sent >= before.sent && now.LostOut >= before.lostOut {
 		observe(directionOut, now.LostOut-before.lostOut, now.Sent-before.sent)
 	}
 }

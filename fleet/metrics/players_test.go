@@ -66,6 +66,23 @@ func TestSample(t *testing.T) {
 	}
 }
 
+// "Without lanes nothing is known of loss to the player": it is not counted as none.
+func TestLossWithoutLanes(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.look(counted{}, transport.PlayerStats{Received: 600, Sent: 600})
+	m.look(counted{}, transport.PlayerStats{Received: 600, Sent: 600, Rate: 1})
+	text, _ := scrape(t, "", m)
+	for direction, want := range map[string]string{directionIn: "2", directionOut: "1"} {
+		if line := `sallyport_player_loss_ratio_count{direction="` + direction + `"} ` + want + "\n"; !strings.Contains(text, line) {
+			t.Errorf("no line %s", line)
+		}
+	}
+}
+
 // "Run … returns ctx's error, or transport.ErrServerClosed once the server is closed."
 func TestRunEnds(t *testing.T) {
 	t.Parallel()
