@@ -59,6 +59,10 @@ type Config struct {
 	// Remote lets other machines read /metrics; /live and /ready answer everybody.
 	Remote bool
 
+	// Hosts are names under which /metrics may be asked for besides localhost and IP addresses, without a
+	// port.
+	Hosts []string
+
 	// Metrics are collected beside those of the transport server and the gateway: those of a backend,
 	// for instance.
 	Metrics []prometheus.Collector

@@ -24,7 +24,7 @@ type counts struct {
 func (g *Gateway) Handler() http.Handler {
 	own := append([]prometheus.Collector{metrics.NewCollector(g.server.Stats), collector{g}}, g.config.Metrics...)
 	page, err := statuspage.Handler(statuspage.Config{
-		Server: g.server, Remote: g.config.Remote, Ready: g.Ready, Metrics: metrics.Handler(own...),
+		Server: g.server, Remote: g.config.Remote, Hosts: g.config.Hosts, Ready: g.Ready, Metrics: metrics.Handler(own...),
 	})
 	if err != nil {
 		panic(err) // all is there

@@ -70,6 +70,7 @@ Flags:
 // flags is the command line.
 type flags struct {
 	listen, status, audit string
+	statusHosts           command.List
 	auditKey, keylog      string
 	tick, eventsMax       int
 	revokeAfter           time.Duration
@@ -90,6 +91,7 @@ func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:7777", "UDP `address` for players")
 	set.IntVar(&f.tick, "tick", 60, "ticks a second")
 	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of the status page; empty means none")
+	set.Var(&f.statusHosts, "status-hosts", "`names` by which the page and /metrics may be asked for, besides IP addresses and localhost, with commas between")
 	set.StringVar(&f.audit, "audit", "", "`file` to which trust decisions are appended, one JSON object a line")
 	set.StringVar(&f.auditKey, "audit-key", "", "PEM `file` with an Ed25519 key (sallyport audit keygen): makes a signed chain of the lines of -audit")
 	set.StringVar(&f.keylog, "keylog", "", "`file` to which the secrets of all connections are appended, for Wireshark: for debugging only")

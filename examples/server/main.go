@@ -125,6 +125,7 @@ func start(ctx context.Context, f *flags, log *slog.Logger) (server *gameserver.
 	if err == nil {
 		hydrate(ctx, keys, log)
 		config.Listen, config.Tick, config.Status = f.listen, f.tick, f.status
+		config.Hosts = f.statusHosts
 		config.Audit, config.Events, config.RevokeAfter = lines.sink(), f.eventsMax, f.revokeAfter
 		config.FleetKeys, config.Snapshot, config.KeyLog, config.Log = ring, f.fleet.snapshot, keyLog, log
 		server, err = startServer(f, config)

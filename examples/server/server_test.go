@@ -230,6 +230,30 @@ func TestHUPInDevelopment(t *testing.T) {
 	p.end(t)
 }
 
+// "names by which the page and /metrics may be asked for, besides IP addresses and localhost"
+func TestStatusHosts(t *testing.T) {
+	p := launch(t, "-dev", "-dev-file", filepath.Join(t.TempDir(), "dev.json"), "-status-hosts", "match-1, match-1.example")
+	url := p.Find(t, `status=(\S+)`)
+	for host, want := range map[string]int{"": 200, "match-1:7780": 200, "match-1.example": 200, "evil.example": 403} {
+		for _, path := range []string{"/metrics", "/stats"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close() //nolint:errcheck // only the status matters
+			if answer.StatusCode != want {
+				t.Errorf("%s of %q: %d, want %d", path, host, answer.StatusCode, want)
+			}
+		}
+	}
+	p.end(t)
+}
+
 // A certificate that cannot be used is no reason to choose another address, and a secret is written to
 // no file that others read.
 func TestHints(t *testing.T) {

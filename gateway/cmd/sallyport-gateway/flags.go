@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
 	"github.com/sallyport/sallyport/gateway/internal/filterfeed"
 	"github.com/sallyport/sallyport/gateway/nakama"
+	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -29,6 +30,7 @@ type flags struct {
 	env func(string) string
 
 	listen, statusAddress, nakama       string
+	statusHosts                         command.List
 	cert, key, fleetKeys, audit         string
 	pool, clients, use, endpoint        string
 	issuer, audience, jwks, alg, typ    string
@@ -45,6 +47,7 @@ func newFlags(env func(string) string) *flags {
 	s := f.set
 	s.StringVar(&f.listen, "listen", gateway.DefaultListen, "UDP `address` for players")
 	s.StringVar(&f.statusAddress, "status", "127.0.0.1:7780", "HTTP `address` of /live, /ready and /metrics; empty for none")
+	s.Var(&f.statusHosts, "status-hosts", "`names` by which a scraper may ask for /metrics, besides IP addresses and localhost, with commas between")
 	s.BoolVar(&f.remote, "remote-metrics", false, "answer /metrics to other machines, too")
 	f.websocket.Define(s)
 	f.filter.Define(s)
@@ -135,7 +138,7 @@ func (f *flags) config(log *slog.Logger) (c gateway.Config, closeAudit func(), e
 	t.Session.Authorize = b.Authorize
 	return gateway.Config{
 		Listen: f.listen, Transport: t, Backend: b, MaxPlayers: f.maxPlayers, Hold: f.hold, Remote: f.remote, Log: log,
-		Metrics: []prometheus.Collector{b.Collector()},
+		Hosts: f.statusHosts, Metrics: []prometheus.Collector{b.Collector()},
 	}, closeAudit, nil
 }
 

@@ -69,10 +69,11 @@ Flags:
 // flags is the command line.
 type flags struct {
 	listen, status, admin          string
+	statusHosts                    command.List
 	game, own                      string
 	mode                           string
 	silence                        time.Duration
-	claims                         list
+	claims                         command.List
 	lanes, limits                  string
 	scope                          string
 	cert, key                      string
@@ -91,6 +92,7 @@ type flags struct {
 func (f *flags) define(set *flag.FlagSet) {
 	set.StringVar(&f.listen, "listen", gateway.DefaultListen, "UDP `address` for players")
 	set.StringVar(&f.status, "status", "127.0.0.1:7780", "HTTP `address` of /live, /ready and /metrics; empty means none")
+	set.Var(&f.statusHosts, "status-hosts", "`names` by which a scraper may ask for /metrics, besides IP addresses and localhost, with commas between")
 	set.StringVar(&f.admin, "admin", "", "`address` of the admin API, such as "+gateway.DefaultAdmin+"; empty means none")
 	set.StringVar(&f.game, "game", sidecar.DefaultGame, "`address` at which the game listens, or unix:/path")
 	set.StringVar(&f.own, "own", sidecar.DefaultOwn, "`address` at which the sidecar listens to the game, or unix:/path")

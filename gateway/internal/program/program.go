@@ -92,7 +92,7 @@ func (p *program) start(ctx context.Context) (err error) {
 		recent = p.audit.JSON.Recent(1)
 	}
 	p.sink = p.audit.sink()
-	config := gateway.Config{Listen: f.listen, Log: p.log, Remote: !loopback(f.status)}
+	config := gateway.Config{Listen: f.listen, Log: p.log, Remote: !loopback(f.status), Hosts: f.statusHosts}
 	if err = p.identity(ctx, &config.Transport); err != nil {
 		return err
 	}

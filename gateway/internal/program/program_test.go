@@ -216,17 +216,29 @@ func TestFileChanges(t *testing.T) {
 // Health and metrics are there, and nothing else.
 func TestStatus(t *testing.T) {
 	t.Parallel()
-	s := run(t)
-	for path, want := range map[string]int{"/live": 200, "/ready": 200, "/metrics": 200, "/": 404, "/state": 404, "/token": 404} {
-		r, err := http.Get("http://" + s.status + path)
+	s := run(t, "-status-hosts", "match-1.example, match-1")
+	ask := func(host, path string, want int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.status+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Body.Close() //nolint:errcheck // only the status matters
-		if r.StatusCode != want {
-			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
+		r.Host = host
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close() //nolint:errcheck // only the status matters
+		if answer.StatusCode != want {
+			t.Errorf("%s of %q: %d, want %d", path, host, answer.StatusCode, want)
 		}
 	}
+	for path, want := range map[string]int{"/live": 200, "/ready": 200, "/metrics": 200, "/": 404, "/state": 404, "/token": 404} {
+		ask("", path, want)
+	}
+	ask("match-1:7780", "/metrics", 200)
+	ask("match-1.example", "/metrics", 200)
+	ask("evil.example", "/metrics", 403)
 }
 
 // What cannot be used is said in one sentence, and nothing runs.

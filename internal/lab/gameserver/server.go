@@ -30,6 +30,9 @@ type Config struct {
 	Tick   int    // ticks a second, 1 to arena.MaxTick
 	Status string // HTTP; empty means none
 
+	// Hosts are those of statuspage.Config, for Status.
+	Hosts []string
+
 	Certificate tls.Certificate
 	Verifier    transport.Verifier
 	Audit       audit.Sink // nil means none

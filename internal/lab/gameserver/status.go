@@ -26,7 +26,7 @@ func (s *Server) handler(w *watch, meters *metrics.Collector, loopback bool) htt
 	}
 	config := statuspage.Config{
 		Server: s.game, Events: s.events, Remote: !loopback, Names: loopback, Issuer: s.config.Issuer,
-		Metrics: metrics.Handler(meters), Panel: w.panel(),
+		Hosts: s.config.Hosts, Metrics: metrics.Handler(meters), Panel: w.panel(),
 	}
 	if loopback {
 		config.Authorize, config.Revoker = statuspage.Local, s.game
@@ -49,8 +49,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
-	if !hosts.Addressed(r.Host) {
-		http.Error(w, "ask by IP address or as localhost", http.StatusForbidden)
+	if !hosts.Addressed(r.Host, s.config.Hosts...) {
+		http.Error(w, "ask by IP address, as localhost, or by a name that the server lists", http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1,15 +1,15 @@
-package program
+package command
 
 import "strings"
 
-// list is a flag with commas between its values.
-type list []string
+// List is a flag with commas between its values.
+type List []string
 
 // String implements flag.Value.
-func (l *list) String() string { return strings.Join(*l, ",") }
+func (l *List) String() string { return strings.Join(*l, ",") }
 
 // Set implements flag.Value.
-func (l *list) Set(s string) error {
+func (l *List) Set(s string) error {
 	*l = nil
 	for v := range strings.SplitSeq(s, ",") {
 		if v = strings.TrimSpace(v); v != "" {
