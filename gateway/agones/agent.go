@@ -181,6 +181,9 @@ func (a *Agent) update(ctx context.Context, g *GameServer) {
 	}
 	a.first.Do(func() { close(a.known) })
 	if assignment.Drain || g.Ends() {
+		if a.config.Rule != nil {
+			a.config.Rule.drains.Store(true)
+		}
 		a.beginDrain(ctx, g, assignment)
 	}
 }

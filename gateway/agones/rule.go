@@ -22,11 +22,13 @@ import (
 // the GameServer is not known, the answer is session.ReasonUnavailable, after which a client may
 // try again with the same token. A player who is not listed gets the same answer until the SDK
 // server has been asked for the list again; if the list still lacks the player, the answer is
-// session.ReasonScope.
+// session.ReasonScope. While the agent drains the server, newcomers are told session.ReasonShutdown;
+// who resumes here from another server may come as before.
 type Rule struct {
 	config RuleConfig
 	now    atomic.Pointer[known] // nil before anything is known
 	ask    chan struct{}         // capacity 1: the GameServer is to be asked for
+	drains atomic.Bool           // the agent drains the server, which nothing takes back
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -103,6 +105,8 @@ func (r *Rule) Authorize(next func(*session.Admission) error) func(*session.Admi
 func (r *Rule) admits(now time.Time, a *session.Admission) error {
 	k := r.now.Load()
 	switch {
+	case r.drains.Load() && a.Why == session.Opening:
+		return session.Refusal(session.ReasonShutdown)
 	case k == nil || r.Ready() != nil:
 		return session.Refusal(session.ReasonUnavailable)
 	case k.state == Allocated, r.config.Unallocated:

@@ -191,6 +191,46 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
+// "While the agent drains the server, newcomers are told session.ReasonShutdown; who resumes here from another server may
+// come as before": they would keep it from ever being empty, and be put out at its end.
+func TestNobodyNewWhileItDrains(t *testing.T) {
+	for name, c := range map[string]struct {
+		unallocated bool
+		drain       func(*pod)
+	}{
+		"annotation": {false, func(p *pod) { p.Annotate(KeyDrain, "yes") }},
+		"taken back": {false, func(p *pod) { p.Annotate(KeyDrain, "yes"); p.after(time.Second); p.Annotate(KeyDrain, "no") }},
+		"shutdown":   {true, func(p *pod) { p.SetState("Shutdown") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inPod(t, func(p *pod) {
+				rule := NewRule(RuleConfig{Unallocated: c.unallocated})
+				p.stay = time.Minute
+				defer p.runs(func(c *AgentConfig) { c.Rule, c.Within = rule, time.Minute })()
+				p.after(time.Second)
+				p.Allocate(map[string]string{KeyPlayers: "ann"})
+				p.after(time.Second)
+				asks := func(why session.Purpose) session.Reason {
+					return reasonOf(rule.Authorize(nil)(&session.Admission{Why: why, Claims: &token.Claims{Subject: "ann"}}))
+				}
+				if got := asks(session.Opening); got != 0 {
+					t.Fatalf("before the drain: %v", got)
+				}
+				c.drain(p)
+				p.after(time.Second)
+				if got := asks(session.Opening); got != session.ReasonShutdown {
+					t.Errorf("a newcomer: %v", got)
+				}
+				for _, why := range []session.Purpose{session.Renewing, session.Resuming, session.ResumingElsewhere} {
+					if got := asks(why); got != 0 {
+						t.Errorf("%v: %v", why, got)
+					}
+				}
+			})
+		})
+	}
+}
+
 // The list is asked for once in a while when somebody comes who is not on it: an allocator that has listed
 // the player in the meantime is not late.
 func TestLateList(t *testing.T) {
