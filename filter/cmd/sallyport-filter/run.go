@@ -106,6 +106,8 @@ func parse(args []string, stdout, stderr io.Writer) (f flags, status int, ok boo
 			return errors.New("-port is missing: name the servers' UDP ports, such as 7777")
 		case f.every < 0:
 			return errors.New("-every must not be negative")
+		case min(c.Hellos, c.Returns, c.Source, c.Host, c.Roamer, c.Peers) <= 0 || c.Stale <= 0: // filter.Config's defaults
+			return errors.New("-hellos, -returns, -source, -host, -roamer, -peers and -stale are more than 0")
 		}
 		return nil
 	}, stdout, stderr)
