@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Handler returns what serves the page. It starts a goroutine only while a request waits for a
-// server that takes no turn. Errors match ErrConfig.
+// Handler returns what serves the page. It starts a goroutine only once a request has found that the
+// server takes no turn: one, which ends with the server's next turn or its end. Errors match ErrConfig.
 func Handler(config Config) (http.Handler, error) {
 	if err := config.check(); err != nil {
 		return nil, err
