@@ -61,8 +61,19 @@ func (c *clock) check() (alarm bool) {
 		c.strayed, c.jumped = now, jumped
 		return jumped
 	case now.Sub(c.strayed) >= clockSettle:
-		c.adopted.Add(int64(off))
-		c.strayed = time.Time{}
+		c.adopt(off)
 	}
 	return false
+}
+
+// settle adopts a disagreement at once, for the next process begins with the system's clock.
+func (c *clock) settle() {
+	if off := c.wall().Sub(c.at(c.now())); off.Abs() > clockDrift {
+		c.adopt(off)
+	}
+}
+
+func (c *clock) adopt(off time.Duration) {
+	c.adopted.Add(int64(off))
+	c.strayed = time.Time{}
 }

@@ -3,12 +3,14 @@ package transport
 import (
 	"context"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/dtls"
+	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -118,8 +120,8 @@ func TestClockStray(t *testing.T) {
 }
 
 // serveWithClock serves with a wall clock that the test steps by off, in ns.
-func (w *world) serveWithClock() (s *Server, off *atomic.Int64) {
-	s, off = w.listen(), new(atomic.Int64)
+func (w *world) serveWithClock(configure ...func(*Config)) (s *Server, off *atomic.Int64) {
+	s, off = w.listen(configure...), new(atomic.Int64)
 	s.clock.wall = func() time.Time { return time.Now().Add(time.Duration(off.Load())).Round(0) }
 	w.serving.Go(func() { w.served = s.Serve(w.match.handler()) })
 	return s, off
@@ -203,6 +205,37 @@ func TestSmallStepIsFollowed(t *testing.T) {
 				w.Error("nobody has renewed")
 			}
 			w.quiet()
+		})
+	}
+}
+
+// "If the wall clock has stepped before, what is left of a session and of what is remembered MUST NOT become less
+// in the successor." docs/fleet.md 8.4: nor does it if the step has not lasted for as long as to be adopted.
+func TestStepJustBeforeHandover(t *testing.T) {
+	t.Parallel()
+	for _, lasts := range []time.Duration{0, time.Second, clockSettle + 2*dtls.SweepInterval} {
+		virtual(t, func(w *world) {
+			const step = 24 * time.Hour
+			fleet := w.fleet(t)
+			s, off := w.serveWithClock(fleet)
+			w.echo(w.dial(1), "here")
+			off.Store(int64(step))
+			time.Sleep(lasts)
+			if err := s.Shutdown(context.Background()); err != nil {
+				w.Fatal(err)
+			}
+			file, err := os.Open(s.config.Snapshot)
+			if err != nil {
+				w.Fatal(err)
+			}
+			defer file.Close()
+			snap, err := resume.Read(file, s.config.Session.FleetKeys, time.Now())
+			if err != nil || len(snap.Sessions) != 1 || snap.Clock.Behind != int64(step) {
+				w.Fatalf("%+v, %v", snap, err)
+			}
+			if r := snap.Sessions[0]; r.Ends != r.Standing.Expires+step.Milliseconds() {
+				w.Errorf("%v: the session ends at %v, its token expires at %v", lasts, r.Ends, r.Standing.Expires)
+			}
 		})
 	}
 }

@@ -24,6 +24,8 @@ func (h *handover) handOver(shards []*shard) error {
 	for _, sh := range shards {
 		sh.Out.Close()
 	}
+	s.clock.settle()
+	s.gate.StepClock(s.clock.now(), s.clock.ahead())
 	saved := make(map[*conn]bool)
 	err := h.writeSnapshot(shards, saved)
 	if err != nil {

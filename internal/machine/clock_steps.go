@@ -3,6 +3,8 @@ package machine
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/resume"
 )
 
 // clockSteps is what is known of the wall clock's steps against the times that machines are given, which
@@ -17,7 +19,8 @@ import (
 //	tickets of before a step forward         memory's clock, as long as it is held
 //
 // So a clock that is set ahead ends no session, and one that is set ahead and back within holdStep
-// has nobody forgotten who must not come again.
+// has nobody forgotten who must not come again. A snapshot carries memory's clock, and what is left of
+// each session, to the next process, which begins with a wall clock that may be wrong.
 type clockSteps struct {
 	ahead   atomic.Int64 // ns by which the wall clock is ahead of the times given
 	kept    atomic.Int64 // ns by which memory's clock is; at most ahead
@@ -55,6 +58,22 @@ func (g *Gate) StepClock(now time.Time, ahead time.Duration) {
 
 // behind returns by how many ns memory's clock is behind the wall clock.
 func (c *clockSteps) behind() int64 { return c.ahead.Load() - c.kept.Load() }
+
+// save returns memory's clock for the next process.
+func (c *clockSteps) save() resume.Clock {
+	if behind := c.behind(); behind > 0 {
+		return resume.Clock{Behind: behind, Stepped: c.stepped.Load()}
+	}
+	return resume.Clock{}
+}
+
+// restore goes on with the memory's clock of the process before, as long as that one would have. Times
+// given are the wall clock's until that steps.
+func (c *clockSteps) restore(s resume.Clock) {
+	c.kept.Store(-s.Behind)
+	c.stepped.Store(s.Stepped)
+	c.until = time.Unix(0, s.Stepped).Add(holdStep)
+}
 
 // wall returns the wall clock at a time that a machine was given.
 func (g *Gate) wall(now time.Time) time.Time { return now.Add(time.Duration(g.steps.ahead.Load())) }

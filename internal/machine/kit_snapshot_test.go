@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/resume"
@@ -12,12 +13,17 @@ import (
 )
 
 // savesAndRestores has a process save its sessions and its memory, and another one with the same
-// configuration read them.
+// configuration read them. The times that this one is given are the wall clock's.
 func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) {
 	d.Helper()
-	var file bytes.Buffer
-	keys := d.gate.config.FleetKeys
-	w, err := resume.NewWriter(&file, keys, d.now, rand.Reader)
+	return d.readsAt(d.gate.wall(d.now), d.saves(all...))
+}
+
+// saves returns what a process leaves of its sessions and its memory.
+func (d *dialogue) saves(all ...*dialogue) *bytes.Buffer {
+	d.Helper()
+	file := new(bytes.Buffer)
+	w, err := resume.NewWriter(file, d.gate.config.FleetKeys, d.gate.wall(d.now), rand.Reader)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -35,7 +41,13 @@ func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) 
 	}
 	d.must(nil, d.gate.Save(w, func() {}))
 	d.must(nil, w.Close())
-	snap, err := resume.Read(&file, keys, d.now)
+	return file
+}
+
+// readsAt has another process read it.
+func (d *dialogue) readsAt(now time.Time, file *bytes.Buffer) (*Gate, *resume.Snapshot) {
+	d.Helper()
+	snap, err := resume.Read(file, d.gate.config.FleetKeys, now)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -50,6 +62,7 @@ func (d *dialogue) savesAndRestores(all ...*dialogue) (*Gate, *resume.Snapshot) 
 // restores restores a session of a snapshot in the new process.
 func (d *dialogue) restores(g *Gate, s *resume.Session) (*dialogue, audit.Drop) {
 	next := *d
+	next.now = d.gate.wall(d.now)
 	next.gate, next.server, next.former = g, new(Conn), nil
 	drop := next.server.Restore(g, next.now, s).Drop()
 	if drop == audit.DropNone {

@@ -37,6 +37,9 @@ func (c *Conn) Save(r *resume.Session) bool {
 	r.Issuer, r.Subject, r.Scope = s.issuer, s.subject, s.scope
 	r.Sequence, r.Accepted, r.Window = c.sequence, c.accepted, &c.window
 	r.Standing = standing(s.names.Load(), s.Expires())
+	if ends := (s.ends.Load() + s.gate.steps.ahead.Load()) / int64(time.Millisecond); ends != r.Standing.Expires {
+		r.Ends = ends
+	}
 	r.Epoch, r.In, r.Out = c.current.number, c.current.in.key, c.current.out.key
 	r.Lanes = c.saveLanes()
 	return c.next == nil || c.saveNext(r)
@@ -71,6 +74,9 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	s.id, s.name = r.ID, r.Name
 	s.bound, s.began = r.Bound, uint32(now.Unix())
 	s.connectionID.Store(r.ConnectionID)
+	if r.Ends != 0 {
+		s.ends.Store(r.Ends*int64(time.Millisecond) - g.steps.ahead.Load())
+	}
 	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
 		return CauseExpired
 	}

@@ -33,6 +33,9 @@ func (g *Gate) Save(w *resume.Writer, sealed func()) error {
 	if err := w.Digests(&g.memory.key); err != nil {
 		return err
 	}
+	if err := w.Clock(g.steps.save()); err != nil {
+		return err
+	}
 	if err := g.memory.save(w, 0); err != nil {
 		return err
 	}
@@ -64,6 +67,7 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 	if s.Digests != [32]byte{} {
 		g.memory.key = s.Digests
 	}
+	g.steps.restore(s.Clock)
 	for _, r := range s.Remembered {
 		g.restoreRemembered(&r)
 	}

@@ -36,8 +36,8 @@ func TestDocumentHasMaps(t *testing.T) {
 			}
 		}
 	}
-	if maps != 12 {
-		t.Errorf("found %d maps, want 12", maps)
+	if maps != 13 {
+		t.Errorf("found %d maps, want 13", maps)
 	}
 }
 

@@ -39,6 +39,9 @@ func Read(r io.Reader, keys *fleetkey.Ring, now time.Time) (*Snapshot, error) {
 		p.snapshot.LeaveOut()
 		return nil, ErrSnapshot
 	}
+	if age < 0 {
+		p.snapshot.Clock = p.snapshot.Clock.setBack(p.snapshot.Made.Sub(now))
+	}
 	if age < 0 || age > SnapshotLife.Milliseconds() {
 		p.snapshot.LeaveOut()
 	}
@@ -127,6 +130,11 @@ func (p *parser) entry(kind byte, content []byte) bool {
 		u.Require(p.snapshot.Digests == [32]byte{})
 		u.Fill(p.snapshot.Digests[:])
 		return u.Done() && p.snapshot.Digests != [32]byte{}
+	case entryClock:
+		e, ok := parseClock(content)
+		ok = ok && p.snapshot.Clock == Clock{}
+		p.snapshot.Clock = e
+		return ok
 	}
 	return false
 }

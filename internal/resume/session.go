@@ -54,6 +54,7 @@ type Session struct {
 	Accepted       uint64         // datagrams of the client's that were accepted so far
 	Window         *replay.Window // sequences from the client
 	Standing       Standing       // of the current epoch
+	Ends           int64          // by the wall clock, Unix ms, if that has stepped; 0 for Standing.Expires
 	Epoch          uint32         // the current one's number, from 1
 	In, Out        [16]byte       // its datagram keys
 
@@ -110,7 +111,7 @@ func (s *Session) coherent() bool {
 	keys := (len(s.InKey) == 16 || len(s.InKey) == 32) && len(s.OutKey) == len(s.InKey) && len(s.InIV) == 4 && len(s.OutIV) == 4
 	return keys && s.Records != nil && s.Window != nil && s.Addr.IsValid() && s.Addr.Addr().Zone() == "" && s.Local.Zone() == "" &&
 		s.ID > 0 && s.Epoch > 0 && (s.HasCertificate || !s.Bound) && s.Binding <= wire.BindingExporter && s.Issuer != "" &&
-		s.Subject != "" && len(s.Subject) <= maxText &&
+		s.Subject != "" && len(s.Subject) <= maxText && s.Ends >= 0 &&
 		s.Standing.coherent() && (s.Next == nil || s.Next.Standing.coherent()) && (s.Lanes == nil || s.Lanes.coherent())
 }
 

@@ -36,6 +36,7 @@ import (
 //	  32  digest: SHA-256 of the body of the RENEW that made the next epoch, with one only
 //	  32  secret of the next epoch, with one only
 //	      standing of the next epoch, with one only
+//	   8  when the session ends, Unix milliseconds, unless that is the expiry of its standing
 //
 // A standing is expiry (8), issued (8), token id, sign-in id (texts), key id
 // (shared) and identity (length 2 and value).
@@ -78,6 +79,9 @@ func (s *Session) appendTo(dst []byte, names *shared) []byte {
 		dst = append(dst, s.Next.Digest[:]...)
 		dst = append(dst, s.Next.Secret[:]...)
 		dst = s.Next.Standing.appendTo(dst, names)
+	}
+	if s.Ends != 0 {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.Ends))
 	}
 	return dst
 }
@@ -127,6 +131,10 @@ func parseSession(b []byte, names *shared) (s *Session, ok bool) {
 		u.Fill(s.Next.Digest[:])
 		u.Fill(s.Next.Secret[:])
 		s.Next.Standing.parse(&u, names)
+	}
+	if len(u.Left()) > 0 {
+		s.Ends = int64(u.Uint64())
+		u.Require(s.Ends > 0)
 	}
 	return s, u.Done() && s.coherent()
 }

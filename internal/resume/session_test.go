@@ -50,6 +50,9 @@ func sampleSession(n int) *Session {
 	if n%6 == 5 {
 		s.StepUp, s.Confined = uint8(n%5+1), n%12 == 5
 	}
+	if n%10 == 8 {
+		s.Ends = s.Standing.Expires + int64(n)
+	}
 	if n%10 == 9 {
 		s.Next = &NextEpoch{[32]byte(counting(10, 32)), [32]byte(counting(11, 32)), sampleStanding(n + 1)}
 	}
@@ -112,6 +115,7 @@ func TestSnapshotIncoherent(t *testing.T) {
 		"long sign-in":   func(s *Session) { s.Standing.SignIn = long },
 		"no expiry":      func(s *Session) { s.Standing.Expires = 0 },
 		"issued below 0": func(s *Session) { s.Standing.Issued = -1 },
+		"ends below 0":   func(s *Session) { s.Ends = -1 },
 		"no next expiry": func(s *Session) { s.Next = new(NextEpoch) },
 	} {
 		s := sampleSession(0)

@@ -33,7 +33,7 @@ import (
 //
 //	offset size
 //	     0    1  kind: 2 what counts once, 3 revocation, 4 ban, 5 live address, 7 digest key, 8 address, 9 session,
-//	             10 lanes
+//	             10 lanes, 11 memory's clock
 //	     1    2  length of the content
 //	     3       content
 const (
@@ -50,6 +50,7 @@ const (
 	entryAddress    = 8
 	entrySession    = 9
 	entryLanes      = 10
+	entryClock      = 11
 )
 
 // ErrSnapshot is the one answer to a snapshot that is refused: damaged, cut off, of
@@ -63,6 +64,7 @@ type Snapshot struct {
 	Made       time.Time
 	Address    netip.AddrPort // of the server that made it; zero if it has none
 	Digests    [32]byte       // the caller's key for the keys of Remembered; zero if there is none
+	Clock      Clock          // by which the entries of Remembered, Revoked and Banned are over
 	Sessions   []*Session
 	LeftOut    int // sessions that were in it: see LeaveOut, and Read, which leaves them out of a late one and those of an earlier version
 	Remembered []Remembered

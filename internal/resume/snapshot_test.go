@@ -58,8 +58,8 @@ func TestSnapshotMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Digests: [32]byte(counting(2, 32))}
-	want.Address = netip.MustParseAddrPort("[::1]:7777")
-	if err := errors.Join(w.For(want.Address), w.Digests(&want.Digests)); err != nil {
+	want.Address, want.Clock = netip.MustParseAddrPort("[::1]:7777"), sampleClock
+	if err := errors.Join(w.For(want.Address), w.Digests(&want.Digests), w.Clock(want.Clock)); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3000 {
@@ -93,6 +93,8 @@ func TestSnapshotMemory(t *testing.T) {
 		t.Errorf("%d sessions, %d remembered, %d revoked, %v", len(got.Sessions), len(got.Remembered), len(got.Revoked), err)
 	}
 }
+
+var sampleClock = Clock{int64(time.Hour), begin.UnixNano()}
 
 func sampleRemembered(n int) Remembered {
 	return Remembered{uint64(n) << 40, uint32(n) << 8, byte(n), uint32(n), uint32(n) + 1, begin.Add(time.Duration(n) * time.Second).UnixMilli()}
@@ -183,6 +185,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendItem([]byte{entryBanned}, banned.appendTo(nil)))
 	f.Add(appendItem([]byte{entryAddress}, []byte{192, 0, 2, 1, 4, 5}))
 	f.Add(appendItem([]byte{entryDigests}, counting(1, 32)))
+	f.Add(appendItem([]byte{entryClock}, sampleClock.appendTo(nil)))
 	for n := range 2 {
 		live := sampleLive(n)
 		f.Add(appendItem([]byte{entryLive}, live.appendTo(nil)))
@@ -224,7 +227,7 @@ func rewrite(t testing.TB, ring *fleetkey.Ring, s *Snapshot) []byte {
 	for _, e := range s.Sessions {
 		err = errors.Join(err, w.Add(e))
 	}
-	err = errors.Join(err, w.For(s.Address))
+	err = errors.Join(err, w.For(s.Address), w.Clock(s.Clock))
 	if s.Digests != [32]byte{} {
 		err = errors.Join(err, w.Digests(&s.Digests))
 	}

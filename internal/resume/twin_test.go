@@ -78,10 +78,10 @@ func (w *twin) standing() Standing {
 	return Standing{int64(w.number(8)), int64(w.number(8)), w.text(), w.text(), w.shared(), string(w.item())}
 }
 
-// session reads what was written of one.
-func (w *twin) session(t *testing.T, of *Session) *Session {
+// session reads what was written of one, in so many bytes.
+func (w *twin) session(t *testing.T, of *Session, length int) *Session {
 	t.Helper()
-	s := new(Session)
+	s, after := new(Session), len(w.left)-length
 	flags := w.number(1)
 	keyLen := 16 + int(flags>>3&1)*16
 	s.HasCertificate, s.Binding, s.Reports, s.Bound, s.Confined = flags&1 != 0, byte(flags>>1&1), flags&16 != 0, flags>>5&1 == 1, flags>>7 == 1
@@ -110,6 +110,9 @@ func (w *twin) session(t *testing.T, of *Session) *Session {
 	s.Issuer, s.Scope, s.Platform, s.Build, s.Subject = w.shared(), w.shared(), w.shared(), w.shared(), w.text()
 	if flags&4 != 0 {
 		s.Next = &NextEpoch{[32]byte(w.take(32)), [32]byte(w.take(32)), w.standing()}
+	}
+	if len(w.left) > after {
+		s.Ends = int64(w.number(8))
 	}
 	return s
 }
@@ -144,7 +147,7 @@ func (w *twin) chunks(t *testing.T, file []byte) {
 func TestSnapshotTwin(t *testing.T) {
 	list := sampleSessions(300)
 	var w twin
-	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Address: netip.MustParseAddrPort("192.0.2.1:7777"), Digests: [32]byte(counting(2, 32)), Sessions: list}
+	want := &Snapshot{ID: [16]byte(counting(1, 16)), Made: begin, Address: netip.MustParseAddrPort("192.0.2.1:7777"), Digests: [32]byte(counting(2, 32)), Clock: sampleClock, Sessions: list}
 	for n := range list {
 		want.Remembered = append(want.Remembered, sampleRemembered(n))
 		want.Revoked = append(want.Revoked, sampleRevoked(n))
@@ -157,7 +160,7 @@ func TestSnapshotTwin(t *testing.T) {
 		kind, length, after := w.number(1), int(w.number(2)), len(w.left)
 		switch kind {
 		case 9:
-			got.Sessions = append(got.Sessions, w.session(t, list[len(got.Sessions)]))
+			got.Sessions = append(got.Sessions, w.session(t, list[len(got.Sessions)], length))
 		case 2:
 			got.Remembered = append(got.Remembered, Remembered{
 				w.number(8), uint32(w.number(4)), uint8(w.number(1)), uint32(w.number(4)), uint32(w.number(4)), int64(w.number(8)),
@@ -175,6 +178,8 @@ func TestSnapshotTwin(t *testing.T) {
 			got.Address = netip.AddrPortFrom(a, uint16(w.number(2)))
 		case 7:
 			got.Digests = [32]byte(w.take(32))
+		case 11:
+			got.Clock = Clock{int64(w.number(8)), int64(w.number(8))}
 		}
 		if after-len(w.left) != length {
 			t.Fatalf("kind %d has %d bytes, and says %d", kind, after-len(w.left), length)

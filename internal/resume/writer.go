@@ -100,6 +100,15 @@ func (w *Writer) Digests(key *[32]byte) error {
 	return w.put(entryDigests)
 }
 
+// Clock writes memory's clock, and may be called at most once. An error ends the snapshot.
+func (w *Writer) Clock(e Clock) error {
+	if e == (Clock{}) {
+		return w.err
+	}
+	w.entry = e.appendTo(w.entry[:0])
+	return w.put(entryClock)
+}
+
 // Close writes the last chunk and erases the plaintext. It does not close the underlying writer.
 // After an error there is no valid snapshot.
 func (w *Writer) Close() error {
