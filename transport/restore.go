@@ -33,6 +33,7 @@ func (m restored) Deliver(now time.Time) {
 // restore goes on with one session, which was saved at made.
 func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
 	defer r.Wipe()
+	defer s.server.gate.Arrived(r.Name) // whatever comes of it
 	c := &conn{}
 	c.self.shard = s
 	c.Init(c, r.ConnectionID)

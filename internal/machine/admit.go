@@ -87,6 +87,8 @@ func (g *Gate) mayReadmitLocked(now time.Time, t *resume.Ticket, claims *token.C
 		return nil, nil, CauseBusyMoved // resumed in the meantime: the client tries again
 	case live != nil:
 		return nil, live, CauseNone
+	case g.awaited[s.name]:
+		return nil, nil, CauseBusyMoved // the client is about to be answered on its former connection
 	}
 	former, cause = g.chooseReplaced(now, s)
 	if cause == CauseNone && former == nil && len(g.sessions) >= g.seats() {

@@ -147,7 +147,7 @@ var causes = [NumCauses]struct {
 	CauseBusy:        {"busy", audit.DropBusy, "The queue for token verification is full."},
 	CauseBusyKeys:    {"busy keys", audit.DropBusy, "The identity token waited for its issuer's keys too long, or too many did."},
 	CauseBusyVerdict: {"busy verdict", audit.DropBusy, "There was no verdict on the identity token within 5 s of HELLO."},
-	CauseBusyMoved:   {"busy moved", audit.DropBusy, "The session was resumed on another connection at the same moment."},
+	CauseBusyMoved:   {"busy moved", audit.DropBusy, "The session was resumed on another connection at the same moment, or is still to be restored from a snapshot."},
 	CauseBusyFormer:  {"busy former", audit.DropBusy, "The session's former connection has not ended yet, although its token has expired."},
 	CauseUnavailable: {"unavailable", audit.DropUnavailable, "The issuer's keys are not available."},
 	CauseSecret:      {"unavailable secret", audit.DropUnavailable, "Keys for the session could not be derived."},
@@ -171,7 +171,7 @@ var causes = [NumCauses]struct {
 	CauseTicketNumbers: {"ticket numbers", audit.DropTicket, "HELLO states sequences that no session reaches."},
 	CauseTicketUsed:    {"ticket used", audit.DropTicket, "The ticket has been used, or a later one of the session."},
 	CauseTicketEnded:   {"ticket ended", audit.DropTicket, "The session has ended for good: by player, match, ban or another session of the player."},
-	CauseSession:       {"session", audit.DropSession, "Another session of the server has the id of the session in the snapshot."},
+	CauseSession:       {"session", audit.DropSession, "Another session of the server has the id or the name of the session in the snapshot."},
 	CauseSessionLanes:  {"session lanes", audit.DropSession, "The session in the snapshot has other lanes than the server: its player resumes."},
 	CauseElsewhere:     {"session elsewhere", audit.DropSession, "The session was resumed on another server of the fleet."},
 

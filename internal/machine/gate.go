@@ -38,6 +38,8 @@ type Gate struct {
 	// +checklocks:mu
 	stays map[[16]byte]stay // the live sessions by name
 	// +checklocks:mu
+	awaited map[[16]byte]bool // sessions by name that are still to be restored: see Await
+	// +checklocks:mu
 	named namedBy
 	// +checklocks:mu
 	elsewhere elsewhere
@@ -63,7 +65,7 @@ func NewGate(config session.Config) (*Gate, error) {
 		config: config, limits: limits, sessions: make(map[uint32]*Session), players: make(map[uint64]*Session), memory: newMemory(),
 		revoked: revocations{expiring[revocation]{most: config.MaxRevocations}},
 		bans:    expiring[ban]{most: config.MaxBans}, absent: absent{most: config.MaxSessions},
-		stays: make(map[[16]byte]stay), named: newNamedBy(), elsewhere: newElsewhere(),
+		stays: make(map[[16]byte]stay), awaited: make(map[[16]byte]bool), named: newNamedBy(), elsewhere: newElsewhere(),
 	}
 	var seed [8]byte
 	g.random(seed[:])

@@ -154,7 +154,7 @@ func (g *Gate) restore(now time.Time, claims *token.Claims, s *Session, epoch ui
 		return CauseElsewhere
 	case len(g.sessions) >= g.seats():
 		return CauseFull
-	case g.sessions[s.id] != nil:
+	case g.sessions[s.id] != nil, g.findByName(s.name) != nil:
 		return CauseSession
 	}
 	g.insert(s)

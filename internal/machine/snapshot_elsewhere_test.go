@@ -71,6 +71,45 @@ func TestKilledServerIsToldAgain(t *testing.T) {
 	there.resumesOn(killed).exchangesData()
 }
 
+// "Until a session has been restored, or is left out, the successor MUST refuse its tickets as busy (CLOSE 12): else
+// the client would resume without the lanes that the snapshot has." docs/fleet.md 8.4
+func TestTicketBeforeRestored(t *testing.T) {
+	for _, leftOut := range []bool{false, true} {
+		d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+		g, snap := d.savesAndRestores(d)
+		g.Await(snap.Sessions)
+		d.reconnects(g, home).showsTicket().refuses(audit.DropBusy, wire.ReasonBusy)
+		if leftOut {
+			g.Arrived(snap.Sessions[0].Name)
+			d.resumesOn(g).exchangesData()
+			if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropSession || g.Len() != 1 {
+				t.Errorf("restored beside the one that was resumed: %v, %d sessions", drop, g.Len())
+			}
+			continue
+		}
+		r, drop := d.restores(g, snap.Sessions[0])
+		if drop != audit.DropNone {
+			t.Fatalf("not restored: %v", drop)
+		}
+		g.Arrived(snap.Sessions[0].Name)
+		r.exchangesData()
+		r.resumesHere().exchangesData()
+	}
+}
+
+// A session that lives under another id, since it was resumed elsewhere first, is not restored beside itself.
+func TestRestoredOnceByName(t *testing.T) {
+	d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+	g, snap := d.savesAndRestores(d)
+	if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropNone {
+		t.Fatalf("not restored: %v", drop)
+	}
+	snap.Sessions[0].ID++
+	if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropSession || g.Len() != 1 {
+		t.Errorf("restored twice: %v, %d sessions", drop, g.Len())
+	}
+}
+
 // A snapshot may be older than what became of a session in it: its player has gone to another server
 // while the process started. What was restored ends silently once the server is told, the player stays
 // where it is, and comes back.

@@ -80,16 +80,25 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 }
 
 // Await holds sessions that are about to be restored as absent: Conn.Restore does not bring back whoever is put
-// out before. One that is not restored stays absent, for its tickets are good.
+// out before. One that is not restored stays absent, for its tickets are good. Until Arrived no ticket resumes them:
+// it would be without what the snapshot has of the session.
 func (g *Gate) Await(sessions []*resume.Session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, r := range sessions {
+		g.awaited[r.Name] = true
 		g.absent.hold(r.Name, absentSession{
 			id: r.ID, player: playerKey(r.Issuer, r.Subject),
 			issued: r.Standing.Issued, expires: r.Standing.Expires * int64(time.Millisecond),
 		})
 	}
+}
+
+// Arrived ends Await for one session, which has been restored or is not going to be.
+func (g *Gate) Arrived(name [16]byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.awaited, name)
 }
 
 // save writes the entries; code is added to the kind of each.
