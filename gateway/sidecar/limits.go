@@ -55,6 +55,10 @@ const (
 	queueCount = 16_384
 	queueBytes = 32 << 20
 
+	// renumberAfter is how many numbers are used before they begin at 1 again, once nothing is
+	// unconfirmed: half of them, so that there is such a moment before they run out.
+	renumberAfter = 1 << 31
+
 	// boxBytes bounds the payloads that wait for the socket, in each of the boxes. What is more is lost: it
 	// is 0.3 s of 1,000 players at 60 Hz.
 	boxes    = 8

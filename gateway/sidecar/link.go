@@ -15,6 +15,7 @@ import (
 //	game unknown ── a datagram with a run ──▶ known: everybody's JOINED is queued, numbers begin at 1
 //	known ── another run ──▶ known anew, likewise; behind the JOINEDs what players have sent and nobody has confirmed
 //	known ── more queued than a game may be behind ──▶ unknown: a new run of ours, the queue is dropped
+//	known ── half of the numbers used, all confirmed ──▶ known: a new run of ours, then as another run
 //
 // What is queued is sent in order, as much as fits a flight; an acknowledgement takes it out, and a
 // timeout sends the flight again.
@@ -24,6 +25,8 @@ type link struct {
 	done atomic.Uint32 // the last number that the game has confirmed, so that most confirmations need no lock
 
 	mu sync.Mutex
+	// +checklocks:mu
+	former uint32 // our run before a renumber, for which this game may still speak; else 0
 	// +checklocks:mu
 	seats map[uint32]*seat // who plays, by handle
 	// +checklocks:mu
@@ -201,6 +204,9 @@ func (l *link) hear(h Header) fate {
 		l.begin(h.Run)
 		return stale // it cannot know who plays
 	}
+	if h.Peer == l.former && h.Peer != 0 {
+		return accepted // it has not heard of our run yet
+	}
 	if h.Peer != l.run.Load() {
 		return stale
 	}
@@ -220,6 +226,7 @@ func (l *link) begin(run uint32) {
 		}
 	}
 	l.forget()
+	l.former = 0
 	l.peer.Store(run)
 	for _, s := range l.seats {
 		l.append(s.joined(joinedAgain), s.body)
@@ -261,7 +268,21 @@ func (l *link) acknowledge(number uint32) fate {
 	l.flown -= n
 	l.done.Store(number)
 	l.due, l.patience = time.Time{}, 0
+	if l.count == 0 && l.next > renumberAfter {
+		l.renumber()
+	}
 	return accepted
+}
+
+// renumber has numbers begin at 1 again, in a new run of ours. The game is the same, has got
+// everything, and is told again who plays.
+//
+// +checklocks:l.mu
+func (l *link) renumber() {
+	former := l.run.Load()
+	l.run.Store(drawRun())
+	l.begin(l.peer.Load())
+	l.former = former
 }
 
 // maxKept is how much memory an entry keeps, in bytes.

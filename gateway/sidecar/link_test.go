@@ -15,6 +15,7 @@ type model struct {
 	run, peer, seen uint32
 	there           map[uint32]string   // who plays, by handle
 	got             map[uint32][]uint32 // what has come of each, since it joined
+	log             []uint32            // what has come in all
 }
 
 func newModel(r *rand.Rand) *model { return &model{run: 1 + r.Uint32N(1<<31)} }
@@ -37,7 +38,9 @@ func (m *model) hear(t *testing.T, b []byte) Header {
 		case Left:
 			delete(m.there, h.Handle)
 		case Data:
-			m.got[h.Handle] = append(m.got[h.Handle], binary.BigEndian.Uint32(body))
+			n := binary.BigEndian.Uint32(body)
+			m.got[h.Handle] = append(m.got[h.Handle], n)
+			m.log = append(m.log, n)
 		}
 	}
 	return Header{Kind: Alive, Run: m.run, Peer: m.peer, Number: m.seen}
@@ -164,6 +167,78 @@ func TestGameBehind(t *testing.T) {
 	m.hear(t, b[:ends[0]])
 	if len(ends) != 1 || m.there[1] != "alice" {
 		t.Errorf("%d datagrams; %v", len(ends), m.there)
+	}
+}
+
+// "When 2,147,483,648 numbers are used and the game has confirmed all of them, the sidecar draws another run, too, so
+// that numbers do not run out. No numbered message is lost by that or comes twice, and what the game has sent for the
+// run before still counts." docs/sidecar.md 4
+func TestNumbersDoNotRunOut(t *testing.T) {
+	const messages, half = 400, 1 << 31
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r, now := rand.New(rand.NewPCG(seed, 4)), time.Unix(0, 0)
+			l, m := newLink(), newModel(r)
+			exchange := func(loss float64) {
+				now = now.Add(resendMax)
+				b, ends := l.take(now, nil, nil)
+				at := 0
+				for _, end := range ends {
+					if r.Float64() >= loss {
+						if answer := m.hear(t, b[at:end]); r.Float64() >= loss {
+							if f := l.hear(answer); f != accepted {
+								t.Fatalf("%+v: %d", answer, f)
+							}
+						}
+					}
+					at = end
+				}
+			}
+			confirmed := func() {
+				for range 10 {
+					exchange(0)
+				}
+				if n, _ := l.waiting(); n != 0 {
+					t.Fatalf("%d wait", n)
+				}
+			}
+			l.join(&seat{handle: 1, body: []byte("alice")})
+			l.hear(Header{Run: m.run})
+			confirmed()
+			run, first := l.run.Load(), half-r.Uint32N(messages/2)
+			m.seen = first - 1
+			l.done.Store(m.seen)
+			l.mu.Lock()
+			l.next = first
+			l.mu.Unlock()
+			for i := range uint32(messages) {
+				if !l.data(Header{Kind: Data, Handle: 1}, binary.BigEndian.AppendUint32(nil, i)) {
+					t.Fatalf("message %d has no game", i)
+				}
+				exchange(r.Float64() * 0.6)
+				if first+i == half {
+					confirmed()
+				}
+				if used := first + i; (l.run.Load() != run) != (used >= half) {
+					t.Fatalf("after %d numbers the run is another: %v", used, used < half)
+				}
+				if f := l.hear(Header{Kind: Kick, Run: m.run, Peer: run}); f != accepted {
+					t.Fatalf("of what the game sends for the run before: %d", f)
+				}
+			}
+			confirmed()
+			for i, n := range m.log {
+				if n != uint32(i) {
+					t.Fatalf("message %d is %d", i, n)
+				}
+			}
+			if _, anew := l.waiting(); len(m.log) != messages || anew != 0 || m.there[1] != "alice" {
+				t.Errorf("%d messages, the game was behind %d times, and knows %v", len(m.log), anew, m.there)
+			}
+			if l.hear(Header{Run: m.run + 1}); l.hear(Header{Run: m.run + 1, Peer: run}) != stale {
+				t.Error("a process that has begun later speaks for the run before")
+			}
+		})
 	}
 }
 
