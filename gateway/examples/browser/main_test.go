@@ -74,8 +74,8 @@ func TestVectors(t *testing.T) {
 	node(t, "testdata/vectors.mjs", vectors.Bytes(t))
 }
 
-// The client gives up a WebSocket that the network has taken, without waiting for its end, and shows its ticket alone while
-// no token can be had.
+// The client signs in before it connects, however long that takes, and says why it cannot. It gives up a WebSocket that the
+// network has taken, without waiting for its end, and shows its ticket alone while no token can be had.
 func TestResumes(t *testing.T) {
 	t.Parallel()
 	node(t, "testdata/resumes.mjs", nil)

@@ -15,6 +15,7 @@ const OVERLAP = 5000, KEEP_ALIVE = 5000, PATIENCE = 6500, RENEW_PATIENCE = 10000
 
 const bytes = (text) => new TextEncoder().encode(text);
 const random = (n) => crypto.getRandomValues(new Uint8Array(n));
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // number is an integer of size bytes, big-endian; read is the one at an offset.
 function number(value, size) {
@@ -77,14 +78,16 @@ class Tagger {
 }
 
 // Session is a player's stay in one match. url is the gateway's, as wss://play.example.com/sallyport. token returns an
-// identity token that has not been shown yet: at first, and in good time before the one in use expires. What the player says
-// once are texts, none of which has to be there: platform and build, scope for the match that it asks for, of at most 128
-// bytes each, and metadata, at most 256 bytes for the match itself. onPayload gets the bytes of each payload, onState a word
-// for a person, and onClose, once, why the session is over: the reason of section 10, 0 without one, and the detail.
+// identity token that has not been shown yet: at first, however long that takes, and in good time before the one in use
+// expires. What the player says once are texts, none of which has to be there: platform and build, scope for the match that
+// it asks for, of at most 128 bytes each, and metadata, at most 256 bytes for the match itself. onPayload gets the bytes of
+// each payload, onState a word for a person, and onClose, once, why the session is over: the reason of section 10, 0 without
+// one, and the detail.
 export class Session {
   #options; #conn = null; #closed = false; #welcomed;
   #sent = 0n; #highest = 0n; // the last numbers, either way
   #ticket = null; #resumption = null; #proves = false;
+  #identity = null; #login = null; // the token that the next HELLO shows, and the wait for it
   #idle = 30000; #heard = performance.now(); #tries = 0; #retry = 0; #refusal = null;
 
   constructor(options) {
@@ -94,7 +97,7 @@ export class Session {
     }
     this.joined = new Promise((resolve, reject) => { this.#welcomed = {resolve, reject}; });
     this.joined.catch(() => {}); // onClose says it, too
-    this.#connect();
+    queueMicrotask(() => this.#closed || this.#begin());
   }
 
   // send sends a payload of at most MAX_PAYLOAD bytes, which may be lost. It reports whether there is a connection.
@@ -111,6 +114,24 @@ export class Session {
     if (conn?.epoch) this.#write(conn, CLOSE, join(number(1, 1), number(0, 4))).then(() => conn.ws.close(1000));
     else conn?.ws.close(1000);
     this.#end({reason: 1, detail: ""});
+  }
+
+  // begin signs in before it connects: a login may take longer than a server waits for HELLO.
+  async #begin() {
+    try {
+      await this.#signIn();
+    } catch (err) {
+      return this.#end({reason: 0, detail: `no identity token: ${err}`});
+    }
+    if (!this.#closed) this.#connect();
+  }
+
+  // signIn gets an identity token for the next HELLO, unless none is to be shown any more when it comes.
+  async #signIn() {
+    if (this.#identity) return;
+    this.#login ??= Promise.resolve(this.#options.token()).finally(() => { this.#login = null; });
+    const identity = await this.#login;
+    if (!this.#ticket || this.#proves) this.#identity = identity;
   }
 
   // connect makes a WebSocket. Its messages are handled one after the other.
@@ -146,7 +167,16 @@ export class Session {
     if (!this.#ticket) return this.#end({reason: 0, detail: `the WebSocket has ended: ${code}`});
     if (performance.now() - this.#heard > this.#idle) return this.#end(this.#refusal ?? {reason: 17, detail: "the server is silent"});
     this.#tell("onState", "resuming");
-    setTimeout(() => this.#closed || this.#connect(), Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
+    this.#again(Math.max(this.#retry, Math.min(100 * 2 ** this.#tries++, 2000)));
+  }
+
+  // again connects after a pause. It waits for a token to show beside the ticket if the server wants one, but not for ever:
+  // the player may be home again.
+  async #again(pause) {
+    const login = this.#proves && this.#signIn().catch((err) => console.warn("sallyport:", err));
+    await sleep(pause);
+    await Promise.race([login, sleep(PATIENCE)]);
+    if (!this.#closed) this.#connect();
   }
 
   // tell calls a function of the page's, none but onClose at the end. What it throws is the page's affair, and the session
@@ -163,7 +193,7 @@ export class Session {
   #end(why) {
     if (this.#closed) return;
     this.#closed = true;
-    this.#ticket = this.#resumption = null;
+    this.#ticket = this.#resumption = this.#identity = null;
     this.#conn?.timers.forEach(clearTimeout);
     this.#welcomed.reject(new Error(`the session is over: reason ${why.reason} ${why.detail}`));
     this.#tell("onClose", why);
@@ -171,10 +201,11 @@ export class Session {
 
   // hello makes the body of HELLO, with the newest ticket if there is one, and repeats it until it is answered.
   async #hello(conn) {
-    const {platform, build, scope, metadata, token} = this.#options, resumes = this.#ticket !== null;
+    const {platform, build, scope, metadata} = this.#options, resumes = this.#ticket !== null;
     conn.nonce = random(16);
     conn.expects = this.#highest + 1n;
-    const fresh = !resumes ? await token() : this.#proves ? await this.#fresh() : null;
+    const fresh = this.#identity;
+    this.#identity = null; // it is used with the answer
     let body = join(
       conn.nonce, number(1, 1), number(this.#sent + 1n, 8), number(conn.expects, 8), number(0, 4),
       field(TOKEN, fresh && bytes(fresh)), field(TICKET, this.#ticket), field(PLATFORM, bytes(platform)), field(BUILD, bytes(build)),
@@ -184,16 +215,6 @@ export class Session {
       body = join(body, field(PROOF, new Uint8Array(await crypto.subtle.sign("HMAC", key, join(conn.binding, body)))));
     }
     this.#repeat(conn, HELLO, body, () => !conn.epoch);
-  }
-
-  // fresh is a token to show beside the ticket, null while none can be had: the player may be home again.
-  async #fresh() {
-    try {
-      return await this.#options.token();
-    } catch (err) {
-      console.warn("sallyport:", err);
-      return null;
-    }
   }
 
   // repeat sends a body in parts, and again until it is answered: after 200 ms, and then twice as long each time.
@@ -276,7 +297,7 @@ export class Session {
     await this.#keep(more.get(TICKET), b.slice(24, 56));
     [this.#sent, this.#highest] = [sent, received];
     [this.#idle, this.#heard, this.#tries, this.#retry, this.#proves] = [Number(read(limits, 6, 4)), performance.now(), 0, 0, false];
-    this.#refusal = null;
+    this.#refusal = this.#identity = null;
     conn.epoch = epoch;
     this.#expires(conn, Number(read(b, 80, 8) - read(b, 88, 8)));
     this.#keepAlive(conn);

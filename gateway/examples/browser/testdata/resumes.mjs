@@ -60,15 +60,21 @@ async function connected(n) {
 }
 
 const {Session} = await import(pathToFileURL(process.argv[2]));
-let tokens = 1, asked = 0, late = null, arrives;
+for (const token of [async () => { throw new Error("the login says 403"); }, () => { throw new Error("the login says 403"); }]) {
+  let why = null;
+  new Session({url: "ws://server.test/sallyport", token, onClose: (w) => { why = w; }});
+  await until("a login that refuses ends the session", () => why);
+  if (!why.detail.includes("the login says 403") || sockets.length > 0) throw new Error(`it says ${why.detail}, with ${sockets.length} WebSockets`);
+}
+
+let asked = 0, late = null, arrives;
+const slow = () => new Promise((resolve) => setTimeout(() => resolve("token"), 8000)); // a server waits for HELLO for 5 s
 const session = new Session({
   url: "ws://server.test/sallyport", onClose: (why) => { over = why; },
   onState: () => { throw new Error("a mistake of the page's"); }, // which costs it nothing
   token: async () => {
-    asked++;
-    if (late) return late;
-    if (tokens-- > 0) return "token";
-    throw new Error("no token can be had");
+    if (++asked === 2) throw new Error("no token can be had");
+    return late ?? slow();
   },
 });
 let s = await connected(1);
@@ -83,8 +89,10 @@ s = await connected(3); // "It SHOULD show the ticket alone while it has none"
 if (!s.has(2) || s.has(1)) throw new Error("it does not show the ticket alone");
 s.refuses(2); // a server that shuts down says nothing of the ticket
 s = await connected(4);
+if (!s.has(2) || s.has(1)) throw new Error("it waits for the token");
 s.refuses(17); // "Reason 17 in place of WELCOME ends this attempt alone" (5.1)
-s = await connected(5);
+s = await connected(5); // "and show it beside the ticket on its next connection"
+if (!s.has(2) || !s.has(1) || asked !== 3) throw new Error(`it does not show the third token: ${asked}`);
 asked = 0;
 late = new Promise((resolve) => { arrives = resolve; });
 s.welcomes(3000);

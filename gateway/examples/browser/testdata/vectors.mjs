@@ -65,6 +65,7 @@ class Player {
       onPayload: (b) => p.got.push(hex(b)), onState: (s) => p.states.push(s), onClose: (why) => { p.over = why; },
       ...options,
     });
+    await settle();
     await p.hears(v.exporter);
     return p;
   }
