@@ -59,19 +59,20 @@ func (j *JSON) write(l line) {
 	}
 }
 
-// put writes b, on a line of its own even if the previous line was cut off. lost is what b states.
+// put writes b, on a line of its own even if the previous line was cut off. A line that lacks only its
+// line feed is written: the next one brings that. lost is what b states.
 func (j *JSON) put(b []byte, lost uint64) error {
 	whole := append(b, '\n')
 	if j.torn {
 		whole = append([]byte{'\n'}, whole...)
 	}
 	n, err := j.w.Write(whole)
-	if err != nil && n == len(whole) {
-		j.fail(err) // of something else than this line, which is written
-		err = nil
-	}
 	if err == nil && n < len(whole) {
 		err = io.ErrShortWrite
+	}
+	if err != nil && n >= len(whole)-1 {
+		j.fail(err) // of something else than this line, which is written
+		err = nil
 	}
 	if err != nil {
 		j.torn = j.torn || n > 0
@@ -80,7 +81,7 @@ func (j *JSON) put(b []byte, lost uint64) error {
 		}
 		return err
 	}
-	j.torn = false
+	j.torn = n < len(whole)
 	if j.chain != nil {
 		j.chain.Wrote(b, lost)
 	}

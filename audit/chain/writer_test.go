@@ -169,7 +169,7 @@ type stubborn struct {
 	bytes.Buffer
 	n    int
 	fail []int
-	keep int // bytes of a write that fails
+	keep int // bytes of a write that fails; negative for all but so many
 }
 
 var errFull = errors.New("disk full")
@@ -179,7 +179,11 @@ func (s *stubborn) Write(b []byte) (int, error) {
 	if !slices.Contains(s.fail, s.n) {
 		return s.Buffer.Write(b)
 	}
-	n, _ := s.Buffer.Write(b[:min(s.keep, len(b))])
+	keep := min(s.keep, len(b))
+	if keep < 0 {
+		keep += len(b)
+	}
+	n, _ := s.Buffer.Write(b[:keep])
 	return n, errFull
 }
 
@@ -187,7 +191,7 @@ func (s *stubborn) Write(b []byte) (int, error) {
 // fault of the chain, and what it has cost is stated.
 func TestWriterFails(t *testing.T) {
 	signer, public := keys(t)
-	for _, keep := range []int{0, 1, 20, 1 << 20} {
+	for _, keep := range []int{0, 1, 20, -2, -1, 1 << 20} {
 		for _, fail := range [][]int{{1}, {2}, {5}, {5, 6, 7, 8}, {2, 5, 6, 9}} {
 			w := &stubborn{fail: fail, keep: keep}
 			var lost uint64
