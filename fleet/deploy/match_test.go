@@ -73,9 +73,11 @@ func newMatch(t *testing.T) *match {
 	}
 	m.own, err = metrics.New(metrics.Config{
 		Every: time.Second, Exemplars: true,
-		Revocations:  func() revocation.Status { return m.feed.Load().Status() },
-		Publisher:    func() revocation.PublisherStats { return m.feed.Load().PublisherStats() },
-		Certificates: map[string]func() time.Time{"dtls": func() time.Time { return time.Now().Add(90 * 24 * time.Hour) }},
+		Revocations: func() revocation.Status { return m.feed.Load().Status() },
+		Publisher:   func() revocation.PublisherStats { return m.feed.Load().PublisherStats() },
+		Certificates: map[string]func() (time.Time, time.Time){
+			"dtls": func() (time.Time, time.Time) { return time.Now(), time.Now().Add(90 * 24 * time.Hour) },
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

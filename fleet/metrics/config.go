@@ -25,9 +25,9 @@ type Config struct {
 
 	// Certificates are the certificates whose expiry is to be watched, at most 16, by what they are
 	// for: "dtls", "spiffe". A name has lower-case letters, digits and underscores. The functions
-	// return when the one in use expires, or the zero time if there is none; they are called for each
-	// scrape, several at once.
-	Certificates map[string]func() time.Time
+	// return NotBefore and NotAfter of the one in use, or zero times if there is none; they are called
+	// for each scrape, several at once.
+	Certificates map[string]func() (notBefore, notAfter time.Time)
 
 	// Sample is about how many players' lines are looked at in each round, and Every how long a round
 	// is. Zero means 256, and 10 s; less than 1 s is an error. A round looks at each player's name
@@ -52,11 +52,11 @@ func (c Config) WithDefaults() (Config, error) {
 	case len(c.Certificates) > maxCertificates:
 		return c, badConfig("Certificates has more than %d entries", maxCertificates)
 	}
-	for name, expires := range c.Certificates {
+	for name, validity := range c.Certificates {
 		switch {
 		case !certificateName.MatchString(name):
 			return c, badConfig("Certificates has a name that is not of lower-case letters, digits and underscores, 32 at most")
-		case expires == nil:
+		case validity == nil:
 			return c, badConfig("Certificates[%q] is nil", name)
 		}
 	}

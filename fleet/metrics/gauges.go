@@ -111,11 +111,12 @@ func summarize(all []revocation.PublisherStatus) []revocation.PublisherStatus {
 	return list
 }
 
-// collectCertificates shows when certificates expire.
+// collectCertificates shows when certificates expire, and how long they live.
 func (m *Metrics) collectCertificates(out chan<- prometheus.Metric) {
-	for name, expires := range m.config.Certificates {
-		if at := expires(); !at.IsZero() {
-			gauge(out, expiry, float64(at.UnixMilli())/float64(time.Second/time.Millisecond), name)
+	for name, validity := range m.config.Certificates {
+		if from, until := validity(); !until.IsZero() {
+			gauge(out, expiry, float64(until.UnixMilli())/float64(time.Second/time.Millisecond), name)
+			gauge(out, life, until.Sub(from).Seconds(), name)
 		}
 	}
 }

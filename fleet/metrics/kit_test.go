@@ -64,8 +64,11 @@ func complete(t testing.TB) *Metrics {
 		Publisher: func() revocation.PublisherStats {
 			return revocation.PublisherStats{Records: 11, Bytes: 12, Queued: 13, Refused: 14, Unstored: 15}
 		},
-		Certificates: map[string]func() time.Time{
-			"dtls": func() time.Time { return time.UnixMilli(1_800_000_000_500) }, "none": func() time.Time { return time.Time{} },
+		Certificates: map[string]func() (time.Time, time.Time){
+			"dtls": func() (time.Time, time.Time) {
+				return time.UnixMilli(1_799_990_000_500), time.UnixMilli(1_800_000_000_500)
+			},
+			"none": func() (from, until time.Time) { return from, until },
 		},
 		Exemplars: true,
 	})

@@ -55,7 +55,7 @@ func New(config Config) (*Metrics, error) {
 		m.gauges = append(m.gauges, stored, size, queued, refused, behind)
 	}
 	if len(config.Certificates) > 0 {
-		m.gauges = append(m.gauges, expiry)
+		m.gauges = append(m.gauges, expiry, life)
 	}
 	return m, nil
 }

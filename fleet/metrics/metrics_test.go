@@ -33,7 +33,7 @@ func TestScrape(t *testing.T) {
 		`sallyport_revocation_publisher_age_seconds{publisher="central"} 1.5`, `sallyport_revocation_publisher_age_seconds{publisher="eu-1"} +Inf`,
 		`sallyport_revocation_records_missing{publisher="central"} 2`, `sallyport_revocation_records_applied{publisher="central"} 40`,
 		`sallyport_revocation_publisher_clock_skew_seconds{publisher="central"} -2`,
-		`sallyport_certificate_expiry_timestamp_seconds{certificate="dtls"} 1.8000000005e+09`,
+		`sallyport_certificate_expiry_timestamp_seconds{certificate="dtls"} 1.8000000005e+09`, `sallyport_certificate_life_seconds{certificate="dtls"} 10000`,
 		`sallyport_revocation_messages_ignored_total{cause="unknown"} 1`, `sallyport_revocation_messages_ignored_total{cause="forged"} 2`,
 		`sallyport_revocation_messages_ignored_total{cause="malformed"} 3`, `sallyport_revocation_messages_ignored_total{cause="old"} 4`,
 		`sallyport_revocation_messages_ignored_total{cause="forbidden"} 5`, `sallyport_revocation_messages_ignored_total{cause="fork"} 6`,
@@ -129,14 +129,15 @@ func TestRevocationDelay(t *testing.T) {
 // "Errors match ErrConfig and name the field."
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	many := make(map[string]func() time.Time)
+	type certificates = map[string]func() (notBefore, notAfter time.Time)
+	many, none := make(certificates), func() (from, until time.Time) { return from, until }
 	for n := range maxCertificates + 1 {
-		many[fmt.Sprint("c", n)] = time.Now
+		many[fmt.Sprint("c", n)] = none
 	}
 	for field, c := range map[string]Config{
 		"Sample": {Sample: -1}, "Every": {Every: minEvery - 1}, "Certificates has more": {Certificates: many},
-		"Certificates has a name": {Certificates: map[string]func() time.Time{"Host name": time.Now}},
-		`Certificates["dtls"]`:    {Certificates: map[string]func() time.Time{"dtls": nil}},
+		"Certificates has a name": {Certificates: certificates{"Host name": none}},
+		`Certificates["dtls"]`:    {Certificates: certificates{"dtls": nil}},
 	} {
 		if _, err := New(c); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)

@@ -56,6 +56,7 @@ var (
 	refused = describe("sallyport_revocation_records_refused_total", "Records that this process could not publish.")
 	behind  = describe("sallyport_revocation_segments_unstored", "Segments of this process that the carrier has still to store.")
 	expiry  = describe("sallyport_certificate_expiry_timestamp_seconds", "When a certificate expires.", "certificate")
+	life    = describe("sallyport_certificate_life_seconds", "How long a certificate is good in all.", "certificate")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
