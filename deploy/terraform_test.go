@@ -556,6 +556,11 @@ func (m *terraform) architecture() (wrong []string) {
 	is("aws_lb_listener.udp", map[string]string{"protocol": "UDP"})
 	is("aws_lb_target_group.udp", map[string]string{"protocol": "UDP", "target_type": "ip", "preserve_client_ip": "true"})
 	is("aws_lb_target_group.udp", map[string]string{"path": "/ready", "protocol": "HTTP"}, "health_check")
+	// A player who comes from another port comes to the same gateway: another one knows neither the
+	// session nor whether Nakama has signed the player in.
+	for _, group := range []string{"udp", "carrier"} {
+		is("aws_lb_target_group."+group, map[string]string{"enabled": "true", "type": "source_ip"}, "stickiness")
+	}
 	// A gateway's WebSockets and Nakama's are both at 443, on load balancers of their own, and each of both
 	// listeners leads to its own.
 	is("aws_lb.sockets", map[string]string{"load_balancer_type": "network"})
@@ -669,6 +674,8 @@ func TestArchitecture(t *testing.T) {
 		"no sign-in":  {"variables.tf", "/v2/account/authenticate/custom", "/v2/account/authenticate", "has no /v2/account/authenticate/custom"},
 		"priority":    {"variables.tf", "priority = 20", "priority = 30", "the priority of another"},
 		"addresses":   {"players.tf", "preserve_client_ip = true", "preserve_client_ip = false", "preserve_client_ip"},
+		"not sticky":  {"players.tf", "  stickiness {\n    enabled = true", "  stickiness {\n    enabled = false", "stickiness.enabled"},
+		"sticky how":  {"players.tf", `type    = "source_ip"`, `type    = "lb_cookie"`, "stickiness.type"},
 		"no udp":      {"players.tf", `"aws_lb_listener" "udp"`, `"aws_lb_listener" "udps"`, "no aws_lb_listener.udp"},
 		"443 twice":   {"players.tf", "aws_lb.sockets.arn", "aws_lb.players.arn", "is not on aws_lb.sockets"},
 		"to nakama":   {"players.tf", "target_group_arn = aws_lb_target_group.carrier.arn", "target_group_arn = aws_lb_target_group.websockets.arn", "does not lead to aws_lb_target_group.carrier"},

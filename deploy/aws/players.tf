@@ -20,7 +20,14 @@ resource "aws_lb_target_group" "udp" {
   port               = local.ports.players
   preserve_client_ip = true
 
-  # A gateway that ends has told its players where to go on; flows that stay are cut.
+  # A player whose port changes stays with the gateway that has the session: another one would have
+  # the player sign in anew.
+  stickiness {
+    enabled = true
+    type    = "source_ip"
+  }
+
+  # A gateway that ends tells its players so, and they sign in anew; flows that stay are cut.
   deregistration_delay   = 60
   connection_termination = true
 
@@ -55,6 +62,12 @@ resource "aws_lb_target_group" "carrier" {
   preserve_client_ip     = true
   deregistration_delay   = 60
   connection_termination = true
+
+  # As for UDP: a player whose connection breaks comes back to the gateway that has the session.
+  stickiness {
+    enabled = true
+    type    = "source_ip"
+  }
 
   health_check {
     protocol            = "HTTP"

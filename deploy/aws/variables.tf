@@ -114,7 +114,7 @@ variable "nakama_tasks" {
 }
 
 variable "gateway_tasks" {
-  description = "How many gateways run. Players resume on another one when theirs ends."
+  description = "How many gateways run. A player whose gateway ends signs in anew, and so does one who comes to another gateway: from a new address, or by WebSocket in place of UDP."
   type        = number
   default     = 2
 }
