@@ -601,6 +601,16 @@ func (m *terraform) architecture() (wrong []string) {
 			say("what runs as %s has a role on AWS", n)
 		}
 	}
+	// Gateways verify sessions of Nakama, with a key of which package token asks that much. With a
+	// flag about Cognito they would not start.
+	if !strings.Contains(said(of("var.nakama_secrets_arn"), "description"), "session_key has 32 bytes or more") {
+		say("var.nakama_secrets_arn does not say how long a session_key is")
+	}
+	for key, b := range m.blocks {
+		if strings.Contains(said(b.Body, "description"), "-cognito-") {
+			say("%s is for a flag that gateways cannot have", key)
+		}
+	}
 	// Cognito: passwords reach nobody, and tokens are short.
 	is("aws_cognito_user_pool_client.game", map[string]string{
 		"explicit_auth_flows": "ALLOW_USER_SRP_AUTH,ALLOW_REFRESH_TOKEN_AUTH", "generate_secret": "false",
@@ -682,6 +692,8 @@ func TestArchitecture(t *testing.T) {
 		"no carrier":  {"services.tf", "container_port   = local.ports.websocket", "container_port   = local.ports.players", "is served by"},
 		"password":    {"cognito.tf", "ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "explicit_auth_flows"},
 		"secret":      {"cognito.tf", "generate_secret     = false", "generate_secret     = true", "generate_secret"},
+		"short key":   {"variables.tf", "32 bytes", "16 bytes", "how long a session_key is"},
+		"flag":        {"outputs.tf", "for the module of Nakama's that verifies its tokens", "for -cognito-pool", "for a flag that"},
 		"hours":       {"cognito.tf", `access_token  = "minutes"`, `access_token  = "hours"`, "access_token"},
 		"open":        {"firewall.tf", "prefix_list_id    = data.aws_ec2_managed_prefix_list.cloudfront.id", `cidr_ipv4         = "0.0.0.0/0"`, "lets addresses in"},
 		"every":       {"firewall.tf", `ip_protocol       = "tcp"`, `ip_protocol       = "-1"`, "every protocol"},

@@ -19,11 +19,11 @@ output "sockets_cname" {
 }
 
 output "cognito_pool" {
-  description = "The user pool, for the game's client and for -cognito-pool."
+  description = "The user pool, for the game's client and for the module of Nakama's that verifies its tokens."
   value       = aws_cognito_user_pool.players.id
 }
 
 output "cognito_client" {
-  description = "The client id, for the game's client and for -cognito-clients."
+  description = "The client id, for the game's client and for the module of Nakama's that verifies its tokens."
   value       = aws_cognito_user_pool_client.game.id
 }

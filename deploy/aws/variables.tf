@@ -136,7 +136,7 @@ variable "database_security_group_id" {
 }
 
 variable "nakama_secrets_arn" {
-  description = "A secret of Secrets Manager in JSON: server_key, session_key, refresh_key, http_key and console_password. Choose all five: Nakama's defaults are known to everybody."
+  description = "A secret of Secrets Manager in JSON: server_key, session_key, refresh_key, http_key and console_password. Choose all five: Nakama's defaults are known to everybody. session_key has 32 bytes or more: gateways do not start with less."
   type        = string
 }
 
