@@ -152,6 +152,38 @@ func TestSidecarFlags(t *testing.T) {
 	}
 }
 
+// anonymous reports whether flags ask for an admin API and give it no certificate of the fleet:
+// neither files nor, in the environment, a Workload API.
+func anonymous(args, env []string) bool {
+	files := []string{value(args, "spiffe-cert"), value(args, "spiffe-key"), value(args, "spiffe-bundle")}
+	return value(args, "admin") != "" && slices.Contains(files, "") && !slices.Contains(env, "SPIFFE_ENDPOINT_SOCKET")
+}
+
+// Whoever deploys the sidecar with an admin API gives it a certificate of the fleet: without one
+// there is none.
+func TestAdminIdentity(t *testing.T) {
+	t.Parallel()
+	unit, err := readUnit("systemd/sallyport-sidecar.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := strings.Fields(unit.one("Service", "ExecStart"))
+	if anonymous(start, nil) {
+		t.Errorf("the unit has -admin, and no certificate for it: %q", start)
+	}
+	sidecar := needRender(t, folders[0]).fleetPod().container("sallyport")
+	var env []string
+	for _, e := range sidecar.list("env") {
+		env = append(env, e.text("name"))
+	}
+	if args := sidecar.texts("args"); anonymous(args, env) || !anonymous(args, nil) {
+		t.Errorf("fleet.yaml has -admin, and no Workload API for it: %q %q", args, env)
+	}
+	if i := slices.Index(start, "-spiffe-key"); i < 0 || !anonymous(slices.Delete(slices.Clone(start), i, i+2), nil) {
+		t.Error("without -spiffe-key the check finds nothing")
+	}
+}
+
 // refusal runs a program with the flags of a manifest, up to where it misses the files of a pod: then they
 // are flags of its own, and fit each other. It returns what the program says.
 func refusal(t *testing.T, program string, args []string, env ...string) string {
