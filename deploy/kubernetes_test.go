@@ -671,7 +671,9 @@ func TestKubernetesExample(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"-issuer=https://id.mygame.example", "-audience=arena-eu", "-jwks=https://id.mygame.example/jwks.json"} {
+	for _, want := range []string{
+		"-issuer=https://id.mygame.example", "-audience=arena-eu", "-jwks=https://id.mygame.example/jwks.json", "-alg=RS256", "-typ=JWT",
+	} {
 		for _, container := range []object{c.fleetPod().container("sallyport"), c.gatewayPod().container("gateway")} {
 			args := container.texts("args")
 			if name, _, _ := strings.Cut(want, "="); !slices.Contains(args, want) || strings.Count(strings.Join(args, " "), name+"=") != 1 {

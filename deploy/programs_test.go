@@ -152,6 +152,41 @@ func TestSidecarFlags(t *testing.T) {
 	}
 }
 
+// issuerFaults returns which flags about tokens differ between programs that take those of one
+// issuer. Left out they differ, too: the programs' defaults do.
+func (c cluster) issuerFaults() (wrong []string) {
+	sidecar, gateway := c.fleetPod().container("sallyport").texts("args"), c.gatewayPod().container("gateway").texts("args")
+	for _, name := range []string{"issuer", "audience", "jwks", "alg", "typ"} {
+		if a, b := value(sidecar, name), value(gateway, name); a == "" || a != b {
+			wrong = append(wrong, fmt.Sprintf("the sidecar has -%s=%s, the gateway -%[1]s=%[3]s", name, a, b))
+		}
+	}
+	return wrong
+}
+
+// Sidecar and gateway take the same tokens: those of one issuer have one algorithm and one type.
+func TestOneIssuer(t *testing.T) {
+	t.Parallel()
+	for _, dir := range folders {
+		for _, w := range needRender(t, dir).issuerFaults() {
+			t.Errorf("%s: %s", dir, w)
+		}
+	}
+	change := func(old, replace string) func(cluster) {
+		return func(c cluster) {
+			args := c.gatewayPod().container("gateway").at("args").([]any)
+			if i := slices.Index(args, any(old)); i >= 0 {
+				args[i] = replace
+			}
+		}
+	}
+	refuses(t, cluster.issuerFaults, map[string]spoiling{
+		"algorithm": {"the gateway -alg=RS256", change("-alg=ES256", "-alg=RS256")},
+		"type":      {"the gateway -typ=JWT", change("-typ=at+jwt", "-typ=JWT")},
+		"default":   {"the gateway -typ=", change("-typ=at+jwt", "-remote-metrics")},
+	})
+}
+
 // anonymous reports whether flags ask for an admin API and give it no certificate of the fleet:
 // neither files nor, in the environment, a Workload API.
 func anonymous(args, env []string) bool {
