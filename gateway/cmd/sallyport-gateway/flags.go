@@ -167,7 +167,11 @@ func (f *flags) verifier() (*token.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.NewVerifier(token.Profile{Issuer: f.issuer, Audience: list(f.audience), Algorithm: alg, Keys: keys, Type: f.typ})
+	profile := token.Profile{Issuer: f.issuer, Audience: list(f.audience), Algorithm: alg, Keys: keys}
+	if f.typ != "JWT" {
+		profile.Type = f.typ
+	}
+	return token.NewVerifier(profile)
 }
 
 // ring holds the keys of the fleet; nil without any.
