@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -46,6 +47,14 @@ func TestAdmin(t *testing.T) {
 	}
 	if err != nil || len(stats.Sessions) != 1 {
 		t.Fatalf("%+v %v", stats, err)
+	}
+	// What the alerts of fleet/deploy go by.
+	if got := s.metric(t, `sallyport_admin_call_duration_seconds_count{code="200",operation="listSessions"}`); got != "1" {
+		t.Errorf("of one call /metrics has %s", got)
+	}
+	expires, err := strconv.ParseFloat(s.metric(t, `sallyport_certificate_expiry_timestamp_seconds{certificate="spiffe"}`), 64)
+	if left := time.Until(time.Unix(int64(expires), 0)); err != nil || left < 0 || left > 25*time.Hour {
+		t.Errorf("by /metrics the certificate is good for %v (%v)", left, err)
 	}
 	if _, err := operator.Drain(ctx, time.Minute, ""); err != nil {
 		t.Fatal(err)

@@ -6,12 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,25 +35,6 @@ func load(t *testing.T, dir string, port uint16) *filter.Filter {
 	f, err := filter.Load(filter.Config{Ports: []uint16{port}, Dir: dir, Peers: 1024})
 	testkit.AllowBPF(t, err)
 	return f
-}
-
-// metric is the value of a metric of the program's.
-func (s *scene) metric(t *testing.T, name string) string {
-	t.Helper()
-	r, err := http.Get("http://" + s.status + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close() //nolint:errcheck // it was read
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindSubmatch(text)
-	if m == nil {
-		t.Fatalf("no metric %s", name)
-	}
-	return string(m[1])
 }
 
 // "Either may come, go and be restarted." -h: without a filter players come in, and the log says what is missing until it is there.

@@ -19,7 +19,6 @@ import (
 	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
 	"github.com/sallyport/sallyport/gateway/sidecar"
-	"github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/statuspage"
 )
@@ -41,6 +40,7 @@ type program struct {
 	keys      *issuerKeys // nil without -keys
 	behaviour behaviourFile
 	dev       *devIssuer
+	validity  validity
 	drain     admin.Drain
 	gateway   *gateway.Gateway
 	game      *sidecar.Sidecar
@@ -118,9 +118,10 @@ func (p *program) start(ctx context.Context) (err error) {
 	t.Session.Behaviour = p.behaviour.config()
 	t.Session.Authorize = p.drain.Authorize(p.admits())
 	t.Audit, t.Logger = p.sink, p.log
+	p.validity.shown.Store(&t.Certificate)
 	t.Shards = gateway.ShareProcessors()
 	config.Draining = p.draining
-	fleet, err := fleetmetrics.New(fleetmetrics.Config{})
+	fleet, err := fleetmetrics.New(fleetmetrics.Config{Certificates: p.validity.certificates()})
 	if err != nil {
 		return err
 	}
@@ -173,8 +174,7 @@ func (p *program) open(ctx context.Context, fleet *fleetmetrics.Metrics, recent 
 		if err != nil {
 			return fmt.Errorf("cannot serve -admin: %w", err)
 		}
-		own := metrics.Handler(metrics.NewCollector(p.gateway.Server().Stats), fleet)
-		running.Go(func() { p.serveAdmin(ctx, l, own, recent) })
+		running.Go(func() { p.serveAdmin(ctx, l, fleet, recent) })
 	}
 	if f.status == "" {
 		return nil

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -49,12 +52,8 @@ func (s *scene) write(t *testing.T, name string, b []byte) {
 }
 
 // certify writes another certificate, which players pin from now on.
-func (s *scene) certify(t *testing.T) {
+func (s *scene) certify(t *testing.T, c *tls.Certificate) {
 	t.Helper()
-	c, err := dev.NewCertificate()
-	if err != nil {
-		t.Fatal(err)
-	}
 	key, err := x509.MarshalECPrivateKey(c.PrivateKey.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +94,11 @@ func run(t *testing.T, more ...string) *scene {
 		dir: t.TempDir(), hup: make(chan os.Signal), out: new(testkit.Console),
 		addr: "127.0.0.1:" + testkit.FreePort(t), status: "127.0.0.1:" + testkit.FreePort(t),
 	}
-	s.certify(t)
+	c, err := dev.NewCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.certify(t, &c)
 	s.issue(t)
 	s.fleetKey(t)
 	s.write(t, "limits.json", []byte(`{"max_players": 100}`))
@@ -167,13 +170,32 @@ func echo(t *testing.T, c *transport.Client) {
 	}
 }
 
+// metric is the value of a metric of the program's.
+func (s *scene) metric(t *testing.T, name string) string {
+	t.Helper()
+	r, err := http.Get("http://" + s.status + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("no metric %s", name)
+	}
+	return string(m[1])
+}
+
 // What is read again on SIGHUP counts for who comes next, and who plays notices nothing.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	s := run(t)
 	alice := s.join(t, "alice")
 	echo(t, alice)
-	s.certify(t)
+	s.certify(t, testkit.NewAuthority(t).Server(t)) // good until 2100
 	s.issue(t)
 	s.fleetKey(t)
 	s.write(t, "limits.json", []byte(`{"max_players": 2, "hold": "3s", "datagrams": 100}`))
@@ -183,6 +205,9 @@ func TestReload(t *testing.T) {
 	s.hup <- os.Interrupt // any signal of the channel
 	for _, what := range []string{"certificate reloaded", "the issuer's keys reloaded", "fleet keys reloaded", "limits reloaded", "does not change in a process that runs"} {
 		s.out.Await(t, what)
+	}
+	if got := s.metric(t, `sallyport_certificate_expiry_timestamp_seconds{certificate="dtls"}`); got != "4.1024448e+09" {
+		t.Errorf("the new certificate expires at %s", got)
 	}
 	bob := s.join(t, "bob")
 	echo(t, bob)
