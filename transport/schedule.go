@@ -171,7 +171,8 @@ func (s *shard) appendFrames(m *messages, c *conn) bool {
 	return true
 }
 
-// sleep says until when the shard's loop is about to wait, and returns how long: at most pause.
+// sleep says until when the shard's loop is about to wait, and returns how long: at most pause. What is due amid a
+// Hold waits for its Release, which wakes the loop.
 func (s *shard) sleep(now time.Time, pause time.Duration) time.Duration {
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
@@ -179,13 +180,14 @@ func (s *shard) sleep(now time.Time, pause time.Duration) time.Duration {
 	if q.players == 0 {
 		return pause
 	}
-	switch at := now.Sub(epoch); {
+	at := now.Sub(epoch)
+	switch {
 	case len(q.receipts) > 0:
 		return 0
-	case len(q.waiting) > 0:
+	case len(q.waiting) > 0 && !s.Out.Held():
 		pause = min(pause, max(0, q.waiting[0].due-at))
 	}
-	q.sleeps = now.Sub(epoch) + pause
+	q.sleeps = at + pause
 	return pause
 }
 
