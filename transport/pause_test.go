@@ -3,10 +3,12 @@ package transport
 import (
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/netsim"
+	"github.com/sallyport/sallyport/session"
 )
 
 // counted is a socket that counts how often its shard waits. Each time takes a little, so that virtual time goes on
@@ -48,6 +50,37 @@ func TestPauseAmidHold(t *testing.T) {
 		}
 		if n, _ := p.Pending(laneReliable); n != 0 {
 			t.Error("what was due amid the Hold has not left as it ended")
+		}
+	})
+}
+
+// "after wait at the latest": it counts from the call, whatever time the handler takes that makes it.
+func TestPauseAfterASlowHandler(t *testing.T) {
+	t.Parallel()
+	const wait = 20 * time.Millisecond
+	virtual(t, func(w *world) {
+		s := w.listen(allLanes)
+		var called, left time.Time
+		h := w.match.handler()
+		h.Receive = func(p *Player, _ []byte) {
+			w.net.SetImpairment(netsim.Impairment{Loss: 1})
+			time.Sleep(200 * time.Millisecond)
+			if _, err := p.SendMessage(laneReliable, []byte("lost")); err != nil {
+				t.Error(err)
+			}
+			p.CloseAfter(wait, session.ReasonKicked)
+			called = time.Now()
+		}
+		h.Leave = func(*Player, session.Reason) { left = time.Now() }
+		w.serving.Go(func() { w.served = s.Serve(h) })
+		c := w.dial(1, withLanes, quietClient)
+		if err := c.Send([]byte("input")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if late := left.Sub(called) - wait; late < 0 || late > time.Millisecond {
+			t.Errorf("the player leaves %v late", late)
 		}
 	})
 }

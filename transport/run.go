@@ -171,6 +171,7 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 		s.Out.Hold(false)
 		more := s.Greet(now, n)
 		s.engines = s.Handshakes.Busy(now)
+		now = s.server.clock.now() // a handler may have taken its time since
 		s.pause = s.sleep(now, s.endings.idle(now))
 		if more {
 			s.pause = 0
