@@ -143,4 +143,5 @@ func (s *shard) parting(now time.Time) {
 	s.Drain(now, func(c *dtls.Conn) bool { return connOf(c).ending != nil })
 	s.endings.repeat(now)
 	s.Out.Hold(false)
+	s.Out.Flush() // also amid a Hold: it may last for longer than the server
 }

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/udp"
+	"github.com/sallyport/sallyport/session"
 )
 
 // "Hold collects what is sent until Release": also over a turn of the shard's in the middle.
@@ -44,4 +46,24 @@ func TestHold(t *testing.T) {
 	if e.out.sent != 6+udp.BatchLen {
 		t.Errorf("%d datagrams have gone out of a full batch", e.out.sent)
 	}
+}
+
+// "tells every player by NOTICE of drain and CLOSE that the server shuts down": at once also amid a Hold, whose Release
+// may wait for the end of Shutdown.
+func TestShutdownAmidHold(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s := w.serve()
+		c := w.dial(1)
+		began := time.Now()
+		s.Hold()
+		defer s.Release()
+		if err := s.Shutdown(w.Context()); err != nil {
+			t.Error(err)
+		}
+		w.closed(w.ending(c), session.ReasonShutdown)
+		if took := time.Since(began); took >= closeTime {
+			t.Errorf("the player is told after %v", took)
+		}
+	})
 }
