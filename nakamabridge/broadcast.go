@@ -38,18 +38,7 @@ func (d *dispatcher) distribute(b *message) (large bool, err error) {
 	r := round{message: b, fast: !b.reliable || d.match.bridge.unreliable(b.op)}
 	d.forms[0].built, d.forms[1].built = false, false
 	d.rest = d.rest[:0]
-	if len(b.presences) != 1 {
-		d.match.bridge.hold()
-		defer d.match.bridge.release()
-	}
-	if b.presences == nil {
-		for _, at := range seats.bySession {
-			d.route(&r, at, at.presence)
-		}
-	}
-	for _, p := range b.presences {
-		d.route(&r, seats.bySession[p.GetSessionId()], p)
-	}
+	d.routes(&r)
 	err = d.remaining(&r, b)
 	clear(d.rest)
 	if r.missed {
@@ -66,6 +55,24 @@ type round struct {
 	reached bool // a socket's player, by UDP
 	large   bool // it does not fit, and would have gone by UDP
 	missed  bool // a UDP-only player
+}
+
+// routes sends by UDP, together, to whom it reaches so, and adds the others to the rest.
+func (d *dispatcher) routes(r *round) {
+	to := r.message.presences
+	if len(to) != 1 {
+		d.match.bridge.hold()
+		defer d.match.bridge.release()
+	}
+	seats := d.match.seats.bySession
+	if to == nil {
+		for _, at := range seats {
+			d.route(r, at, at.presence)
+		}
+	}
+	for _, p := range to {
+		d.route(r, seats[p.GetSessionId()], p)
+	}
 }
 
 // route sends to one player by UDP, or adds it to the rest. at is nil for an unknown player.

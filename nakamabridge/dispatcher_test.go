@@ -180,3 +180,28 @@ func (refusing) BroadcastMessage(int64, []byte, []runtime.Presence, runtime.Pres
 	return errNone
 }
 func (refusing) MatchKick([]runtime.Presence) error { return errNone }
+
+// What goes by UDP does not wait for what goes by socket.
+func TestBroadcastWithSlowSockets(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(w *world) {
+		h := newHall(w)
+		d, udp := &w.stage.match.(*match).dispatcher, ""
+		d.nakama = calling{f: func() { udp = h.received(1, "x") }}
+		if err := d.BroadcastMessage(1, []byte("x"), nil, nil, false); err != nil || udp != "anna ben" {
+			t.Errorf("%v, by UDP to %q while the sockets' broadcast is under way", err, udp)
+		}
+	})
+}
+
+// calling is a dispatcher that makes a call in place of a broadcast.
+type calling struct {
+	runtime.MatchDispatcher
+
+	f func()
+}
+
+func (c calling) BroadcastMessage(int64, []byte, []runtime.Presence, runtime.Presence, bool) error {
+	c.f()
+	return nil
+}
