@@ -26,7 +26,7 @@ func TestFilter(t *testing.T) {
 		"-filter", filepath.Join(t.TempDir(), "sallyport"),
 	}
 	out := new(testkit.Console)
-	if status := run(t.Context(), args, env, out, out); status != 1 || !strings.Contains(out.String(), "mount -t bpf bpf") {
+	if status := run(t.Context(), nil, args, env, out, out); status != 1 || !strings.Contains(out.String(), "mount -t bpf bpf") {
 		t.Errorf("-filter in no BPF file system: status %d, %s", status, out)
 	}
 
@@ -42,7 +42,7 @@ func TestFilter(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, args, env, out, out) }()
+	go func() { ended <- run(ctx, nil, args, env, out, out) }()
 	out.Await(t, "the filter knows the players")
 	if !f.Serving(uint16(number)) {
 		t.Error("the filter does not hear the program")

@@ -24,6 +24,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/internal/meter"
 	"github.com/sallyport/sallyport/internal/lab/command"
 	"github.com/sallyport/sallyport/statuspage"
 )
@@ -31,7 +32,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	os.Exit(run(ctx, hup, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
 const help = `Usage: sallyport-gateway -nakama URL [flags]
@@ -44,14 +47,14 @@ Gives the players of a Nakama server UDP. Secrets come by the environment:
 
 `
 
-// run is the program. It returns its exit status.
-func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
+// run is the program, which reads its files again on hup. It returns its exit status.
+func run(ctx context.Context, hup <-chan os.Signal, args []string, env func(string) string, stdout, stderr io.Writer) int {
 	f := newFlags(env)
 	if status, ok := command.Parse(f.set, help, args, f.check, stdout, stderr); !ok {
 		return status
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	if err := f.serve(ctx, stdout, log); err != nil {
+	if err := f.serve(ctx, hup, stdout, log); err != nil {
 		fmt.Fprintln(stderr, "sallyport-gateway:", err)
 		return 1
 	}
@@ -59,7 +62,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 }
 
 // serve serves players until ctx is done.
-func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
+func (f *flags) serve(ctx context.Context, hup <-chan os.Signal, stdout io.Writer, log *slog.Logger) error {
 	config, closeAudit, err := f.config(log)
 	if err != nil {
 		return err
@@ -75,6 +78,10 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 		return err
 	}
 	defer endFeed()
+	m, err := meter.Open(&config, nil)
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(config)
 	if err != nil {
 		return err
@@ -91,9 +98,11 @@ func (f *flags) serve(ctx context.Context, stdout io.Writer, log *slog.Logger) e
 	if port != nil {
 		fmt.Fprintf(stdout, "and by WebSocket at %s\n", port.Addr())
 	}
-	reload, stop := context.WithCancel(ctx)
+	beside, stop := context.WithCancel(ctx)
 	defer stop()
-	go f.reload(reload, g, port, config.Transport.Session.FleetKeys, log)
+	go m.Run(beside, g.Server()) //nolint:errcheck // it ends with the context
+	r := &reloader{flags: f, gateway: g, port: port, meter: m, ring: config.Transport.Session.FleetKeys, log: log}
+	go r.run(beside, hup)
 	return g.Serve(ctx)
 }
 

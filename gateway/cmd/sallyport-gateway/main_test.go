@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 func try(args []string, env map[string]string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	status = run(context.Background(), args, func(name string) string { return env[name] }, &out, &errs)
+	status = run(context.Background(), nil, args, func(name string) string { return env[name] }, &out, &errs)
 	return status, out.String(), errs.String()
 }
 
@@ -28,17 +29,23 @@ func certify(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	store(t, cert, key, &c)
+	return cert, key
+}
+
+// store writes a certificate and its key to their files.
+func store(t *testing.T, cert, key string, c *tls.Certificate) {
+	t.Helper()
 	private, err := x509.MarshalECPrivateKey(c.PrivateKey.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
 	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "EC PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return cert, key
 }
 
 // What cannot be meant is one sentence that says what to do.

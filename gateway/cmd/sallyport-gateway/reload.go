@@ -5,52 +5,59 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
+	"github.com/sallyport/sallyport/gateway/internal/meter"
 )
 
-// reload reads certificate and fleet keys again whenever SIGHUP comes.
-func (f *flags) reload(ctx context.Context, g *gateway.Gateway, port *carrier.Port, ring *fleetkey.Ring, log *slog.Logger) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// reloader reads certificate and fleet keys again.
+type reloader struct {
+	flags   *flags
+	gateway *gateway.Gateway
+	port    *carrier.Port // nil without -websocket
+	meter   *meter.Meter
+	ring    *fleetkey.Ring // nil without -fleet-keys
+	log     *slog.Logger
+}
+
+// run reads them whenever hup says so, until ctx is done.
+func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
-			f.again(g, port, ring, log)
+			r.again()
 		}
 	}
 }
 
 // again reads certificate and fleet keys. Each of them that cannot be used stays as it is.
-func (f *flags) again(g *gateway.Gateway, port *carrier.Port, ring *fleetkey.Ring, log *slog.Logger) {
+func (r *reloader) again() {
 	say := func(what string, err error) {
 		if err != nil {
-			log.Error(what+" kept", "error", err)
+			r.log.Error(what+" kept", "error", err)
 			return
 		}
-		log.Info(what + " reloaded")
+		r.log.Info(what + " reloaded")
 	}
-	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	cert, err := tls.LoadX509KeyPair(r.flags.cert, r.flags.key)
 	if err == nil {
-		err = g.Server().SetCertificate(cert)
+		err = r.gateway.Server().SetCertificate(cert)
 	}
 	if err == nil {
-		port.SetCertificate(cert)
+		r.port.SetCertificate(cert)
+		r.meter.SetCertificate(cert)
 	}
 	say("certificate", err)
-	if ring == nil {
+	if r.ring == nil {
 		return
 	}
-	keys, err := f.readKeys()
+	keys, err := r.flags.readKeys()
 	if err == nil {
-		err = ring.Set(keys...)
+		err = r.ring.Set(keys...)
 	}
 	say("fleet keys", err)
 }

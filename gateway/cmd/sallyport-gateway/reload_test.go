@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/gateway/internal/meter"
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
@@ -39,6 +40,10 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer closeAudit()
+	m, err := meter.Open(&config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	g, err := gateway.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -46,9 +51,11 @@ func TestReload(t *testing.T) {
 	defer g.Close() //nolint:errcheck // nobody plays
 	again := func(what, certificate, keys string) {
 		out := new(testkit.Console)
-		f.again(g, nil, config.Transport.Session.FleetKeys, slog.New(slog.NewTextHandler(out, nil)))
-		if log := out.String(); !strings.Contains(log, "certificate "+certificate) || !strings.Contains(log, "fleet keys "+keys) {
-			t.Errorf("%s: %s", what, log)
+		log := slog.New(slog.NewTextHandler(out, nil))
+		r := &reloader{flags: f, gateway: g, meter: m, ring: config.Transport.Session.FleetKeys, log: log}
+		r.again()
+		if said := out.String(); !strings.Contains(said, "certificate "+certificate) || !strings.Contains(said, "fleet keys "+keys) {
+			t.Errorf("%s: %s", what, said)
 		}
 	}
 	again("both are good", "reloaded", "reloaded")

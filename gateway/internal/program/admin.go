@@ -6,17 +6,17 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleet/admin"
 	"github.com/sallyport/sallyport/fleet/identity"
-	fleetmetrics "github.com/sallyport/sallyport/fleet/metrics"
 	"github.com/sallyport/sallyport/metrics"
 )
 
 // serveAdmin serves the admin API until ctx is done. Players do not wait for it: its identity may come
 // later.
-func (p *program) serveAdmin(ctx context.Context, l net.Listener, fleet *fleetmetrics.Metrics, recent *audit.Recent) {
+func (p *program) serveAdmin(ctx context.Context, l net.Listener, recent *audit.Recent) {
 	f := p.flags
 	source, err := identity.New(ctx, identity.Config{
 		Files: identity.Files{Certificate: f.spiffeCert, Key: f.spiffeKey, Bundle: f.spiffeB}, Audit: p.sink, Log: p.log,
@@ -29,10 +29,10 @@ func (p *program) serveAdmin(ctx context.Context, l net.Listener, fleet *fleetme
 		return
 	}
 	defer source.Close() //nolint:errcheck // the process ends
-	p.validity.source.Store(source)
+	p.source.Store(source)
 	api, err := admin.Handler(admin.Config{
-		Server: p.gateway.Server(), Identity: source, Drain: &p.drain, Keys: p.ring, OnCall: fleet.AdminCall,
-		Metrics:   metrics.Handler(metrics.NewCollector(p.gateway.Server().Stats), fleet),
+		Server: p.gateway.Server(), Identity: source, Drain: &p.drain, Keys: p.ring, OnCall: p.meter.AdminCall,
+		Metrics:   metrics.Handler(metrics.NewCollector(p.gateway.Server().Stats), p.meter),
 		Pseudonym: recent.Pseudonym, Issuer: f.issuer, Ready: p.gateway.Ready, Audit: p.sink, Log: p.log,
 	})
 	if err != nil {
@@ -50,4 +50,13 @@ func (p *program) serveAdmin(ctx context.Context, l net.Listener, fleet *fleetme
 	<-ctx.Done()
 	server.Close() //nolint:errcheck // the process ends
 	served.Wait()
+}
+
+// spiffe says how long the certificate of the admin API is good.
+func (p *program) spiffe() (notBefore, notAfter time.Time) {
+	if s := p.source.Load(); s != nil {
+		status := s.Status()
+		notBefore, notAfter = status.NotBefore, status.NotAfter
+	}
+	return notBefore, notAfter
 }

@@ -9,15 +9,17 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleet/admin"
-	fleetmetrics "github.com/sallyport/sallyport/fleet/metrics"
+	"github.com/sallyport/sallyport/fleet/identity"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
+	"github.com/sallyport/sallyport/gateway/internal/meter"
 	"github.com/sallyport/sallyport/gateway/sidecar"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/statuspage"
@@ -40,8 +42,9 @@ type program struct {
 	keys      *issuerKeys // nil without -keys
 	behaviour behaviourFile
 	dev       *devIssuer
-	validity  validity
 	drain     admin.Drain
+	source    atomic.Pointer[identity.Source] // of the admin API; nil without one, or before it has a certificate
+	meter     *meter.Meter
 	gateway   *gateway.Gateway
 	game      *sidecar.Sidecar
 	rule      *agones.Rule  // nil without -agones
@@ -118,14 +121,11 @@ func (p *program) start(ctx context.Context) (err error) {
 	t.Session.Behaviour = p.behaviour.config()
 	t.Session.Authorize = p.drain.Authorize(p.admits())
 	t.Audit, t.Logger = p.sink, p.log
-	p.validity.shown.Store(&t.Certificate)
 	t.Shards = gateway.ShareProcessors()
 	config.Draining = p.draining
-	fleet, err := fleetmetrics.New(fleetmetrics.Config{Certificates: p.validity.certificates()})
-	if err != nil {
+	if p.meter, err = meter.Open(&config, map[string]func() (notBefore, notAfter time.Time){"spiffe": p.spiffe}); err != nil {
 		return err
 	}
-	t.OnExchange = fleet.Exchange
 	bits, err := f.bits()
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (p *program) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.game, config.Backend = game, game
-	config.Metrics = append(config.Metrics, game, fleet)
+	config.Metrics = append(config.Metrics, game)
 	if p.gateway, err = gateway.New(config); err != nil {
 		game.Close() //nolint:errcheck // err says more
 		return err
@@ -146,7 +146,7 @@ func (p *program) start(ctx context.Context) (err error) {
 		p.gateway.Close() //nolint:errcheck // err says more
 		return err
 	}
-	if err = p.open(ctx, fleet, recent); err != nil {
+	if err = p.open(ctx, recent); err != nil {
 		p.gateway.Close() //nolint:errcheck // err says more
 		return err
 	}
@@ -162,19 +162,19 @@ func (p *program) draining() bool {
 }
 
 // open opens the operators' ends.
-func (p *program) open(ctx context.Context, fleet *fleetmetrics.Metrics, recent *audit.Recent) error {
+func (p *program) open(ctx context.Context, recent *audit.Recent) error {
 	f := p.flags
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	p.closers = append(p.closers, func() { cancel(); running.Wait() })
-	running.Go(func() { fleet.Run(ctx, p.gateway.Server()) }) //nolint:errcheck // ends with ctx
+	running.Go(func() { p.meter.Run(ctx, p.gateway.Server()) }) //nolint:errcheck // ends with ctx
 	handler := p.gateway.Handler()
 	if f.admin != "" {
 		l, err := net.Listen("tcp", f.admin)
 		if err != nil {
 			return fmt.Errorf("cannot serve -admin: %w", err)
 		}
-		running.Go(func() { p.serveAdmin(ctx, l, fleet, recent) })
+		running.Go(func() { p.serveAdmin(ctx, l, recent) })
 	}
 	if f.status == "" {
 		return nil

@@ -8,11 +8,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -173,20 +171,7 @@ func echo(t *testing.T, c *transport.Client) {
 // metric is the value of a metric of the program's.
 func (s *scene) metric(t *testing.T, name string) string {
 	t.Helper()
-	r, err := http.Get("http://" + s.status + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close() //nolint:errcheck // it was read
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindSubmatch(text)
-	if m == nil {
-		t.Fatalf("no metric %s", name)
-	}
-	return string(m[1])
+	return testkit.Metric(t, s.status, name)
 }
 
 // What is read again on SIGHUP counts for who comes next, and who plays notices nothing.

@@ -78,7 +78,7 @@ func (p *program) reloadCertificate() error {
 	}
 	if err = p.gateway.Server().SetCertificate(cert); err == nil {
 		p.websocket.SetCertificate(cert)
-		p.validity.shown.Store(&cert)
+		p.meter.SetCertificate(cert)
 	}
 	return err
 }
