@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +123,10 @@ func TestCollector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
+	var text, rows strings.Builder
 	for _, f := range families {
+		label := f.GetMetric()[0].GetLabel()[0].GetName()
+		rows.WriteString(fmt.Sprintf("| `%s` | counter | `%s` | %s |\n", f.GetName(), label, f.GetHelp()))
 		for _, m := range f.GetMetric() {
 			text.WriteString(fmt.Sprintln(f.GetName(), m.GetLabel()[0].GetValue(), m.GetCounter().GetValue()))
 		}
@@ -132,6 +135,13 @@ func TestCollector(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, text.String())
 		}
+	}
+	document, err := os.ReadFile("../../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(document), rows.String()) {
+		t.Errorf("docs/deploy.md lacks these rows:\n%s", rows.String())
 	}
 }
 
