@@ -212,9 +212,12 @@ func (c *carried) play(w *world) {
 	close(done)
 	talking.Wait()
 	w.await("what was sent and its receipts", func() bool { return up.settled(atClient, atServer) && down.settled(atServer, atClient) })
+	if st := client.Stats(); st.Resumed != 0 && !c.noticed { // a quiet client does once three PINGs in a row are lost
+		w.Errorf("the client has resumed: %+v", st)
+	}
 	time.Sleep(c.drain)
-	if st := client.Stats(); told.lanesLost() != 0 || st.Resumed != 0 && !c.noticed {
-		w.Errorf("the client has lost its lanes %d times: %+v", told.lanesLost(), st)
+	if lost := told.lanesLost(); lost != 0 {
+		w.Errorf("the client has lost its lanes %d times", lost)
 	}
 	p := w.match.newest()
 	if id := p.Delivered(laneOrdered); id != down.sent[laneOrdered] || p.Origin() != OriginRestored || w.match.player(0).Origin() != OriginOpened {
