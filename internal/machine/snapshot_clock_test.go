@@ -84,3 +84,31 @@ func TestClockSetBackBeforeRestart(t *testing.T) {
 		}
 	}
 }
+
+// "A ban is over by memory's clock, but earlier by what that was behind when the ban was given, as far as it still
+// is: no step makes a ban longer." docs/fleet.md 8.4: nor shorter, by the wall clock.
+func TestBanAfterStepAndRestart(t *testing.T) {
+	const step = 2 * time.Hour
+	for _, life := range []time.Duration{10 * time.Minute, 2 * holdStep} {
+		for _, back := range []time.Duration{0, time.Hour, 2 * step} {
+			d := playWithTicket(t, session.Config{}, session.ClientConfig{})
+			d.gate.StepClock(d.now, step)
+			until := d.gate.wall(d.now).Add(life)
+			if _, err := d.gate.Ban(session.Ban{Issuer: "issuer", Subject: "banned", Until: until}); err != nil {
+				t.Fatal(err)
+			}
+			now := d.gate.wall(d.now).Add(-back)
+			g, _ := d.readsAt(now, d.saves())
+			for _, at := range []time.Time{now, now.Add(holdStep), until.Add(-1), until} {
+				if at.After(until) {
+					continue
+				}
+				g.StepClock(at, 0)
+				g.Sweep(at)
+				if _, is := g.banReason("issuer", "banned"); is != at.Before(until) {
+					t.Errorf("of %v, clock set back by %v: %v before its end it is in force: %v", life, back, until.Sub(at), is)
+				}
+			}
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (g *Gate) Save(w *resume.Writer, sealed func()) error {
 		}
 	}
 	for key, b := range g.bans.entries {
-		if err := w.Ban(resume.Banned{Key: key, Until: b.until, Reason: uint8(b.reason)}); err != nil {
+		if err := w.Ban(resume.Banned{Key: key, Until: b.until, Reason: uint8(b.reason), Held: b.held}); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func (g *Gate) Restore(s *resume.Snapshot) {
 		g.revoked.restore(e.Key, revocation{e.At, e.Ends})
 	}
 	for _, e := range s.Banned {
-		g.bans.restore(e.Key, ban{until: e.Until, reason: wire.Reason(e.Reason)})
+		g.bans.restore(e.Key, ban{until: e.Until, held: min(e.Held, s.Clock.Behind), reason: wire.Reason(e.Reason)})
 	}
 }
 

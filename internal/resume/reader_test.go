@@ -61,17 +61,18 @@ func TestSnapshotOfServer(t *testing.T) {
 		write func(w *Writer) error
 		want  *Snapshot
 	}{
-		"none":        {func(w *Writer) error { return w.For(netip.AddrPort{}) }, &Snapshot{}},
-		"IPv4":        {func(w *Writer) error { return w.For(v4) }, &Snapshot{Address: v4}},
-		"IPv6":        {func(w *Writer) error { return w.For(v6) }, &Snapshot{Address: v6}},
-		"two":         {func(w *Writer) error { return errors.Join(w.For(v4), w.For(v4)) }, nil},
-		"key":         {func(w *Writer) error { return w.Digests(&key) }, &Snapshot{Digests: key}},
-		"two keys":    {func(w *Writer) error { return errors.Join(w.Digests(&key), w.Digests(&key)) }, nil},
-		"clock":       {func(w *Writer) error { return w.Clock(sampleClock) }, &Snapshot{Clock: sampleClock}},
-		"two clocks":  {func(w *Writer) error { return errors.Join(w.Clock(sampleClock), w.Clock(sampleClock)) }, nil},
-		"no clock":    {func(w *Writer) error { return w.Clock(Clock{}) }, &Snapshot{}},
-		"behind by 0": {func(w *Writer) error { return w.Clock(Clock{Stepped: 1}) }, nil},
-		"a zero key":  {func(w *Writer) error { return w.Digests(&[32]byte{}) }, nil},
+		"none":         {func(w *Writer) error { return w.For(netip.AddrPort{}) }, &Snapshot{}},
+		"IPv4":         {func(w *Writer) error { return w.For(v4) }, &Snapshot{Address: v4}},
+		"IPv6":         {func(w *Writer) error { return w.For(v6) }, &Snapshot{Address: v6}},
+		"two":          {func(w *Writer) error { return errors.Join(w.For(v4), w.For(v4)) }, nil},
+		"key":          {func(w *Writer) error { return w.Digests(&key) }, &Snapshot{Digests: key}},
+		"two keys":     {func(w *Writer) error { return errors.Join(w.Digests(&key), w.Digests(&key)) }, nil},
+		"clock":        {func(w *Writer) error { return w.Clock(sampleClock) }, &Snapshot{Clock: sampleClock}},
+		"two clocks":   {func(w *Writer) error { return errors.Join(w.Clock(sampleClock), w.Clock(sampleClock)) }, nil},
+		"no clock":     {func(w *Writer) error { return w.Clock(Clock{}) }, &Snapshot{}},
+		"behind by 0":  {func(w *Writer) error { return w.Clock(Clock{Stepped: 1}) }, nil},
+		"ban held < 0": {func(w *Writer) error { return w.Ban(Banned{Held: -1}) }, nil},
+		"a zero key":   {func(w *Writer) error { return w.Digests(&[32]byte{}) }, nil},
 	} {
 		var file bytes.Buffer
 		w, err := NewWriter(&file, ring, begin, bytes.NewReader(counting(1, 16)))

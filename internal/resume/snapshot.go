@@ -93,8 +93,9 @@ type Revoked struct {
 // Banned is one ban, for the new process to keep the player out.
 type Banned struct {
 	Key    [32]byte
-	Until  int64 // Unix ns
+	Until  int64 // by the wall clock, Unix ns
 	Reason uint8 // of CLOSE
+	Held   int64 // ns by which memory's clock was behind when the ban was given, as far as it still is
 }
 
 // appendTo appends the content of an entry:
@@ -145,15 +146,24 @@ func parseRevoked(b []byte) (e Revoked, ok bool) {
 //	     0   32  key of who is banned
 //	    32    8  until when, Unix nanoseconds
 //	    40    1  close reason
+//	    41    8  by how much memory's clock was behind when it was given, nanoseconds, if it was
 func (e *Banned) appendTo(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(append(dst, e.Key[:]...), uint64(e.Until))
-	return append(dst, e.Reason)
+	dst = append(dst, e.Reason)
+	if e.Held != 0 {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(e.Held))
+	}
+	return dst
 }
 
 func parseBanned(b []byte) (e Banned, ok bool) {
 	u := newUnpacker(b)
 	u.Fill(e.Key[:])
 	e.Until, e.Reason = int64(u.Uint64()), u.Uint8()
+	if len(u.Left()) > 0 {
+		e.Held = int64(u.Uint64())
+		u.Require(e.Held > 0)
+	}
 	return e, u.Done()
 }
 

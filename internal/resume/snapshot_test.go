@@ -106,7 +106,7 @@ func sampleRevoked(n int) Revoked {
 }
 
 func sampleBanned(n int) Banned {
-	return Banned{sha256.Sum256([]byte{byte(n), byte(n >> 8), 2}), begin.Add(time.Duration(n) * time.Hour).UnixNano(), byte(n)}
+	return Banned{sha256.Sum256([]byte{byte(n), byte(n >> 8), 2}), begin.Add(time.Duration(n) * time.Hour).UnixNano(), byte(n), int64(n % 3)}
 }
 
 func sampleLive(n int) LiveAddress {

@@ -168,7 +168,11 @@ func TestSnapshotTwin(t *testing.T) {
 		case 3:
 			got.Revoked = append(got.Revoked, Revoked{[32]byte(w.take(32)), int64(w.number(8)), int64(w.number(8))})
 		case 4:
-			got.Banned = append(got.Banned, Banned{[32]byte(w.take(32)), int64(w.number(8)), uint8(w.number(1))})
+			ban := Banned{Key: [32]byte(w.take(32)), Until: int64(w.number(8)), Reason: uint8(w.number(1))}
+			if length > 41 {
+				ban.Held = int64(w.number(8))
+			}
+			got.Banned = append(got.Banned, ban)
 		case 5:
 			seen := int64(w.number(8))
 			addr, _ := netip.AddrFromSlice(w.take(length - 8))
