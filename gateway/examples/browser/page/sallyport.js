@@ -297,7 +297,7 @@ export class Session {
     await this.#keep(more.get(TICKET), b.slice(24, 56));
     [this.#sent, this.#highest] = [sent, received];
     [this.#idle, this.#heard, this.#tries, this.#retry, this.#proves] = [Number(read(limits, 6, 4)), performance.now(), 0, 0, false];
-    this.#refusal = this.#identity = null;
+    this.#refusal = this.#identity = this.#login = null;
     conn.epoch = epoch;
     this.#expires(conn, Number(read(b, 80, 8) - read(b, 88, 8)));
     this.#keepAlive(conn);

@@ -118,4 +118,21 @@ for (let i = 0; i < 5; i++) await null;
 short.close();
 await new Promise((resolve) => wait(resolve, 100));
 if (told.join() !== "closed") throw new Error(`it says ${told}`);
+
+[over, asked] = [null, 0]; // a login that has not answered by the time the player is home again is not waited for the next time
+const anew = new Session({
+  url: "ws://server.test/sallyport", onClose: (why) => { over = why; }, token: () => ++asked === 2 ? new Promise(() => {}) : "token",
+});
+s = await connected(8);
+s.welcomes();
+await anew.joined;
+for (const n of [9, 11]) {
+  s.dead = true;
+  s = await connected(n);
+  s.refuses(9);
+  s = await connected(n + 1);
+  if (s.has(1) !== (n === 11)) throw new Error(`WebSocket ${n + 1} shows a token: ${s.has(1)}`);
+  s.welcomes();
+  await until("it plays", () => anew.send(new Uint8Array(1)));
+}
 process.exit(0);
