@@ -5,8 +5,8 @@
 //	sallyport-gateway -nakama http://127.0.0.1:7350 -cert cert.pem -key key.pem \
 //		-cognito-pool eu-central-1_AbCdEf123 -cognito-clients 4h1…
 //
-// docs/nakama-gateway.md has the rest. SIGTERM and SIGINT end it, after the players were told; SIGHUP
-// reads the certificate and the fleet keys again.
+// docs/nakama-gateway.md has the rest. SIGTERM and SIGINT end it, after the players were told. The
+// certificate and the fleet keys are read again when they have changed, and at once on SIGHUP.
 package main
 
 import (

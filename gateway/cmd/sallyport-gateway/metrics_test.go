@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ import (
 )
 
 // /metrics has what the alerts of fleet/deploy go by: exchanges with players, and when the certificate
-// expires that they are shown, also after SIGHUP.
+// expires that they are shown, also once it is another: nobody has to tell the gateway.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	cert, key := certify(t)
@@ -24,10 +23,10 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	listen, status := "127.0.0.1:"+testkit.FreePort(t), "127.0.0.1:"+testkit.FreePort(t)
-	hup, out, ended := make(chan os.Signal), new(testkit.Console), make(chan int, 1)
+	out, ended := new(testkit.Console), make(chan int, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
-		ended <- run(ctx, hup, []string{
+		ended <- run(ctx, nil, []string{
 			"-nakama", "http://127.0.0.1:" + testkit.FreePort(t), "-cert", cert, "-key", key, "-listen", listen, "-status", status,
 		}, func(name string) string {
 			return map[string]string{"SALLYPORT_NAKAMA_SESSION_KEY": strings.Repeat("k", 32)}[name]
@@ -51,7 +50,6 @@ func TestMetrics(t *testing.T) {
 
 	second := testkit.NewAuthority(t).Server(t)
 	store(t, cert, key, second)
-	hup <- os.Interrupt // any signal of the channel
 	out.Await(t, "certificate reloaded")
 	expires(second.Leaf.NotAfter)
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/internal/carrier"
 	"github.com/sallyport/sallyport/gateway/internal/meter"
+	"github.com/sallyport/sallyport/gateway/internal/reload"
 )
 
 // reloader reads certificate and fleet keys again.
@@ -22,16 +23,9 @@ type reloader struct {
 	log     *slog.Logger
 }
 
-// run reads them whenever hup says so, until ctx is done.
+// run reads them whenever hup says so, and when one has changed, until ctx is done.
 func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			r.again()
-		}
-	}
+	reload.Watch(ctx, hup, []string{r.flags.cert, r.flags.key, r.flags.fleetKeys}, func(bool) { r.again() })
 }
 
 // again reads certificate and fleet keys. Each of them that cannot be used stays as it is.

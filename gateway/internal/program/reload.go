@@ -4,51 +4,21 @@ import (
 	"context"
 	"crypto/tls"
 	"os"
-	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/gateway/internal/reload"
 	"github.com/sallyport/sallyport/token"
 )
 
-// watchEvery is how often files are looked at: what writes a certificate or a key to a volume is not in
-// a hurry.
-const watchEvery = 2 * time.Second
-
 // watch reads files again on hup, and when one has changed, until ctx is done.
 func (p *program) watch(ctx context.Context, hup <-chan os.Signal) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	state := p.state()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
+	f := p.flags
+	reload.Watch(ctx, hup, []string{f.cert, f.key, f.keys, f.fleetKeys, f.limits}, func(told bool) {
+		if told {
 			p.audit.reopen(p.log)
-			state = p.state()
-			p.reload()
-		case <-tick.C:
-			if now := p.state(); now != state {
-				state = now
-				p.reload()
-			}
 		}
-	}
-}
-
-// stamps is when the files that can be reloaded were written, and how long they are.
-type stamps [5]struct {
-	at   time.Time
-	size int64
-}
-
-func (p *program) state() (s stamps) {
-	for i, path := range []string{p.flags.cert, p.flags.key, p.flags.keys, p.flags.fleetKeys, p.flags.limits} {
-		if info, err := os.Stat(path); path != "" && err == nil {
-			s[i].at, s[i].size = info.ModTime(), info.Size()
-		}
-	}
-	return s
+		p.reload()
+	})
 }
 
 // reload puts what has changed in force. What cannot be read stays as it is in use, and what only a new
