@@ -2,6 +2,7 @@ package lanes
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -312,6 +313,33 @@ func TestPanicAmidSkip(t *testing.T) {
 		}
 	}
 	taken := skipped + uint64(len("sixth"))
+	if d := l.readers[0]; d.granted != credit+taken || d.seen != taken || d.below != taken {
+		t.Errorf("a credit of %d, of %d bytes that were begun", d.granted, d.seen)
+	}
+}
+
+// What comes late, when a panic has left a SKIP unfinished, is counted once, as skipped: the SKIP can
+// be finished.
+func TestLateAfterPanicAmidSkip(t *testing.T) {
+	const credit, first, third, fourth = 10_000, 2000, 500, 1500
+	l := newLab(t, Lane{Mode: Ordered, MaxMessage: 4000, Credit: credit})
+	l.frame(fragment(1, 0, first))
+	l.frame(whole(2, "second"))
+	skipped := uint64(first + len("second") + third + fourth)
+	body := (&wire.Frame{Type: wire.FrameSkip, ID: 5, Bytes: skipped}).AppendTo(nil)
+	func() {
+		defer func() { _ = recover() }()
+		l.Receive(l.now, l.peerSeq+1, l.next-1, body, panics{l})
+	}()
+	l.frame(fragment(4, 0, fourth))
+	if o := l.take(body); o != Accepted {
+		t.Errorf("the SKIP is %v", o)
+	}
+	l.frame(whole(5, "fifth"))
+	if want := []string{"second", "fifth"}; !slices.Equal(l.messages, want) {
+		t.Errorf("%q", l.messages)
+	}
+	taken := skipped + uint64(len("fifth"))
 	if d := l.readers[0]; d.granted != credit+taken || d.seen != taken || d.below != taken {
 		t.Errorf("a credit of %d, of %d bytes that were begun", d.granted, d.seen)
 	}
