@@ -130,7 +130,6 @@ func (e *Endpoint) restoreReader(r *restorer, lane uint8) {
 		d.slots.push(s)
 	}
 	r.require(d.floor > 0 && (d.slots.len() == 0 || l.Mode.repeats()) && sum == d.seen && d.seen <= d.granted && d.taken <= d.seen)
-	r.require(d.slots.len() == 0 || d.slots.at(0).state < held)
 	for n := r.upTo(2 * MaxKeys); n > 0 && !r.bad; n-- {
 		if d.keys == nil {
 			d.keys = make(map[uint32]uint64)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // The lanes of a server outlive its process: each message comes exactly once, in order, both ways,
@@ -151,6 +153,34 @@ func TestSnapshotLimit(t *testing.T) {
 		}
 		if id, err := e.Send(l.now, 0, nil, nil); err != nil || id != uint64(kept+1) {
 			t.Errorf("limit %d: the next id is %d, %v", limit, id, err)
+		}
+	}
+}
+
+// The next process delivers what a panic of the user's has left of an ordered lane: the datagram amid
+// which there was one comes again.
+func TestRestartAfterPanic(t *testing.T) {
+	first := whole(1, "first")
+	first.Total = 5
+	skip := wire.Frame{Type: wire.FrameSkip, ID: 2, Bytes: 5}
+	for _, f := range []wire.Frame{first, skip} {
+		l := newLab(t, Lane{Mode: Ordered})
+		l.frame(whole(2, "second"))
+		l.frame(whole(3, "third"))
+		body := f.AppendTo(nil)
+		func() {
+			defer func() { _ = recover() }()
+			l.Receive(l.now, l.peerSeq+1, l.next-1, body, panics{l})
+		}()
+		b, _ := l.AppendSnapshot(nil, l.now, 1000, l)
+		e, err := Restore(Config{Table: l.table, Base: 1, Next: l.next, Random: l.random}, l.now, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Endpoint = e
+		l.take(body)
+		if n := len(l.messages); n < 2 || l.messages[n-1] != "third" || l.messages[n-2] != "second" {
+			t.Errorf("%v: %q", f.Type, l.messages)
 		}
 	}
 }
