@@ -132,18 +132,21 @@ func (e *Endpoint) appendMessages(k *packer) {
 		for to < len(e.table.order) && e.priority(to) == e.priority(from) {
 			to++
 		}
-		turn := uint64(0)
+		turn, full := uint64(0), k.full
 		for {
 			lane := e.poorest(k, e.table.order[from:to], turn)
 			if lane < 0 {
 				break
 			}
 			before, s := len(k.b), e.senders[lane]
+			if k.full == full { // else this is room in which the next frame of a lane with less does not fit
+				turn = s.share
+			}
 			if !e.appendFrame(k, lane) {
 				k.full |= 1 << lane
+				continue
 			}
-			turn = s.share
-			s.share += uint64(len(k.b)-before) * 256 / uint64(e.table.lanes[lane].Weight)
+			s.share = max(s.share, turn+uint64(len(k.b)-before)*256/uint64(e.table.lanes[lane].Weight))
 		}
 		from = to
 	}

@@ -256,3 +256,51 @@ func TestNoLaneCatchesUp(t *testing.T) {
 		}
 	}
 }
+
+// A lane whose short messages have filled the room that others left does not wait for these later,
+// nor does a lane that goes on wait with it: from any time on each has its share by weight.
+func TestRoomThatIsLeft(t *testing.T) {
+	const begin, end = 10 * time.Second, 15 * time.Second
+	for _, c := range []struct{ weights, sizes [3]int }{
+		{[3]int{255, 1, 255}, [3]int{1000, 60, 1000}},
+		{[3]int{64, 4, 4}, [3]int{700, 300, 700}},
+		{[3]int{64, 16, 16}, [3]int{700, 300, 300}},
+	} {
+		w := newWorld(t, 3)
+		p := path{latency: 20 * time.Millisecond, rate: 200_000, queue: 200 * time.Millisecond}
+		var lanes []Lane
+		weights := 0
+		for _, weight := range c.weights {
+			lanes = append(lanes, Lane{Mode: Ordered, Credit: 400_000, Weight: uint8(weight)})
+			weights += weight
+		}
+		a, b := w.pair(table(t, lanes...), p, p)
+		var came [3]int
+		all := 0
+		b.message = func(lane int, _ uint64, m []byte) {
+			if w.now >= begin {
+				came[lane] += len(m)
+				all += len(m)
+			}
+		}
+		_, _ = a.Send(w.now, 2, nil, a)
+		a.tick(16*time.Millisecond, end, func() {
+			for lane, size := range c.sizes {
+				for lane < 2 || w.now >= begin {
+					if _, bytes := a.Pending(lane); bytes > 30_000 {
+						break
+					}
+					if _, err := a.Send(w.now, lane, make([]byte, size), a); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+		w.run(end)
+		for lane, n := range came {
+			if n*weights*2 < all*c.weights[lane] {
+				t.Errorf("%+v: of %d bytes lane %d has %d", c, all, lane, n)
+			}
+		}
+	}
+}

@@ -16,7 +16,7 @@ type sender struct {
 	begun      uint64               // bytes of reliable messages that have been begun, in all
 	credit     uint64               // the most that may have been begun
 	delivered  uint64               // the newest id known to have arrived
-	share      uint64               // bytes sent by weight
+	share      uint64               // bytes sent by weight, but for the room that a lane with less has left
 	skip       *skip                // while SKIP is not acknowledged
 	queued     int32                // bytes
 	messages   int32
