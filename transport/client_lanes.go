@@ -101,7 +101,7 @@ func (c *Client) Pending(lane int) (count, bytes int) {
 }
 
 // Budget returns how many bytes of messages could leave now without waiting for the path's rate; 0
-// without lanes.
+// without lanes. A message may be longer, see Player.Budget.
 func (c *Client) Budget() (bytes int) {
 	c.look(0, func(m *clientMessages) {
 		m.advance(c.now())

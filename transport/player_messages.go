@@ -76,7 +76,9 @@ func (p *Player) Pending(lane int) (count, bytes int) {
 }
 
 // Budget returns how many bytes of messages could leave now without waiting for the path's rate:
-// what a tick may still send. It is 0 without lanes.
+// what a tick may still send. It is 0 without lanes. No more than two datagrams, or 8 ms of the rate,
+// leave at once, so it may always be less than a long message takes: send that while Budget is above
+// 0, which it is again once the message has left.
 func (p *Player) Budget() (bytes int) {
 	p.look(0, func(m *messages) {
 		p.shard.schedule.advance(p.shard.server.clock.now())

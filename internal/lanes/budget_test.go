@@ -1,6 +1,7 @@
 package lanes
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 )
@@ -39,6 +40,46 @@ func TestBudgetIsWhatLeaves(t *testing.T) {
 		w.run(end + time.Minute)
 		if came < c.least {
 			t.Errorf("%v, %.0f bytes a second: %d snapshots came, want %d", c.latency, c.rate, came, c.least)
+		}
+	}
+}
+
+// "send that while Budget is above 0, which it is again once the message has left" (transport.Player):
+// snapshots that are longer than what leaves at once come, too, as many as the path takes.
+func TestBudgetForLongMessages(t *testing.T) {
+	const end, size = 10 * time.Second, 8000
+	for _, c := range []struct {
+		latency time.Duration
+		rate    float64
+		least   int // snapshots of 600
+	}{
+		{5 * time.Millisecond, 0, 599},
+		{50 * time.Millisecond, 0, 570},
+		{200 * time.Millisecond, 0, 450},
+		{50 * time.Millisecond, 100_000, 100},
+	} {
+		w := newWorld(t, 1)
+		p := path{latency: c.latency, rate: c.rate, queue: time.Second}
+		a, b := w.pair(table(t, Lane{Mode: Sequenced, MaxMessage: size}), p, p)
+		came := 0
+		var slowest time.Duration
+		b.message = func(_ int, _ uint64, m []byte) {
+			came++
+			slowest = max(slowest, w.now-c.latency-time.Duration(binary.BigEndian.Uint64(m)))
+		}
+		a.tick(time.Second/60, end, func() {
+			if a.Budget(w.now) == 0 {
+				return
+			}
+			m := make([]byte, size)
+			binary.BigEndian.PutUint64(m, uint64(w.now))
+			if _, err := a.Send(w.now, 0, m, a); err != nil {
+				t.Fatal(err)
+			}
+		})
+		w.run(end + time.Minute)
+		if came < c.least || slowest > 600*time.Millisecond {
+			t.Errorf("%v, %.0f bytes a second: %d snapshots came, want %d; the slowest after %v", c.latency, c.rate, came, c.least, slowest)
 		}
 	}
 }

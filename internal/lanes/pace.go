@@ -250,8 +250,9 @@ func (p *pace) update(now time.Duration, r *rtt) {
 func (e *Endpoint) Rate() int { return int(e.pace.rate(e.rtt.smoothed())) }
 
 // Budget returns how many bytes would leave now without waiting for the rate, after those that wait
-// already. What waits for credit leaves its room to others. Who asks lets nothing wait, so here it
-// is more than half a window under way that is noted as in want of a larger one.
+// already. It may always be less than a long message takes, which may be sent while it is above 0.
+// What waits for credit leaves its room to others. Who asks lets nothing wait, so here it is more than
+// half a window under way that is noted as in want of a larger one.
 func (e *Endpoint) Budget(now time.Duration) int {
 	rtt := e.rtt.smoothed()
 	e.pace.refill(now, rtt)
