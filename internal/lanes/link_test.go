@@ -88,6 +88,7 @@ type node struct {
 	latest   func(lane int, key uint32, b []byte)
 	receipt  func(lane int, id uint64, arrived bool)
 	hold     func(lane int, b []byte) bool // the game does not take it
+	panics   func() bool                   // the game does, when it has taken a message
 }
 
 func (n *node) Message(lane int, id uint64, b []byte) {
@@ -96,6 +97,9 @@ func (n *node) Message(lane int, id uint64, b []byte) {
 	}
 	if n.hold == nil || !n.hold(lane, b) {
 		n.Taken(lane, len(b))
+	}
+	if n.panics != nil && n.panics() {
+		panic(n)
 	}
 }
 
@@ -220,9 +224,9 @@ func (n *node) take(seq uint64, body []byte) {
 	if !n.table.Check(body) {
 		n.w.t.Fatalf("%s: malformed: %x", n.name, body)
 	}
-	o := n.Receive(n.w.now, seq, n.next-1, body, n)
+	o := n.receive(seq, body)
 	n.outcomes[o]++
-	if o > Refused {
+	if o > Refused && (o != Malformed || n.panics == nil) {
 		n.w.t.Fatalf("%s: %v", n.name, o)
 	}
 	if !n.coarse {
@@ -231,6 +235,16 @@ func (n *node) take(seq uint64, body []byte) {
 			n.flush()
 		}
 	}
+}
+
+// receive is Receive where the caller recovers when the game panics.
+func (n *node) receive(seq uint64, body []byte) (o Outcome) {
+	defer func() {
+		if v := recover(); v != nil && v != n {
+			panic(v)
+		}
+	}()
+	return n.Receive(n.w.now, seq, n.next-1, body, n)
 }
 
 func quantile(d []time.Duration, q float64) time.Duration {
