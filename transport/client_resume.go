@@ -151,8 +151,9 @@ func (s *clientState) resumed(now time.Time) {
 	}
 }
 
-// refused handles the refusal of a ticket. The current connection may go on; if its path is lost
-// the session is over, unless there is another ticket, or the server has taken this one before.
+// refused handles the refusal of a ticket. The current connection may go on; if its path is lost the
+// session is over, unless there is another ticket, the server has taken this one before, or the session
+// has yet to go on where the server has sent the client.
 func (s *clientState) refused(now time.Time, ev machine.Event) {
 	overtaken, proves, there := s.conns.next.overtaken, s.conns.next.proves, s.conns.next.redirect
 	s.conns.abandonNext()
@@ -161,7 +162,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 		return
 	}
 	r, current := &s.resumption, s.conns.current
-	over := r.disconnected || current.machine.Lost(now) && !current.machine.Shown()
+	over := s.redirect.closed == nil && (r.disconnected || current.machine.Lost(now) && !current.machine.Shown())
 	switch {
 	case ev.RetryAfter > 0:
 		r.retryAt, r.refusal = now.Add(ev.RetryAfter), closeErrorOf(ev)

@@ -448,14 +448,12 @@ func TestDrainToLateServer(t *testing.T) {
 	})
 }
 
-// "If the client is refused there then, or the time is over, the session has ended by that CLOSE."
-// PROTOCOL.md 8.6. It has not, if it goes on at a third server, to which the client was on its way
-// because it heard nothing of the first.
-func TestDrainInVainButResumed(t *testing.T) {
-	t.Parallel()
+// closedAmidResumption has a server close that has sent its player to a place where nobody is, while the
+// player is being asked in at a third one, to which the client was on its way because it heard nothing.
+func closedAmidResumption(t *testing.T, check func(p *pair, s *stayer), configure ...func(*Config)) {
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
-		p := mutePair(w, secondPlace, "")
+		p := mutePair(w, secondPlace, "", configure...)
 		defer p.end()
 		defer p.playing()()
 		s := p.stay(1)
@@ -479,6 +477,17 @@ func TestDrainInVainButResumed(t *testing.T) {
 		}
 		closed.Store(true)
 		time.Sleep(time.Second)
+		check(p, s)
+		w.net.Tap(nil)
+		s.quit()
+	})
+}
+
+// "If the client is refused there then, or the time is over, the session has ended by that CLOSE."
+// PROTOCOL.md 8.6. It has not, if it goes on at a third server.
+func TestDrainInVainButResumed(t *testing.T) {
+	t.Parallel()
+	closedAmidResumption(t, func(p *pair, s *stayer) {
 		if s.Stats().Resumed != 1 || s.told(EventClosed) != 0 {
 			p.Fatalf("%+v, %+v", s.Stats(), s.events)
 		}
@@ -486,8 +495,27 @@ func TestDrainInVainButResumed(t *testing.T) {
 		if s.Stats().Resumed != 1 || s.since() > 3*frame || s.told(EventClosed) != 0 {
 			p.Errorf("%+v, %+v", s.Stats(), s.events)
 		}
-		w.net.Tap(nil)
-		s.quit()
+	})
+}
+
+// "For a client that is on its way, a CLOSE with reason 2 does not end the session for 10 s."
+// PROTOCOL.md 8.6. Nor does a refusal at a third server after it.
+func TestDrainRefusedElsewhere(t *testing.T) {
+	t.Parallel()
+	joined := new(atomic.Bool)
+	closedAmidResumption(t, func(p *pair, s *stayer) {
+		if p.other.server.Stats().Refusals["match"] != 1 || s.told(EventClosed) != 0 {
+			p.Errorf("%v, %+v", p.other.server.Stats().Refusals, s.events)
+		}
+		time.Sleep(redirectLeast)
+		p.closed(s.progress.over(), session.ReasonShutdown)
+	}, func(c *Config) {
+		c.Session.Authorize = func(*session.Admission) error {
+			if joined.Swap(true) {
+				return session.Refusal(session.ReasonScope)
+			}
+			return nil
+		}
 	})
 }
 
