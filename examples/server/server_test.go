@@ -236,18 +236,8 @@ func TestStatusHosts(t *testing.T) {
 	url := p.Find(t, `status=(\S+)`)
 	for host, want := range map[string]int{"": 200, "match-1:7780": 200, "match-1.example": 200, "evil.example": 403} {
 		for _, path := range []string{"/metrics", "/stats"} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Host = host
-			answer, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer.Body.Close() //nolint:errcheck // only the status matters
-			if answer.StatusCode != want {
-				t.Errorf("%s of %q: %d, want %d", path, host, answer.StatusCode, want)
+			if got := testkit.Status(t, url+path, host); got != want {
+				t.Errorf("%s of %q: %d, want %d", path, host, got, want)
 			}
 		}
 	}

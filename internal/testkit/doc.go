@@ -7,8 +7,9 @@
 //	IDP ─────── signs ───▶ Token, Sign           as Amazon Cognito does, and publishes its keys: a fake identity provider
 //
 // Install and Need are for programs of others that a test talks to, Console is what a program prints,
-// Metric what it serves at /metrics, FreePort returns a port for one that the test starts. On Linux
-// OwnNetwork gives a test a network of its own, BPFDir a BPF file system, and NewDisk a small disk.
+// Metric what it serves at /metrics, Status what it answers to a name, FreePort returns a port for one that
+// the test starts. On Linux OwnNetwork gives a test a network of its own, BPFDir a BPF file system, and
+// NewDisk a small disk.
 //
 // Certificates hold from 1990 to 2100, so they do in a synctest bubble too, whose clock starts in 2000. Everything is
 // fresh for each call but the RSA key, which takes a tenth of a second to make and is one for the process.

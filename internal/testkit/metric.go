@@ -25,3 +25,19 @@ func Metric(t testing.TB, address, name string) string {
 	}
 	return string(m[1])
 }
+
+// Status returns the status of a GET of url that asks for it by the name of host, or by the url's own if that is empty.
+func Status(t testing.TB, url, host string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close() //nolint:errcheck // only the status matters
+	return answer.StatusCode
+}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,18 +228,8 @@ func TestStatus(t *testing.T) {
 	s := run(t, "-status-hosts", "match-1.example, match-1")
 	ask := func(host, path string, want int) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.status+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = host
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer.Body.Close() //nolint:errcheck // only the status matters
-		if answer.StatusCode != want {
-			t.Errorf("%s of %q: %d, want %d", path, host, answer.StatusCode, want)
+		if got := testkit.Status(t, "http://"+s.status+path, host); got != want {
+			t.Errorf("%s of %q: %d, want %d", path, host, got, want)
 		}
 	}
 	for path, want := range map[string]int{"/live": 200, "/ready": 200, "/metrics": 200, "/": 404, "/state": 404, "/token": 404} {
