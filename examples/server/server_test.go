@@ -76,6 +76,10 @@ func TestDev(t *testing.T) {
 		t.Fatal(err)
 	}
 	soakFor(t, m)
+	status := p.Find(t, `metrics=http://([^/\s]+)/metrics`)
+	if n := testkit.Metric(t, status, `sallyport_handshakes_total{result="completed"}`); n != "2" {
+		t.Errorf("two players have joined, and /metrics has %s handshakes", n)
+	}
 	p.end(t)
 	if _, err := os.Stat(file); err != nil {
 		t.Errorf("development file: %v", err)
