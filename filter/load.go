@@ -146,7 +146,7 @@ func (c *Config) prepare() error {
 	if err := unix.Statfs(c.Dir, &st); err != nil {
 		return fmt.Errorf("filter: %s: %w", c.Dir, err)
 	}
-	if st.Type != unix.BPF_FS_MAGIC {
+	if !ofBPF(st) {
 		return fmt.Errorf("%w: Dir %s is in no BPF file system: mount one there, mount -t bpf bpf /sys/fs/bpf", ErrConfig, c.Dir)
 	}
 	return nil

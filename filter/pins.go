@@ -37,13 +37,17 @@ func Check(dir string) error {
 	return err
 }
 
+// ofBPF reports whether statfs has described a BPF file system. The number of one is too long for Type where that has 32
+// bits with a sign.
+func ofBPF(st unix.Statfs_t) bool { return uint32(st.Type) == unix.BPF_FS_MAGIC }
+
 // inBPF returns an error unless a directory, or the one in which it can be made, is in a BPF file system.
 func inBPF(dir string) error {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
 		var st unix.Statfs_t
 		err := unix.Statfs(at, &st)
 		switch {
-		case err == nil && st.Type != unix.BPF_FS_MAGIC:
+		case err == nil && !ofBPF(st):
 			return fmt.Errorf("%w: %s is in no BPF file system: mount one, as root: mount -t bpf bpf %s", ErrConfig, dir, filepath.Dir(DefaultDir))
 		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
 		case errors.Is(err, unix.EACCES): // of a directory above
