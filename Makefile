@@ -86,7 +86,9 @@ test-in/%:
 
 # The race detector makes a test ten times as slow. Under it, those that try many cases in one
 # goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
-# wait in vain for their programs and servers.
+# wait in vain for their programs and servers. A program under it sleeps for a second before it ends, unless told not to:
+# with some sixty of them that adds up.
+race: export GORACE := atexit_sleep_ms=0
 race:
 	$(GOTEST) -p=3 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
 
@@ -110,16 +112,14 @@ vet:
 	$(call each,$(VET) ./...)
 	$(if $(PION3),$(VET) $(PION3) ./...)
 
-# Systems on which this does not run: all of them for the root module, the two that developers have for what they run
-# there; the other modules run on Linux. To compile the standard library for one of them takes ten times as long as to
-# read it.
-SYSTEMS := windows/amd64 darwin/arm64 windows/386 linux/386
+# Systems on which this does not run: those of developers, and 32 bits, on Linux and elsewhere. The modules of SEEN are
+# read as one workspace: a system's standard library once, from its sources, for to compile it takes ten times as long.
+SYSTEMS := windows/386 darwin/arm64 linux/386
+SEEN    := . ./fleet ./gateway
 systems: tools
-	@for s in $(SYSTEMS); do $(call for,$$s,.); done
-	@for s in $(wordlist 1,2,$(SYSTEMS)); do for m in fleet gateway; do $(call for,$$s,$$m); done; done
-
-# $(call for,system,module): what vet's analyzers find in a module for another system.
-for = echo "-- $(2) $(1)"; (s=$(1); cd $(2) && CGO_ENABLED=0 GOOS=$${s%/*} GOARCH=$${s\#*/} $(BIN)/vetsource ./...) || exit 1
+	@export GOWORK=$(BIN)/systems.work; rm -f $$GOWORK; go work init $(SEEN); for s in $(SYSTEMS); do \
+		echo "-- $$s"; CGO_ENABLED=0 GOOS=$${s%/*} GOARCH=$${s#*/} $(BIN)/vetsource $(SEEN:%=%/...) || exit 1; \
+	done
 
 fix:
 	$(call each,go fix -diff ./...)
@@ -183,9 +183,10 @@ vuln: tools
 
 tools: $(BIN)/built
 
+# What vet keeps of a tool's findings it finds again by the tool's bytes, so no commit is written into them.
 $(BIN)/built: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
 	@mkdir -p $(BIN)
-	cd tools && go build -o $(BIN)/ tool
+	cd tools && go build -buildvcs=false -o $(BIN)/ tool
 	@touch $@
 
 # The XDP program of filter/, which is committed compiled: after a change of its source. Needs clang with the BPF
