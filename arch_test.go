@@ -116,7 +116,7 @@ var imports = map[string][]string{
 	"internal/prefetch":  {},
 	"internal/vectors":   {},
 
-	"internal/testkit": {"token", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},
+	"internal/testkit": {"token", "fleetkey", "internal/record", "internal/handshake", "internal/handshake/pion2", "internal/handshake/pion3"},
 }
 
 // pins are the versions that Nakama 3.40.0 links. A Go plugin must match its server in every package they share, so

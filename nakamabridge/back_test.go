@@ -6,7 +6,7 @@ import (
 
 	"github.com/heroiclabs/nakama-common/runtime"
 
-	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 )
@@ -15,14 +15,7 @@ import (
 // learns of both at once.
 func TestBackWithinATick(t *testing.T) {
 	t.Parallel()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	virtually(t, func(w *world) {
 		anna := w.seat("anna")
 		w.want("init", "attempt anna true udp", "join anna")

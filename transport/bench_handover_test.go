@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
@@ -45,14 +44,7 @@ func handedOn(n int) *resume.Session {
 // first turn to the file, and from the file to the last Join. Else it fails.
 func BenchmarkHandOver(b *testing.B) {
 	const players = 10_000
-	key, err := fleetkey.Generate()
-	if err != nil {
-		b.Fatal(err)
-	}
-	keys, err := fleetkey.NewRing(key)
-	if err != nil {
-		b.Fatal(err)
-	}
+	keys := testkit.Ring(b)
 	path := filepath.Join(b.TempDir(), "snapshot")
 	f, err := os.Create(path)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
@@ -41,10 +41,7 @@ func newPair(w *world, after time.Duration, configure ...func(*Config)) *pair {
 // newPairAt runs two servers, the other one at a place of the simulated network, or on loopback at address.
 func newPairAt(w *world, place netip.AddrPort, address string, after time.Duration, configure ...func(*Config)) *pair {
 	w.Helper()
-	ring, err := fleetkey.NewRing(newKey(w.T))
-	if err != nil {
-		w.Fatal(err)
-	}
+	ring := testkit.Ring(w.T)
 	o := newWorld(w.T)
 	o.net, o.authority, o.issuer, o.place, o.address = w.net, w.authority, w.issuer, place, address
 	p := &pair{world: w, other: o, after: after}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/fleetkey"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/netsim"
 )
@@ -215,10 +215,7 @@ func (w *world) quit(r *running, stayers ...*stayer) {
 
 // fleet configures servers that share keys, and a snapshot file.
 func (w *world) fleet(t *testing.T) func(*Config) {
-	ring, err := fleetkey.NewRing(newKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	path := filepath.Join(t.TempDir(), "snapshot")
 	return func(c *Config) { c.Session.FleetKeys, c.Snapshot = ring, path }
 }
@@ -227,13 +224,10 @@ func (w *world) fleet(t *testing.T) func(*Config) {
 // tickets from before are worth nothing then.
 func (w *world) keyed() (share func(*Config), retire func()) {
 	w.Helper()
-	ring, err := fleetkey.NewRing(newKey(w.T))
-	if err != nil {
-		w.Fatal(err)
-	}
+	ring := testkit.Ring(w.T)
 	share = func(c *Config) { c.Session.FleetKeys = ring }
 	return share, func() {
-		if err := ring.Set(newKey(w.T)); err != nil {
+		if err := ring.Set(testkit.FleetKey(w.T)); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -258,14 +252,6 @@ func (w *world) goesOn(s *stayer) {
 		w.Errorf("last snapshot %v ago, %+v %+v", s.since(), s.Stats(), s.events)
 	}
 	w.missing(s)
-}
-
-func newKey(t *testing.T) fleetkey.Key {
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
 }
 
 // audits counts the records of a decision, once all is quiet.

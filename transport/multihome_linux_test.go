@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/udp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -288,14 +287,7 @@ func TestSnapshotKeepsAskedAddress(t *testing.T) {
 	for name, conn := range map[string]bool{"its own": false, "Config.Conn": true} {
 		t.Run(name, func(t *testing.T) {
 			loopback(t, func(w *world) {
-				key, err := fleetkey.Generate()
-				if err != nil {
-					t.Fatal(err)
-				}
-				ring, err := fleetkey.NewRing(key)
-				if err != nil {
-					t.Fatal(err)
-				}
+				ring := testkit.Ring(t)
 				path := filepath.Join(t.TempDir(), "snapshot")
 				w.address = ":0"
 				fleet := func(c *Config) {

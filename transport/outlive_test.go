@@ -88,7 +88,7 @@ func TestFleetKeysRotate(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
-		keys := []fleetkey.Key{newKey(t), newKey(t), newKey(t), newKey(t)}
+		keys := []fleetkey.Key{testkit.FleetKey(t), testkit.FleetKey(t), testkit.FleetKey(t), testkit.FleetKey(t)}
 		ring, err := fleetkey.NewRing(keys[0])
 		if err != nil {
 			t.Fatal(err)

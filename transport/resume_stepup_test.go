@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 )
 
@@ -92,7 +93,7 @@ func TestRefusedThenTakenElsewhere(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
 		w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
-		key := newKey(t)
+		key := testkit.FleetKey(t)
 		var ring, other fleetkey.Ring
 		if err := errors.Join(ring.Set(key), other.Set(key)); err != nil {
 			t.Fatal(err)
@@ -100,7 +101,7 @@ func TestRefusedThenTakenElsewhere(t *testing.T) {
 		r := w.run(func(c *Config) { c.Session.FleetKeys = &ring })
 		s := w.stay(1)
 		time.Sleep(time.Second)
-		if err := ring.Set(newKey(t)); err != nil {
+		if err := ring.Set(testkit.FleetKey(t)); err != nil {
 			t.Fatal(err)
 		}
 		s.replaceLine()

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
 )
@@ -144,7 +145,7 @@ func TestSnapshotKeys(t *testing.T) {
 		w.end(first, first.shutdown)
 		second := w.run(func(c *Config) {
 			c.Snapshot = path
-			c.Session.FleetKeys, _ = fleetkey.NewRing(newKey(t))
+			c.Session.FleetKeys = testkit.Ring(t)
 		})
 		w.refusedSnapshot("a snapshot was refused: ", "another fleet")
 		w.quit(second, s)

@@ -17,7 +17,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/transport"
 )
@@ -85,11 +84,7 @@ func (g *gateways) blocked(t *testing.T) {
 // "With -fleet-keys players resume on another gateway … if they state their scope": without another sign-in, and on another
 // presence of the same account.
 func (g *gateways) resumed(t *testing.T) {
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := key.Text()
+	text, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/sallyport/sallyport/fleet/metrics"
 	"github.com/sallyport/sallyport/fleet/revocation"
 	"github.com/sallyport/sallyport/fleet/revocation/revocationtest"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
 	base "github.com/sallyport/sallyport/metrics"
 	"github.com/sallyport/sallyport/session"
@@ -83,14 +82,7 @@ func newMatch(t *testing.T) *match {
 		t.Fatal(err)
 	}
 	m.base = base.NewCollector(func() transport.Stats { return m.current.Load().Stats() })
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	m.config = transport.Config{
 		Certificate: *m.authority.Server(t), Verifier: verifier, OnExchange: m.own.Exchange, Shards: 1,
 		Session: session.Config{FleetKeys: ring, Ping: time.Second},

@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sallyport/sallyport/fleet/revocation"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/resume"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -96,14 +95,7 @@ func exchange(outcome string) transport.Exchange {
 // crowded returns a server with so many live sessions: another process has left them.
 func crowded(t testing.TB, players int, configure func(*transport.Config)) *transport.Server {
 	t.Helper()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := testkit.Ring(t)
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -40,13 +40,7 @@ func newWorld(t *testing.T, b *revocationtest.Broker) *world {
 	t.Helper()
 	w := &world{t: t, broker: b, network: netsim.New(1), issuer: testkit.NewIssuer(t), login: testkit.NewAuthority(t), config: func(*revocation.FeedConfig) {}}
 	t.Cleanup(func() { w.network.Close() })
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.ring, err = fleetkey.NewRing(key); err != nil {
-		t.Fatal(err)
-	}
+	w.ring = testkit.Ring(t)
 	c := revocation.GenerateSigningKey()
 	w.trusted = []revocation.Trusted{central(c)}
 	for i := range 3 {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/netsim"
 	"github.com/sallyport/sallyport/session"
@@ -50,14 +49,7 @@ func TestRollout(t *testing.T) {
 		defer network.Close() //nolint:errcheck // in memory
 		network.SetImpairment(netsim.Impairment{Latency: 25 * time.Millisecond, Loss: 0.01})
 		issuer, trust := testkit.NewIssuer(t), testkit.NewAuthority(t)
-		key, err := fleetkey.Generate()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ring, err := fleetkey.NewRing(key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		ring := testkit.Ring(t)
 		stop := make(chan struct{})
 		var running sync.WaitGroup
 		begin := func(n byte) (r *rolled, end func()) {

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 )
@@ -16,14 +16,7 @@ import (
 // user for it is asked again.
 func TestRefusedElsewhere(t *testing.T) {
 	t.Parallel()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	first := newStage(t, newPeer(t), func(_ *Config, g *gateway.Config) { g.Transport.Session.FleetKeys = ring })
 	second := newStage(t, newPeer(t), func(_ *Config, g *gateway.Config) {
 		g.Transport.Session.FleetKeys = ring

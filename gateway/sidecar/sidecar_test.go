@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/policy"
@@ -397,14 +396,7 @@ func TestAliveUnderLoad(t *testing.T) {
 // A process that takes the players over tells the game who they are, and they play on.
 func TestSidecarRestarts(t *testing.T) {
 	t.Parallel()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	snapshot := filepath.Join(t.TempDir(), "snapshot")
 	first := play(t, func(c *gateway.Config, _ *Config) {
 		c.Listen = "127.0.0.1:" + testkit.FreePort(t)

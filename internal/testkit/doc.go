@@ -1,10 +1,11 @@
-// Package testkit makes what tests need around a connection: certificates and identity tokens.
+// Package testkit makes what tests need around a connection: certificates, identity tokens and fleet keys.
 //
 //	Authority ── signs ──▶ Server, ServerRSA     for 127.0.0.1, ::1 and localhost
 //	    │                  Client                with a name
 //	    └── Pool           whom the other end trusts
 //	Issuer ──── mints ───▶ Token                 for Audience
 //	IDP ─────── signs ───▶ Token, Sign           as Amazon Cognito does, and publishes its keys: a fake identity provider
+//	Ring ────── holds ───▶ FleetKey              for the tickets of a fleet
 //
 // Install and Need are for programs of others that a test talks to, Console is what a program prints,
 // Metric what it serves at /metrics, Status what it answers to a name, FreePort returns a port for one that

@@ -38,14 +38,7 @@ type Fleet struct {
 // New returns a fleet without servers.
 func New(t testing.TB) *Fleet {
 	t.Helper()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := fleetkey.NewRing(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	return &Fleet{identitytest.New(t), ring, testkit.NewAuthority(t), testkit.NewIssuer(t)}
 }
 

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit/chain"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/internal/testkit"
 )
 
@@ -45,11 +44,7 @@ func pair(t *testing.T, dir string, c *tls.Certificate) (cert string) {
 // fleetKey is a line of a file of fleet keys.
 func fleetKey(t *testing.T) string {
 	t.Helper()
-	k, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := k.Text()
+	text, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

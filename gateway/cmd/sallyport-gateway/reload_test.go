@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/gateway/internal/meter"
 	"github.com/sallyport/sallyport/internal/testkit"
@@ -16,11 +15,7 @@ import (
 // Certificate and fleet keys are read again each for itself, and the log says which is in use.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	good, err := key.Text()
+	good, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

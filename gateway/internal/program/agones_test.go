@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway/internal/sdkserver"
+	"github.com/sallyport/sallyport/internal/testkit"
 )
 
 // Flags for a pod of Agones want -agones, and say so.
@@ -41,11 +41,7 @@ func TestAgonesWithoutGame(t *testing.T) {
 	server := httptest.NewServer(sdk)
 	defer server.Close()
 	dir := t.TempDir()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := key.Text()
+	text, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

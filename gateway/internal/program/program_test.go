@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dev"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway/internal/added"
 	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/session"
@@ -73,11 +72,7 @@ func (s *scene) issue(t *testing.T) {
 
 func (s *scene) fleetKey(t *testing.T) {
 	t.Helper()
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := key.Text()
+	line, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

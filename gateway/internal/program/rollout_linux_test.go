@@ -21,9 +21,9 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dev"
-	"github.com/sallyport/sallyport/fleetkey"
 	"github.com/sallyport/sallyport/gateway/agones"
 	"github.com/sallyport/sallyport/gateway/internal/sdkserver"
+	"github.com/sallyport/sallyport/internal/testkit"
 	"github.com/sallyport/sallyport/session"
 	"github.com/sallyport/sallyport/token"
 	"github.com/sallyport/sallyport/transport"
@@ -56,11 +56,7 @@ func newRollout(t *testing.T) *rollout {
 	if r.issuer, err = token.NewIssuer(token.IssuerConfig{Issuer: "login", Audience: "arena"}); err != nil {
 		t.Fatal(err)
 	}
-	key, err := fleetkey.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := key.Text()
+	ring, err := testkit.FleetKey(t).Text()
 	if err != nil {
 		t.Fatal(err)
 	}

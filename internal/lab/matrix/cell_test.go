@@ -175,13 +175,7 @@ func (r *run) begin() {
 	if err := r.net.SetImpairment(r.impairment()); err != nil {
 		r.Fatal(err)
 	}
-	key, err := fleetkey.Generate()
-	if err != nil {
-		r.Fatal(err)
-	}
-	if r.keys, err = fleetkey.NewRing(key); err != nil {
-		r.Fatal(err)
-	}
+	r.keys = testkit.Ring(r)
 	r.listen()
 }
 
