@@ -86,8 +86,8 @@ test-in/%:
 
 # The race detector makes a test ten times as slow. Under it, those that try many cases in one
 # goroutine, or many matches in virtual time, try fewer (testing.Short). Tests of other modules would
-# wait in vain for their programs and servers. A program under it sleeps for a second before it ends, unless told not to:
-# with some sixty of them that adds up.
+# wait in vain for their programs and servers. A program under the race detector sleeps for a second
+# before it exits, unless GORACE says otherwise, and there are some sixty of them.
 race: export GORACE := atexit_sleep_ms=0
 race:
 	$(GOTEST) -p=3 -race -short ./transport $$(go list ./... | grep -vxF "$$(go list $(SINGLE:%=./%))")
@@ -113,7 +113,7 @@ vet:
 	$(if $(PION3),$(VET) $(PION3) ./...)
 
 # Systems on which this does not run: those of developers, and 32 bits, on Linux and elsewhere. The modules of SEEN are
-# read as one workspace: a system's standard library once, from its sources, for to compile it takes ten times as long.
+# one workspace here, so that a system's standard library is read once. Compiling it would take ten times as long.
 SYSTEMS := windows/386 darwin/arm64 linux/386
 SEEN    := . ./fleet ./gateway
 systems: tools
@@ -183,7 +183,7 @@ vuln: tools
 
 tools: $(BIN)/built
 
-# What vet keeps of a tool's findings it finds again by the tool's bytes, so no commit is written into them.
+# go vet caches a tool's findings under a hash of the tool, so the commit is not stamped into it.
 $(BIN)/built: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
 	@mkdir -p $(BIN)
 	cd tools && go build -buildvcs=false -o $(BIN)/ tool
