@@ -100,6 +100,7 @@ type ClientStats struct {
 	Received                 uint64 // payloads accepted
 	Dropped                  uint64 // datagrams that failed a check: not ours, copies, or damaged
 	Overrun                  uint64 // payloads, and messages of mode Unreliable and Sequenced, that were not taken in time
+	Yielded                  uint64 // payloads that Send has not sent, to leave messages a part of what the server takes
 	BytesSent, BytesReceived uint64 // UDP payloads, handshakes included
 
 	RTT    time.Duration // the last one measured, 0 before

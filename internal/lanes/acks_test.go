@@ -193,46 +193,84 @@ func TestOtherDatagrams(t *testing.T) {
 	}
 }
 
-// DATA that takes more than the rate, and for however long, leaves lanes the floor of it. A client's is
-// charged in full, since the server counts it, and what is owed for it ends a second later.
+// DATA that takes more than the rate, and for however long, leaves lanes the floor of it, and a client's
+// a ninth of its datagrams. What is owed for it ends a second later.
 func TestOtherDatagramsLeaveTheFloor(t *testing.T) {
-	for _, datagrams := range []int{0, 60} {
+	for _, c := range []struct{ datagrams, beside, after int }{
+		{0, defaultFloor*9/10/(1000+overhead) + 1, 0},
+		{54, 5, 40},
+	} {
 		l := newLab(t, Lane{Mode: Reliable})
-		l.pace.datagrams = float64(datagrams)
-		got := 0
-		tick := func(data int) {
-			for range data {
-				l.Sent(l.now, l.next, 1000)
-				l.next++
+		l.pace.datagrams = float64(c.datagrams)
+		seconds := func(n, data int) (got int) {
+			for range n * 60 {
+				for range data {
+					l.Sent(l.now, l.next, 1000)
+					l.next++
+				}
+				l.later(time.Second / 60)
+				for _, out := range l.flush() {
+					got++
+					l.ack(out.seq)
+				}
 			}
-			l.later(time.Second / 60)
-			for _, out := range l.flush() {
-				got += len(out.frames[len(out.frames)-1].Data) + overhead
-				l.ack(out.seq)
-			}
+			return got
 		}
-		for range 60 * 60 {
-			tick(3) // 180 KB a second
-		}
+		seconds(60, 3) // 180 KB a second
 		for range 100 {
 			if _, err := l.Send(l.now, 0, make([]byte, 1000), l); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if datagrams == 0 {
-			for range 60 {
-				tick(3)
-			}
-			if got < defaultFloor*9/10 {
-				t.Errorf("%d bytes in a second", got)
-			}
-			continue
+		if got := seconds(1, 3); got < c.beside || c.datagrams != 0 && got > c.beside+1 {
+			t.Errorf("%d datagrams in a second, want %d", got, c.beside)
 		}
-		for range 66 {
-			tick(0)
+		if got := seconds(2, 0); got < c.after {
+			t.Errorf("%d datagrams in two seconds without DATA, want %d", got, c.after)
 		}
-		if got == 0 {
-			t.Error("nothing in a second without DATA")
+	}
+}
+
+// "As long as frames wait or are under way, a client MUST NOT send DATA beyond nine tenths; a second's
+// worth may leave at once." PROTOCOL.md 16.9: an endpoint is given the nine tenths.
+func TestDataGivesWay(t *testing.T) {
+	const datagrams, bytes = 54, 9000
+	for _, length := range []int{100, 1000} {
+		l := newLab(t, Lane{Mode: Reliable})
+		l.Endpoint = New(Config{Table: l.table, Base: 1, Next: 1, Random: l.random, Datagrams: datagrams, Ceiling: bytes})
+		leave := func() (n int) {
+			for ; !l.Yields(l.now, length) && n < 1000; n++ {
+				l.Sent(l.now, l.next, length)
+				l.next++
+			}
+			return n
+		}
+		most := min(datagrams, bytes/length)
+		if n := leave(); n != 1000 {
+			t.Errorf("%d leave where lanes are idle", n)
+		}
+		if _, err := l.Send(l.now, 0, []byte("m"), l); err != nil {
+			t.Fatal(err)
+		}
+		var under []sentBody
+		for _, state := range []string{"waits", "is under way"} {
+			l.later(2 * time.Second)
+			if state == "is under way" {
+				under = l.flush()
+			}
+			if n := leave(); n != most {
+				t.Errorf("what %s: %d of %d bytes leave at once, want %d", state, n, length, most)
+			}
+			l.later(time.Second/time.Duration(most) - time.Microsecond)
+			early := leave()
+			l.later(2 * time.Microsecond)
+			if n := leave(); early != 0 || n != 1 {
+				t.Errorf("what %s: %d and %d leave later, want none and 1", state, early, n)
+			}
+		}
+		l.ack(under[0].seq)
+		if n := leave(); n != 1000 {
+			t.Errorf("%d leave where lanes are idle again", n)
 		}
 	}
 }

@@ -29,7 +29,7 @@
 //     the datagram: Receive, once. Accepted and Refused go on; Lied is
 //     dropped and audited; an Outcome that Revokes ends the session.
 //   - On a datagram of any other kind, accepted: Note.
-//   - When a datagram of another kind leaves: Sent.
+//   - When a datagram of another kind leaves: Sent. A client asks Yields before it sends DATA.
 //   - At a tick, after the game has run: Tick, then flush. Between ticks, when Deadline has passed:
 //     the same. Deadline may be looked at by the shard's turn; without it, ticks alone do.
 //   - To flush: take the session's next sequence; while LeaveOut(seq), take the one after it; Append.
@@ -67,7 +67,7 @@
 // last do not wait for the window that the bulk has filled: they may exceed it by half. ACK, which is
 // not under way, never waits. What was lost leaves before news of its own lane, but not before a lane
 // of higher priority. DATA never waits; it takes what the rate has above the floor, which is left to
-// lanes.
+// lanes. Of what a server takes in a second lanes have a tenth, too, and there a client's DATA gives way.
 //
 // # Fragments and parity
 //

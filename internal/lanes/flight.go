@@ -152,12 +152,24 @@ func (e *Endpoint) forget(now time.Duration) {
 // it is charged to the rate, and the peer reports whether it has come.
 func (e *Endpoint) Sent(now time.Duration, seq uint64, n int) {
 	e.forget(now)
-	e.pace.charge(now, e.rtt.smoothed(), n+overhead)
+	e.pace.charge(now, e.rtt.smoothed(), n)
 	if e.flight.packets.len() >= MaxWindow {
 		e.flight.next = max(e.flight.next, seq+1)
 		return
 	}
 	e.flight.push(packet{seq: seq, at: now})
+}
+
+// Yields reports whether DATA with a body of n bytes is to give way now, that is, not to leave: lanes
+// have something to send or under way, and other kinds have used up what they may take of what the peer
+// takes in a second.
+func (e *Endpoint) Yields(now time.Duration, n int) bool {
+	p := &e.pace
+	if p.datagrams == 0 || e.flight.eliciting == 0 && !e.waiting(0) {
+		return false
+	}
+	p.refill(now, e.rtt.smoothed())
+	return p.quota.datagrams < 1 || p.quota.bytes < min(float64(n), p.ceiling)
 }
 
 // Lost returns how many datagrams have been lost on the way to the peer, and which share of those

@@ -14,6 +14,8 @@ type pace struct {
 	window         float64       // bytes under way
 	tokens         float64       // bytes that may leave now
 	spare          float64       // of the rate, what other kinds than FRAMES may still take
+	quota          quota         // of what the peer takes, what they may still take
+	left           time.Duration // when a datagram with frames left last
 	at             time.Duration // when tokens was right
 	starved        time.Duration // when something was last seen to wait for tokens; zero if nothing does
 	low            time.Duration // smallest RTT of the last round trip
@@ -38,6 +40,9 @@ type pace struct {
 	blocked bool // something waited for the rate in this round trip
 }
 
+// A quota is a second's worth of what a peer takes, or what is left of it.
+type quota struct{ datagrams, bytes float64 }
+
 const (
 	minWindow     = 2 * maxSize
 	initialWindow = 10 * maxSize // RFC 9002, 7.2
@@ -47,12 +52,14 @@ const (
 	lossyRounds   = 3
 	bestFades     = 0.98 // each round trip
 	lossySample   = 10   // datagrams of a round trip that say something about loss
+	lanesShare    = 9    // of nine tenths of what the server takes: the tenth that is the lanes'
 )
 
 func (p *pace) begin() {
 	*p = pace{
 		floor: p.floor, ceiling: p.ceiling, datagrams: p.datagrams, window: initialWindow,
 		tokens: initialWindow, spare: initialWindow, slots: p.burst(), startup: true,
+		quota: quota{p.datagrams, p.ceiling},
 	}
 	p.restart(0, 0)
 }
@@ -86,8 +93,11 @@ func (p *pace) refill(now, rtt time.Duration) {
 	if full := max(2*maxSize, rate*span.Seconds()); p.tokens < full {
 		p.tokens = min(full, p.tokens+rate*(now-p.at).Seconds())
 	}
-	p.spare = min(max(initialWindow, rate*maxTick.Seconds()), p.spare+max(0, rate-p.floor)*(now-p.at).Seconds())
-	p.slots = min(p.burst(), p.slots+p.datagrams*(now-p.at).Seconds())
+	elapsed := (now - p.at).Seconds()
+	p.spare = min(max(initialWindow, rate*maxTick.Seconds()), p.spare+max(0, rate-p.kept())*elapsed)
+	p.slots = min(p.burst(), p.slots+p.datagrams*elapsed)
+	p.quota.datagrams = min(p.datagrams, p.quota.datagrams+p.datagrams*elapsed)
+	p.quota.bytes = min(p.ceiling, p.quota.bytes+p.ceiling*elapsed)
 	p.at = now
 }
 
@@ -101,18 +111,20 @@ func (p *pace) spend(now, rtt time.Duration, n int) {
 // a second's worth.
 func (p *pace) takeSlot() { p.slots = max(p.slots-1, min(p.slots, -p.datagrams)) }
 
-// charge is spend for a datagram of another kind, which leaves whatever the rate is. Such datagrams take
-// what the rate has above its floor: that is left to FRAMES, or none would leave for as long as DATA
-// alone is more than the rate. To a peer that counts what it takes they count in full.
+// kept returns how many bytes a second are left to FRAMES, whatever other kinds take: the floor, or
+// what they have besides the ceiling.
+func (p *pace) kept() float64 { return min(p.floor, p.ceiling/lanesShare) }
+
+// charge is spend for a datagram of another kind with a body of n bytes, which leaves whatever the rate
+// is. Such datagrams take what the rate has above what is kept for FRAMES, or none of those would leave
+// for as long as DATA alone is more than the rate.
 func (p *pace) charge(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
-	taken := float64(n)
-	if p.datagrams == 0 {
-		taken = min(taken, p.spare)
-		p.spare -= taken
-	}
+	taken := min(float64(n+overhead), p.spare)
+	p.spare -= taken
 	p.tokens = max(p.tokens-taken, min(p.tokens, -p.rate(rtt)))
 	p.takeSlot()
+	p.quota = quota{max(0, p.quota.datagrams-1), max(0, p.quota.bytes-float64(n))}
 }
 
 // may reports whether a datagram may leave with so many bytes under way, if it has a slot.
@@ -130,13 +142,14 @@ func (p *pace) ready(now, rtt time.Duration, bytes int, urgent bool) time.Durati
 	return max(p.roomAt(now, rtt, bytes, urgent), p.slotAt(now, rtt))
 }
 
-// slotAt returns when the next datagram has a slot.
+// slotAt returns when the next datagram has a slot: as those of other kinds leave one, but in any case
+// when the lanes' share of them is due.
 func (p *pace) slotAt(now, rtt time.Duration) time.Duration {
 	if p.datagrams == 0 {
 		return now
 	}
 	p.refill(now, rtt)
-	return after(now, (1-p.slots)/p.datagrams)
+	return min(after(now, (1-p.slots)/p.datagrams), max(now, after(p.left, lanesShare/p.datagrams)))
 }
 
 // roomAt returns when the bytes of the next datagram may leave. An urgent one does not wait for the

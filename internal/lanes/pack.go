@@ -58,7 +58,7 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 	entry.refs, entry.eliciting = k.refs, k.eliciting
 	size := len(k.b) - k.start + overhead
 	if k.eliciting {
-		entry.size = uint16(size)
+		entry.size, e.pace.left = uint16(size), now
 		if f.probes > 0 {
 			f.probes--
 		}
