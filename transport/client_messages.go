@@ -55,11 +55,14 @@ func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
 // the server takes, so that a burst that the path has made drops nothing.
 func (m *clientMessages) newEndpoint(of *machine.Client, l *machine.Lanes, next uint64) *lanes.Endpoint {
 	config := lanesConfig(l, next, m.numbers.next)
-	config.Ceiling, config.Datagrams = max(l.Rate/10*9, 1), int(max(of.Limits().Rate/10*9, 1))
+	config.Ceiling, config.Datagrams = nineTenths(l.Rate), nineTenths(int(of.Limits().Rate))
 	e := lanes.New(config)
 	m.letters.table, m.letters.endpoint = l.Table, e
 	return e
 }
+
+// nineTenths returns them of n, rounded down, but at least 1.
+func nineTenths(n int) int { return max(n-(n+9)/10, 1) }
 
 // advance sets the time.
 func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(m.began)) }

@@ -24,6 +24,7 @@ func TestDataLeavesLanesAShare(t *testing.T) {
 		{"nine tenths", 60, 1 << 18, 54, 100, 20 * time.Millisecond, 200 * time.Millisecond},
 		{"all datagrams", 60, 1 << 18, 60, 100, 20 * time.Millisecond, 200 * time.Millisecond},
 		{"twice the datagrams", 60, 1 << 18, 120, 100, 20 * time.Millisecond, time.Second},
+		{"nine tenths of few datagrams", 19, 1 << 18, 17, 100, 20 * time.Millisecond, 700 * time.Millisecond},
 		{"all of few datagrams", 10, 1 << 18, 10, 100, 20 * time.Millisecond, 1500 * time.Millisecond},
 		{"all bytes", 256, 1 << 16, 64, 1024, 20 * time.Millisecond, 200 * time.Millisecond},
 		{"twice the bytes", 256, 1 << 16, 128, 1024, 20 * time.Millisecond, time.Second},
