@@ -100,8 +100,8 @@ func (c *Client) Pending(lane int) (count, bytes int) {
 	return count, bytes
 }
 
-// Budget returns how many bytes of messages could leave now without waiting for the path's rate; 0
-// without lanes. A message may be longer, see Player.Budget.
+// Budget returns how many bytes of messages could leave now without waiting for the path's rate or
+// the server's limits; 0 without lanes. A message may be longer, see Player.Budget.
 func (c *Client) Budget() (bytes int) {
 	c.look(0, func(m *clientMessages) {
 		m.advance(c.now())

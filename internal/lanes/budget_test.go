@@ -12,18 +12,23 @@ import (
 func TestBudgetIsWhatLeaves(t *testing.T) {
 	const end, size = 10 * time.Second, 1000
 	for _, c := range []struct {
-		latency time.Duration
-		rate    float64
-		least   int // snapshots of 600
+		latency   time.Duration
+		rate      float64
+		datagrams int
+		least     int // snapshots of 600
 	}{
-		{5 * time.Millisecond, 0, 599},
-		{50 * time.Millisecond, 0, 599},
-		{200 * time.Millisecond, 0, 560},
-		{50 * time.Millisecond, 40_000, 300},
+		{5 * time.Millisecond, 0, 0, 599},
+		{50 * time.Millisecond, 0, 0, 599},
+		{200 * time.Millisecond, 0, 0, 560},
+		{50 * time.Millisecond, 40_000, 0, 300},
+		{50 * time.Millisecond, 0, 54, 535},
+		{50 * time.Millisecond, 0, 9, 89},
 	} {
 		w := newWorld(t, 1)
 		p := path{latency: c.latency, rate: c.rate, queue: time.Second}
 		a, b := w.pair(table(t, Lane{Mode: Sequenced}), p, p)
+		a.config.Datagrams = c.datagrams
+		a.Endpoint = New(a.config)
 		came := 0
 		b.message = func(int, uint64, []byte) { came++ }
 		a.tick(time.Second/60, end, func() {
@@ -34,12 +39,54 @@ func TestBudgetIsWhatLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			if a.flush(); a.senders[0].fresh != nil {
-				t.Errorf("%v: a snapshot waits", c.latency)
+				t.Errorf("%v, %d datagrams a second: a snapshot waits", c.latency, c.datagrams)
 			}
 		})
 		w.run(end + time.Minute)
 		if came < c.least {
-			t.Errorf("%v, %.0f bytes a second: %d snapshots came, want %d", c.latency, c.rate, came, c.least)
+			t.Errorf("%v, %.0f bytes and %d datagrams a second: %d snapshots came, want %d", c.latency, c.rate, c.datagrams, came, c.least)
+		}
+	}
+}
+
+// A client's Budget is not 0 because its ACKs have used up its datagrams, since frames leave beside
+// these, and not for ever because of its DATA.
+func TestBudgetBesideOthers(t *testing.T) {
+	const end = 10 * time.Second
+	for _, c := range []struct {
+		data, snapshots bool
+		least           int // messages of 600
+	}{
+		{false, true, 590},
+		{true, true, 590},
+		{true, false, 40},
+	} {
+		w := newWorld(t, 1)
+		p := path{latency: 10 * time.Millisecond}
+		a, b := w.pair(table(t, Lane{Mode: Reliable}, Lane{Mode: Sequenced}), p, p)
+		a.config.Datagrams = 54
+		a.Endpoint = New(a.config)
+		came := 0
+		b.message = func(int, uint64, []byte) { came++ }
+		b.tick(time.Second/60, end, func() {
+			for range 4 {
+				if c.snapshots {
+					_, _ = b.Send(w.now, 1, make([]byte, 1000), b)
+				}
+			}
+		})
+		a.tick(time.Second/60, end, func() {
+			if c.data {
+				a.Sent(w.now, a.next, 100)
+				a.next++
+			}
+			if a.Budget(w.now) >= 100 {
+				_, _ = a.Send(w.now, 0, make([]byte, 100), a)
+			}
+		})
+		w.run(end + time.Second)
+		if came < c.least {
+			t.Errorf("%+v: %d messages came", c, came)
 		}
 	}
 }

@@ -261,30 +261,3 @@ func (p *pace) update(now time.Duration, r *rtt) {
 
 // Rate returns at how many bytes a second messages leave at most, link bytes included.
 func (e *Endpoint) Rate() int { return int(e.pace.rate(e.rtt.smoothed())) }
-
-// Budget returns how many bytes would leave now without waiting for the rate, after those that wait
-// already. It may always be less than a long message takes, which may be sent while it is above 0.
-// What waits for credit leaves its room to others. Who asks lets nothing wait, so here it is more than
-// half a window under way that is noted as in want of a larger one.
-func (e *Endpoint) Budget(now time.Duration) int {
-	rtt := e.rtt.smoothed()
-	e.pace.refill(now, rtt)
-	limit, bytes := e.pace.limit(rtt), float64(e.flight.bytes)
-	e.pace.blocked = e.pace.blocked || bytes > limit/2
-	room := int(min(e.pace.tokens, limit-bytes))
-	for i, s := range e.senders {
-		if s == nil {
-			continue
-		}
-		for m := s.resend.head; m != nil && room > 0; m = m.resendNext {
-			room -= m.wanted()
-		}
-		if !e.sendable(i, s) {
-			continue
-		}
-		for m := s.fresh; m != nil && room > 0; m = m.next {
-			room -= m.unsent()
-		}
-	}
-	return max(0, room)
-}
