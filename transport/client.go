@@ -29,12 +29,13 @@ type Client struct {
 }
 
 // Send sends a copy of payload, which has at most MaxPayload bytes. It does not report whether
-// the datagram arrives. As long as messages wait or are under way, payloads beyond nine tenths of what
-// the server takes in a second are not sent, which is no error either, and ClientStats.Yielded counts
-// them: a tenth is for messages. A longer payload is session.ErrTooLarge or session.ErrBearerTooLarge.
-// ErrNotConnected means that the session has to be resumed on another connection first, which the
-// client does by itself. After the end of the session Send returns a *CloseError, ErrTimeout,
-// ErrDisconnected or, after Close, an error that matches net.ErrClosed.
+// the datagram arrives. As long as messages wait or are under way, or their acknowledgements wait,
+// payloads beyond nine tenths of what the server takes in a second are not sent, which is no error
+// either, and ClientStats.Yielded counts them: a tenth is for lanes. A longer payload is
+// session.ErrTooLarge or session.ErrBearerTooLarge. ErrNotConnected means that the session has to be
+// resumed on another connection first, which the client does by itself. After the end of the session
+// Send returns a *CloseError, ErrTimeout, ErrDisconnected or, after Close, an error that matches
+// net.ErrClosed.
 func (c *Client) Send(payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

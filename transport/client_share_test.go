@@ -43,27 +43,20 @@ func TestDataLeavesLanesAShare(t *testing.T) {
 				})
 				player := w.dial(1, withLanes, quietClient)
 				payload, start := make([]byte, c.length), time.Now()
-				sent, slowest := 0, time.Duration(0)
-				var queued []time.Time // messages that have not been acknowledged
+				q := queuedMessages{end: player}
 				for time.Since(start) < end {
 					if err := player.Send(payload); err != nil {
 						w.Fatal(err)
 					}
-					if at := time.Duration(sent) * every; at < time.Since(start) && at < end-3*time.Second {
-						sent++
-						if _, err := player.SendMessage(laneReliable, letterOf(laneReliable, uint64(sent), 20)); err != nil {
-							w.Fatal(err)
-						}
-						queued = append(queued, time.Now())
+					if at := time.Duration(q.sent) * every; at < time.Since(start) && at < end-3*time.Second {
+						q.send(w)
 					}
-					for player.Delivered(laneReliable) > uint64(sent-len(queued)) {
-						slowest, queued = max(slowest, time.Since(queued[0])), queued[1:]
-					}
+					q.look()
 					time.Sleep(time.Second / time.Duration(c.data))
 				}
-				atServer.all(w, laneReliable, sent)
-				if len(queued) > 0 || slowest > c.slowest {
-					w.Errorf("%d of %d messages are unfinished, the slowest took %v", len(queued), sent, slowest)
+				atServer.all(w, laneReliable, q.sent)
+				if len(q.queued) > 0 || q.slowest > c.slowest {
+					w.Errorf("%d of %d messages are unfinished, the slowest took %v", len(q.queued), q.sent, q.slowest)
 				}
 				taken := min(c.data, c.allowed, c.bytes/c.length) * int(end/time.Second)
 				got, drops := w.match.count(string(payload)), w.server.Stats().Drops["rate"]
@@ -78,5 +71,92 @@ func TestDataLeavesLanesAShare(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// "an ACK beyond what the server takes is dropped with all that is in its datagram" PROTOCOL.md 16.9:
+// snapshots ask for more ACKs than that, with any share of DATA beside them. None is dropped, and
+// messages arrive both ways.
+func TestAcksKeepToTheDatagrams(t *testing.T) {
+	const end, tick, every = 20 * time.Second, time.Second / 60, 500 * time.Millisecond
+	for _, c := range []struct {
+		allowed, data int // a second
+		slowest       time.Duration
+	}{
+		{60, 60, 500 * time.Millisecond},
+		{60, 30, 200 * time.Millisecond},
+		{100, 60, 200 * time.Millisecond},
+		{30, 30, time.Second},
+		{30, 10, 200 * time.Millisecond},
+		{30, 0, 200 * time.Millisecond},
+		{10, 10, 3 * time.Second},
+	} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
+			w.match.mute = true
+			atServer, atClient := newLedger("server"), newLedger("client")
+			w.match.lanes = atServer
+			w.serve(allLanes, func(s *Config) {
+				s.Session.Behaviour = policy.BehaviourConfig{Datagrams: c.allowed, DatagramBurst: c.allowed}
+			})
+			player := w.dial(1, withLanes, quietClient)
+			stop := w.takes(player, atClient, (*Client).Serve)
+			start, snapshots := time.Now(), uint64(0)
+			ends := []*queuedMessages{{end: player}, {end: w.match.player(0)}}
+			for time.Since(start) < end {
+				if c.data > 0 && snapshots%uint64(60/c.data) == 0 {
+					_ = player.Send([]byte("input"))
+				}
+				snapshots++
+				_, _ = w.match.player(0).SendMessage(laneSequenced, letterOf(laneSequenced, snapshots, 500))
+				for _, q := range ends {
+					if at := time.Duration(q.sent) * every; at < time.Since(start) && at < end-4*time.Second {
+						q.send(w)
+					}
+					q.look()
+				}
+				time.Sleep(tick)
+			}
+			atServer.all(w, laneReliable, ends[0].sent)
+			atClient.all(w, laneReliable, ends[1].sent)
+			for i, q := range ends {
+				if len(q.queued) > 0 || q.slowest > c.slowest {
+					w.Errorf("%+v: end %d: %d of %d messages are unfinished, the slowest took %v", c, i, len(q.queued), q.sent, q.slowest)
+				}
+			}
+			got, drops := w.match.count("input"), w.server.Stats().Drops["rate"]
+			if least := c.data * int(end/time.Second) * 9 / 10; got < least || drops > 0 {
+				w.Errorf("%+v: %d DATA came, want %d; %d datagrams are dropped for the rate", c, got, least, drops)
+			}
+			stop()
+			if n := len(atClient.messages[laneSequenced]); n < int(end/tick)*9/10 {
+				w.Errorf("%+v: %d snapshots came", c, n)
+			}
+		})
+	}
+}
+
+// queuedMessages are those of one end on laneReliable that have not been acknowledged.
+type queuedMessages struct {
+	end interface {
+		SendMessage(lane int, b []byte) (uint64, error)
+		Delivered(lane int) uint64
+	}
+	sent    int
+	queued  []time.Time // when each was queued
+	slowest time.Duration
+}
+
+func (q *queuedMessages) send(w *world) {
+	q.sent++
+	if _, err := q.end.SendMessage(laneReliable, letterOf(laneReliable, uint64(q.sent), 20)); err != nil {
+		w.Fatal(err)
+	}
+	q.queued = append(q.queued, time.Now())
+}
+
+func (q *queuedMessages) look() {
+	for q.end.Delivered(laneReliable) > uint64(q.sent-len(q.queued)) {
+		q.slowest, q.queued = max(q.slowest, time.Since(q.queued[0])), q.queued[1:]
 	}
 }

@@ -57,8 +57,8 @@ func TestBudgetBesideOthers(t *testing.T) {
 		data, snapshots bool
 		least           int // messages of 600
 	}{
-		{false, true, 590},
-		{true, true, 590},
+		{false, true, 535},
+		{true, true, 535},
 		{true, false, 40},
 	} {
 		w := newWorld(t, 1)

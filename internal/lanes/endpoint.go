@@ -163,7 +163,10 @@ func (e *Endpoint) Lanes() int { return len(e.table.lanes) }
 // Deadline returns when Tick and Append want to be called next, at the latest: now, if there is
 // something to send. What waits for the rate then is noted, as by Append.
 func (e *Endpoint) Deadline(now time.Duration) time.Duration {
-	d := min(e.arrivals.due(e.delay), e.flight.lossAt, e.probeAt(), e.expiry)
+	d := min(e.flight.lossAt, e.probeAt(), e.expiry)
+	if at := e.arrivals.due(e.delay); at != never {
+		d = min(d, max(at, e.pace.slotAt(now, e.rtt.smoothed())))
+	}
 	if at := e.repeats.due(); at != never { // they wait for the rate, too
 		d = min(d, max(at, e.pace.ready(now, e.rtt.smoothed(), e.flight.bytes, false)))
 	}

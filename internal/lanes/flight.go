@@ -161,11 +161,11 @@ func (e *Endpoint) Sent(now time.Duration, seq uint64, n int) {
 }
 
 // Yields reports whether DATA with a body of n bytes is to give way now, that is, not to leave: lanes
-// have something to send or under way, and other kinds have used up what they may take of what the peer
-// takes in a second.
+// have something to send, be it an ACK, or under way, and other kinds have used up what they may take
+// of what the peer takes in a second.
 func (e *Endpoint) Yields(now time.Duration, n int) bool {
 	p := &e.pace
-	if p.datagrams == 0 || e.flight.eliciting == 0 && !e.waiting(0) {
+	if p.datagrams == 0 || e.flight.eliciting == 0 && e.arrivals.owed == 0 && !e.waiting(0) {
 		return false
 	}
 	p.refill(now, e.rtt.smoothed())

@@ -105,6 +105,7 @@ func (p *pace) spend(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
 	p.tokens -= float64(n)
 	p.takeSlot()
+	p.left = now
 }
 
 // takeSlot counts a datagram that leaves. What is owed for those without a slot is never more than

@@ -23,9 +23,9 @@ func (k *packer) room() int { return wire.MaxBody - (len(k.b) - k.start) }
 // is still to be used.
 func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bool) {
 	f, rtt := &e.flight, e.rtt.smoothed()
-	alone := e.arrivals.owed > 0 && now >= max(e.arrivals.due(e.delay), e.arrivals.alone+ackSpacing)
 	slot := e.pace.slotAt(now, rtt) <= now
-	room := f.room() && (slot || alone) // an ACK that leaves all the same takes along what waits
+	alone := slot && e.arrivals.owed > 0 && now >= max(e.arrivals.due(e.delay), e.arrivals.alone+ackSpacing)
+	room := slot && f.room()
 	free := f.probes > 0 || room && e.pace.may(now, rtt, f.bytes, false)
 	waiting := e.waiting(0)
 	k := packer{b: dst, start: len(dst), now: now}
@@ -58,12 +58,12 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 	entry.refs, entry.eliciting = k.refs, k.eliciting
 	size := len(k.b) - k.start + overhead
 	if k.eliciting {
-		entry.size, e.pace.left = uint16(size), now
+		entry.size = uint16(size)
 		if f.probes > 0 {
 			f.probes--
 		}
 	}
-	if !k.eliciting || !slot && alone {
+	if !k.eliciting {
 		e.arrivals.alone = now
 	}
 	f.depart(entry)

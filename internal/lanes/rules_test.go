@@ -302,10 +302,8 @@ func TestKeepsToItsNumbers(t *testing.T) {
 	}
 }
 
-// "An ACK that is due leaves even where the datagrams of a second are used up, and frames that wait
-// for nothing else SHOULD leave beside it: a second may have as many ACKs as datagrams."
-// PROTOCOL.md 16.9: snapshots ask for more ACKs than the client may send datagrams, alone or with
-// DATA each tick.
+// "An ACK that is due waits for a datagram as other frames do, which SHOULD leave beside it" PROTOCOL.md
+// 16.9: snapshots ask for more ACKs than the client may send datagrams, alone or with DATA each tick.
 func TestAcksTakeAlongWhatWaits(t *testing.T) {
 	const tick, end = time.Second / 60, 10 * time.Second
 	for _, c := range []struct {
@@ -342,14 +340,14 @@ func TestAcksTakeAlongWhatWaits(t *testing.T) {
 		if came != sent || !a.Idle() || slowest > 100*time.Millisecond {
 			t.Errorf("%+v: %d of %d came, the slowest after %v", c, came, sent, slowest)
 		}
-		if most := int((end + time.Second) / ackSpacing); a.out.sent > most {
-			t.Errorf("%+v: %d datagrams, want no more than %d ACKs", c, a.out.sent, most)
+		if most := c.datagrams*int(end/time.Second) + 20; a.out.sent > most {
+			t.Errorf("%+v: %d datagrams, want no more than %d", c, a.out.sent, most)
 		}
 	}
 }
 
-// What is owed for ACKs beyond the datagrams of a second ends a second after the last of them.
-func TestAcksOweASecond(t *testing.T) {
+// ACKs that keep to the datagrams of a second owe nothing.
+func TestAcksOweNothing(t *testing.T) {
 	const tick, end = time.Second / 60, 30 * time.Second
 	w := newWorld(t, 1)
 	p := path{latency: 10 * time.Millisecond}
@@ -362,7 +360,7 @@ func TestAcksOweASecond(t *testing.T) {
 	b.message = func(int, uint64, []byte) { came = w.now - end }
 	a.tick(tick, w.now+tick, func() { _, _ = a.Send(w.now, 0, []byte("x"), a) })
 	w.run(end + time.Minute)
-	if came > 1200*time.Millisecond {
+	if came > 200*time.Millisecond {
 		t.Errorf("a message came %v after the last ACK", came)
 	}
 }
