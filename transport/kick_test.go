@@ -165,11 +165,13 @@ func TestKickedBeforeClose(t *testing.T) {
 }
 
 // "CLOSE with the reason is sent": also to whom the match puts out because another player leaves at the
-// shutdown.
+// shutdown. "OnUsed, if set, is called once".
 func TestKickedByLeave(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
-		s, h := w.listen(), w.match.handler()
+		var told []session.Used
+		share, _ := w.keyed()
+		s, h := w.listen(share, noting(&told)), w.match.handler()
 		want := map[*Player]wire.Reason{}
 		h.Leave = func(p *Player, reason wire.Reason) {
 			w.match.leave(p, reason)
@@ -191,6 +193,9 @@ func TestKickedByLeave(t *testing.T) {
 		}
 		if left := w.match.left(); !slices.Equal(left, []wire.Reason{wire.ReasonShutdown, wire.ReasonGame}) {
 			t.Errorf("left: %v", left)
+		}
+		if len(told) != 1 || told[0].Reason != wire.ReasonGame {
+			t.Errorf("other servers are told %+v", told)
 		}
 	})
 }

@@ -38,16 +38,13 @@ func (g *Gate) Ban(b session.Ban) (ended int, err error) {
 	if !g.bans.add(key, e, g.latest) {
 		err = session.ErrBansFull
 	}
-	noted := len(g.reports)
+	g.quiet = b.Everywhere
 	for s := g.players[g.playerHash(b.Issuer, b.Subject)]; s != nil; s = s.sibling {
 		if s.isOf(b.Issuer, b.Subject) && g.terminate(s, b.Reason, audit.DropTicket, CauseBanned) {
 			ended++
 		}
 	}
 	ended += g.refuseAbsent(playerKey(b.Issuer, b.Subject), never, audit.DropTicket, b.Reason)
-	if b.Everywhere {
-		g.reports = g.reports[:noted]
-	}
 	return ended, err
 }
 

@@ -46,6 +46,8 @@ type Gate struct {
 	// +checklocks:mu
 	reports []session.Used // see unlock
 	// +checklocks:mu
+	quiet bool // until unlock: nothing is noted
+	// +checklocks:mu
 	latest int64 // memory's clock at the last check for revocation, Unix ns
 	// +checklocks:mu
 	saved bool // by Save: what is decided from then on dies with this process

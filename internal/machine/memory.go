@@ -39,6 +39,7 @@ type remembered struct {
 	spent    uint32     // tickets of the session up to this epoch are used up
 	confined uint32     // tickets up to this epoch resume from the bound network only: a step up has lapsed
 	why      audit.Drop // DropUsed, or why the tickets of the session are refused
+	told     bool       // the other servers of the fleet have been told that the session was put out
 }
 
 func newMemory() memory {

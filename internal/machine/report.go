@@ -20,18 +20,18 @@ import (
 // +checklocksrelease:g.mu
 func (g *Gate) unlock() {
 	reports := g.reports
-	g.reports = nil
+	g.reports, g.quiet = nil, false
 	g.mu.Unlock()
 	for _, u := range reports {
 		g.config.OnUsed(u)
 	}
 }
 
-// note has unlock report u.
+// note has unlock report u, unless the gate is quiet.
 //
 // +checklocks:g.mu
 func (g *Gate) note(u session.Used) {
-	if g.config.OnUsed != nil {
+	if g.config.OnUsed != nil && !g.quiet {
 		g.reports = append(g.reports, u)
 	}
 }
@@ -57,16 +57,19 @@ func (g *Gate) noteTickets(kind session.UsedKind, name [16]byte, epoch uint32) {
 	}
 }
 
-// notePutOut notes that a session was put out for reason, unless that says otherwise. The entry of
-// the session says until when.
+// notePutOut notes once that a session was put out for reason, unless that says otherwise. The entry
+// of the session says until when.
 //
 // +checklocks:g.mu
 func (g *Gate) notePutOut(name [16]byte, reason wire.Reason) {
-	if !saysPutOut(reason) || !g.config.FleetKeys.Enabled() {
+	if g.quiet || !saysPutOut(reason) || !g.config.FleetKeys.Enabled() {
 		return
 	}
-	if e, known := g.memory.lookup(sessionKey(name)); known {
+	key := sessionKey(name)
+	if e, known := g.memory.lookup(key); known && !e.told {
 		g.note(session.Used{Kind: session.UsedSession, ID: name, Reason: reason, Until: wholeTime(e.ends)})
+		e.told = true
+		g.memory.entries[key] = e
 	}
 }
 

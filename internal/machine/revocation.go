@@ -42,12 +42,8 @@ func (g *Gate) Revoke(now time.Time, r session.Revocation) (ended int, err error
 	if known && (dated || r.Kind != session.RevokeSubject) {
 		return 0, err // whoever is here has come in since; but for a clock that was set back
 	}
-	noted := len(g.reports)
-	ended = g.revokeConcerned(&r, until)
-	if r.Everywhere {
-		g.reports = g.reports[:noted]
-	}
-	return ended, err
+	g.quiet = r.Everywhere
+	return g.revokeConcerned(&r, until), err
 }
 
 // isRevocation reports whether r has a kind, a value and what else its kind needs.

@@ -141,10 +141,8 @@ func (s *Session) terminateHere(reason wire.Reason, why audit.Drop, cause Cause)
 	g := s.gate
 	g.mu.Lock()
 	defer g.unlock()
-	noted := len(g.reports)
-	first := g.terminate(s, reason, why, cause)
-	g.reports = g.reports[:noted]
-	return first
+	g.quiet = true
+	return g.terminate(s, reason, why, cause)
 }
 
 // Revoked reports whether the session has been revoked or ended by the server otherwise. If the

@@ -288,6 +288,30 @@ func TestNothingLateReachesWhoHasMoved(t *testing.T) {
 	}
 }
 
+// "OnUsed, if set, is called once for each thing that was used up here": however often and by whomever a
+// session is put out, and not by what the fleet hears of otherwise, or need not hear of.
+func TestPutOutIsReportedOnce(t *testing.T) {
+	f, d := newServers(t, 1, session.Config{})
+	d.opens()
+	f.takes()
+	s := d.server.Session()
+	ban := session.Ban{Issuer: "issuer", Subject: s.Subject(), Everywhere: true}
+	for i, end := range []func(){
+		func() { s.PutOut(wire.ReasonBusy) },
+		func() { d.gate.Ban(ban) }, //nolint:errcheck // whom it ends counts
+		func() { s.PutOut(wire.ReasonGame) },
+		func() { s.PutOut(wire.ReasonGame) },
+		func() { d.server.Dismiss(wire.ReasonKicked, "") },
+		func() { d.gate.RevokeSubject("issuer", s.Subject()) },
+	} {
+		end()
+		said := f.takes()
+		if want := i == 2; len(said) > 1 || want != (len(said) == 1) || want && said[0].Reason != wire.ReasonGame {
+			t.Errorf("end %d: %+v", i, said)
+		}
+	}
+}
+
 // A player who leaves uses up the tickets that there are.
 func TestLeftElsewhere(t *testing.T) {
 	f, d := newServers(t, 2, session.Config{})
