@@ -145,17 +145,25 @@ func TestPutOutByLeave(t *testing.T) {
 	}
 }
 
-// "ErrServerClosed once Shutdown has written Config.Snapshot: the next process does not know of r,
-// which has no line then. What comes from a feed has no such error".
+// "ErrServerClosed once Shutdown has written Config.Snapshot: the next process does not know of r unless it
+// was given before, and r has no line then. What comes from a feed has no such error".
 func TestBanTooLate(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(w *world) {
-		s := w.serve(w.fleet(t))
+		fleet := w.fleet(t)
+		s := w.serve(fleet)
 		w.dial(1)
+		early := session.Ban{Issuer: testkit.IssuerName, Subject: "player 2"}
+		if _, err := s.Ban(early); err != nil {
+			t.Error(err)
+		}
 		if err := s.Shutdown(w.Context()); err != nil {
 			t.Error(err)
 		}
 		said := len(w.audit.all())
+		if _, err := s.Ban(early); err != ErrServerClosed {
+			t.Errorf("Ban, given before: %v", err)
+		}
 		for _, feed := range []bool{false, true} {
 			var want error
 			if !feed {
@@ -173,6 +181,9 @@ func TestBanTooLate(t *testing.T) {
 					t.Errorf("%+v", w.audit.all()[said:])
 				}
 			}
+		}
+		if n := len(w.serve(fleet).Bans(9)); n != 1 {
+			t.Errorf("the next process knows of %d bans", n)
 		}
 	})
 }

@@ -27,8 +27,8 @@ func (s *Server) Session(id uint32) (session.Session, bool) {
 // session.Config.MaxRevocations, and repeating a revocation takes none. The audit has a line
 // "withdraw", unless r only repeats what is kept. The error is session.ErrRevocation,
 // session.ErrRevocationsFull, or ErrServerClosed once Shutdown has written Config.Snapshot: the
-// next process does not know of r, which has no line then. What comes from a feed has no such
-// error, since the feed repeats it.
+// next process does not know of r unless it was given before, and r has no line then. What comes
+// from a feed has no such error, since the feed repeats it.
 //
 // Revoke may be called at any time after Listen, and is meant for a feed that serves a whole fleet: a
 // repetition takes about a microsecond, as does a revocation that concerns nobody here. One by key or
