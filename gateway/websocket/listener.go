@@ -115,7 +115,7 @@ func (l *Listener) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 
 // look notes by the type of a record that the server sends, which is not encrypted, whether a stream
 // carries a session. A refusal is data, too, and within a second an alert follows, or another handshake.
-// Nothing need follow when a session has gone on elsewhere; then the server says no more, or no data.
+// When a session has gone on elsewhere the server says no more, which watch notices.
 func (l *Listener) look(s *stream, typ byte) {
 	l.places.mark(s.place, typ != recordData)
 }
@@ -233,7 +233,8 @@ func (l *Listener) push(d *datagram) bool {
 	}
 }
 
-// watch renews what connections may bring, and closes those that are idle, until Close.
+// watch renews what connections may bring, closes those that are idle, and notes which carry no
+// session any more, until Close.
 func (l *Listener) watch() {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
@@ -245,8 +246,11 @@ func (l *Listener) watch() {
 		}
 		l.mu.RLock()
 		for _, s := range l.streams {
-			if s.beat(l.config) {
+			switch {
+			case s.beat(l.config):
 				s.close()
+			case s.sentBeats > int(quietTime/beat):
+				l.places.mark(s.place, true)
 			}
 		}
 		l.mu.RUnlock()

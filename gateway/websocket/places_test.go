@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -166,7 +167,7 @@ func TestWhoGivesWayInASubnet(t *testing.T) {
 	}
 }
 
-// So it is with connections: "one carries a session while the last of that is application data." PROTOCOL.md 9.8
+// So it is with connections: "one carries a session while the last of that is application data", PROTOCOL.md 9.8
 func TestStrangersGiveWay(t *testing.T) {
 	t.Parallel()
 	l, url := listener(t, Config{MaxConnections: 4, MaxPerSource: 2, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
@@ -203,6 +204,37 @@ func TestStrangersGiveWay(t *testing.T) {
 	if _, err := open("203.0.113.4"); err != nil {
 		t.Errorf("those whose sessions are over keep a newcomer out: %v", err)
 	}
+}
+
+// "What the server sends shows which: one carries a session while the last of that is application data, and no older than
+// 10 s: when a session goes on by another connection, the server says nothing more on this one." PROTOCOL.md 9.8
+// So who goes from one WebSocket to another does not keep the places of all of them.
+func TestWhatIsLeftGivesWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := New(Config{MaxConnections: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, newcomer := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddr("192.0.2.2")
+		s := &stream{peer: from, out: make(chan *datagram, outbound), place: l.take(from.Addr())}
+		l.add(s)
+		gone := false
+		s.place.end = func() { gone = true }
+		time.Sleep(beat / 2) // not as the beat comes
+		for _, last := range []time.Duration{5 * time.Second, 10 * time.Second, 10*time.Second + 2*beat} {
+			answer(t, l, recordData)
+			time.Sleep(last)
+			if left := l.take(newcomer) != nil; left != gone || left != (last > 10*time.Second) {
+				t.Errorf("%v after the last data there is room for a newcomer: %v", last, left)
+			}
+		}
+		l.mu.Lock()
+		delete(l.streams, from)
+		l.mu.Unlock()
+		l.wg.Done() // in place of serve
+		l.Close()   //nolint:errcheck // the first time
+	})
 }
 
 // settled waits until so many connections have been taken, and so many are open.
