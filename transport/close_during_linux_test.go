@@ -75,6 +75,7 @@ var duringServer = []during{
 	{"Player.Metadata", func(_ *world, _ *Client, p *Player) error { _ = p.Metadata(); return nil }, false},
 	{"Player.Origin", func(_ *world, _ *Client, p *Player) error { _ = p.Origin(); return nil }, false},
 	{"Player.Pending", func(_ *world, _ *Client, p *Player) error { p.Pending(0); return nil }, false},
+	{"Player.QueueMessage", func(_ *world, _ *Client, p *Player) error { _, err := p.QueueMessage(0, []byte("one")); return err }, true},
 	{"Player.Send", func(_ *world, _ *Client, p *Player) error { return cmp.Or(p.Send([]byte("one")), net.ErrClosed) }, true},
 	{"Player.SendLatest", func(_ *world, _ *Client, p *Player) error { return p.SendLatest(1, 7, []byte("one")) }, true},
 	{"Player.SendMessage", func(_ *world, _ *Client, p *Player) error { _, err := p.SendMessage(0, []byte("one")); return err }, true},

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/udp"
@@ -46,6 +47,46 @@ func TestHold(t *testing.T) {
 	if e.out.sent != 6+udp.BatchLen {
 		t.Errorf("%d datagrams have gone out of a full batch", e.out.sent)
 	}
+}
+
+// "QueueMessage is SendMessage for a message that waits for others, to share datagrams with them: it leaves with the next
+// Flush, or with whatever is sent before. Serve has it leave within 250 ms. Unlike in a Hold, nothing else waits."
+func TestQueueMessage(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(w *world) {
+		s := w.serve(allLanes)
+		w.dial(1, withLanes)
+		w.dial(2)
+		time.Sleep(time.Second)
+		p, other := w.match.player(0), w.match.player(1)
+		for name, c := range map[string]struct {
+			then func()
+			sent uint64
+		}{
+			"nothing":   {func() {}, 0},
+			"Flush":     {s.Flush, 1},
+			"a payload": {func() { _ = other.Send([]byte("at once")) }, 2},
+			"time":      {func() { time.Sleep(250 * time.Millisecond); synctest.Wait() }, 1},
+		} {
+			synctest.Wait()
+			before := s.Stats().Sent
+			var last uint64
+			for range 3 {
+				var err error
+				if last, err = p.QueueMessage(laneReliable, []byte("event")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.then()
+			if n := s.Stats().Sent - before; n != c.sent {
+				t.Errorf("%s: %d datagrams have gone out, want %d", name, n, c.sent)
+			}
+			time.Sleep(time.Second)
+			if got := p.Delivered(laneReliable); got != last {
+				t.Errorf("%s: %d of %d messages have arrived", name, got, last)
+			}
+		}
+	})
 }
 
 // "tells every player by NOTICE of drain and CLOSE that the server shuts down": at once also amid a Hold, whose Release

@@ -23,7 +23,18 @@ func (p *Player) HasLanes() bool {
 // ErrFull; ErrLane; ErrNoLanes if the player's client has none; or ErrGone when the player has
 // left, as in Send, or after CloseAfter.
 func (p *Player) SendMessage(lane int, b []byte) (id uint64, err error) {
-	err = p.withMessages(func(m *messages, now time.Duration) error {
+	return p.queueMessage(lane, b, true)
+}
+
+// QueueMessage is SendMessage for a message that waits for others, to share datagrams with them: it
+// leaves with the next Flush, or with whatever is sent before. Serve has it leave within 250 ms.
+// Unlike in a Hold, nothing else waits.
+func (p *Player) QueueMessage(lane int, b []byte) (id uint64, err error) {
+	return p.queueMessage(lane, b, false)
+}
+
+func (p *Player) queueMessage(lane int, b []byte, flush bool) (id uint64, err error) {
+	err = p.withMessages(flush, func(m *messages, now time.Duration) error {
 		id, err = m.endpoint.Send(now, lane, b, m)
 		return err
 	})
@@ -34,13 +45,14 @@ func (p *Player) SendMessage(lane int, b []byte) (id uint64, err error) {
 // in place of a value that has not arrived yet. An empty b removes the key. A lane has at most
 // 1,024 keys at a time. Errors are those of SendMessage.
 func (p *Player) SendLatest(lane int, key uint32, b []byte) error {
-	return p.withMessages(func(m *messages, _ time.Duration) error {
+	return p.withMessages(true, func(m *messages, _ time.Duration) error {
 		return m.endpoint.SendLatest(lane, key, b)
 	})
 }
 
-// withMessages calls send with the lock held, and has the lanes looked at with the next flush.
-func (p *Player) withMessages(send func(m *messages, now time.Duration) error) error {
+// withMessages calls send with the lock held, and has the lanes looked at with the next flush: at once
+// with flush, unless somebody will do so soon.
+func (p *Player) withMessages(flush bool, send func(m *messages, now time.Duration) error) error {
 	s := p.shard
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
@@ -57,7 +69,9 @@ func (p *Player) withMessages(send func(m *messages, now time.Duration) error) e
 		return errorOfLanes(err)
 	}
 	s.schedule.touch(m)
-	s.Out.FlushUnlessHeld()
+	if flush {
+		s.Out.FlushUnlessHeld()
+	}
 	return nil
 }
 
