@@ -57,10 +57,11 @@ type round struct {
 	missed  bool // a UDP-only player
 }
 
-// routes sends by UDP, together, to whom it reaches so, and adds the others to the rest.
+// routes sends by UDP, together, to whom it reaches so, and adds the others to the rest. During a
+// call what is reliable waits for the next flush, to share datagrams.
 func (d *dispatcher) routes(r *round) {
 	to := r.message.presences
-	if len(to) != 1 {
+	if !d.calling || r.fast && len(to) != 1 {
 		d.match.bridge.hold()
 		defer d.match.bridge.release()
 	}

@@ -14,7 +14,8 @@ import (
 // dispatcher is the game's: Nakama's own, with UDP beside it. Like Nakama's, it may be used by any
 // goroutine. Its fields are under the lock of the match's seats.
 type dispatcher struct {
-	nakama runtime.MatchDispatcher // of the call under way
+	nakama  runtime.MatchDispatcher // of the last call
+	calling bool                    // that call is under way, and flush follows
 
 	match    *match
 	forms    [2]form            // of the broadcast under way: without and with its sender
@@ -36,7 +37,7 @@ type deferred struct {
 func (d *dispatcher) use(nakama runtime.MatchDispatcher) {
 	d.match.seats.mu.Lock()
 	defer d.match.seats.mu.Unlock()
-	d.nakama = nakama
+	d.nakama, d.calling = nakama, true
 }
 
 // BroadcastMessage implements runtime.MatchDispatcher.
@@ -92,7 +93,7 @@ func (d *dispatcher) send(m *member, datagram []byte, reliable, later bool) erro
 	return nil
 }
 
-// flush sends the deferred messages.
+// flush sends the deferred messages, and what waits on lanes.
 func (d *dispatcher) flush() {
 	d.match.seats.mu.Lock()
 	defer d.match.seats.mu.Unlock()
@@ -104,7 +105,7 @@ func (d *dispatcher) flush() {
 		}
 	}
 	clear(d.deferred)
-	d.deferred, d.data = d.deferred[:0], d.data[:0]
+	d.deferred, d.data, d.calling = d.deferred[:0], d.data[:0], false
 }
 
 // MatchKick implements runtime.MatchDispatcher. The UDP session of a player who has a socket ends at

@@ -90,14 +90,14 @@
 //	   1  unreliable  34,816 bytes     262,144 bytes, 0.5 s  other broadcasts that fit no DATA; a player's input that fits none
 //
 // A reliable broadcast on lane 0 arrives exactly once, in the order of the broadcasts, whatever
-// their op codes, as on a socket; one that is deferred is sent at the end of the call, and
-// shares datagrams with the others of it. It goes on after a blackout, at another address and on
-// another connection to the same server. Any other arrives at most once or not at all, and there
-// is no order between DATA and the lanes. Lane 1 has one parity frame a message. If more than
-// its queue waits on lane 0 for a player, its session ends with session.ReasonBusy: with a
-// message left out, game and player would no longer agree. Nakama ends a socket for that, too.
-// MatchLeave has the reason Disconnect then, and the player may call the RPC and come back at
-// once. A queue lasts for the 30 s of silence after which a session ends anyway if the game
+// their op codes, as on a socket; one that is deferred comes behind the others of the call. Those of
+// one call share datagrams, which leave at its end, or before: within 250 ms. It goes on after a
+// blackout, at another address and on another connection to the same server. Any other arrives at
+// most once or not at all, and there is no order between DATA and the lanes. Lane 1 has one parity
+// frame a message. If more than its queue waits on lane 0 for a player, its session ends with
+// session.ReasonBusy: with a message left out, game and player would no longer agree. Nakama ends a
+// socket for that, too. MatchLeave has the reason Disconnect then, and the player may call the RPC
+// and come back at once. A queue lasts for the 30 s of silence after which a session ends anyway if the game
 // sends at most 34 KB a second.
 //
 // A client that has asked for it with "sender" gets, between op code and data, the 16 bytes of the

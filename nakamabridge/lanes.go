@@ -13,8 +13,9 @@ import (
 )
 
 // deliver sends a broadcast to m: a reliable one on its lane, any other as a payload if it fits one,
-// and by the other lane if not. The error matches session.ErrTooLarge for one that m's client has no
-// way to get, transport.ErrFull when m has been put out for being too slow, and transport.ErrGone.
+// and by the other lane if not. What a lane takes leaves with the next flush. The error matches
+// session.ErrTooLarge for one that m's client has no way to get, transport.ErrFull when m has been
+// put out for being too slow, and transport.ErrGone.
 func (m *member) deliver(datagram []byte, reliable bool) error {
 	lane := matchdata.Unreliable
 	if reliable {
@@ -23,7 +24,7 @@ func (m *member) deliver(datagram []byte, reliable bool) error {
 	if !reliable && len(datagram) <= transport.MaxPayload {
 		return m.player.Send(datagram)
 	}
-	_, err := m.player.SendMessage(lane, datagram)
+	_, err := m.player.QueueMessage(lane, datagram)
 	switch {
 	case errors.Is(err, transport.ErrNoLanes):
 		return m.player.Send(datagram)

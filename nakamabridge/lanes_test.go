@@ -50,34 +50,66 @@ func TestReliable(t *testing.T) {
 	})
 }
 
-// "one that is deferred is sent at the end of the call, and shares datagrams with the others of it"
-func TestDeferredShareDatagrams(t *testing.T) {
+// "Those of one call share datagrams"
+func TestBroadcastsShareDatagrams(t *testing.T) {
 	t.Parallel()
 	virtually(t, func(w *world) {
 		ben := w.seat("ben")
 		time.Sleep(100 * time.Millisecond)
-		for _, c := range []struct {
-			later bool
-			want  uint64 // datagrams
-		}{{false, 3}, {true, 1}} {
+		for _, later := range []bool{false, true} {
 			synctest.Wait()
 			before := w.bridge.server.Stats().Sent
 			w.tick(func(d runtime.MatchDispatcher) {
 				broadcast := d.BroadcastMessage
-				if c.later {
+				if later {
 					broadcast = d.BroadcastMessageDeferred
 				}
 				for op := range int64(3) {
 					broadcast(op, []byte("event"), nil, nil, true)
 				}
 			})
-			if n := w.bridge.server.Stats().Sent - before; n != c.want {
-				t.Errorf("deferred %v: %d datagrams for three broadcasts, want %d", c.later, n, c.want)
+			if n := w.bridge.server.Stats().Sent - before; n != 1 {
+				t.Errorf("deferred %v: %d datagrams for three broadcasts", later, n)
 			}
 			if got := ben.take(); len(got) != 3 {
-				t.Errorf("deferred %v: %q came", c.later, got)
+				t.Errorf("deferred %v: %q came", later, got)
 			}
 		}
+	})
+}
+
+// "which leave at its end, or before: within 250 ms": also where the handler takes its time, or panics
+// and somebody recovers. What another goroutine broadcasts between two calls leaves at once.
+func TestBroadcastsLeave(t *testing.T) {
+	t.Parallel()
+	virtually(t, func(w *world) {
+		ben := w.seat("ben")
+		want := func(when string, within time.Duration, want ...string) {
+			t.Helper()
+			time.Sleep(within)
+			if got := ben.take(); !slices.Equal(got, want) {
+				t.Errorf("%s: %q came, want %q", when, got, want)
+			}
+		}
+		say := func(d runtime.MatchDispatcher, text string) { d.BroadcastMessage(1, []byte(text), nil, nil, true) }
+		var d runtime.MatchDispatcher
+		w.tick(func(now runtime.MatchDispatcher) {
+			d = now
+			say(d, "slow")
+			want("amid a call", 250*time.Millisecond, "lane 0 1 slow")
+			say(d, "end")
+		})
+		want("at its end", 0, "lane 0 1 end")
+		say(d, "between")
+		want("between calls", time.Millisecond, "lane 0 1 between")
+		func() {
+			defer func() { recover() }() //nolint:errcheck // the test's own
+			w.tick(func(d runtime.MatchDispatcher) {
+				say(d, "panic")
+				panic("a handler's")
+			})
+		}()
+		want("after a panic", 250*time.Millisecond, "lane 0 1 panic")
 	})
 }
 
