@@ -30,7 +30,7 @@ type absentSession struct {
 	player    [16]byte // see playerKey
 	next      [16]byte // the name of the player's next absent session; zero for none
 	issued    int64    // of the identity token, Unix ms; 0 if unknown
-	expires   int64    // of the identity token, Unix ns
+	expires   int64    // Unix ns, of the identity token; of a session that is to be restored, if it lasts longer
 }
 
 // add holds a session whose connection has ended.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -110,5 +111,26 @@ func TestBanAfterStepAndRestart(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A session that outlives its token, as the wall clock has stepped and memory's clock has followed, is not
+// restored if it is put out before.
+func TestPutOutBeforeRestoredAfterStep(t *testing.T) {
+	d := connectOnly(t, session.Config{Idle: year, FleetKeys: fleet(t)}, session.ClientConfig{})
+	d.claims["identity"].Expires = begin.Add(holdStep + time.Hour)
+	d.join()
+	d.exchangesData()
+	d.gate.StepClock(d.now, 2*time.Hour)
+	d.waits(holdStep)
+	d.gate.StepClock(d.now, 2*time.Hour)
+	d.exchangesData()
+	g, snap := d.savesAndRestores(d)
+	g.Await(snap.Sessions)
+	if !g.RevokeSession(snap.Sessions[0].ID) {
+		t.Fatal("it is not known")
+	}
+	if _, drop := d.restores(g, snap.Sessions[0]); drop != audit.DropRevoked {
+		t.Errorf("drop %v, %d sessions", drop, g.Len())
 	}
 }

@@ -89,7 +89,7 @@ func (g *Gate) Await(sessions []*resume.Session) {
 		g.awaited[r.Name] = true
 		g.absent.hold(r.Name, absentSession{
 			id: r.ID, player: playerKey(r.Issuer, r.Subject),
-			issued: r.Standing.Issued, expires: r.Standing.Expires * int64(time.Millisecond),
+			issued: r.Standing.Issued, expires: max(r.Standing.Expires, r.Ends) * int64(time.Millisecond),
 		})
 	}
 }
