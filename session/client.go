@@ -31,7 +31,8 @@ type ClientConfig struct {
 	Unbound bool
 	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs; while
 	// payloads flow a PING is sent every two fifths of it, to measure. Zero means 1024 datagrams
-	// and 5 s each; negative is an error.
+	// and 5 s each, or for KeepAlive a sixth of the server's idle time if that is less; negative is an
+	// error.
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration

@@ -174,6 +174,24 @@ func TestRenewalWithoutToken(t *testing.T) {
 	})
 }
 
+// "A client that has nothing else to send MUST send a PING before the idle time is over." PROTOCOL.md 3.6: a player who
+// sends nothing stays, however short the idle time is, and also where a PING is lost now and then.
+func TestQuietPlayerStays(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []time.Duration{3 * time.Second, 5 * time.Second, 12 * time.Second} {
+		virtual(t, func(w *world) {
+			w.net.SetImpairment(netsim.Impairment{Latency: 50 * time.Millisecond, Loss: 0.1})
+			w.serve(func(c *Config) { c.Session.Idle = idle })
+			c := w.dial(1)
+			time.Sleep(5 * time.Minute)
+			if err := c.progress.over(); err != nil {
+				w.Errorf("with an idle time of %v: %v", idle, err)
+			}
+			w.quiet()
+		})
+	}
+}
+
 // "A session from which nothing has been accepted for the idle time ends with
 // CLOSE reason 17."
 func TestIdle(t *testing.T) {

@@ -31,6 +31,7 @@ type Client struct {
 	watch       watch
 	counts      *counts // shared by all connections of the session
 	limits      wire.Limits
+	paced       bool      // by the idle time: ClientConfig.KeepAlive was zero
 	expires     time.Time // when the session ends unless it is renewed, by the client's clock
 	expiry      int64     // the same as the server has stated it, Unix ms
 	asked       time.Time // when the HELLO that is under way was first sent, or the first RENEW of those that are
@@ -71,11 +72,12 @@ func (r *retransmission) shorten(limit time.Duration) {
 // NewClient returns a machine that presents the identity token. Call Tick at once: it sends the
 // HELLO.
 func NewClient(now time.Time, config session.ClientConfig, ch Channel, identity []byte) (*Client, error) {
+	paced := config.KeepAlive == 0
 	config, err := config.WithDefaults()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{counts: new(counts)}
+	c := &Client{counts: new(counts), paced: paced}
 	if err := c.init(now, config, ch); err != nil {
 		return nil, err
 	}

@@ -133,19 +133,27 @@ func (c *Client) keepAlive(now time.Time, send func(wire.Kind, []byte)) time.Tim
 	return c.pingDue(now)
 }
 
+// keepAliveEvery returns the longest time between two PINGs.
+func (c *Client) keepAliveEvery() time.Duration {
+	if idle := c.Idle(); c.paced && idle > 0 {
+		return min(c.config.KeepAlive, idle/idlePings)
+	}
+	return c.config.KeepAlive
+}
+
 // pingDue returns when the next PING is due.
 func (c *Client) pingDue(now time.Time) time.Time {
-	w, probes := &c.watch, c.config.Probe > 0
+	w, probes, every := &c.watch, c.config.Probe > 0, c.keepAliveEvery()
 	busy := now.Sub(w.lastPayload) < flowTime
 	switch {
 	case probes && !w.firstUnheard.IsZero():
 		return w.lastPing.Add(max(probeInterval, 2*w.rtt))
 	case !busy && probes:
-		return earlier(w.lastPing.Add(c.config.KeepAlive), now.Add(flowTime)) // and checks then whether payloads flow
+		return earlier(w.lastPing.Add(every), now.Add(flowTime)) // and checks then whether payloads flow
 	case !busy:
-		return w.lastPing.Add(c.config.KeepAlive)
+		return w.lastPing.Add(every)
 	}
-	due := w.lastPing.Add(c.config.KeepAlive * 2 / 5)
+	due := w.lastPing.Add(every * 2 / 5)
 	if probes {
 		due = earlier(due, w.lastAccepted.Add(c.config.Probe))
 	}

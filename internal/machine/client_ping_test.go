@@ -52,6 +52,33 @@ func TestPingQuiet(t *testing.T) {
 	}
 }
 
+// "A client that has nothing else to send MUST send a PING before the idle time is over. It SHOULD send one every 5 s,
+// or every sixth of the idle time if that is less" PROTOCOL.md 3.6: also on the next connection, unless the user says
+// how often.
+func TestPingWithinIdle(t *testing.T) {
+	for idle, every := range map[time.Duration]time.Duration{
+		3 * time.Second: time.Second / 2, 10 * time.Second: 10 * time.Second / 6, 30 * time.Second: 5 * time.Second, time.Hour: 5 * time.Second,
+	} {
+		for _, cc := range []session.ClientConfig{{}, {Probe: -1}, {KeepAlive: time.Minute}} {
+			if cc.KeepAlive != 0 {
+				every = cc.KeepAlive
+			}
+			d := playWithTicket(t, session.Config{Idle: idle}, cc)
+			for range 2 {
+				for range 2 { // at first the client takes the payload of before for one that has just been sent
+					d.client.Ask()
+					d.measures(d.pings(1)[0], time.Millisecond)
+					d.waits(flowTime)
+				}
+				d.client.Ask()
+				d.measures(d.pings(1)[0], time.Millisecond)
+				d.probes(d.after(every - time.Millisecond))
+				d = d.resumesHere()
+			}
+		}
+	}
+}
+
 func TestAsk(t *testing.T) {
 	d := playQuietly(t, session.ClientConfig{}, time.Millisecond)
 	d.pings(0)

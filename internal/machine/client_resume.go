@@ -39,7 +39,7 @@ func (c *Client) Resume(now time.Time, ch Channel, identity []byte) (*Client, er
 	if !c.Resumable() {
 		return nil, ErrNoTicket
 	}
-	r := &Client{counts: c.counts, former: c, lanes: c.lanes, ticket: c.ticket, resumption: c.resumption, ticketShown: true}
+	r := &Client{counts: c.counts, paced: c.paced, former: c, lanes: c.lanes, ticket: c.ticket, resumption: c.resumption, ticketShown: true}
 	if err := r.init(now, c.config, ch); err != nil {
 		return nil, err
 	}

@@ -137,6 +137,9 @@ const (
 	longestRoundTrip = 2 * time.Second
 	idleRoundTrips   = 16
 
+	// idlePings is how many PINGs a client sends in the idle time at least, since some may be lost.
+	idlePings = 6
+
 	// pingsKept is how many PINGs are kept for their PONGs: those of unheardTime.
 	pingsKept = 16
 )
