@@ -258,7 +258,7 @@ export class Session {
       return;
     }
     if (version !== 1 || !await this.#accepts(conn, b)) return;
-    if (this.#heard - conn.asked > KEEP_ALIVE) this.#ping(conn); // timers of a hidden page are slow
+    if (this.#heard - conn.asked > this.#pause()) this.#ping(conn); // timers of a hidden page are slow
     switch (kind) {
       case DATA: this.#tell("onPayload", body.slice()); break;
       case PING: if (body.length === 8) this.#write(conn, PONG, body.slice()); break;
@@ -337,8 +337,11 @@ export class Session {
     conn.missed = this.#heard < conn.asked ? conn.missed + 1 : 0;
     if (conn.missed === 2) return this.#fail(conn, new Error("the WebSocket brings nothing"));
     this.#ping(conn);
-    this.#after(conn, KEEP_ALIVE, () => this.#keepAlive(conn));
+    this.#after(conn, this.#pause(), () => this.#keepAlive(conn));
   }
+
+  // pause is how long there is no PING at most (section 3.6).
+  #pause() { return Math.min(KEEP_ALIVE, this.#idle / 6); }
 
   #ping(conn) {
     conn.asked = performance.now();

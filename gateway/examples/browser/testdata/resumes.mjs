@@ -1,9 +1,9 @@
 // Plays the server of a client whose WebSockets end in ways that a browser's test cannot bring about. Time runs 20 times as fast.
 import {pathToFileURL} from "node:url";
 
-const SPEED = 20, sockets = [], wait = globalThis.setTimeout, clock = performance.now.bind(performance);
+const SPEED = 20, sockets = [], waits = new Set(), wait = globalThis.setTimeout, clock = performance.now.bind(performance);
 let over = null, skipped = 0;
-globalThis.setTimeout = (f, ms) => wait(f, ms / SPEED);
+globalThis.setTimeout = (f, ms) => wait(f, ms / SPEED, waits.add(ms));
 performance.now = () => SPEED * clock() + skipped;
 console.warn = console.error = () => {};
 globalThis.WebSocket = class {
@@ -29,7 +29,7 @@ globalThis.WebSocket = class {
     [b[0], b[18]] = [0x18, reason];
     this.brings(b);
   }
-  welcomes(life = 3600000) {
+  welcomes(life = 3600000, idle = 3600000) {
     const b = new Uint8Array(18 + 96 + 3 + 8 + 3 + 10), view = new DataView(b.buffer);
     b[0] = 0x12;
     b.set(this.hello().subarray(0, 16), 18);
@@ -38,7 +38,7 @@ globalThis.WebSocket = class {
     view.setBigUint64(18 + 64, 1000n * BigInt(sockets.length));
     view.setBigUint64(18 + 80, BigInt(life));
     b.set([2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 6, 0, 10], 18 + 96);
-    view.setUint32(b.length - 4, 3600000);
+    view.setUint32(b.length - 4, idle);
     this.brings(b);
   }
 };
@@ -135,4 +135,11 @@ for (const n of [9, 11]) {
   s.welcomes();
   await until("it plays", () => anew.send(new Uint8Array(1)));
 }
+
+over = null; // "every sixth of the idle time if that is less" (3.6)
+const quiet = new Session({url: "ws://server.test/sallyport", token: () => "token", onClose: (why) => { over = why; }});
+s = await connected(13);
+s.welcomes(3600000, 6600);
+await quiet.joined;
+if (!waits.has(1100)) throw new Error(`it sends its next PING after none of ${[...waits]}`);
 process.exit(0);
