@@ -226,7 +226,7 @@ func (n *node) take(seq uint64, body []byte) {
 	}
 	o := n.receive(seq, body)
 	n.outcomes[o]++
-	if o > Refused && (o != Malformed || n.panics == nil) {
+	if o > Refused {
 		n.w.t.Fatalf("%s: %v", n.name, o)
 	}
 	if !n.coarse {

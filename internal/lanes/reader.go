@@ -59,9 +59,9 @@ func (d *reader) slot(id uint64) *slot {
 // takeReliable takes a frame of a message of mode Reliable or Ordered.
 func (e *Endpoint) takeReliable(f *wire.Frame, sink Sink) Outcome {
 	d := e.reader(f.Lane)
+	e.release(f.Lane, d, sink) // what a panic of the user's has left
 	switch {
 	case f.ID < d.floor:
-		e.release(f.Lane, d, sink) // a panic of the user's may have left some
 		return Accepted
 	case f.ID >= d.floor+MaxSpan:
 		return TooFar
@@ -131,8 +131,8 @@ func (e *Endpoint) release(lane uint8, d *reader, sink Sink) {
 // delivered, since a panic of the user's may end that.
 func (e *Endpoint) takeSkip(f *wire.Frame, sink Sink) Outcome {
 	d := e.reader(f.Lane)
+	e.release(f.Lane, d, sink) // what a panic of the user's has left
 	if f.ID <= d.floor {
-		e.release(f.Lane, d, sink)
 		return Accepted
 	}
 	n := 0
