@@ -22,7 +22,7 @@ type places struct {
 	// +checklocks:mu
 	sources map[netip.Prefix]int // how many each has
 	// +checklocks:mu
-	strangers map[netip.Prefix][]*place // by site, in the order in which they became strangers
+	strangers map[netip.Prefix][]*place // by site, in the order in which they came
 }
 
 // place is what a connection has from take to give.
@@ -149,7 +149,12 @@ func (p *places) list(c *place, stranger bool) {
 		return
 	}
 	if stranger {
-		p.strangers[c.site] = append(p.strangers[c.site], c)
+		list := p.strangers[c.site]
+		i := len(list)
+		for i > 0 && c.began.Before(list[i-1].began) { // its session is over, and others have come since
+			i--
+		}
+		p.strangers[c.site] = slices.Insert(list, i, c)
 		return
 	}
 	rest := slices.DeleteFunc(p.strangers[c.site], func(o *place) bool { return o == c })

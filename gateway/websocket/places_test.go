@@ -143,6 +143,32 @@ func TestWhoGivesWay(t *testing.T) {
 	}
 }
 
+// "one that carries no session SHOULD give way to a newcomer: the oldest of the IPv4 address or IPv6 /48 with most of
+// these" PROTOCOL.md 9.8: also if its session has ended only after younger ones have come, which may be signing in.
+func TestWhoseSessionHasEndedGivesWay(t *testing.T) {
+	t.Parallel()
+	for _, comes := range []string{"192.0.2.1", "192.0.2.2"} {
+		config, err := Config{MaxConnections: 3}.WithDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, now, here, gone := newPlaces(&config), time.Unix(1, 0), []*place{}, []int{}
+		for i := range 3 {
+			of := p.take(now.Add(time.Duration(i)*time.Minute), netip.MustParseAddr("192.0.2.1"))
+			of.end = func() { gone = append(gone, i) }
+			p.mark(of, true)
+			p.mark(of, i == 2) // the first two have sessions
+			here = append(here, of)
+		}
+		p.mark(here[1], true)
+		p.mark(here[0], true)
+		newcomer := p.take(now.Add(2*time.Minute+signInTime/2), netip.MustParseAddr(comes))
+		if newcomer == nil || !slices.Equal(gone, []int{0}) {
+			t.Errorf("from %s: %v give way, the newcomer's place is %v", comes, gone, newcomer)
+		}
+	}
+}
+
 // A newcomer to a /64 that has enough takes the place of one there, and not of an older one of the same /48.
 func TestWhoGivesWayInASubnet(t *testing.T) {
 	t.Parallel()
