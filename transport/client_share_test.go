@@ -75,21 +75,24 @@ func TestDataLeavesLanesAShare(t *testing.T) {
 }
 
 // "an ACK beyond what the server takes is dropped with all that is in its datagram" PROTOCOL.md 16.9:
-// snapshots ask for more ACKs than that, with any share of DATA beside them. None is dropped, and
-// messages arrive both ways.
-func TestAcksKeepToTheDatagrams(t *testing.T) {
+// snapshots ask for more ACKs than that, in datagrams or in bytes, with any share of DATA beside them.
+// None is dropped, and messages arrive both ways.
+func TestAcksKeepToTheLimits(t *testing.T) {
 	const end, tick, every = 20 * time.Second, time.Second / 60, 500 * time.Millisecond
 	for _, c := range []struct {
-		allowed, data int // a second
-		slowest       time.Duration
+		allowed, bytes int // a second
+		data, length   int // datagrams of DATA a second, and bytes of each
+		slowest        time.Duration
 	}{
-		{60, 60, 500 * time.Millisecond},
-		{60, 30, 200 * time.Millisecond},
-		{100, 60, 200 * time.Millisecond},
-		{30, 30, time.Second},
-		{30, 10, 200 * time.Millisecond},
-		{30, 0, 200 * time.Millisecond},
-		{10, 10, 3 * time.Second},
+		{60, 1 << 18, 60, 5, 500 * time.Millisecond},
+		{60, 1 << 18, 30, 5, 200 * time.Millisecond},
+		{100, 1 << 18, 60, 5, 200 * time.Millisecond},
+		{30, 1 << 18, 30, 5, time.Second},
+		{30, 1 << 18, 10, 5, 200 * time.Millisecond},
+		{30, 1 << 18, 0, 5, 200 * time.Millisecond},
+		{10, 1 << 18, 10, 5, 3 * time.Second},
+		{256, 1 << 15, 60, 491, time.Second}, // nine tenths of the bytes
+		{256, 1 << 12, 60, 61, 2 * time.Second},
 	} {
 		virtual(t, func(w *world) {
 			w.net.SetImpairment(netsim.Impairment{Latency: 20 * time.Millisecond})
@@ -97,15 +100,15 @@ func TestAcksKeepToTheDatagrams(t *testing.T) {
 			atServer, atClient := newLedger("server"), newLedger("client")
 			w.match.lanes = atServer
 			w.serve(allLanes, func(s *Config) {
-				s.Session.Behaviour = policy.BehaviourConfig{Datagrams: c.allowed, DatagramBurst: c.allowed}
+				s.Session.Behaviour = policy.BehaviourConfig{Datagrams: c.allowed, DatagramBurst: c.allowed, Bytes: c.bytes, ByteBurst: c.bytes}
 			})
 			player := w.dial(1, withLanes, quietClient)
 			stop := w.takes(player, atClient, (*Client).Serve)
-			start, snapshots := time.Now(), uint64(0)
+			payload, start, snapshots := make([]byte, c.length), time.Now(), uint64(0)
 			ends := []*queuedMessages{{end: player}, {end: w.match.player(0)}}
 			for time.Since(start) < end {
 				if c.data > 0 && snapshots%uint64(60/c.data) == 0 {
-					_ = player.Send([]byte("input"))
+					_ = player.Send(payload)
 				}
 				snapshots++
 				_, _ = w.match.player(0).SendMessage(laneSequenced, letterOf(laneSequenced, snapshots, 500))
@@ -124,7 +127,7 @@ func TestAcksKeepToTheDatagrams(t *testing.T) {
 					w.Errorf("%+v: end %d: %d of %d messages are unfinished, the slowest took %v", c, i, len(q.queued), q.sent, q.slowest)
 				}
 			}
-			got, drops := w.match.count("input"), w.server.Stats().Drops["rate"]
+			got, drops := w.match.count(string(payload)), w.server.Stats().Drops["rate"]
 			if least := c.data * int(end/time.Second) * 9 / 10; got < least || drops > 0 {
 				w.Errorf("%+v: %d DATA came, want %d; %d datagrams are dropped for the rate", c, got, least, drops)
 			}

@@ -36,13 +36,16 @@ func (e *Endpoint) Budget(now time.Duration) int {
 	return max(0, room)
 }
 
-// slots returns how many datagrams have slots now, counting an ACK, beside which frames leave without
-// one.
+// slots returns how many full datagrams have slots now, counting an ACK, beside which frames leave
+// without one.
 func (e *Endpoint) slots(now time.Duration) int {
 	a := &e.arrivals
 	acks := a.owed > 0 || a.alone != 0 && now-a.alone < maxTick
-	if e.pace.slots < 1 && (acks || e.pace.slotAt(now, e.rtt.smoothed()) <= now) {
+	switch {
+	case e.pace.slots >= 1:
+		return 1 + int((e.pace.slots-1)/e.pace.slotsOf(wire.MaxBody))
+	case acks || e.pace.slotAt(now, e.rtt.smoothed()) <= now:
 		return 1
 	}
-	return max(0, int(e.pace.slots))
+	return 0
 }

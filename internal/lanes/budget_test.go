@@ -49,6 +49,34 @@ func TestBudgetIsWhatLeaves(t *testing.T) {
 	}
 }
 
+// So it is with all of it at once, where the peer takes few bytes, too.
+func TestAllOfBudgetLeaves(t *testing.T) {
+	const size = 1000
+	for _, c := range []struct{ datagrams, bytes, least int }{
+		{0, 0, 12}, {54, 0, 2}, {9, 0, 2}, {230, 235_929, 10}, {230, 58_982, 3}, {230, 14_745, 1}, {9000, 29_491, 2}, {54, 3686, 1},
+	} {
+		l := newLab(t, Lane{Mode: Sequenced})
+		l.Endpoint = New(Config{Table: l.table, Base: 1, Next: 1, Random: l.random, Datagrams: c.datagrams, Ceiling: c.bytes})
+		for again := range 10 {
+			n := l.Budget(l.now) / size
+			if again == 0 && n < c.least {
+				t.Errorf("%+v: %d messages at first", c, n)
+			}
+			for range n {
+				_, _ = l.Send(l.now, 0, make([]byte, size), l)
+			}
+			out := l.flush()
+			if len(out) != n {
+				t.Errorf("%+v: %d of %d messages leave", c, len(out), n)
+			}
+			for _, o := range out {
+				l.ack(o.seq)
+			}
+			l.later(time.Second)
+		}
+	}
+}
+
 // A client's Budget is not 0 because its ACKs have used up its datagrams, since frames leave beside
 // these, and not for ever because of its DATA.
 func TestBudgetBesideOthers(t *testing.T) {

@@ -65,10 +65,10 @@
 // acknowledgement. Loss alone is no reason to slow down; above 5 % in three round trips in a row the
 // window is held to a quarter more than what arrives. Lanes of a higher priority than the
 // last do not wait for the window that the bulk has filled: they may exceed it by half. ACK, which is
-// not under way, waits for nothing but one of the datagrams that the peer takes. What was lost leaves
-// before news of its own lane, but not before a lane of higher priority. DATA never waits; it takes
-// what the rate has above the floor, which is left to lanes. Of what a server takes in a second lanes
-// have a tenth, too, and there a client's DATA gives way.
+// not under way, waits for nothing but a datagram and bytes of those that the peer takes. What was lost
+// leaves before news of its own lane, but not before a lane of higher priority. DATA never waits; it and
+// ACK alone take what the rate has above the floor, which is left to other frames. Of what a server
+// takes in a second lanes have a tenth, too, and there a client's DATA gives way.
 //
 // # Fragments and parity
 //

@@ -10,12 +10,13 @@ import "time"
 type pace struct {
 	floor, ceiling float64       // bytes a second
 	datagrams      float64       // a second, at most; zero: any number
-	slots          float64       // datagrams that may leave now
+	slots          float64       // datagrams that may leave now, see slotsOf
 	window         float64       // bytes under way
 	tokens         float64       // bytes that may leave now
-	spare          float64       // of the rate, what other kinds than FRAMES may still take
+	spare          float64       // of the rate, what ACKs and other kinds than FRAMES may still take
 	quota          quota         // of what the peer takes, what they may still take
 	left           time.Duration // when a datagram with frames left last
+	took           float64       // how many slots that took
 	at             time.Duration // when tokens was right
 	starved        time.Duration // when something was last seen to wait for tokens; zero if nothing does
 	low            time.Duration // smallest RTT of the last round trip
@@ -101,30 +102,43 @@ func (p *pace) refill(now, rtt time.Duration) {
 	p.at = now
 }
 
-func (p *pace) spend(now, rtt time.Duration, n int) {
+// spend takes a datagram of FRAMES with a body of n bytes, which are nothing but an ACK if alone.
+func (p *pace) spend(now, rtt time.Duration, n int, alone bool) {
 	p.refill(now, rtt)
-	p.tokens -= float64(n)
-	p.takeSlot()
-	p.left = now
+	if alone {
+		p.takeSpare(rtt, n)
+	} else {
+		p.tokens -= float64(n + overhead)
+	}
+	p.takeSlots(n)
+	p.left, p.took = now, p.slotsOf(n)
 }
 
-// takeSlot counts a datagram that leaves. What is owed for those without a slot is never more than
-// a second's worth.
-func (p *pace) takeSlot() { p.slots = max(p.slots-1, min(p.slots, -p.datagrams)) }
+// slotsOf returns how many slots a datagram with a body of n bytes takes: a slot is a datagram, and its
+// part of the bytes that the peer takes.
+func (p *pace) slotsOf(n int) float64 { return max(1, float64(n)*p.datagrams/p.ceiling) }
+
+// takeSlots counts a datagram that leaves with a body of n bytes. What is owed for those without a slot
+// is never more than a second's worth.
+func (p *pace) takeSlots(n int) { p.slots = max(p.slots-p.slotsOf(n), min(p.slots, -p.datagrams)) }
+
+// takeSpare takes the bytes of what leaves whatever the rate is: what the rate has above what is kept
+// for FRAMES, or none of those would leave for as long as the others alone are more than the rate.
+func (p *pace) takeSpare(rtt time.Duration, n int) {
+	taken := min(float64(n+overhead), p.spare)
+	p.spare -= taken
+	p.tokens = max(p.tokens-taken, min(p.tokens, -p.rate(rtt)))
+}
 
 // kept returns how many bytes a second are left to FRAMES, whatever other kinds take: the floor, or
 // what they have besides the ceiling.
 func (p *pace) kept() float64 { return min(p.floor, p.ceiling/lanesShare) }
 
-// charge is spend for a datagram of another kind with a body of n bytes, which leaves whatever the rate
-// is. Such datagrams take what the rate has above what is kept for FRAMES, or none of those would leave
-// for as long as DATA alone is more than the rate.
+// charge is spend for a datagram of another kind.
 func (p *pace) charge(now, rtt time.Duration, n int) {
 	p.refill(now, rtt)
-	taken := min(float64(n+overhead), p.spare)
-	p.spare -= taken
-	p.tokens = max(p.tokens-taken, min(p.tokens, -p.rate(rtt)))
-	p.takeSlot()
+	p.takeSpare(rtt, n)
+	p.takeSlots(n)
 	p.quota = quota{max(0, p.quota.datagrams-1), max(0, p.quota.bytes-float64(n))}
 }
 
@@ -150,7 +164,7 @@ func (p *pace) slotAt(now, rtt time.Duration) time.Duration {
 		return now
 	}
 	p.refill(now, rtt)
-	return min(after(now, (1-p.slots)/p.datagrams), max(now, after(p.left, lanesShare/p.datagrams)))
+	return min(after(now, (1-p.slots)/p.datagrams), max(now, after(p.left, lanesShare*p.took/p.datagrams)))
 }
 
 // roomAt returns when the bytes of the next datagram may leave. An urgent one does not wait for the

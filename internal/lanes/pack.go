@@ -56,9 +56,9 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 		return dst, false
 	}
 	entry.refs, entry.eliciting = k.refs, k.eliciting
-	size := len(k.b) - k.start + overhead
+	size := len(k.b) - k.start
 	if k.eliciting {
-		entry.size = uint16(size)
+		entry.size = uint16(size + overhead)
 		if f.probes > 0 {
 			f.probes--
 		}
@@ -67,7 +67,7 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 		e.arrivals.alone = now
 	}
 	f.depart(entry)
-	e.pace.spend(now, rtt, size)
+	e.pace.spend(now, rtt, size, !k.eliciting)
 	return k.b, true
 }
 

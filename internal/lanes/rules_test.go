@@ -302,8 +302,8 @@ func TestKeepsToItsNumbers(t *testing.T) {
 	}
 }
 
-// "An ACK that is due waits for a datagram as other frames do, which SHOULD leave beside it" PROTOCOL.md
-// 16.9: snapshots ask for more ACKs than the client may send datagrams, alone or with DATA each tick.
+// "An ACK that is due waits for a datagram and bytes as other frames do, which SHOULD leave beside it"
+// PROTOCOL.md 16.9: snapshots ask for more ACKs than the client may send datagrams, alone or with DATA each tick.
 func TestAcksTakeAlongWhatWaits(t *testing.T) {
 	const tick, end = time.Second / 60, 10 * time.Second
 	for _, c := range []struct {
