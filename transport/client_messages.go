@@ -37,6 +37,7 @@ func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
 		m.endpoint = m.newEndpoint(conn.machine, agreed, next)
 		s.messages = m
 	case agreed.Kept:
+		m.endpoint.Limit(limitsOf(conn.machine, agreed))
 		m.endpoint.Resume(agreed.Base, next, m.letters)
 	default:
 		m.endpoint.Close(m.letters)
@@ -51,14 +52,19 @@ func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
 	return ended
 }
 
-// newEndpoint begins with lanes that have been agreed on. The client sends at most nine tenths of what
-// the server takes, so that a burst that the path has made drops nothing.
+// newEndpoint begins with lanes that have been agreed on.
 func (m *clientMessages) newEndpoint(of *machine.Client, l *machine.Lanes, next uint64) *lanes.Endpoint {
 	config := lanesConfig(l, next, m.numbers.next)
-	config.Ceiling, config.Datagrams = nineTenths(l.Rate), nineTenths(int(of.Limits().Rate))
+	config.Ceiling, config.Datagrams = limitsOf(of, l)
 	e := lanes.New(config)
 	m.letters.table, m.letters.endpoint = l.Table, e
 	return e
+}
+
+// limitsOf returns how many bytes and datagrams a second the client sends at most: nine tenths of what
+// the server's last WELCOME states, so that a burst that the path has made drops nothing.
+func limitsOf(of *machine.Client, l *machine.Lanes) (bytes, datagrams int) {
+	return nineTenths(l.Rate), nineTenths(int(of.Limits().Rate))
 }
 
 // nineTenths returns them of n, rounded down, but at least 1.

@@ -139,6 +139,45 @@ func TestAcksKeepToTheLimits(t *testing.T) {
 	}
 }
 
+// "The limits field has the limits that a client MUST keep to" PROTOCOL.md 3.2: those of the last WELCOME,
+// also for lanes that go on with a resumption after the server has been restarted with others.
+func TestLanesKeepToTheLastLimits(t *testing.T) {
+	const end, tick, every, fewer = 20 * time.Second, time.Second / 60, 500 * time.Millisecond, 30
+	virtual(t, func(w *world) {
+		w.match.mute = true
+		atServer, told := newLedger("server"), &toldClient{}
+		w.match.lanes = atServer
+		fleet := w.fleet(t)
+		w.serve(fleet, allLanes)
+		player := w.dial(1, withLanes, told.note)
+		time.Sleep(time.Second)
+		w.shutdown()
+		w.serving.Wait()
+		w.serve(fleet, allLanes, func(s *Config) {
+			s.Session.Behaviour = policy.BehaviourConfig{Datagrams: fewer, DatagramBurst: fewer}
+		})
+		w.disconnect(player)
+		w.await("a resumption", func() bool { return player.Stats().Resumed == 1 })
+		start, snapshots := time.Now(), uint64(0)
+		q := queuedMessages{end: player}
+		for time.Since(start) < end {
+			if snapshots++; snapshots%3 == 0 {
+				_ = player.Send([]byte("input"))
+			}
+			_, _ = w.match.newest().SendMessage(laneSequenced, letterOf(laneSequenced, snapshots, 500))
+			if at := time.Duration(q.sent) * every; at < time.Since(start) && at < end-3*time.Second {
+				q.send(w)
+			}
+			q.look()
+			time.Sleep(tick)
+		}
+		atServer.all(w, laneReliable, q.sent)
+		if drops := w.server.Stats().Drops["rate"]; drops > 0 || len(q.queued) > 0 || told.lanesLost() > 0 {
+			w.Errorf("%d datagrams are dropped for the rate, %d of %d messages are unfinished", drops, len(q.queued), q.sent)
+		}
+	})
+}
+
 // queuedMessages are those of one end on laneReliable that have not been acknowledged.
 type queuedMessages struct {
 	end interface {

@@ -39,8 +39,9 @@
 //     once; if it puts the message into a queue, when the handler has run, so that a full queue
 //     withholds credit.
 //   - At a change of address on the same connection: Moved.
-//   - At a resume: Resume, with the first sequence that the peer will use from now on, and one's own
-//     next. If the generation differs: Close, which reports what was unfinished as lost, and New.
+//   - At a resume: Limit with what the peer states, if this is a client's, and Resume, with the first
+//     sequence that the peer will use from now on, and one's own next. If the generation differs:
+//     Close, which reports what was unfinished as lost, and New.
 //   - At the end of a process: once nothing is delivered any more and every queue towards the game is
 //     empty, AppendSnapshot; in the next process Restore, then go on as after Resume. If either fails,
 //     the generation changes.

@@ -80,15 +80,21 @@ func New(c Config) *Endpoint {
 	if e.peerDelay == 0 {
 		e.peerDelay = defaultDelay
 	}
-	e.pace.floor, e.pace.ceiling, e.pace.datagrams = float64(c.Floor), float64(c.Ceiling), float64(c.Datagrams)
+	e.pace.floor = float64(c.Floor)
 	if c.Floor == 0 {
 		e.pace.floor = defaultFloor
 	}
-	if c.Ceiling == 0 {
-		e.pace.ceiling = defaultCeiling
-	}
+	e.Limit(c.Ceiling, c.Datagrams)
 	e.Resume(c.Base, c.Next, nil)
 	return e
+}
+
+// Limit sets Ceiling and Datagrams of Config anew. Resume follows.
+func (e *Endpoint) Limit(ceiling, datagrams int) {
+	e.pace.ceiling, e.pace.datagrams = float64(ceiling), float64(datagrams)
+	if ceiling == 0 {
+		e.pace.ceiling = defaultCeiling
+	}
 }
 
 // Resume begins anew on another connection or address, with the peer's first sequence that may be
