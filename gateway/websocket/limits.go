@@ -38,8 +38,8 @@ const (
 	// opening is how long the server may say nothing to a new one: it answers whoever speaks DTLS at once.
 	opening = 10 * time.Second
 
-	// quietTime is how long the server may have said nothing to one that carries a session: a client
-	// with nothing else to send sends a PING every 5 s, and gets an answer.
+	// quietTime is how long the server may have said nothing to one that carries a session while it
+	// speaks with others: a client with nothing else to send sends a PING every 5 s, and gets an answer.
 	quietTime = 10 * time.Second
 
 	// relayTime is how long the handshake of a browser's relay may take: as long as the match server gives it.

@@ -244,16 +244,28 @@ func (l *Listener) watch() {
 		case <-l.done:
 			return
 		}
-		l.mu.RLock()
-		for _, s := range l.streams {
-			switch {
-			case s.beat(l.config):
-				s.close()
-			case s.sentBeats > int(quietTime/beat):
-				l.places.mark(s.place, true)
-			}
+		l.beat()
+	}
+}
+
+// beat is what watch does. While the server says nothing to anybody, as when it hangs, nobody is left.
+func (l *Listener) beat() {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	speaks := false
+	for _, s := range l.streams {
+		if s.beat(l.config) {
+			s.close()
 		}
-		l.mu.RUnlock()
+		speaks = speaks || s.sentThen > 0 && s.sentBeats == 1
+	}
+	for _, s := range l.streams {
+		if speaks {
+			s.leftBeats++
+		}
+		if s.leftBeats > int(quietTime/beat) {
+			l.places.mark(s.place, true)
+		}
 	}
 }
 
@@ -264,7 +276,7 @@ func (s *stream) beat(c Config) (idle bool) {
 		s.heardThen, s.heardBeats = n, 0
 	}
 	if n := s.sent.Load(); n != s.sentThen {
-		s.sentThen, s.sentBeats = n, 0
+		s.sentThen, s.sentBeats, s.leftBeats = n, 0, 0
 	}
 	s.heardBeats++
 	s.sentBeats++

@@ -233,33 +233,56 @@ func TestStrangersGiveWay(t *testing.T) {
 }
 
 // "What the server sends shows which: one carries a session while the last of that is application data, and no older than
-// 10 s: when a session goes on by another connection, the server says nothing more on this one." PROTOCOL.md 9.8
+// 10 s: when a session goes on by another connection, the server says nothing more on this one. Time in which it says
+// nothing to anybody, as when it hangs, does not count." PROTOCOL.md 9.8
 // So who goes from one WebSocket to another does not keep the places of all of them.
 func TestWhatIsLeftGivesWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, err := New(Config{MaxConnections: 1})
+		l, err := New(Config{MaxConnections: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
-		from, newcomer := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddr("192.0.2.2")
-		s := &stream{peer: from, out: make(chan *datagram, outbound), place: l.take(from.Addr())}
-		l.add(s)
-		gone := false
-		s.place.end = func() { gone = true }
+		from, other := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddrPort("192.0.2.2:1000")
+		gone := [2]bool{}
+		for i, peer := range []netip.AddrPort{from, other} {
+			s := &stream{peer: peer, out: make(chan *datagram, outbound), place: l.take(peer.Addr())}
+			l.add(s)
+			s.place.end = func() { gone[i] = true }
+		}
 		time.Sleep(beat / 2) // not as the beat comes
-		for _, last := range []time.Duration{5 * time.Second, 10 * time.Second, 10*time.Second + 2*beat} {
+		for _, c := range []struct {
+			last  time.Duration // since data on the first
+			hangs bool          // and on the other, which has one each beat otherwise
+			left  bool
+		}{
+			{5 * time.Second, false, false},
+			{10 * time.Second, false, false},
+			{30 * time.Second, true, false},
+			{10*time.Second + 2*beat, false, true},
+		} {
 			answer(t, l, recordData)
-			time.Sleep(last)
-			if left := l.take(newcomer) != nil; left != gone || left != (last > 10*time.Second) {
-				t.Errorf("%v after the last data there is room for a newcomer: %v", last, left)
+			for range c.last / beat {
+				if time.Sleep(beat); !c.hangs {
+					_, _ = l.WriteToUDPAddrPort([]byte{recordData}, other)
+					continue
+				}
+				l.mu.Lock()
+				l.streams[netip.AddrPort{}] = &stream{} // a newcomer, who is not answered
+				l.mu.Unlock()
+			}
+			l.mu.Lock()
+			delete(l.streams, netip.AddrPort{})
+			l.mu.Unlock()
+			if left := l.take(netip.MustParseAddr("192.0.2.3")) != nil; left != c.left || gone != [2]bool{c.left, false} {
+				t.Errorf("%+v: there is room for a newcomer: %v; %v give way", c, left, gone)
 			}
 		}
 		l.mu.Lock()
-		delete(l.streams, from)
+		clear(l.streams)
 		l.mu.Unlock()
-		l.wg.Done() // in place of serve
-		l.Close()   //nolint:errcheck // the first time
+		l.wg.Add(-2) // in place of serve
+		l.Close()    //nolint:errcheck // the first time
 	})
 }
 

@@ -33,6 +33,7 @@ type stream struct {
 	// Of the Listener's beat.
 	heardThen, sentThen   uint64
 	heardBeats, sentBeats int // since one has come, and gone
+	leftBeats             int // of sentBeats, those in which the server has said something to others
 }
 
 // datagram is a buffer on its way.
