@@ -231,6 +231,35 @@ func TestOtherDatagramsLeaveTheFloor(t *testing.T) {
 	}
 }
 
+// What DATA has not taken for a while it may take at once, but not so much that lanes, which have a ninth
+// of the rate beside it, make up for that for long.
+func TestOtherDatagramsAfterASilence(t *testing.T) {
+	const datagrams, second, length = 54, 50, 60 // of DATA in a second, and bytes of each
+	l := newLab(t, Lane{Mode: Reliable})
+	l.Endpoint = New(Config{Table: l.table, Base: 1, Next: 1, Random: l.random, Datagrams: datagrams, Ceiling: second * length})
+	for range 3 {
+		l.later(time.Minute)
+		l.ack(l.send(string(make([]byte, 1000))))
+		left := 0
+		for n := 0; left == 0 && n < 60*second; n++ {
+			l.Sent(l.now, l.next, length)
+			l.next++
+			l.later(time.Second / second)
+			if n == second {
+				if _, err := l.Send(l.now, 0, []byte("m"), l); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(l.flush()) > 0 {
+				left = n
+			}
+		}
+		if left == 0 || left > 5*second {
+			t.Errorf("a message leaves after %d DATA, %d in a second", left, second)
+		}
+	}
+}
+
 // "As long as frames wait or are under way, a client MUST NOT send DATA beyond nine tenths; a second's
 // worth may leave at once." PROTOCOL.md 16.9: an endpoint is given the nine tenths.
 func TestDataGivesWay(t *testing.T) {

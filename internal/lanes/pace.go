@@ -95,7 +95,8 @@ func (p *pace) refill(now, rtt time.Duration) {
 		p.tokens = min(full, p.tokens+rate*(now-p.at).Seconds())
 	}
 	elapsed := (now - p.at).Seconds()
-	p.spare = min(max(initialWindow, rate*maxTick.Seconds()), p.spare+max(0, rate-p.kept())*elapsed)
+	most := min(max(initialWindow, rate*maxTick.Seconds()), p.ceiling*maxTick.Seconds())
+	p.spare = min(most, p.spare+max(0, rate-p.kept())*elapsed)
 	p.slots = min(p.burst(), p.slots+p.datagrams*elapsed)
 	p.quota.datagrams = min(p.datagrams, p.quota.datagrams+p.datagrams*elapsed)
 	p.quota.bytes = min(p.ceiling, p.quota.bytes+p.ceiling*elapsed)
