@@ -32,7 +32,8 @@ type ClientConfig struct {
 	// Window and Overlap are as in Config. KeepAlive is the longest time between two PINGs; while
 	// payloads flow a PING is sent every two fifths of it, to measure. Zero means 1024 datagrams
 	// and 5 s each, or for KeepAlive a sixth of the server's idle time if that is less; negative is an
-	// error.
+	// error. By WebSocket it should be less than 10 s: a gateway that is full takes the place of
+	// one to which the server has said nothing for so long (PROTOCOL.md 9.8).
 	Window    int
 	Overlap   time.Duration
 	KeepAlive time.Duration
