@@ -36,8 +36,8 @@ func (e *Endpoint) Budget(now time.Duration) int {
 	return max(0, room)
 }
 
-// slots returns how many full datagrams have slots now, counting an ACK, beside which frames leave
-// without one.
+// slots returns how many full datagrams have slots now. It is at least 1 while ACKs leave, since frames
+// leave beside the next of them.
 func (e *Endpoint) slots(now time.Duration) int {
 	a := &e.arrivals
 	acks := a.owed > 0 || a.alone != 0 && now-a.alone < maxTick

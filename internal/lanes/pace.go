@@ -15,8 +15,7 @@ type pace struct {
 	tokens         float64       // bytes that may leave now
 	spare          float64       // of the rate, what ACKs and other kinds than FRAMES may still take
 	quota          quota         // of what the peer takes, what they may still take
-	left           time.Duration // when a datagram with frames left last
-	took           float64       // how many slots that took
+	share          time.Duration // when the lanes' share of the slots is due again
 	at             time.Duration // when tokens was right
 	starved        time.Duration // when something was last seen to wait for tokens; zero if nothing does
 	low            time.Duration // smallest RTT of the last round trip
@@ -112,7 +111,9 @@ func (p *pace) spend(now, rtt time.Duration, n int, alone bool) {
 		p.tokens -= float64(n + overhead)
 	}
 	p.takeSlots(n)
-	p.left, p.took = now, p.slotsOf(n)
+	if p.datagrams != 0 {
+		p.share = after(now, lanesShare*p.slotsOf(n)/p.datagrams)
+	}
 }
 
 // slotsOf returns how many slots a datagram with a body of n bytes takes: a slot is a datagram, and its
@@ -165,7 +166,7 @@ func (p *pace) slotAt(now, rtt time.Duration) time.Duration {
 		return now
 	}
 	p.refill(now, rtt)
-	return min(after(now, (1-p.slots)/p.datagrams), max(now, after(p.left, lanesShare*p.took/p.datagrams)))
+	return min(after(now, (1-p.slots)/p.datagrams), max(now, p.share))
 }
 
 // roomAt returns when the bytes of the next datagram may leave. An urgent one does not wait for the

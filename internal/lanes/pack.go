@@ -62,8 +62,7 @@ func (e *Endpoint) Append(dst []byte, now time.Duration, seq uint64) ([]byte, bo
 		if f.probes > 0 {
 			f.probes--
 		}
-	}
-	if !k.eliciting {
+	} else {
 		e.arrivals.alone = now
 	}
 	f.depart(entry)
