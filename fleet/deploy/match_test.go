@@ -82,10 +82,9 @@ func newMatch(t *testing.T) *match {
 		t.Fatal(err)
 	}
 	m.base = base.NewCollector(func() transport.Stats { return m.current.Load().Stats() })
-	ring := testkit.Ring(t)
 	m.config = transport.Config{
 		Certificate: *m.authority.Server(t), Verifier: verifier, OnExchange: m.own.Exchange, Shards: 1,
-		Session: session.Config{FleetKeys: ring, Ping: time.Second},
+		Session: session.Config{FleetKeys: testkit.Ring(t), Ping: time.Second},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.ctx = ctx
