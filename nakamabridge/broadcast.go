@@ -52,19 +52,24 @@ type round struct {
 	message *message
 	fast    bool // it may be lost: by UDP to a player who has both
 
+	held    bool // what is sent waits for the others
 	reached bool // a socket's player, by UDP
 	large   bool // it does not fit, and would have gone by UDP
 	missed  bool // a UDP-only player
 }
 
-// routes sends by UDP, together, to whom it reaches so, and adds the others to the rest. During a
-// call what is reliable waits for the next flush, to share datagrams.
+// routes sends by UDP to whom it reaches so, and adds the others to the rest. During a call what goes on
+// a reliable lane waits for the next flush, to share datagrams; anything else goes out together.
 func (d *dispatcher) routes(r *round) {
 	to := r.message.presences
 	if !d.calling || r.fast && len(to) != 1 {
-		d.match.bridge.hold()
-		defer d.match.bridge.release()
+		d.hold(r)
 	}
+	defer func() {
+		if r.held {
+			d.match.bridge.release()
+		}
+	}()
 	seats := d.match.seats.bySession
 	if to == nil {
 		for _, at := range seats {
@@ -76,6 +81,14 @@ func (d *dispatcher) routes(r *round) {
 	}
 }
 
+// hold has what is sent from now on go out at the end of the round.
+func (d *dispatcher) hold(r *round) {
+	if !r.held {
+		r.held = true
+		d.match.bridge.hold()
+	}
+}
+
 // route sends to one player by UDP, or adds it to the rest. at is nil for an unknown player.
 func (d *dispatcher) route(r *round, at *seat, p runtime.Presence) {
 	only := at != nil && at.virtual != nil
@@ -83,6 +96,9 @@ func (d *dispatcher) route(r *round, at *seat, p runtime.Presence) {
 		f := d.form(r.message, m)
 		err := session.ErrTooLarge
 		if f.fits {
+			if !r.message.later && len(r.message.presences) != 1 && !m.player.HasLanes() {
+				d.hold(r)
+			}
 			err = d.send(m, f.datagram, !r.fast, r.message.later)
 		}
 		if err == nil {

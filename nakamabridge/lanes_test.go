@@ -78,6 +78,31 @@ func TestBroadcastsShareDatagrams(t *testing.T) {
 	})
 }
 
+// A reliable broadcast to many clients without lanes leaves for all of them at once.
+func TestBroadcastWithoutLanesLeavesTogether(t *testing.T) {
+	t.Parallel()
+	var conn countedConn
+	virtually(t, func(w *world) {
+		for _, name := range []string{"ann", "ben", "cleo"} {
+			w.dial(w.signIn(name), "")
+		}
+		w.settle()
+		synctest.Wait()
+		var to []runtime.Presence
+		for _, p := range w.stage.arena.players {
+			to = append(to, watchedPresence{p, func() { conn.asked = append(conn.asked, conn.written.Load()) }})
+		}
+		before := conn.written.Load()
+		w.tick(func(d runtime.MatchDispatcher) { d.BroadcastMessage(1, []byte("event"), to, nil, true) })
+		if early := conn.asked[len(to)-1] - before; early != 0 || conn.written.Load()-before != int64(len(to)) {
+			t.Errorf("%d datagrams, %d of them before the last player is looked at", conn.written.Load()-before, early)
+		}
+	}, func(c *Config) {
+		conn.Conn = c.Conn.(*netsim.Conn)
+		c.Conn = &conn
+	})
+}
+
 // "which leave at its end, or before: within 250 ms": also where the handler takes its time, or panics
 // and somebody recovers. What another goroutine broadcasts between two calls leaves at once.
 func TestBroadcastsLeave(t *testing.T) {
