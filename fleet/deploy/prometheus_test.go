@@ -154,6 +154,9 @@ func (p *prometheus) rules(t *testing.T) (list []rule) {
 	t.Helper()
 	var data struct{ Groups []struct{ Rules []rule } }
 	p.api(t, "rules", nil, &data)
+	if len(data.Groups) > 1 {
+		t.Errorf("%d groups: an alert in another one than its recorded rule is raised a round late, or not", len(data.Groups))
+	}
 	for _, g := range data.Groups {
 		list = append(list, g.Rules...)
 	}
