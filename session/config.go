@@ -65,8 +65,9 @@ type Config struct {
 	// most token.MaxLeeway. Zero means none; negative is an error.
 	Leeway time.Duration
 
-	// Overlap is how long the previous epoch stays valid after the first datagram of a new one.
-	// Zero means 5 s; negative is an error.
+	// Overlap is how long the previous epoch stays valid after the first datagram of a new one, and how
+	// long a session outlives the expiry of its token and Leeway, together at most token.MaxLeeway,
+	// while a fresh one is verified and taken into use. Zero means 5 s; negative is an error.
 	Overlap time.Duration
 
 	// Idle is how long a session lives without an accepted datagram from its client. Zero means

@@ -138,6 +138,25 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 	c.renewAt = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
+// checkLife is Session.checkLife for a live connection, whose session outlives its expiry while a
+// token that has come in time is looked at, and while RENEWED and the answer are under way.
+func (c *Conn) checkLife(now time.Time) audit.Drop {
+	drop := c.session.checkLife(now, c.gate.config.Leeway)
+	if p := c.pending; drop == audit.DropExpired && p != nil && p.kind != wire.KindHello && (p.token != nil || c.next != nil) {
+		return c.session.checkLife(now, c.gate.leeway(true))
+	}
+	return drop
+}
+
+// leeway returns how long a session outlives its expiry. While it is renewed that is an overlap more,
+// as far as the memory of ended sessions reaches.
+func (g *Gate) leeway(renewing bool) time.Duration {
+	if renewing {
+		return min(g.config.Leeway+g.config.Overlap, token.MaxLeeway)
+	}
+	return g.config.Leeway
+}
+
 // takeRenewal returns the claims of the token of the next epoch, which begins now.
 func (c *Conn) takeRenewal(now time.Time) (*token.Claims, identity.Identity) {
 	claims, id := c.pending.claims, c.pending.identity

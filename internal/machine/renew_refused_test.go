@@ -50,7 +50,7 @@ func TestRenewNotVerified(t *testing.T) {
 
 	d = play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
 	asked := d.toServer(d.renew("second")[0]).verifies()
-	d.now = begin.Add(tokenLife)
+	d.now = begin.Add(tokenLife + serverDefaults.Overlap)
 	d.tickServer().ends(audit.DropExpired, wire.ReasonExpired) // no verdict, no other reason
 	d.verifiedAs(d.mints(string(asked.Token)), nil).nothing()
 }

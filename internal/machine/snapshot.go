@@ -77,7 +77,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	if r.Ends != 0 {
 		s.ends.Store(r.Ends*int64(time.Millisecond) - g.steps.ahead.Load())
 	}
-	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
+	if drop := s.checkLife(now, g.leeway(r.Next != nil)); drop != audit.DropNone {
 		return CauseExpired
 	}
 	agreed, ok := g.SavedLanes(r)

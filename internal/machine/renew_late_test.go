@@ -1,0 +1,102 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/session"
+	"github.com/sallyport/sallyport/token"
+)
+
+// lastMoment lets a player show a fresh token when the session is about to end, and returns what
+// the server wants verified.
+func lastMoment(t *testing.T, config session.Config) (*dialogue, heard) {
+	config.Idle = time.Hour
+	d := play(t, config, session.ClientConfig{})
+	d.now = begin.Add(tokenLife + config.Leeway - 1)
+	d.mints("second")
+	return d, d.toServer(d.renew("second")[0]).verifies()
+}
+
+// "A session whose client has shown a token in time outlives its expiry and leeway for another 5 s, as
+// long as that token is neither refused nor in use" PROTOCOL.md 5.3
+func TestExpiryWhileRenewed(t *testing.T) {
+	const overlap = 5 * time.Second
+	for name, moment := range map[string]struct{ verified, answered time.Duration }{
+		"the verdict is late":        {overlap - 1, overlap - 1},
+		"RENEWED is late":            {0, overlap - 1},
+		"both":                       {overlap / 2, overlap - 1},
+		"the first datagram is late": {0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, asked := lastMoment(t, session.Config{})
+			end := d.now.Add(1)
+			d.now = end
+			d.tickServer().nothing()
+			d.toServer(d.clientSends(wire.KindData, "in the old epoch")).delivers("in the old epoch")
+			d.now = end.Add(moment.verified)
+			renewed := d.verifiesToken(asked).renews()
+			d.now = end.Add(moment.answered)
+			d.tickServer().nothing()
+			d.toClient(renewed.envelope).renews()
+			d.toServer(d.clientSends(wire.KindData, "in the new one")).delivers("in the new one")
+			d.now = end.Add(time.Minute)
+			d.exchangesData()
+		})
+	}
+}
+
+// "but no longer than the longest leeway, 30 s" PROTOCOL.md 5.3, and no longer for any other token.
+func TestExpiryWhileRenewedIsNear(t *testing.T) {
+	for leeway, late := range map[time.Duration]time.Duration{0: 5 * time.Second, 10 * time.Second: 5 * time.Second, 28 * time.Second: 2 * time.Second, token.MaxLeeway: 0} {
+		for _, verified := range []bool{false, true} {
+			d, asked := lastMoment(t, session.Config{Leeway: leeway})
+			if verified {
+				d.verifiesToken(asked).renews()
+			}
+			d.waits(late)
+			d.tickServer().nothing()
+			d.toServer(d.clientSends(wire.KindData, "alive")).delivers("alive")
+			d.waits(1)
+			d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
+		}
+	}
+	d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.mints("second")
+	d.now = begin.Add(tokenLife)
+	d.toServer(d.renew("second")[0]).ends(audit.DropExpired, wire.ReasonExpired) // not in time
+}
+
+// A token that is refused, or revoked before its epoch begins, ends the session that has outlived its own.
+func TestExpiryWhileRenewedInVain(t *testing.T) {
+	d, asked := lastMoment(t, session.Config{})
+	d.waits(time.Second)
+	d.toServer(d.clientSends(wire.KindData, "alive")).delivers("alive")
+	d.verifiedAs(nil, token.ErrSignature).is(EventRefused, audit.DropToken, 0)
+	d.tickServer().ends(audit.DropExpired, wire.ReasonToken)
+
+	d, asked = lastMoment(t, session.Config{})
+	d.waits(time.Second)
+	d.toClient(d.verifiesToken(asked).renews().envelope).renews()
+	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of second"}); err != nil {
+		t.Fatal(err)
+	}
+	d.toServer(d.clientSends(wire.KindData, "in the new epoch")).ends(audit.DropRevoked, wire.ReasonRevoked)
+}
+
+// The process may be followed by another one meanwhile.
+func TestExpiryWhileRenewedAcrossRestart(t *testing.T) {
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.now = begin.Add(tokenLife - 1)
+	addIDs(d.mints("second"))
+	renewed := d.present(d.renew("second")...).renews()
+	d.waits(3 * time.Second)
+	r := d.restarts()
+	r.waits(time.Second)
+	r.toClient(renewed.envelope).renews()
+	r.exchangesData()
+	r.waits(time.Minute)
+	r.exchangesData()
+}
