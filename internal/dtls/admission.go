@@ -58,7 +58,7 @@ const (
 
 // admit finds room for a handshake from an address. It returns nil if there is none.
 func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
-	proven := h.shownBy(addr).returned
+	proven := h.proofs.by(addr).returned
 	if claim = h.own(now, addr); claim != nil {
 		if h.room(now, newcomer{true, proven}) {
 			return claim, own
@@ -76,12 +76,12 @@ func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, 
 
 // own takes what a live peer's address has of its own.
 func (h *Handshakes) own(now time.Time, addr udp.Flow) *sources.Claim {
-	return h.shard.Endpoint.admission.live.Claim(now, addr.Addr(), h.shownBy(addr).returned)
+	return h.shard.Endpoint.admission.live.Claim(now, addr.Addr(), h.proofs.by(addr).returned)
 }
 
 // claim takes what a sender has by what it has shown.
 func (h *Handshakes) claim(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
-	a, shown := h.shard.Endpoint.admission, h.shownBy(addr)
+	a, shown := h.shard.Endpoint.admission, h.proofs.by(addr)
 	switch {
 	case shown.vouched:
 		if claim = a.sessions.Claim(now, shown.session); claim != nil {
@@ -109,7 +109,7 @@ func (h *Handshakes) outstayed(now time.Time) bool {
 
 // readmit is admit for a handshake that takes the place of another one at its address.
 func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, as standing) {
-	if !o.conn.Proven() && (o.as == returned || !h.shownBy(o.addr).returned) {
+	if !o.conn.Proven() && (o.as == returned || !h.proofs.by(o.addr).returned) {
 		return o.claim.Renew(now), o.as
 	}
 	if claim = h.own(now, o.addr); claim != nil {

@@ -58,6 +58,7 @@ func (e *Endpoint) Deaf() (socket, carrier bool) {
 // Stats returns what s has done.
 func (s *Shard) Stats() Stats {
 	h := &s.Handshakes
+	r := &h.proofs.retries
 	s.Out.Mu.Lock()
 	sent := s.Out.sent
 	s.Out.Mu.Unlock()
@@ -72,8 +73,7 @@ func (s *Shard) Stats() Stats {
 		Started: h.started.Load(), Completed: h.completed.Load(), Failed: failed, FailedBy: by,
 		Underway: int(h.underway.Load()), Socket: s.Socket.Stats(),
 		Retries: Retries{
-			Sent: h.strange.sent.Load(), Returned: h.strange.returned.Load(),
-			Vouched: h.strange.vouched.Load(), Wrong: h.strange.wrong.Load(),
+			Sent: r.sent.Load(), Returned: r.returned.Load(), Vouched: r.vouched.Load(), Wrong: r.wrong.Load(),
 		},
 	}
 }

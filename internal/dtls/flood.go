@@ -23,7 +23,7 @@ func (e *Endpoint) watch(now time.Time) {
 	var n uint64
 	for _, s := range e.All() {
 		drops := &s.counts.drops
-		n += s.Handshakes.strange.sent.Load() + drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
+		n += s.Handshakes.proofs.retries.sent.Load() + drops[audit.DropSource].Load() + drops[audit.DropBudget].Load() + drops[audit.DropHandshake].Load()
 	}
 	e.tokens.Age(now)
 	lasts := (n-e.flood.refused)<<e.flood.level >= FloodFrom

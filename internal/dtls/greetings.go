@@ -41,7 +41,7 @@ func (s *Shard) postpone(now time.Time, addr udp.Flow, b []byte) {
 	c := &s.greetings.arriving
 	full := len(c.list) >= maxGreetings || len(c.bytes)+len(b) > maxGreetingBytes
 	crowded := len(c.list) >= maxHellos || len(c.bytes)+len(b) > maxHelloBytes
-	if full || crowded && !s.Handshakes.proves(now, addr, b) {
+	if full || crowded && !s.Handshakes.proofs.proves(now, addr, b) {
 		s.Drop(audit.DropBudget)
 		return
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/handshake"
-	"github.com/sallyport/sallyport/internal/retry"
 	"github.com/sallyport/sallyport/internal/sources"
 	"github.com/sallyport/sallyport/internal/udp"
 )
@@ -29,9 +28,7 @@ type Handshakes struct {
 	kept     int                  // places that other shards have let go for newcomers here
 	keptAt   time.Time            // when the last of them was
 	refusing bool                 // no newcomers any more
-	shown    shown                // by the sender of the datagram that is handled
-	minter   *retry.Minter
-	strange  retries
+	proofs   proofs
 
 	underway           atomic.Int64 // len(open), for other shards to see
 	started, completed atomic.Uint64
@@ -56,14 +53,14 @@ type HalfOpen struct {
 }
 
 func newHandshakes(s *Shard) Handshakes {
-	return Handshakes{shard: s, Open: make(map[udp.Flow]*HalfOpen), sites: make(map[netip.Prefix]int)}
+	return Handshakes{shard: s, Open: make(map[udp.Flow]*HalfOpen), sites: make(map[netip.Prefix]int), proofs: proofs{shard: s}}
 }
 
 // greet begins a handshake with a first ClientHello, if there is room.
 func (h *Handshakes) greet(now time.Time, addr udp.Flow, hello []byte) {
 	claim, as := h.admit(now, addr)
 	if claim == nil {
-		h.turnAway(now, addr, hello)
+		h.proofs.turnAway(now, addr, hello)
 		return
 	}
 	h.begin(now, addr, hello, claim, as)
@@ -89,7 +86,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	ctx, cancel := context.WithTimeout(s.Endpoint.ctx, s.Endpoint.config.HandshakeTimeout)
 	o.cancel = cancel
 	s.Endpoint.engines.Add(1)
-	h.beforehand(now, addr, hello)
+	h.proofs.beforehand(now, addr, hello)
 	go o.negotiate(ctx)
 	o.deliver(now, hello)
 }
@@ -223,13 +220,13 @@ func (o *HalfOpen) restart(now time.Time, hello []byte) {
 	switch {
 	case o.conn.Proven() && now.Sub(o.heard) < HalfOpenSilence:
 		return
-	case !o.conn.Proven() && (o.as == returned || now.Sub(o.heard) < HalfOpenSilence) && !h.shownBy(o.addr).returned:
-		h.turnAway(now, o.addr, hello)
+	case !o.conn.Proven() && (o.as == returned || now.Sub(o.heard) < HalfOpenSilence) && !h.proofs.by(o.addr).returned:
+		h.proofs.turnAway(now, o.addr, hello)
 		return
 	}
 	claim, as := h.readmit(now, o)
 	if claim == nil {
-		h.turnAway(now, o.addr, hello)
+		h.proofs.turnAway(now, o.addr, hello)
 		return
 	}
 	h.failed[handshake.KindAnew].Add(1)

@@ -28,7 +28,7 @@ func (s *Shard) Datagram(now time.Time, addr udp.Flow, b []byte) {
 // handle is Datagram for one whose turn has come.
 func (s *Shard) handle(now time.Time, addr udp.Flow, b []byte) {
 	if retry.IsReturn(b) {
-		s.Handshakes.returned(now, addr, b)
+		s.Handshakes.proofs.returned(now, addr, b)
 		return
 	}
 	s.route(now, addr, b)

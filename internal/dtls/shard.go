@@ -62,7 +62,7 @@ func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 		forwarding: forwarding{queue: make(chan forwarded, maxForwarded)},
 	}
 	s.Handshakes = newHandshakes(s)
-	s.Handshakes.minter = retry.NewMinter(&e.tokens)
+	s.Handshakes.proofs.minter = retry.NewMinter(&e.tokens)
 	s.waiting.ran = e.config.Now()
 	s.waiting.begin(s.waiting.ran, e.config.Wall())
 	s.waiting.emptied(s.waiting.ran)
