@@ -47,6 +47,11 @@ func (a *admission) take() bool {
 // give gives a place back.
 func (a *admission) give() { a.underway.Add(-1) }
 
+// own takes what a live peer's address has of its own; proven is whether the sender has proven to be there.
+func (a *admission) own(now time.Time, addr udp.Flow, proven bool) *sources.Claim {
+	return a.live.Claim(now, addr.Addr(), proven)
+}
+
 // standing is by what a handshake has its room.
 type standing uint8
 
@@ -59,7 +64,7 @@ const (
 // admit finds room for a handshake from an address. It returns nil if there is none.
 func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, as standing) {
 	proven := h.proofs.by(addr).returned
-	if claim = h.own(now, addr); claim != nil {
+	if claim = h.shard.Endpoint.admission.own(now, addr, proven); claim != nil {
 		if h.room(now, newcomer{true, proven}) {
 			return claim, own
 		}
@@ -72,11 +77,6 @@ func (h *Handshakes) admit(now time.Time, addr udp.Flow) (claim *sources.Claim, 
 		claim.Refund()
 	}
 	return nil, as
-}
-
-// own takes what a live peer's address has of its own.
-func (h *Handshakes) own(now time.Time, addr udp.Flow) *sources.Claim {
-	return h.shard.Endpoint.admission.live.Claim(now, addr.Addr(), h.proofs.by(addr).returned)
 }
 
 // claim takes what a sender has by what it has shown.
@@ -109,84 +109,12 @@ func (h *Handshakes) outstayed(now time.Time) bool {
 
 // readmit is admit for a handshake that takes the place of another one at its address.
 func (h *Handshakes) readmit(now time.Time, o *HalfOpen) (claim *sources.Claim, as standing) {
-	if !o.conn.Proven() && (o.as == returned || !h.proofs.by(o.addr).returned) {
+	proven := h.proofs.by(o.addr).returned
+	if !o.conn.Proven() && (o.as == returned || !proven) {
 		return o.claim.Renew(now), o.as
 	}
-	if claim = h.own(now, o.addr); claim != nil {
+	if claim = h.shard.Endpoint.admission.own(now, o.addr, proven); claim != nil {
 		return claim, own
 	}
 	return h.claim(now, o.addr)
-}
-
-// room takes a place for a handshake, or that of a handshake which goes for it. Where
-// the other shards hold them all, the one that holds most is asked to let one go, for
-// when the datagram comes again. So it is where that one holds far more than this one: who
-// fills the one does not have newcomers to the other put each other out.
-func (h *Handshakes) room(now time.Time, by newcomer) bool {
-	if h.kept > 0 {
-		h.kept--
-		h.shard.Endpoint.admission.kept.Add(-1)
-		return true
-	}
-	if h.shard.Endpoint.admission.take() {
-		return true
-	}
-	o, other := h.dispensable(now, by), h.shard.Endpoint.busiest()
-	ask := other != h.shard && now.Sub(h.askedAt) >= askInterval
-	if ask && o != nil {
-		ask = o.proven() && other.Handshakes.underway.Load() > 2*h.underway.Load()+fewHandshakes
-	}
-	switch {
-	case ask:
-		h.askedAt = now
-		other.Post(makeRoom{other, h.shard, by})
-		return false
-	case o != nil:
-		o.evict()
-		return true
-	}
-	return false
-}
-
-// makeRoom asks a shard to let a handshake go for a newcomer to another one.
-type makeRoom struct {
-	shard, newcomers *Shard
-	by               newcomer
-}
-
-func (m makeRoom) Deliver(now time.Time) {
-	if o := m.shard.Handshakes.dispensable(now, m.by); o != nil {
-		o.evict()
-		m.shard.Endpoint.admission.kept.Add(1)
-		m.newcomers.Post(place{m.newcomers})
-	}
-}
-
-// place is a place that another shard has let go. It is kept for roomTime, or those who
-// fill that shard would take it.
-type place struct{ shard *Shard }
-
-func (m place) Deliver(now time.Time) {
-	h := &m.shard.Handshakes
-	h.kept++
-	h.keptAt = now
-}
-
-// giveKept gives back the places for which nobody has come.
-func (h *Handshakes) giveKept(now time.Time) {
-	for now.Sub(h.keptAt) >= roomTime && h.kept > 0 {
-		h.kept--
-		h.shard.Endpoint.admission.kept.Add(-1)
-		h.shard.Endpoint.admission.give()
-	}
-}
-
-// busiest is the shard with most handshakes.
-func (e *Endpoint) busiest() (most *Shard) {
-	for _, s := range e.All() {
-		if most == nil || s.Handshakes.underway.Load() > most.Handshakes.underway.Load() {
-			most = s
-		}
-	}
-	return most
 }

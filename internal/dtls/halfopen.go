@@ -24,10 +24,8 @@ type Handshakes struct {
 	arrived  time.Time            // when the last of them came
 	sites    map[netip.Prefix]int // how many confirmed addresses each has, while that is looked at
 	notedAt  time.Time            // when live peers' addresses were last noted
-	askedAt  time.Time            // when another shard was last asked to make room
-	kept     int                  // places that other shards have let go for newcomers here
-	keptAt   time.Time            // when the last of them was
-	refusing bool                 // no newcomers any more
+	kept     kept
+	refusing bool // no newcomers any more
 	proofs   proofs
 
 	underway           atomic.Int64 // len(open), for other shards to see
@@ -125,7 +123,7 @@ func (h *Handshakes) sweep(now time.Time) {
 	if now.Sub(h.notedAt) >= sources.LiveInterval {
 		h.notedAt = now
 	}
-	h.giveKept(now)
+	h.kept.giveBack(now, h.shard.Endpoint.admission)
 	for _, o := range h.Open {
 		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
 			h.failed[handshake.KindUnconfirmed].Add(1)
