@@ -16,6 +16,24 @@ type counts struct {
 	longest   atomic.Int64 // datagrams of one turn, since the flood was last looked at
 }
 
+// tally counts a shard's handshakes, for everybody to read.
+type tally struct {
+	underway           atomic.Int64 // at present
+	started, completed atomic.Uint64
+	failed             [handshake.NumKinds]atomic.Uint64 // by the kind of their causes
+}
+
+// failures is how many have failed, and how many of them by which kind of cause.
+func (t *tally) failures() (all uint64, by map[string]uint64) {
+	by = make(map[string]uint64)
+	for k := range handshake.NumKinds {
+		if n := t.failed[k].Load(); n > 0 {
+			all, by[k.String()] = all+n, n
+		}
+	}
+	return all, by
+}
+
 // Drop counts a datagram that has been dropped.
 func (s *Shard) Drop(d audit.Drop) { s.counts.drops.Add(d) }
 
@@ -57,17 +75,11 @@ func (e *Endpoint) Deaf() (socket, carrier bool) {
 
 // Stats returns what s has done.
 func (s *Shard) Stats() Stats {
-	h := &s.Handshakes
-	r := &h.proofs.retries
+	h, r := &s.Handshakes.tally, &s.Handshakes.proofs.retries
 	s.Out.Mu.Lock()
 	sent := s.Out.sent
 	s.Out.Mu.Unlock()
-	failed, by := uint64(0), make(map[string]uint64)
-	for k := range handshake.NumKinds {
-		if n := h.failed[k].Load(); n > 0 {
-			failed, by[k.String()] = failed+n, n
-		}
-	}
+	failed, by := h.failures()
 	return Stats{
 		Received: s.counts.received.Load(), Sent: sent, Forwarded: s.counts.forwarded.Load(), Drops: s.counts.drops.Snapshot(),
 		Started: h.started.Load(), Completed: h.completed.Load(), Failed: failed, FailedBy: by,

@@ -87,7 +87,7 @@ func (o *HalfOpen) dispensable(now time.Time) bool {
 
 // evict ends a handshake whose place another one takes.
 func (o *HalfOpen) evict() {
-	o.shard.Handshakes.failed[handshake.KindEvicted].Add(1)
+	o.shard.Handshakes.tally.failed[handshake.KindEvicted].Add(1)
 	o.shard.Drop(audit.DropHandshake)
 	o.discard()
 	o.claim.Release()

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -27,10 +26,7 @@ type Handshakes struct {
 	kept     kept
 	refusing bool // no newcomers any more
 	proofs   proofs
-
-	underway           atomic.Int64 // len(open), for other shards to see
-	started, completed atomic.Uint64
-	failed             [handshake.NumKinds]atomic.Uint64 // by the kind of their causes
+	tally    tally
 }
 
 // HalfOpen is a handshake under way, and then its keys until the first record opens under
@@ -80,7 +76,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	if as == stranger {
 		h.arrivals = append(h.arrivals, o)
 	}
-	h.started.Add(1)
+	h.tally.started.Add(1)
 	ctx, cancel := context.WithTimeout(s.Endpoint.ctx, s.Endpoint.config.HandshakeTimeout)
 	o.cancel = cancel
 	s.Endpoint.engines.Add(1)
@@ -91,7 +87,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 
 func (h *Handshakes) add(o *HalfOpen) {
 	h.Open[o.addr] = o
-	h.underway.Add(1)
+	h.tally.underway.Add(1)
 }
 
 // At is the handshake at an address, nil without.
@@ -126,7 +122,7 @@ func (h *Handshakes) sweep(now time.Time) {
 	h.kept.giveBack(now, h.shard.Endpoint.admission)
 	for _, o := range h.Open {
 		if o.ready != nil && now.Sub(o.began) >= h.shard.Endpoint.config.ConfirmTimeout {
-			h.failed[handshake.KindUnconfirmed].Add(1)
+			h.tally.failed[handshake.KindUnconfirmed].Add(1)
 			h.shard.Drop(audit.DropHandshake)
 			o.forget()
 		}
@@ -165,7 +161,7 @@ func (m negotiated) Deliver(now time.Time) {
 		o.ready, err = s.NewConn(o.began, now, o.addr, m.result)
 	}
 	if err != nil {
-		s.Handshakes.failed[handshake.KindOf(err)].Add(1)
+		s.Handshakes.tally.failed[handshake.KindOf(err)].Add(1)
 		s.Drop(audit.DropHandshake)
 		if o.conn.Proven() { // what strangers begin under other people's addresses is counted alone
 			s.User.Failed(o.began, now, o.addr, err)
@@ -227,7 +223,7 @@ func (o *HalfOpen) restart(now time.Time, hello []byte) {
 		h.proofs.turnAway(now, o.addr, hello)
 		return
 	}
-	h.failed[handshake.KindAnew].Add(1)
+	h.tally.failed[handshake.KindAnew].Add(1)
 	o.discard()
 	o.claim.Release()
 	h.begin(now, o.addr, hello, claim, as)
@@ -248,7 +244,7 @@ func (h *Handshakes) confirm(now time.Time, c *Conn) {
 	if o := h.Open[c.Addr]; o != nil && o.ready == c {
 		o.forget()
 	}
-	h.completed.Add(1)
+	h.tally.completed.Add(1)
 	c.Shard.Table.Adopt(now, c)
 }
 
@@ -263,5 +259,5 @@ func (o *HalfOpen) forget() {
 func (o *HalfOpen) discard() {
 	o.cancel()
 	delete(o.shard.Handshakes.Open, o.addr)
-	o.shard.Handshakes.underway.Add(-1)
+	o.shard.Handshakes.tally.underway.Add(-1)
 }

@@ -47,7 +47,7 @@ func (h *Handshakes) room(now time.Time, by newcomer) bool {
 	o, other := h.dispensable(now, by), h.shard.Endpoint.busiest()
 	ask := other != h.shard && h.kept.mayAsk(now)
 	if ask && o != nil {
-		ask = o.proven() && other.Handshakes.underway.Load() > 2*h.underway.Load()+fewHandshakes
+		ask = o.proven() && other.Handshakes.tally.underway.Load() > 2*h.tally.underway.Load()+fewHandshakes
 	}
 	switch {
 	case ask:
@@ -83,7 +83,7 @@ func (m place) Deliver(now time.Time) { m.shard.Handshakes.kept.add(now) }
 // busiest is the shard with most handshakes.
 func (e *Endpoint) busiest() (most *Shard) {
 	for _, s := range e.All() {
-		if most == nil || s.Handshakes.underway.Load() > most.Handshakes.underway.Load() {
+		if most == nil || s.Handshakes.tally.underway.Load() > most.Handshakes.tally.underway.Load() {
 			most = s
 		}
 	}
