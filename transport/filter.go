@@ -128,6 +128,6 @@ type renoted struct {
 }
 
 func (m renoted) Deliver(time.Time) {
-	m.shard.Handshakes.Renote()
+	m.shard.Table.Renote()
 	close(m.done)
 }

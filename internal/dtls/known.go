@@ -78,9 +78,9 @@ func (l *lodgers) at(addr udp.Flow) bool {
 	return l.count[addr.AddrPort] > 0
 }
 
-// Renote reports where all peers are, at once.
-func (h *Handshakes) Renote() {
-	for _, c := range h.shard.Table.order {
+// Renote reports where all peers of a shard are, at once.
+func (t *Table) Renote() {
+	for _, c := range t.order {
 		c.known()
 	}
 }
