@@ -71,6 +71,7 @@ func New(sock udp.Socket, config Config) *Endpoint {
 		sessions: sources.NewSessions(config.Live),
 		live:     sources.NewLiveAddresses(config.Live, min(few, config.MaxHandshakes/mostUnproven)),
 	}}
+	e.lodgers = newLodgers(&config)
 	e.buffers.New = func() any { return new([udp.BufferLen]byte) }
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.sharing, _ = sock.(udp.Sharing)

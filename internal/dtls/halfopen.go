@@ -67,7 +67,7 @@ func (h *Handshakes) begin(now time.Time, addr udp.Flow, hello []byte, claim *so
 	o.conn = handshake.NewConn(true, s.local, net.UDPAddrFromAddrPort(addr.AddrPort), func(datagram []byte) {
 		if o.conn.Proven() {
 			claim.Release()
-			o.told.Do(func() { s.Endpoint.proven(addr) })
+			o.told.Do(func() { s.Endpoint.lodgers.proven(addr) })
 		}
 		s.Socket.SendOne(udp.Packet{Addr: addr, Buf: datagram})
 	})

@@ -21,46 +21,44 @@ type Known struct {
 // KnownFor is how long a peer is known: two notes may come late or be lost.
 const KnownFor = 2*sources.LiveInterval + 30*time.Second
 
-// tell reports an address, if anybody asks. It may be called by any goroutine. What travels by a
-// carrier does not come to the socket.
-func (e *Endpoint) tell(addr udp.Flow, id uint32, d time.Duration) {
-	if e.config.Known != nil && addr.Local != addrtable.Carried {
-		e.config.Known(Known{addr.AddrPort, id, d})
+// lodgers knows where the peers of all shards are, and tells whoever asks for it; if nobody does, it
+// keeps nothing. Several connections may have one address, on any shard, or with another address of
+// ours. It is safe for concurrent use.
+type lodgers struct {
+	report    func(Known)   // Config.Known, constant
+	handshake time.Duration // how long an address is known that has returned the cookie; constant
+
+	mu sync.Mutex
+	// +checklocks:mu
+	count map[netip.AddrPort]int // connections by their peers' addresses
+}
+
+func newLodgers(c *Config) lodgers {
+	return lodgers{report: c.Known, handshake: c.HandshakeTimeout + c.ConfirmTimeout + SweepInterval}
+}
+
+// asked reports whether somebody asks for an address. What travels by a carrier does not come to the
+// socket.
+func (l *lodgers) asked(addr udp.Flow) bool {
+	return l.report != nil && addr.Local != addrtable.Carried
+}
+
+// tell reports an address, if anybody asks.
+func (l *lodgers) tell(addr udp.Flow, id uint32, d time.Duration) {
+	if l.asked(addr) {
+		l.report(Known{addr.AddrPort, id, d})
 	}
 }
 
 // proven reports an address that has returned the cookie: what comes next is the rest of its
 // handshake, and the first records under its keys.
-func (e *Endpoint) proven(addr udp.Flow) {
-	e.tell(addr, 0, e.config.HandshakeTimeout+e.config.ConfirmTimeout+SweepInterval)
-}
+func (l *lodgers) proven(addr udp.Flow) { l.tell(addr, 0, l.handshake) }
 
-// known reports where a connection is.
-func (c *Conn) known() { c.Shard.Endpoint.tell(c.Addr, c.ID, KnownFor) }
-
-// left reports that a connection has left an address, or has gone with its connection id. The address
-// is not known any more, unless somebody else is there.
-func (s *Shard) left(addr udp.Flow, id uint32) {
-	if s.Endpoint.lodgers.at(addr) || s.Handshakes.At(addr) != nil {
-		addr = udp.Flow{}
-	}
-	s.Endpoint.tell(addr, id, 0)
-}
-
-// lodgers counts the connections of all shards by their peers' addresses, where somebody asks for them:
-// several may have one, on any shard, or with another address of ours. It is safe for concurrent use.
-type lodgers struct {
-	mu sync.Mutex
-	// +checklocks:mu
-	count map[netip.AddrPort]int
-}
-
-// lodge notes that one more connection is at an address, or with -1 one less.
-func (e *Endpoint) lodge(addr udp.Flow, more int) {
-	if e.config.Known == nil || addr.Local == addrtable.Carried {
+// add notes that one more connection is at an address, or with -1 one less.
+func (l *lodgers) add(addr udp.Flow, more int) {
+	if !l.asked(addr) {
 		return
 	}
-	l := &e.lodgers
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.count == nil {
@@ -76,6 +74,19 @@ func (l *lodgers) at(addr udp.Flow) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.count[addr.AddrPort] > 0
+}
+
+// known reports where a connection is.
+func (c *Conn) known() { c.Shard.Endpoint.lodgers.tell(c.Addr, c.ID, KnownFor) }
+
+// left reports that a connection has left an address, or has gone with its connection id. The address
+// is not known any more, unless somebody else is there.
+func (s *Shard) left(addr udp.Flow, id uint32) {
+	l := &s.Endpoint.lodgers
+	if l.at(addr) || s.Handshakes.At(addr) != nil {
+		addr = udp.Flow{}
+	}
+	l.tell(addr, id, 0)
 }
 
 // Renote reports where all peers of a shard are, at once.

@@ -110,7 +110,7 @@ func (t *Table) occupy(c *Conn) {
 		t.setOccupants(c.Addr, append(list, occupant{here: c}))
 	}
 	t.byAddr.Set(c)
-	c.Shard.Endpoint.lodge(c.Addr, 1)
+	c.Shard.Endpoint.lodgers.add(c.Addr, 1)
 	t.last = nil // it may be one that is not found there any more, and so may be those found ahead
 	t.ahead.forget()
 }
@@ -119,7 +119,7 @@ func (t *Table) occupy(c *Conn) {
 func (t *Table) vacate(addr udp.Flow, gone occupant) {
 	if gone.here != nil {
 		t.byAddr.Remove(gone.here)
-		gone.here.Shard.Endpoint.lodge(addr, -1)
+		gone.here.Shard.Endpoint.lodgers.add(addr, -1)
 	}
 	t.last = nil
 	list := slices.DeleteFunc(t.occupants[addr], func(o occupant) bool { return o == gone })
@@ -140,7 +140,7 @@ func (t *Table) vacate(addr udp.Flow, gone occupant) {
 // forwarded.
 func (t *Table) swap(c *Conn, to *stray) {
 	t.byAddr.Remove(c)
-	c.Shard.Endpoint.lodge(c.Addr, -1)
+	c.Shard.Endpoint.lodgers.add(c.Addr, -1)
 	t.last = nil
 	list := t.occupants[c.Addr]
 	if i := slices.Index(list, occupant{here: c}); i >= 0 {
