@@ -85,8 +85,6 @@ const (
 // Init gives a connection its user, and the connection id that another process has given it, or 0.
 func (c *Conn) Init(u ConnUser, id uint32) { c.User, c.ID, c.place = u, id, unconfirmed }
 
-func (c *Conn) address() *udp.Flow { return &c.Addr }
-
 // Listed reports whether the connection has been confirmed and not been removed.
 func (c *Conn) Listed() bool { return c.place >= 0 }
 

@@ -35,10 +35,10 @@ func (t *tally) failures() (all uint64, by map[string]uint64) {
 }
 
 // Drop counts a datagram that has been dropped.
-func (s *Shard) Drop(d audit.Drop) { s.counts.drops.Add(d) }
+func (c *counts) Drop(d audit.Drop) { c.drops.Add(d) }
 
 // Dropped is how many datagrams have been dropped for a reason.
-func (s *Shard) Dropped(d audit.Drop) uint64 { return s.counts.drops[d].Load() }
+func (c *counts) Dropped(d audit.Drop) uint64 { return c.drops[d].Load() }
 
 // Stats is what a shard has done. It is safe for concurrent use.
 type Stats struct {

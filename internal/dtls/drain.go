@@ -21,9 +21,9 @@ func (s *Shard) Drain(now time.Time, hears func(c *Conn) bool) {
 			c.records(now, b)
 		}
 	}
-	s.hears = hears
-	defer func() { s.hears = nil }()
-	s.takeForwarded(len(s.forwarding.queue), func(f forwarded) { handle(f.addr, f.b[:f.n]) })
+	s.roaming.hears = hears
+	defer func() { s.roaming.hears = nil }()
+	s.forwarding.take(len(s.forwarding.queue), func(f forwarded) { handle(f.addr, f.b[:f.n]) })
 	sources := []receiver{s.Socket}
 	if s.carrier != nil {
 		sources = append(sources, s.carrier)

@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -13,6 +14,7 @@ import (
 // forwarding is what a shard has of it.
 type forwarding struct {
 	queue   chan forwarded // from other shards
+	buffers *sync.Pool     // the endpoint's, constant
 	taking  bool           // what is handled comes from there
 	scratch []byte         // copies of what may open under a second key
 	second  []byte         // and under a third
@@ -35,26 +37,26 @@ type stray struct {
 
 // forward hands a datagram to another shard.
 func (s *Shard) forward(to *Shard, addr udp.Flow, b []byte) {
-	buffer := s.Endpoint.buffers.Get().(*[udp.BufferLen]byte)
+	buffer := s.forwarding.buffers.Get().(*[udp.BufferLen]byte)
 	select {
 	case to.forwarding.queue <- forwarded{addr, buffer, copy(buffer[:], b), s.waiting.stamp}:
 		to.Socket.Wake()
 		s.counts.forwarded.Add(1)
 	default:
-		s.Endpoint.buffers.Put(buffer)
+		s.forwarding.buffers.Put(buffer)
 		s.Drop(audit.DropQueue)
 	}
 }
 
-// takeForwarded has n datagrams handled that other shards have forwarded.
-func (s *Shard) takeForwarded(n int, handle func(f forwarded)) {
-	s.forwarding.taking = true
+// take has n datagrams handled that other shards have forwarded.
+func (f *forwarding) take(n int, handle func(d forwarded)) {
+	f.taking = true
 	for range n {
-		f := <-s.forwarding.queue
-		handle(f)
-		s.Endpoint.buffers.Put(f.b)
+		d := <-f.queue
+		handle(d)
+		f.buffers.Put(d.b)
 	}
-	s.forwarding.taking = false
+	f.taking = false
 }
 
 // Move hands a connection over to another shard, unless it has gone, and has then delivered

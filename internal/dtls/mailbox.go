@@ -3,6 +3,8 @@ package dtls
 import (
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // Message is something that has happened elsewhere and concerns a shard: keys are there, an
@@ -14,9 +16,40 @@ type Message interface {
 
 // mailbox keeps a shard's messages until its next turn.
 type mailbox struct {
+	wakes udp.Socket // the shard's, constant
+
 	mu sync.Mutex
 	// +checklocks:mu
 	queue []Message
+}
+
+// Post has a message delivered in the shard's next turn, which comes soon.
+func (m *mailbox) Post(msg Message) {
+	m.put(msg)
+	m.wakes.Wake()
+}
+
+// Delivered acts on the messages that have come, and reports whether there were any: they may have
+// brought others.
+func (m *mailbox) Delivered(now time.Time) (some bool) {
+	messages := m.Undelivered()
+	acted := 0
+	defer func() { m.putBack(messages[acted:]) }() // a handler has panicked: the next turn has the rest
+	for _, msg := range messages {
+		acted++
+		msg.Deliver(now)
+	}
+	return len(messages) > 0
+}
+
+// Undelivered takes all messages, in the order in which they came: those that no turn will act on,
+// when the shard closes.
+func (m *mailbox) Undelivered() []Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	queue := m.queue
+	m.queue = nil
+	return queue
 }
 
 // put adds a message.
@@ -24,15 +57,6 @@ func (m *mailbox) put(msg Message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.queue = append(m.queue, msg)
-}
-
-// take returns all messages, in the order in which they came.
-func (m *mailbox) take() []Message {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	queue := m.queue
-	m.queue = nil
-	return queue
 }
 
 // putBack adds messages that were taken, before those that have come since.

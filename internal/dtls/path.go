@@ -21,6 +21,12 @@ type path struct {
 	rested time.Time // when the peer may move moveBurst times at once again; of all its paths
 }
 
+// roaming is what a shard notes while it handles a datagram from elsewhere than its connection's address.
+type roaming struct {
+	from  udp.Flow           // where it comes from
+	hears func(c *Conn) bool // while the shard drains, whom it still hears; nil for everybody
+}
+
 // mayMove reports whether the peer has not moved too often lately.
 func (p *path) mayMove(now time.Time) bool { return p.rested.Sub(now) <= (MoveBurst-1)*MoveInterval }
 
@@ -60,12 +66,12 @@ func IDOf(b []byte) (id uint32, ok bool) {
 	return id, id>>16 > 1 && [4]byte(b[record.Prefix-4:]) == [4]byte(b[7:])
 }
 
-// newID draws a connection id that no connection has and whose low bits name the shard. None begins like
+// newID draws a connection id that no connection has and whose low bits name a shard. None begins like
 // the explicit nonce of a peer that has none.
-func (s *Shard) newID() uint32 {
+func (t *Table) newID(shard int) uint32 {
 	for {
-		id := s.Table.draw()&^udp.ShardMask | uint32(s.Index)
-		if id>>16 > 1 && s.Table.byID[id] == nil {
+		id := t.draw()&^udp.ShardMask | uint32(shard)
+		if id>>16 > 1 && t.byID[id] == nil {
 			return id
 		}
 	}
@@ -84,9 +90,9 @@ func roamerOf(c *Conn) Roamer {
 // newest.
 func (c *Conn) elsewhere(now time.Time, r Roamer, addr udp.Flow, b []byte) {
 	length, newest := len(b), c.Record.Opened()
-	c.Shard.from = addr
+	c.Shard.roaming.from = addr
 	opened := c.records(now, b)
-	c.Shard.from = udp.Flow{}
+	c.Shard.roaming.from = udp.Flow{}
 	if opened && c.Record.Opened() > newest {
 		r.Roamed(now, addr, length)
 	}
@@ -107,28 +113,28 @@ func (c *Conn) Candidate(now time.Time, addr udp.Flow, length int) {
 		return // "one candidate address at a time"
 	}
 	p.credit += length
-	c.probePath(now)
+	p.probe(now, c)
 }
 
 // ReprobePath repeats a challenge for which there was no credit, or that was too soon.
 func (c *Conn) ReprobePath(now time.Time) {
 	if c.path != nil && c.path.times == 0 && c.path.credit > 0 {
-		c.probePath(now)
+		c.path.probe(now, c)
 	}
 }
 
-// probePath asks the candidate, as often as it may be asked, and never with more
+// probe asks the candidate of a connection, as often as it may be asked, and never with more
 // bytes than have come from there. A peer that has moved too often lately is
 // followed a little later: with the next datagram, or by tick.
-func (c *Conn) probePath(now time.Time) {
-	p := c.path
-	if p.credit < c.Shard.Endpoint.config.ChallengeLen || now.Sub(p.challenged) < p.pause() || !p.mayMove(now) {
+func (p *path) probe(now time.Time, c *Conn) {
+	length := c.Shard.Endpoint.config.ChallengeLen
+	if p.credit < length || now.Sub(p.challenged) < p.pause() || !p.mayMove(now) {
 		return
 	}
 	first := p.times == 0
 	p.times++
 	p.challenged = now
-	p.credit -= c.Shard.Endpoint.config.ChallengeLen
+	p.credit -= length
 	c.User.(Mover).Challenge(p.addr, first) // a path is a mover's
 }
 
@@ -137,7 +143,7 @@ func (c *Conn) probePath(now time.Time) {
 // such challenge, and returns the former address.
 func (c *Conn) Answered(now time.Time) (former udp.Flow, ok bool) {
 	p, s := c.path, c.Shard
-	if p == nil || p.addr != s.from {
+	if p == nil || p.addr != s.roaming.from {
 		return former, false
 	}
 	former = c.Addr

@@ -91,7 +91,7 @@ func (s *Shard) roamed(now time.Time, addr udp.Flow, b []byte) bool {
 		return true
 	}
 	c := s.Table.byID[id]
-	if c == nil || s.hears != nil && !s.hears(c) {
+	if c == nil || s.roaming.hears != nil && !s.roaming.hears(c) {
 		return false
 	}
 	if c.Addr == addr { // where another one has come since

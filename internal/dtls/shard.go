@@ -13,13 +13,7 @@ import (
 // Shard is one socket and the connections that live on it. All of it but the
 // outbox, the mailbox and the counters belongs to whoever runs its turns.
 type Shard struct {
-	Endpoint *Endpoint  // constant
-	Socket   udp.Socket // constant
-	Index    int        // in endpoint.shards, constant
-	local    net.Addr   // constant
-	User     User       // constant
-	Carries  bool       // Socket is the carrier's, not one of those that share the port; constant
-
+	constants
 	Turns Turns
 
 	// PeersFirst has what begins a handshake wait for Greet. It belongs to the turn.
@@ -29,14 +23,23 @@ type Shard struct {
 	Handshakes Handshakes
 	greetings  greetings
 	forwarding forwarding
-	hears      func(c *Conn) bool // while it drains, whom it still hears; nil for everybody
-	from       udp.Flow           // while a datagram is handled that comes from elsewhere than its connection's address
-	waiting    waiting            // of the datagram that is handled
+	roaming    roaming
+	waiting    waiting // of the datagram that is handled
 	sweeping   sweeping
 	Out        Outbox
 	carrier    *udp.Carrier // is received from, too; nil unless this shard is the only one
-	mail       mailbox
-	counts     counts
+	mailbox
+	counts
+}
+
+// constants are what a shard is given when it is made.
+type constants struct {
+	Endpoint *Endpoint
+	Socket   udp.Socket
+	Index    int // in endpoint.shards
+	local    net.Addr
+	User     User
+	Carries  bool // Socket is the carrier's, not one of those that share the port
 }
 
 // User is what is above a shard. It is called in the shard's turn.
@@ -57,9 +60,9 @@ type User interface {
 
 func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 	s := &Shard{
-		Endpoint: e, Socket: sock, Index: index, local: net.UDPAddrFromAddrPort(sock.LocalAddr()),
-		Turns: make(Turns, 1), Table: newTable(),
-		forwarding: forwarding{queue: make(chan forwarded, maxForwarded)},
+		constants: constants{Endpoint: e, Socket: sock, Index: index, local: net.UDPAddrFromAddrPort(sock.LocalAddr())},
+		Turns:     make(Turns, 1), Table: newTable(), mailbox: mailbox{wakes: sock},
+		forwarding: forwarding{queue: make(chan forwarded, maxForwarded), buffers: &e.buffers},
 	}
 	s.Handshakes = newHandshakes(s)
 	s.Handshakes.proofs.minter = retry.NewMinter(&e.tokens)
@@ -69,28 +72,6 @@ func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 	s.Out.socket, s.Out.batch = sock, udp.NewBatch(udp.BatchLen)
 	return s
 }
-
-// Post has a message delivered in the shard's next turn, which comes soon.
-func (s *Shard) Post(m Message) {
-	s.mail.put(m)
-	s.Socket.Wake()
-}
-
-// Delivered acts on the messages that have come, and reports whether there were any: they may have
-// brought others.
-func (s *Shard) Delivered(now time.Time) (some bool) {
-	messages := s.mail.take()
-	acted := 0
-	defer func() { s.mail.putBack(messages[acted:]) }() // a handler has panicked: the next turn has the rest
-	for _, m := range messages {
-		acted++
-		m.Deliver(now)
-	}
-	return len(messages) > 0
-}
-
-// Undelivered takes the messages that no turn will act on, because the shard closes.
-func (s *Shard) Undelivered() []Message { return s.mail.take() }
 
 // NewConn takes over from the engine of a handshake that began at began.
 func (s *Shard) NewConn(began, now time.Time, addr udp.Flow, r *handshake.Result) (*Conn, error) {

@@ -31,7 +31,7 @@ type occupant struct {
 }
 
 func newTable() Table {
-	return Table{byAddr: addrtable.NewFlows((*Conn).address), byID: make(map[uint32]*Conn), draw: random}
+	return Table{byAddr: addrtable.NewFlows(func(c *Conn) *udp.Flow { return &c.Addr }), byID: make(map[uint32]*Conn), draw: random}
 }
 
 // At finds the connection at an address. Datagrams of one peer often follow each other, so the
@@ -53,7 +53,7 @@ func (t *Table) Find(id uint32) *Conn { return t.byID[id] }
 // before it is found by it, another one could get as well.
 func (t *Table) list(c *Conn) {
 	if m, ok := c.User.(Mover); ok && c.ID == 0 {
-		c.ID = c.Shard.newID()
+		c.ID = t.newID(c.Shard.Index)
 		m.Identified(c.ID)
 	}
 	if c.ID != 0 {

@@ -27,7 +27,7 @@ func (s *Shard) Holdings() Holdings {
 	return Holdings{
 		Conns: len(t.order), Addresses: t.byAddr.Len(), IDs: len(t.byID), Occupants: len(t.occupants),
 		HalfOpen: len(s.Handshakes.Open), Arrivals: len(s.Handshakes.arrivals),
-		Messages: s.mail.len(), ForwardQueue: len(s.forwarding.queue),
+		Messages: s.mailbox.len(), ForwardQueue: len(s.forwarding.queue),
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Shard) Turn(now time.Time) (n int, _ time.Time) {
 	if len(packets)+len(carried)+others > 0 {
 		now = s.look()
 	}
-	s.takeForwarded(others, func(f forwarded) {
+	s.forwarding.take(others, func(f forwarded) {
 		s.waiting.stamp = f.stamp
 		s.Datagram(now, f.addr, f.b[:f.n])
 	})
