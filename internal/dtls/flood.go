@@ -28,7 +28,7 @@ func (e *Endpoint) watch(now time.Time) {
 	e.tokens.Age(now)
 	lasts := (n-e.flood.refused)<<e.flood.level >= FloodFrom
 	e.flood.refused = n
-	e.shed(lasts)
+	e.flood.shed(e.All(), lasts)
 	if lasts != e.flood.lasts {
 		e.flood.lasts = lasts
 		e.config.Flooded(now, lasts)

@@ -95,7 +95,7 @@ func (p *proofs) look(now time.Time, addr udp.Flow, r *retry.Return) (s shown) {
 // beforehand asks who is let in, too, for a proof while the sockets shed what comes without: else the rest of
 // the handshake would be left to the lot. HelloVerifyRequest follows, and both are fewer bytes than have come.
 func (p *proofs) beforehand(now time.Time, addr udp.Flow, hello []byte) {
-	if !p.shard.Endpoint.sheds.Load() || p.by(addr).returned || len(hello) < retry.RetryLen+handshake.VerifyLen {
+	if !p.shard.Endpoint.flood.sheds.Load() || p.by(addr).returned || len(hello) < retry.RetryLen+handshake.VerifyLen {
 		return
 	}
 	random := handshake.Random(hello)

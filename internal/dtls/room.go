@@ -79,13 +79,3 @@ func (m makeRoom) Deliver(now time.Time) {
 type place struct{ shard *Shard }
 
 func (m place) Deliver(now time.Time) { m.shard.Handshakes.kept.add(now) }
-
-// busiest is the shard with most handshakes.
-func (e *Endpoint) busiest() (most *Shard) {
-	for _, s := range e.All() {
-		if most == nil || s.Handshakes.tally.underway.Load() > most.Handshakes.tally.underway.Load() {
-			most = s
-		}
-	}
-	return most
-}

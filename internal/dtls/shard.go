@@ -66,9 +66,11 @@ func newShard(e *Endpoint, sock udp.Socket, index int) *Shard {
 	}
 	s.Handshakes = newHandshakes(s)
 	s.Handshakes.proofs.minter = retry.NewMinter(&e.tokens)
-	s.waiting.ran = e.config.Now()
-	s.waiting.begin(s.waiting.ran, e.config.Wall())
-	s.waiting.emptied(s.waiting.ran)
+	w := &s.waiting
+	w.now, w.system = e.config.Now, e.config.Wall
+	w.ran = w.now()
+	w.begin(w.ran, w.system())
+	w.emptied(w.ran)
 	s.Out.socket, s.Out.batch = sock, udp.NewBatch(udp.BatchLen)
 	return s
 }

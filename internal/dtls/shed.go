@@ -1,13 +1,18 @@
 package dtls
 
-import "github.com/sallyport/sallyport/internal/udp"
+import (
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/internal/udp"
+)
 
 // shedding is how much of a flood of ClientHellos the sockets shed before it fills their receive
 // buffers, where it would displace what players send. It belongs to the first shard's turn.
 type shedding struct {
-	level    int    // they keep one in 2^level
-	overflow uint64 // of all sockets, when last looked at
-	calm     int    // how often since then nothing has overflowed
+	level    int         // they keep one in 2^level
+	sheds    atomic.Bool // level is above 0, for all shards to see
+	overflow uint64      // of all sockets, when last looked at
+	calm     int         // how often since then nothing has overflowed
 }
 
 // smallDatagram is what the kernel accounts for a small datagram in a receive buffer, in bytes.
@@ -16,11 +21,10 @@ const smallDatagram = 768
 // shed looks at the receive buffers: where one overflows during a flood, or had been half full before a turn, all
 // sockets keep half as many handshake records as before. Without a flood, what overflows is the
 // players', for whom nothing is won by it.
-func (e *Endpoint) shed(flooded bool) {
-	f := &e.flood.shedding
+func (f *shedding) shed(all []*Shard, flooded bool) {
 	var overflow uint64
 	pressed := false
-	for _, s := range e.All() {
+	for _, s := range all {
 		if f.level > 0 {
 			udp.Shed(s.Socket, f.level)
 		}
@@ -36,8 +40,8 @@ func (e *Endpoint) shed(flooded bool) {
 		return
 	}
 	f.level = level
-	e.sheds.Store(level > 0)
-	for _, s := range e.All() {
+	f.sheds.Store(level > 0)
+	for _, s := range all {
 		udp.Shed(s.Socket, level)
 	}
 }

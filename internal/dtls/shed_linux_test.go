@@ -37,7 +37,7 @@ func TestSheddingEnds(t *testing.T) {
 	udp.Shed(sock, maxShed)
 	for range maxShed * shedCalm {
 		come(200)
-		e.shed(false)
+		e.flood.shed(e.All(), false)
 	}
 	if got := come(200); e.flood.level != 0 || got != 200 {
 		t.Errorf("level %d, and %d of 200 ClientHellos come", e.flood.level, got)

@@ -59,7 +59,7 @@ func (e *Endpoint) Returned(now time.Time, addr netip.AddrPort, hello []byte) []
 }
 
 // Sheds has the endpoint do as if its sockets shed handshake records.
-func (e *Endpoint) Sheds() { e.sheds.Store(true) }
+func (e *Endpoint) Sheds() { e.flood.sheds.Store(true) }
 
 // ForgetAll ends all handshakes, as when they make room.
 func (h *Handshakes) ForgetAll() {
@@ -72,4 +72,4 @@ func (h *Handshakes) ForgetAll() {
 func (t *Table) Draw(draw func() uint32) { t.draw = draw }
 
 // Use replaces the shards of the endpoint.
-func (e *Endpoint) Use(shards ...*Shard) { e.shards.Store(&shards) }
+func (s *shards) Use(all ...*Shard) { s.list.Store(&all) }

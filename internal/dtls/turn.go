@@ -46,7 +46,7 @@ func (s *Shard) Turn(now time.Time) (n int, _ time.Time) {
 		carried = s.carrier.Receive()
 	}
 	if len(packets)+len(carried)+others > 0 {
-		now = s.look()
+		now = s.waiting.look()
 	}
 	s.forwarding.take(others, func(f forwarded) {
 		s.waiting.stamp = f.stamp
@@ -70,15 +70,6 @@ func (s *Shard) Turn(now time.Time) (n int, _ time.Time) {
 	return n, now
 }
 
-// look reads the clocks, after something has been received and before it is handled: what has come
-// while the shard stood still has not come at one instant.
-func (s *Shard) look() (now time.Time) {
-	now = s.Endpoint.config.Now()
-	s.waiting.note(now)
-	s.waiting.begin(now, s.Endpoint.config.Wall())
-	return now
-}
-
 // receiver is a udp.Socket or a *udp.Carrier.
 type receiver interface{ Receive() []udp.Packet }
 
@@ -97,7 +88,7 @@ func (s *Shard) batches(now time.Time, packets []udp.Packet, from receiver) (n i
 			return n, false, now
 		}
 		packets = from.Receive()
-		now = s.look()
+		now = s.waiting.look()
 	}
 }
 

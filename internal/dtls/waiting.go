@@ -12,6 +12,8 @@ import "time"
 // when the clock has been stepped since, none counts as having waited: then it is
 // as if the player had been silent.
 type waiting struct {
+	now, system func() time.Time // Config.Now and Config.Wall, constant
+
 	stamp   int64         // of the datagram that is being handled; 0 if unknown
 	wall    int64         // the system's clock when last looked at, Unix ns
 	ahead   int64         // ns by which it was ahead of the server's then
@@ -30,6 +32,15 @@ func (w *waiting) note(now time.Time) {
 	if now.Sub(w.ran) >= StallTime && now.Sub(w.patient) >= StallPause {
 		w.patient = now.Add(StallPatience)
 	}
+}
+
+// look reads the clocks, after something has been received and before it is handled: what has come
+// while the shard stood still has not come at one instant.
+func (w *waiting) look() (now time.Time) {
+	now = w.now()
+	w.note(now)
+	w.begin(now, w.system())
+	return now
 }
 
 // begin is called after something has been received, with both clocks as they are then.
