@@ -42,8 +42,8 @@ func (m *mailbox) Delivered(now time.Time) (some bool) {
 	return len(messages) > 0
 }
 
-// Undelivered takes all messages, in the order in which they came: those that no turn will act on,
-// when the shard closes.
+// Undelivered takes all messages, in the order in which they came. As the shard closes, they are those
+// that no turn will act on.
 func (m *mailbox) Undelivered() []Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()

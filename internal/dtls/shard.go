@@ -36,7 +36,7 @@ type Shard struct {
 type constants struct {
 	Endpoint *Endpoint
 	Socket   udp.Socket
-	Index    int // in endpoint.shards
+	Index    int // in Endpoint.All
 	local    net.Addr
 	User     User
 	Carries  bool // Socket is the carrier's, not one of those that share the port

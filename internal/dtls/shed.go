@@ -7,10 +7,10 @@ import (
 )
 
 // shedding is how much of a flood of ClientHellos the sockets shed before it fills their receive
-// buffers, where it would displace what players send. It belongs to the first shard's turn.
+// buffers, where it would displace what players send. But for sheds it belongs to the first shard's turn.
 type shedding struct {
 	level    int         // they keep one in 2^level
-	sheds    atomic.Bool // level is above 0, for all shards to see
+	sheds    atomic.Bool // whether they keep not all; for all shards to see
 	overflow uint64      // of all sockets, when last looked at
 	calm     int         // how often since then nothing has overflowed
 }
