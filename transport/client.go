@@ -43,7 +43,7 @@ func (c *Client) Send(payload []byte) error {
 		return err
 	}
 	current := c.state.conns.current
-	if m := c.state.messages; m != nil {
+	if m := c.state.lanes.messages; m != nil {
 		m.advance(c.now())
 		if len(payload) <= current.machine.MaxPayload() && m.endpoint.Yields(m.now, len(payload)) {
 			c.state.stats.Yielded++
@@ -102,8 +102,8 @@ func (c *Client) Stats() ClientStats {
 	defer c.mu.Unlock()
 	s := c.state.stats
 	s.BytesSent = c.socket.sent.Load()
-	s.Overrun += c.state.letters.lost
-	if m := c.state.messages; m != nil {
+	s.Overrun += c.state.lanes.letters.lost
+	if m := c.state.lanes.messages; m != nil {
 		s.Rate, s.Queued = m.endpoint.Rate(), queued(m.endpoint)
 	}
 	s.Fallback = c.state.conns.current.carrier != nil

@@ -85,7 +85,7 @@ func (s *clientState) finish(err error) {
 		return
 	}
 	s.progress.end(err)
-	s.endMessages()
+	s.lanes.end()
 	if s.conns.next != nil {
 		s.conns.abandonNext()
 	}

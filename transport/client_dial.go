@@ -118,6 +118,7 @@ func newClient(config ClientConfig, address string, at addresses, r renewal, now
 		conns:      connections{current: new(clientConn)},
 		addresses:  at,
 		renewal:    r,
+		lanes:      clientLanes{socket: &c.socket, letters: letters{arrived: c.inbox.letters}},
 		resumption: resumption{rekeyAt: record.MaxRecords - rekeyMargin},
 	}
 	c.polling.looped = make(chan struct{})

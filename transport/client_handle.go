@@ -3,7 +3,6 @@ package transport
 import (
 	"time"
 
-	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -12,8 +11,8 @@ import (
 func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) {
 	reply, ev := conn.machine.Handle(now, plaintext)
 	former := conn == s.conns.former
-	if seq := conn.machine.Arrived(); seq != 0 && conn.messages != nil {
-		s.arrived(now, conn, seq, ev)
+	if seq := conn.machine.Arrived(); seq != 0 && conn.messages != nil && !conn.messages.arrived(now, seq, ev) {
+		s.stats.Dropped++
 	}
 	if reply.Kind != 0 && !former {
 		conn.send(reply.Kind, reply.Body) //nolint:errcheck // a lost datagram
@@ -34,13 +33,13 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		return
 	case machine.EventJoined:
 		setConnectionID(conn, ev.ConnectionID)
-		s.agree(now, conn)
+		s.lanes.agree(now, conn)
 		s.progress.join()
 		s.renewal.schedule(now, conn.machine.Expires())
 	case machine.EventResumed:
 		setConnectionID(conn, ev.ConnectionID)
 		s.resumed(now)
-		lanesLost = s.agree(now, conn)
+		lanesLost = s.lanes.agree(now, conn)
 		s.conns.former.closeElsewhere()
 	case machine.EventRenewed:
 		if former {
@@ -49,7 +48,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		s.renewed(now)
 	case machine.EventMoved:
 		s.stats.Moved++
-		s.moved()
+		s.lanes.moved()
 	case machine.EventNotice:
 		switch {
 		case former:
@@ -71,18 +70,6 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		return
 	}
 	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost, To: to})
-}
-
-// arrived tells the lanes of a datagram that has been accepted.
-func (s *clientState) arrived(now time.Time, conn *clientConn, seq uint64, ev machine.Event) {
-	switch m := conn.messages; {
-	case ev.Drop != audit.DropNone: // it may be FRAMES, which are acknowledged only where they took effect
-	case ev.Kind != machine.EventFrames:
-		m.advance(now)
-		m.endpoint.Note(m.now, seq)
-	case !m.take(now, seq, ev.Payload):
-		s.stats.Dropped++
-	}
 }
 
 // setConnectionID has the server's connection id in all records from now on, if there is one.

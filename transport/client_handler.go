@@ -1,7 +1,5 @@
 package transport
 
-import "time"
-
 // ClientHandler holds a game's callbacks for what its client receives. Each function may be nil,
 // and must not block. Poll and Serve call them from their caller's goroutine, one at a time; they
 // may call the client's methods except Poll and Serve. Bytes are borrowed: they are valid until the
@@ -35,7 +33,7 @@ func (c *Client) handOver(t *clientTurn, h *ClientHandler) {
 		if l != nil { // the handler has panicked: its message is credit all the same
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.state.dealtWith(c.now, l)
+			c.state.lanes.dealtWith(c.now, l)
 		}
 	}()
 	for l = c.nextLetter(nil); l != nil; l = c.nextLetter(l) {
@@ -60,18 +58,9 @@ func (c *Client) nextLetter(done *letter) *letter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done != nil {
-		c.state.dealtWith(c.now, done)
+		c.state.lanes.dealtWith(c.now, done)
 	}
-	return c.state.letters.pop()
-}
-
-// dealtWith takes a letter back that the handler has seen.
-func (s *clientState) dealtWith(now func() time.Time, l *letter) {
-	if m := s.messages; m != nil && l.kind == letterMessage && l.endpoint == m.endpoint {
-		m.endpoint.Taken(int(l.lane), len(l.b))
-		s.released(now())
-	}
-	s.letters.recycle(l)
+	return c.state.lanes.letters.pop()
 }
 
 // Serve delivers everything that has arrived since Dial, and what arrives from now on, to h, on the

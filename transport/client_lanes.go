@@ -7,7 +7,7 @@ import "time"
 func (c *Client) HasLanes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state.messages != nil
+	return c.state.lanes.messages != nil
 }
 
 // SendMessage queues a copy of b as the next message of a lane of any mode but Latest, and returns
@@ -36,14 +36,14 @@ func (c *Client) SendLatest(lane int, key uint32, b []byte) error {
 func (c *Client) withMessages(send func(m *clientMessages) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.state.messages
+	m := c.state.lanes.messages
 	if err := c.progress.over(); err != nil {
 		return err
 	}
 	switch {
 	case m == nil:
 		return ErrNoLanes
-	case c.state.parting:
+	case c.state.lanes.parting:
 		return errClientClosed
 	}
 	now := c.now()
@@ -51,7 +51,7 @@ func (c *Client) withMessages(send func(m *clientMessages) error) error {
 	if err := send(m); err != nil {
 		return errorOfLanes(err)
 	}
-	c.state.released(now)
+	c.state.lanes.released(now)
 	return nil
 }
 
@@ -60,7 +60,7 @@ func (c *Client) withMessages(send func(m *clientMessages) error) error {
 func (c *Client) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.flush(c.now())
+	c.state.lanes.flush(c.now())
 }
 
 // Hold collects messages until Release, so that those of one frame travel together; a polled client
@@ -68,22 +68,15 @@ func (c *Client) Flush() {
 func (c *Client) Hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.holds++
+	c.state.lanes.holds++
 }
 
 // Release ends a Hold, and sends what has been collected.
 func (c *Client) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.holds = max(0, c.state.holds-1)
-	c.state.flush(c.now())
-}
-
-func (s *clientState) flush(now time.Time) {
-	if m := s.messages; m != nil && s.progress.over() == nil {
-		m.pump(now)
-		s.wakeFor(m)
-	}
+	c.state.lanes.holds = max(0, c.state.lanes.holds-1)
+	c.state.lanes.flush(c.now())
 }
 
 // Delivered returns the id of the newest message of a lane that is known to have arrived, 0 before
@@ -114,7 +107,7 @@ func (c *Client) Budget() (bytes int) {
 func (c *Client) look(lane int, f func(m *clientMessages)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m := c.state.messages; m != nil && lane >= 0 && lane < m.endpoint.Lanes() {
+	if m := c.state.lanes.messages; m != nil && lane >= 0 && lane < m.endpoint.Lanes() {
 		f(m)
 	}
 }
@@ -126,10 +119,10 @@ func (c *Client) look(lane int, f func(m *clientMessages)) {
 // arrives.
 func (c *Client) CloseAfter(wait time.Duration) error {
 	c.mu.Lock()
-	c.state.parting = true
+	c.state.lanes.parting = true
 	if c.progress.over() == nil {
 		c.runByItself()
-		c.state.flush(c.now())
+		c.state.lanes.flush(c.now())
 	}
 	c.mu.Unlock()
 	for end := c.now().Add(wait); !c.idle() && c.now().Before(end); {
@@ -142,6 +135,6 @@ func (c *Client) CloseAfter(wait time.Duration) error {
 func (c *Client) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.state.messages
+	m := c.state.lanes.messages
 	return m == nil || c.progress.over() != nil || m.endpoint.Idle()
 }

@@ -166,7 +166,7 @@ func TestClientMovesAnew(t *testing.T) {
 		measured := func() bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			smoothed, _ := c.state.messages.endpoint.RTT()
+			smoothed, _ := c.state.lanes.messages.endpoint.RTT()
 			return smoothed > 0
 		}
 		for range 10 {
@@ -245,7 +245,7 @@ func TestRTTBesidePayloads(t *testing.T) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if smoothed, _ := c.state.messages.endpoint.RTT(); smoothed > 47*time.Millisecond {
+		if smoothed, _ := c.state.lanes.messages.endpoint.RTT(); smoothed > 47*time.Millisecond {
 			w.Errorf("RTT is %v", smoothed)
 		}
 	})

@@ -3,10 +3,20 @@ package transport
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/internal/lanes"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 )
+
+// clientLanes is what a client has for lanes, whether its server has some or not. Client.mu guards it.
+type clientLanes struct {
+	socket   *clientSocket   // constant
+	messages *clientMessages // nil without lanes, and once the session is over
+	letters  letters
+	holds    int  // by Hold, not yet released
+	parting  bool // CloseAfter has been called
+}
 
 // clientMessages are the lanes of a client whose server has some. Client.mu guards them.
 type clientMessages struct {
@@ -22,20 +32,19 @@ type clientMessages struct {
 
 // agree begins, goes on with or ends the lanes of a session that lives on conn from now on. It
 // reports whether lanes of before do not go on.
-func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
+func (l *clientLanes) agree(now time.Time, conn *clientConn) (ended bool) {
 	agreed, next := conn.machine.Lanes(), conn.machine.Sequence()+1
-	m := s.messages
+	m := l.messages
 	switch {
 	case agreed == nil && m != nil:
-		s.endMessages()
+		l.end()
 		return true
 	case agreed == nil:
 		return false
 	case m == nil:
-		s.letters.arrived = s.inbox.letters
-		m = &clientMessages{letters: &s.letters, began: now}
+		m = &clientMessages{letters: &l.letters, began: now}
 		m.endpoint = m.newEndpoint(conn.machine, agreed, next)
-		s.messages = m
+		l.messages = m
 	case agreed.Kept:
 		m.endpoint.Limit(limitsOf(conn.machine, agreed))
 		m.endpoint.Resume(agreed.Base, next, m.letters)
@@ -50,6 +59,45 @@ func (s *clientState) agree(now time.Time, conn *clientConn) (ended bool) {
 	m.conn, conn.messages = conn, m
 	m.pump(now)
 	return ended
+}
+
+// moved tells the lanes that the path has changed on the same connection.
+func (l *clientLanes) moved() {
+	if m := l.messages; m != nil {
+		m.endpoint.Moved()
+	}
+}
+
+// end ends the lanes with the session: what is unfinished is reported as lost.
+func (l *clientLanes) end() {
+	if m := l.messages; m != nil {
+		m.endpoint.Close(m.letters)
+		l.messages, m.conn.messages = nil, nil
+	}
+}
+
+// flush has the lanes send what has been queued, and the turn that waits end when they are due.
+func (l *clientLanes) flush(now time.Time) {
+	if m := l.messages; m != nil {
+		m.pump(now)
+		l.socket.wakeBy(m.wait(l.socket.due))
+	}
+}
+
+// released is flush, unless that is left to Flush, Poll or Release.
+func (l *clientLanes) released(now time.Time) {
+	if !l.socket.polled && l.holds == 0 {
+		l.flush(now)
+	}
+}
+
+// dealtWith takes a letter back that the handler has seen.
+func (l *clientLanes) dealtWith(now func() time.Time, done *letter) {
+	if m := l.messages; m != nil && done.kind == letterMessage && done.endpoint == m.endpoint {
+		m.endpoint.Taken(int(done.lane), len(done.b))
+		l.released(now())
+	}
+	l.letters.recycle(done)
 }
 
 // newEndpoint begins with lanes that have been agreed on.
@@ -72,6 +120,19 @@ func nineTenths(n int) int { return max(n-(n+9)/10, 1) }
 
 // advance sets the time.
 func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(m.began)) }
+
+// arrived tells the lanes of a datagram that its machine has seen, and reports false if they drop it.
+func (m *clientMessages) arrived(now time.Time, seq uint64, ev machine.Event) (accepted bool) {
+	switch {
+	case ev.Drop != audit.DropNone: // it may be FRAMES, which are acknowledged only where they took effect
+		return true
+	case ev.Kind == machine.EventFrames:
+		return m.take(now, seq, ev.Payload)
+	}
+	m.advance(now)
+	m.endpoint.Note(m.now, seq)
+	return true
+}
 
 // take hands the body of FRAMES to the lanes. What no honest server does is dropped, and so is
 // everything while too much waits for the handler: it is not acknowledged, and comes again.
@@ -113,41 +174,9 @@ func (m *clientMessages) sent(kind wire.Kind, length int) {
 	}
 }
 
-// moved tells the lanes that the path has changed on the same connection.
-func (s *clientState) moved() {
-	if m := s.messages; m != nil {
-		m.endpoint.Moved()
-	}
-}
-
-// endMessages ends the lanes with the session: what is unfinished is reported as lost.
-func (s *clientState) endMessages() {
-	if m := s.messages; m != nil {
-		m.endpoint.Close(m.letters)
-		s.messages, m.conn.messages = nil, nil
-	}
-}
-
-// released has the lanes send what has been queued.
-func (s *clientState) released(now time.Time) {
-	if s.socket.polled || s.holds > 0 {
-		return
-	}
-	s.messages.pump(now)
-	s.wakeFor(s.messages)
-}
-
-// wakeFor has the turn that waits end when the lanes are due.
-func (s *clientState) wakeFor(m *clientMessages) {
-	if due := m.wait(s.due); due.Before(s.due) {
-		s.due = due
-		s.socket.wakeAt(due)
-	}
-}
-
 // wait returns when to look again, at the latest at due.
 func (m *clientMessages) wait(due time.Time) time.Time {
-	if m == nil || m.due == never {
+	if m.due == never {
 		return due
 	}
 	return earlier(due, m.began.Add(m.due))

@@ -55,7 +55,7 @@ func (c *Client) Poll(h ClientHandler) (int, error) {
 // endLoop has the background leave the socket to Poll, unless the client is about to close.
 func (c *Client) endLoop() {
 	c.mu.Lock()
-	if c.state.queue = true; c.state.parting || c.progress.over() == errClientClosed {
+	if c.state.queue = true; c.state.lanes.parting || c.progress.over() == errClientClosed {
 		c.mu.Unlock()
 		return
 	}

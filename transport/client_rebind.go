@@ -19,7 +19,7 @@ func (c *Client) Rebind(conn net.PacketConn) error {
 	c.socket.interrupt()
 	if m := c.state.conns.current.machine; m != nil {
 		m.Ask()
-		c.state.moved()
+		c.state.lanes.moved()
 		c.tick(c.now())
 	}
 	c.mu.Unlock()

@@ -22,6 +22,7 @@ type clientSocket struct {
 	genuine atomic.Bool              // a handshake has made progress: from then on a stray datagram is a leftover of it
 	foreign atomic.Pointer[string]   // what came from the server's address that no Sallyport server sends, before that
 	polled  bool                     // Poll reads, and no read waits; guarded by Client.mu
+	due     time.Time                // when the read that waits is to return, zero for when something comes; guarded by Client.mu
 	refused chan struct{}            // capacity 1: the network has refused a datagram
 	buffer  []byte                   // for the datagram being sealed; guarded by Client.mu
 }
@@ -62,8 +63,16 @@ func (s *clientSocket) write(to netip.AddrPort, b []byte) bool {
 
 // wakeAt lets the read that is under way return at t, or not until something comes if t is zero.
 func (s *clientSocket) wakeAt(t time.Time) {
+	s.due = t
 	if !s.polled {
 		s.conn.Load().SetReadDeadline(t) //nolint:errcheck // of a closed socket the read returns anyway
+	}
+}
+
+// wakeBy is wakeAt where t is sooner than what was said last.
+func (s *clientSocket) wakeBy(t time.Time) {
+	if t.Before(s.due) {
+		s.wakeAt(t)
 	}
 }
 

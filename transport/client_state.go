@@ -20,14 +20,10 @@ type clientState struct {
 	redirect   redirect
 	fallback   fallback
 	renewal    renewal
-	messages   *clientMessages // nil without lanes
-	letters    letters
-	holds      int       // by Hold, not yet released
-	due        time.Time // when the next tick is due
-	identity   []byte    // the identity token shown last
+	lanes      clientLanes
+	identity   []byte // the identity token shown last
 	stats      ClientStats
 	linger     time.Time     // until when turns go on after the end, for the last answers
-	parting    bool          // CloseAfter has been called
 	carried    int           // datagrams that carriers have brought since the last Poll
 	queue      bool          // Poll has been called, which calls OnEvent
 	events     []ClientEvent // for it
@@ -69,11 +65,10 @@ func (s *clientState) tick(now time.Time) (w work) {
 	if fetch {
 		w.renew = s.renewal.patience(current.machine.Expires().Sub(now))
 	}
-	if m := s.messages; m != nil {
+	if m := s.lanes.messages; m != nil {
 		m.pump(now)
 		due = m.wait(due)
 	}
-	s.due = due
 	s.socket.wakeAt(due)
 	return w
 }

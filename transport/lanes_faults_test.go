@@ -409,7 +409,7 @@ func TestLettersAreBounded(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		c.mu.Lock()
-		if kept := c.state.letters.kept; kept < maxLetters || kept > maxLetters+wire.MaxBody {
+		if kept := c.state.lanes.letters.kept; kept < maxLetters || kept > maxLetters+wire.MaxBody {
 			w.Errorf("%d letters wait", kept)
 		}
 		c.mu.Unlock()
@@ -422,7 +422,7 @@ func TestLettersAreBounded(t *testing.T) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if q := &c.state.letters; q.kept != 0 || q.first != nil {
+		if q := &c.state.lanes.letters; q.kept != 0 || q.first != nil {
 			w.Errorf("%d letters are left", q.kept)
 		}
 	})
