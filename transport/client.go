@@ -101,7 +101,7 @@ func (c *Client) Stats() ClientStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.state.stats
-	s.BytesSent = c.socket.sent.Load()
+	s.BytesSent, s.BytesReceived = c.socket.sent.Load(), c.socket.received
 	s.Overrun += c.state.lanes.letters.lost
 	if m := c.state.lanes.messages; m != nil {
 		s.Rate, s.Queued = m.endpoint.Rate(), queued(m.endpoint)

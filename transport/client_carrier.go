@@ -91,22 +91,14 @@ func (c *Client) carried(k *carrier, from netip.AddrPort, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
-	if c.state.finished(now) {
+	if c.progress.finished(now) {
 		return
 	}
-	c.state.carried++
+	c.state.reports.carried++
 	c.state.arrive(now, k, from, b)
 	if !c.socket.polled {
 		c.tick(now)
 	}
-}
-
-// takeCarried returns how many datagrams carriers have brought since it was last called.
-func (c *Client) takeCarried() (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, c.state.carried = c.state.carried, 0
-	return n
 }
 
 // endCarriers ends all carriers: the session is over, and its last word said.

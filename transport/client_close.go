@@ -24,7 +24,7 @@ func (c *Client) close() error {
 	if live {
 		goodbye = c.state.conns.current.machine.Close()
 		if goodbye.Kind != 0 {
-			c.state.linger = c.now().Add(closeTime)
+			c.progress.linger = c.now().Add(closeTime)
 		}
 	}
 	c.state.finish(errClientClosed) // and Dial, if it is at work
@@ -35,7 +35,7 @@ func (c *Client) close() error {
 		c.sayGoodbye(goodbye)
 	}
 	c.mu.Lock()
-	c.state.linger = time.Time{} // the loop ends with whatever the socket says next
+	c.progress.linger = time.Time{} // the loop ends with whatever the socket says next
 	c.mu.Unlock()
 	c.endCarriers()
 	err := c.socket.conn.Load().Close()
@@ -101,13 +101,13 @@ func (s *clientState) conclude(err error) {
 	if closed, ok := errors.AsType[*CloseError](err); ok {
 		ev.Reason = closed.Reason
 	}
-	s.notify(ev)
+	s.reports.notify(ev)
 }
 
 // socketClosed ends the session because its socket was closed. Nothing can come any more.
 func (s *clientState) socketClosed() {
 	s.conclude(errSocketClosed)
-	s.linger = time.Time{}
+	s.progress.linger = time.Time{}
 	s.progress.acknowledge()
 }
 

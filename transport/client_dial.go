@@ -119,6 +119,7 @@ func newClient(config ClientConfig, address string, at addresses, r renewal, now
 		addresses:  at,
 		renewal:    r,
 		lanes:      clientLanes{socket: &c.socket, letters: letters{arrived: c.inbox.letters}},
+		reports:    reports{onEvent: config.OnEvent},
 		resumption: resumption{rekeyAt: record.MaxRecords - rekeyMargin},
 	}
 	c.polling.looped = make(chan struct{})

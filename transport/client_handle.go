@@ -69,7 +69,7 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 		}
 		return
 	}
-	s.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost, To: to})
+	s.reports.notify(ClientEvent{Kind: clientEvents[ev.Kind], Notice: ev.Notice.Code, LanesLost: lanesLost, To: to})
 }
 
 // setConnectionID has the server's connection id in all records from now on, if there is one.
@@ -97,7 +97,7 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 			s.prove(now)
 		}
 	default:
-		s.linger = now.Add(closeTime)
+		s.progress.linger = now.Add(closeTime)
 		s.conclude(s.refusal(now, ev))
 	}
 }

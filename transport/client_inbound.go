@@ -15,14 +15,14 @@ func (s *clientState) arrive(now time.Time, by *carrier, from netip.AddrPort, b 
 	switch {
 	case s.conns.current.record == nil:
 		for range s.candidates.deliver(now, by, from, b) {
-			s.countHeard(b)
+			s.socket.heard(b)
 		}
 	case len(b) == 0: // no datagram of a session is
 		s.stats.Dropped++
 	case !s.conns.single():
 		s.demultiplex(now, by, from, b)
 	case s.conns.current.hears(by, from):
-		s.countHeard(b)
+		s.socket.heard(b)
 		_, failed := s.open(now, s.conns.current, b)
 		s.stats.Dropped += failed
 	}
@@ -35,7 +35,7 @@ func (s *clientState) demultiplex(now time.Time, by *carrier, from netip.AddrPor
 	if !any {
 		return
 	}
-	s.countHeard(b)
+	s.socket.heard(b)
 	next := conns[1]
 	if next != nil && next.record == nil && (dtls.IsHandshake(b) || retry.IsRetry(b)) {
 		next.deliver(now, b)

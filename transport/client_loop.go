@@ -91,7 +91,7 @@ type received struct {
 func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool) (over bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !t.wait && !c.socket.polled && c.state.finished(now) { // Close has ended meanwhile, and the keys are gone
+	if !t.wait && !c.socket.polled && c.progress.finished(now) { // Close has ended meanwhile, and the keys are gone
 		return true
 	}
 	switch {
@@ -107,7 +107,7 @@ func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool)
 	if tick {
 		c.tick(now)
 	}
-	return c.state.finished(now) || t.wait == c.socket.polled
+	return c.progress.finished(now) || t.wait == c.socket.polled
 }
 
 // begin starts the record layer and the machine of a connection, and handles what came before

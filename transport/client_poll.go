@@ -12,6 +12,25 @@ type polling struct {
 	turn  *clientTurn // whose turn it is; nil before the first Poll
 }
 
+// reports is what the next Poll is to tell. Client.mu guards it.
+type reports struct {
+	onEvent func(ClientEvent) // ClientConfig.OnEvent; constant
+	queue   bool              // Poll has been called, which calls onEvent
+	events  []ClientEvent     // for it
+	carried int               // datagrams that carriers have brought since the last Poll
+}
+
+// notify tells the user's OnEvent, or has Poll tell it.
+func (r *reports) notify(ev ClientEvent) {
+	switch {
+	case r.onEvent == nil:
+	case r.queue:
+		r.events = append(r.events, ev)
+	default:
+		r.onEvent(ev)
+	}
+}
+
 // Poll is for a game with a frame loop, which calls it once a frame: it handles everything that has
 // come since the last Poll, or since Dial, on the caller's goroutine and without waiting, does what
 // is due, and returns the number of datagrams. What a client otherwise does by itself happens in
@@ -55,7 +74,7 @@ func (c *Client) Poll(h ClientHandler) (int, error) {
 // endLoop has the background leave the socket to Poll, unless the client is about to close.
 func (c *Client) endLoop() {
 	c.mu.Lock()
-	if c.state.queue = true; c.state.lanes.parting || c.progress.over() == errClientClosed {
+	if c.state.reports.queue = true; c.state.lanes.parting || c.progress.over() == errClientClosed {
 		c.mu.Unlock()
 		return
 	}
@@ -69,13 +88,21 @@ func (c *Client) endLoop() {
 func (c *Client) polled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.socket.polled && !c.state.finished(c.now())
+	return c.socket.polled && !c.progress.finished(c.now())
+}
+
+// takeCarried returns how many datagrams carriers have brought since it was last called.
+func (c *Client) takeCarried() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, c.state.reports.carried = c.state.reports.carried, 0
+	return n
 }
 
 // takeEvents returns what OnEvent has not been told yet.
 func (c *Client) takeEvents(t *clientTurn) []ClientEvent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.events, c.state.events = c.state.events, t.events[:0]
+	t.events, c.state.reports.events = c.state.reports.events, t.events[:0]
 	return t.events
 }

@@ -16,6 +16,7 @@ type progress struct {
 	ended        chan struct{} // closed when the session, or the attempt to begin it, is over
 	acknowledged chan struct{} // capacity 1: the server has answered our CLOSE, or never will
 	cause        error         // why it is over; constant once ended is closed
+	linger       time.Time     // until when turns go on after the end, for the last answers; guarded by Client.mu
 }
 
 func (p *progress) init() {
@@ -51,6 +52,9 @@ func (p *progress) over() error {
 		return nil
 	}
 }
+
+// finished reports whether nothing is to be done any more. It is called under Client.mu.
+func (p *progress) finished(now time.Time) bool { return p.over() != nil && !now.Before(p.linger) }
 
 // awaitWelcome waits until HELLO is answered: for patience, unless that is 0, and until ctx is
 // done; then it returns errUnanswered. For a client that was let in it returns nil even if the

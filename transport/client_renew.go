@@ -139,7 +139,7 @@ func (c *Client) renew(patience time.Duration) {
 	}
 	if err != nil {
 		c.state.renewal.at = now.Add(renewRetry)
-		c.state.notify(ClientEvent{Kind: EventNoToken, Err: err})
+		c.state.reports.notify(ClientEvent{Kind: EventNoToken, Err: err})
 	}
 	c.tick(now)
 }

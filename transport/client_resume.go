@@ -117,7 +117,7 @@ func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 	r := &s.resumption
 	lost = r.disconnected || s.conns.current.machine.Lost(now)
 	if lost && !r.lost {
-		s.notify(ClientEvent{Kind: EventLost})
+		s.reports.notify(ClientEvent{Kind: EventLost})
 	}
 	if r.lost = lost; lost {
 		w.lookUp = s.addresses.lookUpDue(now)

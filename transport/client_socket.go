@@ -21,10 +21,13 @@ type clientSocket struct {
 	fault   atomic.Pointer[error]    // the last error since anything came from the server
 	genuine atomic.Bool              // a handshake has made progress: from then on a stray datagram is a leftover of it
 	foreign atomic.Pointer[string]   // what came from the server's address that no Sallyport server sends, before that
-	polled  bool                     // Poll reads, and no read waits; guarded by Client.mu
-	due     time.Time                // when the read that waits is to return, zero for when something comes; guarded by Client.mu
 	refused chan struct{}            // capacity 1: the network has refused a datagram
-	buffer  []byte                   // for the datagram being sealed; guarded by Client.mu
+
+	// Guarded by Client.mu.
+	polled   bool      // Poll reads, and no read waits
+	due      time.Time // when the read that waits is to return; zero for when something comes
+	received uint64    // bytes from a server's address
+	buffer   []byte    // for the datagram being sealed
 }
 
 func (s *clientSocket) init(conn net.PacketConn, server string, own bool) {
@@ -86,8 +89,9 @@ func (s *clientSocket) interrupt() {
 // blame keeps err as the last fault.
 func (s *clientSocket) blame(err error) { s.fault.Store(&err) }
 
-// forgive forgets the last fault: the server was heard.
-func (s *clientSocket) forgive() {
+// heard counts a datagram that came from a server's address, and forgets the last fault.
+func (s *clientSocket) heard(b []byte) {
+	s.received += uint64(len(b))
 	if s.fault.Load() != nil {
 		s.fault.Store(nil)
 	}

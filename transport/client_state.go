@@ -23,10 +23,7 @@ type clientState struct {
 	lanes      clientLanes
 	identity   []byte // the identity token shown last
 	stats      ClientStats
-	linger     time.Time     // until when turns go on after the end, for the last answers
-	carried    int           // datagrams that carriers have brought since the last Poll
-	queue      bool          // Poll has been called, which calls OnEvent
-	events     []ClientEvent // for it
+	reports    reports
 }
 
 // work is what the client has to start goroutines for.
@@ -47,7 +44,7 @@ func (s *clientState) tick(now time.Time) (w work) {
 	case current.machine == nil:
 		return w
 	case s.progress.over() != nil:
-		s.socket.wakeAt(s.linger)
+		s.socket.wakeAt(s.progress.linger)
 		return w
 	}
 	due := current.machine.Tick(now, current.emit)
@@ -71,28 +68,6 @@ func (s *clientState) tick(now time.Time) (w work) {
 	}
 	s.socket.wakeAt(due)
 	return w
-}
-
-// finished reports whether nothing is to be done any more.
-func (s *clientState) finished(now time.Time) bool {
-	return s.progress.over() != nil && !now.Before(s.linger)
-}
-
-// notify tells the user's OnEvent, or has Poll tell it.
-func (s *clientState) notify(ev ClientEvent) {
-	switch {
-	case s.config.OnEvent == nil:
-	case s.queue:
-		s.events = append(s.events, ev)
-	default:
-		s.config.OnEvent(ev)
-	}
-}
-
-// countHeard counts a datagram that came from a server's address.
-func (s *clientState) countHeard(b []byte) {
-	s.stats.BytesReceived += uint64(len(b))
-	s.socket.forgive()
 }
 
 func earlier(a, b time.Time) time.Time {
