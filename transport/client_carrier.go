@@ -198,15 +198,15 @@ func (s *clientState) carriedTo(now time.Time, needed bool) string {
 
 // displaced returns when an attempt makes room for one by a carrier, which is ready: UDP goes first, and
 // has addressPause to be heard on it. It reports false if that is not so.
-func (s *clientState) displaced(next *clientConn) (at time.Time, ok bool) {
-	ok = s.fallback.ready != nil && next.carrier == nil && next.machine == nil && !next.answered
+func (f *fallback) displaced(next *clientConn) (at time.Time, ok bool) {
+	ok = f.ready != nil && next.carrier == nil && next.machine == nil && !next.answered
 	return next.heard.Add(addressPause), ok
 }
 
 // inVain notes that an attempt by UDP has been given up if nothing has come on it until it was stale.
-func (s *clientState) inVain(now time.Time, next *clientConn, stale time.Time) {
-	if next.carrier == nil && !next.redirect && !now.Before(stale) {
-		s.fallback.vain++
+func (f *fallback) inVain(now time.Time, next *clientConn, stale time.Time) {
+	if next.carrier == nil && !next.resuming.redirect && !now.Before(stale) {
+		f.vain++
 	}
 }
 

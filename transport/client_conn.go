@@ -32,13 +32,11 @@ type clientConn struct {
 	messages *clientMessages                   // nil without lanes, and unless the session lives here
 
 	// Of the handshake.
-	answered  bool // the server was heard
-	cancel    context.CancelFunc
-	heard     time.Time // when the server was last heard on this connection, or when it began
-	redirect  bool      // the server has sent the client there
-	left      bool      // its server has sent the client where the session has been resumed
-	overtaken bool      // the client has a newer ticket than the one shown on this connection
-	proves    bool      // a fresh identity token is shown beside the ticket
+	answered bool // the server was heard
+	cancel   context.CancelFunc
+	heard    time.Time // when the server was last heard on this connection, or when it began
+
+	resuming resuming
 }
 
 // newClientConn returns a connection whose handshake can begin. The server's first answer must
@@ -127,7 +125,7 @@ func (c *clientConn) closeNotify() {
 // closeElsewhere tells the server of a former connection that the session goes on where that has sent
 // the client, if it has.
 func (c *clientConn) closeElsewhere() {
-	if c.left {
+	if c.resuming.left {
 		r := c.machine.CloseElsewhere()
 		c.send(r.Kind, r.Body) //nolint:errcheck // a lost datagram: the next NOTICE is answered in the same way
 	}

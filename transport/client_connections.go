@@ -42,7 +42,7 @@ func (c *connections) patience() time.Duration {
 	switch {
 	case c.next.unsent():
 		return attemptPause // there may be another address
-	case c.next.proves:
+	case c.next.resuming.proves:
 		return helloPatience
 	}
 	return max(attemptTime, 4*c.current.machine.RoundTrip())

@@ -170,7 +170,7 @@ func (c *Client) join(ctx context.Context, identity []byte) error {
 	defer keys.Secrets.Wipe()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.conns.current, c.state.identity = conn, identity
+	c.state.conns.current, c.state.renewal.shown = conn, identity
 	c.candidates.clear()
 	rc, err := record.New(&keys.Secrets, true, keys.Next, 0)
 	if err != nil {

@@ -55,9 +55,9 @@ func (s *clientState) handle(now time.Time, conn *clientConn, plaintext []byte) 
 			conn.closeElsewhere() // it has not heard that
 			return
 		case ev.Notice.Code == wire.NoticeStepUp:
-			s.renewSoon(now)
+			s.renewal.soon(now, s.conns.current.machine)
 		case ev.Notice.Code == wire.NoticeDrain:
-			to = s.redirected(now, ev)
+			to = s.redirect.heed(now, ev, s.conns.current)
 		}
 	case machine.EventClosed:
 		s.closed(now, conn, ev)
@@ -88,25 +88,16 @@ func (s *clientState) closed(now time.Time, conn *clientConn, ev machine.Event) 
 		s.refused(now, ev)
 	case !s.progress.hasJoined() && unread(ev.Reason): // connect makes another connection
 	case conn.machine.Resumable() && ev.Reason == wire.ReasonShutdown: // where the server has sent the client
-		refusal := s.refusal(now, ev)
+		refusal := s.config.refusal(now, ev, s.renewal.shown)
 		s.resumption.disconnected, s.resumption.refusal = true, refusal
 		s.redirect.serverClosed(now, refusal)
 	case conn.machine.Resumable(): // from the network that the player was in, perhaps
 		s.resumption.disconnected, s.resumption.refusal = true, closeErrorOf(ev)
 		if ev.Reason == wire.ReasonFingerprint {
-			s.prove(now)
+			s.resumption.prove(now, &s.renewal)
 		}
 	default:
 		s.progress.linger = now.Add(closeTime)
-		s.conclude(s.refusal(now, ev))
+		s.conclude(s.config.refusal(now, ev, s.renewal.shown))
 	}
-}
-
-// refusal is what the user learns of a CLOSE.
-func (s *clientState) refusal(now time.Time, ev machine.Event) *CloseError {
-	e := closeErrorOf(ev)
-	if e.Hint == "" {
-		e.Hint = s.config.tokenHint(now, e.Reason, s.identity)
-	}
-	return e
 }

@@ -228,7 +228,7 @@ func TestClientPollGoroutines(t *testing.T) {
 		settled("after the first Poll")
 		for _, c := range clients {
 			c.mu.Lock()
-			c.state.renewSoon(time.Now())
+			c.state.renewal.soon(time.Now(), c.state.conns.current.machine)
 			c.state.resumption.disconnected = true
 			c.mu.Unlock()
 		}

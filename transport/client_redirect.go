@@ -66,11 +66,11 @@ func (r *redirect) exhausted(now time.Time) bool {
 	return len(r.hops) == maxHops && now.Sub(r.hops[0]) < hopTime
 }
 
-// redirected heeds a NOTICE of drain with a destination. Any other one, and one that the client must
-// not follow, changes nothing. It returns where the client goes, an empty string for nowhere.
-func (s *clientState) redirected(now time.Time, ev machine.Event) (to string) {
+// heed follows a NOTICE of drain with a destination. Any other one, and one that the client must
+// not follow, changes nothing. current is the connection on which the session lives. It returns where the
+// client goes, an empty string for nowhere.
+func (r *redirect) heed(now time.Time, ev machine.Event, current *clientConn) (to string) {
 	host, port, ok := wire.ParseDestination(string(ev.Payload))
-	r, current := &s.redirect, s.conns.current
 	if !ok || !current.machine.Resumable() || r.exhausted(now) {
 		return ""
 	}
@@ -112,24 +112,25 @@ func (r *redirect) serverClosed(now time.Time, refusal error) {
 	}
 }
 
-// refusedThere handles the refusal of a ticket where the server has sent the client. While the session
-// lives where it was nothing is lost, and the ticket may be accepted there later: the other server may
-// get the fleet's keys yet. Otherwise the client goes back to what it does without a destination.
-func (s *clientState) refusedThere(now time.Time, ev machine.Event, overtaken, proves bool) {
-	r := &s.redirect
+// refused handles the refusal of a ticket where the server has sent the client, and reports whether a
+// fresh identity token beside it may do. While the path to where the session lives is not lost, nothing
+// is, and the ticket may be accepted there later: the other server may get the fleet's keys yet.
+// Otherwise the client goes back to what it does without a destination.
+func (r *redirect) refused(now time.Time, ev machine.Event, on resuming, lost bool) (proves bool) {
 	r.again(now)
-	switch lost := s.resumption.disconnected || s.conns.current.machine.Lost(now); {
+	switch {
 	case ev.RetryAfter > 0:
 		r.from = now.Add(ev.RetryAfter)
-	case overtaken, unread(ev.Reason):
-	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason): // a fresh token may do
+	case on.overtaken, unread(ev.Reason):
+	case ev.Reason == wire.ReasonFingerprint, on.proves && concernsToken(ev.Reason):
 		r.from = now.Add(refusedPause)
-		s.prove(now)
+		return true
 	case !lost:
 		r.from = now.Add(refusedPause)
 	default:
 		r.until = now
 	}
+	return false
 }
 
 // lookUpRedirect looks the name of a destination up.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/machine"
 )
 
 // renewal is when the client asks for a fresh identity token.
@@ -12,6 +14,7 @@ type renewal struct {
 	fetching bool          // a token is being asked for
 	late     int           // calls of ClientConfig.Token in a row that were not over in time
 	took     time.Duration // the quickest call that gave a token
+	shown    []byte        // the identity token shown last
 	awake    time.Time     // when the wall clock has last been compared with the monotonic one
 }
 
@@ -84,28 +87,28 @@ func (r *renewal) fetched(began, now time.Time, err error, late bool) {
 	}
 }
 
-// renewSoon asks for a fresh token now, unless one is on its way.
-func (s *clientState) renewSoon(now time.Time) {
-	if !s.conns.current.machine.Renewing() {
-		s.renewal.at = now
+// soon has a fresh token asked for now, unless the session's machine waits for the answer to one.
+func (r *renewal) soon(now time.Time, m *machine.Client) {
+	if !m.Renewing() {
+		r.at = now
 	}
 }
 
-// answerTime returns how long a RENEW that is shown now may wait for its answer before another
-// token is tried. RENEWED does not say which token it is for, and in bearer mode the payloads carry
-// that one: so an answer that is lost has time to be repeated.
-func (s *clientState) answerTime(now time.Time) time.Duration {
-	if !s.config.Session.Bearer {
+// answerTime returns how long a RENEW may wait for its answer before another token is tried, when the
+// session has so much life left. RENEWED does not say which token it is for, and in bearer mode the
+// payloads carry that one: so an answer that is lost has time to be repeated.
+func (c *ClientConfig) answerTime(left time.Duration) time.Duration {
+	if !c.Session.Bearer {
 		return renewPatience
 	}
-	return max(renewPatience, s.conns.current.machine.Expires().Sub(now)/2)
+	return max(renewPatience, left/2)
 }
 
 // renewed notes that the server has taken a fresh token and has given another ticket.
 func (s *clientState) renewed(now time.Time) {
 	s.resumption.retryAt, s.resumption.proves, s.resumption.identity = time.Time{}, false, nil
 	if s.conns.next != nil {
-		s.conns.next.overtaken = true
+		s.conns.next.resuming.overtaken = true
 	}
 	s.renewal.schedule(now, s.conns.current.machine.Expires())
 }
@@ -130,11 +133,12 @@ func (c *Client) renew(patience time.Duration) {
 		c.tick(now)
 		return
 	}
-	c.state.renewal.at = now.Add(c.state.answerTime(now))
+	current := c.state.conns.current.machine
+	c.state.renewal.at = now.Add(c.config.answerTime(current.Expires().Sub(now)))
 	if err == nil {
-		c.state.identity = identity
-		if !c.state.offer(now, identity) {
-			err = c.state.conns.current.machine.Renew(now, identity)
+		c.state.renewal.shown = identity
+		if !c.state.resumption.offer(now, current, identity) {
+			err = current.Renew(now, identity)
 		}
 	}
 	if err != nil {

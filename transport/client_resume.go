@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,29 +16,6 @@ import (
 // errAbandoned ends an attempt that nobody waits for any more.
 var errAbandoned = errors.New("transport: attempt abandoned")
 
-// resumption is why and when a client attempts to resume its session on another connection.
-type resumption struct {
-	lost         bool      // the path is lost, and OnEvent has been told
-	disconnected bool      // the server has closed the current connection
-	failed       error     // why the last attempt has failed, if that is known
-	refusal      error     // what the server has last said of why the session does not go on, if it has
-	proves       bool      // because a step up has lapsed: it takes the ticket with a fresh identity token
-	identity     []byte    // that token, until it is shown
-	retryAt      time.Time // no attempt before
-	retries      int       // attempts since the path was lost
-	rekeyAt      uint64    // records that a connection carries before it is replaced
-}
-
-// usedUp reports whether a connection's keys have protected almost as many records as they may,
-// either way.
-func (r *resumption) usedUp(rc *record.Conn) bool { return max(rc.Sealed(), rc.Opened()) >= r.rekeyAt }
-
-// reason returns why the session is over when the server has been silent for too long.
-func (r *resumption) reason(silence error) error { return cmp.Or(r.refusal, r.failed, silence) }
-
-// succeed forgets what led to an attempt that has succeeded.
-func (r *resumption) succeed() { *r = resumption{rekeyAt: r.rekeyAt} }
-
 // reconnect makes another connection when the session needs one, and returns when to look again,
 // due at the latest.
 func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
@@ -53,17 +29,17 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 			due = earlier(due, next.machine.Tick(now, next.emit))
 		}
 		stale := next.heard.Add(s.conns.patience())
-		makesRoom, displaced := s.displaced(next)
+		makesRoom, displaced := s.fallback.displaced(next)
 		switch {
 		case displaced && !now.Before(makesRoom):
 			s.conns.abandonNext()
-		case (needed || next.redirect && s.redirect.open(now) || next.machine != nil) && now.Before(stale):
+		case (needed || next.resuming.redirect && s.redirect.open(now) || next.machine != nil) && now.Before(stale):
 			if displaced {
 				stale = earlier(stale, makesRoom)
 			}
 			return earlier(due, stale)
 		default:
-			s.inVain(now, next, stale)
+			s.fallback.inVain(now, next, stale)
 			s.abandon(now)
 		}
 		goOn, sent = s.redirect.due(now)
@@ -78,10 +54,10 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 	switch {
 	case by != nil:
 		s.conns.next = newConnBy(now, s.socket, by, by.remote)
-		s.conns.next.redirect = by.server == s.redirect.to
+		s.conns.next.resuming.redirect = by.server == s.redirect.to
 	case sent:
 		s.conns.next = newClientConn(now, s.socket, s.redirect.target())
-		s.conns.next.redirect = true
+		s.conns.next.resuming.redirect = true
 	case needed && !now.Before(s.resumption.retryAt):
 		s.conns.next = newClientConn(now, s.socket, s.addresses.target(current.byUDP(), s.resumption.retries))
 		s.resumption.retries++
@@ -94,7 +70,7 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 		s.conns.next.negotiating.Show(&handshake.Ticket{Ticket: ticket, Key: key})
 	}
 	if s.resumption.proves {
-		s.prove(now) // the token of the attempt before is used, if it has been shown
+		s.resumption.prove(now, &s.renewal) // the token of the attempt before is used, if it has been shown
 	}
 	w.attempt = s.conns.next
 	return earlier(due, now.Add(attemptTime))
@@ -103,7 +79,7 @@ func (s *clientState) reconnect(now, due time.Time, w *work) time.Time {
 // abandon gives the present attempt up; one at a server that this one has named is made again after a
 // while.
 func (s *clientState) abandon(now time.Time) {
-	if s.conns.next.redirect {
+	if s.conns.next.resuming.redirect {
 		s.redirect.again(now)
 	}
 	if s.conns.next.carrier != nil {
@@ -115,7 +91,7 @@ func (s *clientState) abandon(now time.Time) {
 // checkPath reports whether the path of the current connection is lost.
 func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 	r := &s.resumption
-	lost = r.disconnected || s.conns.current.machine.Lost(now)
+	lost = r.needed(now, s.conns.current.machine)
 	if lost && !r.lost {
 		s.reports.notify(ClientEvent{Kind: EventLost})
 	}
@@ -133,15 +109,15 @@ func (s *clientState) resumed(now time.Time) {
 	former := s.conns.promoteNext(now)
 	s.resumption.succeed()
 	s.fallback.vain, s.fallback.failed = 0, 0
-	if s.conns.current.redirect {
+	if s.conns.current.resuming.redirect {
 		s.redirect.hop(now)
-		former.left = true
+		former.resuming.left = true
 	} else {
 		s.redirect.closed = nil // the session has not ended by that
 		s.conns.current.machine.SetRedirected(s.redirect.to != "")
 	}
 	s.stats.Resumed++
-	if s.conns.current.proves {
+	if s.conns.current.resuming.proves {
 		s.renewal.schedule(now, s.conns.current.machine.Expires())
 		return
 	}
@@ -155,64 +131,32 @@ func (s *clientState) resumed(now time.Time) {
 // session is over, unless there is another ticket, the server has taken this one before, or the session
 // has yet to go on where the server has sent the client.
 func (s *clientState) refused(now time.Time, ev machine.Event) {
-	overtaken, proves, there := s.conns.next.overtaken, s.conns.next.proves, s.conns.next.redirect
+	r, current, on := &s.resumption, s.conns.current, s.conns.next.resuming
 	s.conns.abandonNext()
-	if there {
-		s.refusedThere(now, ev, overtaken, proves)
+	if on.redirect {
+		if s.redirect.refused(now, ev, on, r.needed(now, current.machine)) {
+			r.prove(now, &s.renewal)
+		}
 		return
 	}
-	r, current := &s.resumption, s.conns.current
 	over := s.redirect.closed == nil && (r.disconnected || current.machine.Lost(now) && !current.machine.Shown())
 	switch {
 	case ev.RetryAfter > 0:
 		r.retryAt, r.refusal = now.Add(ev.RetryAfter), closeErrorOf(ev)
-	case overtaken, ev.Reason == wire.ReasonShutdown, unread(ev.Reason): // which says nothing of the ticket
+	case on.overtaken, ev.Reason == wire.ReasonShutdown, unread(ev.Reason): // which says nothing of the ticket
 		r.retryAt = now.Add(attemptPause)
-	case ev.Reason == wire.ReasonFingerprint, proves && concernsToken(ev.Reason):
+	case ev.Reason == wire.ReasonFingerprint, on.proves && concernsToken(ev.Reason):
 		// in this network: the player may leave it in time, or show a fresh token
 		r.refusal = &CloseError{Reason: ev.Reason}
 		if r.retryAt = now.Add(refusedPause); r.identity != nil {
 			r.retryAt = now
 		}
-		s.prove(now)
+		r.prove(now, &s.renewal)
 	case over:
 		s.conclude(closeErrorOf(ev))
 	default:
 		r.retryAt = now.Add(refusedPause)
 	}
-}
-
-// unread reports whether a refusal is for want of a whole HELLO: it says nothing of ticket or token.
-func unread(reason wire.Reason) bool { return reason == wire.ReasonIdle }
-
-// concernsToken reports whether a refusal is about the identity token, so that another one may do.
-func concernsToken(reason wire.Reason) bool {
-	return reason == wire.ReasonToken || reason == wire.ReasonExpired || reason == wire.ReasonUsed
-}
-
-// prove has the next attempt show a fresh identity token beside its ticket, if one can be had.
-func (s *clientState) prove(now time.Time) {
-	s.resumption.proves = true
-	if s.resumption.identity == nil && (s.renewal.at.IsZero() || now.Before(s.renewal.at)) {
-		s.renewal.at = now
-	}
-}
-
-// offer keeps a fresh identity token for the next attempt, and reports whether that needs one.
-func (s *clientState) offer(now time.Time, identity []byte) bool {
-	r := &s.resumption
-	if !r.proves || !r.disconnected && !s.conns.current.machine.Lost(now) {
-		return false
-	}
-	r.identity, r.retryAt = identity, now
-	return true
-}
-
-// takeIdentity returns the identity token that an attempt shows, nil for none: each is shown once.
-func (s *clientState) takeIdentity(next *clientConn) []byte {
-	identity := s.resumption.identity
-	s.resumption.identity, next.proves = nil, identity != nil
-	return identity
 }
 
 // resume negotiates keys for an attempt and presents the ticket.
@@ -254,7 +198,7 @@ func (c *Client) present(next *clientConn, keys *handshake.Result) error {
 		return err
 	}
 	now := c.now()
-	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys), c.state.takeIdentity(next))
+	m, err := c.state.conns.current.machine.Resume(now, c.config.channel(keys), c.state.resumption.takeIdentity(next))
 	if err != nil {
 		return err
 	}

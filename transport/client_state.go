@@ -21,7 +21,6 @@ type clientState struct {
 	fallback   fallback
 	renewal    renewal
 	lanes      clientLanes
-	identity   []byte // the identity token shown last
 	stats      ClientStats
 	reports    reports
 }

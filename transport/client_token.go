@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/session"
 )
@@ -80,6 +81,15 @@ func (t ownToken) time(claim string) (at time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
+}
+
+// refusal is what the user learns of a CLOSE, where shown is the identity token shown last.
+func (c *ClientConfig) refusal(now time.Time, ev machine.Event, shown []byte) *CloseError {
+	e := closeErrorOf(ev)
+	if e.Hint == "" {
+		e.Hint = c.tokenHint(now, e.Reason, shown)
+	}
+	return e
 }
 
 // tokenHint returns what a client can tell by itself about the refusal of its identity token, or an

@@ -107,7 +107,7 @@ func (s *stayer) receive() {
 func (s *stayer) renewNow() {
 	s.Client.mu.Lock()
 	defer s.Client.mu.Unlock()
-	s.state.renewSoon(time.Now())
+	s.state.renewal.soon(time.Now(), s.state.conns.current.machine)
 	s.tick(time.Now())
 }
 
