@@ -96,7 +96,7 @@ func (c *clientConn) start(rc *record.Conn, m *machine.Client) (backlog [][]byte
 // write sends a datagram. One that the network refuses is lost, as any may be.
 func (c *clientConn) write(b []byte) {
 	switch {
-	case c.carrier != nil && c.carrier.write(c.socket, b), c.carrier == nil && c.socket.write(c.remote, b):
+	case c.carrier != nil && c.carrier.write(b), c.carrier == nil && c.socket.write(c.remote, b):
 		c.sent.Store(true)
 	default:
 		c.refused.Store(true)
