@@ -56,7 +56,7 @@ func (c *Client) close() error {
 func (c *Client) runByItself() {
 	if c.socket.polled {
 		c.socket.polled = false
-		c.background.Go(c.loop)
+		c.background.Go(newClientTurn(c, true).loop)
 	}
 }
 

@@ -19,7 +19,8 @@ type ClientHandler struct {
 }
 
 // handOver gives the handler what has come: payloads first.
-func (c *Client) handOver(t *clientTurn, h *ClientHandler) {
+func (t *clientTurn) handOver(h *ClientHandler) {
+	c := t.client
 	for h.Receive != nil {
 		payload, ok := c.inbox.swap(t.payload)
 		if !ok {
@@ -36,7 +37,7 @@ func (c *Client) handOver(t *clientTurn, h *ClientHandler) {
 			c.state.lanes.dealtWith(c.now, l)
 		}
 	}()
-	for l = c.nextLetter(nil); l != nil; l = c.nextLetter(l) {
+	for l = t.nextLetter(nil); l != nil; l = t.nextLetter(l) {
 		h.take(l)
 	}
 }
@@ -54,7 +55,8 @@ func (h *ClientHandler) take(l *letter) {
 }
 
 // nextLetter returns the oldest letter, nil if there is none, and takes the one before it back.
-func (c *Client) nextLetter(done *letter) *letter {
+func (t *clientTurn) nextLetter(done *letter) *letter {
+	c := t.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done != nil {
@@ -75,14 +77,14 @@ func (c *Client) Serve(h ClientHandler) error {
 	if c.polling.turn != nil {
 		return ErrServing
 	}
-	t := new(clientTurn)
+	t := &clientTurn{client: c}
 	payloads := c.inbox.arrived
 	if h.Receive == nil {
 		payloads = nil // they are for Receive
 	}
 	for {
 		over := c.progress.over() // first: what came before the end is still handed over
-		if c.handOver(t, &h); over != nil {
+		if t.handOver(&h); over != nil {
 			return over
 		}
 		select {

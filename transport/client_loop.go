@@ -1,30 +1,40 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/udp"
 )
 
 // loopUntilPoll is the goroutine that Dial starts.
 func (c *Client) loopUntilPoll() {
 	defer close(c.polling.looped)
-	c.loop()
+	newClientTurn(c, true).loop()
+}
+
+// clientTurn belongs to one goroutine: the background, Poll or Serve. It runs turns, which Serve leaves to
+// the background, and hands over what they bring.
+type clientTurn struct {
+	client  *Client       // constant
+	wait    bool          // for a datagram, or until something is due; constant
+	buffer  []byte        // for the datagram that is read
+	payload []byte        // lent to the handler
+	events  []ClientEvent // for OnEvent
+}
+
+func newClientTurn(c *Client, wait bool) *clientTurn {
+	return &clientTurn{client: c, wait: wait, buffer: make([]byte, udp.BufferLen)}
 }
 
 // loop runs turns in the background: until the first Poll, or the end of the session.
-func (c *Client) loop() {
-	t := newClientTurn(true)
+func (t *clientTurn) loop() {
 	var failures udp.Failures
 	for {
-		_, over, err := c.turn(t, nil)
+		_, over, err := t.run(nil)
 		switch {
 		case over:
 			return
@@ -36,23 +46,12 @@ func (c *Client) loop() {
 	}
 }
 
-// clientTurn is the memory of the goroutine that runs turns.
-type clientTurn struct {
-	wait    bool          // for a datagram, or until something is due; constant
-	buffer  []byte        // for the datagram that is read
-	payload []byte        // lent to the handler
-	events  []ClientEvent // for OnEvent
-}
-
-func newClientTurn(wait bool) *clientTurn {
-	return &clientTurn{wait: wait, buffer: make([]byte, udp.BufferLen)}
-}
-
-// turn handles the datagrams that have come, and does what is due. One that waits handles one
+// run handles the datagrams that have come, and does what is due. A turn that waits handles one
 // datagram at most, and is the background's; one that does not is Poll's. It returns how many
 // datagrams came, whether the socket is no longer this goroutine's to read, and the last read's
 // error.
-func (c *Client) turn(t *clientTurn, h *ClientHandler) (n int, over bool, err error) {
+func (t *clientTurn) run(h *ClientHandler) (n int, over bool, err error) {
+	c := t.client
 	now := c.now()
 	for reads := 1; ; reads++ {
 		conn := c.socket.conn.Load()
@@ -68,9 +67,9 @@ func (c *Client) turn(t *clientTurn, h *ClientHandler) (n int, over bool, err er
 		if err == nil {
 			n++
 		}
-		over = c.handleRead(t, now, received{conn, t.buffer[:size], from, err}, last)
+		over = t.handle(now, received{conn, t.buffer[:size], from, err}, last)
 		if !t.wait {
-			c.handOver(t, h)
+			t.handOver(h)
 		}
 		if last || over {
 			return n, over, err
@@ -86,9 +85,10 @@ type received struct {
 	err  error
 }
 
-// handleRead handles what a read has returned, and with tick what is due. It reports whether the
+// handle handles what a read has returned, and with tick what is due. It reports whether the
 // socket is no longer this goroutine's to read.
-func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool) (over bool) {
+func (t *clientTurn) handle(now time.Time, r received, tick bool) (over bool) {
+	c := t.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !t.wait && !c.socket.polled && c.progress.finished(now) { // Close has ended meanwhile, and the keys are gone
@@ -108,42 +108,4 @@ func (c *Client) handleRead(t *clientTurn, now time.Time, r received, tick bool)
 		c.tick(now)
 	}
 	return c.progress.finished(now) || t.wait == c.socket.polled
-}
-
-// begin starts the record layer and the machine of a connection, and handles what came before
-// its keys.
-//
-// +checklocks:c.mu
-func (c *Client) begin(now time.Time, conn *clientConn, rc *record.Conn, m *machine.Client) {
-	for _, b := range conn.start(rc, m) {
-		c.state.arrive(now, conn.carrier, conn.remote, b)
-	}
-	c.tick(now)
-}
-
-// tick does what is due.
-//
-// +checklocks:c.mu
-func (c *Client) tick(now time.Time) {
-	w := c.state.tick(now)
-	if next := w.attempt; next != nil {
-		ctx, cancel := context.WithCancel(c.background.ctx)
-		next.cancel = cancel
-		c.background.Go(func() { c.resume(ctx, next) })
-	}
-	if w.lookUp {
-		place := c.state.addresses.place
-		c.background.Go(func() { c.lookUp(place) })
-	}
-	if w.locate {
-		to, place := c.state.redirect.to, c.state.redirect.addresses.place
-		c.background.Go(func() { c.lookUpRedirect(to, place) })
-	}
-	if w.carrier != "" {
-		server := w.carrier
-		c.background.Go(func() { c.carryResume(server) })
-	}
-	if patience := w.renew; patience > 0 {
-		c.background.Go(func() { c.renew(patience) })
-	}
 }

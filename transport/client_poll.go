@@ -55,17 +55,17 @@ func (c *Client) Poll(h ClientHandler) (int, error) {
 	defer c.polling.turns.End()
 	if c.polling.turn == nil {
 		c.endLoop()
-		c.polling.turn = newClientTurn(false)
+		c.polling.turn = newClientTurn(c, false)
 	}
 	t := c.polling.turn
 	n := 0
 	if c.polled() {
-		n, _, _ = c.turn(t, &h)
+		n, _, _ = t.run(&h)
 	}
-	n += c.takeCarried()
+	n += t.takeCarried()
 	over := c.progress.over() // first: payloads that came before the end are still handed over
-	c.handOver(t, &h)
-	for _, ev := range c.takeEvents(t) {
+	t.handOver(&h)
+	for _, ev := range t.takeEvents() {
 		c.config.OnEvent(ev)
 	}
 	return n, over
@@ -92,7 +92,8 @@ func (c *Client) polled() bool {
 }
 
 // takeCarried returns how many datagrams carriers have brought since it was last called.
-func (c *Client) takeCarried() (n int) {
+func (t *clientTurn) takeCarried() (n int) {
+	c := t.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, c.state.reports.carried = c.state.reports.carried, 0
@@ -100,7 +101,8 @@ func (c *Client) takeCarried() (n int) {
 }
 
 // takeEvents returns what OnEvent has not been told yet.
-func (c *Client) takeEvents(t *clientTurn) []ClientEvent {
+func (t *clientTurn) takeEvents() []ClientEvent {
+	c := t.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.events, c.state.reports.events = c.state.reports.events, t.events[:0]

@@ -1,7 +1,11 @@
 package transport
 
 import (
+	"context"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/machine"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // clientState is what Client.mu guards: the session, its connections, and what is due. Its
@@ -67,6 +71,44 @@ func (s *clientState) tick(now time.Time) (w work) {
 	}
 	s.socket.wakeAt(due)
 	return w
+}
+
+// begin starts the record layer and the machine of a connection, and handles what came before
+// its keys.
+//
+// +checklocks:c.mu
+func (c *Client) begin(now time.Time, conn *clientConn, rc *record.Conn, m *machine.Client) {
+	for _, b := range conn.start(rc, m) {
+		c.state.arrive(now, conn.carrier, conn.remote, b)
+	}
+	c.tick(now)
+}
+
+// tick does what is due.
+//
+// +checklocks:c.mu
+func (c *Client) tick(now time.Time) {
+	w := c.state.tick(now)
+	if next := w.attempt; next != nil {
+		ctx, cancel := context.WithCancel(c.background.ctx)
+		next.cancel = cancel
+		c.background.Go(func() { c.resume(ctx, next) })
+	}
+	if w.lookUp {
+		place := c.state.addresses.place
+		c.background.Go(func() { c.lookUp(place) })
+	}
+	if w.locate {
+		to, place := c.state.redirect.to, c.state.redirect.addresses.place
+		c.background.Go(func() { c.lookUpRedirect(to, place) })
+	}
+	if w.carrier != "" {
+		server := w.carrier
+		c.background.Go(func() { c.carryResume(server) })
+	}
+	if patience := w.renew; patience > 0 {
+		c.background.Go(func() { c.renew(patience) })
+	}
 }
 
 func earlier(a, b time.Time) time.Time {
