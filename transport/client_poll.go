@@ -62,7 +62,7 @@ func (c *Client) Poll(h ClientHandler) (int, error) {
 	if c.polled() {
 		n, _, _ = t.run(&h)
 	}
-	n += t.takeCarried()
+	n += c.takeCarried()
 	over := c.progress.over() // first: payloads that came before the end are still handed over
 	t.handOver(&h)
 	for _, ev := range t.takeEvents() {
@@ -92,8 +92,7 @@ func (c *Client) polled() bool {
 }
 
 // takeCarried returns how many datagrams carriers have brought since it was last called.
-func (t *clientTurn) takeCarried() (n int) {
-	c := t.client
+func (c *Client) takeCarried() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, c.state.reports.carried = c.state.reports.carried, 0

@@ -30,7 +30,8 @@ func (w *world) dialAny(n int, limit time.Duration, addrs ...netip.AddrPort) (*C
 	if err != nil {
 		return nil, err
 	}
-	if err := c.connect(ctx, []byte(w.issuer.Token(w, grantFor(n)))); err != nil {
+	d := dialing{client: c, identity: []byte(w.issuer.Token(w, grantFor(n)))}
+	if err := d.connect(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
