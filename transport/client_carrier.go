@@ -86,8 +86,8 @@ func (k *carrier) read() {
 	}
 }
 
-// brought handles a datagram of the carrier's. What is due besides is left to Poll, if that has been
-// called.
+// brought handles a datagram of the carrier's. What is due besides is left to Poll, if that has
+// been called.
 func (k *carrier) brought(from netip.AddrPort, b []byte) {
 	c := k.client
 	c.mu.Lock()

@@ -16,8 +16,8 @@ func (c *Client) loopUntilPoll() {
 	newClientTurn(c, true).loop()
 }
 
-// clientTurn belongs to one goroutine: the background, Poll or Serve. It runs turns, which Serve leaves to
-// the background, and hands over what they bring.
+// clientTurn belongs to one goroutine: the background, Poll or Serve. It runs turns, which Serve
+// leaves to the background, and hands over what they bring.
 type clientTurn struct {
 	client  *Client       // constant
 	wait    bool          // for a datagram, or until something is due; constant

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// clientLanes is what a client has for lanes, whether its server has some or not. Client.mu guards it.
+// clientLanes is what a client has for lanes, whether its server has some or not. Client.mu guards
+// it.
 type clientLanes struct {
 	socket   *clientSocket   // constant
 	messages *clientMessages // nil without lanes, and once the session is over
@@ -121,7 +122,7 @@ func nineTenths(n int) int { return max(n-(n+9)/10, 1) }
 // advance sets the time.
 func (m *clientMessages) advance(now time.Time) { m.now = max(m.now, now.Sub(m.began)) }
 
-// arrived tells the lanes of a datagram that its machine has seen, and reports false if they drop it.
+// arrived tells the lanes of a datagram that the machine has seen, and reports false if they drop it.
 func (m *clientMessages) arrived(now time.Time, seq uint64, ev machine.Event) (accepted bool) {
 	switch {
 	case ev.Drop != audit.DropNone: // it may be FRAMES, which are acknowledged only where they took effect

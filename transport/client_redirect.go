@@ -67,8 +67,8 @@ func (r *redirect) exhausted(now time.Time) bool {
 }
 
 // heed follows a NOTICE of drain with a destination. Any other one, and one that the client must
-// not follow, changes nothing. current is the connection on which the session lives. It returns where the
-// client goes, an empty string for nowhere.
+// not follow, changes nothing. The session lives on current. It returns where the client goes, an
+// empty string for nowhere.
 func (r *redirect) heed(now time.Time, ev machine.Event, current *clientConn) (to string) {
 	host, port, ok := wire.ParseDestination(string(ev.Payload))
 	if !ok || !current.machine.Resumable() || r.exhausted(now) {
@@ -112,10 +112,10 @@ func (r *redirect) serverClosed(now time.Time, refusal error) {
 	}
 }
 
-// refused handles the refusal of a ticket where the server has sent the client, and reports whether a
-// fresh identity token beside it may do. While the path to where the session lives is not lost, nothing
-// is, and the ticket may be accepted there later: the other server may get the fleet's keys yet.
-// Otherwise the client goes back to what it does without a destination.
+// refused handles the refusal of a ticket where the server has sent the client, and reports whether
+// a fresh identity token beside it may do. Unless the session's own path is lost, nothing is, and the
+// ticket may be accepted there later: the other server may get the fleet's keys yet. Otherwise the
+// client goes back to what it does without a destination.
 func (r *redirect) refused(now time.Time, ev machine.Event, on resuming, lost bool) (proves bool) {
 	r.again(now)
 	switch {

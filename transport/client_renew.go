@@ -94,9 +94,9 @@ func (r *renewal) soon(now time.Time, m *machine.Client) {
 	}
 }
 
-// answerTime returns how long a RENEW may wait for its answer before another token is tried, when the
-// session has so much life left. RENEWED does not say which token it is for, and in bearer mode the
-// payloads carry that one: so an answer that is lost has time to be repeated.
+// answerTime returns how long a RENEW may wait for its answer before another token is tried, when
+// the session has so much life left. RENEWED does not say which token it is for, and in bearer mode
+// the payloads carry that one: so an answer that is lost has time to be repeated.
 func (c *ClientConfig) answerTime(left time.Duration) time.Duration {
 	if !c.Session.Bearer {
 		return renewPatience

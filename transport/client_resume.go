@@ -91,7 +91,7 @@ func (s *clientState) abandon(now time.Time) {
 // checkPath reports whether the path of the current connection is lost.
 func (s *clientState) checkPath(now time.Time, w *work) (lost bool) {
 	r := &s.resumption
-	lost = r.needed(now, s.conns.current.machine)
+	lost = r.pathLost(now, s.conns.current.machine)
 	if lost && !r.lost {
 		s.reports.notify(ClientEvent{Kind: EventLost})
 	}
@@ -134,7 +134,7 @@ func (s *clientState) refused(now time.Time, ev machine.Event) {
 	r, current, on := &s.resumption, s.conns.current, s.conns.next.resuming
 	s.conns.abandonNext()
 	if on.redirect {
-		if s.redirect.refused(now, ev, on, r.needed(now, current.machine)) {
+		if s.redirect.refused(now, ev, on, r.pathLost(now, current.machine)) {
 			r.prove(now, &s.renewal)
 		}
 		return

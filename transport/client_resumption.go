@@ -29,9 +29,9 @@ func (r *resumption) usedUp(rc *record.Conn) bool { return max(rc.Sealed(), rc.O
 // reason returns why the session is over when the server has been silent for too long.
 func (r *resumption) reason(silence error) error { return cmp.Or(r.refusal, r.failed, silence) }
 
-// needed reports whether the session needs another connection: the server has closed the current one, or
-// its path is lost, as its machine finds.
-func (r *resumption) needed(now time.Time, current *machine.Client) bool {
+// pathLost reports whether the path of the current connection is lost: the server has closed that
+// connection, or its machine finds so.
+func (r *resumption) pathLost(now time.Time, current *machine.Client) bool {
 	return r.disconnected || current.Lost(now)
 }
 
@@ -45,7 +45,7 @@ func (r *resumption) prove(now time.Time, renew *renewal) {
 
 // offer keeps a fresh identity token for the next attempt, and reports whether that needs one.
 func (r *resumption) offer(now time.Time, current *machine.Client, identity []byte) bool {
-	if !r.proves || !r.needed(now, current) {
+	if !r.proves || !r.pathLost(now, current) {
 		return false
 	}
 	r.identity, r.retryAt = identity, now
