@@ -181,7 +181,7 @@ func (c *Conn) tickWelcomed(now time.Time, idle time.Duration) (Reply, Event) {
 	if !c.livesOnFormer() { // else the former connection does
 		c.noteQuiet(idle)
 	}
-	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
+	if drop := c.checkLife(now); drop != audit.DropNone {
 		return c.expire(drop)
 	}
 	if idle >= min(c.gate.config.Idle, helloTimeout) {

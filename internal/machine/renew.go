@@ -138,9 +138,12 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 	c.renewAt = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
-// checkLife is Session.checkLife for a live connection, whose session outlives its expiry while a
-// token that has come in time is looked at, and while RENEWED and the answer are under way.
+// checkLife is Session.checkLife for a connection. The session outlives its expiry while a token that
+// has come in time is looked at, and while RENEWED and the answer are under way.
 func (c *Conn) checkLife(now time.Time) audit.Drop {
+	if c.livesOnFormer() {
+		return c.resuming.former.checkLife(now)
+	}
 	drop := c.session.checkLife(now, c.gate.config.Leeway)
 	if p := c.pending; drop == audit.DropExpired && p != nil && p.kind != wire.KindHello && (p.token != nil || c.next != nil) {
 		return c.session.checkLife(now, c.gate.leeway(true))

@@ -100,3 +100,32 @@ func TestExpiryWhileRenewedAcrossRestart(t *testing.T) {
 	r.waits(time.Minute)
 	r.exchangesData()
 }
+
+// Who has RENEWED, and loses its path before the new epoch is used, goes on by the ticket of RENEWED at
+// once: nobody waits until the session's former connection has ended.
+func TestExpiryWhileRenewedAndResumed(t *testing.T) {
+	const overlap = 5 * time.Second
+	for name, moment := range map[string]struct{ shown, welcomed, first time.Duration }{ // after the expiry
+		"at the expiry":              {0, 0, 0},
+		"at last":                    {overlap - 1, overlap - 1, overlap - 1},
+		"WELCOME is late":            {-time.Second, time.Second, time.Second},
+		"the first datagram is late": {-2 * time.Second, -time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+			end := begin.Add(tokenLife)
+			d.now = end.Add(-2 * time.Second)
+			d.renewsWith("second")
+			d.now = end.Add(moment.shown)
+			r := d.reconnects(d.gate, home)
+			welcome := r.showsTicket()
+			r.now = end.Add(moment.welcomed)
+			r.takesWelcome(welcome)
+			r.now = end.Add(moment.first)
+			r.tickServer().nothing()
+			r.sendsFirstDatagram()
+			r.waits(tokenLife / 2)
+			r.exchangesData()
+		})
+	}
+}
