@@ -154,10 +154,11 @@ func (c *Conn) checkLife(now time.Time) audit.Drop {
 // leeway returns how long a session outlives its expiry. While it is renewed that is an overlap more,
 // as far as the memory of ended sessions reaches.
 func (g *Gate) leeway(renewing bool) time.Duration {
+	leeway := g.config.Leeway
 	if renewing {
-		return min(g.config.Leeway+g.config.Overlap, token.MaxLeeway)
+		leeway += min(g.config.Overlap, token.MaxLeeway-leeway)
 	}
-	return g.config.Leeway
+	return leeway
 }
 
 // takeRenewal returns the claims of the token of the next epoch, which begins now.

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -128,4 +129,11 @@ func TestExpiryWhileRenewedAndResumed(t *testing.T) {
 			r.exchangesData()
 		})
 	}
+}
+
+// An overlap that is longer than any leeway makes no session end before its time.
+func TestExpiryWithLongestOverlap(t *testing.T) {
+	d := playWithTicket(t, session.Config{Idle: time.Hour, Leeway: 1, Overlap: math.MaxInt64}, session.ClientConfig{})
+	d.renewsWith("second")
+	d.restarts().exchangesData()
 }
