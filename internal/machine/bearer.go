@@ -48,6 +48,7 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropToken)
 	}
 	c.pending = &pending{kind: wire.KindBearer, token: append([]byte(nil), m.Token...)}
+	c.renewing = true
 	return Reply{}, Event{Kind: EventVerify, Drop: audit.DropToken, Token: c.pending.token}
 }
 
@@ -69,14 +70,15 @@ func (c *Conn) bearerVerified(claims *token.Claims, v verdict, now time.Time) (R
 	if c.session.Revoked() {
 		return c.expire(audit.DropRevoked)
 	}
-	c.pending = nil
+	later := isTemporary(v.drop) || v.drop == audit.DropRate
+	c.pending, c.renewing = nil, later
 	switch {
 	case v.drop == audit.DropNone:
 		c.current.token = p.token
 		c.pace(now, claims)
 		c.bind()
 		return Reply{}, Event{Kind: EventRenewed}
-	case isTemporary(v.drop), v.drop == audit.DropRate:
+	case later:
 		return dropped(v.drop)
 	}
 	reply, ev := c.countBadTag(v.drop, v.cause)

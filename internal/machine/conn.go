@@ -47,6 +47,7 @@ type Conn struct {
 	excess      bool       // behaviour has exceeded the revocation limit
 	confined    bool       // a step up has lapsed: the network may not change
 	renewedLost bool       // RENEWED seems to be lost, because the client presents another token
+	renewing    bool       // a token that the client has shown is neither refused for good nor in use
 	laned       bool       // lanes is set
 	badTags     int16
 	session     *Session  // nil before EventJoined

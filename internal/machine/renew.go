@@ -35,6 +35,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
+	c.renewing = true
 	if c.owes() && c.plausible(now, m.Token) {
 		c.doubt.step.wait(now, true)
 	}
@@ -61,6 +62,7 @@ func (c *Conn) renewVerified(claims *token.Claims, v verdict, now time.Time) (Re
 		if p.refused = v.cause; isTemporary(v.drop) {
 			c.pending = nil // the client repeats it, and it is verified again
 		}
+		c.renewing = isTemporary(v.drop)
 		return Reply{}, Event{Kind: EventRefused, Drop: v.drop, Cause: v.cause, Payload: []byte(p.detail), Claims: claims}
 	}
 	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli()}
@@ -139,16 +141,12 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 }
 
 // checkLife is Session.checkLife for a connection. The session outlives its expiry while a token that
-// has come in time is looked at, and while RENEWED and the answer are under way.
+// has come in time is looked at, or may be shown again, and while RENEWED and the answer are under way.
 func (c *Conn) checkLife(now time.Time) audit.Drop {
 	if c.livesOnFormer() {
 		return c.resuming.former.checkLife(now)
 	}
-	drop := c.session.checkLife(now, c.gate.config.Leeway)
-	if p := c.pending; drop == audit.DropExpired && p != nil && p.kind != wire.KindHello && (p.token != nil || c.next != nil) {
-		return c.session.checkLife(now, c.gate.leeway(true))
-	}
-	return drop
+	return c.session.checkLife(now, c.gate.leeway(c.renewing))
 }
 
 // leeway returns how long a session outlives its expiry. While it is renewed that is an overlap more,
@@ -164,7 +162,7 @@ func (g *Gate) leeway(renewing bool) time.Duration {
 // takeRenewal returns the claims of the token of the next epoch, which begins now.
 func (c *Conn) takeRenewal(now time.Time) (*token.Claims, identity.Identity) {
 	claims, id := c.pending.claims, c.pending.identity
-	c.pending = nil
+	c.pending, c.renewing = nil, false
 	c.pace(now, claims)
 	return claims, id
 }

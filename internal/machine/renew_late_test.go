@@ -137,3 +137,77 @@ func TestExpiryWithLongestOverlap(t *testing.T) {
 	d.renewsWith("second")
 	d.restarts().exchangesData()
 }
+
+// "A refusal for reason 11, 12 or 16 does not count: the client shows the token again."
+// PROTOCOL.md 5.3. No more time passes than for any other.
+func TestExpiryWhileRenewedAgain(t *testing.T) {
+	for _, err := range []error{session.ErrBusy, token.ErrUnavailable} {
+		d, _ := lastMoment(t, session.Config{})
+		d.verifiedAs(nil, err).is(EventRefused, causeOf(err).Drop(), 0)
+		d.waits(time.Second)
+		d.tickServer().nothing()
+		d.toClient(d.present(d.clientTick(wire.KindRenew)...).renews().envelope).renews()
+		d.exchangesData()
+		d.waits(time.Minute)
+		d.exchangesData()
+
+		d, _ = lastMoment(t, session.Config{})
+		for range 5 {
+			d.verifiedAs(nil, err).is(EventRefused, causeOf(err).Drop(), 0)
+			d.waits(time.Second)
+			d.toServer(d.clientTick(wire.KindRenew)[0]).verifies()
+		}
+		d.waits(1)
+		d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
+	}
+}
+
+// The same of a token that comes in a BEARER.
+func TestExpiryWhileBearerIsVerified(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		d := playBearer(t)
+		d.gate.config.Idle = time.Hour
+		d.now = begin.Add(tokenLife - 1)
+		d.mints("fresh")
+		asked := d.toServer(d.bearer("fresh", "a")).is(EventVerify, audit.DropToken, 0)
+		d.waits(time.Second)
+		if busy {
+			d.verifiedAs(nil, session.ErrBusy).drops(audit.DropBusy)
+			d.waits(time.Second)
+			asked = d.toServer(d.bearer("fresh", "b")).is(EventVerify, audit.DropToken, 0)
+		}
+		d.verifiesToken(asked).renews()
+		d.waits(time.Minute)
+		d.toServer(d.bearer("fresh", "c")).delivers("c")
+	}
+}
+
+// "The session's next connection on the server has what is left of that time." PROTOCOL.md 5.3. A
+// session that stands on that token, by the ticket of RENEWED, ends with it.
+func TestExpiryWhileRenewedOnFormer(t *testing.T) {
+	for name, verified := range map[string]bool{"no verdict": false, "RENEWED is lost": true} {
+		t.Run(name, func(t *testing.T) {
+			d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+			d.waits(tokenLife - time.Second)
+			d.mints("second")
+			d.mints("third")
+			asked := d.toServer(d.renew("second")[0]).verifies()
+			if verified {
+				d.verifiesToken(asked).renews()
+			}
+			r := d.resumesHere()
+			r.waits(time.Second + 1)
+			r.tickServer().nothing()
+			r.toClient(r.present(r.renew("third")...).renews().envelope).renews()
+			r.exchangesData()
+			r.waits(time.Minute)
+			r.exchangesData()
+		})
+	}
+	d := playWithTicket(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+	d.waits(tokenLife / 2)
+	d.renewsWith("second")
+	r := d.resumesHere()
+	r.waits(tokenLife)
+	r.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
+}

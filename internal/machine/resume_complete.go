@@ -82,6 +82,7 @@ func (c *Conn) takeOver(now time.Time, r *resumption) {
 	if f.next == nil && !r.fresh { // else RENEWED may be lost, and the client must renew again
 		c.renewAt = f.renewAt
 	}
+	c.renewing = f.renewing && !r.fresh && !f.renewsBy(r.ticket)
 	if !r.fresh {
 		c.confined = f.confined
 		if f.owes() {
