@@ -48,7 +48,7 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropToken)
 	}
 	c.pending = &pending{kind: wire.KindBearer, token: append([]byte(nil), m.Token...)}
-	c.renewing = true
+	c.outlive(now)
 	return Reply{}, Event{Kind: EventVerify, Drop: audit.DropToken, Token: c.pending.token}
 }
 
@@ -71,7 +71,9 @@ func (c *Conn) bearerVerified(claims *token.Claims, v verdict, now time.Time) (R
 		return c.expire(audit.DropRevoked)
 	}
 	later := isTemporary(v.drop) || v.drop == audit.DropRate
-	c.pending, c.renewing = nil, later
+	if c.pending = nil; !later {
+		c.outlives = 0
+	}
 	switch {
 	case v.drop == audit.DropNone:
 		c.current.token = p.token

@@ -47,7 +47,6 @@ type Conn struct {
 	excess      bool       // behaviour has exceeded the revocation limit
 	confined    bool       // a step up has lapsed: the network may not change
 	renewedLost bool       // RENEWED seems to be lost, because the client presents another token
-	renewing    bool       // a token that the client has shown is neither refused for good nor in use
 	laned       bool       // lanes is set
 	badTags     int16
 	session     *Session  // nil before EventJoined
@@ -71,6 +70,7 @@ type Conn struct {
 	partial  *partial     // nil but between the first and the last part of a message
 	pending  *pending     // decided by Verified
 	retryAt  int64        // after a refused token no other is verified before, Unix ns
+	outlives int64        // until then the session outlives its expiry, Unix ns; see outlive
 	doubt    *doubt       // nil without a change of fingerprint or behaviour
 	probe    *probe       // nil before the first measurement or challenge
 	renewAt  uint32       // no RENEW is accepted before, unless a step up is owed, Unix s

@@ -35,7 +35,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
-	c.renewing = true
+	c.outlive(now)
 	if c.owes() && c.plausible(now, m.Token) {
 		c.doubt.step.wait(now, true)
 	}
@@ -61,8 +61,9 @@ func (c *Conn) renewVerified(claims *token.Claims, v verdict, now time.Time) (Re
 		c.retryAt = now.Add(retryAfter).UnixNano()
 		if p.refused = v.cause; isTemporary(v.drop) {
 			c.pending = nil // the client repeats it, and it is verified again
+		} else {
+			c.outlives = 0
 		}
-		c.renewing = isTemporary(v.drop)
 		return Reply{}, Event{Kind: EventRefused, Drop: v.drop, Cause: v.cause, Payload: []byte(p.detail), Claims: claims}
 	}
 	m := wire.Renewed{Epoch: c.current.number + 1, Expiry: claims.Expires.UnixMilli(), ServerTime: c.gate.wall(now).UnixMilli()}
@@ -140,17 +141,31 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 	c.renewAt = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
-// checkLife is Session.checkLife for a connection. The session outlives its expiry while a token that
-// has come in time is looked at, or may be shown again, and while RENEWED and the answer are under way.
+// checkLife is Session.checkLife for a connection, with what outlive has said.
 func (c *Conn) checkLife(now time.Time) audit.Drop {
 	if c.livesOnFormer() {
 		return c.resuming.former.checkLife(now)
 	}
-	return c.session.checkLife(now, c.gate.leeway(c.renewing))
+	leeway := c.gate.config.Leeway
+	if now.UnixNano() < c.outlives {
+		leeway = token.MaxLeeway // as far as the memory of ended sessions reaches
+	}
+	return c.session.checkLife(now, leeway)
 }
 
-// leeway returns how long a session outlives its expiry. While it is renewed that is an overlap more,
-// as far as the memory of ended sessions reaches.
+// outlive has the session outlive its expiry by an overlap more, because a token has come in time: as
+// long as it is looked at, or may be shown again, and while RENEWED and the answer are under way. If
+// the server is late to read it, the time begins now.
+func (c *Conn) outlive(now time.Time) {
+	end := c.session.ends.Load() + int64(c.gate.config.Leeway)
+	if at := now.UnixNano(); at >= c.outlives {
+		end = max(end, at)
+	}
+	c.outlives = max(c.outlives, end+int64(min(c.gate.config.Overlap, token.MaxLeeway)))
+}
+
+// leeway returns how long a session that is restored outlives its expiry. While it is renewed that is an
+// overlap more, as checkLife says.
 func (g *Gate) leeway(renewing bool) time.Duration {
 	leeway := g.config.Leeway
 	if renewing {
@@ -162,7 +177,7 @@ func (g *Gate) leeway(renewing bool) time.Duration {
 // takeRenewal returns the claims of the token of the next epoch, which begins now.
 func (c *Conn) takeRenewal(now time.Time) (*token.Claims, identity.Identity) {
 	claims, id := c.pending.claims, c.pending.identity
-	c.pending, c.renewing = nil, false
+	c.pending, c.outlives = nil, 0
 	c.pace(now, claims)
 	return claims, id
 }

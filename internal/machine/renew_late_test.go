@@ -211,3 +211,31 @@ func TestExpiryWhileRenewedOnFormer(t *testing.T) {
 	r.waits(tokenLife)
 	r.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
 }
+
+// "If the session would be over when a server that has stalled comes to read the token, the time begins
+// then." PROTOCOL.md 5.3. It does so once.
+func TestExpiryWhileRenewedAfterStall(t *testing.T) {
+	for stall, more := range map[time.Duration]time.Duration{
+		8 * time.Second: 5 * time.Second, token.MaxLeeway - time.Second: time.Second,
+	} {
+		d := play(t, session.Config{Idle: time.Hour}, session.ClientConfig{})
+		d.now = begin.Add(tokenLife - 1)
+		d.mints("second")
+		renew, after := d.renew("second")[0], d.clientSends(wire.KindData, "after")
+		d.waits(stall + 1)
+		d.arrivesLate(stall+2, renew).verifies()
+		d.arrivesLate(time.Second, after).delivers("after")
+		d.verifiedAs(nil, session.ErrBusy).is(EventRefused, audit.DropBusy, 0)
+		d.waits(more - 1)
+		d.tickServer().nothing()
+		if stall == 8*time.Second {
+			d.toClient(d.present(d.clientTick(wire.KindRenew)...).renews().envelope).renews()
+			d.exchangesData()
+			d.waits(time.Minute)
+			d.exchangesData()
+			continue
+		}
+		d.waits(1)
+		d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
+	}
+}

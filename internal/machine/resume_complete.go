@@ -72,7 +72,7 @@ func (c *Conn) failResumption(why verdict) (Reply, Event) {
 func (c *Conn) takeOver(now time.Time, r *resumption) {
 	f := r.former
 	c.accepted += f.accepted
-	c.behaviour, c.retryAt = f.behaviour, f.retryAt
+	c.behaviour, c.retryAt, c.outlives = f.behaviour, f.retryAt, f.outlives
 	if c.laned && f.laned {
 		c.lanes.pong.follow(&f.lanes.pong)
 	}
@@ -82,7 +82,6 @@ func (c *Conn) takeOver(now time.Time, r *resumption) {
 	if f.next == nil && !r.fresh { // else RENEWED may be lost, and the client must renew again
 		c.renewAt = f.renewAt
 	}
-	c.renewing = f.renewing && !r.fresh && !f.renewsBy(r.ticket)
 	if !r.fresh {
 		c.confined = f.confined
 		if f.owes() {

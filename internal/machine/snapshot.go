@@ -125,7 +125,7 @@ func (c *Conn) restoreNext(now time.Time, r *resume.Session) {
 	}
 	id := savedIdentity(&r.Next.Standing)
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims, id), claims.Expires.UnixNano(), r.Network)
-	c.renewing = true
+	c.outlive(now)
 	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims, identity: id}
 	c.answer = &answer{r.Next.Digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
