@@ -72,13 +72,13 @@ func TestExpiryWhileRenewedIsNear(t *testing.T) {
 
 // A token that is refused, or revoked before its epoch begins, ends the session that has outlived its own.
 func TestExpiryWhileRenewedInVain(t *testing.T) {
-	d, asked := lastMoment(t, session.Config{})
+	d, _ := lastMoment(t, session.Config{})
 	d.waits(time.Second)
 	d.toServer(d.clientSends(wire.KindData, "alive")).delivers("alive")
 	d.verifiedAs(nil, token.ErrSignature).is(EventRefused, audit.DropToken, 0)
 	d.tickServer().ends(audit.DropExpired, wire.ReasonToken)
 
-	d, asked = lastMoment(t, session.Config{})
+	d, asked := lastMoment(t, session.Config{})
 	d.waits(time.Second)
 	d.toClient(d.verifiesToken(asked).renews().envelope).renews()
 	if _, err := d.gate.Revoke(d.now, session.Revocation{Kind: session.RevokeToken, Issuer: "issuer", Value: "id of second"}); err != nil {
