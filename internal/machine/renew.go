@@ -143,14 +143,17 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 
 // checkLife is Session.checkLife for a connection, with what outlive has said.
 func (c *Conn) checkLife(now time.Time) audit.Drop {
+	drop := c.session.checkLife(now, c.gate.config.Leeway)
+	if drop != audit.DropExpired {
+		return drop
+	}
 	if c.livesOnFormer() {
-		return c.resuming.former.checkLife(now)
+		c = c.resuming.former
 	}
-	leeway := c.gate.config.Leeway
 	if now.UnixNano() < c.outlives {
-		leeway = token.MaxLeeway // as far as the memory of ended sessions reaches
+		return c.session.checkLife(now, token.MaxLeeway) // as far as the memory of ended sessions reaches
 	}
-	return c.session.checkLife(now, leeway)
+	return drop
 }
 
 // outlive has the session outlive its expiry by an overlap more, because a token has come in time: as
