@@ -119,7 +119,7 @@ func (c *conn) leaves(away bool, former udp.Flow) {
 		return
 	case c.session.Away():
 		if c.aside == nil {
-			c.aside = &aside{}
+			c.aside = &aside{conn: c}
 		}
 		c.aside.left = &former
 	case c.aside != nil:

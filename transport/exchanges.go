@@ -10,8 +10,9 @@ import (
 )
 
 // aside is what a connection has beside the path of a datagram: nil where nobody reads trace ids and
-// the player is at home.
+// the player is at home. Then its methods do nothing.
 type aside struct {
+	conn     *conn     // constant
 	left     *udp.Flow // proven before the player left its network, nil at home: a step up's NOTICE goes there too
 	trace    TraceID   // of the exchange by which the session came to this connection; zero where nobody reads it
 	exchange *exchange // under way, nil without
@@ -49,49 +50,50 @@ func newTraceID() (id TraceID) {
 	return id
 }
 
-// shake begins the exchange of a new connection with its handshake.
-func (c *conn) shake(began, now time.Time) {
+// newAside begins the exchange of a new connection with its handshake. It returns nil where nobody
+// reads trace ids.
+func newAside(c *conn, began, now time.Time) *aside {
 	s := c.self.shard.server
 	if !s.traced {
-		return
+		return nil
 	}
 	x := &exchange{trace: newTraceID()}
 	x.add(Step{Kind: StepHandshake, Start: s.clock.at(began), End: s.clock.at(now), Outcome: OutcomeOK})
-	c.aside = &aside{trace: x.trace, exchange: x}
+	return &aside{conn: c, trace: x.trace, exchange: x}
 }
 
 // begin is called when a datagram asks for something: that is the next step, of a renewal the first.
 // A resumption that has begun with the verification of a token goes on.
-func (c *conn) begin(now time.Time, kind StepKind) {
-	s := c.self.shard.server
-	if !s.traced || c.aside == nil {
+func (a *aside) begin(now time.Time, kind StepKind) {
+	if a == nil || !a.conn.self.shard.server.traced {
 		return
 	}
-	if c.aside.exchange == nil {
-		c.aside.exchange = &exchange{trace: newTraceID()}
+	if a.exchange == nil {
+		a.exchange = &exchange{trace: newTraceID()}
 	}
-	if c.aside.exchange.resumes() {
+	if a.exchange.resumes() {
 		return
 	}
-	c.aside.exchange.add(Step{Kind: kind, Start: s.clock.at(now.Add(-c.Shard.Waited()))})
+	a.exchange.add(Step{Kind: kind, Start: a.conn.self.shard.server.clock.at(now.Add(-a.conn.Shard.Waited()))})
 }
 
 // presents begins what an identity token is shown for: a renewal, a sign-in, or beside a ticket a
 // resumption.
-func (c *conn) presents(now time.Time, ticket bool) {
+func (a *aside) presents(now time.Time, ticket bool) {
 	switch {
-	case c.player != nil:
-		c.begin(now, StepRenewal)
+	case a == nil:
+	case a.conn.player != nil:
+		a.begin(now, StepRenewal)
 	case ticket:
-		c.begin(now, StepResume)
+		a.begin(now, StepResume)
 	default:
-		c.begin(now, StepSignIn)
+		a.begin(now, StepSignIn)
 	}
 }
 
-// verifiedStep adds a verification that took from began to ended.
-func (c *conn) verifiedStep(began, ended time.Time, err error) {
-	x := c.underWay()
+// verified adds a verification that took from began to ended.
+func (a *aside) verified(began, ended time.Time, err error) {
+	x := a.underWay()
 	if x == nil {
 		return
 	}
@@ -99,7 +101,7 @@ func (c *conn) verifiedStep(began, ended time.Time, err error) {
 	if began.IsZero() {
 		return // there was no room for it
 	}
-	at := c.self.shard.server.clock.at
+	at := a.conn.self.shard.server.clock.at
 	step := Step{Kind: StepVerification, Start: at(began), End: at(ended)}
 	if err == nil {
 		step.Outcome = OutcomeOK
@@ -108,42 +110,42 @@ func (c *conn) verifiedStep(began, ended time.Time, err error) {
 }
 
 // underWay returns the exchange under way, nil without.
-func (c *conn) underWay() *exchange {
-	if c.aside == nil {
+func (a *aside) underWay() *exchange {
+	if a == nil {
 		return nil
 	}
-	return c.aside.exchange
+	return a.exchange
 }
 
 // refused ends an exchange, if one is under way, as an event says that refuses something.
-func (c *conn) refused(now time.Time, ev machine.Event) {
-	if x := c.underWay(); x != nil && x.n == 1 && x.steps[0].Kind == StepHandshake { // HELLO itself is refused
+func (a *aside) refused(now time.Time, ev machine.Event) {
+	if x := a.underWay(); x != nil && x.n == 1 && x.steps[0].Kind == StepHandshake { // HELLO itself is refused
 		kind := StepSignIn
 		if ev.Ticket {
 			kind = StepResume
 		}
-		c.begin(now, kind)
+		a.begin(now, kind)
 	}
-	c.cut(ev)
+	a.cut(ev)
 }
 
 // cut ends an exchange, if one is under way, whose connection or session ends.
-func (c *conn) cut(ev machine.Event) {
+func (a *aside) cut(ev machine.Event) {
 	outcome := OutcomeLeft
 	if ev.Drop != audit.DropNone && ev.Drop != audit.DropState {
 		outcome = ev.Drop.String()
 	}
-	c.finish(outcome, ev.Cause.String())
+	a.finish(outcome, ev.Cause.String())
 }
 
 // finish ends an exchange, if one is under way.
-func (c *conn) finish(outcome, cause string) {
-	x := c.underWay()
+func (a *aside) finish(outcome, cause string) {
+	x := a.underWay()
 	if x == nil {
 		return
 	}
-	c.aside.exchange = nil
-	s := c.self.shard.server
+	a.exchange = nil
+	s := a.conn.self.shard.server
 	if s.config.OnExchange == nil {
 		return
 	}
@@ -161,14 +163,14 @@ func (c *conn) finish(outcome, cause string) {
 }
 
 // traceID is what the audit says of a connection's exchange.
-func (c *conn) traceID() string {
-	switch x := c.underWay(); {
-	case c.aside == nil:
+func (a *aside) traceID() string {
+	switch x := a.underWay(); {
+	case a == nil:
 		return ""
 	case x != nil && x.answered:
 		return x.trace.String()
 	}
-	return c.aside.trace.String()
+	return a.trace.String()
 }
 
 // shakeFailed reports a handshake that has failed, and returns its trace id for the audit.

@@ -48,16 +48,16 @@ func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 	}
 	switch ev.Kind {
 	case machine.EventVerify:
-		c.presents(now, ev.Ticket)
+		c.aside.presents(now, ev.Ticket)
 		c.self.shard.verify(now, c, ev.Token)
 	case machine.EventResume:
-		c.begin(now, StepResume)
+		c.aside.begin(now, StepResume)
 		c.resume(now, ev.ConnectionID)
 	case machine.EventJoined:
 		c.join(now, reply, ev)
 	case machine.EventRenewed:
 		c.self.shard.audit(now, c, audit.Renew, ev)
-		c.finish(OutcomeOK, "")
+		c.aside.finish(OutcomeOK, "")
 	case machine.EventAnswered:
 		c.move(now)
 	case machine.EventStepUp:
@@ -68,7 +68,7 @@ func (c *conn) act(now time.Time, reply machine.Reply, ev machine.Event) {
 		c.self.shard.audit(now, c, audit.Reject, ev)
 	case machine.EventRefused:
 		c.self.shard.audit(now, c, audit.Reject, ev)
-		c.refused(now, ev)
+		c.aside.refused(now, ev)
 		if c.player == nil {
 			c.linger(now)
 		}

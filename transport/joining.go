@@ -110,7 +110,7 @@ func (c *conn) joined(now time.Time, j *joiningPlayer, welcome machine.Reply) {
 	if welcome.Kind != 0 {
 		c.session.Admitted()
 	}
-	c.finish(OutcomeOK, "")
+	c.aside.finish(OutcomeOK, "")
 }
 
 // settle ends the wait for Join: it sends what has waited, unless the player is refused.
@@ -156,7 +156,7 @@ func (c *conn) reject(now time.Time, j *joiningPlayer) {
 		e.Detail += ": " + j.detail
 	}
 	s.server.config.Audit.Record(e)
-	c.cut(ev)
+	c.aside.cut(ev)
 	c.act(now, reply, ev)
 	c.linger(now) // also where its client has just said CLOSE
 }

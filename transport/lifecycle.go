@@ -98,12 +98,12 @@ type verified struct {
 
 func (m verified) Deliver(now time.Time) {
 	c := m.conn
-	c.verifiedStep(m.began, m.ended, m.err)
+	c.aside.verified(m.began, m.ended, m.err)
 	reply, ev := c.session.Verified(now, m.claims, m.err)
 	c.Shard.Drop(ev.Drop)
 	c.act(now, reply, ev)
 	if ev.Kind != machine.EventResume { // else it goes on
-		c.cut(ev) // what nothing else was said of: a token of BEARER that may come again
+		c.aside.cut(ev) // what nothing else was said of: a token of BEARER that may come again
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *conn) joins(now time.Time, welcome machine.Reply, ev machine.Event, met
 // leave ends a player's stay, if it had begun, and the connection some time
 // later.
 func (c *conn) leave(now time.Time, ev machine.Event) {
-	defer c.cut(ev)
+	defer c.aside.cut(ev)
 	c.linger(now)
 	if c.player == nil && ev.Cause == machine.CauseNoHello {
 		c.self.shard.audit(now, c, audit.Reject, ev)
@@ -273,7 +273,7 @@ func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event
 
 // decision is what every record about a connection's player says.
 func (s *shard) decision(now time.Time, c *conn, d audit.Decision) audit.Event {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version, Trace: c.traceID()}
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version, Trace: c.aside.traceID()}
 	if sess := c.session.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()

@@ -64,7 +64,7 @@ func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
 	}
 	c.self.origin = OriginRestored
 	if s.server.traced {
-		c.aside = &aside{trace: newTraceID()}
+		c.aside = &aside{conn: c, trace: newTraceID()}
 	}
 	if endpoint != nil {
 		c.self.restoreMessages(endpoint)

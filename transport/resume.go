@@ -97,7 +97,7 @@ func (c *conn) enter(now time.Time, how machine.EventKind) {
 	c.agree()
 	c.Shard.Out.Mu.Unlock()
 	c.self.shard.audit(now, c, audit.Resume, machine.Event{})
-	c.finish(OutcomeOK, "")
+	c.aside.finish(OutcomeOK, "")
 	c.Shard.Handshakes.Note(now, &c.Conn)
 	old.Shard.Table.Remove(&old.Conn)
 }

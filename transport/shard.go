@@ -40,7 +40,7 @@ func newShard(s *Server, l *dtls.Shard) *shard {
 func (s *shard) Accept(began, now time.Time, addr udp.Flow, r *handshake.Result) *dtls.Conn {
 	c := &conn{}
 	c.self.shard = s
-	c.shake(began, now)
+	c.aside = newAside(c, began, now)
 	c.session.Init(s.server.gate, now, channel(r), addr.Addr())
 	c.Init(c, 0)
 	return &c.Conn
