@@ -19,12 +19,11 @@ func (c *conn) Handle(now time.Time, waited time.Duration, plaintext []byte) {
 		}
 	}
 	if seq := c.session.Arrived(); seq != 0 && c.player != nil {
-		if ev.Kind == machine.EventFrames {
-			c.frames(now, waited, seq, ev.Payload)
-			return
-		}
-		if ev.Drop == audit.DropNone { // else it may be FRAMES, which are acknowledged only where they took effect
-			c.note(now, waited, seq, ev.Kind == machine.EventPong)
+		switch m := c.player.messages; {
+		case ev.Kind == machine.EventFrames:
+			reply, ev = m.receive(now, waited, seq, ev.Payload)
+		case ev.Drop == audit.DropNone: // else it may be FRAMES, which are acknowledged only where they took effect
+			m.note(now, waited, seq, ev.Kind == machine.EventPong)
 		}
 	}
 	if ev.Kind == machine.EventData && reply.Kind == 0 { // the usual case

@@ -87,7 +87,7 @@ func (c *conn) admit(now time.Time, welcome machine.Reply, metadata []byte) {
 	s.Out.Mu.Lock()
 	s.joining = j
 	p.stay.Store(joining)
-	c.agree()
+	p.agree(&c.session)
 	s.Out.Mu.Unlock()
 	s.players.add(p) // a broadcast meets nobody who is not joining by then
 	returned := false

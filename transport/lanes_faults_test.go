@@ -91,9 +91,8 @@ func closesAfter(t *testing.T, wait time.Duration) (l *laneEnds, p *Player, left
 func TestCloseAfterOutlivesTheLanes(t *testing.T) {
 	l, p, left := closesAfter(t, time.Hour)
 	without := &conn{player: p} // where the client has offered no lanes
-	without.self.shard = l.shard
 	l.shard.Out.Mu.Lock()
-	without.agree()
+	p.agree(&without.session)
 	l.shard.Out.Mu.Unlock()
 	if got, want := left(), []wire.Reason{200}; !slices.Equal(got, want) {
 		t.Errorf("left for %v, want %v", got, want)
@@ -104,7 +103,7 @@ func TestCloseAfterOutlivesTheLanes(t *testing.T) {
 func TestCloseAfterOutlivesTheGeneration(t *testing.T) {
 	l, p, left := closesAfter(t, time.Hour)
 	l.shard.Out.Mu.Lock()
-	p.conn.agree() // the client does not hold the lanes that the player has
+	p.agree(&p.conn.session) // the client does not hold the lanes that the player has
 	l.shard.Out.Mu.Unlock()
 	l.tick(func() {})
 	if got, want := left(), []wire.Reason{200}; !slices.Equal(got, want) {

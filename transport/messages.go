@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport/sallyport/internal/lanes"
 	"github.com/sallyport/sallyport/internal/machine"
-	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // messages are the lanes of a player who has some. The outbox's lock guards them.
@@ -14,7 +13,7 @@ type messages struct {
 	player   *Player // constant
 	endpoint *lanes.Endpoint
 	closing  *closing       // nil unless CloseAfter has been called
-	busy     bool           // Receive is under way, and a handler may be running without the lock
+	busy     bool           // receive is under way, and a handler may be running without the lock
 	late     []sentDatagram // what has left meanwhile
 	reported uint64         // endpoint's lost datagrams when the client last reported what it misses
 
@@ -30,11 +29,11 @@ type sentDatagram struct {
 	length int
 }
 
-// agree begins, goes on with or ends the lanes of a player whose session lives on c from now on. The
-// caller holds the outbox's lock.
-func (c *conn) agree() {
-	s, p, agreed := c.self.shard, c.player, c.session.Lanes()
-	next := c.session.Sequence() + 1
+// agree begins, goes on with or ends the player's lanes, as they are agreed on in the session that
+// goes on. The caller holds the outbox's lock.
+func (p *Player) agree(of *machine.Conn) {
+	s, agreed := p.shard, of.Lanes()
+	next := of.Sequence() + 1
 	switch m := p.messages; {
 	case agreed == nil:
 		p.dropMessages()
@@ -74,28 +73,22 @@ func (p *Player) dropMessages() {
 	}
 }
 
-// frames hands the body of FRAMES to the player's lanes.
-func (c *conn) frames(now time.Time, waited time.Duration, seq uint64, body []byte) {
-	reply, ev := c.takeFrames(now, waited, seq, body)
-	c.Shard.Drop(ev.Drop)
-	c.act(now, reply, ev)
-}
-
-func (c *conn) takeFrames(now time.Time, waited time.Duration, seq uint64, body []byte) (machine.Reply, machine.Event) {
-	s, m := c.self.shard, c.player.messages
+// receive takes the body of FRAMES, and returns what the session says of it.
+func (m *messages) receive(now time.Time, waited time.Duration, seq uint64, body []byte) (machine.Reply, machine.Event) {
+	s, of := m.player.shard, &m.player.conn.session
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
-	reply, ev := c.session.Charge(now, waited, body, m.endpoint.Inputs(body))
+	reply, ev := of.Charge(now, waited, body, m.endpoint.Inputs(body))
 	if ev.Drop != 0 {
 		return reply, ev
 	}
 	m.busy = true
 	defer m.rest()
 	at := s.schedule.arrival(now, waited)
-	return c.session.Settle(m.endpoint.Receive(at, seq, c.session.Sequence(), body, m))
+	return of.Settle(m.endpoint.Receive(at, seq, of.Sequence(), body, m))
 }
 
-// rest is the end of Receive.
+// rest is the end of receive.
 func (m *messages) rest() {
 	m.busy = false
 	q := &m.player.shard.schedule
@@ -106,10 +99,10 @@ func (m *messages) rest() {
 	q.touch(m)
 }
 
-// note tells the lanes of a player that a datagram of another kind has come. It may be a PONG that has
-// reported what the client misses.
-func (c *conn) note(now time.Time, waited time.Duration, seq uint64, reported bool) {
-	s, m := c.self.shard, c.player.messages
+// note tells the lanes that a datagram of another kind has come. It may be a PONG that has reported
+// what the client misses.
+func (m *messages) note(now time.Time, waited time.Duration, seq uint64, reported bool) {
+	s := m.player.shard
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
 	m.endpoint.Note(s.schedule.arrival(now, waited), seq)
@@ -118,19 +111,14 @@ func (c *conn) note(now time.Time, waited time.Duration, seq uint64, reported bo
 	}
 }
 
-// sent tells the lanes of a player that a datagram of another kind has left under the last sequence.
-// The caller holds the outbox's lock.
-func (c *conn) sent(kind wire.Kind, length int) {
-	p := c.player
-	if p == nil || p.messages == nil || kind == wire.KindFrames {
-		return
-	}
-	m, seq := p.messages, c.session.Sequence()
+// sent tells the lanes that a datagram of another kind has left under seq. The caller holds the
+// outbox's lock.
+func (m *messages) sent(seq uint64, length int) {
 	if m.busy {
 		m.late = append(m.late, sentDatagram{seq, length})
 		return
 	}
-	m.endpoint.Sent(c.self.shard.schedule.now, seq, length)
+	m.endpoint.Sent(m.player.shard.schedule.now, seq, length)
 }
 
 // Message implements lanes.Sink: the handler runs without the lock, so that it may send.

@@ -35,7 +35,9 @@ func put(o *dtls.Outbox, c *conn, to udp.Flow, kind wire.Kind, body []byte) erro
 		return err
 	}
 	o.Commit(b)
-	c.sent(kind, len(body))
+	if p := c.player; p != nil && p.messages != nil && kind != wire.KindFrames {
+		p.messages.sent(c.session.Sequence(), len(body))
+	}
 	return nil
 }
 

@@ -94,7 +94,7 @@ func (c *conn) enter(now time.Time, how machine.EventKind) {
 	c.player, old.player = p, nil // whoever sends looks at the connection's player
 	c.session.Follow(&old.session)
 	p.conn = c
-	c.agree()
+	p.agree(&c.session)
 	c.Shard.Out.Mu.Unlock()
 	c.self.shard.audit(now, c, audit.Resume, machine.Event{})
 	c.aside.finish(OutcomeOK, "")
