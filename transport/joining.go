@@ -22,6 +22,7 @@ const (
 // wait for it: a player who is refused gets nothing of the game.
 type joiningPlayer struct {
 	player   *Player
+	welcome  machine.Reply // its Kind is 0 if it has been sent
 	metadata []byte
 	early    [][]byte // payloads to the player
 	refused  bool
@@ -79,15 +80,29 @@ func (p *Player) sendEarly(payload []byte) (waits bool, err error) {
 	}
 }
 
-// admit calls Join, and lets the player in unless Join refuses or panics. welcome is the WELCOME
-// that waits for that; its Kind is 0 if it has been sent.
-func (c *conn) admit(now time.Time, welcome machine.Reply, metadata []byte) {
-	s, p := c.self.shard, c.player
-	j := &joiningPlayer{player: p, metadata: metadata}
+// begin is the end of conn.join: the player is counted, and put before the match.
+func (j *joiningPlayer) begin(now time.Time, ev machine.Event) {
+	p := j.player
+	p.session.OnEnd(&p.ended)
+	p.shard.server.sessions.add()
+	decision, origin := audit.Accept, OriginOpened
+	if ev.Kind == machine.EventResumed {
+		decision, origin = audit.Resume, OriginResumed
+	}
+	p.origin = max(p.origin, origin) // restore has said so before
+	p.shard.audit(now, p.conn, decision, ev)
+	p.conn.Shard.Handshakes.Note(now, &p.conn.Conn)
+	j.admit(now)
+}
+
+// admit calls Join, and lets the player in unless Join refuses or panics.
+func (j *joiningPlayer) admit(now time.Time) {
+	p := j.player
+	s := p.shard
 	s.Out.Mu.Lock()
 	s.joining = j
 	p.stay.Store(joining)
-	p.agree(&c.session)
+	p.agree(&p.conn.session)
 	s.Out.Mu.Unlock()
 	s.players.add(p) // a broadcast meets nobody who is not joining by then
 	returned := false
@@ -95,45 +110,47 @@ func (c *conn) admit(now time.Time, welcome machine.Reply, metadata []byte) {
 		if !returned { // but has panicked: the match does not know the player
 			p.Refuse(session.ReasonUnavailable)
 		}
-		c.joined(now, j, welcome)
+		j.over(now)
 	}()
 	s.handler.Join(p)
 	returned = true
 }
 
-// joined lets the player in, or not, once Join is over.
-func (c *conn) joined(now time.Time, j *joiningPlayer, welcome machine.Reply) {
-	if !c.settle(j, welcome) {
-		c.reject(now, j)
+// over lets the player in, or not, when Join has returned.
+func (j *joiningPlayer) over(now time.Time) {
+	if !j.settle() {
+		j.reject(now)
 		return
 	}
-	if welcome.Kind != 0 {
+	c := j.player.conn
+	if j.welcome.Kind != 0 {
 		c.session.Admitted()
 	}
 	c.aside.finish(OutcomeOK, "")
 }
 
 // settle ends the wait for Join: it sends what has waited, unless the player is refused.
-func (c *conn) settle(j *joiningPlayer, welcome machine.Reply) (admitted bool) {
-	s := c.self.shard
+func (j *joiningPlayer) settle() (admitted bool) {
+	p := j.player
+	s, c := p.shard, p.conn
 	o := &s.Out
 	o.Mu.Lock()
 	defer o.Mu.Unlock()
 	s.joining = nil
 	if j.refused {
-		j.player.stay.Store(gone)
+		p.stay.Store(gone)
 		return false
 	}
-	if welcome.Kind != 0 {
-		_ = put(o, c, c.Addr, welcome.Kind, welcome.Body) // a lost datagram: the client repeats HELLO
+	if j.welcome.Kind != 0 {
+		_ = put(o, c, c.Addr, j.welcome.Kind, j.welcome.Body) // a lost datagram: the client repeats HELLO
 	}
-	if !j.player.ended.Load() { // else Join has banned or revoked the player
+	if !p.ended.Load() { // else Join has banned or revoked the player
 		for _, payload := range j.early {
 			_ = put(o, c, c.Addr, wire.KindData, payload) // a lost datagram
 		}
 	}
-	j.player.stay.Store(present)
-	if m := j.player.messages; m != nil {
+	p.stay.Store(present)
+	if m := p.messages; m != nil {
 		s.schedule.touch(m)
 	}
 	o.FlushUnlessHeld()
@@ -141,11 +158,12 @@ func (c *conn) settle(j *joiningPlayer, welcome machine.Reply) (admitted bool) {
 }
 
 // reject ends the session of a player whom Join has refused.
-func (c *conn) reject(now time.Time, j *joiningPlayer) {
-	s := c.self.shard
+func (j *joiningPlayer) reject(now time.Time) {
+	p := j.player
+	s, c := p.shard, p.conn
 	s.server.sessions.live.Add(-1)
-	s.players.remove(j.player)
-	j.player.endMessages()
+	s.players.remove(p)
+	p.endMessages()
 	c.player = nil // whom leave does not see
 	e := s.decision(now, c, audit.Reject)
 	reply, ev := c.session.Reject(j.reason, j.detail)

@@ -107,35 +107,21 @@ func (m verified) Deliver(now time.Time) {
 	}
 }
 
-// join begins a player's stay, unless Handler.Join refuses the player. welcome is as for admit.
+// join begins a player's stay, unless Handler.Join refuses the player. welcome is the WELCOME that
+// waits for that; its Kind is 0 if it has been sent.
 func (c *conn) join(now time.Time, welcome machine.Reply, ev machine.Event) {
-	metadata := ev.Payload
+	j := &joiningPlayer{player: &c.self, welcome: welcome, metadata: ev.Payload}
 	ev.Payload = nil        // else the audit would have what a player may have chosen freely
 	old := connOf(c.Former) // the same player's who begins anew, or somebody else's who has had the address before
 	c.Former = nil
 	c.player = &c.self
 	c.player.conn, c.player.session = c, c.session.Session()
 	// The rest follows also where the old one's Leave panics.
-	defer c.joins(now, welcome, ev, metadata)
+	defer j.begin(now, ev)
 	if old != nil && old.Listed() && old.Addr == c.Addr && (old.player == nil || old.player.is(c.player)) { // else it goes on
 		defer old.Shard.Table.Remove(&old.Conn)
 		old.giveWay(now)
 	}
-}
-
-// joins is the end of join.
-func (c *conn) joins(now time.Time, welcome machine.Reply, ev machine.Event, metadata []byte) {
-	s := c.self.shard
-	c.player.session.OnEnd(&c.player.ended)
-	s.server.sessions.add()
-	decision, origin := audit.Accept, OriginOpened
-	if ev.Kind == machine.EventResumed {
-		decision, origin = audit.Resume, OriginResumed
-	}
-	c.player.origin = max(c.player.origin, origin) // restore has said so before
-	c.self.shard.audit(now, c, decision, ev)
-	c.Shard.Handshakes.Note(now, &c.Conn)
-	c.admit(now, welcome, metadata)
 }
 
 // leave ends a player's stay, if it had begun, and the connection some time
