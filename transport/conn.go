@@ -36,9 +36,6 @@ func channel(r *handshake.Result) machine.Channel {
 	return ch
 }
 
-// stays reports whether its player can come back by another connection.
-func (c *conn) stays() bool { return c.player != nil && c.session.Resumable() }
-
 // Replaced implements dtls.ConnUser: who plays may have lost the address to somebody else.
 func (c *conn) Replaced(now time.Time) (stays bool) {
 	if c.player != nil {

@@ -87,7 +87,7 @@ func (c *conn) Closed(now time.Time) {
 	case c.ending != nil:
 		c.ending.answered()
 		return
-	case c.stays():
+	case c.player != nil && c.session.Resumable():
 		c.Shard.Out.Alert(&c.Conn, record.CloseNotify[:])
 		c.Shard.Out.Wipe(&c.Conn)
 		return

@@ -25,36 +25,30 @@ func (c *conn) resume(now time.Time, id uint32) {
 		s.Post(leaving{c, home, id}) // whose datagram is still being opened here
 		return
 	}
-	c.resumeHere(now, id)
+	returning{c, s, id}.Deliver(now)
 }
 
-// leaving is a connection without a player whose session lives on another shard.
-type leaving struct {
+// returning is a ticket that is answered on the shard where its session lives, if it lives at all.
+type returning struct {
 	conn *conn
-	to   *shard
+	home *shard
 	id   uint32
 }
 
+// leaving is the same while its connection, which has no player, is on another shard.
+type leaving returning
+
 func (m leaving) Deliver(time.Time) {
 	if m.conn.ending == nil { // else its end is this shard's, which repeats CLOSE
-		m.conn.Shard.Table.Move(&m.conn.Conn, m.to.Shard, arriving(m))
+		m.conn.Shard.Table.Move(&m.conn.Conn, m.home.Shard, returning(m))
 	}
 }
 
-// arriving is the same when it is there.
-type arriving leaving
-
-func (m arriving) Deliver(now time.Time) {
-	c := m.conn
-	c.self.shard = m.to
-	c.resumeHere(now, m.id)
-}
-
-// resumeHere answers a ticket whose session lives on this shard, if it lives at all.
-func (c *conn) resumeHere(now time.Time, id uint32) {
-	t := &c.Shard.Table
-	former := connOf(t.Find(id))
-	if former == nil && id != 0 { // it has moved since
+func (m returning) Deliver(now time.Time) {
+	c, t := m.conn, &m.conn.Shard.Table
+	c.self.shard = m.home
+	former := connOf(t.Find(m.id))
+	if former == nil && m.id != 0 { // it has moved since
 		former = connOf(t.Find(c.session.Former()))
 	}
 	var live *machine.Conn
