@@ -29,7 +29,7 @@
 // machine, package internal/lanes; between turns only what is due runs.
 //
 //	in   conn.Handle → machine.Conn.HandleLate, Charge → lanes.Endpoint.Receive → Handler.Message
-//	out  Player.SendMessage → lanes.Endpoint.Send … dtls.Outbox.Fill → shard.pump → Endpoint.Append → put
+//	out  Player.SendMessage → lanes.Endpoint.Send … dtls.Outbox.Fill → schedule.pump → Endpoint.Append → put
 //
 // The lock of the shard's outbox guards a player's lanes. While a handler runs for a message the lock
 // is free, so that the handler may send, and nothing but queueing touches these lanes. The schedule of

@@ -82,7 +82,7 @@ func (l *laneEnds) tick(f func()) {
 	l.shard.server.clock.base = l.now
 	l.shard.Out.Hold(true)
 	l.flush()
-	l.shard.deliverReceipts()
+	l.shard.receipts.deliver()
 	f()
 	l.shard.Out.Flush()
 }

@@ -161,8 +161,8 @@ func TestHandlerPanics(t *testing.T) {
 		}
 	}
 	angry = true
-	recovered(func() { l.conn().player.endMessages(); l.shard.deliverReceipts() })
-	l.shard.deliverReceipts()
+	recovered(func() { l.conn().player.endMessages(); l.shard.receipts.deliver() })
+	l.shard.receipts.deliver()
 	if want := []uint64{1, 2, 3, 4}; !slices.Equal(receipts, want) {
 		t.Errorf("receipts %v, want %v", receipts, want)
 	}

@@ -109,7 +109,7 @@ func (a *frameArena) pass(d time.Duration) {
 	l.now = l.now.Add(d)
 	l.shard.server.clock.base = l.now
 	l.shard.Out.Flush()
-	l.shard.deliverReceipts()
+	l.shard.receipts.deliver()
 }
 
 // alive proves that the honest player's lanes go on, both ways.

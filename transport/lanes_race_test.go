@@ -182,8 +182,8 @@ func TestLanesFromEverywhere(t *testing.T) {
 				}
 				for sh := range s.shards {
 					q := &sh.schedule
-					if q.players != 0 || len(q.waiting) != 0 || len(q.receipts) != 0 {
-						t.Errorf("of gone players are left: %d, %d in the heap, %d receipts", q.players, len(q.waiting), len(q.receipts))
+					if q.players != 0 || len(q.waiting) != 0 || len(sh.receipts.waiting) != 0 {
+						t.Errorf("of gone players are left: %d, %d in the heap, %d receipts", q.players, len(q.waiting), len(sh.receipts.waiting))
 					}
 				}
 				t.Logf("%d players, %d resumed, %d events", len(st.players), st.resumed.Load(), st.seen.Load())

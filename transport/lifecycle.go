@@ -166,7 +166,7 @@ func (p *Player) farewell(reason wire.Reason, saved bool) {
 	if first {
 		defer p.shard.handler.Leave(p, reason) // also where Receipt panics
 	}
-	p.shard.deliverReceipts()
+	p.shard.receipts.deliver()
 }
 
 // linger leaves a connection to answer what still comes. To whom CLOSE has not been

@@ -148,8 +148,7 @@ func (m *messages) deliver(f func(h *Handler)) {
 // Receipt implements lanes.Sink. It may be called by whoever sends, so the handler runs in the next
 // turn.
 func (m *messages) Receipt(lane int, id uint64, arrived bool) {
-	q := &m.player.shard.schedule
-	q.receipts = append(q.receipts, receipt{m.player, id, uint8(lane), arrived})
+	m.player.shard.receipts.add(receipt{m.player, id, uint8(lane), arrived})
 }
 
 // errorOfLanes maps an error of an endpoint to one that callers can match.

@@ -143,7 +143,7 @@ func (s *Server) Hold() {
 	now := s.clock.now()
 	for sh := range s.shards {
 		sh.Out.Acquire()
-		sh.holds(now)
+		sh.schedule.holds(now)
 	}
 }
 
@@ -163,16 +163,16 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 	now := s.server.clock.now()
 	s.handler = h.withDefaults()
 	s.Out.Hold(true)
-	s.wakes(now)
+	s.schedule.wakes(now)
 	s.PeersFirst = !hold // else nothing goes out before the next Flush
 	n, now := s.Turn(now)
-	s.deliverReceipts()
+	s.receipts.deliver()
 	if !hold {
 		s.Out.Hold(false)
 		more := s.Greet(now, n)
 		s.engines = s.Handshakes.Busy(now)
 		now = s.server.clock.now() // a handler may have taken its time since
-		s.pause = s.sleep(now, s.endings.idle(now))
+		s.pause = s.schedule.sleep(now, s.endings.idle(now))
 		if more {
 			s.pause = 0
 		}

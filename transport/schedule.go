@@ -3,7 +3,6 @@ package transport
 import (
 	"container/heap"
 	"crypto/rand"
-	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/lanes"
@@ -14,24 +13,15 @@ import (
 // schedule is when the lanes of a shard's players are to be looked at: those that something has
 // happened to, with the next flush, and the others at their own time. The outbox's lock guards it.
 type schedule struct {
+	shard    *shard        // constant
 	players  int           // who have lanes
 	now      time.Duration // of the last flush, since the server's start
 	began    time.Duration // of the last turn or Hold: messages that are queued meanwhile grow old from then on
 	touched  []*messages
 	waiting  byDue
-	receipts []receipt // to be delivered in the next turn
-	spare    []receipt
 	sleeps   time.Duration // until when the shard's loop sleeps; 0 while it does not
 	body     [wire.MaxBody]byte
 	numbers  numbers
-}
-
-// receipt is what Handler.Receipt is to be told.
-type receipt struct {
-	player  *Player
-	id      uint64
-	lane    uint8
-	arrived bool
 }
 
 // newEndpoint begins with lanes that have been agreed on, where next is the next sequence to a player.
@@ -51,18 +41,20 @@ var epoch = time.Unix(0, 0)
 func (q *schedule) advance(now time.Time) { q.now = max(q.now, now.Sub(epoch)) }
 
 // wakes notes that the shard does not sleep any more, and when its turn begins.
-func (s *shard) wakes(now time.Time) {
-	s.Out.Mu.Lock()
-	defer s.Out.Mu.Unlock()
-	s.schedule.begin(now)
-	s.schedule.sleeps = 0
+func (q *schedule) wakes(now time.Time) {
+	o := &q.shard.Out
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
+	q.begin(now)
+	q.sleeps = 0
 }
 
 // holds notes when a Hold begins, while the shard may sleep.
-func (s *shard) holds(now time.Time) {
-	s.Out.Mu.Lock()
-	defer s.Out.Mu.Unlock()
-	s.schedule.begin(now)
+func (q *schedule) holds(now time.Time) {
+	o := &q.shard.Out
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
+	q.begin(now)
 }
 
 func (q *schedule) begin(now time.Time) { q.began = max(q.began, now.Sub(epoch)) }
@@ -98,24 +90,23 @@ func (q *schedule) forget(m *messages) {
 // fill puts what is due into the outbox, whose content is about to leave and whose lock is held.
 //
 // +checklocksignore
-func (s *shard) fill() {
-	q := &s.schedule
+func (q *schedule) fill() {
 	if q.players == 0 {
 		q.rest()
 		return
 	}
-	q.advance(s.server.clock.now())
+	q.advance(q.shard.server.clock.now())
 	for _, m := range q.touched {
 		m.dirty = false
-		s.pump(m)
+		q.pump(m)
 	}
 	q.rest()
 	for len(q.waiting) > 0 && q.waiting[0].due <= q.now {
-		s.pump(q.waiting[0])
+		q.pump(q.waiting[0])
 	}
-	if q.sleeps > 0 && (len(q.receipts) > 0 || len(q.waiting) > 0 && q.waiting[0].due < q.sleeps) {
+	if q.sleeps > 0 && (q.shard.receipts.some() || len(q.waiting) > 0 && q.waiting[0].due < q.sleeps) {
 		q.sleeps = 0
-		s.Socket.Wake()
+		q.shard.Socket.Wake()
 	}
 }
 
@@ -127,14 +118,14 @@ func (q *schedule) rest() {
 
 // pump puts what is due on the lanes of one player into the outbox, and schedules the rest.
 //
-// +checklocks:s.Out.Mu
-func (s *shard) pump(m *messages) {
-	q, p := &s.schedule, m.player
+// +checklocks:q.shard.Out.Mu
+func (q *schedule) pump(m *messages) {
+	p := m.player
 	due := never
 	if p.messages == m && !m.busy && p.stay.Load() == present && !p.ended.Load() {
 		m.endpoint.Tick(q.now, m)
 		for range maxPump {
-			if due = m.endpoint.Deadline(q.now); due > q.now || !s.appendFrames(m, p.conn) {
+			if due = m.endpoint.Deadline(q.now); due > q.now || !q.appendFrames(m, p.conn) {
 				break
 			}
 		}
@@ -157,14 +148,13 @@ func (s *shard) pump(m *messages) {
 
 // appendFrames puts one datagram of a player's lanes into the outbox. It reports false if none is due.
 //
-// +checklocks:s.Out.Mu
-func (s *shard) appendFrames(m *messages, c *conn) bool {
-	q := &s.schedule
+// +checklocks:q.shard.Out.Mu
+func (q *schedule) appendFrames(m *messages, c *conn) bool {
 	body, ok := nextFrames(q.body[:0], m.endpoint, q.now, &c.session)
 	if !ok {
 		return false
 	}
-	if put(&s.Out, c, c.Addr, wire.KindFrames, body) != nil { // a lost datagram: its connection has ended
+	if put(&q.shard.Out, c, c.Addr, wire.KindFrames, body) != nil { // a lost datagram: its connection has ended
 		c.session.LeaveOut()
 		return false
 	}
@@ -173,77 +163,22 @@ func (s *shard) appendFrames(m *messages, c *conn) bool {
 
 // sleep says until when the shard's loop is about to wait, and returns how long: at most pause. What is due amid a
 // Hold waits for its Release, which wakes the loop.
-func (s *shard) sleep(now time.Time, pause time.Duration) time.Duration {
-	s.Out.Mu.Lock()
-	defer s.Out.Mu.Unlock()
-	q := &s.schedule
+func (q *schedule) sleep(now time.Time, pause time.Duration) time.Duration {
+	o := &q.shard.Out
+	o.Mu.Lock()
+	defer o.Mu.Unlock()
 	if q.players == 0 {
 		return pause
 	}
 	at := now.Sub(epoch)
 	switch {
-	case len(q.receipts) > 0:
+	case q.shard.receipts.some():
 		return 0
-	case len(q.waiting) > 0 && !s.Out.Held():
+	case len(q.waiting) > 0 && !o.Held():
 		pause = min(pause, max(0, q.waiting[0].due-at))
 	}
 	q.sleeps = at + pause
 	return pause
-}
-
-// deliverReceipts tells the handler what has become of messages. It belongs to the shard's turn.
-func (s *shard) deliverReceipts() {
-	q := &s.schedule
-	s.Out.Mu.Lock()
-	list := q.receipts
-	q.receipts, q.spare = q.spare[:0], nil
-	s.Out.Mu.Unlock()
-	told := 0
-	defer func() {
-		s.Out.Mu.Lock()
-		defer s.Out.Mu.Unlock()
-		if told < len(list) { // the handler has panicked: the next turn tells the rest
-			q.receipts = append(slices.Clone(list[told:]), q.receipts...)
-		}
-		clear(list)
-		q.spare = list[:0]
-	}()
-	for _, r := range list {
-		told++
-		s.handler.Receipt(r.player, int(r.lane), r.id, r.arrived)
-	}
-}
-
-// byDue is a heap: the player whose lanes are due first is at the front.
-type byDue []*messages
-
-// Len implements heap.Interface.
-func (h byDue) Len() int { return len(h) }
-
-// Less implements heap.Interface.
-func (h byDue) Less(i, j int) bool { return h[i].due < h[j].due }
-
-// Swap implements heap.Interface.
-func (h byDue) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i+1, j+1
-}
-
-// Push implements heap.Interface.
-func (h *byDue) Push(x any) {
-	m := x.(*messages)
-	*h = append(*h, m)
-	m.place = len(*h)
-}
-
-// Pop implements heap.Interface.
-func (h *byDue) Pop() any {
-	last := len(*h) - 1
-	m := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	m.place = 0
-	return m
 }
 
 // numbers are random bytes in stock: lanes want one with each datagram.

@@ -27,12 +27,14 @@ type shard struct {
 	endings   endings      // of connections that are to go
 	players   players
 	schedule  schedule       // of the players' lanes
+	receipts  receipts       // of messages on them
 	joining   *joiningPlayer // nil unless a Join is under way; under Out.Mu, written by the turn
 }
 
 func newShard(s *Server, l *dtls.Shard) *shard {
 	sh := &shard{Shard: l, server: s}
-	l.Out.Fill = sh.fill
+	sh.schedule.shard, sh.receipts.shard = sh, sh
+	l.Out.Fill = sh.schedule.fill
 	return sh
 }
 
