@@ -23,17 +23,17 @@ func (s *shard) localOf(c *conn) netip.Addr {
 }
 
 // flowOf is the flow of a session that another process has left.
-func (s *shard) flowOf(r *resume.Session) udp.Flow {
+func (m restored) flowOf(r *resume.Session) udp.Flow {
 	f := udp.Flow{AddrPort: r.Addr}
-	if s.Socket.Multihomed() {
+	if m.shard.Socket.Multihomed() {
 		f.Local = addrtable.LocalOf(r.Local)
 	}
 	return f
 }
 
 // reaches reports whether the socket can send to an address: one of IPv4 alone cannot to one of IPv6.
-func (s *shard) reaches(addr netip.AddrPort) bool {
-	return !s.Socket.LocalAddr().Addr().Is4() || addr.Addr().Unmap().Is4()
+func (m restored) reaches(addr netip.AddrPort) bool {
+	return !m.shard.Socket.LocalAddr().Addr().Is4() || addr.Addr().Unmap().Is4()
 }
 
 // warnOfAddresses tells the audit of a socket that listens on all addresses and does not

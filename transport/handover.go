@@ -26,7 +26,10 @@ func (h *handover) depart(shards []*shard, late *panics) (err error) {
 	}
 	for _, sh := range shards {
 		sh.handler = late.guarded(sh.handler.withDefaults())
-		sh.closeNow(s.clock.now())
+		now := s.clock.now()
+		for _, k := range sh.closings() { // the next process would know nothing of them
+			k.Deliver(now)
+		}
 	}
 	if s.config.Snapshot != "" {
 		if err = h.handOver(shards); err == nil {

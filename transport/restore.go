@@ -26,24 +26,25 @@ func (m restored) Deliver(now time.Time) {
 	for len(m.list) > 0 {
 		r := m.list[0]
 		m.list = m.list[1:]
-		m.shard.restore(now, r, m.made)
+		m.restore(now, r)
 	}
 }
 
-// restore goes on with one session, which was saved at made.
-func (s *shard) restore(now time.Time, r *resume.Session, made time.Time) {
+// restore goes on with one session.
+func (m restored) restore(now time.Time, r *resume.Session) {
+	s := m.shard
 	defer r.Wipe()
 	defer s.server.gate.Arrived(r.Name) // whatever comes of it
 	c := &conn{}
 	c.self.shard = s
 	c.Init(c, r.ConnectionID)
 	cause := machine.CauseTicket
-	endpoint, ok := s.restoreLanes(now, r, made)
+	endpoint, ok := m.restoreLanes(now, r)
 	switch {
 	case !ok:
 		cause = machine.CauseSessionLanes
-	case !s.reaches(r.Addr): // its player comes back by ticket
-	case c.Restore(s.Shard, s.flowOf(r), &record.State{
+	case !m.reaches(r.Addr): // its player comes back by ticket
+	case c.Restore(s.Shard, m.flowOf(r), &record.State{
 		InKey: r.InKey, InIV: r.InIV, OutKey: r.OutKey, OutIV: r.OutIV,
 		Next: r.RecordNext + recordSkip, Failed: r.RecordFailed, Window: r.Records,
 	}) == nil:

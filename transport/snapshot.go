@@ -13,6 +13,12 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
+// snapshot is Config.Snapshot as it is written.
+type snapshot struct {
+	w     *resume.Writer
+	saved map[*conn]bool // whether their sessions are in it, of those who play
+}
+
 // handOver writes all live sessions to Config.Snapshot, for the process that comes
 // next. From its beginning on nothing is sent any more, so that no nonce and no
 // sequence can be used by both; if it fails, everything is as before, but that Leave
@@ -26,8 +32,8 @@ func (h *handover) handOver(shards []*shard) error {
 	}
 	s.clock.settle()
 	s.gate.StepClock(s.clock.now(), s.clock.ahead())
-	saved := make(map[*conn]bool)
-	err := h.writeSnapshot(shards, saved)
+	snap := snapshot{saved: make(map[*conn]bool)}
+	err := h.write(&snap, shards)
 	if err != nil {
 		for _, sh := range shards {
 			sh.Out.Reopen()
@@ -36,34 +42,35 @@ func (h *handover) handOver(shards []*shard) error {
 	}
 	now := s.clock.now()
 	for _, sh := range shards {
-		sh.handedOn(now, saved)
+		snap.handedOn(now, sh)
 	}
 	return nil
 }
 
-// writeSnapshot writes to another file first: what has the name is whole.
-func (h *handover) writeSnapshot(shards []*shard, saved map[*conn]bool) error {
+// write writes to another file first: what has the name is whole.
+func (h *handover) write(snap *snapshot, shards []*shard) error {
 	s := h.server
 	f, err := createBeside(s.config.Snapshot)
 	if err != nil {
 		return err
 	}
 	w, err := resume.NewWriter(f, s.config.Session.FleetKeys, time.Now(), rand.Reader)
+	snap.w = w
 	if err == nil {
 		err = w.For(s.Addr())
 	}
 	for _, sh := range shards {
 		if err == nil {
-			err = sh.save(w, saved)
+			err = snap.save(sh)
 		}
 	}
 	if err == nil {
 		for _, sh := range shards {
-			sh.leaveAll(saved)
+			snap.leaveAll(sh)
 		}
 		err = s.gate.Save(w, func() { // with what the match has decided meanwhile
-			for a := range saved {
-				saved[a] = saved[a] && !a.session.Session().Revoked()
+			for c, in := range snap.saved {
+				snap.saved[c] = in && !c.session.Session().Revoked()
 			}
 		})
 	}
@@ -90,7 +97,7 @@ func createBeside(path string) (*os.File, error) {
 
 // save writes a shard's sessions, and notes which. One that cannot be handed over is
 // left out: its player comes back by ticket.
-func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
+func (n *snapshot) save(s *shard) error {
 	s.Out.Mu.Lock()
 	defer s.Out.Mu.Unlock()
 	for _, c := range s.Table.All() {
@@ -104,30 +111,30 @@ func (s *shard) save(w *resume.Writer, saved map[*conn]bool) error {
 			RecordNext: st.Next, RecordFailed: st.Failed, Records: st.Window,
 		}
 		err := resume.ErrSnapshot
-		if a.session.Save(&r) && s.saveLanes(w, a.player.messages, r.Lanes) {
-			err = w.Add(&r)
+		if a.session.Save(&r) && n.saveLanes(s, a.player.messages, r.Lanes) {
+			err = n.w.Add(&r)
 		}
 		r.Wipe()
 		if err != nil && !errors.Is(err, resume.ErrSnapshot) {
 			return err
 		}
-		saved[a] = err == nil
+		n.saved[a] = err == nil
 	}
 	return nil
 }
 
 // leaveAll tells the match that all players leave.
-func (s *shard) leaveAll(saved map[*conn]bool) {
+func (n *snapshot) leaveAll(s *shard) {
 	for _, c := range s.Table.All() {
 		if a := connOf(c); a.player != nil && a.player.stay.Load() != gone {
 			a.player.ended.Store(true)
-			a.player.farewell(wire.ReasonShutdown, saved[a])
+			a.player.farewell(wire.ReasonShutdown, n.saved[a])
 		}
 	}
 }
 
 // handedOn ends the stay of all players in this process, without a word to them.
-func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
+func (n *snapshot) handedOn(now time.Time, s *shard) {
 	s.Handshakes.Refuse()
 	s.endings = endings{} // nothing is sent any more
 	for _, c := range s.Table.All() {
@@ -137,7 +144,7 @@ func (s *shard) handedOn(now time.Time, saved map[*conn]bool) {
 		}
 		e := a.self.shard.decision(now, a, audit.Close)
 		switch {
-		case saved[a]:
+		case n.saved[a]:
 			e.Detail = "handed on to the next process"
 			a.player.leaveMessages()
 		case a.session.Session().Revoked():

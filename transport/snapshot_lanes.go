@@ -13,12 +13,12 @@ import (
 // its player comes back by ticket, and the new generation of its lanes tells the client what is lost.
 //
 // +checklocks:s.Out.Mu
-func (s *shard) saveLanes(w *resume.Writer, m *messages, into *resume.Lanes) bool {
+func (n *snapshot) saveLanes(s *shard, m *messages, into *resume.Lanes) bool {
 	if m == nil || into == nil {
 		return m == nil && into == nil
 	}
 	m.closing = &closing{done: true} // nothing more can be queued
-	state, ok := m.endpoint.AppendSnapshot(nil, s.schedule.now, w.RoomForLanes(into), m)
+	state, ok := m.endpoint.AppendSnapshot(nil, s.schedule.now, n.w.RoomForLanes(into), m)
 	into.State = state
 	return ok
 }
@@ -36,13 +36,6 @@ func (p *Player) leaveMessages() {
 	}
 }
 
-// closeNow ends every session that waits in CloseAfter: the next process would know nothing of it.
-func (s *shard) closeNow(now time.Time) {
-	for _, k := range s.closings() {
-		k.Deliver(now)
-	}
-}
-
 // closings takes what waiting CloseAfters have yet to do.
 func (s *shard) closings() (list []kicked) {
 	s.Out.Mu.Lock()
@@ -57,9 +50,10 @@ func (s *shard) closings() (list []kicked) {
 	return list
 }
 
-// restoreLanes returns the lanes of a session that was saved at made, nil if it has none. It reports
-// false if they cannot go on here.
-func (s *shard) restoreLanes(now time.Time, r *resume.Session, made time.Time) (e *lanes.Endpoint, ok bool) {
+// restoreLanes returns the lanes of a session, nil if it has none. It reports false if they cannot go
+// on here.
+func (m restored) restoreLanes(now time.Time, r *resume.Session) (e *lanes.Endpoint, ok bool) {
+	s := m.shard
 	agreed, ok := s.server.gate.SavedLanes(r)
 	if !ok || agreed == nil {
 		return nil, ok
@@ -68,7 +62,7 @@ func (s *shard) restoreLanes(now time.Time, r *resume.Session, made time.Time) (
 	defer s.Out.Mu.Unlock()
 	q := &s.schedule
 	q.advance(now)
-	away := min(max(s.server.clock.at(now).Sub(made), 0), resume.SnapshotLife) // messages grow old meanwhile
+	away := min(max(s.server.clock.at(now).Sub(m.made), 0), resume.SnapshotLife) // messages grow old meanwhile
 	e, err := lanes.Restore(lanesConfig(agreed, r.Sequence+1, q.numbers.next), q.now-away, r.Lanes.State)
 	return e, err == nil
 }
