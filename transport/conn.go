@@ -142,7 +142,7 @@ func (c *conn) move(now time.Time) {
 	c.Shard.Handshakes.Note(now, &c.Conn)
 	e := c.self.shard.decision(now, c, audit.Migrate)
 	e.Previous = prefixOf(former)
-	c.self.shard.server.config.Audit.Record(e)
+	c.self.shard.server.audit.Record(e)
 	notice := wire.NoticeBody{Code: wire.NoticeMoved}
 	c.send(c.Addr, wire.KindNotice, notice.AppendTo(nil)) //nolint:errcheck // a lost datagram
 }

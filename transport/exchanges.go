@@ -54,7 +54,7 @@ func newTraceID() (id TraceID) {
 // reads trace ids.
 func newAside(c *conn, began, now time.Time) *aside {
 	s := c.self.shard.server
-	if !s.traced {
+	if !s.audit.traced {
 		return nil
 	}
 	x := &exchange{trace: newTraceID()}
@@ -65,7 +65,7 @@ func newAside(c *conn, began, now time.Time) *aside {
 // begin is called when a datagram asks for something: that is the next step, of a renewal the first.
 // A resumption that has begun with the verification of a token goes on.
 func (a *aside) begin(now time.Time, kind StepKind) {
-	if a == nil || !a.conn.self.shard.server.traced {
+	if a == nil || !a.conn.self.shard.server.audit.traced {
 		return
 	}
 	if a.exchange == nil {
@@ -175,7 +175,7 @@ func (a *aside) traceID() string {
 
 // shakeFailed reports a handshake that has failed, and returns its trace id for the audit.
 func (s *Server) shakeFailed(began, now time.Time, kind string) string {
-	if !s.traced {
+	if !s.audit.traced {
 		return ""
 	}
 	id := newTraceID()

@@ -48,7 +48,7 @@ func (f *feedLines) leavesOut(now time.Time, ofFeed bool, ended int) bool {
 // summarize records how many have been left out. It is called about once a second.
 func (f *feedLines) summarize(s *Server) {
 	if n := f.takeLeftOut(); n > 0 {
-		auditNow(s, audit.Event{Decision: audit.Withdraw, Detail: fmt.Sprintf("a feed: %d bans and revocations without a line of their own, ended 0", n)})
+		s.audit.now(audit.Event{Decision: audit.Withdraw, Detail: fmt.Sprintf("a feed: %d bans and revocations without a line of their own, ended 0", n)})
 	}
 }
 

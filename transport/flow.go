@@ -43,7 +43,7 @@ func warnOfAddresses(s *Server) {
 	if !sock.LocalAddr().Addr().IsUnspecified() || sock.Multihomed() {
 		return
 	}
-	auditNow(s, audit.Event{
+	s.audit.now(audit.Event{
 		Decision: audit.Alarm,
 		Detail:   "the socket listens on all addresses and cannot tell them apart: on a host with several, listen on the one that players dial",
 	})

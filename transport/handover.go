@@ -35,7 +35,7 @@ func (h *handover) depart(shards []*shard, late *panics) (err error) {
 		if err = h.handOver(shards); err == nil {
 			return nil
 		}
-		auditNow(s, audit.Event{Decision: audit.Alarm, Detail: "the snapshot was not written, and its sessions end" + said(err)})
+		s.audit.now(audit.Event{Decision: audit.Alarm, Detail: "the snapshot was not written, and its sessions end" + said(err)})
 		err = fmt.Errorf("transport: the snapshot was not written: %w", err)
 	}
 	for _, sh := range shards {

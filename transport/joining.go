@@ -168,12 +168,12 @@ func (j *joiningPlayer) reject(now time.Time) {
 	e := s.decision(now, c, audit.Reject)
 	reply, ev := c.session.Reject(j.reason, j.detail)
 	c.Shard.Drop(ev.Drop)
-	s.server.refusals.add(ev.Cause)
+	s.server.audit.refusals.add(ev.Cause)
 	e.Reason, e.Cause, e.Detail = ev.Drop, ev.Cause.String(), "in Join: "+ev.Reason.String()
 	if j.detail != "" {
 		e.Detail += ": " + j.detail
 	}
-	s.server.config.Audit.Record(e)
+	s.server.audit.Record(e)
 	c.aside.cut(ev)
 	c.act(now, reply, ev)
 	c.linger(now) // also where its client has just said CLOSE

@@ -45,7 +45,7 @@ func writePanics(w io.Writer, line []byte) (panicked bool) {
 // warnOfKeyLog has an alarm in the audit of a server whose traffic others may read.
 func warnOfKeyLog(s *Server) {
 	if s.config.KeyLog != nil {
-		auditNow(s, audit.Event{
+		s.audit.now(audit.Event{
 			Decision: audit.Alarm,
 			Detail:   "key log is on: whoever reads it reads all traffic",
 		})

@@ -1,13 +1,11 @@
 package transport
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/internal/fingerprint"
 	"github.com/sallyport/sallyport/internal/machine"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -73,7 +71,7 @@ func (h Handler) withDefaults() Handler {
 func (s *shard) verify(now time.Time, c *conn, raw []byte) {
 	v := verified{conn: c}
 	clock := s.server.clock
-	if s.server.traced {
+	if s.server.audit.traced {
 		v.began = clock.now()
 	}
 	j := job{raw: slices.Clone(raw), now: clock.at(now), from: c.Addr.Addr(), done: func(claims *token.Claims, err error) {
@@ -233,37 +231,4 @@ func (m superseded) Deliver(now time.Time) {
 func (c *conn) end(now time.Time, reason wire.Reason) {
 	reply, ev := c.session.Close(reason)
 	c.act(now, reply, ev)
-}
-
-// version is what an audit record says about who made it.
-var version = fmt.Sprint("sallyport protocol ", wire.Version)
-
-// audit records a trust decision about a connection's player.
-func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event) {
-	e := s.decision(now, a, d)
-	e.Reason, e.Cause, e.Detail = ev.Drop, ev.Cause.String(), string(ev.Payload)
-	if d == audit.Reject {
-		s.server.refusals.add(ev.Cause)
-	}
-	if d == audit.Replace {
-		e.Previous = s.successor
-	}
-	if ev.Part != fingerprint.PartNone {
-		e.Part = ev.Part.String()
-	}
-	if c := ev.Claims; c != nil { // of the token that the decision is about
-		e.Issuer, e.Subject, e.TokenID, e.Scope, e.Platform, e.Build = c.Issuer, c.Subject, c.ID, c.Scope, c.Platform, c.Build
-	}
-	s.server.config.Audit.Record(e)
-}
-
-// decision is what every record about a connection's player says.
-func (s *shard) decision(now time.Time, c *conn, d audit.Decision) audit.Event {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version, Trace: c.aside.traceID()}
-	if sess := c.session.Session(); sess != nil {
-		f := sess.Fingerprint()
-		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()
-		e.Session, e.Scope, e.Platform, e.Build = sess.ID(), sess.Scope(), f.Platform, f.Build
-	}
-	return e
 }

@@ -60,7 +60,7 @@ func detailOfOutage(o *token.Outage) string {
 }
 
 func alarmOfKeys(s *Server, now time.Time, issuer, detail string) {
-	s.config.Audit.Record(audit.Event{
+	s.audit.Record(audit.Event{
 		Time: now, Decision: audit.Alarm, Reason: audit.DropUnavailable, Version: version, Issuer: issuer, Detail: detail,
 	})
 }

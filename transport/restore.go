@@ -55,8 +55,8 @@ func (m restored) restore(now time.Time, r *resume.Session) {
 			endpoint.Close(nil)
 		}
 		s.Drop(cause.Drop())
-		s.server.refusals.add(cause)
-		s.server.config.Audit.Record(audit.Event{
+		s.server.audit.refusals.add(cause)
+		s.server.audit.Record(audit.Event{
 			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: cause.Drop(), Cause: cause.String(), Version: version,
 			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(udp.Flow{AddrPort: r.Addr}),
 			Scope: r.Scope, Platform: r.Platform, Build: r.Build, Detail: "of a snapshot",
@@ -64,7 +64,7 @@ func (m restored) restore(now time.Time, r *resume.Session) {
 		return
 	}
 	c.self.origin = OriginRestored
-	if s.server.traced {
+	if s.server.audit.traced {
 		c.aside = &aside{conn: c, trace: newTraceID()}
 	}
 	if endpoint != nil {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -42,7 +41,7 @@ func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 	if errors.Is(err, machine.ErrSaved) {
 		return ended, ErrServerClosed
 	}
-	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.feedLines.leavesOut(now, r.Everywhere, ended) {
+	if ended == 0 && known || errors.Is(err, session.ErrRevocation) || s.audit.feedLines.leavesOut(now, r.Everywhere, ended) {
 		return ended, err
 	}
 	e := audit.Event{Decision: audit.Withdraw, Issuer: r.Issuer}
@@ -62,7 +61,7 @@ func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 	if err != nil {
 		e.Reason = audit.DropFull // of revocations
 	}
-	auditOperator(s, e, what, ended)
+	s.audit.operator(e, what, ended)
 	return ended, err
 }
 
@@ -73,7 +72,7 @@ func (s *Server) Revoke(r session.Revocation) (ended int, err error) {
 func (s *Server) RevokeSubject(issuer, subject string) int {
 	n := s.gate.RevokeSubject(issuer, subject)
 	if n > 0 {
-		auditOperator(s, audit.Event{Decision: audit.Withdraw, Issuer: issuer, Subject: subject}, "sessions", n)
+		s.audit.operator(audit.Event{Decision: audit.Withdraw, Issuer: issuer, Subject: subject}, "sessions", n)
 	}
 	return n
 }
@@ -89,7 +88,7 @@ func (s *Server) RevokeSession(id uint32) bool {
 	if !s.gate.RevokeSession(id) {
 		return false
 	}
-	auditOperator(s, e, "session", 1)
+	s.audit.operator(e, "session", 1)
 	return true
 }
 
@@ -106,7 +105,7 @@ func (s *Server) Ban(b session.Ban) (ended int, err error) {
 	if errors.Is(err, machine.ErrSaved) {
 		return ended, ErrServerClosed
 	}
-	if ended == 0 && known || errors.Is(err, session.ErrBan) || s.feedLines.leavesOut(s.clock.now(), b.Everywhere, ended) {
+	if ended == 0 && known || errors.Is(err, session.ErrBan) || s.audit.feedLines.leavesOut(s.clock.now(), b.Everywhere, ended) {
 		return ended, err
 	}
 	e := audit.Event{Decision: audit.Ban, Issuer: b.Issuer, Subject: b.Subject}
@@ -120,7 +119,7 @@ func (s *Server) Ban(b session.Ban) (ended int, err error) {
 	if !b.Until.IsZero() {
 		what += ", until " + b.Until.UTC().Format(time.RFC3339)
 	}
-	auditOperator(s, e, what, ended, b.Note)
+	s.audit.operator(e, what, ended, b.Note)
 	return ended, err
 }
 
@@ -144,25 +143,7 @@ func (s *Server) LiftEverywhere(issuer, subject string) bool { return lift(s, is
 func lift(s *Server, issuer, subject string, everywhere bool) bool {
 	lifted := s.gate.Lift(issuer, subject, everywhere)
 	if lifted {
-		auditNow(s, audit.Event{Decision: audit.Lift, Issuer: issuer, Subject: subject})
+		s.audit.now(audit.Event{Decision: audit.Lift, Issuer: issuer, Subject: subject})
 	}
 	return lifted
-}
-
-// auditOperator records a decision of the operator or the match: what it is about, how many
-// sessions it has ended, and a note.
-func auditOperator(s *Server, e audit.Event, what string, ended int, note ...string) {
-	e.Detail = fmt.Sprintf("%s, ended %d", what, ended)
-	for _, n := range note {
-		if n != "" {
-			e.Detail += ": " + n
-		}
-	}
-	auditNow(s, e)
-}
-
-// auditNow records what is no matter of one connection, as of now.
-func auditNow(s *Server, e audit.Event) {
-	e.Time, e.Version = s.clock.at(s.clock.now()), version
-	s.config.Audit.Record(e)
 }

@@ -178,27 +178,27 @@ func (s *shard) run(h Handler, hold bool) (int, error) {
 		}
 	}
 	if s.Shard == s.Endpoint.First() {
-		s.checkClock(now)
+		s.server.checkClock(now)
 	}
 	return n, nil
 }
 
-// checkClock compares clocks about once a sweepInterval, and has the gate forget what is past.
-func (s *shard) checkClock(now time.Time) {
-	server := s.server
-	if now.Sub(server.clock.checked) < dtls.SweepInterval {
+// checkClock compares clocks about once a sweepInterval, and has the gate forget what is past. It
+// belongs to the first shard's turn.
+func (s *Server) checkClock(now time.Time) {
+	if now.Sub(s.clock.checked) < dtls.SweepInterval {
 		return
 	}
-	server.clock.checked = now
-	alarm := server.clock.check()
-	server.gate.StepClock(now, server.clock.ahead())
+	s.clock.checked = now
+	alarm := s.clock.check()
+	s.gate.StepClock(now, s.clock.ahead())
 	if alarm {
-		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
+		s.audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Detail: "wall clock stepped"})
 	}
-	server.outages.check(server, server.clock.at(now))
-	server.closedSockets.check(server, server.clock.at(now))
-	server.feedLines.summarize(server)
-	if detail := server.gate.Sweep(now); detail != "" {
-		server.config.Audit.Record(audit.Event{Time: server.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
+	s.outages.check(s, s.clock.at(now))
+	s.closedSockets.check(s, s.clock.at(now))
+	s.audit.feedLines.summarize(s)
+	if detail := s.gate.Sweep(now); detail != "" {
+		s.audit.Record(audit.Event{Time: s.clock.at(now), Decision: audit.Alarm, Reason: audit.DropFull, Detail: detail})
 	}
 }

@@ -13,15 +13,15 @@ import (
 // schedule is when the lanes of a shard's players are to be looked at: those that something has
 // happened to, with the next flush, and the others at their own time. The outbox's lock guards it.
 type schedule struct {
-	shard    *shard        // constant
-	players  int           // who have lanes
-	now      time.Duration // of the last flush, since the server's start
-	began    time.Duration // of the last turn or Hold: messages that are queued meanwhile grow old from then on
-	touched  []*messages
-	waiting  byDue
-	sleeps   time.Duration // until when the shard's loop sleeps; 0 while it does not
-	body     [wire.MaxBody]byte
-	numbers  numbers
+	shard   *shard        // constant
+	players int           // who have lanes
+	now     time.Duration // of the last flush, since the server's start
+	began   time.Duration // of the last turn or Hold: messages that are queued meanwhile grow old from then on
+	touched []*messages
+	waiting byDue
+	sleeps  time.Duration // until when the shard's loop sleeps; 0 while it does not
+	body    [wire.MaxBody]byte
+	numbers numbers
 }
 
 // newEndpoint begins with lanes that have been agreed on, where next is the next sequence to a player.

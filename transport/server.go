@@ -28,7 +28,6 @@ import (
 type Server struct {
 	config Config        // constant
 	gate   *machine.Gate // constant
-	traced bool          // somebody reads trace ids; constant
 	lanes  *lanes.Table  // nil without Config.Lanes; constant
 	clock  *clock        // constant; checked in the first shard's turn
 
@@ -37,11 +36,9 @@ type Server struct {
 	destination   atomic.Pointer[string] // of Drain; nil before
 	sessions      population
 	verifications *verifications
-	refusals      causeCounts
-	feedLines     *feedLines // constant
+	audit         auditing
 	outages       outages
 	closedSockets closedSockets
-	log           *audit.Log // nil without Config.Logger; constant
 	filtering     *filtering // nil without Config.Filter; constant
 	handover      handover
 	lifetime      lifetime
@@ -73,16 +70,11 @@ func Listen(address string, config Config) (*Server, error) {
 	if config.Also != nil {
 		carrier = udp.NewCarrier(config.Also)
 	}
-	s := &Server{config: config, gate: gate, lanes: table, clock: newClock(), feedLines: newFeedLines()}
+	s := &Server{config: config, gate: gate, lanes: table, clock: newClock()}
+	s.audit.init(&config, s.clock)
 	if table != nil {
 		gate.UseLanes(table, s.clock.now)
 	}
-	if config.Logger != nil {
-		s.log = audit.NewLog(config.Logger)
-		s.config.Audit = audit.Tee(config.Audit, s.log)
-	}
-	_, unread := config.Audit.(discard)
-	s.traced = !unread || config.OnExchange != nil
 	s.certificate.Store(&config.Certificate)
 	below := endpointConfig(s)
 	below.Carrier = carrier
@@ -111,7 +103,7 @@ func endpointConfig(s *Server) dtls.Config {
 		Handshake: handshake.Config{
 			Certificate: s.certificate.Load, ClientAuth: c.ClientAuth, ClientCAs: c.ClientCAs,
 			KeyLog: newKeyLog(c.KeyLog, func() {
-				auditNow(s, audit.Event{Decision: audit.Alarm, Detail: "the key log's writer has panicked, and gets no more lines"})
+				s.audit.now(audit.Event{Decision: audit.Alarm, Detail: "the key log's writer has panicked, and gets no more lines"})
 			}),
 		},
 		HandshakeTimeout: c.HandshakeTimeout, ConfirmTimeout: proofTimeout, MaxHandshakes: c.MaxHandshakes,
@@ -119,7 +111,7 @@ func endpointConfig(s *Server) dtls.Config {
 		ChallengeLen: challengeLen, Window: c.Session.Window, Shards: c.Shards,
 		Vouch: vouch(c.Session.FleetKeys, s.clock.at),
 		Now:   s.clock.now, Wall: func() time.Time { return s.clock.wall() },
-		NewUser: func(l *dtls.Shard) dtls.User { return newShard(s, l) }, Flooded: func(now time.Time, begins bool) { auditFlood(s, now, begins) },
+		NewUser: func(l *dtls.Shard) dtls.User { return newShard(s, l) }, Flooded: s.audit.flood,
 	}
 }
 
@@ -135,18 +127,6 @@ func vouch(keys *fleetkey.Ring, wall func(now time.Time) time.Time) func(time.Ti
 		clear(t.Key[:])
 		return t.Name, key, err == nil
 	}
-}
-
-// auditFlood tells the audit when a flood of strangers' datagrams begins and when it
-// is over: two records, however long it lasts.
-func auditFlood(s *Server, now time.Time, begins bool) {
-	detail := "strangers' datagrams flood the server"
-	if !begins {
-		detail = "the flood of strangers' datagrams is over"
-	}
-	s.config.Audit.Record(audit.Event{
-		Time: s.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Version: version, Detail: detail,
-	})
 }
 
 // unverifier is what a Verifier may have besides; see session.Config.Unverified.
@@ -185,7 +165,7 @@ func (s *Server) SetCertificate(cert tls.Certificate) error {
 		return err
 	}
 	s.certificate.Store(&cert)
-	auditNow(s, audit.Event{Decision: audit.KeyRotation, Detail: "the server's certificate"})
+	s.audit.now(audit.Event{Decision: audit.KeyRotation, Detail: "the server's certificate"})
 	return nil
 }
 

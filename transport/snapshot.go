@@ -153,6 +153,6 @@ func (n *snapshot) handedOn(now time.Time, s *shard) {
 		default:
 			e.Detail = "left to come back by ticket"
 		}
-		s.server.config.Audit.Record(e)
+		s.server.audit.Record(e)
 	}
 }

@@ -77,10 +77,10 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Sessions: int(s.sessions.live.Load()), SessionsPeak: int(s.sessions.peak.Load()), Drops: make(map[string]uint64),
 		Handshakes: HandshakeStats{FailedBy: make(map[string]uint64)},
-		Refusals:   s.refusals.snapshot(), Outages: outagesOf(s.config.Verifier),
+		Refusals:   s.audit.refusals.snapshot(), Outages: outagesOf(s.config.Verifier),
 	}
 	for sh := range s.shards {
-		sh.addTo(&st)
+		st.add(sh)
 	}
 	st.Socket.Overflow += s.endpoint.CarrierOverflow()
 	if st.Socket.Overflow > 0 {
@@ -89,7 +89,8 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-func (s *shard) addTo(st *Stats) {
+// add adds what a shard has counted.
+func (st *Stats) add(s *shard) {
 	of := s.Stats()
 	st.Received += of.Received
 	st.Sent += of.Sent

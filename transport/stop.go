@@ -134,8 +134,8 @@ func (s *Server) finish() error {
 	for sh := range s.shards {
 		errs = append(errs, sh.Close())
 	}
-	if s.log != nil {
-		errs = append(errs, s.log.Close())
+	if s.audit.log != nil {
+		errs = append(errs, s.audit.log.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -26,7 +26,7 @@ func (h *handover) takeOver() {
 		if snap != nil {
 			what = "the sessions of a snapshot were refused: "
 		}
-		auditNow(s, audit.Event{Decision: audit.Reject, Reason: audit.DropTicket, Detail: what + reasonOf(err)})
+		s.audit.now(audit.Event{Decision: audit.Reject, Reason: audit.DropTicket, Detail: what + reasonOf(err)})
 	}
 	if snap != nil {
 		s.gate.Restore(snap)
