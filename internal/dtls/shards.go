@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/udp"
@@ -14,6 +15,13 @@ type shards struct {
 
 // All is every shard, the first one first.
 func (s *shards) All() []*Shard { return *s.list.Load() }
+
+// add adds a shard, and returns every shard. What All has returned to other goroutines stays as it was.
+func (s *shards) add(one *Shard) []*Shard {
+	all := append(slices.Clone(s.All()), one)
+	s.list.Store(&all)
+	return all
+}
 
 // First is the shard that stays when the others go.
 func (s *shards) First() *Shard { return s.All()[0] }

@@ -70,8 +70,7 @@ func (e *Endpoint) siblings(want int) error {
 		if carrier != nil {
 			sock = carrier.Beside(sock)
 		}
-		shards = append(slices.Clone(shards), e.NewShard(sock, len(shards)))
-		e.list.Store(&shards)
+		shards = e.add(e.NewShard(sock, len(shards)))
 	}
 	if sockets > 1 {
 		e.sharing.Steer(sockets)
@@ -80,8 +79,7 @@ func (e *Endpoint) siblings(want int) error {
 		first := shards[0]
 		apart := e.NewShard(carrier.Apart(first.Socket), len(shards))
 		apart.Carries, first.carrier = true, nil
-		shards = append(slices.Clone(shards), apart)
-		e.list.Store(&shards)
+		e.add(apart)
 	}
 	return nil
 }
