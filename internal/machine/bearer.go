@@ -48,7 +48,7 @@ func (c *Conn) unknownBearer(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropToken)
 	}
 	c.pending = &pending{kind: wire.KindBearer, token: append([]byte(nil), m.Token...)}
-	c.outlive(now)
+	c.session.outlive(now)
 	return Reply{}, Event{Kind: EventVerify, Drop: audit.DropToken, Token: c.pending.token}
 }
 
@@ -72,7 +72,7 @@ func (c *Conn) bearerVerified(claims *token.Claims, v verdict, now time.Time) (R
 	}
 	later := isTemporary(v.drop) || v.drop == audit.DropRate
 	if c.pending = nil; !later {
-		c.outlives = 0
+		c.session.outlives = 0
 	}
 	switch {
 	case v.drop == audit.DropNone:

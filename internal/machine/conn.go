@@ -70,7 +70,6 @@ type Conn struct {
 	partial  *partial     // nil but between the first and the last part of a message
 	pending  *pending     // decided by Verified
 	retryAt  int64        // after a refused token no other is verified before, Unix ns
-	outlives int64        // until then the session outlives its expiry, Unix ns; see outlive
 	doubt    *doubt       // nil without a change of fingerprint or behaviour
 	probe    *probe       // nil before the first measurement or challenge
 	renewAt  uint32       // no RENEW is accepted before, unless a step up is owed, Unix s
@@ -154,7 +153,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	case live:
 		c.retire(now)
 		c.noteQuiet(idle)
-		if drop := c.checkLife(now); drop != audit.DropNone {
+		if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
@@ -182,7 +181,7 @@ func (c *Conn) tickWelcomed(now time.Time, idle time.Duration) (Reply, Event) {
 	if !c.livesOnFormer() { // else the former connection does
 		c.noteQuiet(idle)
 	}
-	if drop := c.checkLife(now); drop != audit.DropNone {
+	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
 		return c.expire(drop)
 	}
 	if idle >= min(c.gate.config.Idle, helloTimeout) {

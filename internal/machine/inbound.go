@@ -68,8 +68,8 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 	if c.state == closed {
 		return c.why
 	}
-	if drop := c.checkLife(now); drop != audit.DropNone {
-		if drop = c.checkLife(now.Add(-waited)); drop != audit.DropNone {
+	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
+		if drop = c.session.checkLife(now.Add(-waited), c.gate.config.Leeway); drop != audit.DropNone {
 			return drop // the session had ended when the datagram arrived
 		}
 	}

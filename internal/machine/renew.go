@@ -35,7 +35,7 @@ func (c *Conn) renew(now time.Time, env *wire.Envelope) (Reply, Event) {
 		return dropped(audit.DropMalformed)
 	}
 	c.pending = &pending{kind: wire.KindRenew, digest: digest, token: append([]byte(nil), m.Token...)}
-	c.outlive(now)
+	c.session.outlive(now)
 	if c.owes() && c.plausible(now, m.Token) {
 		c.doubt.step.wait(now, true)
 	}
@@ -62,7 +62,7 @@ func (c *Conn) renewVerified(claims *token.Claims, v verdict, now time.Time) (Re
 		if p.refused = v.cause; isTemporary(v.drop) {
 			c.pending = nil // the client repeats it, and it is verified again
 		} else {
-			c.outlives = 0
+			c.session.outlives = 0
 		}
 		return Reply{}, Event{Kind: EventRefused, Drop: v.drop, Cause: v.cause, Payload: []byte(p.detail), Claims: claims}
 	}
@@ -76,6 +76,7 @@ func (c *Conn) renewVerified(claims *token.Claims, v verdict, now time.Time) (Re
 		next.token = bearer
 	}
 	c.next, p.claims, p.identity, c.renewedLost = next, claims, identityOf(claims), false
+	c.session.outlive(now)
 	c.bind() // a fresh token is what a step up asks for
 	c.confined = false
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims, p.identity), claims.Expires.UnixNano(), c.path)
@@ -141,46 +142,10 @@ func (c *Conn) pace(now time.Time, claims *token.Claims) {
 	c.renewAt = ceilUnix(now.Add(claims.Expires.Sub(c.gate.wall(now)) / renewalsOfLife))
 }
 
-// checkLife is Session.checkLife for a connection, with what outlive has said.
-func (c *Conn) checkLife(now time.Time) audit.Drop {
-	drop := c.session.checkLife(now, c.gate.config.Leeway)
-	if drop != audit.DropExpired {
-		return drop
-	}
-	if c.livesOnFormer() {
-		c = c.resuming.former
-	}
-	if now.UnixNano() < c.outlives {
-		return c.session.checkLife(now, token.MaxLeeway) // as far as the memory of ended sessions reaches
-	}
-	return drop
-}
-
-// outlive has the session outlive its expiry by an overlap more, because a token has come in time: as
-// long as it is looked at, or may be shown again, and while RENEWED and the answer are under way. If
-// the server is late to read it, the time begins now.
-func (c *Conn) outlive(now time.Time) {
-	end := c.session.ends.Load() + int64(c.gate.config.Leeway)
-	if at := now.UnixNano(); at >= c.outlives {
-		end = max(end, at)
-	}
-	c.outlives = max(c.outlives, end+int64(min(c.gate.config.Overlap, token.MaxLeeway)))
-}
-
-// leeway returns how long a session that is restored outlives its expiry. While it is renewed that is an
-// overlap more, as checkLife says.
-func (g *Gate) leeway(renewing bool) time.Duration {
-	leeway := g.config.Leeway
-	if renewing {
-		leeway += min(g.config.Overlap, token.MaxLeeway-leeway)
-	}
-	return leeway
-}
-
 // takeRenewal returns the claims of the token of the next epoch, which begins now.
 func (c *Conn) takeRenewal(now time.Time) (*token.Claims, identity.Identity) {
 	claims, id := c.pending.claims, c.pending.identity
-	c.pending, c.outlives = nil, 0
+	c.pending = nil
 	c.pace(now, claims)
 	return claims, id
 }

@@ -239,3 +239,18 @@ func TestExpiryWhileRenewedAfterStall(t *testing.T) {
 		d.tickServer().ends(audit.DropExpired, wire.ReasonExpired)
 	}
 }
+
+// The same where the server stalls between reading the token and its verdict.
+func TestExpiryWhileVerdictIsLate(t *testing.T) {
+	d, asked := lastMoment(t, session.Config{})
+	after := d.clientSends(wire.KindData, "after")
+	d.waits(8 * time.Second)
+	renewed := d.verifiesToken(asked).renews() // verdicts come before datagrams and before Tick
+	d.toServer(after).delivers("after")
+	d.tickServer().nothing()
+	d.waits(5*time.Second - time.Millisecond)
+	d.toClient(renewed.envelope).renews()
+	d.exchangesData()
+	d.waits(time.Minute)
+	d.exchangesData()
+}

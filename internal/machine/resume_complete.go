@@ -72,7 +72,7 @@ func (c *Conn) failResumption(why verdict) (Reply, Event) {
 func (c *Conn) takeOver(now time.Time, r *resumption) {
 	f := r.former
 	c.accepted += f.accepted
-	c.behaviour, c.retryAt, c.outlives = f.behaviour, f.retryAt, f.outlives
+	c.behaviour, c.retryAt = f.behaviour, f.retryAt
 	if c.laned && f.laned {
 		c.lanes.pong.follow(&f.lanes.pong)
 	}

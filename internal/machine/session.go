@@ -25,13 +25,14 @@ type Session struct {
 	names        atomic.Pointer[names]   // of the newest identity token
 	shared       atomic.Pointer[account] // with the player's other sessions; nil without any
 
-	sibling *Session // next in Gate.players, under its mu
+	sibling  *Session // next in Gate.players, under its mu
+	outlives uint16   // see outlive, ms; of the receiving half of the connection that it lives on
 
 	// Constant once the session has begun.
-	gate            *Gate
-	id              uint32
 	bound           bool  // to a client certificate, by the cnf claim of an identity token
 	replacements    uint8 // how often in a row sessions replaced each other soon after they had begun, up to this one
+	id              uint32
+	gate            *Gate
 	name            [16]byte
 	issuer, subject string
 	scope           string
@@ -82,6 +83,7 @@ func (s *Session) adopt(claims *token.Claims, id identity.Identity) {
 	n := namesOf(claims, id)
 	s.names.Store(n)
 	s.ends.Store(s.gate.lapses(n.expires))
+	s.outlives = 0
 }
 
 // Name returns the session's name, 16 bytes: the same on every connection and every server.
@@ -161,8 +163,28 @@ func (s *Session) checkLife(now time.Time, leeway time.Duration) audit.Drop {
 	if s.terminated.Load() != 0 {
 		return audit.DropRevoked
 	}
-	if now.UnixNano() >= s.ends.Load()+int64(leeway) {
+	if late := s.late(now); late >= leeway && late >= s.outlived() {
 		return audit.DropExpired
 	}
 	return audit.DropNone
+}
+
+// outlive has the session outlive its expiry by an overlap more, because a token has come in time: as
+// long as it is looked at, or may be shown again, and while RENEWED and the answer are under way. If
+// the server is late to read it, the time begins now. It ends where the memory of ended sessions does.
+func (s *Session) outlive(now time.Time) {
+	until := s.gate.config.Leeway
+	if late := s.late(now); late >= s.outlived() {
+		until = min(max(until, late), token.MaxLeeway)
+	}
+	until += min(s.gate.config.Overlap, token.MaxLeeway-until)
+	s.outlives = max(s.outlives, uint16(until.Milliseconds()))
+}
+
+// outlived returns by how long the session may outlive its expiry, from what outlive has said.
+func (s *Session) outlived() time.Duration { return time.Duration(s.outlives) * time.Millisecond }
+
+// late returns how long the session's expiry is past.
+func (s *Session) late(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - s.ends.Load())
 }

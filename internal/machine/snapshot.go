@@ -77,7 +77,10 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	if r.Ends != 0 {
 		s.ends.Store(r.Ends*int64(time.Millisecond) - g.steps.ahead.Load())
 	}
-	if drop := s.checkLife(now, g.leeway(r.Next != nil)); drop != audit.DropNone {
+	if r.Next != nil {
+		s.outlive(now)
+	}
+	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
 		return CauseExpired
 	}
 	agreed, ok := g.SavedLanes(r)
@@ -125,7 +128,6 @@ func (c *Conn) restoreNext(now time.Time, r *resume.Session) {
 	}
 	id := savedIdentity(&r.Next.Standing)
 	m.Ticket = c.ticket(&m.Secret, m.Epoch, namesOf(claims, id), claims.Expires.UnixNano(), r.Network)
-	c.outlive(now)
 	c.next, c.pending = next, &pending{kind: wire.KindRenew, digest: r.Next.Digest, claims: claims, identity: id}
 	c.answer = &answer{r.Next.Digest, Reply{Kind: wire.KindRenewed, Body: m.AppendTo(nil)}}
 	clear(m.Secret[:])
