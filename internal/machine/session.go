@@ -26,13 +26,13 @@ type Session struct {
 	shared       atomic.Pointer[account] // with the player's other sessions; nil without any
 
 	sibling  *Session // next in Gate.players, under its mu
+	gate     *Gate    // constant
 	outlives uint16   // see outlive, ms; of the receiving half of the connection that it lives on
 
 	// Constant once the session has begun.
-	bound           bool  // to a client certificate, by the cnf claim of an identity token
 	replacements    uint8 // how often in a row sessions replaced each other soon after they had begun, up to this one
+	bound           bool  // to a client certificate, by the cnf claim of an identity token
 	id              uint32
-	gate            *Gate
 	name            [16]byte
 	issuer, subject string
 	scope           string
