@@ -153,7 +153,7 @@ func (c *Conn) Tick(now time.Time) (Reply, Event) {
 	case live:
 		c.retire(now)
 		c.noteQuiet(idle)
-		if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
+		if drop := c.session.checkEnd(now); drop != audit.DropNone {
 			return c.expire(drop)
 		}
 		if idle >= c.gate.config.Idle && c.owes() && c.Away() {
@@ -181,7 +181,7 @@ func (c *Conn) tickWelcomed(now time.Time, idle time.Duration) (Reply, Event) {
 	if !c.livesOnFormer() { // else the former connection does
 		c.noteQuiet(idle)
 	}
-	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
+	if drop := c.session.checkEnd(now); drop != audit.DropNone {
 		return c.expire(drop)
 	}
 	if idle >= min(c.gate.config.Idle, helloTimeout) {

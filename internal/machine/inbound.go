@@ -69,7 +69,7 @@ func (c *Conn) judge(now time.Time, waited time.Duration, env *wire.Envelope) au
 		return c.why
 	}
 	if drop := c.session.checkLife(now, c.gate.config.Leeway); drop != audit.DropNone {
-		if drop = c.session.checkLife(now.Add(-waited), c.gate.config.Leeway); drop != audit.DropNone {
+		if drop = c.session.checkEnd(now.Add(-waited)); drop != audit.DropNone {
 			return drop // the session had ended when the datagram arrived
 		}
 	}

@@ -242,7 +242,7 @@ func (c *Conn) sessionFor(now time.Time, t *resume.Ticket, former *Conn) (*Sessi
 		if former.session.cause() == CauseElsewhere {
 			return former.session, CauseBusyMoved // what is left here is about to go: the client tries again
 		}
-		switch former.session.checkLife(now, c.gate.config.Leeway) {
+		switch former.session.checkEnd(now) {
 		case audit.DropNone:
 			return former.session, CauseNone
 		case audit.DropExpired: // the ticket has not expired: it is accepted once the former connection has ended

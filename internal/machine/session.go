@@ -163,10 +163,15 @@ func (s *Session) checkLife(now time.Time, leeway time.Duration) audit.Drop {
 	if s.terminated.Load() != 0 {
 		return audit.DropRevoked
 	}
-	if late := s.late(now); late >= leeway && late >= s.outlived() {
+	if now.UnixNano() >= s.ends.Load()+int64(leeway) {
 		return audit.DropExpired
 	}
 	return audit.DropNone
+}
+
+// checkEnd is checkLife with the leeway of the configuration, or what outlive has said.
+func (s *Session) checkEnd(now time.Time) audit.Drop {
+	return s.checkLife(now, max(s.gate.config.Leeway, s.outlived()))
 }
 
 // outlive has the session outlive its expiry by an overlap more, because a token has come in time: as
@@ -174,7 +179,7 @@ func (s *Session) checkLife(now time.Time, leeway time.Duration) audit.Drop {
 // the server is late to read it, the time begins now. It ends where the memory of ended sessions does.
 func (s *Session) outlive(now time.Time) {
 	until := s.gate.config.Leeway
-	if late := s.late(now); late >= s.outlived() {
+	if late := time.Duration(now.UnixNano() - s.ends.Load()); late >= s.outlived() {
 		until = min(max(until, late), token.MaxLeeway)
 	}
 	until += min(s.gate.config.Overlap, token.MaxLeeway-until)
@@ -183,8 +188,3 @@ func (s *Session) outlive(now time.Time) {
 
 // outlived returns by how long the session may outlive its expiry, from what outlive has said.
 func (s *Session) outlived() time.Duration { return time.Duration(s.outlives) * time.Millisecond }
-
-// late returns how long the session's expiry is past.
-func (s *Session) late(now time.Time) time.Duration {
-	return time.Duration(now.UnixNano() - s.ends.Load())
-}

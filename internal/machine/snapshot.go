@@ -80,7 +80,7 @@ func (c *Conn) Restore(g *Gate, now time.Time, r *resume.Session) Cause {
 	if r.Next != nil {
 		s.outlive(now)
 	}
-	if drop := s.checkLife(now, g.config.Leeway); drop != audit.DropNone {
+	if drop := s.checkEnd(now); drop != audit.DropNone {
 		return CauseExpired
 	}
 	agreed, ok := g.SavedLanes(r)
