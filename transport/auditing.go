@@ -13,27 +13,33 @@ import (
 // auditing is what a server tells its operator: its decisions, and how many refusals of each cause
 // there were.
 type auditing struct {
-	audit.Sink            // of Config, and log; constant
-	clock      *clock     // constant
-	log        *audit.Log // nil without Config.Logger; constant
-	traced     bool       // somebody reads trace ids; constant
-	feedLines  *feedLines // constant
-	refusals   causeCounts
+	sink      audit.Sink // of Config, and log; constant
+	clock     *clock     // constant
+	log       *audit.Log // nil without Config.Logger; constant
+	traced    bool       // somebody reads trace ids; constant
+	feedLines *feedLines // constant
+	refusals  causeCounts
 }
 
 // init begins as a configuration says.
 func (l *auditing) init(c *Config, clock *clock) {
-	l.Sink, l.clock, l.feedLines = c.Audit, clock, newFeedLines()
+	l.sink, l.clock, l.feedLines = c.Audit, clock, newFeedLines()
 	_, unread := c.Audit.(discard)
 	l.traced = !unread || c.OnExchange != nil
 	if c.Logger != nil {
 		l.log = audit.NewLog(c.Logger)
-		l.Sink = audit.Tee(c.Audit, l.log)
+		l.sink = audit.Tee(c.Audit, l.log)
 	}
 }
 
 // version is what an audit record says about who made it.
 var version = fmt.Sprint("sallyport protocol ", wire.Version)
+
+// Record implements audit.Sink.
+func (l *auditing) Record(e audit.Event) {
+	e.Version = version
+	l.sink.Record(e)
+}
 
 // operator records a decision of the operator or the match: what it is about, how many
 // sessions it has ended, and a note.
@@ -49,7 +55,7 @@ func (l *auditing) operator(e audit.Event, what string, ended int, note ...strin
 
 // now records what is no matter of one connection, as of now.
 func (l *auditing) now(e audit.Event) {
-	e.Time, e.Version = l.clock.at(l.clock.now()), version
+	e.Time = l.clock.at(l.clock.now())
 	l.Record(e)
 }
 
@@ -61,7 +67,7 @@ func (l *auditing) flood(now time.Time, begins bool) {
 		detail = "the flood of strangers' datagrams is over"
 	}
 	l.Record(audit.Event{
-		Time: l.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Version: version, Detail: detail,
+		Time: l.clock.at(now), Decision: audit.Flood, Reason: audit.DropBudget, Detail: detail,
 	})
 }
 
@@ -86,7 +92,7 @@ func (s *shard) audit(now time.Time, a *conn, d audit.Decision, ev machine.Event
 
 // decision is what every record about a connection's player says.
 func (s *shard) decision(now time.Time, c *conn, d audit.Decision) audit.Event {
-	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Version: version, Trace: c.aside.traceID()}
+	e := audit.Event{Time: s.server.clock.at(now), Decision: d, Prefix: prefixOf(c.Addr), Trace: c.aside.traceID()}
 	if sess := c.session.Session(); sess != nil {
 		f := sess.Fingerprint()
 		e.Issuer, e.Subject, e.TokenID = sess.Issuer(), sess.Subject(), sess.TokenID()

@@ -127,7 +127,7 @@ func (w *world) serveWithClock(configure ...func(*Config)) (s *Server, off *atom
 	return s, off
 }
 
-// The alarm reaches the audit once, players stay through a step that goes away,
+// The alarm reaches the audit once, as any record with who has made it, players stay through a step that goes away,
 // and limits are kept by elapsed time.
 func TestServerClockStep(t *testing.T) {
 	t.Parallel()
@@ -146,6 +146,11 @@ func TestServerClockStep(t *testing.T) {
 			w.echo(c, "here")
 			if n := w.audited("alarm"); n != 1 {
 				w.Errorf("%d alarms", n)
+			}
+			for _, e := range w.audit.all() {
+				if e.Version != "sallyport protocol 1" {
+					w.Errorf("%v says nothing of who has recorded it", e)
+				}
 			}
 			w.quiet()
 		})

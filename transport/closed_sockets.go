@@ -23,5 +23,5 @@ func (d *closedSockets) check(s *Server, now time.Time) {
 }
 
 func alarmOfSocket(s *Server, now time.Time, detail string) {
-	s.audit.Record(audit.Event{Time: now, Decision: audit.Alarm, Version: version, Detail: detail})
+	s.audit.Record(audit.Event{Time: now, Decision: audit.Alarm, Detail: detail})
 }

@@ -47,7 +47,7 @@ var modes = []Lane{
 func hostileEnds(t *testing.T, h Handler, list ...Lane) (l *laneEnds, lines *sink, p *Player) {
 	l = newLaneEnds(t, h, list...)
 	lines = &sink{}
-	l.shard.server.audit.Sink = lines
+	l.shard.server.audit.sink = lines
 	l.out.take = nil // it does not heed what the server says
 	return l, lines, l.conn().player
 }

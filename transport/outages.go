@@ -61,6 +61,6 @@ func detailOfOutage(o *token.Outage) string {
 
 func alarmOfKeys(s *Server, now time.Time, issuer, detail string) {
 	s.audit.Record(audit.Event{
-		Time: now, Decision: audit.Alarm, Reason: audit.DropUnavailable, Version: version, Issuer: issuer, Detail: detail,
+		Time: now, Decision: audit.Alarm, Reason: audit.DropUnavailable, Issuer: issuer, Detail: detail,
 	})
 }

@@ -57,7 +57,7 @@ func (m restored) restore(now time.Time, r *resume.Session) {
 		s.Drop(cause.Drop())
 		s.server.audit.refusals.add(cause)
 		s.server.audit.Record(audit.Event{
-			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: cause.Drop(), Cause: cause.String(), Version: version,
+			Time: s.server.clock.at(now), Decision: audit.Reject, Reason: cause.Drop(), Cause: cause.String(),
 			Issuer: r.Issuer, Subject: r.Subject, TokenID: r.Standing.TokenID, Prefix: prefixOf(udp.Flow{AddrPort: r.Addr}),
 			Scope: r.Scope, Platform: r.Platform, Build: r.Build, Detail: "of a snapshot",
 		})

@@ -52,7 +52,7 @@ func (s *shard) Accept(began, now time.Time, addr udp.Flow, r *handshake.Result)
 func (s *shard) Failed(began, now time.Time, addr udp.Flow, err error) {
 	s.server.audit.Record(audit.Event{
 		Time: s.server.clock.at(now), Decision: audit.Reject, Reason: audit.DropHandshake, Prefix: prefixOf(addr),
-		Version: version, Detail: handshake.Cause(err), Trace: s.server.shakeFailed(began, now, handshake.KindOf(err).String()),
+		Detail: handshake.Cause(err), Trace: s.server.shakeFailed(began, now, handshake.KindOf(err).String()),
 	})
 }
 
