@@ -2,6 +2,8 @@ package sallyport_test
 
 import (
 	"go/ast"
+	"go/types"
+	"strings"
 	"testing"
 )
 
@@ -52,16 +54,6 @@ func TestTypesStaySmall(t *testing.T) {
 
 // receiver returns the name of the type whose method f is.
 func receiver(f *ast.FuncDecl) string {
-	e := f.Recv.List[0].Type
-	if star, ok := e.(*ast.StarExpr); ok {
-		e = star.X
-	}
-	switch x := e.(type) {
-	case *ast.IndexExpr:
-		e = x.X
-	case *ast.IndexListExpr:
-		e = x.X
-	}
-	name, _ := e.(*ast.Ident)
-	return name.Name
+	name, _, _ := strings.Cut(strings.TrimPrefix(types.ExprString(f.Recv.List[0].Type), "*"), "[")
+	return name
 }
